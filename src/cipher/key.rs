@@ -1,0 +1,105 @@
+//! A symmetric key as `deployment.toml` writes it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aes::cipher::KeyInit;
+use aes::{Aes128, Aes192, Aes256};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::derive;
+use super::modes::{Expanded, Modes};
+
+/// Why a text is no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Its length is none that AES has.
+    #[error("{0} bytes long; a key has 16, 24 or 32 characters, or 48 or 64 hexadecimal digits")]
+    Length(usize),
+    /// 48 or 64 characters are read as hexadecimal digits, and these are not.
+    #[error("{length} characters are read as hexadecimal digits, and character {at} is none")]
+    Hex {
+        /// How many characters there are.
+        length: usize,
+        /// Which character is wrong, counted from 1.
+        at: usize,
+    },
+}
+
+/// A data encryption key: 16, 24 or 32 bytes.
+#[derive(Clone)]
+pub struct SecretKey {
+    bytes: Arc<Zeroizing<Vec<u8>>>,
+    modes: Arc<dyn Modes>,
+    id: String,
+    fingerprint: String,
+}
+
+impl SecretKey {
+    /// Reads a key as the server does: 48 or 64 characters are hexadecimal digits, any other
+    /// text is the key's bytes themselves.
+    pub fn parse(text: &str) -> Result<Self, KeyError> {
+        let bytes = match text.len() {
+            48 | 64 => from_hex(text)?,
+            _ => text.as_bytes().to_vec(),
+        };
+        Self::from_bytes(bytes)
+    }
+
+    fn from_bytes(bytes: Vec<u8>) -> Result<Self, KeyError> {
+        let bytes = Zeroizing::new(bytes);
+        let wrong = |_| KeyError::Length(bytes.len());
+        let modes: Arc<dyn Modes> = match bytes.len() {
+            16 => Arc::new(Expanded::new(Aes128::new_from_slice(&bytes).map_err(wrong)?)),
+            24 => Arc::new(Expanded::new(Aes192::new_from_slice(&bytes).map_err(wrong)?)),
+            _ => Arc::new(Expanded::new(Aes256::new_from_slice(&bytes).map_err(wrong)?)),
+        };
+        let id = STANDARD.encode(Sha256::digest(bytes.as_slice()));
+        let fingerprint = derive::fingerprint(&bytes);
+        Ok(Self { bytes: Arc::new(bytes), modes, id, fingerprint })
+    }
+
+    /// The id that servers from 7.1 on store beside a ciphertext: base64 of the key's SHA-256.
+    pub fn key_id(&self) -> &str {
+        &self.id
+    }
+
+    /// Sixteen hexadecimal digits by which people can compare keys; tells nothing of the key.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(super) fn modes(&self) -> &dyn Modes {
+        self.modes.as_ref()
+    }
+}
+
+impl PartialEq for SecretKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.bytes == other.bytes
+    }
+}
+impl Eq for SecretKey {}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretKey({})", self.fingerprint)
+    }
+}
+
+fn from_hex(text: &str) -> Result<Vec<u8>, KeyError> {
+    let digits = text
+        .chars()
+        .enumerate()
+        .map(|(at, c)| c.to_digit(16).ok_or(KeyError::Hex { length: text.len(), at: at + 1 }))
+        .collect::<Result<Vec<_>, _>>()?;
+    #[allow(clippy::cast_possible_truncation)] // two hexadecimal digits are a byte
+    Ok(digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect())
+}

@@ -1,0 +1,71 @@
+//! From what a column or file holds to the plaintexts inside, and back.
+//!
+//! A [`Codec`] finds the *slots* of a stored value, the places that may hold an envelope, and
+//! splices new texts into them; every other byte stays. What stands in a slot is the business of
+//! [`envelope`]; which key opens it, of [`value`].
+
+pub mod envelope;
+pub mod java;
+mod reason;
+pub mod value;
+pub mod xml;
+
+use std::ops::Range;
+
+pub use reason::Reason;
+
+/// How values are embedded in what is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// The stored text is the envelope itself.
+    Envelope,
+    /// A Java-serialized `WorkflowRequest`; the slots are its `Credential` strings.
+    Java,
+    /// An XML configuration file; the slots are its properties marked as encrypted.
+    Xml,
+}
+
+/// A place inside a stored value, and the text that stands there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// The bytes of the stored value that [`Codec::splice`] replaces.
+    pub range: Range<usize>,
+    /// The text there, decoded (entities resolved, modified UTF-8 read).
+    pub text: String,
+}
+
+impl Codec {
+    /// Finds the slots of a stored value, in the order in which they stand.
+    pub fn slots(self, stored: &[u8]) -> Result<Vec<Slot>, Reason> {
+        match self {
+            Self::Envelope => {
+                let text = std::str::from_utf8(stored).map_err(|_| Reason::NotText)?;
+                Ok(vec![Slot { range: 0..stored.len(), text: text.to_owned() }])
+            }
+            Self::Java => java::slots(stored),
+            Self::Xml => xml::slots(stored),
+        }
+    }
+
+    /// The stored value with new texts (base64, so plain ASCII) in some of its slots.
+    ///
+    /// `replacements` are slots that [`Codec::slots`] gave for these very bytes, in order.
+    pub fn splice(self, stored: &[u8], replacements: &[(&Slot, &str)]) -> Result<Vec<u8>, Reason> {
+        match self {
+            Self::Envelope | Self::Xml => Ok(splice_bytes(stored, replacements)),
+            Self::Java => java::splice(stored, replacements),
+        }
+    }
+}
+
+fn splice_bytes(stored: &[u8], replacements: &[(&Slot, &str)]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(stored.len());
+    let mut done = 0;
+    for (slot, text) in replacements {
+        out.extend_from_slice(&stored[done..slot.range.start]);
+        out.extend_from_slice(text.as_bytes());
+        done = slot.range.end;
+    }
+    out.extend_from_slice(&stored[done..]);
+    out
+}

@@ -1,0 +1,35 @@
+//! Why a value cannot be rotated, in words that an operator understands.
+
+/// Why a value is left as it is and reported. Never carries any part of a value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reason {
+    /// Neither key opens it.
+    #[error("opens under neither the old nor the new key: sealed with another key, or damaged")]
+    ForeignKey,
+    /// Sealed with the keystore's RSA key, as servers before 5.11 did.
+    #[error(
+        "still wrapped by the keystore's RSA key (written before IS 5.11): run WSO2's migration client first"
+    )]
+    KeystoreWrapped,
+    /// The envelope is there, but broken.
+    #[error("damaged: {0}")]
+    Damaged(&'static str),
+    /// A transformation that WSO2 never wrote.
+    #[error("sealed with a cipher transformation that is not known")]
+    UnknownTransformation,
+    /// Opens under both keys, and nothing decides.
+    #[error("opens under both keys, and nothing in the row tells which one is right")]
+    Ambiguous,
+    /// Not a text where one is expected.
+    #[error("not a text in UTF-8")]
+    NotText,
+    /// The serialized Java object is not understood.
+    #[error("serialized Java object not understood: {0}")]
+    Java(&'static str),
+    /// The XML file is not understood.
+    #[error("XML not understood: {0}")]
+    Xml(String),
+    /// The new value does not open again: a fault of this program, found before it did harm.
+    #[error("the new value did not open again; please report this")]
+    SealedWrong,
+}

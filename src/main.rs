@@ -1,0 +1,3 @@
+//! The program `keyrotation`: see `keyrotation::cli`.
+
+fn main() {}

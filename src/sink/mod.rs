@@ -1,0 +1,2 @@
+//! Where new values go.
+pub mod files;

@@ -1,0 +1,2 @@
+//! Where values come from.
+pub mod files;
