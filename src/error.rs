@@ -97,6 +97,55 @@ ids! {
         "add the key";
     ConfigValue = "KR-CFG-005", Usage, "a value in properties.yaml is not one that its key takes",
         "correct the value";
+    SyncLeftovers = "KR-CFG-050", Usage, "the new identity database carries sync tables or triggers",
+        "this is the old database, or step 4 of the guide is missing: run triggers/new<database>.sql on the new one";
+    WrongOldKey = "KR-CFG-051", Usage, "no encrypted value opens under the old or the new key",
+        "take oldSecretKey from [encryption] key in the old server's deployment.toml, decrypted if it is a $secret";
+    CommandLine = "KR-CFG-052", Usage, "the command line cannot be followed",
+        "see `keyrotation --help`";
+    Database = "KR-DB-001", Environment, "a database cannot be reached, read or written",
+        "put right what the message names, then `keyrotation resume`";
+    Schema = "KR-DB-002", Environment, "a table is not as WSO2 makes it",
+        "compare the table with WSO2's script for this database; a key must be unique and NOT NULL";
+    DatabaseBusy = "KR-DB-003", Environment, "another rotation is working on this database",
+        "wait for it to end, or stop it";
+    File = "KR-ENV-001", Environment, "a file or folder cannot be read or written",
+        "put right what the message names, then run the same command again";
+    System = "KR-ENV-002", Environment, "the operating system refused something",
+        "put right what the message names, then run the same command again";
+    JournalLocked = "KR-JRN-001", Journal, "another process holds the journal",
+        "wait for it, or stop it; `keyrotation status` shows how far it is";
+    JournalDamaged = "KR-JRN-002", Journal, "the journal is damaged",
+        "move the journal folder away and start again with `keyrotation run`: what is rotated is recognised";
+    JournalFormat = "KR-JRN-003", Journal, "the journal was written by another version of this program",
+        "use the version that wrote it";
+    JournalWrite = "KR-JRN-004", Journal, "the journal cannot be written",
+        "make room or give access, then `keyrotation resume`";
+    JournalOther = "KR-JRN-005", Journal, "the journal belongs to another rotation",
+        "use the properties.yaml that it was started with, or another --journal folder";
+    JournalUnfinished = "KR-JRN-006", Journal, "the journal holds a rotation that is not finished",
+        "go on with `keyrotation resume`";
+    JournalAbsent = "KR-JRN-007", Journal, "there is no rotation in the journal",
+        "start one with `keyrotation run`, or name its folder with --journal";
+    JournalOrder = "KR-JRN-008", Journal, "the program tried to record something impossible: a fault of its own",
+        "nothing was written; please report this with the log";
+    AnotherCopy = "KR-RUN-001", Human, "the database or home is not the one that the journal tells of",
+        "bring back the rotated copy, or begin again on this one with `keyrotation run --new`";
+    Ambiguous = "KR-RUN-002", Human, "values open under both keys, and nothing tells which one is right",
+        "look at the rows; to leave them as they are, repeat with --accept-ambiguous and their number";
+    KeepsChanging = "KR-RUN-003", Human, "somebody keeps writing values under the old key",
+        "stop whatever server still uses this database with the old key, then `keyrotation resume`";
+}
+
+impl From<keyrotation_journal::Error> for Error {
+    fn from(error: keyrotation_journal::Error) -> Self {
+        use keyrotation_journal::Error as Journal;
+        let id = match &error {
+            Journal::Locked { .. } => Id::JournalLocked,
+            _ => Id::JournalDamaged,
+        };
+        Self::new(id, error.to_string())
+    }
 }
 
 impl fmt::Display for Id {

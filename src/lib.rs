@@ -8,3 +8,5 @@ pub mod error;
 pub mod exit;
 pub mod sink;
 pub mod source;
+pub mod db;
+pub mod target;

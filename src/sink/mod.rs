@@ -1,2 +1,62 @@
-//! Where new values go.
+//! Where new values go: compare and set, in tables and files.
+
 pub mod files;
+mod table;
+
+pub use table::TableSink;
+
+use keyrotation_journal::Key;
+
+use crate::db::Value;
+use crate::error::Result;
+
+/// A row's new values.
+#[derive(Debug, Clone)]
+pub struct Change {
+    /// The row.
+    pub key: Key,
+    /// What changes in it, by ascending column.
+    pub cells: Vec<ChangedCell>,
+}
+
+/// One new value.
+#[derive(Debug, Clone)]
+pub struct ChangedCell {
+    /// The value column's position in the target.
+    pub column: usize,
+    /// What was read.
+    pub old: Value,
+    /// What is to stand there.
+    pub new: Value,
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied {
+    /// Written and committed.
+    Written,
+    /// The row is gone, or no longer holds what was read: nothing was written.
+    Missed,
+    /// The server or file system refuses this very change: nothing was written.
+    Refused(String),
+}
+
+/// Where a target's changes go.
+#[derive(Debug, Clone)]
+pub enum Sink {
+    /// A table.
+    Table(TableSink),
+    /// Files.
+    Files(files::FilesSink),
+}
+
+impl Sink {
+    /// Applies all changes in one transaction (a table) or one by one (files) and says what
+    /// became of each, in their order. On an error nothing is committed in a table.
+    pub async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
+        match self {
+            Self::Table(table) => table.apply(changes).await,
+            Self::Files(files) => files.apply(changes),
+        }
+    }
+}

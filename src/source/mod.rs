@@ -1,2 +1,55 @@
-//! Where values come from.
+//! Where stored values come from: tables and files, as rows.
+//!
+//! A file is a row whose key is its path and whose one value is its content, so that everything
+//! behind this module works on rows alone.
+
 pub mod files;
+mod table;
+
+pub use table::TableSource;
+pub(crate) use table::{key_part, key_values, unreadable};
+
+use keyrotation_journal::Key;
+
+use crate::db::Value;
+use crate::error::Result;
+
+/// A row with values that may be under the key.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its primary key.
+    pub key: Key,
+    /// The stored values, in the target's order.
+    pub values: Vec<Value>,
+    /// The hash columns' texts, in the same order, where there are such columns.
+    pub hashes: Vec<Option<String>>,
+    /// The group that it is counted in.
+    pub group: Option<usize>,
+}
+
+/// Where a target's rows come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A table.
+    Table(TableSource),
+    /// A group of files.
+    Files(files::FilesSource),
+}
+
+impl Source {
+    /// Up to `limit` rows behind `after`, up to and including `upto`, in the source's order.
+    pub async fn page(&self, after: Option<&Key>, upto: Option<&Key>, limit: usize) -> Result<Vec<Row>> {
+        match self {
+            Self::Table(table) => table.page(after, upto, limit).await,
+            Self::Files(files) => files.page(after, upto, limit),
+        }
+    }
+
+    /// The rows with these keys, in any order; those that are gone are absent.
+    pub async fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {
+        match self {
+            Self::Table(table) => table.rows(keys).await,
+            Self::Files(files) => files.rows(keys),
+        }
+    }
+}

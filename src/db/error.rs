@@ -1,0 +1,37 @@
+//! What can go wrong with a database, by what to do about it.
+
+use std::fmt;
+
+/// What to do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// Try again: somebody else was in the way.
+    Retry,
+    /// The server refuses this very row; the others may go on.
+    Row,
+    /// Somebody must change something outside: connection, disk, privilege, schema.
+    Environment,
+}
+
+/// A database error, without any value in it.
+#[derive(Debug, Clone)]
+pub struct DbError {
+    /// What to do about it.
+    pub class: Class,
+    text: String,
+}
+
+impl DbError {
+    /// An error of a class.
+    pub fn new(class: Class, text: impl Into<String>) -> Self {
+        Self { class, text: text.into() }
+    }
+}
+
+impl fmt::Display for DbError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for DbError {}

@@ -1,0 +1,256 @@
+//! The SQLite driver: moves values, nothing else.
+//!
+//! Readers and the writer have connections of their own. The journal mode of the file is left as
+//! it is; the writer's page cache is large enough that a chunk's changed pages stay in memory
+//! until its commit.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, Executor, Row as _, TypeInfo as _, ValueRef as _,
+};
+
+use super::{Class, DbError, Limit, Record, SQLITE, TableInfo, Unit, Value};
+
+/// How long a statement waits for another process's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Readers at a time: the page reader, and whoever looks something up beside it.
+const READERS: u32 = 2;
+
+/// Page cache of the writing connection, in KiB. A chunk's changed pages, those of the indexes
+/// over ciphertexts above all, are spread over the whole file.
+const WRITER_CACHE_KIB: &str = "-65536";
+
+/// Page cache of a reading connection, in KiB.
+const READER_CACHE_KIB: &str = "-4096";
+
+/// Pages of a write-ahead log before it is folded back (64 MiB of 4 KiB pages), where the file
+/// uses one.
+const WAL_AUTOCHECKPOINT: &str = "16384";
+
+/// An SQLite database file.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    path: PathBuf,
+    readers: SqlitePool,
+    writer: SqlitePool,
+    claim: Arc<Mutex<Option<File>>>,
+}
+
+impl Sqlite {
+    pub(super) async fn open(path: &Path) -> Result<Self, DbError> {
+        let options = || {
+            SqliteConnectOptions::new()
+                .filename(path)
+                .create_if_missing(false)
+                .foreign_keys(false) // no key is ever changed, and checking costs
+                .busy_timeout(BUSY_TIMEOUT)
+                .disable_statement_logging()
+        };
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .connect_lazy_with(options().pragma("cache_size", READER_CACHE_KIB).pragma("query_only", "ON"));
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(
+            options().pragma("cache_size", WRITER_CACHE_KIB).pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT),
+        );
+        let db = Self { path: path.to_owned(), readers, writer, claim: Arc::default() };
+        db.read("SELECT COUNT(*) FROM sqlite_master", &[]).await?;
+        Ok(db)
+    }
+
+    /// Takes an advisory lock on the file. `flock` does not meet the `fcntl` locks that SQLite
+    /// takes, but closing any handle of the file would drop those: so it stays open as long as
+    /// the database does.
+    pub(super) fn claim(&self) -> Result<bool, DbError> {
+        let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
+        if claim.is_some() {
+            return Ok(true);
+        }
+        let environment = |error| DbError::new(Class::Environment, format!("{}: {error}", self.path.display()));
+        let file = File::open(&self.path).map_err(environment)?;
+        match file.try_lock() {
+            Ok(()) => {
+                *claim = Some(file);
+                Ok(true)
+            }
+            Err(std::fs::TryLockError::WouldBlock) => Ok(false),
+            Err(std::fs::TryLockError::Error(error)) => Err(environment(error)),
+        }
+    }
+
+    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        fetch(&self.readers, sql, params).await
+    }
+
+    pub(super) async fn begin(&self) -> Result<SqliteTransaction, DbError> {
+        let inner = self.writer.begin_with(SQLITE.begin).await.map_err(explain)?;
+        Ok(SqliteTransaction { inner })
+    }
+
+    pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
+        let name = [Value::Text(name.to_owned())];
+        let columns = self.read("SELECT name, type, pk FROM pragma_table_info(?) ORDER BY pk", &name).await?;
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let mut info = TableInfo::default();
+        let mut primary = Vec::new();
+        for record in &columns {
+            let [Value::Text(column), declared, Value::Int(position)] = record.as_slice() else { continue };
+            let column = column.to_uppercase();
+            if *position > 0 {
+                primary.push(column.clone());
+            }
+            info.columns.insert(column, declared.as_text().and_then(declared_length));
+        }
+        if !primary.is_empty() {
+            info.unique.push(primary);
+        }
+        let indexes = self
+            .read(
+                "SELECT l.name, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i \
+                 WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno",
+                &name,
+            )
+            .await?;
+        let mut unique: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for record in indexes {
+            // An index over an expression has no column name: it is no key.
+            let [Value::Text(index), column] = record.as_slice() else { continue };
+            let column = column.as_text().unwrap_or_default().to_uppercase();
+            unique.entry(index.clone()).or_default().push(column);
+        }
+        info.unique.extend(unique.into_values());
+        Ok(Some(info))
+    }
+
+    pub(super) async fn object_names(&self) -> Result<Vec<String>, DbError> {
+        let records =
+            self.read("SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'trigger')", &[]).await?;
+        Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
+    }
+
+    pub(super) async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}
+
+/// A writing transaction.
+#[derive(Debug)]
+pub struct SqliteTransaction {
+    inner: sqlx::Transaction<'static, sqlx::Sqlite>,
+}
+
+impl SqliteTransaction {
+    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        fetch(&mut *self.inner, sql, params).await
+    }
+
+    pub(super) async fn commit(self) -> Result<(), DbError> {
+        self.inner.commit().await.map_err(explain)
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), DbError> {
+        self.inner.rollback().await.map_err(explain)
+    }
+}
+
+async fn fetch<'c, E>(executor: E, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError>
+where
+    E: Executor<'c, Database = sqlx::Sqlite>,
+{
+    let arguments = bind(params).map_err(explain)?;
+    let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
+    let rows = query.fetch_all(executor).await.map_err(explain)?;
+    rows.iter().map(record).collect::<Result<_, _>>().map_err(explain)
+}
+
+fn bind(params: &[Value]) -> Result<SqliteArguments, sqlx::Error> {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(params.len(), 0);
+    for param in params {
+        match param {
+            Value::Null => arguments.add(None::<i64>),
+            Value::Int(number) => arguments.add(*number),
+            Value::Real(number) => arguments.add(*number),
+            Value::Text(text) => arguments.add(text.clone()),
+            Value::Bytes(bytes) => arguments.add(bytes.clone()),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
+    (0..row.len())
+        .map(|column| {
+            let raw = row.try_get_raw(column)?;
+            if raw.is_null() {
+                return Ok(Value::Null);
+            }
+            // The value's own type counts, not the column's: SQLite stores anything anywhere.
+            let kind = raw.type_info().name().to_owned();
+            Ok(match kind.as_str() {
+                "INTEGER" | "BOOLEAN" => Value::Int(row.try_get_unchecked(column)?),
+                "REAL" => Value::Real(row.try_get_unchecked(column)?),
+                "TEXT" => match String::from_utf8(row.try_get_unchecked(column)?) {
+                    Ok(text) => Value::Text(text),
+                    Err(error) => Value::Bytes(error.into_bytes()),
+                },
+                _ => Value::Bytes(row.try_get_unchecked(column)?),
+            })
+        })
+        .collect()
+}
+
+/// The `n` of a declared type like `VARCHAR(n)`; SQLite counts characters, and does not enforce it.
+fn declared_length(declared: &str) -> Option<Limit> {
+    let upper = declared.to_uppercase();
+    let (kind, rest) = upper.split_once('(')?;
+    if !kind.contains("CHAR") && !kind.contains("TEXT") && !kind.contains("CLOB") {
+        return None;
+    }
+    let length = rest.split([')', ',']).next()?.trim().split(' ').next()?.parse().ok()?;
+    Some(Limit { length, unit: Unit::Characters })
+}
+
+#[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
+fn explain(error: sqlx::Error) -> DbError {
+    const BUSY: i32 = 5;
+    const LOCKED: i32 = 6;
+    const TOO_BIG: i32 = 18;
+    const CONSTRAINT: i32 = 19;
+    const MISMATCH: i32 = 20;
+    let sqlx::Error::Database(database) = &error else {
+        return DbError::new(Class::Environment, error.to_string());
+    };
+    let primary = database.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
+    let class = match primary {
+        Some(BUSY | LOCKED) => Class::Retry,
+        Some(CONSTRAINT | TOO_BIG | MISMATCH) => Class::Row,
+        _ => Class::Environment,
+    };
+    DbError::new(class, database.message().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_declared_length_counts_only_for_texts() {
+        let characters = |length| Some(Limit { length, unit: Unit::Characters });
+        assert_eq!(declared_length("VARCHAR(2048)"), characters(2048));
+        assert_eq!(declared_length("varchar2(255 char)"), characters(255));
+        assert_eq!(declared_length("DECIMAL(31,0)"), None);
+        assert_eq!(declared_length("BLOB"), None);
+        assert_eq!(declared_length("VARCHAR"), None);
+    }
+}

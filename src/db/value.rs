@@ -1,0 +1,67 @@
+//! A value on its way to or from a database.
+
+use std::fmt;
+
+/// What a column can hold, as far as this program reads columns.
+#[derive(Clone, PartialEq)]
+pub enum Value {
+    /// NULL.
+    Null,
+    /// An integer of up to 64 bits.
+    Int(i64),
+    /// A floating-point number (SQLite stores any number in any column).
+    Real(f64),
+    /// A text.
+    Text(String),
+    /// Bytes; also a text that is not UTF-8.
+    Bytes(Vec<u8>),
+}
+
+impl Value {
+    /// The bytes of a text or binary value; `None` for NULL and numbers.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Text(text) => Some(text.as_bytes()),
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Null | Self::Int(_) | Self::Real(_) => None,
+        }
+    }
+
+    /// The text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// How many bytes it takes, roughly.
+    pub fn weight(&self) -> usize {
+        self.as_bytes().map_or(8, <[u8]>::len)
+    }
+
+    /// A new value of the same kind (text or bytes) as this one.
+    #[must_use]
+    pub fn with_bytes(&self, bytes: Vec<u8>) -> Self {
+        match self {
+            Self::Text(_) => match String::from_utf8(bytes) {
+                Ok(text) => Self::Text(text),
+                Err(error) => Self::Bytes(error.into_bytes()),
+            },
+            _ => Self::Bytes(bytes),
+        }
+    }
+}
+
+/// Values may be secrets: only their kind and length are shown.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("Null"),
+            Self::Int(_) => f.write_str("Int"),
+            Self::Real(_) => f.write_str("Real"),
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! One chunk: record it, write it, and deal with rows that changed meanwhile.
+
+use std::collections::HashMap;
+
+use keyrotation_journal::{CellOutcome, Entry, Event, Key, RowRecord, Span, Tally};
+
+use super::prepare::{Pending, Prepared};
+use super::{Context, Flow, ledger};
+use crate::error::Result;
+use crate::plan::Job;
+use crate::sink::{Applied, Change};
+use crate::source::Row;
+
+/// How often a row that keeps changing is tried before it is recorded as a conflict.
+const ATTEMPTS: u32 = 5;
+
+/// What a row counts as: each row once, the greatest of its values' outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowOutcome {
+    /// All its values are NULL.
+    Null,
+    /// It has plain values only.
+    Plain,
+    /// It was under the new key before.
+    AlreadyNew,
+    /// It was moved to the new key.
+    Rotated,
+    /// A value of it could not be rotated.
+    Failed,
+}
+
+impl RowOutcome {
+    /// What a value's outcome makes of its row.
+    pub fn of(cell: &CellOutcome) -> Self {
+        match cell {
+            CellOutcome::Rotated { .. } => Self::Rotated,
+            CellOutcome::AlreadyNew { .. } => Self::AlreadyNew,
+            CellOutcome::Failed { .. } => Self::Failed,
+            CellOutcome::Gone => Self::Null,
+        }
+    }
+
+    /// Counts a row.
+    pub fn count(self, tally: &mut Tally, group: Option<usize>) {
+        tally.rows += 1;
+        match self {
+            Self::Null => tally.null += 1,
+            Self::Plain => tally.plain += 1,
+            Self::AlreadyNew => tally.already_new += 1,
+            Self::Rotated => tally.rotated += 1,
+            Self::Failed => tally.failed += 1,
+        }
+        if let Some(group) = group.and_then(|group| tally.groups.get_mut(group)) {
+            match self {
+                Self::Rotated => group.rotated += 1,
+                Self::Failed => group.failed += 1,
+                Self::Null | Self::Plain | Self::AlreadyNew => {}
+            }
+        }
+    }
+}
+
+/// Runs a new chunk from its record to its end.
+pub(super) async fn run(
+    context: &Context,
+    job: &Job,
+    span: Span,
+    prepared: Prepared,
+    replaces: Tally,
+) -> Result<Flow> {
+    let target = job.index;
+    let ordinal = context.ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
+    let records = planned(&prepared);
+    context
+        .ledger
+        .append(vec![Entry { event: Event::ChunkStarted { target, ordinal, span }, rows: records }])
+        .await?;
+    finish(context, job, ordinal, prepared, replaces, Vec::new()).await
+}
+
+/// The records of everything that a chunk will do.
+pub(super) fn planned(prepared: &Prepared) -> Vec<RowRecord> {
+    prepared.records.iter().chain(prepared.pending.iter().map(|pending| &pending.record)).cloned().collect()
+}
+
+/// Writes a chunk whose digests are durable, and records its end.
+pub(super) async fn finish(
+    context: &Context,
+    job: &Job,
+    ordinal: u64,
+    prepared: Prepared,
+    replaces: Tally,
+    amendments: Vec<RowRecord>,
+) -> Result<Flow> {
+    tokio::select! {
+        biased;
+        () = context.stop.now() => Ok(Flow::Interrupted), // the transaction is dropped: rolled back
+        written = write(context, job, ordinal, prepared, amendments) => {
+            let (tally, rows) = written?;
+            let event = Event::ChunkDone { target: job.index, ordinal, tally, replaces };
+            context.ledger.defer(Entry { event, rows });
+            Ok(Flow::Finished)
+        }
+    }
+}
+
+async fn write(
+    context: &Context,
+    job: &Job,
+    ordinal: u64,
+    prepared: Prepared,
+    mut amendments: Vec<RowRecord>,
+) -> Result<(Tally, Vec<RowRecord>)> {
+    let mut tally = prepared.settled;
+    tally.gone += amendments.len() as u64;
+    let mut pending = prepared.pending;
+    for attempt in 1.. {
+        if pending.is_empty() {
+            break;
+        }
+        let changes: Vec<&Change> = pending.iter().map(|pending| &pending.change).collect();
+        let applied = job.sink.apply(&changes).await?;
+        let mut missed = Vec::new();
+        for (row, applied) in pending.into_iter().zip(applied) {
+            match applied {
+                Applied::Written => row.outcome.count(&mut tally, row.group),
+                Applied::Refused(reason) => amendments.push(failed(row, &reason, &mut tally)),
+                Applied::Missed if attempt == ATTEMPTS => {
+                    let reason = "it kept changing while it was being rotated";
+                    amendments.push(failed(row, reason, &mut tally));
+                }
+                Applied::Missed => missed.push(row),
+            }
+        }
+        pending = replan(context, job, ordinal, missed, &mut tally, &mut amendments).await?;
+    }
+    Ok((tally, amendments))
+}
+
+/// Looks again at rows that no longer held what was read, and records what is to be written now.
+async fn replan(
+    context: &Context,
+    job: &Job,
+    ordinal: u64,
+    missed: Vec<Pending>,
+    tally: &mut Tally,
+    amendments: &mut Vec<RowRecord>,
+) -> Result<Vec<Pending>> {
+    if missed.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<Key> = missed.into_iter().map(|pending| pending.change.key).collect();
+    let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
+    for key in absent(&keys, &rows) {
+        tally.gone += 1;
+        amendments.push(gone(key));
+    }
+    let prepared = prepare(context, job, rows, HashMap::new()).await?;
+    add(tally, &prepared.settled);
+    let records = planned(&prepared);
+    let event = Event::RowsReplanned { target: job.index, ordinal };
+    context.ledger.append(vec![Entry { event, rows: records }]).await?;
+    Ok(prepared.pending)
+}
+
+/// [`super::Preparer::prepare`] on a thread made for computing.
+pub(super) async fn prepare(
+    context: &Context,
+    job: &Job,
+    rows: Vec<Row>,
+    known: HashMap<Key, RowRecord>,
+) -> Result<Prepared> {
+    let (preparer, job) = (context.preparer.clone(), job.clone());
+    ledger::blocking(move || Ok(preparer.prepare(&job, rows, &known))).await
+}
+
+/// The keys that are not among the rows.
+pub(super) fn absent(keys: &[Key], rows: &[Row]) -> Vec<Key> {
+    let present: std::collections::HashSet<_> = rows.iter().map(|row| &row.key).collect();
+    keys.iter().filter(|key| !present.contains(key)).cloned().collect()
+}
+
+/// The record of a row that is gone.
+pub(super) fn gone(key: Key) -> RowRecord {
+    let cell = keyrotation_journal::CellRecord { column: 0, outcome: CellOutcome::Gone };
+    RowRecord { key, cells: vec![cell] }
+}
+
+fn failed(row: Pending, reason: &str, tally: &mut Tally) -> RowRecord {
+    RowOutcome::Failed.count(tally, row.group);
+    let mut record = row.record;
+    for cell in &mut record.cells {
+        if let CellOutcome::Rotated { before, .. } = cell.outcome {
+            cell.outcome = CellOutcome::Failed { before, reason: reason.to_owned() };
+        }
+    }
+    record
+}
+
+pub(super) fn add(tally: &mut Tally, other: &Tally) {
+    *tally += other;
+}

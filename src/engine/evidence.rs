@@ -1,0 +1,70 @@
+//! Is this the database that the journal tells of? Asked before a resumed rotation writes.
+
+use std::collections::HashMap;
+
+use keyrotation_journal::{CellOutcome, Key, RowRecord};
+
+use super::prepare::recorded_cell;
+use super::{Context, Preparer};
+use crate::codec::value::{Evidence, Verdict};
+use crate::error::{Error, Id, Result};
+use crate::plan::Job;
+use crate::source::Row;
+
+/// Journaled rows that are read again for each target, besides the last finished chunk.
+const SAMPLE: usize = 100;
+
+/// Reads journaled rows again. Rows that are back under the old key, or all gone, mean that
+/// another copy stands where the rotated one was: nothing is written then.
+pub async fn check_evidence(context: &Context, jobs: &[Job]) -> Result<()> {
+    for job in jobs {
+        let target = job.index;
+        let records = context.ledger.read(move |journal| journal.sample(target, SAMPLE, &random)).await?;
+        let rotated: HashMap<Key, RowRecord> =
+            records.into_iter().filter(is_rotated).map(|record| (record.key.clone(), record)).collect();
+        if rotated.is_empty() {
+            continue;
+        }
+        let keys: Vec<&Key> = rotated.keys().collect();
+        let rows = job.source.rows(&keys).await?;
+        let back = rows.iter().filter(|row| is_back(&context.preparer, job, row, &rotated[&row.key])).count();
+        let what = if rows.is_empty() {
+            format!("{}: none of {} rows that the journal says were rotated is there", job.place, rotated.len())
+        } else if back > 0 {
+            format!(
+                "{}: {back} of {} rows that the journal says were rotated are under the old key again",
+                job.place,
+                rotated.len()
+            )
+        } else {
+            continue;
+        };
+        return Err(Error::new(Id::AnotherCopy, what));
+    }
+    Ok(())
+}
+
+fn is_rotated(record: &RowRecord) -> bool {
+    record.cells.iter().any(|cell| matches!(cell.outcome, CellOutcome::Rotated { .. }))
+}
+
+fn is_back(preparer: &Preparer, job: &Job, row: &Row, record: &RowRecord) -> bool {
+    row.values.iter().enumerate().any(|(column, value)| {
+        let Some(CellOutcome::Rotated { before, after, .. }) = recorded_cell(record, column) else {
+            return false;
+        };
+        let Some(stored) = value.as_bytes() else { return false };
+        let digest = preparer.value_digest(job, column, &row.key, stored);
+        if digest == *after {
+            return false;
+        }
+        let evidence = Evidence { hash: row.hashes.get(column).and_then(Option::as_deref), recorded: None };
+        digest == *before
+            || matches!(preparer.recoder().classify(job.codec, stored, evidence), Verdict::UnderOld(_))
+    })
+}
+
+/// A random number below `bound`; the sample need not be secret, only not always the same.
+fn random(bound: u64) -> u64 {
+    getrandom::u64().unwrap_or_default() % bound.max(1)
+}

@@ -1,0 +1,80 @@
+//! The journal as the engine uses it: shared, asynchronous, with entries that may wait.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use keyrotation_journal::{Entry, JobState, Journal};
+
+use crate::error::{Error, Result};
+
+/// A journal that several tasks append to.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    journal: Journal,
+    /// Entries whose durability nothing waits for: they ride with the next group.
+    deferred: Vec<Entry>,
+}
+
+impl Ledger {
+    /// A ledger over an open journal.
+    pub fn new(journal: Journal) -> Self {
+        Self { inner: Arc::new(Mutex::new(Inner { journal, deferred: Vec::new() })) }
+    }
+
+    /// Appends entries, with all that were deferred before them, and returns when they are
+    /// durable.
+    pub async fn append(&self, entries: Vec<Entry>) -> Result<()> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let mut inner = lock(&inner);
+            let mut group = std::mem::take(&mut inner.deferred);
+            group.extend(entries);
+            if group.is_empty() {
+                return Ok(());
+            }
+            inner.journal.append(group).map_err(Error::from)
+        })
+        .await
+    }
+
+    /// Leaves an entry to the next group. Losing it in a crash must be harmless: a `ChunkDone`
+    /// is found out again from the rows themselves.
+    pub fn defer(&self, entry: Entry) {
+        lock(&self.inner).deferred.push(entry);
+    }
+
+    /// Makes deferred entries durable.
+    pub async fn flush(&self) -> Result<()> {
+        self.append(Vec::new()).await
+    }
+
+    /// Looks at the state that the durable entries make up.
+    pub fn state<R>(&self, look: impl FnOnce(&JobState) -> R) -> R {
+        look(lock(&self.inner).journal.state())
+    }
+
+    /// Reads from the journal, off the asynchronous threads.
+    pub async fn read<R: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Journal) -> Result<R, keyrotation_journal::Error> + Send + 'static,
+    ) -> Result<R> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || read(&lock(&inner).journal).map_err(Error::from)).await
+    }
+}
+
+fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs something that blocks or computes for long on a thread made for that.
+pub(crate) async fn blocking<R: Send + 'static>(work: impl FnOnce() -> Result<R> + Send + 'static) -> Result<R> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

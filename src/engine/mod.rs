@@ -1,0 +1,46 @@
+//! The engine: one loop over targets, one way to run a chunk.
+//!
+//! Order of effects: a chunk and its digests are durable in the journal, then its transaction
+//! commits, then the journal says that it is done, then the screen. A first run and a resumed
+//! one are the same code: the journal's state says what to do next.
+
+mod chunk;
+mod drive;
+mod evidence;
+mod ledger;
+mod pace;
+mod prepare;
+mod settle;
+mod sweep;
+
+pub use chunk::RowOutcome;
+pub use drive::drive;
+pub use evidence::check_evidence;
+pub use ledger::Ledger;
+pub use pace::Pacer;
+pub use prepare::{Preparer, Prepared};
+pub use settle::reopen_failed;
+
+use crate::signals::Stop;
+
+/// What every part of the engine needs.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Opens and seals values, and makes their digests.
+    pub preparer: Preparer,
+    /// The journal.
+    pub ledger: Ledger,
+    /// How large chunks are.
+    pub pacer: Pacer,
+    /// Whether somebody asked to stop.
+    pub stop: Stop,
+}
+
+/// How a stretch of work ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// All of it is done.
+    Finished,
+    /// Somebody asked to stop, and it stopped at a safe point.
+    Interrupted,
+}

@@ -1,0 +1,113 @@
+//! How many rows a chunk has.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use crate::source::Row;
+
+/// The fewest rows that a chunk adapts to.
+pub const MIN_ROWS: usize = 100;
+/// The most rows that a chunk adapts to.
+pub const MAX_ROWS: usize = 10_000;
+/// The most bytes of stored values in a chunk.
+pub const MAX_BYTES: usize = 4 << 20;
+
+/// A chunk quicker than this is followed by a larger one: its commit costs more than its rows.
+const QUICK: Duration = Duration::from_millis(700);
+/// A chunk slower than this is followed by a smaller one: stopping waits for it.
+const SLOW: Duration = Duration::from_secs(3);
+
+/// Adapts the size of chunks to how long they take and how much they hold.
+#[derive(Debug, Clone)]
+pub struct Pacer {
+    rows: Arc<AtomicUsize>,
+    fixed: bool,
+}
+
+impl Pacer {
+    /// Starts with `rows` a chunk, and stays there if `fixed`.
+    pub fn new(rows: usize, fixed: bool) -> Self {
+        Self { rows: Arc::new(AtomicUsize::new(rows)), fixed }
+    }
+
+    /// How many rows the next chunk has at most.
+    pub fn rows(&self) -> usize {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Drops rows from the end of a page until it is no heavier than [`MAX_BYTES`].
+    pub fn trim(&self, page: &mut Vec<Row>) {
+        if self.fixed {
+            return;
+        }
+        let mut bytes = 0;
+        let heavy = page.iter().position(|row| {
+            bytes += row.values.iter().map(crate::db::Value::weight).sum::<usize>();
+            bytes > MAX_BYTES
+        });
+        if let Some(at) = heavy {
+            page.truncate(at.max(1));
+        }
+    }
+
+    /// Learns from a chunk of `rows` rows that took `elapsed`.
+    pub fn learn(&self, rows: usize, elapsed: Duration) {
+        let size = self.rows();
+        if self.fixed || rows < size / 2 {
+            return; // a short last page, or one cut by its weight, says nothing of larger ones
+        }
+        let next = match elapsed {
+            quick if quick < QUICK => size * 2,
+            slow if slow > SLOW => size / 2,
+            _ => size,
+        };
+        self.rows.store(next.clamp(MIN_ROWS, MAX_ROWS), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyrotation_journal::{Key, KeyPart};
+
+    use super::*;
+    use crate::db::Value;
+
+    #[test]
+    fn quick_chunks_grow_and_slow_ones_shrink_within_bounds() {
+        let pacer = Pacer::new(1000, false);
+        for _ in 0..10 {
+            pacer.learn(pacer.rows(), Duration::from_millis(1));
+        }
+        assert_eq!(pacer.rows(), MAX_ROWS);
+        for _ in 0..10 {
+            pacer.learn(pacer.rows(), Duration::from_secs(10));
+        }
+        assert_eq!(pacer.rows(), MIN_ROWS);
+    }
+
+    #[test]
+    fn a_size_from_the_command_line_is_taken_literally() {
+        let pacer = Pacer::new(7, true);
+        pacer.learn(7, Duration::from_millis(1));
+        assert_eq!(pacer.rows(), 7);
+    }
+
+    #[test]
+    fn a_heavy_page_is_cut_but_never_to_nothing() {
+        let row = |bytes| Row {
+            key: Key(vec![KeyPart::Int(1)]),
+            values: vec![Value::Bytes(vec![0; bytes])],
+            hashes: vec![None],
+            group: None,
+            problem: None,
+        };
+        let pacer = Pacer::new(100, false);
+        let mut page = vec![row(MAX_BYTES / 2), row(MAX_BYTES / 2), row(1)];
+        pacer.trim(&mut page);
+        assert_eq!(page.len(), 2);
+        let mut page = vec![row(MAX_BYTES * 2), row(1)];
+        pacer.trim(&mut page);
+        assert_eq!(page.len(), 1);
+    }
+}

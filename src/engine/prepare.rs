@@ -1,0 +1,207 @@
+//! From rows as read to what a chunk will do: classify, reseal, digest. No input or output here.
+
+use std::collections::HashMap;
+
+use keyrotation_journal::{CellOutcome, CellRecord, Key, RowRecord, Tally};
+
+use super::chunk::RowOutcome;
+use crate::cipher::{Digest, Digester};
+use crate::codec::value::{Evidence, Recoder, Verdict};
+use crate::db::{Unit, Value};
+use crate::plan::Job;
+use crate::sink::{Change, ChangedCell};
+use crate::source::Row;
+
+/// Makes chunks out of rows.
+#[derive(Debug, Clone)]
+pub struct Preparer {
+    recoder: Recoder,
+    digester: Digester,
+}
+
+/// What a chunk will do.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// Rows that need no write: counted already.
+    pub settled: Tally,
+    /// The journal's records of those rows.
+    pub records: Vec<RowRecord>,
+    /// Rows that need a write.
+    pub pending: Vec<Pending>,
+    /// How many rows went in.
+    pub rows: usize,
+}
+
+/// A row that needs a write.
+#[derive(Debug)]
+pub struct Pending {
+    /// The write.
+    pub change: Change,
+    /// What the journal says of the row when the write succeeds.
+    pub record: RowRecord,
+    /// What the row counts as when the write succeeds.
+    pub outcome: RowOutcome,
+    /// The group that it is counted in.
+    pub group: Option<usize>,
+}
+
+/// What one value comes to.
+enum CellPlan {
+    Null,
+    Plain,
+    Settled(CellOutcome),
+    Change(CellOutcome, Value),
+}
+
+impl Preparer {
+    /// A preparer for one rotation.
+    pub fn new(recoder: Recoder, digester: Digester) -> Self {
+        Self { recoder, digester }
+    }
+
+    /// The recoder, for those who only look.
+    pub fn recoder(&self) -> &Recoder {
+        &self.recoder
+    }
+
+    /// Makes a chunk out of rows. `known` is what the journal already recorded of them: a value
+    /// that stands as recorded is rotated, and is not touched again.
+    pub fn prepare(&self, job: &Job, rows: Vec<Row>, known: &HashMap<Key, RowRecord>) -> Prepared {
+        let mut prepared =
+            Prepared { rows: rows.len(), settled: empty_tally(job.groups), ..Prepared::default() };
+        for row in rows {
+            let recorded = known.get(&row.key);
+            self.row(job, row, recorded, &mut prepared);
+        }
+        prepared
+    }
+
+    fn row(&self, job: &Job, row: Row, recorded: Option<&RowRecord>, prepared: &mut Prepared) {
+        let mut cells = Vec::new();
+        let mut changed = Vec::new();
+        let mut outcome = RowOutcome::Null;
+        for (column, value) in row.values.iter().enumerate() {
+            let plan = self.cell(job, &row, column, value, recorded);
+            outcome = outcome.max(match &plan {
+                CellPlan::Null => RowOutcome::Null,
+                CellPlan::Plain => RowOutcome::Plain,
+                CellPlan::Settled(outcome) | CellPlan::Change(outcome, _) => RowOutcome::of(outcome),
+            });
+            let (CellPlan::Settled(cell) | CellPlan::Change(cell, _)) = &plan else { continue };
+            #[allow(clippy::cast_possible_truncation)] // no table has 256 value columns
+            cells.push(CellRecord { column: column as u8, outcome: cell.clone() });
+            if let CellPlan::Change(_, new) = plan {
+                changed.push(ChangedCell { column, old: value.clone(), new });
+            }
+        }
+        let record = RowRecord { key: row.key, cells };
+        if changed.is_empty() {
+            outcome.count(&mut prepared.settled, row.group);
+            if !record.cells.is_empty() {
+                prepared.records.push(record);
+            }
+        } else {
+            let change = Change { key: record.key.clone(), cells: changed };
+            prepared.pending.push(Pending { change, record, outcome, group: row.group });
+        }
+    }
+
+    fn cell(
+        &self,
+        job: &Job,
+        row: &Row,
+        column: usize,
+        value: &Value,
+        recorded: Option<&RowRecord>,
+    ) -> CellPlan {
+        if let Some(problem) = &row.problem {
+            return CellPlan::Settled(CellOutcome::Failed { before: [0; 16], reason: problem.clone() });
+        }
+        let stored = match value {
+            Value::Null => return CellPlan::Null,
+            Value::Int(_) | Value::Real(_) => return CellPlan::Plain,
+            Value::Text(text) => text.as_bytes(),
+            Value::Bytes(bytes) => bytes,
+        };
+        let recorded = recorded.and_then(|row| recorded_cell(row, column));
+        let digest = |value: &[u8]| self.value_digest(job, column, &row.key, value);
+        if let Some(outcome @ CellOutcome::Rotated { after, .. }) = recorded
+            && *after == digest(stored)
+        {
+            return CellPlan::Settled(outcome.clone());
+        }
+        let plain = |plaintext: &[u8]| self.plain_digest(job, column, &row.key, plaintext);
+        let is_recorded = recorded.and_then(plain_of).map(|known| move |text: &[u8]| plain(text) == known);
+        let evidence = Evidence {
+            hash: row.hashes.get(column).and_then(Option::as_deref),
+            recorded: is_recorded.as_ref().map(|is| is as &dyn Fn(&[u8]) -> bool),
+        };
+        let failed = |reason: String| {
+            CellPlan::Settled(CellOutcome::Failed { before: digest(stored), reason })
+        };
+        match self.recoder.classify(job.codec, stored, evidence) {
+            Verdict::Plain => CellPlan::Plain,
+            Verdict::UnderNew(opened) => CellPlan::Settled(CellOutcome::AlreadyNew {
+                after: digest(stored),
+                plain: plain(opened.plaintext()),
+            }),
+            Verdict::Unreadable(reason) => failed(reason.to_string()),
+            Verdict::UnderOld(opened) => match self.recoder.reseal(stored, &opened) {
+                Err(reason) => failed(reason.to_string()),
+                Ok(new) => match too_long(job, column, &new) {
+                    Some(reason) => failed(reason),
+                    None => CellPlan::Change(
+                        CellOutcome::Rotated {
+                            before: digest(stored),
+                            after: digest(&new),
+                            plain: plain(opened.plaintext()),
+                        },
+                        value.with_bytes(new),
+                    ),
+                },
+            },
+        }
+    }
+
+    /// The digest that stands for a stored value.
+    pub fn value_digest(&self, job: &Job, column: usize, key: &Key, value: &[u8]) -> Digest {
+        let key = key.encode();
+        self.digester.digest(&[b"value", job.id.as_bytes(), job.columns[column].as_bytes(), &key, value])
+    }
+
+    /// The digest that stands for a plaintext.
+    pub fn plain_digest(&self, job: &Job, column: usize, key: &Key, plaintext: &[u8]) -> Digest {
+        let key = key.encode();
+        self.digester.digest(&[b"plain", job.id.as_bytes(), job.columns[column].as_bytes(), &key, plaintext])
+    }
+}
+
+/// A tally of nothing, with room for a job's groups.
+pub(super) fn empty_tally(groups: usize) -> Tally {
+    Tally { groups: vec![keyrotation_journal::GroupTally::default(); groups], ..Tally::default() }
+}
+
+/// What a row's record says of one column.
+pub(crate) fn recorded_cell(row: &RowRecord, column: usize) -> Option<&CellOutcome> {
+    row.cells.iter().find(|cell| usize::from(cell.column) == column).map(|cell| &cell.outcome)
+}
+
+fn plain_of(outcome: &CellOutcome) -> Option<Digest> {
+    match outcome {
+        CellOutcome::Rotated { plain, .. } | CellOutcome::AlreadyNew { plain, .. } => Some(*plain),
+        CellOutcome::Failed { .. } | CellOutcome::Gone => None,
+    }
+}
+
+/// Why a new value does not fit its column, if it does not.
+fn too_long(job: &Job, column: usize, new: &[u8]) -> Option<String> {
+    let limit = (*job.limits.get(column)?)?;
+    let (length, unit) = match limit.unit {
+        Unit::Bytes => (new.len(), "bytes"),
+        // New values are base64 or the bytes of the old one around it.
+        Unit::Characters => (String::from_utf8_lossy(new).chars().count(), "characters"),
+    };
+    (length > limit.length).then(|| {
+        format!("the new value has {length} {unit}, and {} holds {}", job.columns[column], limit.length)
+    })
+}

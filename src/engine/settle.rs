@@ -1,0 +1,146 @@
+//! Chunks that were open when the program ended, and rows that failed: looked at again by key.
+
+use std::collections::{HashMap, HashSet};
+
+use keyrotation_journal::{CellOutcome, Entry, Event, Key, RowRecord, Span, Tally};
+
+use super::prepare::empty_tally;
+use super::{Context, Flow, RowOutcome, chunk, drive};
+use crate::error::Result;
+use crate::plan::Job;
+use crate::source::Row;
+
+/// Rows of a keyed chunk (strays, retries).
+pub(super) const KEYED_ROWS: usize = 1000;
+
+/// Settles every chunk that was started and not recorded as done: a row that holds the recorded
+/// new value is rotated, one that is absent is gone, any other is classified afresh.
+pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
+    let open: Vec<(u64, Span)> = context.ledger.state(|state| {
+        let target = &state.targets[usize::from(job.index)];
+        target.open.iter().map(|(ordinal, span)| (*ordinal, span.clone())).collect()
+    });
+    for (ordinal, span) in open {
+        if context.stop.requested() {
+            return Ok(Flow::Interrupted);
+        }
+        if settle(context, job, ordinal, span).await? == Flow::Interrupted {
+            return Ok(Flow::Interrupted);
+        }
+    }
+    Ok(Flow::Finished)
+}
+
+async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Result<Flow> {
+    let target = job.index;
+    let records = context.ledger.read(move |journal| journal.rows(target, ordinal)).await?;
+    let keys: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
+    let (rows, replaces) = match span {
+        Span::Range { after, upto } => (range(context, job, after, upto).await?, empty_tally(job.groups)),
+        Span::Keys => {
+            let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
+            let replaces = counted_before(context, job, ordinal, &rows, &keys).await?;
+            (rows, replaces)
+        }
+    };
+    let gone: Vec<RowRecord> = chunk::absent(&keys, &rows).into_iter().map(chunk::gone).collect();
+    let known: HashMap<Key, RowRecord> =
+        records.into_iter().map(|record| (record.key.clone(), record)).collect();
+    let prepared = chunk::prepare(context, job, rows, known).await?;
+    // What is still to be written has a fresh IV, so a new digest: it must be durable first.
+    let rows = chunk::planned(&prepared);
+    context.ledger.append(vec![Entry { event: Event::RowsReplanned { target, ordinal }, rows }]).await?;
+    chunk::finish(context, job, ordinal, prepared, replaces, gone).await
+}
+
+/// All rows of a range, in pages.
+async fn range(context: &Context, job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = Vec::new();
+    loop {
+        let from = rows.last().map(|row| row.key.clone()).or_else(|| after.clone());
+        let page = job.source.page(from.as_ref(), upto.as_ref(), context.pacer.rows()).await?;
+        if page.is_empty() {
+            return Ok(rows);
+        }
+        rows.extend(page);
+    }
+}
+
+/// Runs chunks of rows named by key, in place of whatever they were counted as before.
+pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<Flow> {
+    for keys in keys.chunks(KEYED_ROWS) {
+        if context.stop.requested() {
+            return Ok(Flow::Interrupted);
+        }
+        let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
+        let replaces = counted_before(context, job, u64::MAX, &rows, keys).await?;
+        let absent = chunk::absent(keys, &rows);
+        let prepared = chunk::prepare(context, job, rows, HashMap::new()).await?;
+        let mut records = chunk::planned(&prepared);
+        records.extend(absent.iter().cloned().map(chunk::gone));
+        let target = job.index;
+        let ordinal = context.ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
+        let event = Event::ChunkStarted { target, ordinal, span: Span::Keys };
+        context.ledger.append(vec![Entry { event, rows: records }]).await?;
+        let gone = absent.into_iter().map(chunk::gone).collect();
+        if chunk::finish(context, job, ordinal, prepared, replaces, gone).await? == Flow::Interrupted {
+            return Ok(Flow::Interrupted);
+        }
+        context.ledger.flush().await?; // the next chunk's count starts from this one's records
+    }
+    Ok(Flow::Finished)
+}
+
+/// What these keys were counted as by the chunks before `ordinal`.
+async fn counted_before(
+    context: &Context,
+    job: &Job,
+    ordinal: u64,
+    rows: &[Row],
+    keys: &[Key],
+) -> Result<Tally> {
+    let target = job.index;
+    let wanted: HashSet<Key> = keys.iter().cloned().collect();
+    let before = context.ledger.read(move |journal| journal.find(target, &wanted, ordinal)).await?;
+    let groups: HashMap<_, _> = rows.iter().map(|row| (&row.key, row.group)).collect();
+    let mut tally = empty_tally(job.groups);
+    for record in before.values() {
+        if record.cells.iter().any(|cell| cell.outcome == CellOutcome::Gone) {
+            tally.gone += 1;
+            continue;
+        }
+        let outcomes = record.cells.iter().map(|cell| RowOutcome::of(&cell.outcome));
+        if let Some(outcome) = outcomes.max() {
+            outcome.count(&mut tally, groups.get(&record.key).copied().flatten());
+        }
+    }
+    Ok(tally)
+}
+
+/// The keys whose last record is a failure.
+pub(super) async fn failed_keys(context: &Context, job: &Job) -> Result<Vec<Key>> {
+    let target = job.index;
+    context.ledger.read(move |journal| journal.failed_keys(target)).await
+}
+
+/// Reopens every target with failed rows and tries those again.
+pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
+    for job in jobs {
+        let keys = failed_keys(context, job).await?;
+        if keys.is_empty() {
+            continue;
+        }
+        let done = context.ledger.state(|state| state.targets[usize::from(job.index)].is_done());
+        if done {
+            let reason = format!("{} failed rows are tried again", keys.len());
+            drive::append(context, Event::TargetReopened { target: job.index, reason }).await?;
+        }
+        if open_chunks(context, job).await? == Flow::Interrupted
+            || keyed(context, job, &keys).await? == Flow::Interrupted
+        {
+            context.ledger.flush().await?;
+            return Ok(Flow::Interrupted);
+        }
+    }
+    Ok(Flow::Finished)
+}

@@ -1,0 +1,84 @@
+//! The read-only pass after which a target is done: nothing under the old key is left.
+
+use std::collections::HashSet;
+
+use keyrotation_journal::{Event, Key};
+
+use super::{Context, Flow, drive, ledger, settle};
+use crate::codec::value::{Evidence, Verdict};
+use crate::error::{Error, Id, Result};
+use crate::plan::Job;
+use crate::source::Row;
+
+/// Passes after which somebody must be writing under the old key all the time.
+const MAX_PASSES: u32 = 20;
+
+/// Strays that are gathered before they are rotated.
+const STRAYS_AT_ONCE: usize = settle::KEYED_ROWS;
+
+/// Sweeps until a pass finds nothing under the old key besides what has failed.
+pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
+    let target = job.index;
+    let mut pass = context.ledger.state(|state| state.targets[usize::from(target)].sweep_pass).max(1);
+    loop {
+        let Some(strays) = one_pass(context, job).await? else { return Ok(Flow::Interrupted) };
+        context.ledger.flush().await?;
+        drive::append(context, Event::SweepDone { target, pass, strays }).await?;
+        if strays == 0 {
+            drive::append(context, Event::TargetDone { target }).await?;
+            return Ok(Flow::Finished);
+        }
+        tracing::warn!("{}: {strays} rows were still under the old key and are rotated now", job.place);
+        if pass == MAX_PASSES {
+            return Err(Error::new(
+                Id::KeepsChanging,
+                format!("{}: after {pass} passes there are still new rows under the old key", job.place),
+            ));
+        }
+        pass += 1;
+        drive::append(context, Event::SweepStarted { target, pass }).await?;
+    }
+}
+
+/// One pass; rotates what it finds, and returns how many rows that were.
+async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
+    let known: HashSet<Key> = settle::failed_keys(context, job).await?.into_iter().collect();
+    let mut after: Option<Key> = None;
+    let mut found = 0;
+    let mut strays = Vec::new();
+    loop {
+        if context.stop.requested() {
+            return Ok(None);
+        }
+        let page = job.source.page(after.as_ref(), None, context.pacer.rows()).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        strays.extend(under_old(context, job, page).await?.into_iter().filter(|key| !known.contains(key)));
+        if strays.len() >= STRAYS_AT_ONCE {
+            found += strays.len() as u64;
+            if settle::keyed(context, job, &std::mem::take(&mut strays)).await? == Flow::Interrupted {
+                return Ok(None);
+            }
+        }
+    }
+    found += strays.len() as u64;
+    Ok((settle::keyed(context, job, &strays).await? == Flow::Finished).then_some(found))
+}
+
+async fn under_old(context: &Context, job: &Job, page: Vec<Row>) -> Result<Vec<Key>> {
+    let (preparer, job) = (context.preparer.clone(), job.clone());
+    ledger::blocking(move || {
+        let stray = |row: &Row| {
+            row.values.iter().enumerate().any(|(column, value)| {
+                let evidence =
+                    Evidence { hash: row.hashes.get(column).and_then(Option::as_deref), recorded: None };
+                value.as_bytes().is_some_and(|stored| {
+                    let verdict = preparer.recoder().classify(job.codec, stored, evidence);
+                    matches!(verdict, Verdict::UnderOld(_))
+                })
+            })
+        };
+        Ok(page.into_iter().filter(stray).map(|row| row.key).collect())
+    })
+    .await
+}

@@ -1,0 +1,75 @@
+//! What a rotation was started with: what must be the same when it is resumed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Settings;
+use crate::error::{Error, Id, Result};
+
+/// The resolved plan, as the journal keeps it. Chunk size, passwords and pace are not in it:
+/// those may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The old key's fingerprint.
+    pub old_key: String,
+    /// The new key's fingerprint.
+    pub new_key: String,
+    /// The new identity database, if databases are rotated.
+    pub identity: Option<String>,
+    /// The new registry database, likewise.
+    pub registry: Option<String>,
+    /// The new server's home, if files are rotated.
+    pub home: Option<String>,
+    /// Whether ECB and CBC values become GCM values.
+    pub upgrade: bool,
+    /// The targets' ids, in the journal's order.
+    pub targets: Vec<String>,
+}
+
+impl Fingerprint {
+    /// The fingerprint of these settings over these targets.
+    pub fn of(settings: &Settings, targets: Vec<String>) -> Self {
+        let databases = settings.databases.as_ref();
+        Self {
+            old_key: settings.old_key.fingerprint().to_owned(),
+            new_key: settings.new_key.fingerprint().to_owned(),
+            identity: databases.map(|job| job.identity.url.identity()),
+            registry: databases.map(|job| job.registry.url.identity()),
+            home: settings.files.as_ref().map(|job| job.home.display().to_string()),
+            upgrade: settings.upgrade,
+            targets,
+        }
+    }
+
+    /// The bytes that the journal stores.
+    pub fn encode(&self) -> Vec<u8> {
+        // A struct of strings and a bool always serializes.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads what [`encode`](Self::encode) wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            Error::new(Id::JournalFormat, format!("the journal's plan cannot be read: {error}"))
+        })
+    }
+
+    /// Refuses settings that differ from the journal's, naming the first difference.
+    pub fn must_match(&self, now: &Self) -> Result<()> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let differences = [
+            ("oldSecretKey (fingerprint)", self.old_key.clone(), now.old_key.clone()),
+            ("newSecretKey (fingerprint)", self.new_key.clone(), now.new_key.clone()),
+            ("newIdnDBUrl", text(&self.identity), text(&now.identity)),
+            ("newRegDBUrl", text(&self.registry), text(&now.registry)),
+            ("newISHome", text(&self.home), text(&now.home)),
+            ("transformation", self.upgrade.to_string(), now.upgrade.to_string()),
+        ];
+        match differences.into_iter().find(|(_, journal, now)| journal != now) {
+            None => Ok(()),
+            Some((key, journal, now)) => Err(Error::new(
+                Id::JournalOther,
+                format!("{key} is {now}, and the journal's rotation was started with {journal}"),
+            )),
+        }
+    }
+}

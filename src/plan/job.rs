@@ -1,0 +1,29 @@
+//! One target resolved against the live deployment.
+
+use crate::codec::Codec;
+use crate::db::Limit;
+use crate::sink::Sink;
+use crate::source::Source;
+
+/// A target that is there: where its rows come from, and where they go.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its position in the journal's list of targets.
+    pub index: u16,
+    /// The target's name in the journal.
+    pub id: &'static str,
+    /// The table, or the folders.
+    pub place: String,
+    /// How values stand in its columns.
+    pub codec: Codec,
+    /// The value columns.
+    pub columns: Vec<&'static str>,
+    /// What each of them holds at most, where that is limited.
+    pub limits: Vec<Option<Limit>>,
+    /// How many groups its rows are counted in.
+    pub groups: usize,
+    /// Where its rows come from.
+    pub source: Source,
+    /// Where its changes go.
+    pub sink: Sink,
+}

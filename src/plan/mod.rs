@@ -1,0 +1,11 @@
+//! What would be done, resolved against the live deployment, before anything is written.
+
+mod checks;
+mod fingerprint;
+mod job;
+mod survey;
+
+pub use checks::{connect, Deployment};
+pub use fingerprint::Fingerprint;
+pub use job::Job;
+pub use survey::{JobSurvey, Survey, survey};

@@ -1,0 +1,182 @@
+//! A read-only look at everything that a new rotation would touch.
+//!
+//! Every row is read once and every envelope's form is counted. Of the GCM values a spread over
+//! all tables and key ranges is opened, to know that the old key is the right one; of ECB and CBC
+//! values all are, since those that open under both keys must be known before anything is written.
+
+use crate::codec::Codec;
+use crate::codec::envelope::{Form, form};
+use crate::codec::value::{Evidence, Recoder, Verdict};
+use crate::codec::Reason;
+use crate::db::Value;
+use crate::engine::Pacer;
+use crate::error::{Error, Id, Result};
+use crate::plan::Job;
+use crate::signals::Stop;
+use crate::source::Row;
+
+/// GCM values of a target that are opened before only every [`SAMPLE_EVERY`]th is.
+const SAMPLE_FIRST: u64 = 20;
+const SAMPLE_EVERY: u64 = 64;
+
+/// What stands in one target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct JobSurvey {
+    /// The target's id.
+    pub id: &'static str,
+    /// The table or folders.
+    pub place: String,
+    /// Rows or files.
+    pub rows: u64,
+    /// Bytes of stored values.
+    pub bytes: u64,
+    /// GCM envelopes.
+    pub gcm: u64,
+    /// ECB and CBC envelopes.
+    pub unauthenticated: u64,
+    /// Envelopes that cannot be rotated: keystore-wrapped, or of an unknown transformation.
+    pub foreign: u64,
+    /// Plain values.
+    pub plain: u64,
+    /// NULL values.
+    pub null: u64,
+    /// Values that open under both keys.
+    pub ambiguous: u64,
+    /// Values that were opened, and opened under the old key.
+    pub under_old: u64,
+    /// … under the new key.
+    pub under_new: u64,
+    /// … under neither.
+    pub unreadable: u64,
+}
+
+/// What stands in all targets.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    /// One entry for each target that is there.
+    pub jobs: Vec<JobSurvey>,
+}
+
+impl Survey {
+    fn sum(&self, count: impl Fn(&JobSurvey) -> u64) -> u64 {
+        self.jobs.iter().map(count).sum()
+    }
+
+    /// Values in an envelope.
+    pub fn encrypted(&self) -> u64 {
+        self.sum(|job| job.gcm + job.unauthenticated + job.foreign)
+    }
+
+    /// Values that open under both keys.
+    pub fn ambiguous(&self) -> u64 {
+        self.sum(|job| job.ambiguous)
+    }
+
+    /// What the sample says, for the screen; an error if the old key cannot be the right one.
+    pub fn check_keys(&self) -> Result<String> {
+        let (old, new) = (self.sum(|job| job.under_old), self.sum(|job| job.under_new));
+        let sampled = old + new + self.sum(|job| job.unreadable);
+        if self.encrypted() == 0 {
+            return Ok("nothing is encrypted here: there is nothing to rotate".to_owned());
+        }
+        if sampled > 0 && old + new == 0 {
+            return Err(Error::new(
+                Id::WrongOldKey,
+                format!("oldSecretKey: none of {sampled} sampled values opens under the old or the new key"),
+            ));
+        }
+        if old == 0 && new > 0 {
+            return Ok(format!("all {new} sampled values are already under the new key"));
+        }
+        Ok(format!("of {sampled} sampled values {old} open under the old key and {new} under the new one"))
+    }
+
+    /// Refuses to begin over values that open under both keys, unless exactly that many are
+    /// accepted.
+    pub fn check_ambiguous(&self, accepted: Option<u64>) -> Result<()> {
+        let found = self.ambiguous();
+        if found == 0 || accepted == Some(found) {
+            return Ok(());
+        }
+        let places: Vec<_> = self.jobs.iter().filter(|job| job.ambiguous > 0).map(|job| &*job.place).collect();
+        Err(Error::new(
+            Id::Ambiguous,
+            format!("{found} ECB or CBC values open under both keys, in {}", places.join(", ")),
+        )
+        .fix(format!(
+            "look at the rows; to leave them as they are and rotate the rest, add --accept-ambiguous {found}"
+        )))
+    }
+}
+
+/// Looks at every row of every job. Ends early, with what it has, when asked to stop.
+pub async fn survey(jobs: &[Job], recoder: &Recoder, pacer: &Pacer, stop: &Stop) -> Result<Survey> {
+    let mut survey = Survey::default();
+    for job in jobs {
+        let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
+        let mut after = None;
+        while !stop.requested() {
+            let page = job.source.page(after.as_ref(), None, pacer.rows()).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.key.clone());
+            let (job, recoder) = (job.clone(), recoder.clone());
+            found = crate::engine::blocking(move || {
+                for row in &page {
+                    look_at(&job, &recoder, row, &mut found);
+                }
+                Ok(found)
+            })
+            .await?;
+        }
+        survey.jobs.push(found);
+    }
+    Ok(survey)
+}
+
+fn look_at(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey) {
+    found.rows += 1;
+    for (column, value) in row.values.iter().enumerate() {
+        found.bytes += value.weight() as u64;
+        let stored = match value {
+            Value::Null => {
+                found.null += 1;
+                continue;
+            }
+            Value::Int(_) | Value::Real(_) => {
+                found.plain += 1;
+                continue;
+            }
+            Value::Text(text) => text.as_bytes(),
+            Value::Bytes(bytes) => bytes,
+        };
+        let forms = forms(job.codec, stored);
+        let count = |wanted: &[Form]| forms.iter().filter(|form| wanted.contains(form)).count() as u64;
+        let (gcm, unauthenticated) = (count(&[Form::Gcm]), count(&[Form::Ecb, Form::Cbc]));
+        let foreign = count(&[Form::Keystore, Form::Other]);
+        let spread = found.gcm < SAMPLE_FIRST || found.gcm % SAMPLE_EVERY < gcm;
+        found.gcm += gcm;
+        found.unauthenticated += unauthenticated;
+        found.foreign += foreign;
+        if gcm + unauthenticated + foreign == 0 {
+            found.plain += 1;
+        }
+        if unauthenticated > 0 || (gcm > 0 && spread) {
+            let hash = row.hashes.get(column).and_then(Option::as_deref);
+            match recoder.classify(job.codec, stored, Evidence { hash, recorded: None }) {
+                Verdict::Plain => {}
+                Verdict::UnderOld(_) => found.under_old += 1,
+                Verdict::UnderNew(_) => found.under_new += 1,
+                Verdict::Unreadable(Reason::Ambiguous) => found.ambiguous += 1,
+                Verdict::Unreadable(_) => found.unreadable += 1,
+            }
+        }
+    }
+}
+
+fn forms(codec: Codec, stored: &[u8]) -> Vec<Form> {
+    match (codec, std::str::from_utf8(stored)) {
+        (Codec::Envelope, Ok(text)) => vec![form(text)],
+        (Codec::Envelope, Err(_)) => Vec::new(),
+        _ => codec.slots(stored).unwrap_or_default().iter().map(|slot| form(&slot.text)).collect(),
+    }
+}

@@ -1,0 +1,80 @@
+//! Signals: the first one asks to stop at a safe point, the second one to leave at once.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+/// How urgently somebody wants the program to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Nobody asked.
+    None,
+    /// Finish the chunks in flight.
+    AtSafePoint,
+    /// Roll back what is in flight.
+    Now,
+}
+
+/// Whether somebody asked to stop; cheap to clone and to ask.
+#[derive(Debug, Clone)]
+pub struct Stop {
+    urgency: watch::Receiver<Urgency>,
+}
+
+/// Asks to stop: the other end of a [`Stop`].
+#[derive(Debug)]
+pub struct Stopper {
+    urgency: watch::Sender<Urgency>,
+}
+
+impl Stop {
+    /// A stop that nobody has asked for yet, and the end that asks.
+    pub fn new() -> (Stopper, Self) {
+        let (sender, receiver) = watch::channel(Urgency::None);
+        (Stopper { urgency: sender }, Self { urgency: receiver })
+    }
+
+    /// Whether to begin nothing more.
+    pub fn requested(&self) -> bool {
+        *self.urgency.borrow() >= Urgency::AtSafePoint
+    }
+
+    /// Returns when work in flight must be dropped, too.
+    pub async fn now(&self) {
+        let mut urgency = self.urgency.clone();
+        if urgency.wait_for(|urgency| *urgency == Urgency::Now).await.is_err() {
+            std::future::pending::<()>().await; // nobody is left who could ask
+        }
+    }
+}
+
+impl Stopper {
+    /// Asks once more.
+    pub fn ask(&self) -> Urgency {
+        let next = match *self.urgency.borrow() {
+            Urgency::None => Urgency::AtSafePoint,
+            Urgency::AtSafePoint | Urgency::Now => Urgency::Now,
+        };
+        self.urgency.send_replace(next);
+        next
+    }
+}
+
+/// A stop that SIGINT and SIGTERM ask for.
+pub fn listen() -> std::io::Result<Stop> {
+    let (stopper, stop) = Stop::new();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            match stopper.ask() {
+                Urgency::Now => tracing::warn!("stopping now: what is in flight is rolled back"),
+                _ => tracing::warn!("stopping at the next safe point; once more to roll back and leave at once"),
+            }
+        }
+    });
+    Ok(stop)
+}

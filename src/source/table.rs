@@ -1,0 +1,104 @@
+//! Keyset pages of a table. Only the server orders keys.
+
+use keyrotation_journal::{Key, KeyPart};
+
+use super::Row;
+use crate::db::sql::{self, Ends};
+use crate::db::{Db, DbError, Record, Value};
+use crate::error::{Error, Id, Result};
+use crate::target::Target;
+
+/// Rows asked for by key in one statement.
+const KEYS_AT_ONCE: usize = 500;
+
+/// The rows of one table.
+#[derive(Debug, Clone)]
+pub struct TableSource {
+    db: Db,
+    target: &'static Target,
+    /// For each value column, whether its hash column is there.
+    hashes: Vec<bool>,
+    columns: Vec<&'static str>,
+}
+
+impl TableSource {
+    /// The rows of `target`. `has_column` tells whether the live schema has a column: older ones
+    /// lack some hash columns.
+    pub fn new(db: Db, target: &'static Target, has_column: impl Fn(&str) -> bool) -> Self {
+        let hashes: Vec<_> = target.values.iter().map(|value| value.hash.is_some_and(&has_column)).collect();
+        let values = target.values.iter().map(|value| value.name);
+        let present = target.values.iter().filter_map(|value| value.hash.filter(|hash| has_column(hash)));
+        let group = target.groups.iter().map(|groups| groups.column);
+        let columns = values.chain(present).chain(group).collect();
+        Self { db, target, hashes, columns }
+    }
+
+    pub(super) async fn page(&self, after: Option<&Key>, upto: Option<&Key>, limit: usize) -> Result<Vec<Row>> {
+        let ends = Ends { after: after.is_some(), upto: upto.is_some() };
+        let sql = sql::page(self.db.syntax(), &self.target.relation, &self.columns, ends);
+        let mut params: Vec<_> = after.into_iter().chain(upto).flat_map(key_values).collect();
+        params.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
+        self.read(&sql, &params).await
+    }
+
+    pub(super) async fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {
+        let mut rows = Vec::with_capacity(keys.len());
+        for batch in keys.chunks(KEYS_AT_ONCE) {
+            let sql = sql::by_keys(&self.target.relation, &self.columns, batch.len());
+            let params: Vec<_> = batch.iter().flat_map(|key| key_values(key)).collect();
+            rows.extend(self.read(&sql, &params).await?);
+        }
+        Ok(rows)
+    }
+
+    async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
+        let records = self.db.read(sql, params).await.map_err(|error| unreadable(self.target, &error))?;
+        records.into_iter().map(|record| self.row(record)).collect()
+    }
+
+    fn row(&self, record: Record) -> Result<Row> {
+        let mut rest = record.into_iter();
+        let key = rest.by_ref().take(self.target.relation.key.len()).map(key_part).collect::<Option<_>>();
+        let key = Key(key.ok_or_else(|| {
+            Error::new(
+                Id::Schema,
+                format!("{}: a key column holds NULL or a floating-point number", self.target.relation.table),
+            )
+        })?);
+        let values: Vec<_> = rest.by_ref().take(self.target.values.len()).collect();
+        let mut hash = |present: &bool| if *present { rest.next().and_then(text) } else { None };
+        let hashes = self.hashes.iter().map(&mut hash).collect();
+        let group = self.target.group_of(rest.next().and_then(text).as_deref());
+        Ok(Row { key, values, hashes, group })
+    }
+}
+
+pub(crate) fn unreadable(target: &Target, error: &DbError) -> Error {
+    Error::new(Id::Database, format!("{} database, {}: {error}", target.store.name(), target.relation.table))
+}
+
+/// A key as parameters of a statement.
+pub(crate) fn key_values(key: &Key) -> impl Iterator<Item = Value> + '_ {
+    key.0.iter().map(|part| match part {
+        KeyPart::Int(number) => Value::Int(*number),
+        KeyPart::Text(text) => Value::Text(text.clone()),
+        KeyPart::Bytes(bytes) => Value::Bytes(bytes.clone()),
+    })
+}
+
+/// A key column's value as a part of a key; `None` for what cannot be one.
+pub(crate) fn key_part(value: Value) -> Option<KeyPart> {
+    match value {
+        Value::Int(number) => Some(KeyPart::Int(number)),
+        Value::Text(text) => Some(KeyPart::Text(text)),
+        Value::Bytes(bytes) => Some(KeyPart::Bytes(bytes)),
+        Value::Null | Value::Real(_) => None,
+    }
+}
+
+fn text(value: Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
