@@ -10,6 +10,7 @@ mod reason;
 pub mod value;
 pub mod xml;
 
+use std::fmt;
 use std::ops::Range;
 
 pub use reason::Reason;
@@ -25,13 +26,20 @@ pub enum Codec {
     Xml,
 }
 
-/// A place inside a stored value, and the text that stands there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A place inside a stored value, and the text that stands there. The text may be a secret, so
+/// `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Slot {
     /// The bytes of the stored value that [`Codec::splice`] replaces.
     pub range: Range<usize>,
     /// The text there, decoded (entities resolved, modified UTF-8 read).
     pub text: String,
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slot({:?}, text of {} bytes)", self.range, self.text.len())
+    }
 }
 
 impl Codec {
