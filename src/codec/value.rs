@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::envelope::{self, Content, Sealed, Shape, members};
 use super::{Codec, Reason, Slot};
-use crate::cipher::{self, OpenError, Plaintext, SecretKey, Transformation};
+use crate::cipher::{self, OpenError, Plaintext, SecretKey};
 
 pub use super::envelope::{Form, form};
 
