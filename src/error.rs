@@ -113,6 +113,16 @@ ids! {
         "put right what the message names, then run the same command again";
     System = "KR-ENV-002", Environment, "the operating system refused something",
         "put right what the message names, then run the same command again";
+    HomeUnreadable = "KR-ENV-020", Environment, "newISHome, or a folder under allowedRoots, is not there or cannot be read",
+        "correct newISHome or allowedRoots, and let the user who runs keyrotation read the folder";
+    FolderUnreadable = "KR-ENV-021", Environment, "a folder with configuration files cannot be read",
+        "let the user who runs keyrotation read the folder, then `keyrotation resume`";
+    FileNotReplaced = "KR-ENV-022", Environment, "a configuration file could not be replaced; it is as it was",
+        "free disk space, or let the user who runs keyrotation write to its folder and keep its owner; then `keyrotation resume --retry-failed`";
+    FileNotFlushed = "KR-ENV-023", Environment, "a configuration file was replaced, but the disk did not confirm it",
+        "check the disk, then `keyrotation resume`, which looks at the file again";
+    LeftoverStays = "KR-ENV-024", Environment, "a temporary file that an interrupted run left behind cannot be removed",
+        "remove the file by hand; it is named `.keyrotation-….tmp` and nothing reads it";
     JournalLocked = "KR-JRN-001", Journal, "another process holds the journal",
         "wait for it, or stop it; `keyrotation status` shows how far it is";
     JournalDamaged = "KR-JRN-002", Journal, "the journal is damaged",

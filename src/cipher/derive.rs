@@ -22,7 +22,9 @@ pub fn chain_key(new_key: &SecretKey, rotation: &[u8]) -> [u8; 32] {
 }
 
 pub(super) fn fingerprint(key: &[u8]) -> String {
-    expand(key, &[], FINGERPRINT_INFO)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let expanded = expand(key, &[], FINGERPRINT_INFO);
+    let start = std::array::from_fn(|at| expanded[at]);
+    format!("{:016x}", u64::from_be_bytes(start))
 }
 
 fn expand(key: &[u8], salt: &[u8], info: &[u8]) -> [u8; 32] {
@@ -45,7 +47,7 @@ impl Digester {
     /// A digester for one rotation.
     pub fn new(new_key: &SecretKey, rotation: &[u8]) -> Self {
         let key = expand(new_key.bytes(), rotation, DIGEST_INFO);
-        #[allow(clippy::expect_used)]
+        #[allow(clippy::expect_used, clippy::missing_panics_doc)] // it cannot happen, see below
         let mac = Hmac::new_from_slice(&key).expect("HMAC takes a key of any length");
         Self { mac }
     }

@@ -10,6 +10,7 @@ mod reason;
 pub mod value;
 pub mod xml;
 
+use std::fmt;
 use std::ops::Range;
 
 pub use reason::Reason;
@@ -25,13 +26,20 @@ pub enum Codec {
     Xml,
 }
 
-/// A place inside a stored value, and the text that stands there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A place inside a stored value, and the text that stands there. The text may be a secret, so
+/// `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Slot {
     /// The bytes of the stored value that [`Codec::splice`] replaces.
     pub range: Range<usize>,
     /// The text there, decoded (entities resolved, modified UTF-8 read).
     pub text: String,
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Slot({:?}, text of {} bytes)", self.range, self.text.len())
+    }
 }
 
 impl Codec {
@@ -52,19 +60,22 @@ impl Codec {
     /// `replacements` are slots that [`Codec::slots`] gave for these very bytes, in order.
     pub fn splice(self, stored: &[u8], replacements: &[(&Slot, &str)]) -> Result<Vec<u8>, Reason> {
         match self {
-            Self::Envelope | Self::Xml => Ok(splice_bytes(stored, replacements)),
+            Self::Envelope => {
+                Ok(splice_bytes(stored, replacements.iter().map(|(slot, text)| (slot.range.clone(), *text))))
+            }
             Self::Java => java::splice(stored, replacements),
+            Self::Xml => xml::splice(stored, replacements),
         }
     }
 }
 
-fn splice_bytes(stored: &[u8], replacements: &[(&Slot, &str)]) -> Vec<u8> {
+fn splice_bytes<'a>(stored: &[u8], edits: impl IntoIterator<Item = (Range<usize>, &'a str)>) -> Vec<u8> {
     let mut out = Vec::with_capacity(stored.len());
     let mut done = 0;
-    for (slot, text) in replacements {
-        out.extend_from_slice(&stored[done..slot.range.start]);
+    for (range, text) in edits {
+        out.extend_from_slice(&stored[done..range.start]);
         out.extend_from_slice(text.as_bytes());
-        done = slot.range.end;
+        done = range.end;
     }
     out.extend_from_slice(&stored[done..]);
     out

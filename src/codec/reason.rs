@@ -20,6 +20,11 @@ pub enum Reason {
     /// Opens under both keys, and nothing decides.
     #[error("opens under both keys, and nothing in the row tells which one is right")]
     Ambiguous,
+    /// A key opens it, but what comes out is not what the row's hash column says.
+    #[error(
+        "opens, but not to what the row's hash says: sealed with another key, or the hash is not this value's"
+    )]
+    HashDisagrees,
     /// Not a text where one is expected.
     #[error("not a text in UTF-8")]
     NotText,
@@ -29,6 +34,9 @@ pub enum Reason {
     /// The XML file is not understood.
     #[error("XML not understood: {0}")]
     Xml(String),
+    /// No IV could be made.
+    #[error("the operating system gave no random numbers")]
+    NoRandomness,
     /// The new value does not open again: a fault of this program, found before it did harm.
     #[error("the new value did not open again; please report this")]
     SealedWrong,

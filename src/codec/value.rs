@@ -1,1 +1,310 @@
-//! to come
+//! Which key opens a stored value, and sealing it with the new one.
+//!
+//! Invariants: a value is classified by opening it, never by what it says of itself; only a GCM
+//! tag is proof, everything else is weighed ([`Recoder::classify`]); [`Recoder::reseal`] changes
+//! nothing but slots under the old key, and returns no value that it has not opened again.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
+
+use super::envelope::{self, Content, Sealed, Shape, members};
+use super::{Codec, Reason, Slot};
+use crate::cipher::{self, OpenError, Plaintext, SecretKey};
+
+pub use super::envelope::{Form, form};
+
+/// When a value that is written names its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyIdPolicy {
+    /// When the value that was read did.
+    AsRead,
+    /// Always: the server that reads it takes a value without a key id for one under its old key.
+    Always,
+}
+
+/// How values are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether values in ECB and CBC become GCM.
+    pub upgrade: bool,
+    /// When the key is named.
+    pub key_id: KeyIdPolicy,
+}
+
+/// Whether a plaintext is the one whose digest the journal holds.
+pub type Recorded<'a> = &'a dyn Fn(&[u8]) -> bool;
+
+/// What is known of a value beside its bytes. It only ever decides about ECB and CBC, and only
+/// where the value holds a single ciphertext, which is what it speaks of.
+#[derive(Clone, Copy, Default)]
+pub struct Evidence<'a> {
+    /// The row's hash column for this value.
+    pub hash: Option<&'a str>,
+    /// What the journal knows of this value.
+    pub recorded: Option<Recorded<'a>>,
+}
+
+/// What a stored value turned out to be.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Nothing in it is encrypted.
+    Plain,
+    /// At least one ciphertext is under the old key, and every one opens.
+    UnderOld(Opened),
+    /// Every ciphertext is under the new key.
+    UnderNew(Opened),
+    /// At least one ciphertext does not open; this is why the first of them does not.
+    Unreadable(Reason),
+}
+
+impl Verdict {
+    /// Whether the value opens under both keys and nothing decided.
+    pub const fn is_ambiguous(&self) -> bool {
+        matches!(self, Self::Unreadable(Reason::Ambiguous))
+    }
+}
+
+/// A stored value with all its ciphertexts open.
+pub struct Opened {
+    codec: Codec,
+    parts: Vec<Part>,
+    /// All plaintexts in one, where there are several.
+    joined: Option<Plaintext>,
+}
+
+struct Part {
+    /// Which of the codec's slots it is.
+    index: usize,
+    slot: Slot,
+    shape: Shape,
+    key: Which,
+    plaintext: Plaintext,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Old,
+    New,
+}
+
+impl Opened {
+    fn new(codec: Codec, parts: Vec<Part>) -> Self {
+        let joined = (parts.len() > 1).then(|| join(&parts));
+        Self { codec, parts, joined }
+    }
+
+    /// What is encrypted in the value: the plaintext of its only ciphertext, or of several each
+    /// with its length (eight bytes, little endian) in front, so that no two lists look the same.
+    pub fn plaintext(&self) -> &[u8] {
+        match (&self.joined, self.parts.first()) {
+            (Some(joined), _) => joined,
+            (None, Some(only)) => &only.plaintext,
+            (None, None) => &[],
+        }
+    }
+
+    /// How many ciphertexts the value holds.
+    pub fn slots(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Whether opening it proved the key: every ciphertext is in GCM.
+    pub fn authenticated(&self) -> bool {
+        self.parts.iter().all(|part| part.shape.transformation.authenticates())
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = self.parts.iter().map(|part| (part.key, part.shape.transformation));
+        f.write_str("Opened")?;
+        f.debug_list().entries(parts).finish()
+    }
+}
+
+fn join(parts: &[Part]) -> Plaintext {
+    // Sized beforehand: a vector that grows leaves copies of secrets behind.
+    let size = parts.iter().map(|part| 8 + part.plaintext.len()).sum();
+    let mut joined = Zeroizing::new(Vec::with_capacity(size));
+    for part in parts {
+        joined.extend_from_slice(&(part.plaintext.len() as u64).to_le_bytes());
+        joined.extend_from_slice(&part.plaintext);
+    }
+    joined
+}
+
+/// Opens stored values and seals them with the new key.
+#[derive(Debug, Clone)]
+pub struct Recoder {
+    old: SecretKey,
+    new: SecretKey,
+    policy: Policy,
+}
+
+impl Recoder {
+    /// A recoder from one key to the other.
+    pub fn new(old: SecretKey, new: SecretKey, policy: Policy) -> Self {
+        Self { old, new, policy }
+    }
+
+    /// Opens every ciphertext of a stored value.
+    ///
+    /// GCM: the key whose tag fits. ECB and CBC: the key under which the padding is right and the
+    /// plaintext is UTF-8. The row's hash overrules that, even where only one key fits, since a
+    /// wrong key fits once in about a million values; with no hash and both keys fitting, the
+    /// journal decides. A hash that contradicts a GCM value does not change its key: that is for
+    /// a verifier to report.
+    pub fn classify(&self, codec: Codec, stored: &[u8], evidence: Evidence<'_>) -> Verdict {
+        match self.open(codec, stored, evidence) {
+            Err(reason) => Verdict::Unreadable(reason),
+            Ok(opened) if opened.parts.is_empty() => Verdict::Plain,
+            Ok(opened) if opened.parts.iter().any(|part| part.key == Which::Old) => Verdict::UnderOld(opened),
+            Ok(opened) => Verdict::UnderNew(opened),
+        }
+    }
+
+    /// The stored value with everything that was under the old key sealed with the new one.
+    ///
+    /// `stored` are the bytes that `opened` came from. The result has been read back and every
+    /// new ciphertext in it opened and compared.
+    pub fn reseal(&self, stored: &[u8], opened: &Opened) -> Result<Vec<u8>, Reason> {
+        let old = || opened.parts.iter().filter(|part| part.key == Which::Old);
+        let texts = old().map(|part| self.seal(part)).collect::<Result<Vec<_>, _>>()?;
+        let replacements: Vec<_> =
+            old().map(|part| &part.slot).zip(texts.iter().map(String::as_str)).collect();
+        let resealed = opened.codec.splice(stored, &replacements)?;
+        let slots = opened.codec.slots(&resealed)?;
+        for part in old() {
+            let slot = slots.get(part.index).ok_or(Reason::SealedWrong)?;
+            let Content::Sealed(sealed) = envelope::parse(&slot.text)? else {
+                return Err(Reason::SealedWrong);
+            };
+            if open_with(&self.new, &sealed)?.as_ref() != Some(&part.plaintext) {
+                return Err(Reason::SealedWrong);
+            }
+        }
+        Ok(resealed)
+    }
+
+    fn open(&self, codec: Codec, stored: &[u8], evidence: Evidence<'_>) -> Result<Opened, Reason> {
+        let mut sealed = Vec::new();
+        for (index, slot) in codec.slots(stored)?.into_iter().enumerate() {
+            if let Content::Sealed(envelope) = envelope::parse(&slot.text)? {
+                sealed.push((index, slot, envelope));
+            }
+        }
+        let evidence = if sealed.len() == 1 { evidence } else { Evidence::default() };
+        let parts = sealed.into_iter().map(|(index, slot, envelope)| {
+            let (key, plaintext) = self.open_one(&envelope, evidence)?;
+            Ok(Part { index, slot, shape: envelope.shape, key, plaintext })
+        });
+        Ok(Opened::new(codec, parts.collect::<Result<_, _>>()?))
+    }
+
+    fn open_one(&self, sealed: &Sealed, evidence: Evidence<'_>) -> Result<(Which, Plaintext), Reason> {
+        if sealed.shape.transformation.authenticates() {
+            self.open_authenticated(sealed)
+        } else {
+            self.open_guarded(sealed, evidence)
+        }
+    }
+
+    /// Tries the old key first, under which most values of a rotation are, unless the value
+    /// names the new one.
+    fn open_authenticated(&self, sealed: &Sealed) -> Result<(Which, Plaintext), Reason> {
+        let order = if sealed.key_id.as_deref() == Some(self.new.key_id()) {
+            [Which::New, Which::Old]
+        } else {
+            [Which::Old, Which::New]
+        };
+        for which in order {
+            if let Some(plaintext) = open_with(self.key(which), sealed)? {
+                return Ok((which, plaintext));
+            }
+        }
+        Err(Reason::ForeignKey)
+    }
+
+    /// Weighs what both keys make of a value that carries no proof.
+    fn open_guarded(&self, sealed: &Sealed, evidence: Evidence<'_>) -> Result<(Which, Plaintext), Reason> {
+        let mut fits = Vec::with_capacity(2);
+        for which in [Which::Old, Which::New] {
+            let opened = open_with(self.key(which), sealed)?;
+            fits.extend(opened.filter(|text| std::str::from_utf8(text).is_ok()).map(|text| (which, text)));
+        }
+        if fits.is_empty() {
+            return Err(Reason::ForeignKey);
+        }
+        if let Some(hash) = evidence.hash {
+            fits.retain(|(_, plaintext)| hash_agrees(hash, plaintext) != Some(false));
+            if fits.is_empty() {
+                return Err(Reason::HashDisagrees);
+            }
+        }
+        if let (2.., Some(recorded)) = (fits.len(), evidence.recorded) {
+            fits.retain(|(_, plaintext)| recorded(plaintext));
+        }
+        match (fits.pop(), fits.pop()) {
+            (Some(only), None) => Ok(only),
+            _ => Err(Reason::Ambiguous),
+        }
+    }
+
+    fn seal(&self, part: &Part) -> Result<String, Reason> {
+        let upgraded =
+            (self.policy.upgrade && !part.shape.transformation.authenticates()).then(|| Shape::gcm(false));
+        let shape = upgraded.as_ref().unwrap_or(&part.shape);
+        let key_id = shape.key_id || self.policy.key_id == KeyIdPolicy::Always;
+        let iv = cipher::random_iv().map_err(|_| Reason::NoRandomness)?;
+        let ciphertext = cipher::seal(&self.new, shape.transformation, &iv, &part.plaintext)
+            .map_err(|_| Reason::SealedWrong)?;
+        Ok(envelope::write(shape, key_id.then(|| self.new.key_id()), &iv, &ciphertext))
+    }
+
+    const fn key(&self, which: Which) -> &SecretKey {
+        match which {
+            Which::Old => &self.old,
+            Which::New => &self.new,
+        }
+    }
+}
+
+/// The plaintext, if the key fits; an error if no key can.
+fn open_with(key: &SecretKey, sealed: &Sealed) -> Result<Option<Plaintext>, Reason> {
+    match cipher::open(key, sealed.shape.transformation, &sealed.iv, &sealed.ciphertext) {
+        Ok(plaintext) => Ok(Some(plaintext)),
+        Err(OpenError::WrongKey) => Ok(None),
+        Err(OpenError::IvLength(_)) => {
+            Err(Reason::Damaged("the initialization vector has a length that servers never write"))
+        }
+        Err(OpenError::CiphertextLength(_)) => {
+            Err(Reason::Damaged("the ciphertext has a length that its transformation never gives"))
+        }
+    }
+}
+
+/// Whether a hash column agrees with a plaintext.
+///
+/// The column holds `{"algorithm":"SHA-256","hash":"<hexadecimal digits>"}`. `None` where it does
+/// not parse, or for another algorithm than SHA-256, SHA-384 and SHA-512: then it is no evidence.
+pub fn hash_agrees(column: &str, plaintext: &[u8]) -> Option<bool> {
+    let [Some(algorithm), Some(hash)] = members(column.as_bytes(), ["algorithm", "hash"])? else {
+        return None;
+    };
+    let digest = match algorithm.to_ascii_uppercase().as_str() {
+        "SHA-256" => Sha256::digest(plaintext).to_vec(),
+        "SHA-384" => Sha384::digest(plaintext).to_vec(),
+        "SHA-512" => Sha512::digest(plaintext).to_vec(),
+        _ => return None,
+    };
+    let parses = hash.len() == 2 * digest.len() && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
+    parses.then(|| {
+        let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
+        hash.chars().map(|digit| digit.to_digit(16)).eq(nibbles.map(|nibble| Some(u32::from(nibble))))
+    })
+}
+
+#[cfg(test)]
+mod tests;

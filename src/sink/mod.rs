@@ -1,8 +1,10 @@
 //! Where new values go: compare and set, in tables and files.
 
+mod file_rows;
 pub mod files;
 mod table;
 
+pub use file_rows::FileSink;
 pub use table::TableSink;
 
 use keyrotation_journal::Key;
@@ -47,7 +49,7 @@ pub enum Sink {
     /// A table.
     Table(TableSink),
     /// Files.
-    Files(files::FilesSink),
+    Files(FileSink),
 }
 
 impl Sink {

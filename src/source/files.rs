@@ -1,1 +1,345 @@
-//! to come
+//! Which configuration files a rotation looks at, and reading them.
+//!
+//! File groups are data: folders under newISHome, and the root element that makes an XML file one
+//! of the group. Listing writes nothing, not even to tidy up.
+//!
+//! Invariants:
+//! - Nothing outside newISHome and the allowed roots is opened, wherever symbolic links lead; what
+//!   is refused for that is reported as failed, never passed over in silence.
+//! - A candidate's name, relative to newISHome and with slashes, is its key in the journal; its
+//!   path is the real file, so a link to a file stays a link.
+//! - The order of candidates is the byte order of their names.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::codec::{Reason, xml};
+use crate::error::{Error, Id, Result};
+
+/// The largest file that is read, in bytes; the files in question have a few thousand.
+pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A kind of configuration files that is counted and reported as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileGroup {
+    /// Its stable name in the journal and in `status --json`.
+    pub id: &'static str,
+    /// What the guide calls it in `Updated <label>: <count>`.
+    pub label: &'static str,
+    /// Its folders under newISHome; a segment `*` stands for every folder there.
+    pub folders: &'static [&'static str],
+    /// The local name of the root element of its files.
+    pub root: &'static str,
+}
+
+/// Every file group, in the order of work.
+pub const FILE_GROUPS: &[FileGroup] = &[
+    FileGroup {
+        id: "super-tenant-userstores",
+        label: "super tenant secondary userstore configuration files",
+        folders: &["repository/deployment/server/userstores"],
+        root: "UserStoreManager",
+    },
+    FileGroup {
+        id: "tenant-userstores",
+        label: "tenant secondary userstore configuration files",
+        folders: &["repository/tenants/*/userstores"],
+        root: "UserStoreManager",
+    },
+    FileGroup {
+        id: "event-publishers",
+        label: "event publisher configuration files",
+        folders: &["repository/deployment/server/eventpublishers", "repository/tenants/*/eventpublishers"],
+        root: "eventPublisher",
+    },
+    FileGroup {
+        id: "event-receivers",
+        label: "event receiver configuration files",
+        folders: &["repository/deployment/server/eventreceivers", "repository/tenants/*/eventreceivers"],
+        root: "eventReceiver",
+    },
+];
+
+/// What is in the folders of a group, each list in byte order of the names.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The files of the group.
+    pub candidates: Vec<Candidate>,
+    /// What might be a file of the group, or hold some, but cannot be dealt with: failed files.
+    pub failed: Vec<Failed>,
+    /// What else the operator may want to know.
+    pub remarks: Vec<Remark>,
+    /// The folders that were read: the real ones, where leftovers of an interrupted run may be.
+    pub folders: Vec<PathBuf>,
+}
+
+/// A file of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name relative to newISHome, with slashes.
+    pub relative: String,
+    /// The file itself, symbolic links resolved.
+    pub path: PathBuf,
+}
+
+/// A file or folder that counts as failed before any value was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failed {
+    /// Its name relative to newISHome; what is not UTF-8 in it is replaced.
+    pub relative: String,
+    /// Why.
+    pub refusal: Refusal,
+}
+
+/// Something that was seen and left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remark {
+    /// How much it matters.
+    pub level: Level,
+    /// Its name relative to newISHome; what is not UTF-8 in it is replaced.
+    pub relative: String,
+    /// What it is, and what follows from that.
+    pub text: &'static str,
+}
+
+/// How much a [`Remark`] matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Of interest only when something is missing.
+    Debug,
+    /// Worth a line.
+    Note,
+    /// The operator should act.
+    Warning,
+}
+
+/// Why a file or folder is left as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It lies outside newISHome and the allowed roots.
+    #[error(
+        "a symbolic link leads out of newISHome, to {}: if that belongs to the new deployment, \
+         add it to allowedRoots", .0.display()
+    )]
+    Outside(PathBuf),
+    /// A symbolic link without a target.
+    #[error("a symbolic link that leads nowhere")]
+    Dangling,
+    /// Its name cannot be written down exactly.
+    #[error("its name is not UTF-8: rename it")]
+    Name,
+    /// A folder is expected.
+    #[error("not a folder")]
+    NotAFolder,
+    /// A device, a pipe or the like.
+    #[error("not a regular file")]
+    NotAFile,
+    /// Larger than [`MAX_BYTES`].
+    #[error("larger than {} MiB", MAX_BYTES / (1024 * 1024))]
+    TooLarge,
+    /// The operating system says no.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// Its content is not understood.
+    #[error(transparent)]
+    Content(#[from] Reason),
+}
+
+/// Lists the files of a group. Folders that are not there hold no files.
+///
+/// Fails with [`Id::HomeUnreadable`] if `home` or an allowed root is not there, and with
+/// [`Id::FolderUnreadable`] if a folder cannot be read: nobody knows what it holds.
+pub fn list(group: &FileGroup, home: &Path, allowed_roots: &[PathBuf]) -> Result<Listing> {
+    let home = real_folder(home)?;
+    let mut roots = vec![home.clone()];
+    for root in allowed_roots {
+        roots.push(real_folder(root)?);
+    }
+    let mut lister = Lister { group, roots, listing: Listing::default() };
+    for folder in group.folders {
+        let segments: Vec<_> = folder.split('/').collect();
+        lister.descend(&home, "", &segments)?;
+    }
+    let mut listing = lister.listing;
+    listing.candidates.sort_unstable_by(|a, b| a.relative.cmp(&b.relative));
+    listing.failed.sort_by(|a, b| a.relative.cmp(&b.relative));
+    listing.remarks.sort_by(|a, b| a.relative.cmp(&b.relative));
+    listing.folders.sort_unstable();
+    listing.folders.dedup();
+    Ok(listing)
+}
+
+/// Reads a candidate's file; `None` if it is gone.
+pub fn read(candidate: &Candidate) -> Result<Option<Vec<u8>>, Refusal> {
+    read_file(&candidate.path)
+}
+
+fn read_file(path: &Path) -> Result<Option<Vec<u8>>, Refusal> {
+    // Neither follows a link that was put there meanwhile nor waits for the other end of a pipe.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(&error)),
+    };
+    read_regular(&file).map(Some)
+}
+
+fn read_regular(file: &File) -> Result<Vec<u8>, Refusal> {
+    if !file.metadata().map_err(|error| unreadable(&error))?.is_file() {
+        return Err(Refusal::NotAFile);
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Refusal::TooLarge);
+    }
+    Ok(bytes)
+}
+
+fn unreadable(error: &io::Error) -> Refusal {
+    Refusal::Unreadable(error.to_string())
+}
+
+fn real_folder(path: &Path) -> Result<PathBuf> {
+    let refuse = |why: &dyn std::fmt::Display| {
+        Error::new(Id::HomeUnreadable, format!("the folder {} cannot be read: {why}", path.display()))
+    };
+    let real = fs::canonicalize(path).map_err(|error| refuse(&error))?;
+    if real.is_dir() { Ok(real) } else { Err(refuse(&"it is not a folder")) }
+}
+
+struct Lister<'a> {
+    group: &'a FileGroup,
+    /// Real folders; everything that is opened lies under one of them.
+    roots: Vec<PathBuf>,
+    listing: Listing,
+}
+
+impl Lister<'_> {
+    /// Goes down from `folder`, a real one, along the segments, and lists what is at the end.
+    fn descend(&mut self, folder: &Path, relative: &str, segments: &[&str]) -> Result<()> {
+        match segments {
+            [] => self.files(folder, relative),
+            ["*", rest @ ..] => {
+                for name in names(folder)? {
+                    // Loose files between the tenants' folders are none of the group's.
+                    if !folder.join(&name).is_file() {
+                        self.enter(folder, relative, &name, rest)?;
+                    }
+                }
+                Ok(())
+            }
+            [name, rest @ ..] => self.enter(folder, relative, OsStr::new(name), rest),
+        }
+    }
+
+    fn enter(&mut self, folder: &Path, relative: &str, name: &OsStr, rest: &[&str]) -> Result<()> {
+        let relative = join(relative, name);
+        let refusal = match self.resolve(&folder.join(name)) {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) if name.to_str().is_none() => Refusal::Name,
+            Ok(Some(real)) if real.is_dir() => return self.descend(&real, &relative, rest),
+            Ok(Some(_)) => Refusal::NotAFolder,
+            Err(refusal) => refusal,
+        };
+        self.fail(relative, refusal);
+        Ok(())
+    }
+
+    fn files(&mut self, folder: &Path, relative: &str) -> Result<()> {
+        self.listing.folders.push(folder.to_owned());
+        for name in names(folder)? {
+            let path = folder.join(&name);
+            let relative = join(relative, &name);
+            if !name.as_encoded_bytes().ends_with(b".xml") {
+                self.other(&path, relative, &name);
+            } else if let Err(refusal) = self.file(&path, relative.clone(), &name) {
+                self.fail(relative, refusal);
+            }
+        }
+        Ok(())
+    }
+
+    /// A file that is not named like a candidate.
+    fn other(&mut self, path: &Path, relative: String, name: &OsStr) {
+        if name.as_encoded_bytes().ends_with(b".enc") && !path.is_dir() {
+            let text = "holds a plain password until a server starts and encrypts it with its own key; \
+                        left as it is";
+            self.remark(Level::Warning, relative, text);
+        } else {
+            self.remark(Level::Debug, relative, "not named *.xml; left as it is");
+        }
+    }
+
+    fn file(&mut self, path: &Path, relative: String, name: &OsStr) -> Result<(), Refusal> {
+        let Some(real) = self.resolve(path)? else { return Ok(()) };
+        let metadata = fs::metadata(&real).map_err(|error| unreadable(&error))?;
+        if metadata.is_dir() {
+            self.remark(Level::Debug, relative, "a folder; left as it is");
+            return Ok(());
+        }
+        if name.to_str().is_none() {
+            return Err(Refusal::Name);
+        }
+        let Some(stored) = read_file(&real)? else { return Ok(()) };
+        if xml::root(&stored)? != self.group.root {
+            self.remark(
+                Level::Note,
+                relative,
+                "an XML file of another kind, by its root element; left as it is",
+            );
+            return Ok(());
+        }
+        if metadata.nlink() > 1 {
+            let text = "has other names (hard links), which will keep the old values";
+            self.remark(Level::Warning, relative.clone(), text);
+        }
+        self.listing.candidates.push(Candidate { relative, path: real });
+        Ok(())
+    }
+
+    /// The real path, or `None` if there is nothing.
+    fn resolve(&self, path: &Path) -> Result<Option<PathBuf>, Refusal> {
+        match fs::canonicalize(path) {
+            Ok(real) if self.roots.iter().any(|root| real.starts_with(root)) => Ok(Some(real)),
+            Ok(real) => Err(Refusal::Outside(real)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unreadable(&error)),
+            Err(_) if path.is_symlink() => Err(Refusal::Dangling),
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn fail(&mut self, relative: String, refusal: Refusal) {
+        self.listing.failed.push(Failed { relative, refusal });
+    }
+
+    fn remark(&mut self, level: Level, relative: String, text: &'static str) {
+        self.listing.remarks.push(Remark { level, relative, text });
+    }
+}
+
+/// The names in a folder.
+fn names(folder: &Path) -> Result<Vec<std::ffi::OsString>> {
+    fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect())
+        .map_err(|error| {
+            Error::new(
+                Id::FolderUnreadable,
+                format!("the folder {} cannot be read: {error}", folder.display()),
+            )
+        })
+}
+
+fn join(relative: &str, name: &OsStr) -> String {
+    let name = name.to_string_lossy();
+    if relative.is_empty() { name.into_owned() } else { format!("{relative}/{name}") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,13 @@
 //! A file is a row whose key is its path and whose one value is its content, so that everything
 //! behind this module works on rows alone.
 
+mod file_rows;
 pub mod files;
 mod table;
 
+pub use file_rows::FileRows;
 pub use table::TableSource;
+pub(crate) use file_rows::name_of;
 pub(crate) use table::{key_part, key_values, unreadable};
 
 use keyrotation_journal::Key;
@@ -25,6 +28,8 @@ pub struct Row {
     pub hashes: Vec<Option<String>>,
     /// The group that it is counted in.
     pub group: Option<usize>,
+    /// Why it cannot be looked at, if it cannot: it counts as failed.
+    pub problem: Option<String>,
 }
 
 /// Where a target's rows come from.
@@ -33,7 +38,7 @@ pub enum Source {
     /// A table.
     Table(TableSource),
     /// A group of files.
-    Files(files::FilesSource),
+    Files(FileRows),
 }
 
 impl Source {

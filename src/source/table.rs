@@ -69,7 +69,7 @@ impl TableSource {
         let mut hash = |present: &bool| if *present { rest.next().and_then(text) } else { None };
         let hashes = self.hashes.iter().map(&mut hash).collect();
         let group = self.target.group_of(rest.next().and_then(text).as_deref());
-        Ok(Row { key, values, hashes, group })
+        Ok(Row { key, values, hashes, group, problem: None })
     }
 }
 
