@@ -26,6 +26,15 @@ pub enum Filter {
     IsTrue(&'static str),
 }
 
+impl Filter {
+    /// The column that decides.
+    pub const fn column(self) -> &'static str {
+        match self {
+            Self::OneOf(column, _) | Self::IsTrue(column) => column,
+        }
+    }
+}
+
 /// Which ends a range of keys has. The ends are bound in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ends {

@@ -1,0 +1,11 @@
+//! What people and scripts get to see of a rotation: made from the journal's state alone.
+
+mod lines;
+mod progress;
+mod status;
+mod text;
+
+pub use lines::guide_lines;
+pub use progress::Reporter;
+pub use status::{FailureView, RunState, StatusView, TargetView};
+pub use text::{status_text, summary_sentence, thousands};

@@ -1,0 +1,131 @@
+//! What a running rotation shows: a bar or lines on the screen, the guide's lines, and the status
+//! file that `status` reads from another terminal.
+
+use std::collections::HashSet;
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use keyrotation_journal::TargetKind;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::{StatusView, guide_lines, thousands};
+use crate::engine::Ledger;
+
+/// How often the status file and the bar are made new: `status` is never more than a second old.
+const TICK: Duration = Duration::from_millis(400);
+
+/// How often a line tells the progress where there is no terminal for a bar.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows a rotation until told to end.
+#[derive(Debug)]
+pub struct Reporter {
+    end: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+struct Shown {
+    ledger: Ledger,
+    journal: PathBuf,
+    bar: Option<ProgressBar>,
+    total: u64,
+    told: HashSet<String>,
+    line_at: Instant,
+    began: Instant,
+    rows_before: u64,
+}
+
+impl Reporter {
+    /// Begins to show. `total` is how many rows and files there are in all.
+    pub fn start(ledger: Ledger, journal: PathBuf, total: u64, progress: &MultiProgress, quiet: bool) -> Self {
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| progress.add(bar(total)));
+        let view = view(&ledger);
+        let told = view.all().filter(|target| is_finished(&target.state)).map(|target| target.id.clone()).collect();
+        let rows_before = view.all().map(|target| target.rows).sum();
+        let now = Instant::now();
+        let mut shown =
+            Shown { ledger, journal, bar, total, told, line_at: now, began: now, rows_before };
+        let (end, mut ended) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            loop {
+                shown.tick();
+                tokio::select! {
+                    _ = &mut ended => break,
+                    () = tokio::time::sleep(TICK) => {}
+                }
+            }
+            shown.tick();
+            if let Some(bar) = &shown.bar {
+                bar.finish_and_clear();
+            }
+        });
+        Self { end, task }
+    }
+
+    /// Shows the last state and ends.
+    pub async fn finish(self) {
+        let _ = self.end.send(());
+        let _ = self.task.await;
+    }
+}
+
+fn view(ledger: &Ledger) -> StatusView {
+    ledger.state(|state| StatusView::new(state, true))
+}
+
+fn is_finished(state: &str) -> bool {
+    matches!(state, "done" | "skipped")
+}
+
+fn bar(total: u64) -> ProgressBar {
+    let style = "{msg:40!} {wide_bar} {human_pos}/{human_len} rows, {per_sec}, {eta} left";
+    // The template is a constant; the default style stands in if it were wrong.
+    let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(total).with_style(style)
+}
+
+impl Shown {
+    fn tick(&mut self) {
+        let view = view(&self.ledger);
+        let written = serde_json::to_vec(&view)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| keyrotation_journal::write_live(&self.journal, &bytes).map_err(|e| e.to_string()));
+        if let Err(error) = written {
+            tracing::debug!("the status file was not written: {error}");
+        }
+        for (kind, targets) in [(TargetKind::Table, &view.targets), (TargetKind::Files, &view.files)] {
+            for target in targets.iter().filter(|target| is_finished(&target.state)) {
+                if self.told.insert(target.id.clone()) {
+                    match &target.skipped {
+                        Some(reason) => tracing::info!("{}: skipped, {reason}", target.place),
+                        None => guide_lines(target, kind).iter().for_each(|line| tracing::info!("{line}")),
+                    }
+                }
+            }
+        }
+        let rows: u64 = view.all().map(|target| target.rows).sum();
+        let current = view.all().find(|target| matches!(&*target.state, "running" | "sweeping"));
+        let doing = current.map_or_else(String::new, |target| match &*target.state {
+            "sweeping" => format!("checking {}", target.place),
+            _ => target.place.clone(),
+        });
+        if let Some(bar) = &self.bar {
+            bar.set_length(self.total.max(rows));
+            bar.set_position(rows);
+            bar.set_message(doing);
+        } else if self.line_at.elapsed() >= LINE_EVERY && current.is_some() {
+            self.line_at = Instant::now();
+            let seconds = self.began.elapsed().as_secs().max(1);
+            let rate = rows.saturating_sub(self.rows_before) / seconds;
+            tracing::info!(
+                "{doing}: {} of {} rows in all, {} rows/s",
+                thousands(rows),
+                thousands(self.total.max(rows)),
+                thousands(rate)
+            );
+        }
+    }
+}

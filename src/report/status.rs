@@ -1,0 +1,237 @@
+//! The status document: `status --json`, and what `status` reads while a rotation runs.
+//!
+//! `schema` changes when a member changes its meaning; new members may come at any time.
+
+use jiff::Timestamp;
+use keyrotation_journal::{JobState, Phase, SessionEnd, TargetHead, TargetKind, TargetState};
+use serde::{Deserialize, Serialize};
+
+use crate::target::TARGETS;
+
+/// The document's format.
+pub const SCHEMA: u32 = 1;
+
+/// Where a rotation stands as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// A process works on it.
+    Running,
+    /// Nobody works on it, and it is not finished.
+    Interrupted,
+    /// It is finished; failed rows are counted apart.
+    Completed,
+    /// It ended with an error, and is not finished.
+    Failed,
+}
+
+impl RunState {
+    /// The word for it, as in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The status of a rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusView {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The rotation's id.
+    pub rotation_id: String,
+    /// Where it stands.
+    pub state: RunState,
+    /// Whether `resume` would go on.
+    pub resumable: bool,
+    /// When it began, RFC 3339 in UTC.
+    pub started_at: String,
+    /// When this was true, likewise.
+    pub updated_at: String,
+    /// When it was finished, likewise.
+    pub finished_at: Option<String>,
+    /// The process that works on it.
+    pub pid: Option<u32>,
+    /// The host of that process.
+    pub host: Option<String>,
+    /// The error that ended the last session, with its id.
+    pub error: Option<String>,
+    /// Tables.
+    pub targets: Vec<TargetView>,
+    /// Groups of files.
+    pub files: Vec<TargetView>,
+    /// The sync phase; there is none yet.
+    pub sync: Option<()>,
+}
+
+/// The status of one table or group of files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetView {
+    /// Its stable id.
+    pub id: String,
+    /// What its rows are called.
+    pub label: String,
+    /// The table, or the kind of files.
+    pub place: String,
+    /// `pending`, `running`, `sweeping`, `done` or `skipped`.
+    pub state: String,
+    /// Why it was skipped.
+    pub skipped: Option<String>,
+    /// How many rows it was thought to have.
+    pub total: Option<u64>,
+    /// Rows that are finished: the sum of the next five.
+    pub rows: u64,
+    /// Moved to the new key.
+    pub rotated: u64,
+    /// Holding plain values only.
+    pub plain: u64,
+    /// Holding NULL only.
+    pub null: u64,
+    /// Under the new key before.
+    pub already_new: u64,
+    /// Not rotated, for a reason.
+    pub failed: u64,
+    /// Gone while they were being rotated.
+    pub gone: u64,
+    /// Counts of parts of the rows.
+    pub groups: Vec<GroupView>,
+    /// The first failures.
+    pub failures: Vec<FailureView>,
+}
+
+/// A part of a target's rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupView {
+    /// What the rows are called.
+    pub label: String,
+    /// Moved to the new key.
+    pub rotated: u64,
+    /// Not rotated, for a reason.
+    pub failed: u64,
+}
+
+/// A value that was not rotated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailureView {
+    /// The row's key, its parts divided by slashes.
+    pub key: String,
+    /// The column.
+    pub column: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl StatusView {
+    /// The status that a state amounts to. `running` is whether a process holds the journal.
+    pub fn new(state: &JobState, running: bool) -> Self {
+        let (tables, files): (Vec<_>, Vec<_>) = state
+            .rotation
+            .targets
+            .iter()
+            .zip(&state.targets)
+            .partition(|(head, _)| head.kind == TargetKind::Table);
+        let view = |targets: Vec<(&TargetHead, &TargetState)>| {
+            targets.into_iter().map(|(head, target)| TargetView::new(head, target)).collect()
+        };
+        let error = state.session.as_ref().and_then(|session| match &session.ended {
+            Some((_, SessionEnd::Failed { id, what })) => Some(format!("[{id}] {what}")),
+            _ => None,
+        });
+        let run_state = match (running, state.finished_at.is_some(), &error) {
+            (true, _, _) => RunState::Running,
+            (_, true, _) => RunState::Completed,
+            (_, _, Some(_)) => RunState::Failed,
+            _ => RunState::Interrupted,
+        };
+        let session = state.session.as_ref().filter(|_| running);
+        Self {
+            schema: SCHEMA,
+            rotation_id: state.rotation.name(),
+            state: run_state,
+            resumable: matches!(run_state, RunState::Interrupted | RunState::Failed),
+            started_at: time(state.rotation.created_at),
+            updated_at: if running { Timestamp::now().to_string() } else { time(state.updated_at) },
+            finished_at: state.finished_at.map(time),
+            pid: session.map(|session| session.pid),
+            host: session.map(|session| session.host.clone()),
+            error: error.filter(|_| !running),
+            targets: view(tables),
+            files: view(files),
+            sync: None,
+        }
+    }
+
+    /// Tables, then groups of files.
+    pub fn all(&self) -> impl Iterator<Item = &TargetView> {
+        self.targets.iter().chain(&self.files)
+    }
+
+    /// Rows and files that failed.
+    pub fn failed(&self) -> u64 {
+        self.all().map(|target| target.failed).sum()
+    }
+}
+
+impl TargetView {
+    fn new(head: &TargetHead, target: &TargetState) -> Self {
+        let groups = head
+            .groups
+            .iter()
+            .zip(target.tally.groups.iter().cloned().chain(std::iter::repeat_with(Default::default)))
+            .map(|(label, tally)| GroupView { label: label.clone(), rotated: tally.rotated, failed: tally.failed })
+            .collect();
+        let failures = target
+            .failures
+            .iter()
+            .map(|failure| FailureView {
+                key: failure.key.to_string(),
+                column: column_name(&head.id, failure.column),
+                reason: failure.reason.clone(),
+            })
+            .collect();
+        let (state, skipped) = match &target.phase {
+            Phase::Pending => ("pending", None),
+            Phase::Running => ("running", None),
+            Phase::Sweeping { .. } | Phase::Swept => ("sweeping", None),
+            Phase::Done => ("done", None),
+            Phase::Skipped { reason } => ("skipped", Some(reason.clone())),
+        };
+        let tally = &target.tally;
+        Self {
+            id: head.id.clone(),
+            label: head.label.clone(),
+            place: place(head),
+            state: state.to_owned(),
+            skipped,
+            total: target.total,
+            rows: tally.rows,
+            rotated: tally.rotated,
+            plain: tally.plain,
+            null: tally.null,
+            already_new: tally.already_new,
+            failed: tally.failed,
+            gone: tally.gone,
+            groups,
+            failures,
+        }
+    }
+}
+
+/// The name of a value column of a target; files have one.
+pub fn column_name(target: &str, column: u8) -> String {
+    let target = TARGETS.iter().find(|candidate| candidate.id == target);
+    target.and_then(|target| target.values.get(usize::from(column))).map_or("content", |value| value.name).to_owned()
+}
+
+fn place(head: &TargetHead) -> String {
+    let table = TARGETS.iter().find(|target| target.id == head.id).map(|target| target.relation.table);
+    table.map_or_else(|| head.label.clone(), str::to_owned)
+}
+
+fn time(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds).map_or_else(|_| milliseconds.to_string(), |time| time.to_string())
+}

@@ -1,0 +1,110 @@
+//! The status in words.
+
+use std::fmt::Write as _;
+
+use super::{RunState, StatusView, TargetView};
+
+/// A number with its thousands divided.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// The status for people: a headline, a table, what failed, what to do next.
+pub fn status_text(view: &StatusView) -> String {
+    let mut out = format!("rotation {} is {}", view.rotation_id, view.state.word());
+    if let (Some(pid), Some(host)) = (view.pid, &view.host) {
+        let _ = write!(out, " (process {pid} on {host})");
+    }
+    let _ = write!(out, "\nstarted {}, last change {}\n\n", view.started_at, view.updated_at);
+    out.push_str(&table(view));
+    for target in view.all() {
+        for failure in &target.failures {
+            let _ = writeln!(out, "failed: {} {} {}: {}", target.place, failure.key, failure.column, failure.reason);
+        }
+    }
+    if let Some(error) = &view.error {
+        let _ = writeln!(out, "the last session ended with {error}");
+    }
+    let _ = writeln!(out, "{}", next_step(view));
+    out
+}
+
+fn table(view: &StatusView) -> String {
+    let header = ["table or files", "state", "rows", "rotated", "already new", "plain", "NULL", "gone", "failed"];
+    let mut lines: Vec<Vec<String>> = vec![header.map(str::to_owned).to_vec()];
+    for target in view.all() {
+        let counts = [
+            target.rows,
+            target.rotated,
+            target.already_new,
+            target.plain,
+            target.null,
+            target.gone,
+            target.failed,
+        ];
+        let mut line = vec![target.place.clone(), target.state.clone()];
+        line.extend(counts.map(thousands));
+        lines.push(line);
+    }
+    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<_> = (0..header.len()).map(width).collect();
+    let mut out = String::new();
+    for line in &lines {
+        let cells: Vec<_> = line
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(at, (cell, &width))| if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") })
+            .collect();
+        let _ = writeln!(out, "{}", cells.join("  ").trim_end());
+    }
+    out.push('\n');
+    out
+}
+
+/// One sentence with the counts.
+pub fn summary_sentence(view: &StatusView) -> String {
+    let sum = |targets: &[TargetView], count: fn(&TargetView) -> u64| -> u64 { targets.iter().map(count).sum() };
+    let rows = sum(&view.targets, |target| target.rotated);
+    let files = sum(&view.files, |target| target.rotated);
+    let already = sum(&view.targets, |t| t.already_new) + sum(&view.files, |t| t.already_new);
+    format!(
+        "{} rows and {} files are now under the new key, {} were there before, {} failed.",
+        thousands(rows),
+        thousands(files),
+        thousands(already),
+        thousands(view.failed())
+    )
+}
+
+fn next_step(view: &StatusView) -> String {
+    match view.state {
+        RunState::Running => "it is running; Ctrl-C in its terminal stops it at a safe point".to_owned(),
+        RunState::Interrupted | RunState::Failed => "next: `keyrotation resume`".to_owned(),
+        RunState::Completed if view.failed() > 0 => {
+            "next: put right what the failures name, then `keyrotation resume --retry-failed`".to_owned()
+        }
+        RunState::Completed => "next: `keyrotation verify`, then put the new key into deployment.toml".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::thousands;
+
+    #[test]
+    fn thousands_are_divided() {
+        assert_eq!(
+            [0, 999, 1000, 12_345, 1_234_567].map(thousands),
+            ["0", "999", "1,000", "12,345", "1,234,567"]
+        );
+    }
+}

@@ -1,0 +1,170 @@
+//! What the program says besides its results: the screen (stderr) and the rotation's log file.
+//!
+//! Library code only uses `tracing`; this is the only subscriber. The log file's name needs the
+//! rotation's id, so lines are kept until [`LogFile::open`] names it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal as _, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use indicatif::MultiProgress;
+use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{Layer, fmt};
+
+/// How lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Whether to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Whether to colour what goes to stderr.
+    pub fn on_stderr(self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => std::env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal(),
+        }
+    }
+}
+
+/// How much is said, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Verbosity {
+    /// 0 is normal, 1 adds details, 2 everything.
+    pub verbose: u8,
+    /// Only warnings and errors on the screen.
+    pub quiet: bool,
+    /// How lines look.
+    pub format: LogFormat,
+    /// Whether to use colours.
+    pub color: Color,
+}
+
+/// Starts listening to `tracing`. Returns the log file, which has no name yet, and the progress
+/// bars' home, between which lines on the screen find their place.
+pub fn start(verbosity: Verbosity) -> (LogFile, MultiProgress) {
+    let log = LogFile::default();
+    let progress = MultiProgress::new();
+    let detail = match verbosity.verbose {
+        0 => "info",
+        1 => "debug",
+        _ => "trace",
+    };
+    let filter = |level: &str| EnvFilter::new(format!("off,keyrotation={level},keyrotation_journal={level}"));
+    let screen = fmt::layer()
+        .with_target(false)
+        .without_time()
+        .with_ansi(verbosity.color.on_stderr())
+        .with_writer(Screen { progress: progress.clone() });
+    let file = fmt::layer().with_target(false).with_ansi(false).with_writer(log.clone());
+    let (screen, file) = match verbosity.format {
+        LogFormat::Text => (screen.boxed(), file.boxed()),
+        LogFormat::Json => (screen.json().boxed(), file.json().boxed()),
+    };
+    let screen = screen.with_filter(filter(if verbosity.quiet { "warn" } else { detail }));
+    let subscriber = tracing_subscriber::registry().with(screen).with(file.with_filter(filter(detail)));
+    // Only a second start, in a test, could fail; the first subscriber stays then.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+    (log, progress)
+}
+
+/// Stderr, with the progress bars out of the way.
+#[derive(Debug, Clone)]
+struct Screen {
+    progress: MultiProgress,
+}
+
+impl Write for Screen {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.progress.suspend(|| io::stderr().write(bytes))
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl<'a> MakeWriter<'a> for Screen {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self::Writer {
+        self.clone()
+    }
+}
+
+/// The rotation's log file; until it has a name, lines are kept in memory.
+#[derive(Debug, Clone, Default)]
+pub struct LogFile {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting(Vec<u8>),
+    Open(File),
+    /// Nobody wants one.
+    Off,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::Waiting(Vec::new())
+    }
+}
+
+impl LogFile {
+    /// Names the file: what was said so far is appended to it, and all that follows.
+    pub fn open(&self, path: &Path) -> io::Result<()> {
+        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Waiting(lines) = &*state {
+            file.write_all(lines)?;
+        }
+        *state = State::Open(file);
+        Ok(())
+    }
+
+    /// No log file is wanted.
+    pub fn off(&self) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Off;
+    }
+}
+
+impl Write for LogFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
+            State::Waiting(lines) => lines.write(bytes),
+            State::Open(file) => file.write(bytes),
+            State::Off => Ok(bytes.len()),
+        }
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for LogFile {
+    type Writer = Self;
+    fn make_writer(&'a self) -> Self::Writer {
+        self.clone()
+    }
+}
