@@ -11,8 +11,8 @@
 //!   space, comments, CDATA markers) stays, as does all the rest: byte order mark, line ends,
 //!   DOCTYPE, quotes. A value cut in pieces by comments or CDATA markers is written into the first
 //!   piece, the other pieces become empty.
-//! - No entity of a DTD is expanded and nothing outside the given bytes is read. Where that could
-//!   hide a value, the file is refused.
+//! - No entity of a DTD is expanded and nothing outside the given bytes is read. Where the DTD in
+//!   the file could hide a value, the file is refused; one outside it is taken to hide none.
 //! - Messages name lines, never content.
 
 use std::ops::Range;
@@ -220,8 +220,13 @@ impl Parser<'_> {
 
     fn characters(&mut self, span: Range<usize>) -> Result<(), Reason> {
         let text = self.text.get(span.clone()).unwrap_or_default();
-        if self.depth == 0 && !text.chars().all(is_blank) {
-            return Err(self.reason(span.start, "text outside the root element"));
+        if self.depth == 0
+            && let Some(at) = text.find(|character| !is_blank(character))
+        {
+            return Err(self.reason(span.start + at, "text outside the root element"));
+        }
+        if let Some(at) = text.find("]]>") {
+            return Err(self.reason(span.start + at, "the end of a CDATA section that did not begin"));
         }
         if let Some(property) = &mut self.property {
             property.characters(text, self.base + span.start);
