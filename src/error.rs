@@ -89,20 +89,50 @@ macro_rules! ids {
 ids! {
     ConfigUnreadable = "KR-CFG-001", Usage, "properties.yaml cannot be read",
         "name the file with --config, or write one with `keyrotation init`";
-    ConfigSyntax = "KR-CFG-002", Usage, "a line of properties.yaml cannot be read, or can be read in two ways",
+    ConfigSyntax = "KR-CFG-002", Usage, "a line of properties.yaml cannot be read, or YAML and Java properties read it differently",
         "write the line as `key: value`, with the value in single quotes if it has special characters";
     ConfigUnknownKey = "KR-CFG-003", Usage, "properties.yaml has a key that is not known",
-        "correct or remove the key; `keyrotation init` writes a file with every key";
+        "correct or remove the line; `keyrotation init` writes a file with every key";
     ConfigMissingKey = "KR-CFG-004", Usage, "properties.yaml lacks a key that the enabled parts need",
-        "add the key";
+        "add what is missing; `keyrotation init` writes a file with every key";
     ConfigValue = "KR-CFG-005", Usage, "a value in properties.yaml is not one that its key takes",
         "correct the value";
+    ConfigDuplicateKey = "KR-CFG-006", Usage, "properties.yaml gives a key twice",
+        "keep one of the two lines";
+    ConfigKeyLength = "KR-CFG-007", Usage, "a secret key has a length that no AES key has",
+        "give the key as deployment.toml has it, decrypted; `keyrotation keygen` makes a new one";
+    ConfigKeyHex = "KR-CFG-008", Usage, "a secret key of 48 or 64 characters is not hexadecimal",
+        "keys of these lengths are hexadecimal digits; copy it again, whole";
+    ConfigSameKeys = "KR-CFG-009", Usage, "the old and the new secret key are the same bytes",
+        "make a new key with `keyrotation keygen` and set newSecretKey to it";
+    ConfigDefaultKey = "KR-CFG-010", Usage, "the new secret key is the one that WSO2 publishes with every release",
+        "make a new key with `keyrotation keygen` and set newSecretKey to it";
+    ConfigBase64 = "KR-CFG-011", Usage, "a password in properties.yaml is not base64 of UTF-8 text",
+        "encode it with `printf %s 'the password' | base64 -w0`, or use `env:NAME` or `file:/path`, which take it as it is";
+    ConfigSecretSource = "KR-CFG-012", Usage, "an environment variable or file that should hold a secret cannot be read",
+        "set the variable, or make the file readable for the user who runs keyrotation";
+    ConfigUrl = "KR-CFG-013", Usage, "a database URL is not one that can be used",
+        "write `jdbc:sqlite:/path/to/file.db`";
+    ConfigUnsupportedDatabase = "KR-CFG-014", Usage, "a database is of a kind that this version does not rotate yet",
+        "this version rotates SQLite only: `jdbc:sqlite:/path/to/file.db`";
+    ConfigDatabaseFile = "KR-CFG-015", Usage, "an SQLite database file does not exist or is not a regular file",
+        "correct the path; keyrotation never creates a database";
+    ConfigOldDatabase = "KR-CFG-016", Usage, "a database to be rewritten is the old server's own",
+        "give the copy that was made for the new server (step 3 of the guide)";
+    ConfigHome = "KR-CFG-017", Usage, "newISHome is not the folder of an Identity Server",
+        "give the absolute path of the new server's folder, the one with `repository` in it";
+    ConfigSyncUnavailable = "KR-CFG-018", Usage, "enableSyncMigrator is on, and this version has no sync",
+        "set `enableSyncMigrator: false`; end users' changes after the copy was made are then not carried over";
+    ConfigNothingEnabled = "KR-CFG-019", Usage, "properties.yaml enables no part of the rotation",
+        "set `enableDBMigrator: true` and `enableConfigMigrator: true`";
+    CommandLineValue = "KR-CFG-020", Usage, "a value on the command line is not one that its option takes",
+        "correct the value";
+    NoRandomness = "KR-CFG-021", Environment, "the operating system gives no random bytes",
+        "make a key elsewhere: `openssl rand -hex 16`";
     SyncLeftovers = "KR-CFG-050", Usage, "the new identity database carries sync tables or triggers",
         "this is the old database, or step 4 of the guide is missing: run triggers/new<database>.sql on the new one";
     WrongOldKey = "KR-CFG-051", Usage, "no encrypted value opens under the old or the new key",
         "take oldSecretKey from [encryption] key in the old server's deployment.toml, decrypted if it is a $secret";
-    CommandLine = "KR-CFG-052", Usage, "the command line cannot be followed",
-        "see `keyrotation --help`";
     Database = "KR-DB-001", Environment, "a database cannot be reached, read or written",
         "put right what the message names, then `keyrotation resume`";
     Schema = "KR-DB-002", Environment, "a table is not as WSO2 makes it",

@@ -1,1 +1,204 @@
-//! to come
+//! The configuration: `properties.yaml` as [`Settings`] that the rest of the program can rely on.
+//!
+//! Flow: text → [`parse`] (lines, keys, one reading each) → resolved values (secrets looked up,
+//! paths absolute, keys checked) → [`Settings`]. Nothing is written, and no database is opened.
+//!
+//! Invariants: settings that exist are complete for the parts that they enable; a database to be
+//! rewritten exists and is not the old one; a secret is never shown, neither by an error nor by
+//! `Debug`. What the file does not say is not guessed, except for the defaults documented here.
+
+mod databases;
+mod home;
+mod java;
+mod keys;
+mod resolve;
+mod secret;
+mod syntax;
+mod template;
+mod url;
+
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::cipher::SecretKey;
+use crate::error::{Error, Id, Result};
+
+pub use home::{Home, Version};
+pub use keys::Key;
+pub use secret::Secret;
+pub use syntax::{Raw, parse};
+pub use template::{generate_key, template};
+pub use url::JdbcUrl;
+
+/// The smallest chunk that rows are handled in, unless the command line says otherwise.
+pub const CHUNK_MIN: u32 = 100;
+/// The largest chunk that rows are handled in, unless the command line says otherwise.
+pub const CHUNK_MAX: u32 = 10_000;
+/// The starting size when nothing is said.
+pub const CHUNK_DEFAULT: u32 = 1_000;
+/// The largest size that the command line may ask for.
+pub const CHUNK_LITERAL_MAX: u32 = 100_000;
+
+/// What the command line says in place of the file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Overrides {
+    /// `--chunk-size`, in rows: taken literally.
+    pub chunk_size: Option<u32>,
+}
+
+/// A configuration that was checked and is complete for what it enables.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The properties file, absolute.
+    pub file: PathBuf,
+    /// Its folder, which relative paths in it are relative to.
+    pub folder: PathBuf,
+    /// The key that values are under now.
+    pub old_key: SecretKey,
+    /// The key that values will be under; not equal to the old one.
+    pub new_key: SecretKey,
+    /// The configuration files to rotate, with `enableConfigMigrator`.
+    pub files: Option<FilesJob>,
+    /// The databases to rotate, with `enableDBMigrator`.
+    pub databases: Option<DatabaseJob>,
+    /// How many rows a chunk begins with.
+    pub chunk_size: ChunkSize,
+    /// Whether ECB and CBC values are turned into GCM (`transformation: AES/GCM/NoPadding`).
+    pub upgrade: bool,
+    /// Whether every new value carries the new key's id, even if the old value had none.
+    pub key_id: bool,
+    /// What the operator should read before the rotation begins.
+    pub notices: Vec<Notice>,
+}
+
+/// The configuration files to rotate.
+#[derive(Debug, Clone)]
+pub struct FilesJob {
+    /// The new server's folder: absolute, without symbolic links.
+    pub home: PathBuf,
+    /// Folders outside `home` into which symbolic links may lead: likewise.
+    pub allowed_roots: Vec<PathBuf>,
+}
+
+/// The databases to rotate.
+#[derive(Debug, Clone)]
+pub struct DatabaseJob {
+    /// The new server's identity database.
+    pub identity: Database,
+    /// The new server's registry (shared) database; may be the same as `identity`.
+    pub registry: Database,
+    /// The old server's identity database, when the file names one that can be looked at.
+    pub old_identity: Option<Database>,
+}
+
+impl DatabaseJob {
+    /// Whether identity and registry are one database, to be opened and rotated once.
+    pub fn same_database(&self) -> bool {
+        self.identity.url.same_database(&self.registry.url)
+    }
+}
+
+/// A database and how to log on to it.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// The key that named it, such as `newIdnDBUrl`.
+    pub key: &'static str,
+    /// Where it is.
+    pub url: JdbcUrl,
+    /// The user; empty for SQLite, which has none.
+    pub user: String,
+    /// The user's password; empty for SQLite.
+    pub password: Secret,
+}
+
+/// How many rows a chunk begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkSize {
+    /// The first chunk's rows.
+    pub start: u32,
+    /// Whether all chunks have this size (it was given on the command line) instead of adapting.
+    pub fixed: bool,
+}
+
+/// How much a notice matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Probably not what was meant, or not safe.
+    Warning,
+}
+
+/// One line for the operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// How much it matters.
+    pub level: Level,
+    /// What it says; never a secret.
+    pub text: String,
+}
+
+/// Reads and checks the configuration in the file at `path`.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<Settings> {
+    let file = std::path::absolute(path)
+        .map_err(|e| Error::new(Id::ConfigUnreadable, format!("{}: {e}", path.display())))?;
+    let (text, exposed) = read(&file)?;
+    let origin = resolve::Origin { file: &file, exposed, env: &|name| std::env::var_os(name) };
+    parse(&text).and_then(|raw| resolve::settings(&raw, origin, overrides)).map_err(|e| located(path, &e))
+}
+
+/// The file's text, and whether everyone may read it.
+fn read(file: &Path) -> Result<(Zeroizing<String>, bool)> {
+    /// Some hundred times what a real file has.
+    const LARGEST: u64 = 1024 * 1024;
+    let failed = |problem: &dyn std::fmt::Display| {
+        Error::new(Id::ConfigUnreadable, format!("{}: {problem}", file.display()))
+    };
+    let io = |e: std::io::Error| failed(&e);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
+    let opened = File::open(file).map_err(io)?;
+    let metadata = opened.metadata().map_err(io)?;
+    if metadata.is_dir() {
+        return Err(failed(&"is a folder").fix("name the file in it with --config"));
+    }
+    opened.take(LARGEST + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(failed(&"is larger than 1 MiB and cannot be a properties.yaml"));
+    }
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok((Zeroizing::new(text.to_owned()), metadata.permissions().mode() & 0o004 != 0)),
+        Err(e) => {
+            let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
+            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            Err(failed(&format_args!("line {line} is not UTF-8 text")).fix("save the file as UTF-8"))
+        }
+    }
+}
+
+/// The same error with the file's name before it, unless it is about the command line.
+fn located(path: &Path, error: &Error) -> Error {
+    if error.id() == Id::CommandLineValue {
+        return Error::new(error.id(), error.what()).fix(error.remedy());
+    }
+    Error::new(error.id(), format!("{}: {}", path.display(), error.what())).fix(error.remedy())
+}
+
+/// A path as the file writes it, made absolute. `~` is a shell's word, so it is refused.
+fn expand(path: &str, folder: &Path) -> Result<PathBuf, String> {
+    if path.is_empty() {
+        return Err("names no path".into());
+    }
+    if path == "~" || path.starts_with("~/") {
+        return Err(
+            "begins with ~, which is not replaced by the home folder here; write the whole path".into()
+        );
+    }
+    Ok(folder.join(path))
+}
+
+#[cfg(test)]
+mod tests;

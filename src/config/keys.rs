@@ -1,0 +1,75 @@
+//! The keys that `properties.yaml` may have: one table, used by the reader, the checks and `init`.
+
+use std::borrow::Cow;
+
+macro_rules! keys {
+    ($( $variant:ident = $name:literal, $shown:ident; )+) => {
+        /// A key of `properties.yaml`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Key { $( #[doc = $name] $variant, )+ }
+
+        impl Key {
+            /// Every key, in the order in which `keyrotation init` writes them.
+            pub const ALL: &[Self] = &[ $( Self::$variant, )+ ];
+
+            /// The key as the file writes it.
+            pub const fn name(self) -> &'static str { match self { $( Self::$variant => $name, )+ } }
+
+            /// Whether a message may show the value. URLs are hidden too: they may carry a password.
+            pub const fn is_secret(self) -> bool { match self { $( Self::$variant => keys!(@ $shown), )+ } }
+        }
+    };
+    (@ open) => { false };
+    (@ secret) => { true };
+}
+
+keys! {
+    OldSecretKey = "oldSecretKey", secret;
+    NewSecretKey = "newSecretKey", secret;
+    NewIsHome = "newISHome", open;
+    OldIdnDbUrl = "oldIdnDBUrl", secret;
+    OldIdnUsername = "oldIdnUsername", open;
+    OldIdnPassword = "oldIdnPassword", secret;
+    NewIdnDbUrl = "newIdnDBUrl", secret;
+    NewIdnUsername = "newIdnUsername", open;
+    NewIdnPassword = "newIdnPassword", secret;
+    NewRegDbUrl = "newRegDBUrl", secret;
+    NewRegUsername = "newRegUsername", open;
+    NewRegPassword = "newRegPassword", secret;
+    EnableDbMigrator = "enableDBMigrator", open;
+    EnableConfigMigrator = "enableConfigMigrator", open;
+    EnableSyncMigrator = "enableSyncMigrator", open;
+    ChunkSize = "chunkSize", open;
+    Transformation = "transformation", open;
+    EnableKeyId = "enableKeyId", open;
+    AllowedRoots = "allowedRoots", open;
+}
+
+impl Key {
+    /// The key with exactly this name.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|key| key.name() == name)
+    }
+
+    /// The key whose name is nearest to `name`, and how near: 0 (nothing in common) to 1 (the same
+    /// but for the case of letters).
+    pub fn nearest(name: &str) -> (Self, f64) {
+        // Comparing takes time with the product of the lengths, and no key is that long.
+        let name: Cow<'_, str> = match name.char_indices().nth(64) {
+            None => name.to_ascii_lowercase().into(),
+            Some(_) => "".into(),
+        };
+        Self::ALL
+            .iter()
+            .map(|key| {
+                (*key, strsim::normalized_damerau_levenshtein(&name, &key.name().to_ascii_lowercase()))
+            })
+            .fold((Self::OldSecretKey, -1.0), |best, next| if next.1 >= best.1 { next } else { best })
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,340 @@
+//! From keys and values to [`Settings`]: what they mean, and whether they fit together.
+//!
+//! Every check that needs no open database is here. The first thing wrong ends it, save that all
+//! missing keys are named at once.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::home::{DEPLOYMENT, Home, KEY_IDS_SINCE};
+use super::keys::Key;
+use super::secret::{Lookup, Origin as SecretOrigin, Secret, look_up};
+use super::syntax::{Entry, Raw, items};
+use super::{
+    CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, ChunkSize, FilesJob, Level, Notice, Overrides,
+    Settings, expand,
+};
+use crate::cipher::{KeyError, SecretKey};
+use crate::error::{Error, Id, Result};
+
+/// The key that every release of the Identity Server is shipped with.
+const PUBLISHED_KEY: &str = "03BAFEB27A8E871CAD83C5CD4E771DAB";
+
+/// The keys that may hold a secret in the properties file itself.
+const SECRETS: [Key; 5] =
+    [Key::OldSecretKey, Key::NewSecretKey, Key::OldIdnPassword, Key::NewIdnPassword, Key::NewRegPassword];
+
+/// Where the values come from.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    /// The properties file, absolute.
+    pub(super) file: &'a Path,
+    /// Whether everyone may read it.
+    pub(super) exposed: bool,
+    /// The environment.
+    pub(super) env: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
+/// Checks the values and puts them together.
+pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: &Overrides) -> Result<Settings> {
+    let folder = origin.file.parent().unwrap_or(origin.file);
+    let lookup = Lookup { folder, env: origin.env };
+    let mut resolver = Resolver { raw, lookup, notices: Vec::new(), new_key_is_hex: false };
+    let parts = resolver.parts()?;
+    resolver.require(&parts)?;
+
+    let (old_key, new_key) = resolver.keys()?;
+    let chunk_size = resolver.chunk_size(overrides)?;
+    let upgrade = resolver.upgrade()?;
+    resolver.refuse_old_database()?;
+    let databases = parts.databases.then(|| resolver.databases()).transpose()?;
+    let home = resolver.home(parts.files)?;
+    let key_id = resolver.key_id(home.as_deref())?;
+    let files = match home {
+        Some(home) if parts.files => Some(FilesJob { home, allowed_roots: resolver.allowed_roots()? }),
+        _ => None,
+    };
+    resolver.warn_of_exposure(origin);
+
+    let (file, folder, notices) = (origin.file.to_owned(), folder.to_owned(), resolver.notices);
+    Ok(Settings { file, folder, old_key, new_key, files, databases, chunk_size, upgrade, key_id, notices })
+}
+
+/// The parts of the rotation that are switched on.
+struct Parts {
+    databases: bool,
+    files: bool,
+}
+
+/// The values, and what was found out while reading them.
+pub(super) struct Resolver<'a> {
+    raw: &'a Raw,
+    pub(super) lookup: Lookup<'a>,
+    notices: Vec<Notice>,
+    new_key_is_hex: bool,
+}
+
+/// An error about a key's value.
+pub(super) fn wrong(id: Id, key: Key, entry: &Entry, what: impl std::fmt::Display) -> Error {
+    Error::new(id, format!("line {}: {key} {what}", entry.line))
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn note(&mut self, level: Level, text: impl Into<String>) {
+        self.notices.push(Notice { level, text: text.into() });
+    }
+
+    /// The key's entry if it has a value; an empty one says nothing where nothing is needed.
+    pub(super) fn given(&self, key: Key) -> Option<&'a Entry> {
+        self.raw.get(key).filter(|entry| !entry.value.expose().is_empty())
+    }
+
+    pub(super) fn needed(&self, key: Key) -> Result<&'a Entry> {
+        self.raw.get(key).ok_or_else(|| Error::new(Id::ConfigMissingKey, format!("{key} is missing")))
+    }
+
+    fn flag(&self, key: Key) -> Result<Option<bool>> {
+        let Some(entry) = self.raw.get(key) else { return Ok(None) };
+        match entry.value.expose() {
+            on if on.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            off if off.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            _ => Err(wrong(Id::ConfigValue, key, entry, "is neither true nor false")
+                .fix(format!("write `{key}: true` or `{key}: false`"))),
+        }
+    }
+
+    fn parts(&mut self) -> Result<Parts> {
+        let mut part = |key, of: &str| {
+            let on = self.flag(key)?;
+            if on.is_none() {
+                let text = format!("{key} is not given, so {of} are not rotated");
+                self.note(Level::Warning, text);
+            }
+            Ok(on.unwrap_or(false))
+        };
+        let databases = part(Key::EnableDbMigrator, "the databases")?;
+        let files = part(Key::EnableConfigMigrator, "the configuration files")?;
+        if self.flag(Key::EnableSyncMigrator)? == Some(true) {
+            let key = Key::EnableSyncMigrator;
+            return Err(wrong(
+                Id::ConfigSyncUnavailable,
+                key,
+                self.needed(key)?,
+                "is true, but this version cannot sync",
+            ));
+        }
+        if databases || files {
+            return Ok(Parts { databases, files });
+        }
+        Err(Error::new(
+            Id::ConfigNothingEnabled,
+            "there is nothing to do: neither enableDBMigrator nor enableConfigMigrator is true",
+        ))
+    }
+
+    /// User and password are not among the needed keys, since SQLite has none.
+    fn require(&self, parts: &Parts) -> Result<()> {
+        let needed = [
+            (Key::OldSecretKey, true),
+            (Key::NewSecretKey, true),
+            (Key::NewIsHome, parts.files),
+            (Key::NewIdnDbUrl, parts.databases),
+            (Key::NewRegDbUrl, parts.databases),
+        ];
+        let missing: Vec<_> = needed
+            .into_iter()
+            .filter(|(key, needed)| *needed && self.raw.get(*key).is_none())
+            .map(|(key, _)| key.name())
+            .collect();
+        match missing.as_slice() {
+            [] => Ok(()),
+            [one] => Err(Error::new(Id::ConfigMissingKey, format!("{one} is missing"))),
+            many => Err(Error::new(Id::ConfigMissingKey, format!("these are missing: {}", many.join(", ")))),
+        }
+    }
+
+    /// A secret that stands in the file as it is, unless the file says where else it is.
+    pub(super) fn secret(&mut self, key: Key, entry: &Entry) -> Result<Secret> {
+        let found = look_up(SecretOrigin::of(entry.value.expose()), self.lookup)
+            .map_err(|problem| wrong(Id::ConfigSecretSource, key, entry, problem))?;
+        if let Some(file) = found.exposed {
+            let text = format!("everyone may read {}, which holds {key}; `chmod 600` it", file.display());
+            self.note(Level::Warning, text);
+        }
+        Ok(found.secret)
+    }
+
+    fn keys(&mut self) -> Result<(SecretKey, SecretKey)> {
+        let (old_text, old) = self.secret_key(Key::OldSecretKey)?;
+        let (new_text, new) = self.secret_key(Key::NewSecretKey)?;
+        self.new_key_is_hex = matches!(new_text.expose().len(), 48 | 64);
+        let entry = self.needed(Key::NewSecretKey)?;
+        if old == new {
+            return Err(wrong(
+                Id::ConfigSameKeys,
+                Key::NewSecretKey,
+                entry,
+                "is the same key as oldSecretKey",
+            ));
+        }
+        if SecretKey::parse(PUBLISHED_KEY).is_ok_and(|published| published == new) {
+            return Err(wrong(
+                Id::ConfigDefaultKey,
+                Key::NewSecretKey,
+                entry,
+                "is WSO2's published default key",
+            ));
+        }
+        if old_text.expose().eq_ignore_ascii_case(new_text.expose()) {
+            self.note(Level::Warning, "oldSecretKey and newSecretKey differ only in the case of letters: two keys to the server, but was that meant?");
+        }
+        Ok((old, new))
+    }
+
+    fn secret_key(&mut self, key: Key) -> Result<(Secret, SecretKey)> {
+        let entry = self.needed(key)?;
+        let text = self.secret(key, entry)?;
+        match SecretKey::parse(text.expose()) {
+            Ok(parsed) => Ok((text, parsed)),
+            Err(_) if text.expose().is_empty() => Err(wrong(Id::ConfigKeyLength, key, entry, "is empty")),
+            Err(e @ KeyError::Length(_)) => Err(wrong(Id::ConfigKeyLength, key, entry, format!("is {e}"))),
+            Err(e @ KeyError::Hex { .. }) => {
+                Err(wrong(Id::ConfigKeyHex, key, entry, format!("is no key: {e}")))
+            }
+        }
+    }
+
+    fn chunk_size(&mut self, overrides: &Overrides) -> Result<ChunkSize> {
+        if let Some(start) = overrides.chunk_size {
+            if !(1..=CHUNK_LITERAL_MAX).contains(&start) {
+                return Err(Error::new(
+                    Id::CommandLineValue,
+                    format!("--chunk-size {start} is not between 1 and {CHUNK_LITERAL_MAX}"),
+                ));
+            }
+            return Ok(ChunkSize { start, fixed: true });
+        }
+        let Some(entry) = self.raw.get(Key::ChunkSize) else {
+            return Ok(ChunkSize { start: CHUNK_DEFAULT, fixed: false });
+        };
+        let digits = entry.value.expose();
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(wrong(Id::ConfigValue, Key::ChunkSize, entry, "is not a whole number of rows")
+                .fix(format!("write a number from {CHUNK_MIN} to {CHUNK_MAX}, or remove the line")));
+        }
+        // Only digits: a number that does not fit is too large.
+        let asked = digits.parse::<u32>().unwrap_or(u32::MAX);
+        let start = asked.clamp(CHUNK_MIN, CHUNK_MAX);
+        if start != asked {
+            let how = if start > asked { "raised" } else { "lowered" };
+            self.note(Level::Info, format!("chunkSize is {how} to {start} rows; --chunk-size sets any size"));
+        }
+        Ok(ChunkSize { start, fixed: false })
+    }
+
+    fn upgrade(&self) -> Result<bool> {
+        let Some(entry) = self.raw.get(Key::Transformation) else { return Ok(false) };
+        if entry.value.expose() == "AES/GCM/NoPadding" {
+            return Ok(true);
+        }
+        Err(wrong(Id::ConfigValue, Key::Transformation, entry, "is not AES/GCM/NoPadding")
+            .fix("write `transformation: AES/GCM/NoPadding`, or remove the line to keep each value's own"))
+    }
+
+    /// The new server's folder, if it is named; it must be one when its files are to be rotated.
+    fn home(&mut self, needed: bool) -> Result<Option<PathBuf>> {
+        let key = Key::NewIsHome;
+        let entry = if needed { Some(self.needed(key)?) } else { self.given(key) };
+        let Some(entry) = entry else { return Ok(None) };
+        match self.find_home(entry.value.expose()) {
+            Ok(home) => Ok(Some(home)),
+            Err(problem) if needed => Err(wrong(Id::ConfigHome, key, entry, problem)),
+            Err(problem) => {
+                let text = format!("newISHome {problem}, so the new server's version is not known");
+                self.note(Level::Warning, text);
+                Ok(None)
+            }
+        }
+    }
+
+    fn find_home(&self, value: &str) -> Result<PathBuf, String> {
+        let path = expand(value, self.lookup.folder)?;
+        let home = path.canonicalize().map_err(|e| format!("({}) cannot be found: {e}", path.display()))?;
+        match home.join("repository").is_dir() {
+            true => Ok(home),
+            false if home.is_dir() => Err(format!("({}) has no folder `repository`", path.display())),
+            false => Err(format!("({}) is not a folder", path.display())),
+        }
+    }
+
+    fn allowed_roots(&self) -> Result<Vec<PathBuf>> {
+        let key = Key::AllowedRoots;
+        let Some(entry) = self.raw.get(key) else { return Ok(Vec::new()) };
+        let root = |item: &str| {
+            let path = expand(item, self.lookup.folder)?;
+            match path.canonicalize() {
+                Ok(root) if root.is_dir() => Ok(root),
+                Ok(_) => Err(format!("names {}, which is not a folder", path.display())),
+                Err(e) => Err(format!("names {}, which cannot be found: {e}", path.display())),
+            }
+        };
+        let roots = items(entry.value.expose()).into_iter().map(root).collect::<Result<_, String>>();
+        roots.map_err(|problem| wrong(Id::ConfigValue, key, entry, problem))
+    }
+
+    /// Whether new values carry the new key's id: as `enableKeyId` says, else as the server needs.
+    fn key_id(&mut self, folder: Option<&Path>) -> Result<bool> {
+        let asked = self.flag(Key::EnableKeyId)?;
+        let Some(folder) = folder else { return Ok(asked.unwrap_or(false)) };
+        let home = Home::inspect(folder);
+        if let Some(problem) = &home.problem {
+            let text = format!(
+                "{}: {problem}, so its [encryption] settings are not known",
+                folder.join(DEPLOYMENT).display()
+            );
+            self.note(Level::Warning, text);
+        }
+        let needed = home.key_ids();
+        match (asked, needed) {
+            (Some(false), Some(true)) => self.note(
+                Level::Warning,
+                "enableKeyId is false, but the new server looks for key ids: \
+                 where its deployment.toml has old_key, it cannot read values without one",
+            ),
+            (None, None) => self.note(
+                Level::Info,
+                "the version of the server in newISHome is not known; set `enableKeyId: true` if it is 7.1 or later",
+            ),
+            _ => {}
+        }
+        self.warn_of_hex(&home);
+        Ok(asked.or(needed).unwrap_or(false))
+    }
+
+    /// Servers before 7.1 take 48 or 64 characters for that many bytes, which no AES key has.
+    fn warn_of_hex(&mut self, home: &Home) {
+        let Some(version) = home.version.filter(|version| *version < KEY_IDS_SINCE) else { return };
+        if self.new_key_is_hex {
+            let text = format!(
+                "newSecretKey is in hexadecimal digits, which the server in newISHome ({}.{}.{}) may not read; \
+                 `keyrotation keygen` makes a key that every version takes",
+                version.0, version.1, version.2
+            );
+            self.note(Level::Warning, text);
+        }
+    }
+
+    /// Says so when everyone may read secrets in the properties file itself.
+    fn warn_of_exposure(&mut self, origin: Origin<'_>) {
+        let here = |entry: &Entry| matches!(SecretOrigin::of(entry.value.expose()), SecretOrigin::Here(_));
+        let held: Vec<_> =
+            SECRETS.into_iter().filter(|key| self.given(*key).is_some_and(here)).map(Key::name).collect();
+        if origin.exposed && !held.is_empty() {
+            let (file, held) = (origin.file.display(), held.join(", "));
+            self.note(
+                Level::Warning,
+                format!("everyone may read {file}, which holds {held}; `chmod 600` it"),
+            );
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The text of `properties.yaml` as keys and values.
+//!
+//! The Java tool reads the file as Java properties, its name promises YAML, and people write either.
+//! So every line is read twice, by the rules of `java.util.Properties` and by serde_yaml straight
+//! into a `String` (so a value is never a number, a boolean or null), and counts only when both
+//! readings agree. One liberty: quotes around a whole value are removed, which Java would keep.
+//!
+//! Invariants: [`parse`] depends on its argument alone and panics on none; no error shows
+//! a secret or a URL, nor a line that might be a secret gone astray.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::java::{self, Pair};
+use super::keys::Key;
+use super::secret::Secret;
+use crate::error::{Error, Id, Result};
+
+/// The file's keys and values, as written.
+#[derive(Debug, Default)]
+pub struct Raw {
+    entries: BTreeMap<Key, Entry>,
+}
+
+/// A value and where it stands. Each counts as a secret: none is shown by `Debug`.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) line: usize,
+    pub(super) value: Secret,
+}
+
+impl Raw {
+    pub(super) fn get(&self, key: Key) -> Option<&Entry> {
+        self.entries.get(&key)
+    }
+
+    /// The value of a key, as written; `None` when the file does not have the key.
+    pub fn value(&self, key: Key) -> Option<&str> {
+        self.get(key).map(|entry| entry.value.expose())
+    }
+}
+
+/// Reads the text of a `properties.yaml`.
+///
+/// Says nothing yet of what the values mean: a key is known, given once, and has one reading.
+pub fn parse(text: &str) -> Result<Raw> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut raw = Raw::default();
+    for (number, line) in java::lines(text) {
+        let start = line.trim_start_matches(java::WHITE);
+        if start.is_empty() || start.starts_with(['#', '!']) {
+            continue;
+        }
+        if raw.entries.is_empty() && line.trim_end() == "---" {
+            continue; // YAML's start of a document; says nothing
+        }
+        if start.len() < line.len() {
+            return Err(Error::new(Id::ConfigSyntax, format!("line {number}: begins with white space"))
+                .fix("write every key at the start of its line, with its value on the same line"));
+        }
+        if line == "-" || line.starts_with("- ") {
+            return Err(Error::new(Id::ConfigSyntax, format!("line {number}: an item of a list"))
+                .fix("write a list on the line of its key: `allowedRoots: [/first, /second]`"));
+        }
+        let pair = java::split(line);
+        let key = Key::find(pair.key).ok_or_else(|| unknown(&pair, number))?;
+        let value = agreed(key, pair.value).map_err(|differing| differing.explain(key, number))?;
+        if let Some(first) = raw.entries.insert(key, Entry { line: number, value }) {
+            return Err(Error::new(
+                Id::ConfigDuplicateKey,
+                format!("line {number}: {key} is given already in line {}", first.line),
+            ));
+        }
+    }
+    Ok(raw)
+}
+
+/// The items of a list value: `[a, b]`, `a, b` or `a`.
+pub(super) fn items(value: &str) -> Vec<&str> {
+    let inner = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(value);
+    inner.split(',').map(|item| unquoted(item.trim())).filter(|item| !item.is_empty()).collect()
+}
+
+/// Less quotes around the whole, if there are any.
+fn unquoted(value: &str) -> &str {
+    ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value)
+}
+
+/// One line in YAML's eyes.
+#[derive(Deserialize)]
+struct Line<T> {
+    #[serde(rename = "value")]
+    value: T,
+}
+
+fn yaml<T: for<'a> Deserialize<'a>>(written: &str) -> Option<T> {
+    let line = zeroize::Zeroizing::new(format!("value: {written}"));
+    serde_yaml::from_str::<Line<T>>(&line).ok().map(|line| line.value)
+}
+
+/// The two readings of a value, when they are not one.
+struct Differing<'a> {
+    written: &'a str,
+    properties: Option<Secret>,
+    yaml: Option<Secret>,
+}
+
+/// The value, if properties and YAML read the same.
+fn agreed(key: Key, written: &str) -> Result<Secret, Differing<'_>> {
+    if key == Key::AllowedRoots && written.starts_with('[') {
+        // Only YAML has lists. The plain splitting that is used later must come to the same.
+        let list: Option<Vec<String>> = yaml(written);
+        return match list {
+            Some(list) if list == items(written) => Ok(written.into()),
+            list => {
+                let yaml = list.map(|list| list.join(", ").into());
+                Err(Differing { written, properties: Some(written.into()), yaml })
+            }
+        };
+    }
+    let properties = java::unescape(written).map(Secret::from);
+    let yaml = yaml::<String>(written).map(Secret::from);
+    match (&properties, &yaml) {
+        (Some(p), Some(y)) if unquoted(p.expose()) == y.expose() && !java::continues(written) => {
+            Ok(y.clone())
+        }
+        _ => Err(Differing { written, properties, yaml }),
+    }
+}
+
+impl Differing<'_> {
+    fn explain(&self, key: Key, line: usize) -> Error {
+        let because = Because::of(self.written);
+        let (properties, yaml) = if java::continues(self.written) {
+            ("the value goes on in the next line".to_owned(), "it ends here".to_owned())
+        } else if key.is_secret() {
+            let (properties, yaml) = because.in_words();
+            (format!("the value {properties}"), yaml.to_owned())
+        } else {
+            let show = |reading: &Option<Secret>| match reading {
+                Some(text) => format!("{:?}", text.expose().chars().take(100).collect::<String>()),
+                None => "an error".to_owned(),
+            };
+            (show(&self.properties), show(&self.yaml))
+        };
+        Error::new(
+            Id::ConfigSyntax,
+            format!("line {line}: {key} can be read in two ways: properties reads {properties}, YAML {yaml}"),
+        )
+        .fix(because.fix(key))
+    }
+}
+
+/// Why the readings differ, as far as a look at the text tells.
+enum Because {
+    Backslash,
+    Comment,
+    Quotes,
+    EndsInSpace,
+    Special,
+}
+
+impl Because {
+    fn of(written: &str) -> Self {
+        if written.contains('\\') {
+            Self::Backslash
+        } else if written.ends_with(java::WHITE) {
+            Self::EndsInSpace
+        } else if written.starts_with(['"', '\'']) {
+            Self::Quotes
+        } else if written.starts_with('#') || written.contains(" #") || written.contains("\t#") {
+            Self::Comment
+        } else {
+            Self::Special
+        }
+    }
+
+    /// Both readings without showing them: of properties, of YAML.
+    fn in_words(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Backslash => ("with its backslash as an escape", "by rules of its own"),
+            Self::Comment => ("with everything from the # on", "without it"),
+            Self::Quotes => ("with its quotes", "by rules of its own, or not at all"),
+            Self::EndsInSpace => ("with the white space at its end", "without it"),
+            Self::Special => ("as it stands", "not as plain text"),
+        }
+    }
+
+    fn fix(&self, key: Key) -> &'static str {
+        match self {
+            Self::Backslash | Self::Quotes if key.is_secret() => {
+                "keep the secret out of this file: `env:NAME` or `file:/path` in its place"
+            }
+            Self::Backslash => "write the value without a backslash",
+            Self::Quotes => "put quotes only around the whole value, or none",
+            Self::Comment => {
+                "move a comment to a line of its own; if the # belongs to the value, put the value in single quotes"
+            }
+            Self::EndsInSpace => "remove the white space at the end of the line",
+            Self::Special => "put the value in single quotes",
+        }
+    }
+}
+
+/// The error for a key that is not known. The text is shown only when it looks like a key's name:
+/// it might be the rest of a secret that was broken over two lines.
+fn unknown(pair: &Pair<'_>, line: usize) -> Error {
+    let (nearest, near) = Key::nearest(pair.key);
+    let word = pair.key.len() <= 40
+        && pair.key.starts_with(|c: char| c.is_ascii_alphabetic())
+        && pair.key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
+    let has_value = pair.separated && !pair.value.trim_start_matches('=').is_empty();
+    let name = if word && (has_value || near >= 0.6) {
+        format!("`{}` is not a key that is known", pair.key)
+    } else {
+        "does not begin with a key that is known".to_owned()
+    };
+    let error = Error::new(Id::ConfigUnknownKey, format!("line {line}: {name}; the nearest is `{nearest}`"));
+    if pair.key.eq_ignore_ascii_case(nearest.name()) {
+        error.fix(format!("write `{nearest}`: upper and lower case count"))
+    } else {
+        error
+    }
+}

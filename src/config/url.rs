@@ -1,0 +1,127 @@
+//! JDBC URLs, as far as this program can connect to what they name.
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::expand;
+
+/// A database by its JDBC URL. `Display` shows no user and no password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JdbcUrl {
+    /// An SQLite file that exists.
+    Sqlite {
+        /// Absolute, without symbolic links.
+        path: PathBuf,
+    },
+}
+
+/// Why a text is no URL of a database that can be rotated. No variant shows the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum UrlError {
+    /// Not a URL, or not one that its database takes; says what is wrong.
+    Malformed(&'static str),
+    /// A path with `~`, explained.
+    Path(String),
+    /// A scheme that nobody knows.
+    Unknown(String),
+    /// A database that this version cannot rotate.
+    Unsupported(&'static str),
+    /// No such file, or one that cannot be looked at.
+    Missing(PathBuf, String),
+    /// A folder or device.
+    NotAFile(PathBuf),
+}
+
+/// What a URL may begin with, and what people call it. Only SQLite is supported so far.
+const KNOWN: &[(&str, &str)] = &[
+    ("postgresql", "PostgreSQL"),
+    ("mysql", "MySQL"),
+    ("mariadb", "MariaDB"),
+    ("oracle", "Oracle"),
+    ("sqlserver", "SQL Server"),
+    ("db2", "Db2"),
+    ("h2", "H2"),
+];
+
+impl JdbcUrl {
+    /// Reads a URL; a relative path is relative to `folder`. The file is looked at, not opened.
+    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, UrlError> {
+        use UrlError::Malformed;
+        if text.is_empty() {
+            return Err(Malformed("is empty"));
+        }
+        let rest = strip_prefix(text, "jdbc:").ok_or(Malformed("does not begin with jdbc:"))?;
+        let (scheme, rest) =
+            rest.split_once(':').ok_or(Malformed("has no second colon, as in jdbc:sqlite:"))?;
+        if scheme.eq_ignore_ascii_case("sqlite") {
+            return sqlite(rest, folder);
+        }
+        match KNOWN.iter().find(|(known, _)| scheme.eq_ignore_ascii_case(known)) {
+            Some((_, name)) => Err(UrlError::Unsupported(name)),
+            // A word can be shown; anything else might be a misplaced secret.
+            None if scheme.len() <= 16 && scheme.chars().all(|c| c.is_ascii_lowercase()) => {
+                Err(UrlError::Unknown(format!("jdbc:{scheme}:")))
+            }
+            None => Err(UrlError::Unknown("its scheme".into())),
+        }
+    }
+
+    /// The kinds of database that are known but not supported, in words.
+    pub(super) fn unsupported() -> String {
+        KNOWN.iter().map(|(scheme, _)| *scheme).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The database's name for the journal's fingerprint: the same for every way of writing it.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Sqlite { path } => format!("sqlite:{}", path.display()),
+        }
+    }
+
+    /// Whether both name one database: for SQLite the same device and inode, whatever the paths.
+    pub fn same_database(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sqlite { path: a }, Self::Sqlite { path: b }) => match (a.metadata(), b.metadata()) {
+                (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+                _ => a == b,
+            },
+        }
+    }
+}
+
+impl fmt::Display for JdbcUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { path } => write!(f, "jdbc:sqlite:{}", path.display()),
+        }
+    }
+}
+
+fn sqlite(rest: &str, folder: &Path) -> Result<JdbcUrl, UrlError> {
+    use UrlError::Malformed;
+    if rest.is_empty() || rest.starts_with(':') {
+        // `jdbc:sqlite:` alone is a database in memory to the JDBC driver.
+        return Err(Malformed("names no file: a database in memory cannot be rotated"));
+    }
+    if rest.contains('?') {
+        return Err(Malformed("has parameters (`?`), which are not taken for SQLite"));
+    }
+    if strip_prefix(rest, "file:").is_some() {
+        return Err(Malformed("has a path that begins with file:; write the plain path"));
+    }
+    let path = expand(rest, folder).map_err(UrlError::Path)?;
+    let metadata = path.metadata().map_err(|e| UrlError::Missing(path.clone(), e.to_string()))?;
+    if !metadata.is_file() {
+        return Err(UrlError::NotAFile(path));
+    }
+    match path.canonicalize() {
+        Ok(path) => Ok(JdbcUrl::Sqlite { path }),
+        Err(e) => Err(UrlError::Missing(path, e.to_string())),
+    }
+}
+
+fn strip_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
+}
