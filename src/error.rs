@@ -97,6 +97,14 @@ ids! {
         "add the key";
     ConfigValue = "KR-CFG-005", Usage, "a value in properties.yaml is not one that its key takes",
         "correct the value";
+    DemoFolder = "KR-ENV-030", Environment, "the folder for the demo is not empty",
+        "name a folder that is empty or absent, or delete it";
+    DemoWrite = "KR-ENV-031", Environment, "a file of the demo cannot be written",
+        "see that the folder can be written and has room, then delete what is there and start again";
+    DemoDatabase = "KR-ENV-032", Environment, "a database of the demo cannot be made",
+        "see that the folder can be written and has room, then delete what is there and start again";
+    DemoKey = "KR-ENV-033", Environment, "a key for the demo is none",
+        "give keys of 16, 24 or 32 characters, or of 48 or 64 hexadecimal digits";
 }
 
 impl fmt::Display for Id {
