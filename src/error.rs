@@ -153,6 +153,14 @@ ids! {
         "check the disk, then `keyrotation resume`, which looks at the file again";
     LeftoverStays = "KR-ENV-024", Environment, "a temporary file that an interrupted run left behind cannot be removed",
         "remove the file by hand; it is named `.keyrotation-….tmp` and nothing reads it";
+    DemoFolder = "KR-ENV-030", Environment, "the folder for the demo is not empty",
+        "name a folder that is empty or absent, or delete it";
+    DemoWrite = "KR-ENV-031", Environment, "a file of the demo cannot be written",
+        "see that the folder can be written and has room, then delete what is there and start again";
+    DemoDatabase = "KR-ENV-032", Environment, "a database of the demo cannot be made",
+        "see that the folder can be written and has room, then delete what is there and start again";
+    DemoKey = "KR-ENV-033", Environment, "a key for the demo is none",
+        "give keys of 16, 24 or 32 characters, or of 48 or 64 hexadecimal digits";
     JournalLocked = "KR-JRN-001", Journal, "another process holds the journal",
         "wait for it, or stop it; `keyrotation status` shows how far it is";
     JournalDamaged = "KR-JRN-002", Journal, "the journal is damaged",
