@@ -177,6 +177,8 @@ ids! {
         "start one with `keyrotation run`, or name its folder with --journal";
     JournalOrder = "KR-JRN-008", Journal, "the program tried to record something impossible: a fault of its own",
         "nothing was written; please report this with the log";
+    JournalForeign = "KR-JRN-009", Journal, "the folder for the journal holds something else",
+        "name an empty or a new folder with --journal";
     AnotherCopy = "KR-RUN-001", Human, "the database or home is not the one that the journal tells of",
         "bring back the rotated copy, or begin again on this one with `keyrotation run --new`";
     Ambiguous = "KR-RUN-002", Human, "values open under both keys, and nothing tells which one is right",
@@ -190,9 +192,23 @@ impl From<keyrotation_journal::Error> for Error {
         use keyrotation_journal::Error as Journal;
         let id = match &error {
             Journal::Locked { .. } => Id::JournalLocked,
-            _ => Id::JournalDamaged,
+            Journal::Exists { .. } => Id::JournalUnfinished,
+            Journal::Foreign { .. } => Id::JournalForeign,
+            Journal::Damaged { .. } => Id::JournalDamaged,
+            Journal::Incompatible { .. } => Id::JournalFormat,
+            Journal::WrongKey { .. } => Id::JournalOther,
+            Journal::Full { .. } | Journal::Io { .. } | Journal::Broken { .. } => Id::JournalWrite,
+            Journal::Sealed { .. }
+            | Journal::Illegal { .. }
+            | Journal::NoSuchChunk { .. }
+            | Journal::TooLarge { .. } => Id::JournalOrder,
         };
-        Self::new(id, error.to_string())
+        // The journal's errors end with what to do next.
+        let text = error.to_string();
+        match text.rsplit_once("; ") {
+            Some((what, fix)) => Self::new(id, what).fix(fix),
+            None => Self::new(id, text),
+        }
     }
 }
 

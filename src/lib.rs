@@ -1,12 +1,19 @@
 //! keyrotation: rotates the data encryption key of a WSO2 Identity Server deployment.
 
 pub mod cipher;
+pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod db;
 pub mod demo;
+pub mod engine;
 pub mod error;
 pub mod exit;
+pub mod plan;
+pub mod report;
+pub mod signals;
 pub mod sink;
 pub mod source;
-pub mod db;
 pub mod target;
+pub mod telemetry;
+pub mod verify;

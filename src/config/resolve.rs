@@ -110,7 +110,7 @@ impl<'a> Resolver<'a> {
                 let text = format!("{key} is not given, so {of} are not rotated");
                 self.note(Level::Warning, text);
             }
-            Ok(on.unwrap_or(false))
+            Ok::<_, Error>(on.unwrap_or(false))
         };
         let databases = part(Key::EnableDbMigrator, "the databases")?;
         let files = part(Key::EnableConfigMigrator, "the configuration files")?;

@@ -156,7 +156,7 @@ async fn replan(
         amendments.push(gone(key));
     }
     let prepared = prepare(context, job, rows, HashMap::new()).await?;
-    add(tally, &prepared.settled);
+    *tally = added(tally, &prepared.settled);
     let records = planned(&prepared);
     let event = Event::RowsReplanned { target: job.index, ordinal };
     context.ledger.append(vec![Entry { event, rows: records }]).await?;
@@ -197,6 +197,7 @@ fn failed(row: Pending, reason: &str, tally: &mut Tally) -> RowRecord {
     record
 }
 
-pub(super) fn add(tally: &mut Tally, other: &Tally) {
-    *tally += other;
+/// The sum of two tallies; counts of rows do not overflow.
+fn added(tally: &Tally, other: &Tally) -> Tally {
+    tally.plus(other).unwrap_or_else(|| tally.clone())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use keyrotation_journal::{Entry, Event, Key, Phase, Span};
+use keyrotation_journal::{Event, Key, Phase, Span};
 use tokio::sync::mpsc;
 
 use super::prepare::{Prepared, empty_tally};
@@ -42,11 +42,15 @@ async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
                 Flow::Finished => bulk(context, job).await?,
                 Flow::Interrupted => Flow::Interrupted,
             },
-            Phase::Sweeping => match settle::open_chunks(context, job).await? {
+            Phase::Sweeping { .. } => match settle::open_chunks(context, job).await? {
                 Flow::Finished => sweep::passes(context, job).await?,
                 Flow::Interrupted => Flow::Interrupted,
             },
-            Phase::Done | Phase::Skipped(_) => return Ok(Flow::Finished),
+            Phase::Swept => {
+                append(context, Event::TargetDone { target }).await?;
+                Flow::Finished
+            }
+            Phase::Done | Phase::Skipped { .. } => return Ok(Flow::Finished),
         };
         if flow == Flow::Interrupted {
             return Ok(flow);
@@ -56,7 +60,19 @@ async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
 
 /// Rotates everything behind the frontier, then begins to sweep.
 async fn bulk(context: &Context, job: &Job) -> Result<Flow> {
-    let frontier = context.ledger.state(|state| state.targets[usize::from(job.index)].frontier.clone());
+    let (frontier, exhausted, sweeps) = context.ledger.state(|state| {
+        let target = &state.targets[usize::from(job.index)];
+        (target.frontier.clone(), target.exhausted, target.sweeps)
+    });
+    if !exhausted && pages(context, job, frontier).await? == Flow::Interrupted {
+        return Ok(Flow::Interrupted);
+    }
+    append(context, Event::SweepStarted { target: job.index, pass: sweeps + 1 }).await?;
+    Ok(Flow::Finished)
+}
+
+/// Runs a chunk for every page behind the frontier, to the end of the table.
+async fn pages(context: &Context, job: &Job, frontier: Option<Key>) -> Result<Flow> {
     let (sender, mut pages) = mpsc::channel(READ_AHEAD);
     // Dropping the receiver, on whatever way out, ends the reader.
     let reader = tokio::spawn(read_ahead(context.clone(), job.clone(), frontier, sender));
@@ -71,11 +87,9 @@ async fn bulk(context: &Context, job: &Job) -> Result<Flow> {
         context.pacer.learn(rows, begun.elapsed());
     }
     match reader.await {
-        Ok(read) => read?,
+        Ok(read) => read.map(|()| Flow::Finished),
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
-    append(context, Event::SweepStarted { target: job.index, pass: 1 }).await?;
-    Ok(Flow::Finished)
 }
 
 /// Reads pages from the frontier on and prepares them while the chunk before is being written.
@@ -86,18 +100,20 @@ async fn read_ahead(
     sender: mpsc::Sender<(Span, Prepared)>,
 ) -> Result<()> {
     loop {
-        let mut page = job.source.page(frontier.as_ref(), None, context.pacer.rows()).await?;
-        context.pacer.trim(&mut page);
-        let Some(last) = page.last() else { return Ok(()) };
-        let upto = last.key.clone();
+        let limit = context.pacer.rows();
+        let mut page = job.source.page(frontier.as_ref(), None, limit).await?;
+        let more = (page.len() == limit) | context.pacer.trim(&mut page);
+        // More rows may follow a full or trimmed page; the last range runs to the end.
+        let upto = page.last().filter(|_| more).map(|last| last.key.clone());
         let prepared = chunk::prepare(&context, &job, page, HashMap::new()).await?;
-        let span = Span::Range { after: frontier.replace(upto.clone()), upto: Some(upto) };
-        if sender.send((span, prepared)).await.is_err() {
+        let is_last = upto.is_none();
+        let after = std::mem::replace(&mut frontier, upto.clone());
+        if sender.send((Span::Range { after, upto }, prepared)).await.is_err() || is_last {
             return Ok(());
         }
     }
 }
 
 pub(super) async fn append(context: &Context, event: Event) -> Result<()> {
-    context.ledger.append(vec![Entry { event, rows: Vec::new() }]).await
+    context.ledger.append(vec![event.into()]).await
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use keyrotation_journal::{CellOutcome, Key, RowRecord};
+use keyrotation_journal::{CellOutcome, Journal, Key, RowRecord};
 
 use super::prepare::recorded_cell;
 use super::{Context, Preparer};
@@ -14,12 +14,15 @@ use crate::source::Row;
 /// Journaled rows that are read again for each target, besides the last finished chunk.
 const SAMPLE: usize = 100;
 
+/// Of these, so many at most from one chunk.
+const SAMPLE_FROM_ONE: usize = 10;
+
 /// Reads journaled rows again. Rows that are back under the old key, or all gone, mean that
 /// another copy stands where the rotated one was: nothing is written then.
 pub async fn check_evidence(context: &Context, jobs: &[Job]) -> Result<()> {
     for job in jobs {
         let target = job.index;
-        let records = context.ledger.read(move |journal| journal.sample(target, SAMPLE, &random)).await?;
+        let records = context.ledger.read(move |journal| sample(journal, target)).await?;
         let rotated: HashMap<Key, RowRecord> =
             records.into_iter().filter(is_rotated).map(|record| (record.key.clone(), record)).collect();
         if rotated.is_empty() {
@@ -62,6 +65,27 @@ fn is_back(preparer: &Preparer, job: &Job, row: &Row, record: &RowRecord) -> boo
         digest == *before
             || matches!(preparer.recoder().classify(job.codec, stored, evidence), Verdict::UnderOld(_))
     })
+}
+
+/// The last finished chunk, and rows of chunks taken at random.
+fn sample(journal: &Journal, target: u16) -> keyrotation_journal::Result<Vec<RowRecord>> {
+    let state = &journal.state().targets[usize::from(target)];
+    let done = |ordinal: &u64| !state.open.contains_key(ordinal);
+    let Some(last) = (0..state.next_ordinal).rev().find(done) else { return Ok(Vec::new()) };
+    let mut records = journal.rows(target, last)?;
+    let mut taken = 0;
+    for _ in 0..SAMPLE {
+        let ordinal = random(state.next_ordinal);
+        if taken >= SAMPLE || !done(&ordinal) {
+            continue;
+        }
+        let rows = journal.rows(target, ordinal)?;
+        let from = usize::try_from(random(rows.len() as u64)).unwrap_or_default();
+        let some = rows.into_iter().skip(from).take(SAMPLE_FROM_ONE);
+        taken += some.len();
+        records.extend(some);
+    }
+    Ok(records)
 }
 
 /// A random number below `bound`; the sample need not be secret, only not always the same.

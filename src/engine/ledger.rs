@@ -60,7 +60,7 @@ impl Ledger {
     /// Reads from the journal, off the asynchronous threads.
     pub async fn read<R: Send + 'static>(
         &self,
-        read: impl FnOnce(&Journal) -> Result<R, keyrotation_journal::Error> + Send + 'static,
+        read: impl FnOnce(&Journal) -> keyrotation_journal::Result<R> + Send + 'static,
     ) -> Result<R> {
         let inner = Arc::clone(&self.inner);
         blocking(move || read(&lock(&inner).journal).map_err(Error::from)).await

@@ -17,9 +17,11 @@ pub use chunk::RowOutcome;
 pub use drive::drive;
 pub use evidence::check_evidence;
 pub use ledger::Ledger;
+pub(crate) use ledger::blocking;
+pub(crate) use prepare::recorded_cell;
 pub use pace::Pacer;
 pub use prepare::{Preparer, Prepared};
-pub use settle::reopen_failed;
+pub use settle::{failed_rows, reopen_failed};
 
 use crate::signals::Stop;
 

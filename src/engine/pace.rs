@@ -36,19 +36,20 @@ impl Pacer {
         self.rows.load(Ordering::Relaxed)
     }
 
-    /// Drops rows from the end of a page until it is no heavier than [`MAX_BYTES`].
-    pub fn trim(&self, page: &mut Vec<Row>) {
+    /// Drops rows from the end of a page until it is no heavier than [`MAX_BYTES`], and says
+    /// whether it had to.
+    pub fn trim(&self, page: &mut Vec<Row>) -> bool {
         if self.fixed {
-            return;
+            return false;
         }
         let mut bytes = 0;
         let heavy = page.iter().position(|row| {
             bytes += row.values.iter().map(crate::db::Value::weight).sum::<usize>();
             bytes > MAX_BYTES
         });
-        if let Some(at) = heavy {
-            page.truncate(at.max(1));
-        }
+        let before = page.len();
+        page.truncate(heavy.map_or(before, |at| at.max(1)));
+        page.len() < before
     }
 
     /// Learns from a chunk of `rows` rows that took `elapsed`.

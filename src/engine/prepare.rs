@@ -165,14 +165,18 @@ impl Preparer {
 
     /// The digest that stands for a stored value.
     pub fn value_digest(&self, job: &Job, column: usize, key: &Key, value: &[u8]) -> Digest {
-        let key = key.encode();
-        self.digester.digest(&[b"value", job.id.as_bytes(), job.columns[column].as_bytes(), &key, value])
+        self.digest(b"value", job, column, key, value)
     }
 
     /// The digest that stands for a plaintext.
     pub fn plain_digest(&self, job: &Job, column: usize, key: &Key, plaintext: &[u8]) -> Digest {
-        let key = key.encode();
-        self.digester.digest(&[b"plain", job.id.as_bytes(), job.columns[column].as_bytes(), &key, plaintext])
+        self.digest(b"plain", job, column, key, plaintext)
+    }
+
+    fn digest(&self, what: &[u8], job: &Job, column: usize, key: &Key, bytes: &[u8]) -> Digest {
+        let mut place = Vec::with_capacity(64);
+        key.encode(&mut place);
+        self.digester.digest(&[what, job.id.as_bytes(), job.columns[column].as_bytes(), &place, bytes])
     }
 }
 

@@ -1,8 +1,8 @@
 //! Chunks that were open when the program ended, and rows that failed: looked at again by key.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use keyrotation_journal::{CellOutcome, Entry, Event, Key, RowRecord, Span, Tally};
+use keyrotation_journal::{CellOutcome, Entry, Event, Journal, Key, Phase, RowRecord, Span, Tally};
 
 use super::prepare::empty_tally;
 use super::{Context, Flow, RowOutcome, chunk, drive};
@@ -18,7 +18,7 @@ pub(super) const KEYED_ROWS: usize = 1000;
 pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
     let open: Vec<(u64, Span)> = context.ledger.state(|state| {
         let target = &state.targets[usize::from(job.index)];
-        target.open.iter().map(|(ordinal, span)| (*ordinal, span.clone())).collect()
+        target.open.iter().map(|(ordinal, chunk)| (*ordinal, chunk.span.clone())).collect()
     });
     for (ordinal, span) in open {
         if context.stop.requested() {
@@ -101,7 +101,7 @@ async fn counted_before(
 ) -> Result<Tally> {
     let target = job.index;
     let wanted: HashSet<Key> = keys.iter().cloned().collect();
-    let before = context.ledger.read(move |journal| journal.find(target, &wanted, ordinal)).await?;
+    let before = context.ledger.read(move |journal| find_before(journal, target, &wanted, ordinal)).await?;
     let groups: HashMap<_, _> = rows.iter().map(|row| (&row.key, row.group)).collect();
     let mut tally = empty_tally(job.groups);
     for record in before.values() {
@@ -117,10 +117,54 @@ async fn counted_before(
     Ok(tally)
 }
 
+/// The last record of each of `keys` before the chunk `ordinal`. Reads the target's whole journal,
+/// which is fine for strays and retries: there are few.
+fn find_before(
+    journal: &Journal,
+    target: u16,
+    keys: &HashSet<Key>,
+    ordinal: u64,
+) -> keyrotation_journal::Result<HashMap<Key, RowRecord>> {
+    let mut found = HashMap::new();
+    if keys.is_empty() {
+        return Ok(found);
+    }
+    let next = journal.state().targets[usize::from(target)].next_ordinal;
+    for ordinal in 0..ordinal.min(next) {
+        for record in journal.rows(target, ordinal)? {
+            if keys.contains(&record.key) {
+                found.insert(record.key.clone(), record);
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// The keys whose last record is a failure.
 pub(super) async fn failed_keys(context: &Context, job: &Job) -> Result<Vec<Key>> {
     let target = job.index;
-    context.ledger.read(move |journal| journal.failed_keys(target)).await
+    let failed = context.ledger.read(move |journal| failed_rows(journal, target)).await?;
+    Ok(failed.into_keys().collect())
+}
+
+/// The rows of a target whose last record is a failure.
+pub fn failed_rows(journal: &Journal, target: u16) -> keyrotation_journal::Result<BTreeMap<Key, RowRecord>> {
+    let with_failures: Vec<u64> = journal.failed_chunks(target).collect::<Result<_, _>>()?;
+    let keyed: Vec<u64> = journal.overlays(target).collect::<Result<_, _>>()?;
+    let mut ordinals = [with_failures, keyed].concat();
+    ordinals.sort_unstable();
+    ordinals.dedup();
+    let mut failed = BTreeMap::new();
+    for ordinal in ordinals {
+        for record in journal.rows(target, ordinal)? {
+            if record.failed() {
+                failed.insert(record.key.clone(), record);
+            } else {
+                failed.remove(&record.key);
+            }
+        }
+    }
+    Ok(failed)
 }
 
 /// Reopens every target with failed rows and tries those again.
@@ -130,7 +174,7 @@ pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
         if keys.is_empty() {
             continue;
         }
-        let done = context.ledger.state(|state| state.targets[usize::from(job.index)].is_done());
+        let done = context.ledger.state(|state| state.targets[usize::from(job.index)].phase == Phase::Done);
         if done {
             let reason = format!("{} failed rows are tried again", keys.len());
             drive::append(context, Event::TargetReopened { target: job.index, reason }).await?;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use keyrotation_journal::{Event, Key};
+use keyrotation_journal::{Event, Key, Phase};
 
 use super::{Context, Flow, drive, ledger, settle};
 use crate::codec::value::{Evidence, Verdict};
@@ -19,24 +19,24 @@ const STRAYS_AT_ONCE: usize = settle::KEYED_ROWS;
 /// Sweeps until a pass finds nothing under the old key besides what has failed.
 pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
     let target = job.index;
-    let mut pass = context.ledger.state(|state| state.targets[usize::from(target)].sweep_pass).max(1);
+    let first = context.ledger.state(|state| state.targets[usize::from(target)].sweeps);
     loop {
+        let phase = context.ledger.state(|state| state.targets[usize::from(target)].phase.clone());
+        let Phase::Sweeping { pass } = phase else { return Ok(Flow::Finished) };
         let Some(strays) = one_pass(context, job).await? else { return Ok(Flow::Interrupted) };
         context.ledger.flush().await?;
         drive::append(context, Event::SweepDone { target, pass, strays }).await?;
         if strays == 0 {
-            drive::append(context, Event::TargetDone { target }).await?;
-            return Ok(Flow::Finished);
+            continue; // swept: the loop that called this one says that the target is done
         }
         tracing::warn!("{}: {strays} rows were still under the old key and are rotated now", job.place);
-        if pass == MAX_PASSES {
+        if pass >= first + MAX_PASSES {
             return Err(Error::new(
                 Id::KeepsChanging,
                 format!("{}: after {pass} passes there are still new rows under the old key", job.place),
             ));
         }
-        pass += 1;
-        drive::append(context, Event::SweepStarted { target, pass }).await?;
+        drive::append(context, Event::SweepStarted { target, pass: pass + 1 }).await?;
     }
 }
 

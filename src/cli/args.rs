@@ -1,0 +1,188 @@
+//! The command line as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::telemetry::{Color, LogFormat, Verbosity};
+
+/// Rotates the data encryption key of a WSO2 Identity Server deployment, resumably.
+///
+/// Values in the identity and registry databases and in configuration files of the *copy* of the
+/// deployment (the blue-green guide's NEW_IS_HOME) are opened with the old key and sealed with the
+/// new one. Every step is recorded in a journal: interrupt it whenever you like, `resume` goes on.
+#[derive(Debug, Parser)]
+#[command(name = "keyrotation", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 done; 1 finished, but rows failed or verify found differences; \
+2 usage or configuration; 3 environment; 4 journal; 5 a human must look; 130 interrupted, resumable.")]
+pub struct Cli {
+    /// What every subcommand takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that stand before or after the subcommand.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// The properties file.
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "properties.yaml")]
+    pub config: PathBuf,
+    /// The journal's folder [default: keyrotation-journal beside the properties file].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub journal: Option<PathBuf>,
+    /// Say more; twice says everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Say nothing but warnings and errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// When to use colours.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// How lines on the screen and in the log look.
+    #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+}
+
+impl Global {
+    /// The journal's folder: where it was asked for, else beside the properties file.
+    pub fn journal_dir(&self) -> PathBuf {
+        self.journal.clone().unwrap_or_else(|| self.config.with_file_name("keyrotation-journal"))
+    }
+
+    /// How much is said.
+    pub fn verbosity(&self) -> Verbosity {
+        Verbosity { verbose: self.verbose, quiet: self.quiet, format: self.log_format, color: self.color }
+    }
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Start a rotation.
+    Run(RunArgs),
+    /// Go on with an interrupted rotation, or start one.
+    Resume(ResumeArgs),
+    /// Show what `run` would do, and change nothing.
+    Plan(PlanArgs),
+    /// Show where the rotation stands, also while it runs.
+    Status(StatusArgs),
+    /// Check the journal, then every row and file against it.
+    Verify(VerifyArgs),
+    /// Write a commented properties.yaml.
+    Init(InitArgs),
+    /// Print a new random key.
+    Keygen(KeygenArgs),
+    /// Make a small deployment in a folder, rotate it and verify it.
+    Demo(DemoArgs),
+}
+
+/// Options of what writes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct WorkArgs {
+    /// Rows in a chunk, taken literally; without it chunks adapt between 100 and 10,000 rows.
+    #[arg(long, value_name = "N")]
+    pub chunk_size: Option<u32>,
+    /// Leave this many values that open under both keys as they are.
+    #[arg(long, value_name = "N")]
+    pub accept_ambiguous: Option<u64>,
+    /// The log file [default: keyrotation-<id>.log beside the journal].
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Write no log file.
+    #[arg(long, conflicts_with = "log_file")]
+    pub no_log_file: bool,
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunArgs {
+    /// Put the journal of an earlier rotation aside under its id, and begin again.
+    #[arg(long)]
+    pub new: bool,
+    /// What it has in common with `resume`.
+    #[command(flatten)]
+    pub work: WorkArgs,
+}
+
+/// Options of `resume`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ResumeArgs {
+    /// Try failed rows again.
+    #[arg(long)]
+    pub retry_failed: bool,
+    /// What it has in common with `run`.
+    #[command(flatten)]
+    pub work: WorkArgs,
+}
+
+/// Options of `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// List every failure, not only the first hundred of each table.
+    #[arg(long)]
+    pub failures: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct VerifyArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Check only a random part of the chunks, such as 5%.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub sample: Option<f64>,
+    /// The new server is running: only what is broken is a difference, not what it changed.
+    #[arg(long)]
+    pub live: bool,
+}
+
+/// Options of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// Overwrite an existing file.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Options of `keygen`.
+#[derive(Debug, Clone, Args)]
+pub struct KeygenArgs {
+    /// The Identity Server's version; from 7.1 on a key has 64 digits.
+    #[arg(long = "for", value_name = "VERSION")]
+    pub version: Option<String>,
+}
+
+/// Options of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// The folder, which must be empty or absent.
+    #[arg(default_value = "keyrotation-demo")]
+    pub folder: PathBuf,
+    /// Access tokens to make.
+    #[arg(long, value_name = "N", default_value_t = 5000)]
+    pub tokens: u64,
+    /// Only make the deployment; do not rotate it.
+    #[arg(long)]
+    pub no_run: bool,
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let number: f64 = text.trim_end_matches('%').trim().parse().map_err(|_| "not a percentage".to_owned())?;
+    if number > 0.0 && number <= 100.0 { Ok(number) } else { Err("between 0 and 100%".to_owned()) }
+}

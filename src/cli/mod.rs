@@ -1,0 +1,95 @@
+//! The command line: one thin file a subcommand. Results go to stdout, talk to stderr.
+
+pub mod args;
+mod demo;
+mod look;
+mod session;
+mod setup;
+mod verify;
+
+use std::io::Write as _;
+
+use clap::Parser as _;
+
+use crate::error::{Error, Id, Result};
+use crate::exit::Exit;
+use crate::telemetry::{self, LogFile, LogFormat};
+use args::{Cli, Command, Global};
+use indicatif::MultiProgress;
+
+/// What a subcommand works with.
+#[derive(Debug)]
+struct Session {
+    global: Global,
+    log: LogFile,
+    progress: MultiProgress,
+}
+
+/// Runs the program on the process's arguments.
+pub fn main() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results; the rest is a mistake in the command line.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    let (log, progress) = telemetry::start(cli.global.verbosity());
+    let format = cli.global.log_format;
+    let session = Session { global: cli.global, log, progress };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&Error::new(Id::System, error.to_string()), format),
+    };
+    let exit = match runtime.block_on(dispatch(session, cli.command)) {
+        Ok(exit) => exit,
+        Err(error) => report(&error, format),
+    };
+    // Work that was dropped on a second signal may still sit in a blocking call: do not wait.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch(session: Session, command: Command) -> Result<Exit> {
+    match command {
+        Command::Run(args) => session::run(&session, &args).await,
+        Command::Resume(args) => session::resume(&session, &args).await,
+        Command::Plan(args) => look::plan(&session, &args).await,
+        Command::Status(args) => look::status(&session, &args),
+        Command::Verify(args) => verify::verify(&session, &args).await,
+        Command::Init(args) => setup::init(&session, &args),
+        Command::Keygen(args) => setup::keygen(&args),
+        Command::Demo(args) => demo::demo(session, &args).await,
+    }
+}
+
+/// Says what went wrong, on the screen and in the log, in words or as JSON.
+fn report(error: &Error, format: LogFormat) -> Exit {
+    let mut stderr = std::io::stderr().lock();
+    let _ = match format {
+        LogFormat::Text => writeln!(stderr, "error: {error}"),
+        LogFormat::Json => {
+            let document = serde_json::json!({
+                "error": { "id": error.id().code(), "what": error.what(), "fix": error.remedy() },
+                "exit_code": error.exit() as u8,
+            });
+            writeln!(stderr, "{document}")
+        }
+    };
+    error.exit()
+}
+
+/// Prints a result. A reader that went away is no error.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Prints a document as JSON.
+fn print_json(document: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|error| Error::new(Id::System, format!("the result cannot be written as JSON: {error}")))?;
+    print(&format!("{text}\n"));
+    Ok(())
+}

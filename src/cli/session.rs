@@ -1,0 +1,288 @@
+//! `run` and `resume`: from settings to a finished rotation. The two differ only in how they find
+//! their journal.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use keyrotation_journal::{Event, Journal, Rotation, SessionEnd};
+
+use super::args::{ResumeArgs, RunArgs, WorkArgs};
+use super::{Session, print};
+use crate::cipher::{Digester, chain_key};
+use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
+use crate::config::{self, Level, Overrides, Settings};
+use crate::engine::{self, Context, Flow, Ledger, Pacer, Preparer};
+use crate::error::{Error, Id, Result};
+use crate::exit::Exit;
+use crate::plan::{self, Deployment, Fingerprint};
+use crate::report::{Reporter, StatusView, status_text, summary_sentence, thousands};
+use crate::signals::{self, Stop};
+use crate::sink::files;
+
+/// Starts a rotation.
+pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
+    let settings = load(session, &args.work)?;
+    let dir = session.global.journal_dir();
+    if let Some(journal) = Journal::open(&dir)? {
+        let name = journal.state().rotation.name();
+        let finished = journal.state().finished_at.is_some();
+        if args.new {
+            drop(journal);
+            let aside = Journal::archive(&dir, &name)?;
+            tracing::info!("the journal of rotation {name} is now {}", aside.display());
+        } else if finished {
+            return already_finished(&journal);
+        } else {
+            return Err(Error::new(
+                Id::JournalUnfinished,
+                format!("{} holds rotation {name}, which is not finished", dir.display()),
+            )
+            .fix("go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`"));
+        }
+    }
+    begin(session, &args.work, settings, &dir).await
+}
+
+/// Goes on with a rotation, or starts one.
+pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit> {
+    let settings = load(session, &args.work)?;
+    let dir = session.global.journal_dir();
+    let Some(mut journal) = Journal::open(&dir)? else {
+        tracing::info!("no rotation was begun yet: it begins now");
+        return begin(session, &args.work, settings, &dir).await;
+    };
+    if journal.state().finished_at.is_some() && !args.retry_failed {
+        return already_finished(&journal);
+    }
+    let rotation = journal.state().rotation.clone();
+    let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
+    begun_with.must_match(&Fingerprint::of(&settings, begun_with.targets.clone()))?;
+    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    let deployment = plan::connect(&settings, Some(&rotation.targets)).await?;
+    deployment.claim()?;
+    let stop = listen()?;
+    let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
+    let work = Work { session, args: &args.work, settings: &settings, deployment, dir: &dir, stop, total };
+    let context = work.context(journal);
+    engine::check_evidence(&context, &work.deployment.jobs).await?;
+    work.finish(context, args.retry_failed, Vec::new()).await
+}
+
+fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
+    let settings = config::load(&session.global.config, &Overrides { chunk_size: args.chunk_size })?;
+    notices(&settings);
+    Ok(settings)
+}
+
+/// Says what the operator should know of the configuration.
+pub(super) fn notices(settings: &Settings) {
+    for notice in &settings.notices {
+        match notice.level {
+            Level::Info => tracing::info!("{}", notice.text),
+            Level::Warning => tracing::warn!("{}", notice.text),
+        }
+    }
+}
+
+fn already_finished(journal: &Journal) -> Result<Exit> {
+    let view = StatusView::new(journal.state(), false);
+    tracing::info!(
+        "rotation {} is finished, and nothing was changed; `keyrotation run --new` begins another",
+        view.rotation_id
+    );
+    print(&format!("{}\n", summary_sentence(&view)));
+    Ok(Exit::Done)
+}
+
+/// Checks everything, then begins a journal and works it off.
+async fn begin(session: &Session, args: &WorkArgs, settings: Settings, dir: &Path) -> Result<Exit> {
+    let deployment = plan::connect(&settings, None).await?;
+    deployment.claim()?;
+    let stop = listen()?;
+    let recoder = recoder(&settings);
+    tracing::info!("looking at what is there");
+    let survey = plan::survey(&deployment.jobs, &recoder, &pacer(&settings), &stop).await?;
+    if stop.requested() {
+        return Ok(Exit::Interrupted);
+    }
+    tracing::info!("{}", survey.check_keys()?);
+    survey.check_ambiguous(args.accept_ambiguous)?;
+    let total = survey.rows();
+    let rotation = Rotation {
+        id: new_id()?,
+        created_at: Timestamp::now().as_millisecond(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        fingerprint: deployment.fingerprint.encode(),
+        targets: deployment.heads.clone(),
+    };
+    let chain = chain_key(&settings.new_key, &rotation.id);
+    let journal = Journal::begin(dir, rotation, &chain)?;
+    let work = Work { session, args, settings: &settings, deployment, dir, stop, total };
+    let context = work.context(journal);
+    let absent = work.deployment.absent.iter().map(|(target, reason)| Event::TargetSkipped {
+        target: *target,
+        reason: reason.clone(),
+    });
+    let started = survey.jobs.iter().zip(&work.deployment.jobs).map(|(found, job)| Event::TargetStarted {
+        target: job.index,
+        total: Some(found.rows),
+    });
+    let first = absent.chain(started).collect();
+    work.finish(context, false, first).await
+}
+
+fn listen() -> Result<Stop> {
+    signals::listen().map_err(|error| Error::new(Id::System, format!("signals cannot be received: {error}")))
+}
+
+fn new_id() -> Result<[u8; 16]> {
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|error| Error::new(Id::NoRandomness, error.to_string()))?;
+    Ok(id)
+}
+
+pub(super) fn recoder(settings: &Settings) -> Recoder {
+    let key_id = if settings.key_id { KeyIdPolicy::Always } else { KeyIdPolicy::AsRead };
+    let policy = Policy { upgrade: settings.upgrade, key_id };
+    Recoder::new(settings.old_key.clone(), settings.new_key.clone(), policy)
+}
+
+pub(super) fn preparer(settings: &Settings, rotation: &Rotation) -> Preparer {
+    Preparer::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
+}
+
+pub(super) fn pacer(settings: &Settings) -> Pacer {
+    Pacer::new(settings.chunk_size.start as usize, settings.chunk_size.fixed)
+}
+
+/// A rotation that is about to be worked on.
+struct Work<'a> {
+    session: &'a Session,
+    args: &'a WorkArgs,
+    settings: &'a Settings,
+    deployment: Deployment,
+    dir: &'a Path,
+    stop: Stop,
+    /// Rows and files in all, for the progress.
+    total: u64,
+}
+
+impl Work<'_> {
+    fn context(&self, journal: Journal) -> Context {
+        Context {
+            preparer: preparer(self.settings, &journal.state().rotation),
+            ledger: Ledger::new(journal),
+            pacer: pacer(self.settings),
+            stop: self.stop.clone(),
+        }
+    }
+
+    /// Works the rotation off, records how the session ended, and says what came of it.
+    async fn finish(self, context: Context, retry_failed: bool, first: Vec<Event>) -> Result<Exit> {
+        let name = context.ledger.state(|state| state.rotation.name());
+        self.open_log(&name)?;
+        tracing::info!("rotation {name}");
+        for place in &self.deployment.places {
+            tracing::info!("this will change: {place}");
+        }
+        tracing::info!(
+            "from key {} to key {} (fingerprints)",
+            self.settings.old_key.fingerprint(),
+            self.settings.new_key.fingerprint()
+        );
+        self.remove_leftovers()?;
+        let mut events = vec![self.session_started()];
+        events.extend(first);
+        context.ledger.append(events.into_iter().map(Into::into).collect()).await?;
+        let quiet = self.session.global.quiet;
+        let reporter = Reporter::start(
+            context.ledger.clone(),
+            self.dir.to_owned(),
+            self.total,
+            &self.session.progress,
+            quiet,
+        );
+        let worked = self.work(&context, retry_failed).await;
+        let recorded = record_end(&context, &worked).await;
+        reporter.finish().await;
+        self.deployment.close().await;
+        let flow = worked?;
+        recorded?;
+        let view = context.ledger.state(|state| StatusView::new(state, false));
+        print(&status_text(&view));
+        print(&format!("{}\n", summary_sentence(&view)));
+        Ok(match flow {
+            Flow::Interrupted => {
+                tracing::warn!("interrupted at a safe point; `keyrotation resume` goes on from here");
+                Exit::Interrupted
+            }
+            Flow::Finished if view.failed() > 0 => {
+                tracing::warn!("{} rows or files failed", thousands(view.failed()));
+                Exit::Differences
+            }
+            Flow::Finished => Exit::Done,
+        })
+    }
+
+    async fn work(&self, context: &Context, retry_failed: bool) -> Result<Flow> {
+        if retry_failed && engine::reopen_failed(context, &self.deployment.jobs).await? == Flow::Interrupted {
+            return Ok(Flow::Interrupted);
+        }
+        engine::drive(context, &self.deployment.jobs).await
+    }
+
+    fn open_log(&self, rotation: &str) -> Result<()> {
+        if self.args.no_log_file {
+            self.session.log.off();
+            return Ok(());
+        }
+        let beside = || self.dir.with_file_name(format!("keyrotation-{rotation}.log"));
+        let path: PathBuf = self.args.log_file.clone().unwrap_or_else(beside);
+        self.session
+            .log
+            .open(&path)
+            .map_err(|error| Error::new(Id::File, format!("the log file {}: {error}", path.display())))?;
+        tracing::info!("log file: {}", path.display());
+        Ok(())
+    }
+
+    /// Removes temporary files that a killed session left beside configuration files.
+    fn remove_leftovers(&self) -> Result<()> {
+        for folder in self.deployment.file_folders()? {
+            for leftover in files::sweep(&folder)? {
+                tracing::info!("removed {}, left by an interrupted session", leftover.display());
+            }
+        }
+        Ok(())
+    }
+
+    fn session_started(&self) -> Event {
+        let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+        Event::SessionStarted {
+            at: Timestamp::now().as_millisecond(),
+            pid: std::process::id(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            user: std::env::var("USER").unwrap_or_else(|_| rustix::process::geteuid().as_raw().to_string()),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command,
+        }
+    }
+}
+
+/// Records how the session ended; a journal that cannot be written any more is no second error.
+async fn record_end(context: &Context, worked: &Result<Flow>) -> Result<()> {
+    let at = Timestamp::now().as_millisecond();
+    let mut events = Vec::new();
+    let end = match worked {
+        Ok(Flow::Finished) => {
+            if context.ledger.state(|state| state.finished_at.is_none()) {
+                events.push(Event::RotationFinished { at });
+            }
+            SessionEnd::Completed
+        }
+        Ok(Flow::Interrupted) => SessionEnd::Interrupted,
+        Err(error) => SessionEnd::Failed { id: error.id().code().to_owned(), what: error.what().to_owned() },
+    };
+    events.push(Event::SessionEnded { at, end });
+    context.ledger.append(events.into_iter().map(Into::into).collect()).await
+}
