@@ -10,8 +10,8 @@
 //! Invariants: [`parse`] reads whatever the server would read and takes nothing else for an
 //! envelope; [`write()`] writes byte for byte what the server's Gson would write. Time and memory
 //! grow with the text's length only, whatever it holds: members that are not asked for are
-//! skipped without being built, and `serde_json` bounds how deep they may nest. Of a member that
-//! occurs twice the last counts, as in Gson.
+//! skipped without recursion and without being built. Of a member that occurs twice the last
+//! counts, as in Gson.
 
 mod base64;
 

@@ -157,7 +157,7 @@ impl Recoder {
     /// journal decides. A hash that contradicts a GCM value does not change its key: that is for
     /// a verifier to report.
     pub fn classify(&self, codec: Codec, stored: &[u8], evidence: Evidence<'_>) -> Verdict {
-        match self.open(codec, stored, evidence) {
+        match codec.slots(stored).and_then(|slots| self.open(codec, slots, evidence)) {
             Err(reason) => Verdict::Unreadable(reason),
             Ok(opened) if opened.parts.is_empty() => Verdict::Plain,
             Ok(opened) if opened.parts.iter().any(|part| part.key == Which::Old) => Verdict::UnderOld(opened),
@@ -175,22 +175,20 @@ impl Recoder {
         let replacements: Vec<_> =
             old().map(|part| &part.slot).zip(texts.iter().map(String::as_str)).collect();
         let resealed = opened.codec.splice(stored, &replacements)?;
-        let slots = opened.codec.slots(&resealed)?;
-        for part in old() {
-            let slot = slots.get(part.index).ok_or(Reason::SealedWrong)?;
-            let Content::Sealed(sealed) = envelope::parse(&slot.text)? else {
-                return Err(Reason::SealedWrong);
-            };
-            if open_with(&self.new, &sealed)?.as_ref() != Some(&part.plaintext) {
-                return Err(Reason::SealedWrong);
-            }
-        }
-        Ok(resealed)
+        let slots = opened.codec.slots(&resealed).map_err(|_| Reason::SealedWrong)?;
+        if old().all(|part| self.reads_back(part, &slots)) { Ok(resealed) } else { Err(Reason::SealedWrong) }
     }
 
-    fn open(&self, codec: Codec, stored: &[u8], evidence: Evidence<'_>) -> Result<Opened, Reason> {
+    /// Whether the slot where the part stands now holds its plaintext under the new key.
+    fn reads_back(&self, part: &Part, slots: &[Slot]) -> bool {
+        let Some(slot) = slots.get(part.index) else { return false };
+        let Ok(Content::Sealed(sealed)) = envelope::parse(&slot.text) else { return false };
+        open_with(&self.new, &sealed).is_ok_and(|plaintext| plaintext.as_ref() == Some(&part.plaintext))
+    }
+
+    fn open(&self, codec: Codec, slots: Vec<Slot>, evidence: Evidence<'_>) -> Result<Opened, Reason> {
         let mut sealed = Vec::new();
-        for (index, slot) in codec.slots(stored)?.into_iter().enumerate() {
+        for (index, slot) in slots.into_iter().enumerate() {
             if let Content::Sealed(envelope) = envelope::parse(&slot.text)? {
                 sealed.push((index, slot, envelope));
             }
