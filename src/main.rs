@@ -1,3 +1,7 @@
 //! The program `keyrotation`: see `keyrotation::cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    keyrotation::cli::main().into()
+}

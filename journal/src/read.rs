@@ -93,7 +93,8 @@ impl Journal {
         self.state.targets.get(usize::from(target)).is_some_and(|state| state.open.contains_key(&ordinal))
     }
 
-    fn span(&self, target: u16, ordinal: u64) -> Result<Span> {
+    /// The span of a chunk.
+    pub fn span(&self, target: u16, ordinal: u64) -> Result<Span> {
         let start = self.chunk_entries(target, ordinal)?.first().copied();
         let Some(start) = start else { return Err(self.no_such_chunk(target, ordinal)) };
         let logged = read_entry(&*self.store, start, Extent::Event, None)?.logged;

@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::source::Row;
 
 /// The fewest rows that a chunk adapts to.
-pub const MIN_ROWS: usize = 100;
+const MIN_ROWS: usize = 100;
 /// The most rows that a chunk adapts to.
-pub const MAX_ROWS: usize = 10_000;
+const MAX_ROWS: usize = 10_000;
 /// The most bytes of stored values in a chunk.
-pub const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 
 /// A chunk quicker than this is followed by a larger one: its commit costs more than its rows.
 const QUICK: Duration = Duration::from_millis(700);
@@ -36,7 +36,7 @@ impl Pacer {
         self.rows.load(Ordering::Relaxed)
     }
 
-    /// Drops rows from the end of a page until it is no heavier than [`MAX_BYTES`], and says
+    /// Drops rows from the end of a page until it is no heavier than 4 MiB, and says
     /// whether it had to.
     pub fn trim(&self, page: &mut Vec<Row>) -> bool {
         if self.fixed {

@@ -1,5 +1,7 @@
 //! Connecting, and what is refused before the first write.
 
+use std::path::PathBuf;
+
 use keyrotation_journal::{TargetHead, TargetKind};
 
 use super::{Fingerprint, Job};
@@ -123,6 +125,27 @@ impl Deployment {
             }
         }
         Ok(())
+    }
+
+    /// The targets that are not there, by table or kind of files, with the reason.
+    pub fn absent_places(&self) -> Vec<(&str, &str)> {
+        let place = |index: &u16| {
+            let head = &self.heads[usize::from(*index)];
+            let table = TARGETS.iter().find(|target| target.id == head.id);
+            table.map_or(head.label.as_str(), |target| target.relation.table)
+        };
+        self.absent.iter().map(|(index, reason)| (place(index), reason.as_str())).collect()
+    }
+
+    /// The folders in which files are replaced.
+    pub fn file_folders(&self) -> Result<Vec<PathBuf>> {
+        let mut folders = Vec::new();
+        for job in &self.jobs {
+            if let Source::Files(rows) = &job.source {
+                folders.extend(rows.list()?.folders);
+            }
+        }
+        Ok(folders)
     }
 
     /// Closes all connections.

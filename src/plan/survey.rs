@@ -4,6 +4,8 @@
 //! all tables and key ranges is opened, to know that the old key is the right one; of ECB and CBC
 //! values all are, since those that open under both keys must be known before anything is written.
 
+use serde::Serialize;
+
 use crate::codec::Codec;
 use crate::codec::envelope::{Form, form};
 use crate::codec::value::{Evidence, Recoder, Verdict};
@@ -20,7 +22,7 @@ const SAMPLE_FIRST: u64 = 20;
 const SAMPLE_EVERY: u64 = 64;
 
 /// What stands in one target.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct JobSurvey {
     /// The target's id.
     pub id: &'static str,
@@ -58,6 +60,11 @@ pub struct Survey {
 }
 
 impl Survey {
+    /// Rows and files.
+    pub fn rows(&self) -> u64 {
+        self.sum(|job| job.rows)
+    }
+
     fn sum(&self, count: impl Fn(&JobSurvey) -> u64) -> u64 {
         self.jobs.iter().map(count).sum()
     }

@@ -3,13 +3,13 @@
 //! `schema` changes when a member changes its meaning; new members may come at any time.
 
 use jiff::Timestamp;
-use keyrotation_journal::{JobState, Phase, SessionEnd, TargetHead, TargetKind, TargetState};
+use keyrotation_journal::{CellOutcome, JobState, Phase, RowRecord, SessionEnd, TargetHead, TargetKind, TargetState};
 use serde::{Deserialize, Serialize};
 
 use crate::target::TARGETS;
 
 /// The document's format.
-pub const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 1;
 
 /// Where a rotation stands as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ impl RunState {
 /// The status of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusView {
-    /// [`SCHEMA`].
+    /// The document's format: 1.
     pub schema: u32,
     /// The rotation's id.
     pub rotation_id: String,
@@ -221,8 +221,23 @@ impl TargetView {
     }
 }
 
+/// The failed values of a row.
+pub fn failures_of(target: &str, row: &RowRecord) -> Vec<FailureView> {
+    row.cells
+        .iter()
+        .filter_map(|cell| match &cell.outcome {
+            CellOutcome::Failed { reason, .. } => Some(FailureView {
+                key: row.key.to_string(),
+                column: column_name(target, cell.column),
+                reason: reason.clone(),
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
 /// The name of a value column of a target; files have one.
-pub fn column_name(target: &str, column: u8) -> String {
+fn column_name(target: &str, column: u8) -> String {
     let target = TARGETS.iter().find(|candidate| candidate.id == target);
     target.and_then(|target| target.values.get(usize::from(column))).map_or("content", |value| value.name).to_owned()
 }

@@ -147,6 +147,7 @@ fn by_columns(changes: &[&Change]) -> BTreeMap<Vec<usize>, Vec<usize>> {
     groups
 }
 
+#[cfg(feature = "failpoints")]
 fn planned_failure() -> DbError {
     DbError::new(Class::Environment, "failure planned by a test")
 }

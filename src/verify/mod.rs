@@ -1,1 +1,196 @@
-//! x
+//! Verifying: every row and file against the journal, read-only, with one verdict each.
+//!
+//! The journal is walked chunk by chunk, so memory is bounded by one chunk (and by the rows that
+//! were tried again, which are few). What stands in a chunk's range now is compared with what the
+//! journal last recorded of it.
+
+mod judge;
+
+use std::collections::{BTreeMap, HashMap};
+
+use keyrotation_journal::{Journal, Key, RowRecord, Span};
+use serde::Serialize;
+
+use crate::engine::{Ledger, Preparer, blocking};
+use crate::error::Result;
+use crate::plan::Job;
+use crate::signals::Stop;
+use crate::source::Row;
+
+pub use judge::Verdict;
+use judge::{Judge, Judged};
+
+/// Rows read at a time.
+const PAGE: usize = 1000;
+
+/// Findings that are listed for each target; all are counted.
+const LISTED: usize = 100;
+
+/// What verifying is asked to do.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// The part of the chunks that is checked, between 0 and 1; all of them without it.
+    pub sample: Option<f64>,
+    /// The new server is running and may change, add and delete rows.
+    pub live: bool,
+}
+
+/// What verifying found.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// One entry for each target.
+    pub targets: Vec<TargetReport>,
+}
+
+/// What verifying found in one target.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TargetReport {
+    /// The target's id.
+    pub id: String,
+    /// The table or kind of files.
+    pub place: String,
+    /// Rows by verdict.
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// Rows that hold plain values or NULL only, and that the journal therefore only counts.
+    pub without_ciphertext: u64,
+    /// Chunks that were checked, and how many there are.
+    pub chunks: (u64, u64),
+    /// The first rows that are not `same`.
+    pub findings: Vec<Finding>,
+}
+
+/// A row that is not as the journal recorded it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// The row's key.
+    pub key: String,
+    /// The column, where one is to blame.
+    pub column: Option<String>,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// What was found.
+    pub what: String,
+}
+
+impl Report {
+    /// Rows with this verdict.
+    pub fn count(&self, verdict: Verdict) -> u64 {
+        self.targets.iter().map(|target| target.verdicts.get(&verdict).copied().unwrap_or_default()).sum()
+    }
+
+    /// Rows that make `verify` end with exit code 1.
+    pub fn differences(&self, live: bool) -> u64 {
+        let counts = |verdict: &&Verdict| !live || matches!(verdict, Verdict::Bad | Verdict::Failed);
+        Verdict::ALL.iter().filter(|v| **v != Verdict::Same).filter(counts).map(|v| self.count(*v)).sum()
+    }
+}
+
+/// Compares every job's rows with the journal.
+pub async fn verify(
+    ledger: &Ledger,
+    preparer: &Preparer,
+    jobs: &[Job],
+    options: Options,
+    stop: &Stop,
+) -> Result<Report> {
+    let mut report = Report::default();
+    for job in jobs {
+        if stop.requested() {
+            break;
+        }
+        report.targets.push(verify_one(ledger, preparer, job, options, stop).await?);
+    }
+    Ok(report)
+}
+
+async fn verify_one(
+    ledger: &Ledger,
+    preparer: &Preparer,
+    job: &Job,
+    options: Options,
+    stop: &Stop,
+) -> Result<TargetReport> {
+    let target = job.index;
+    let mut report = TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
+    // Rows that were tried again or found astray: their last record counts, wherever they stand.
+    let later = ledger.read(move |journal| keyed_rows(journal, target)).await?;
+    let mut later_seen = HashMap::new();
+    let chunks = ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
+    let mut covered = false;
+    for ordinal in 0..chunks {
+        let span = ledger.read(move |journal| journal.span(target, ordinal)).await?;
+        let Span::Range { after, upto } = span else { continue };
+        covered |= upto.is_none();
+        report.chunks.1 += 1;
+        if stop.requested() || options.sample.is_some_and(|part| !chosen(part)) {
+            continue;
+        }
+        report.chunks.0 += 1;
+        let records = ledger.read(move |journal| journal.rows(target, ordinal)).await?;
+        let records = records.into_iter().map(|row| (row.key.clone(), row)).collect();
+        let mut judge = Judge::new(preparer.clone(), job.clone(), options.live, records, later.clone());
+        judge = compare(judge, job, after, upto).await?;
+        later_seen.extend(judge.later_seen().map(|key| (key.clone(), ())));
+        add(&mut report, job, judge.finish());
+    }
+    if !covered && options.sample.is_none() {
+        // The rotation did not reach the end of the table: what lies behind is unknown to the journal.
+        let frontier = ledger.state(|state| state.targets[usize::from(target)].frontier.clone());
+        let judge = Judge::new(preparer.clone(), job.clone(), options.live, HashMap::new(), later.clone());
+        let judge = compare(judge, job, frontier, None).await?;
+        later_seen.extend(judge.later_seen().map(|key| (key.clone(), ())));
+        add(&mut report, job, judge.finish());
+    }
+    if options.sample.is_none() {
+        let unseen = later.iter().filter(|(key, _)| !later_seen.contains_key(*key));
+        let gone = unseen.map(|(key, record)| (key.clone(), record.clone())).collect();
+        let judge = Judge::new(preparer.clone(), job.clone(), options.live, gone, HashMap::new());
+        add(&mut report, job, judge.finish());
+    }
+    Ok(report)
+}
+
+/// Judges all rows of a range, page by page.
+async fn compare(mut judge: Judge, job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Judge> {
+    let mut after = after;
+    loop {
+        let page: Vec<Row> = job.source.page(after.as_ref(), upto.as_ref(), PAGE).await?;
+        let Some(last) = page.last() else { return Ok(judge) };
+        after = Some(last.key.clone());
+        judge = blocking(move || {
+            page.iter().for_each(|row| judge.row(row));
+            Ok(judge)
+        })
+        .await?;
+    }
+}
+
+/// The last records of rows in chunks that name their rows.
+fn keyed_rows(journal: &Journal, target: u16) -> keyrotation_journal::Result<HashMap<Key, RowRecord>> {
+    let mut rows = HashMap::new();
+    for ordinal in journal.overlays(target) {
+        rows.extend(journal.rows(target, ordinal?)?.into_iter().map(|row| (row.key.clone(), row)));
+    }
+    Ok(rows)
+}
+
+fn add(report: &mut TargetReport, job: &Job, judged: Judged) {
+    report.without_ciphertext += judged.without_ciphertext;
+    for (verdict, count) in judged.verdicts {
+        *report.verdicts.entry(verdict).or_default() += count;
+    }
+    let room = LISTED.saturating_sub(report.findings.len());
+    report.findings.extend(judged.findings.into_iter().take(room).map(|found| Finding {
+        key: found.key.to_string(),
+        column: found.column.map(|column| job.columns[column].to_owned()),
+        verdict: found.verdict,
+        what: found.what,
+    }));
+}
+
+/// Whether a chunk belongs to the sample.
+fn chosen(part: f64) -> bool {
+    const STEPS: u32 = 1 << 20;
+    let random = getrandom::u32().unwrap_or_default() % STEPS;
+    f64::from(random) < part * f64::from(STEPS)
+}

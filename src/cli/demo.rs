@@ -1,0 +1,48 @@
+//! `demo`: make a deployment, rotate it, verify it, and say what to look at.
+
+use std::path::Path;
+
+use super::args::{DemoArgs, RunArgs, VerifyArgs};
+use super::{Session, print, session, verify};
+use crate::demo::{self, Spec};
+use crate::error::Result;
+use crate::exit::Exit;
+
+/// Runs the demo in a folder.
+pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> {
+    tracing::info!("making a deployment with {} tokens in {}", args.tokens, args.folder.display());
+    let spec = Spec { tokens: args.tokens, ..Spec::default() };
+    let deployment = demo::build(&args.folder, &spec).await?;
+    session.global.config.clone_from(&deployment.config);
+    session.global.journal = None;
+    if args.no_run {
+        print(&format!("made {}; now try `{}`\n", args.folder.display(), command(&deployment.config, "run")));
+        return Ok(Exit::Done);
+    }
+    let exit = session::run(&session, &RunArgs::default()).await?;
+    if exit != Exit::Done {
+        return Ok(exit);
+    }
+    let exit = verify::verify(&session, &VerifyArgs::default()).await?;
+    print(&afterword(&args.folder, &deployment.config));
+    Ok(exit)
+}
+
+fn command(config: &Path, rest: &str) -> String {
+    format!("keyrotation --config {} {rest}", config.display())
+}
+
+fn afterword(folder: &Path, config: &Path) -> String {
+    let again = folder.with_extension("2");
+    let again = again.display();
+    format!(
+        "\nlook at:  {folder}/properties.yaml, the configuration\n          \
+         {folder}/new-identity.db beside old-identity.db\n          \
+         {folder}/wso2is-new/repository/deployment/server/userstores beside wso2is-old\n          \
+         {folder}/keyrotation-*.log, the log with the guide's lines\n\
+         try next: {status}\n          \
+         keyrotation demo {again} --tokens 200000, kill it midway, then keyrotation --config {again}/properties.yaml resume\n",
+        folder = folder.display(),
+        status = command(config, "status"),
+    )
+}

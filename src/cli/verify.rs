@@ -1,0 +1,109 @@
+//! `verify`: the journal's chain, then every row and file against it.
+
+use std::fmt::Write as _;
+
+use keyrotation_journal::Journal;
+
+use super::args::VerifyArgs;
+use super::{Session, print, print_json, session};
+use crate::cipher::chain_key;
+use crate::config::{self, Overrides};
+use crate::engine::Ledger;
+use crate::error::{Error, Id, Result};
+use crate::exit::Exit;
+use crate::plan::{self, Fingerprint};
+use crate::report::{StatusView, thousands};
+use crate::signals;
+use crate::verify::{Options, Report, Verdict, verify as compare};
+
+/// Checks the journal's chain, then compares every row and file with it.
+pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit> {
+    let settings = config::load(&session.global.config, &Overrides::default())?;
+    session::notices(&settings);
+    let dir = session.global.journal_dir();
+    let mut journal = Journal::open(&dir)?
+        .ok_or_else(|| Error::new(Id::JournalAbsent, format!("{} holds no rotation", dir.display())))?;
+    let rotation = journal.state().rotation.clone();
+    let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
+    begun_with.must_match(&Fingerprint::of(&settings, begun_with.targets.clone()))?;
+    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    tracing::info!("checking the journal's chain");
+    let chain = journal.check_chain(|_, _| {})?;
+    let status = StatusView::new(journal.state(), false);
+    if status.finished_at.is_none() {
+        tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
+    }
+    let deployment = plan::connect(&settings, Some(&rotation.targets)).await?;
+    let stop = signals::listen()
+        .map_err(|error| Error::new(Id::System, format!("signals cannot be received: {error}")))?;
+    let options = Options { sample: args.sample.map(|percent| percent / 100.0), live: args.live };
+    tracing::info!("comparing rows and files with the journal");
+    let preparer = session::preparer(&settings, &rotation);
+    let report = compare(&Ledger::new(journal), &preparer, &deployment.jobs, options, &stop).await?;
+    deployment.close().await;
+    if stop.requested() {
+        return Ok(Exit::Interrupted);
+    }
+    let differences = report.differences(args.live);
+    if args.json {
+        print_json(&serde_json::json!({
+            "schema": 1,
+            "rotation_id": status.rotation_id,
+            "finished": status.finished_at.is_some(),
+            "journal": { "events": chain.entries, "whole": true },
+            "sample_percent": args.sample,
+            "live": args.live,
+            "differences": differences,
+            "targets": report.targets,
+        }))?;
+    } else {
+        print(&text(&report, chain.entries, args, differences));
+    }
+    Ok(if differences == 0 { Exit::Done } else { Exit::Differences })
+}
+
+fn text(report: &Report, events: u64, args: &VerifyArgs, differences: u64) -> String {
+    let mut out = format!("the journal is whole: {} events\n\n", thousands(events));
+    let _ = write!(out, "{:<52}", "table or files");
+    for verdict in Verdict::ALL {
+        let _ = write!(out, " {:>10}", verdict.word());
+    }
+    out.push('\n');
+    for target in &report.targets {
+        let _ = write!(out, "{:<52}", target.place);
+        for verdict in Verdict::ALL {
+            let _ = write!(out, " {:>10}", thousands(target.verdicts.get(verdict).copied().unwrap_or_default()));
+        }
+        out.push('\n');
+    }
+    out.push('\n');
+    for target in &report.targets {
+        for found in &target.findings {
+            let column = found.column.as_deref().unwrap_or("");
+            let _ = writeln!(
+                out,
+                "{}: {} {} {column}: {}",
+                found.verdict.word(),
+                target.place,
+                found.key,
+                found.what
+            );
+        }
+    }
+    if args.sample.is_some() {
+        let (checked, all) =
+            report.targets.iter().fold((0, 0), |sum, t| (sum.0 + t.chunks.0, sum.1 + t.chunks.1));
+        let _ = writeln!(
+            out,
+            "sample: {checked} of {all} chunks were checked; rows outside them, and rows tried again, were not"
+        );
+    }
+    let _ = writeln!(
+        out,
+        "{} rows and files are as recorded, {} hold no ciphertext, {} differ.",
+        thousands(report.count(Verdict::Same)),
+        thousands(report.targets.iter().map(|target| target.without_ciphertext).sum()),
+        thousands(differences)
+    );
+    out
+}

@@ -1,0 +1,199 @@
+//! One row against its record.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use keyrotation_journal::{CellOutcome, Key, RowRecord};
+use serde::Serialize;
+
+use crate::codec::value::{self, Evidence, hash_agrees};
+use crate::db::Value;
+use crate::engine::{Preparer, recorded_cell};
+use crate::plan::Job;
+use crate::source::Row;
+
+/// What a row is, compared with what the journal last recorded of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// As recorded, and it opens to the recorded plaintext.
+    Same,
+    /// Recorded, and not here any more.
+    Gone,
+    /// Here, under the new key, and unknown to the journal.
+    New,
+    /// It opens under the new key, but is not what was last recorded.
+    Changed,
+    /// Recorded as failed, and still as it was.
+    Failed,
+    /// Under the old key, unreadable, or with another plaintext than recorded.
+    Bad,
+}
+
+impl Verdict {
+    /// All verdicts, from the best to the worst: a row's is the worst of its values'.
+    pub const ALL: &[Self] = &[Self::Same, Self::Gone, Self::New, Self::Changed, Self::Failed, Self::Bad];
+
+    /// The word for it, as in JSON.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::Gone => "gone",
+            Self::New => "new",
+            Self::Changed => "changed",
+            Self::Failed => "failed",
+            Self::Bad => "bad",
+        }
+    }
+}
+
+/// Judges the rows of one range.
+#[derive(Debug)]
+pub(super) struct Judge {
+    preparer: Preparer,
+    job: Job,
+    live: bool,
+    /// What the journal recorded in this range; what was seen is taken out.
+    records: HashMap<Key, RowRecord>,
+    /// Rows recorded again later, wherever they stand.
+    later: HashMap<Key, RowRecord>,
+    later_seen: HashSet<Key>,
+    judged: Judged,
+}
+
+/// The result.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    pub(super) verdicts: BTreeMap<Verdict, u64>,
+    pub(super) without_ciphertext: u64,
+    pub(super) findings: Vec<Found>,
+}
+
+/// A row that is not the same.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) key: Key,
+    pub(super) column: Option<usize>,
+    pub(super) verdict: Verdict,
+    pub(super) what: String,
+}
+
+impl Judge {
+    pub(super) fn new(
+        preparer: Preparer,
+        job: Job,
+        live: bool,
+        records: HashMap<Key, RowRecord>,
+        later: HashMap<Key, RowRecord>,
+    ) -> Self {
+        Self { preparer, job, live, records, later, later_seen: HashSet::new(), judged: Judged::default() }
+    }
+
+    /// The rows recorded later that were seen.
+    pub(super) fn later_seen(&self) -> impl Iterator<Item = &Key> {
+        self.later_seen.iter()
+    }
+
+    /// Judges a row that is there.
+    pub(super) fn row(&mut self, row: &Row) {
+        let here = self.records.remove(&row.key);
+        let later = self.later.get(&row.key).cloned();
+        if later.is_some() {
+            self.later_seen.insert(row.key.clone());
+        }
+        let record = later.or(here).filter(|record| !is_gone(record));
+        let cells = (0..row.values.len()).filter_map(|column| {
+            self.cell(row, column, record.as_ref()).map(|(verdict, what)| (verdict, column, what))
+        });
+        match cells.max_by_key(|(verdict, ..)| *verdict) {
+            None => self.judged.without_ciphertext += 1,
+            Some((verdict, column, what)) => self.count(row.key.clone(), Some(column), verdict, what),
+        }
+    }
+
+    /// What was recorded and is not there is gone; a row recorded as gone is as recorded.
+    pub(super) fn finish(mut self) -> Judged {
+        let left: Vec<RowRecord> = self.records.drain().map(|(_, record)| record).collect();
+        for record in left {
+            let recorded_later = self.later.get(&record.key);
+            if is_gone(recorded_later.unwrap_or(&record)) || recorded_later.is_some() {
+                continue; // judged where it was recorded last
+            }
+            self.count(record.key, None, Verdict::Gone, "it is not there any more".to_owned());
+        }
+        self.judged
+    }
+
+    fn count(&mut self, key: Key, column: Option<usize>, verdict: Verdict, what: String) {
+        *self.judged.verdicts.entry(verdict).or_default() += 1;
+        if verdict != Verdict::Same {
+            self.judged.findings.push(Found { key, column, verdict, what });
+        }
+    }
+
+    /// The verdict on one value; none where there is no ciphertext and none was recorded.
+    fn cell(&self, row: &Row, column: usize, record: Option<&RowRecord>) -> Option<(Verdict, String)> {
+        let recorded = record.and_then(|record| recorded_cell(record, column));
+        let verdict = |verdict, what: &str| Some((verdict, what.to_owned()));
+        if let Some(problem) = &row.problem {
+            let known = matches!(recorded, Some(CellOutcome::Failed { .. }));
+            return Some((if known { Verdict::Failed } else { Verdict::Bad }, problem.clone()));
+        }
+        let Some(stored) = row.values.get(column).and_then(Value::as_bytes) else {
+            return recorded.and_then(|_| verdict(self.emptied(), "its value was removed"));
+        };
+        let digest = self.preparer.value_digest(&self.job, column, &row.key, stored);
+        if let Some(CellOutcome::Failed { before, reason }) = recorded
+            && *before == digest
+        {
+            return Some((Verdict::Failed, reason.clone()));
+        }
+        let hash = row.hashes.get(column).and_then(Option::as_deref);
+        let is_recorded = |plaintext: &[u8]| {
+            recorded_plain(recorded) == Some(self.preparer.plain_digest(&self.job, column, &row.key, plaintext))
+        };
+        let evidence = Evidence { hash, recorded: Some(&is_recorded) };
+        match self.preparer.recoder().classify(self.job.codec, stored, evidence) {
+            value::Verdict::Plain => recorded.and_then(|_| verdict(self.emptied(), "it is plain now")),
+            value::Verdict::UnderOld(_) => verdict(Verdict::Bad, "it is under the old key"),
+            value::Verdict::Unreadable(reason) => Some((Verdict::Bad, reason.to_string())),
+            value::Verdict::UnderNew(opened) => {
+                if hash.and_then(|hash| hash_agrees(hash, opened.plaintext())) == Some(false) {
+                    return verdict(Verdict::Bad, "its plaintext is not the one that the hash column tells of");
+                }
+                let Some(recorded) = recorded else {
+                    return verdict(Verdict::New, "it is unknown to the journal");
+                };
+                if recorded_after(recorded) == Some(digest) && is_recorded(opened.plaintext()) {
+                    return verdict(Verdict::Same, "");
+                }
+                if recorded_plain(Some(recorded)).is_none() || is_recorded(opened.plaintext()) || self.live {
+                    return verdict(Verdict::Changed, "it is under the new key, but not as it was recorded");
+                }
+                verdict(Verdict::Bad, "its plaintext is not the one that was recorded")
+            }
+        }
+    }
+
+    /// The verdict on a value that held a ciphertext and holds none now: only a server may do that.
+    fn emptied(&self) -> Verdict {
+        if self.live { Verdict::Changed } else { Verdict::Bad }
+    }
+}
+
+fn is_gone(record: &RowRecord) -> bool {
+    record.cells.iter().any(|cell| cell.outcome == CellOutcome::Gone)
+}
+
+fn recorded_plain(recorded: Option<&CellOutcome>) -> Option<crate::cipher::Digest> {
+    match recorded? {
+        CellOutcome::Rotated { plain, .. } | CellOutcome::AlreadyNew { plain, .. } => Some(*plain),
+        CellOutcome::Failed { .. } | CellOutcome::Gone => None,
+    }
+}
+
+fn recorded_after(recorded: &CellOutcome) -> Option<crate::cipher::Digest> {
+    match recorded {
+        CellOutcome::Rotated { after, .. } | CellOutcome::AlreadyNew { after, .. } => Some(*after),
+        CellOutcome::Failed { .. } | CellOutcome::Gone => None,
+    }
+}
