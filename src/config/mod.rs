@@ -148,7 +148,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Settings> {
         .map_err(|e| Error::new(Id::ConfigUnreadable, format!("{}: {e}", path.display())))?;
     let (text, exposed) = read(&file)?;
     let origin = resolve::Origin { file: &file, exposed, env: &|name| std::env::var_os(name) };
-    parse(&text).and_then(|raw| resolve::settings(&raw, origin, overrides)).map_err(|e| located(path, &e))
+    parse(&text).and_then(|raw| resolve::settings(&raw, origin, *overrides)).map_err(|e| located(path, &e))
 }
 
 /// The file's text, and whether everyone may read it.
@@ -173,7 +173,7 @@ fn read(file: &Path) -> Result<(Zeroizing<String>, bool)> {
         Ok(text) => Ok((Zeroizing::new(text.to_owned()), metadata.permissions().mode() & 0o004 != 0)),
         Err(e) => {
             let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
-            let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = before.split(|byte| *byte == b'\n').count();
             Err(failed(&format_args!("line {line} is not UTF-8 text")).fix("save the file as UTF-8"))
         }
     }

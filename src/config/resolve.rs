@@ -36,7 +36,7 @@ pub(super) struct Origin<'a> {
 }
 
 /// Checks the values and puts them together.
-pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: &Overrides) -> Result<Settings> {
+pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> Result<Settings> {
     let folder = origin.file.parent().unwrap_or(origin.file);
     let lookup = Lookup { folder, env: origin.env };
     let mut resolver = Resolver { raw, lookup, notices: Vec::new(), new_key_is_hex: false };
@@ -154,7 +154,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A secret that stands in the file as it is, unless the file says where else it is.
-    pub(super) fn secret(&mut self, key: Key, entry: &Entry) -> Result<Secret> {
+    fn secret(&mut self, key: Key, entry: &Entry) -> Result<Secret> {
         let found = look_up(SecretOrigin::of(entry.value.expose()), self.lookup)
             .map_err(|problem| wrong(Id::ConfigSecretSource, key, entry, problem))?;
         if let Some(file) = found.exposed {
@@ -186,7 +186,11 @@ impl<'a> Resolver<'a> {
             ));
         }
         if old_text.expose().eq_ignore_ascii_case(new_text.expose()) {
-            self.note(Level::Warning, "oldSecretKey and newSecretKey differ only in the case of letters: two keys to the server, but was that meant?");
+            self.note(
+                Level::Warning,
+                "oldSecretKey and newSecretKey differ only in the case of letters: \
+                 two keys to the server, but was that meant?",
+            );
         }
         Ok((old, new))
     }
@@ -204,7 +208,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn chunk_size(&mut self, overrides: &Overrides) -> Result<ChunkSize> {
+    fn chunk_size(&mut self, overrides: Overrides) -> Result<ChunkSize> {
         if let Some(start) = overrides.chunk_size {
             if !(1..=CHUNK_LITERAL_MAX).contains(&start) {
                 return Err(Error::new(
@@ -303,7 +307,8 @@ impl<'a> Resolver<'a> {
             ),
             (None, None) => self.note(
                 Level::Info,
-                "the version of the server in newISHome is not known; set `enableKeyId: true` if it is 7.1 or later",
+                "the version of the server in newISHome is not known; \
+                 set `enableKeyId: true` if it is 7.1 or later",
             ),
             _ => {}
         }

@@ -138,7 +138,7 @@ fn without_newline(secret: Secret) -> Secret {
     }
 }
 
-/// Reads base64 as the Java tool does: the standard alphabet; padding may be left off.
+/// Reads base64 as the Java tool does: the standard alphabet; the padding is whole or left off.
 pub(super) fn from_base64(text: &str) -> Result<Secret, &'static str> {
     const JAVA: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
@@ -146,6 +146,9 @@ pub(super) fn from_base64(text: &str) -> Result<Secret, &'static str> {
             .with_decode_padding_mode(DecodePaddingMode::Indifferent)
             .with_decode_allow_trailing_bits(true),
     );
+    if text.ends_with('=') && !text.len().is_multiple_of(4) {
+        return Err("is not base64");
+    }
     let bytes = JAVA.decode(text).map_err(|_| "is not base64")?;
     utf8(Zeroizing::new(bytes)).ok_or("is base64 of something that is not UTF-8 text")
 }

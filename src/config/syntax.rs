@@ -41,6 +41,9 @@ impl Raw {
     }
 }
 
+/// The longest line, in bytes. Longer ones would only keep the YAML reader busy.
+const LONGEST: usize = 8192;
+
 /// Reads the text of a `properties.yaml`.
 ///
 /// Says nothing yet of what the values mean: a key is known, given once, and has one reading.
@@ -51,6 +54,13 @@ pub fn parse(text: &str) -> Result<Raw> {
         let start = line.trim_start_matches(java::WHITE);
         if start.is_empty() || start.starts_with(['#', '!']) {
             continue;
+        }
+        if line.len() > LONGEST {
+            return Err(Error::new(
+                Id::ConfigSyntax,
+                format!("line {number}: is longer than {LONGEST} bytes"),
+            )
+            .fix("shorten the line, or remove it if it is not meant to be there"));
         }
         if raw.entries.is_empty() && line.trim_end() == "---" {
             continue; // YAML's start of a document; says nothing
@@ -121,10 +131,9 @@ fn agreed(key: Key, written: &str) -> Result<Secret, Differing<'_>> {
     }
     let properties = java::unescape(written).map(Secret::from);
     let yaml = yaml::<String>(written).map(Secret::from);
+    // With a backslash they agree only by way of the quotes that Java would have kept, if at all.
     match (&properties, &yaml) {
-        (Some(p), Some(y)) if unquoted(p.expose()) == y.expose() && !java::continues(written) => {
-            Ok(y.clone())
-        }
+        (Some(p), Some(y)) if unquoted(p.expose()) == y.expose() && !written.contains('\\') => Ok(y.clone()),
         _ => Err(Differing { written, properties, yaml }),
     }
 }
