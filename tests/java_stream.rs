@@ -103,10 +103,14 @@ fn replace_credentials(json: &mut Value, new_text: fn(&str) -> String) {
     }
     match json {
         Value::Object(members) => {
-            members.values_mut().for_each(|member| replace_credentials(member, new_text));
+            for member in members.values_mut() {
+                replace_credentials(member, new_text);
+            }
         }
         Value::Array(elements) => {
-            elements.iter_mut().for_each(|element| replace_credentials(element, new_text));
+            for element in elements {
+                replace_credentials(element, new_text);
+            }
         }
         _ => {}
     }
@@ -115,31 +119,32 @@ fn replace_credentials(json: &mut Value, new_text: fn(&str) -> String) {
 /// Replaces the credentials of all streams in a folder and asks Java what came of it.
 fn replaced_streams_differ_in_the_credentials_alone(classes: &TempDir, folder: &Path) {
     let originals = read_by_java(classes, folder);
-    for new_text in NEW_TEXTS {
-        let spliced = tempfile::tempdir().unwrap();
-        let mut count = 0;
-        for (name, stored) in streams(folder) {
-            let found = Codec::Java.slots(&stored);
-            if name.starts_with("refused") {
-                assert!(found.is_err(), "{name}");
-                continue;
-            }
-            let found = found.unwrap_or_else(|reason| panic!("{name}: {reason}"));
-            let none = name.contains("none") || name.contains("no_credential");
-            assert_eq!(found.is_empty(), none, "{name}");
+    let spliced = tempfile::tempdir().unwrap();
+    let mut wanted: HashMap<String, Value> = HashMap::new();
+    for (name, stored) in streams(folder) {
+        let found = Codec::Java.slots(&stored);
+        if name.starts_with("refused") {
+            assert!(found.is_err(), "{name}");
+            continue;
+        }
+        let found = found.unwrap_or_else(|reason| panic!("{name}: {reason}"));
+        let none = name.contains("none") || name.contains("no_credential");
+        assert_eq!(found.is_empty(), none, "{name}");
+        for (number, new_text) in NEW_TEXTS.into_iter().enumerate() {
             let texts: Vec<String> = found.iter().map(|slot| new_text(&slot.text)).collect();
             let replacements: Vec<(&Slot, &str)> =
                 found.iter().zip(texts.iter().map(String::as_str)).collect();
             let new = Codec::Java.splice(&stored, &replacements).unwrap();
-            fs::write(spliced.path().join(&name), new).unwrap();
-            count += 1;
+            let new_name = format!("{number}_{name}");
+            fs::write(spliced.path().join(&new_name), new).unwrap();
+            wanted.insert(new_name, expected(&originals[&name], new_text));
         }
-        let read = read_by_java(classes, spliced.path());
-        assert_eq!(read.len(), count);
-        for (name, request) in read {
-            let expected = expected(&originals[&name], new_text);
-            assert!(request == expected, "{name}: Java reads\n{request:#}\ninstead of\n{expected:#}");
-        }
+    }
+    let read = read_by_java(classes, spliced.path());
+    assert_eq!(read.len(), wanted.len());
+    for (name, request) in read {
+        let wanted = &wanted[&name];
+        assert!(request == *wanted, "{name}: Java reads\n{request:#}\ninstead of\n{wanted:#}");
     }
 }
 
