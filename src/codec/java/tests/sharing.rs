@@ -18,14 +18,11 @@ fn request(parameters: &[Parameter], strings: &[&str]) -> Vec<u8> {
     stream.array(u32::try_from(parameters.len()).unwrap());
     for (name, string) in parameters {
         stream.parameter(&mut class);
-        match names.iter().find(|(seen, _)| seen == name) {
-            Some((_, handle)) => {
-                stream.reference(*handle);
-            }
-            None => {
-                let handle = stream.string(name);
-                names.push((name, handle));
-            }
+        if let Some((_, handle)) = names.iter().find(|(seen, _)| seen == name) {
+            stream.reference(*handle);
+        } else {
+            let handle = stream.string(name);
+            names.push((name, handle));
         }
         match handles[*string] {
             Some(handle) => {
