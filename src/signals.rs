@@ -72,7 +72,9 @@ pub fn listen() -> std::io::Result<Stop> {
             }
             match stopper.ask() {
                 Urgency::Now => tracing::warn!("stopping now: what is in flight is rolled back"),
-                _ => tracing::warn!("stopping at the next safe point; once more to roll back and leave at once"),
+                _ => tracing::warn!(
+                    "stopping at the next safe point; once more to roll back and leave at once"
+                ),
             }
         }
     });

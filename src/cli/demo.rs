@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use super::args::{DemoArgs, RunArgs, VerifyArgs};
-use super::{Session, print, session, verify};
+use super::{Session, look, print, session, verify};
 use crate::demo::{self, Spec};
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::report::summary_sentence;
 
 /// Runs the demo in a folder.
 pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> {
@@ -25,6 +26,9 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
     }
     let exit = verify::verify(&session, &VerifyArgs::default()).await?;
     print(&afterword(&args.folder, &deployment.config));
+    let view = look::view(&session.global.journal_dir())?;
+    let verified = if exit == Exit::Done { "and verified" } else { "but verify found differences" };
+    print(&format!("Demo done {verified}: {}\n", summary_sentence(&view)));
     Ok(exit)
 }
 

@@ -1,6 +1,7 @@
 //! `plan` and `status`: looking, and changing nothing.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use keyrotation_journal::Journal;
 
@@ -11,7 +12,7 @@ use crate::engine::failed_rows;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::{self, Deployment, Survey};
-use crate::report::{FailureView, StatusView, failures_of, status_text, thousands};
+use crate::report::{FailureView, RunState, StatusView, failures_of, status_text, thousands};
 use crate::signals::Stop;
 
 /// Shows what `run` would do. Opens no journal: looking at one would write to its folder.
@@ -53,7 +54,11 @@ fn plan_text(deployment: &Deployment, survey: &Survey, keys: &str, journal: &str
     for place in &deployment.places {
         let _ = writeln!(out, "  {place}");
     }
-    let _ = writeln!(out, "\n{:<52} {:>10} {:>10} {:>8} {:>8}", "table or files", "rows", "encrypted", "plain", "NULL");
+    let _ = writeln!(
+        out,
+        "\n{:<52} {:>10} {:>10} {:>8} {:>8}",
+        "table or files", "rows", "encrypted", "plain", "NULL"
+    );
     for job in &survey.jobs {
         let encrypted = job.gcm + job.unauthenticated + job.foreign;
         let _ = writeln!(
@@ -72,7 +77,8 @@ fn plan_text(deployment: &Deployment, survey: &Survey, keys: &str, journal: &str
     let _ = writeln!(out, "\n{keys}");
     let foreign: u64 = survey.jobs.iter().map(|job| job.foreign).sum();
     if foreign > 0 {
-        let _ = writeln!(out, "{} values cannot be rotated and would be reported as failed", thousands(foreign));
+        let _ =
+            writeln!(out, "{} values cannot be rotated and would be reported as failed", thousands(foreign));
     }
     if survey.ambiguous() > 0 {
         let _ = writeln!(
@@ -89,22 +95,10 @@ fn plan_text(deployment: &Deployment, survey: &Survey, keys: &str, journal: &str
 /// process last said.
 pub(super) fn status(session: &Session, args: &StatusArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
-    let absent = || Error::new(Id::JournalAbsent, format!("{} holds no rotation", dir.display()));
-    if Journal::peek(&dir)?.is_none() {
-        return Err(absent());
+    let mut view = view(&dir)?;
+    if args.failures && view.state != RunState::Running {
+        all_failures(&open(&dir)?, &mut view)?;
     }
-    let held = Journal::holder(&dir)?.is_some();
-    let view = match if held { live(&dir)? } else { None } {
-        Some(view) => view,
-        None => {
-            let journal = Journal::open(&dir)?.ok_or_else(absent)?;
-            let mut view = StatusView::new(journal.state(), false);
-            if args.failures {
-                all_failures(&journal, &mut view)?;
-            }
-            view
-        }
-    };
     if args.json {
         print_json(&view)?;
     } else {
@@ -113,7 +107,27 @@ pub(super) fn status(session: &Session, args: &StatusArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn live(dir: &std::path::Path) -> Result<Option<StatusView>> {
+/// The status of the rotation in `dir`.
+pub(super) fn view(dir: &Path) -> Result<StatusView> {
+    if Journal::peek(dir)?.is_none() {
+        return Err(absent(dir));
+    }
+    let live = if Journal::holder(dir)?.is_some() { live(dir)? } else { None };
+    match live {
+        Some(view) => Ok(view),
+        None => Ok(StatusView::new(open(dir)?.state(), false)),
+    }
+}
+
+fn open(dir: &Path) -> Result<Journal> {
+    Journal::open(dir)?.ok_or_else(|| absent(dir))
+}
+
+fn absent(dir: &Path) -> Error {
+    Error::new(Id::JournalAbsent, format!("{} holds no rotation", dir.display()))
+}
+
+fn live(dir: &Path) -> Result<Option<StatusView>> {
     let Some(bytes) = keyrotation_journal::read_live(dir)? else { return Ok(None) };
     Ok(serde_json::from_slice(&bytes).ok())
 }

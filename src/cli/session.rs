@@ -119,14 +119,16 @@ async fn begin(session: &Session, args: &WorkArgs, settings: Settings, dir: &Pat
     let journal = Journal::begin(dir, rotation, &chain)?;
     let work = Work { session, args, settings: &settings, deployment, dir, stop, total };
     let context = work.context(journal);
-    let absent = work.deployment.absent.iter().map(|(target, reason)| Event::TargetSkipped {
-        target: *target,
-        reason: reason.clone(),
-    });
-    let started = survey.jobs.iter().zip(&work.deployment.jobs).map(|(found, job)| Event::TargetStarted {
-        target: job.index,
-        total: Some(found.rows),
-    });
+    let absent = work
+        .deployment
+        .absent
+        .iter()
+        .map(|(target, reason)| Event::TargetSkipped { target: *target, reason: reason.clone() });
+    let started = survey
+        .jobs
+        .iter()
+        .zip(&work.deployment.jobs)
+        .map(|(found, job)| Event::TargetStarted { target: job.index, total: Some(found.rows) });
     let first = absent.chain(started).collect();
     work.finish(context, false, first).await
 }

@@ -72,7 +72,8 @@ fn text(report: &Report, events: u64, args: &VerifyArgs, differences: u64) -> St
     for target in &report.targets {
         let _ = write!(out, "{:<52}", target.place);
         for verdict in Verdict::ALL {
-            let _ = write!(out, " {:>10}", thousands(target.verdicts.get(verdict).copied().unwrap_or_default()));
+            let _ =
+                write!(out, " {:>10}", thousands(target.verdicts.get(verdict).copied().unwrap_or_default()));
         }
         out.push('\n');
     }

@@ -94,7 +94,6 @@ pub fn compare_and_set(syntax: &Syntax, relation: &Relation, columns: &[&str], r
         .enumerate()
         .map(|(at, name)| format!("t.{name} {} {}", syntax.null_safe_equal, column(keys + at + 1)));
     let conditions: Vec<_> = same_key.chain(same_value).collect();
-    let returned: Vec<_> = relation.key.iter().map(|name| format!("t.{name}")).collect();
     let one = format!("({})", marks(width));
     format!(
         "UPDATE {} AS t SET {} FROM (VALUES {}) AS v WHERE {} RETURNING {}",
@@ -102,7 +101,7 @@ pub fn compare_and_set(syntax: &Syntax, relation: &Relation, columns: &[&str], r
         set.join(", "),
         vec![one; rows].join(", "),
         conditions.join(" AND "),
-        returned.join(", ")
+        list(relation.key)
     )
 }
 

@@ -72,7 +72,8 @@ impl Sqlite {
         if claim.is_some() {
             return Ok(true);
         }
-        let environment = |error| DbError::new(Class::Environment, format!("{}: {error}", self.path.display()));
+        let environment =
+            |error| DbError::new(Class::Environment, format!("{}: {error}", self.path.display()));
         let file = File::open(&self.path).map_err(environment)?;
         match file.try_lock() {
             Ok(()) => {
@@ -131,8 +132,9 @@ impl Sqlite {
     }
 
     pub(super) async fn object_names(&self) -> Result<Vec<String>, DbError> {
-        let records =
-            self.read("SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'trigger')", &[]).await?;
+        let records = self
+            .read("SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'trigger')", &[])
+            .await?;
         Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
 

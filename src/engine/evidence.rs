@@ -32,7 +32,11 @@ pub async fn check_evidence(context: &Context, jobs: &[Job]) -> Result<()> {
         let rows = job.source.rows(&keys).await?;
         let back = rows.iter().filter(|row| is_back(&context.preparer, job, row, &rotated[&row.key])).count();
         let what = if rows.is_empty() {
-            format!("{}: none of {} rows that the journal says were rotated is there", job.place, rotated.len())
+            format!(
+                "{}: none of {} rows that the journal says were rotated is there",
+                job.place,
+                rotated.len()
+            )
         } else if back > 0 {
             format!(
                 "{}: {back} of {} rows that the journal says were rotated are under the old key again",

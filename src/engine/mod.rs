@@ -18,9 +18,9 @@ pub use drive::drive;
 pub use evidence::check_evidence;
 pub use ledger::Ledger;
 pub(crate) use ledger::blocking;
-pub(crate) use prepare::recorded_cell;
 pub use pace::Pacer;
-pub use prepare::{Preparer, Prepared};
+pub(crate) use prepare::recorded_cell;
+pub use prepare::{Prepared, Preparer};
 pub use settle::{failed_rows, reopen_failed};
 
 use crate::signals::Stop;

@@ -136,9 +136,8 @@ impl Preparer {
             hash: row.hashes.get(column).and_then(Option::as_deref),
             recorded: is_recorded.as_ref().map(|is| is as &dyn Fn(&[u8]) -> bool),
         };
-        let failed = |reason: String| {
-            CellPlan::Settled(CellOutcome::Failed { before: digest(stored), reason })
-        };
+        let failed =
+            |reason: String| CellPlan::Settled(CellOutcome::Failed { before: digest(stored), reason });
         match self.recoder.classify(job.codec, stored, evidence) {
             Verdict::Plain => CellPlan::Plain,
             Verdict::UnderNew(opened) => CellPlan::Settled(CellOutcome::AlreadyNew {

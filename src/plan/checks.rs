@@ -81,7 +81,12 @@ fn heads(settings: &Settings) -> Vec<TargetHead> {
         id: target.id.to_owned(),
         label: target.label.to_owned(),
         kind: TargetKind::Table,
-        groups: target.groups.iter().flat_map(|groups| groups.list).map(|group| group.label.to_owned()).collect(),
+        groups: target
+            .groups
+            .iter()
+            .flat_map(|groups| groups.list)
+            .map(|group| group.label.to_owned())
+            .collect(),
     };
     let files = |group: &FileGroup| TargetHead {
         id: group.id.to_owned(),
@@ -178,7 +183,8 @@ impl Deployment {
         if !db.read(&sql::null_key(&target.relation), &[]).await.map_err(failed)?.is_empty() {
             return Err(Error::new(Id::Schema, format!("{place}: there is a row with NULL in its key")));
         }
-        let limits = target.values.iter().map(|value| info.columns.get(value.name).copied().flatten()).collect();
+        let limits =
+            target.values.iter().map(|value| info.columns.get(value.name).copied().flatten()).collect();
         let source = TableSource::new(db.clone(), target, |column| info.columns.contains_key(column));
         self.jobs.push(Job {
             index,
@@ -241,7 +247,10 @@ fn check_columns(target: &Target, info: &TableInfo) -> Result<()> {
     if let Some(missing) =
         needed.chain(group).chain(filter).find(|column| !info.columns.contains_key(*column))
     {
-        return Err(Error::new(Id::Schema, format!("{}: there is no column {missing}", target.relation.table)));
+        return Err(Error::new(
+            Id::Schema,
+            format!("{}: there is no column {missing}", target.relation.table),
+        ));
     }
     let mut key = target.relation.key.to_vec();
     key.sort_unstable();

@@ -5,7 +5,7 @@ mod fingerprint;
 mod job;
 mod survey;
 
-pub use checks::{connect, Deployment};
+pub use checks::{Deployment, connect};
 pub use fingerprint::Fingerprint;
 pub use job::Job;
 pub use survey::{JobSurvey, Survey, survey};

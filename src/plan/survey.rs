@@ -7,9 +7,9 @@
 use serde::Serialize;
 
 use crate::codec::Codec;
+use crate::codec::Reason;
 use crate::codec::envelope::{Form, form};
 use crate::codec::value::{Evidence, Recoder, Verdict};
-use crate::codec::Reason;
 use crate::db::Value;
 use crate::engine::Pacer;
 use crate::error::{Error, Id, Result};
@@ -105,7 +105,8 @@ impl Survey {
         if found == 0 || accepted == Some(found) {
             return Ok(());
         }
-        let places: Vec<_> = self.jobs.iter().filter(|job| job.ambiguous > 0).map(|job| &*job.place).collect();
+        let places: Vec<_> =
+            self.jobs.iter().filter(|job| job.ambiguous > 0).map(|job| &*job.place).collect();
         Err(Error::new(
             Id::Ambiguous,
             format!("{found} ECB or CBC values open under both keys, in {}", places.join(", ")),

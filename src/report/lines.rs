@@ -7,9 +7,14 @@ use keyrotation_journal::TargetKind;
 pub fn guide_lines(view: &TargetView, kind: TargetKind) -> Vec<String> {
     match kind {
         TargetKind::Files => {
-            vec![format!("Updated {}: {}", view.label, view.rotated), format!("Failed {}: {}", view.label, view.failed)]
+            vec![
+                format!("Updated {}: {}", view.label, view.rotated),
+                format!("Failed {}: {}", view.label, view.failed),
+            ]
         }
-        TargetKind::Table if view.groups.is_empty() => table_lines(&view.label, view, view.rotated, view.failed),
+        TargetKind::Table if view.groups.is_empty() => {
+            table_lines(&view.label, view, view.rotated, view.failed)
+        }
         TargetKind::Table => view
             .groups
             .iter()

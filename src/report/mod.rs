@@ -7,5 +7,5 @@ mod text;
 
 pub use lines::guide_lines;
 pub use progress::Reporter;
-pub use status::{FailureView, failures_of, RunState, StatusView, TargetView};
+pub use status::{FailureView, RunState, StatusView, TargetView, failures_of};
 pub use text::{status_text, summary_sentence, thousands};

@@ -40,14 +40,20 @@ struct Shown {
 
 impl Reporter {
     /// Begins to show. `total` is how many rows and files there are in all.
-    pub fn start(ledger: Ledger, journal: PathBuf, total: u64, progress: &MultiProgress, quiet: bool) -> Self {
+    pub fn start(
+        ledger: Ledger,
+        journal: PathBuf,
+        total: u64,
+        progress: &MultiProgress,
+        quiet: bool,
+    ) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| progress.add(bar(total)));
         let view = view(&ledger);
-        let told = view.all().filter(|target| is_finished(&target.state)).map(|target| target.id.clone()).collect();
+        let told =
+            view.all().filter(|target| is_finished(&target.state)).map(|target| target.id.clone()).collect();
         let rows_before = view.all().map(|target| target.rows).sum();
         let now = Instant::now();
-        let mut shown =
-            Shown { ledger, journal, bar, total, told, line_at: now, began: now, rows_before };
+        let mut shown = Shown { ledger, journal, bar, total, told, line_at: now, began: now, rows_before };
         let (end, mut ended) = oneshot::channel();
         let task = tokio::spawn(async move {
             loop {
@@ -90,9 +96,9 @@ fn bar(total: u64) -> ProgressBar {
 impl Shown {
     fn tick(&mut self) {
         let view = view(&self.ledger);
-        let written = serde_json::to_vec(&view)
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| keyrotation_journal::write_live(&self.journal, &bytes).map_err(|e| e.to_string()));
+        let written = serde_json::to_vec(&view).map_err(|error| error.to_string()).and_then(|bytes| {
+            keyrotation_journal::write_live(&self.journal, &bytes).map_err(|e| e.to_string())
+        });
         if let Err(error) = written {
             tracing::debug!("the status file was not written: {error}");
         }

@@ -3,7 +3,9 @@
 //! `schema` changes when a member changes its meaning; new members may come at any time.
 
 use jiff::Timestamp;
-use keyrotation_journal::{CellOutcome, JobState, Phase, RowRecord, SessionEnd, TargetHead, TargetKind, TargetState};
+use keyrotation_journal::{
+    CellOutcome, JobState, Phase, RowRecord, SessionEnd, TargetHead, TargetKind, TargetState,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::target::TARGETS;
@@ -182,7 +184,11 @@ impl TargetView {
             .groups
             .iter()
             .zip(target.tally.groups.iter().cloned().chain(std::iter::repeat_with(Default::default)))
-            .map(|(label, tally)| GroupView { label: label.clone(), rotated: tally.rotated, failed: tally.failed })
+            .map(|(label, tally)| GroupView {
+                label: label.clone(),
+                rotated: tally.rotated,
+                failed: tally.failed,
+            })
             .collect();
         let failures = target
             .failures
@@ -239,7 +245,10 @@ pub fn failures_of(target: &str, row: &RowRecord) -> Vec<FailureView> {
 /// The name of a value column of a target; files have one.
 fn column_name(target: &str, column: u8) -> String {
     let target = TARGETS.iter().find(|candidate| candidate.id == target);
-    target.and_then(|target| target.values.get(usize::from(column))).map_or("content", |value| value.name).to_owned()
+    target
+        .and_then(|target| target.values.get(usize::from(column)))
+        .map_or("content", |value| value.name)
+        .to_owned()
 }
 
 fn place(head: &TargetHead) -> String {
@@ -248,5 +257,6 @@ fn place(head: &TargetHead) -> String {
 }
 
 fn time(milliseconds: i64) -> String {
-    Timestamp::from_millisecond(milliseconds).map_or_else(|_| milliseconds.to_string(), |time| time.to_string())
+    Timestamp::from_millisecond(milliseconds)
+        .map_or_else(|_| milliseconds.to_string(), |time| time.to_string())
 }

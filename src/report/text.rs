@@ -27,7 +27,11 @@ pub fn status_text(view: &StatusView) -> String {
     out.push_str(&table(view));
     for target in view.all() {
         for failure in &target.failures {
-            let _ = writeln!(out, "failed: {} {} {}: {}", target.place, failure.key, failure.column, failure.reason);
+            let _ = writeln!(
+                out,
+                "failed: {} {} {}: {}",
+                target.place, failure.key, failure.column, failure.reason
+            );
         }
     }
     if let Some(error) = &view.error {
@@ -38,7 +42,8 @@ pub fn status_text(view: &StatusView) -> String {
 }
 
 fn table(view: &StatusView) -> String {
-    let header = ["table or files", "state", "rows", "rotated", "already new", "plain", "NULL", "gone", "failed"];
+    let header =
+        ["table or files", "state", "rows", "rotated", "already new", "plain", "NULL", "gone", "failed"];
     let mut lines: Vec<Vec<String>> = vec![header.map(str::to_owned).to_vec()];
     for target in view.all() {
         let counts = [
@@ -62,7 +67,11 @@ fn table(view: &StatusView) -> String {
             .iter()
             .zip(&widths)
             .enumerate()
-            .map(|(at, (cell, &width))| if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") })
+            .map(
+                |(at, (cell, &width))| {
+                    if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+                },
+            )
             .collect();
         let _ = writeln!(out, "{}", cells.join("  ").trim_end());
     }
@@ -72,7 +81,8 @@ fn table(view: &StatusView) -> String {
 
 /// One sentence with the counts.
 pub fn summary_sentence(view: &StatusView) -> String {
-    let sum = |targets: &[TargetView], count: fn(&TargetView) -> u64| -> u64 { targets.iter().map(count).sum() };
+    let sum =
+        |targets: &[TargetView], count: fn(&TargetView) -> u64| -> u64 { targets.iter().map(count).sum() };
     let rows = sum(&view.targets, |target| target.rotated);
     let files = sum(&view.files, |target| target.rotated);
     let already = sum(&view.targets, |t| t.already_new) + sum(&view.files, |t| t.already_new);
@@ -92,7 +102,9 @@ fn next_step(view: &StatusView) -> String {
         RunState::Completed if view.failed() > 0 => {
             "next: put right what the failures name, then `keyrotation resume --retry-failed`".to_owned()
         }
-        RunState::Completed => "next: `keyrotation verify`, then put the new key into deployment.toml".to_owned(),
+        RunState::Completed => {
+            "next: `keyrotation verify`, then put the new key into deployment.toml".to_owned()
+        }
     }
 }
 

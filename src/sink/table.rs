@@ -100,7 +100,9 @@ impl TableSink {
                 Err(error) if error.class == Class::Row && care == Care::RowByRow => {
                     transaction.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
                     match part {
-                        [row] => applied[*row] = Applied::Refused(format!("the database refused it: {error}")),
+                        [row] => {
+                            applied[*row] = Applied::Refused(format!("the database refused it: {error}"))
+                        }
                         _ => {
                             let (first, second) = part.split_at(part.len() / 2);
                             left.extend([second, first]);
@@ -125,7 +127,8 @@ impl TableSink {
     ) -> Result<HashSet<Key>, DbError> {
         let names: Vec<_> = columns.iter().map(|&column| self.target.values[column].name).collect();
         let sql = sql::compare_and_set(self.db.syntax(), &self.target.relation, &names, rows.len());
-        let mut params = Vec::with_capacity(rows.len() * (self.target.relation.key.len() + 2 * columns.len()));
+        let mut params =
+            Vec::with_capacity(rows.len() * (self.target.relation.key.len() + 2 * columns.len()));
         for &row in rows {
             let change = changes[row];
             params.extend(key_values(&change.key));

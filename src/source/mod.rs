@@ -8,8 +8,8 @@ pub mod files;
 mod table;
 
 pub use file_rows::FileRows;
-pub use table::TableSource;
 pub(crate) use file_rows::name_of;
+pub use table::TableSource;
 pub(crate) use table::{key_part, key_values, unreadable};
 
 use keyrotation_journal::Key;

@@ -33,7 +33,12 @@ impl TableSource {
         Self { db, target, hashes, columns }
     }
 
-    pub(super) async fn page(&self, after: Option<&Key>, upto: Option<&Key>, limit: usize) -> Result<Vec<Row>> {
+    pub(super) async fn page(
+        &self,
+        after: Option<&Key>,
+        upto: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Row>> {
         let ends = Ends { after: after.is_some(), upto: upto.is_some() };
         let sql = sql::page(self.db.syntax(), &self.target.relation, &self.columns, ends);
         let mut params: Vec<_> = after.into_iter().chain(upto).flat_map(key_values).collect();

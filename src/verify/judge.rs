@@ -149,7 +149,8 @@ impl Judge {
         }
         let hash = row.hashes.get(column).and_then(Option::as_deref);
         let is_recorded = |plaintext: &[u8]| {
-            recorded_plain(recorded) == Some(self.preparer.plain_digest(&self.job, column, &row.key, plaintext))
+            recorded_plain(recorded)
+                == Some(self.preparer.plain_digest(&self.job, column, &row.key, plaintext))
         };
         let evidence = Evidence { hash, recorded: Some(&is_recorded) };
         match self.preparer.recoder().classify(self.job.codec, stored, evidence) {
@@ -158,7 +159,10 @@ impl Judge {
             value::Verdict::Unreadable(reason) => Some((Verdict::Bad, reason.to_string())),
             value::Verdict::UnderNew(opened) => {
                 if hash.and_then(|hash| hash_agrees(hash, opened.plaintext())) == Some(false) {
-                    return verdict(Verdict::Bad, "its plaintext is not the one that the hash column tells of");
+                    return verdict(
+                        Verdict::Bad,
+                        "its plaintext is not the one that the hash column tells of",
+                    );
                 }
                 let Some(recorded) = recorded else {
                     return verdict(Verdict::New, "it is unknown to the journal");

@@ -111,7 +111,8 @@ async fn verify_one(
     stop: &Stop,
 ) -> Result<TargetReport> {
     let target = job.index;
-    let mut report = TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
+    let mut report =
+        TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
     // Rows that were tried again or found astray: their last record counts, wherever they stand.
     let later = ledger.read(move |journal| keyed_rows(journal, target)).await?;
     let mut later_seen = HashMap::new();
