@@ -1,0 +1,319 @@
+//! Everything that can happen to a rotation, as the journal records it.
+//!
+//! Events are appended, never changed. A new kind of event, or a new field, raises the record
+//! format's version (see `record`); variants are never reordered within one version.
+
+use serde::{Deserialize, Serialize};
+
+use crate::chunk::{RowRecord, Span};
+use crate::key::format_uuid;
+
+/// What is appended: an event with the rows that it speaks of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// What happens.
+    pub event: Event,
+    /// For `ChunkStarted` the planned outcome of each row with an encrypted value, for
+    /// `RowsReplanned` the rows of a second attempt, for `ChunkDone` only the rows that ended
+    /// otherwise than planned; empty for every other event.
+    pub rows: Vec<RowRecord>,
+}
+
+impl Entry {
+    /// An entry with rows.
+    pub fn new(event: Event, rows: Vec<RowRecord>) -> Self {
+        Self { event, rows }
+    }
+}
+
+impl From<Event> for Entry {
+    fn from(event: Event) -> Self {
+        Self { event, rows: Vec::new() }
+    }
+}
+
+/// What can happen. `target` is a position in [`Rotation::targets`]; times are Unix milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// The rotation begins; always the first event and only that.
+    RotationStarted(Rotation),
+    /// A process takes the rotation up. A session that never ended was killed.
+    SessionStarted {
+        /// When.
+        at: i64,
+        /// Its process id.
+        pid: u32,
+        /// Its host.
+        host: String,
+        /// The operating system's user that runs it.
+        user: String,
+        /// The program's version.
+        version: String,
+        /// The subcommand with its options.
+        command: String,
+    },
+    /// Work on a target begins.
+    TargetStarted {
+        /// Which.
+        target: u16,
+        /// How many rows it is thought to have.
+        total: Option<u64>,
+    },
+    /// The target is not there, or nothing of it is to be done.
+    TargetSkipped {
+        /// Which.
+        target: u16,
+        /// Why.
+        reason: String,
+    },
+    /// A chunk is about to be written. Durable before the first byte of it is.
+    ChunkStarted {
+        /// Which target.
+        target: u16,
+        /// The chunk's number within the target: 0, 1, 2, … without gaps.
+        ordinal: u64,
+        /// Its rows.
+        span: Span,
+    },
+    /// Rows of an open chunk are tried again with other digests. Durable before their commit.
+    RowsReplanned {
+        /// Which target.
+        target: u16,
+        /// Which chunk.
+        ordinal: u64,
+    },
+    /// The chunk is committed and closed.
+    ChunkDone {
+        /// Which target.
+        target: u16,
+        /// Which chunk.
+        ordinal: u64,
+        /// What became of its rows.
+        tally: Tally,
+        /// What these rows were counted as before; zero for a range.
+        replaces: Tally,
+    },
+    /// A read-only pass over the whole target begins.
+    SweepStarted {
+        /// Which target.
+        target: u16,
+        /// 1, 2, 3, …
+        pass: u32,
+    },
+    /// The pass is over.
+    SweepDone {
+        /// Which target.
+        target: u16,
+        /// Which pass.
+        pass: u32,
+        /// How many rows under the old key it found; the target is done once there are none.
+        strays: u64,
+    },
+    /// The target is finished and swept.
+    TargetDone {
+        /// Which.
+        target: u16,
+    },
+    /// A finished target is taken up again.
+    TargetReopened {
+        /// Which.
+        target: u16,
+        /// Why.
+        reason: String,
+    },
+    /// The process stops, knowingly.
+    SessionEnded {
+        /// When.
+        at: i64,
+        /// How.
+        end: SessionEnd,
+    },
+    /// Every target is done or skipped.
+    RotationFinished {
+        /// When.
+        at: i64,
+    },
+}
+
+/// What is to be done, as resolved when the rotation began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rotation {
+    /// Random.
+    pub id: [u8; 16],
+    /// Unix milliseconds.
+    pub created_at: i64,
+    /// The version of the program that began it.
+    pub version: String,
+    /// The resolved plan, in a form that is the caller's own.
+    pub fingerprint: Vec<u8>,
+    /// The targets, in their order of work.
+    pub targets: Vec<TargetHead>,
+}
+
+impl Rotation {
+    /// The id as people see it, written like a UUID.
+    pub fn name(&self) -> String {
+        format_uuid(&self.id)
+    }
+}
+
+/// A target as the journal knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetHead {
+    /// Stable, for scripts.
+    pub id: String,
+    /// For people.
+    pub label: String,
+    /// Rows or files.
+    pub kind: TargetKind,
+    /// Labels of the sub-counts in [`Tally::groups`]; may be empty.
+    pub groups: Vec<String>,
+}
+
+/// Rows or files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TargetKind {
+    /// A table.
+    Table,
+    /// A group of files; a row is a file.
+    Files,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionEnd {
+    /// All was done.
+    Completed,
+    /// Stopped by a signal at a safe point.
+    Interrupted,
+    /// Ended by an error.
+    Failed {
+        /// The error's stable id.
+        id: String,
+        /// What happened.
+        what: String,
+    },
+}
+
+/// Counts of rows, each row counted once: failed before rotated before already new before plain
+/// before null.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// The sum of the five below; rows that are gone stand apart.
+    pub rows: u64,
+    /// With a value re-encrypted, and none failed.
+    pub rotated: u64,
+    /// With a value found under the new key.
+    pub already_new: u64,
+    /// With no encrypted value, but a plain one.
+    pub plain: u64,
+    /// With nothing but nulls.
+    pub null: u64,
+    /// With a value that could not be rotated.
+    pub failed: u64,
+    /// Deleted by someone else before they were written.
+    pub gone: u64,
+    /// Sub-counts, one per label in [`TargetHead::groups`], or empty for zeros.
+    pub groups: Vec<GroupTally>,
+}
+
+/// Counts of rows within a named part of a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct GroupTally {
+    /// Rotated.
+    pub rotated: u64,
+    /// Failed.
+    pub failed: u64,
+}
+
+impl Event {
+    /// The event's name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::RotationStarted(_) => "RotationStarted",
+            Self::SessionStarted { .. } => "SessionStarted",
+            Self::TargetStarted { .. } => "TargetStarted",
+            Self::TargetSkipped { .. } => "TargetSkipped",
+            Self::ChunkStarted { .. } => "ChunkStarted",
+            Self::RowsReplanned { .. } => "RowsReplanned",
+            Self::ChunkDone { .. } => "ChunkDone",
+            Self::SweepStarted { .. } => "SweepStarted",
+            Self::SweepDone { .. } => "SweepDone",
+            Self::TargetDone { .. } => "TargetDone",
+            Self::TargetReopened { .. } => "TargetReopened",
+            Self::SessionEnded { .. } => "SessionEnded",
+            Self::RotationFinished { .. } => "RotationFinished",
+        }
+    }
+
+    /// The target that the event concerns.
+    pub fn target(&self) -> Option<u16> {
+        match self {
+            Self::TargetStarted { target, .. }
+            | Self::TargetSkipped { target, .. }
+            | Self::ChunkStarted { target, .. }
+            | Self::RowsReplanned { target, .. }
+            | Self::ChunkDone { target, .. }
+            | Self::SweepStarted { target, .. }
+            | Self::SweepDone { target, .. }
+            | Self::TargetDone { target }
+            | Self::TargetReopened { target, .. } => Some(*target),
+            Self::RotationStarted(_)
+            | Self::SessionStarted { .. }
+            | Self::SessionEnded { .. }
+            | Self::RotationFinished { .. } => None,
+        }
+    }
+}
+
+impl Tally {
+    /// Whether `rows` is the sum of its five parts.
+    pub fn adds_up(&self) -> bool {
+        [self.rotated, self.already_new, self.plain, self.null, self.failed]
+            .iter()
+            .try_fold(0_u64, |sum, part| sum.checked_add(*part))
+            == Some(self.rows)
+    }
+
+    /// Whether nothing was counted.
+    pub fn is_zero(&self) -> bool {
+        let Self { rows, rotated, already_new, plain, null, failed, gone, groups } = self;
+        [rows, rotated, already_new, plain, null, failed, gone].iter().all(|n| **n == 0)
+            && groups.iter().all(|group| *group == GroupTally::default())
+    }
+
+    /// `self + other`, or none if a count would overflow.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Option<Self> {
+        self.combine(other, u64::checked_add)
+    }
+
+    /// `self - other`, or none if a count would fall below zero.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Option<Self> {
+        self.combine(other, u64::checked_sub)
+    }
+
+    fn combine(&self, other: &Self, op: fn(u64, u64) -> Option<u64>) -> Option<Self> {
+        let groups = (0..self.groups.len().max(other.groups.len()))
+            .map(|i| {
+                let (a, b) = (group(&self.groups, i), group(&other.groups, i));
+                Some(GroupTally { rotated: op(a.rotated, b.rotated)?, failed: op(a.failed, b.failed)? })
+            })
+            .collect::<Option<_>>()?;
+        Some(Self {
+            rows: op(self.rows, other.rows)?,
+            rotated: op(self.rotated, other.rotated)?,
+            already_new: op(self.already_new, other.already_new)?,
+            plain: op(self.plain, other.plain)?,
+            null: op(self.null, other.null)?,
+            failed: op(self.failed, other.failed)?,
+            gone: op(self.gone, other.gone)?,
+            groups,
+        })
+    }
+}
+
+fn group(groups: &[GroupTally], i: usize) -> GroupTally {
+    groups.get(i).copied().unwrap_or_default()
+}

@@ -1,0 +1,283 @@
+//! The journal: opening, unlocking, appending.
+//!
+//! Invariants: an event is applied to a copy of the state before anything is written, and the copy
+//! becomes the state only once the group is durable; after a failed write the journal takes
+//! nothing more until it is opened anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::clock::now_millis;
+use crate::error::{Error, Result};
+use crate::event::{Entry, Event, Rotation};
+use crate::head::{HeadFile, Mark, sync_folder};
+use crate::lock::{self, Holder, Lock};
+use crate::log::{Extent, Index, has_entry, read_entry, unsealed, write_entry};
+use crate::record::{Chain, Kind, MacBytes, from_bytes, seal, to_bytes, unseal};
+use crate::sled_store::SledStore;
+use crate::snapshot::{Parts, SEAL_KEY, Seal, put_together, take_apart};
+use crate::state::JobState;
+use crate::store::{Store, Write};
+use crate::wire::Malformed;
+
+/// The journal of one rotation, held by this process until dropped.
+pub struct Journal {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) state: JobState,
+    /// There once the journal is unlocked.
+    pub(crate) chain: Option<Chain>,
+    mark: Mark,
+    seal: Seal,
+    /// The parts of the state as they stand in the store.
+    parts: Parts,
+    /// A write failed.
+    broken: bool,
+}
+
+impl std::fmt::Debug for Journal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Journal")
+            .field("place", &self.store.place())
+            .field("mark", &self.mark)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Journal {
+    /// Begins a journal in `dir`, which is made if need be, and records the rotation. A folder in
+    /// which nothing was ever recorded is begun anew; one that holds a rotation is refused.
+    pub fn begin(dir: &Path, rotation: Rotation, chain_key: &[u8; 32]) -> Result<Self> {
+        Self::begin_in(SledStore::create(dir)?, rotation, chain_key)
+    }
+
+    /// Opens the journal in `dir` for reading; none if nothing was ever recorded there. Checksums are
+    /// checked here, MACs by [`Journal::unlock`].
+    pub fn open(dir: &Path) -> Result<Option<Self>> {
+        match SledStore::open(dir)? {
+            Some(store) => Self::open_in(store),
+            None => Ok(None),
+        }
+    }
+
+    /// [`Journal::begin`] in a store of the caller's choice, which must be empty.
+    pub fn begin_in(store: impl Store + 'static, rotation: Rotation, chain_key: &[u8; 32]) -> Result<Self> {
+        let chain = Chain::new(chain_key);
+        let state = JobState::new(rotation.clone());
+        let mark = Mark::default();
+        let mut journal = Self {
+            store: Box::new(store),
+            seal: Seal::new(mark, &Parts::new(), &chain),
+            chain: None,
+            state: state.clone(),
+            mark,
+            parts: Parts::new(),
+            broken: false,
+        };
+        if journal.store.mark().group > 0 {
+            return Err(Error::Exists { dir: journal.store.place().to_owned() });
+        }
+        let mut group = Vec::new();
+        let mut mac = MacBytes::default();
+        let entry = Entry::from(Event::RotationStarted(rotation));
+        write_entry(&mut group, &chain, &mut mac, 0, state.updated_at, &entry)
+            .map_err(|what| journal.too_large(what))?;
+        journal.commit(&chain, group, mac, state)?;
+        journal.chain = Some(chain);
+        Ok(journal)
+    }
+
+    /// [`Journal::open`] on a store of the caller's choice.
+    pub fn open_in(store: impl Store + 'static) -> Result<Option<Self>> {
+        let store: Box<dyn Store> = Box::new(store);
+        let head = store.mark();
+        if head.group == 0 {
+            return Ok(None);
+        }
+        let seal = read_seal(&*store)?;
+        let damaged = |what: String| Error::damaged(store.place(), what);
+        // The process may have died between a group and its head: one ahead is normal.
+        if seal.mark != head && (seal.mark.group != head.group + 1 || seal.mark.entries < head.entries) {
+            return Err(damaged(format!(
+                "its log ends with group {}, its head record says {}",
+                seal.mark.group, head.group
+            )));
+        }
+        let Event::RotationStarted(rotation) = read_entry(&*store, 0, Extent::Event, None)?.logged.event
+        else {
+            return Err(damaged("it does not begin with a rotation".into()));
+        };
+        let (state, parts) = put_together(rotation, |key| read_part(&*store, key).map_err(Reading::Store))
+            .map_err(|why| match why {
+                Reading::Store(error) => error,
+                Reading::Part(why) => damaged(format!("its state: {why}")),
+            })?;
+        if !seal.fits(&parts) || state.entries != seal.mark.entries {
+            return Err(damaged("the parts of its state do not belong together".into()));
+        }
+        let last = seal.mark.entries.saturating_sub(1);
+        if read_entry(&*store, last, Extent::Whole, None)?.mac != seal.mark.mac {
+            return Err(damaged(format!("event {last} is not the one that was written last")));
+        }
+        if has_entry(&*store, seal.mark.entries)? {
+            return Err(damaged(format!("its log goes on after event {last}")));
+        }
+        Ok(Some(Self { store, state, chain: None, mark: seal.mark, seal, parts, broken: false }))
+    }
+
+    /// Checks the MACs of the rotation, of the last entry and of the state, and allows appending.
+    /// [`Journal::check_chain`] checks everything.
+    pub fn unlock(&mut self, chain_key: &[u8; 32]) -> Result<()> {
+        let chain = Chain::new(chain_key);
+        let zero = MacBytes::default();
+        let first = read_entry(&*self.store, 0, Extent::Whole, Some((&chain, zero)))
+            .map_err(|_| Error::WrongKey { dir: self.store.place().to_owned() })?;
+        let last = self.mark.entries.saturating_sub(1);
+        if last > 0 {
+            let before = match last - 1 {
+                0 => first.mac,
+                number => read_entry(&*self.store, number, Extent::Whole, None)?.mac,
+            };
+            read_entry(&*self.store, last, Extent::Whole, Some((&chain, before)))?;
+        }
+        if !self.seal.holds(&self.parts, &chain) {
+            let what = "its state was changed after it was written";
+            return Err(Error::damaged(self.store.place(), what));
+        }
+        self.chain = Some(chain);
+        Ok(())
+    }
+
+    /// Where the rotation stands.
+    pub fn state(&self) -> &JobState {
+        &self.state
+    }
+
+    /// Appends `entries` as one group: all of it is recorded, or nothing. Durable on return. An event
+    /// that the state does not admit is refused before anything is written.
+    pub fn append(&mut self, mut entries: Vec<Entry>) -> Result<()> {
+        let dir = || self.store.place().to_owned();
+        if self.broken {
+            return Err(Error::Broken { dir: dir() });
+        }
+        let Some(chain) = self.chain.clone() else { return Err(Error::Sealed { dir: dir() }) };
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let at = now_millis();
+        let mut group = Vec::new();
+        let mut mac = self.mark.mac;
+        let mut state = self.state.clone();
+        for entry in &mut entries {
+            for row in &mut entry.rows {
+                row.cap_reasons();
+            }
+            let number = state.entries;
+            let index = index_of(&state, number, &entry.event);
+            state = state
+                .apply(at, &entry.event, &entry.rows)
+                .map_err(|event| Error::Illegal { dir: dir(), event })?;
+            write_entry(&mut group, &chain, &mut mac, number, at, entry)
+                .map_err(|what| self.too_large(what))?;
+            group.extend(index);
+        }
+        self.commit(&chain, group, mac, state)
+    }
+
+    /// Who holds the journal in `dir` now; none if nobody does. Makes nothing.
+    pub fn holder(dir: &Path) -> Result<Option<Holder>> {
+        lock::holder(dir)
+    }
+
+    /// How much is recorded in `dir`, from the head record alone: none if nothing ever was.
+    /// Writes nothing at all, unlike opening, and works while another process holds the journal.
+    pub fn peek(dir: &Path) -> Result<Option<Mark>> {
+        Ok(HeadFile::open(dir)?.map(|file| file.head().mark).filter(|mark| mark.group > 0))
+    }
+
+    /// Renames the folder `dir` to `<dir>-<name>` and says where it is now. Refused while someone,
+    /// this process included, holds the journal.
+    pub fn archive(dir: &Path, name: &str) -> Result<PathBuf> {
+        let _lock = Lock::acquire(dir)?;
+        let mut archived = dir.as_os_str().to_owned();
+        archived.push("-");
+        archived.push(name);
+        let archived = PathBuf::from(archived);
+        if archived.try_exists().map_err(Error::io("look at", &archived))? {
+            return Err(Error::Exists { dir: archived });
+        }
+        fs::rename(dir, &archived).map_err(Error::io("rename", dir))?;
+        match archived.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent)?,
+            _ => sync_folder(Path::new("."))?,
+        }
+        Ok(archived)
+    }
+
+    /// Adds what the new state changes to `group`, writes it, and takes the state over.
+    fn commit(&mut self, chain: &Chain, mut group: Vec<Write>, mac: MacBytes, state: JobState) -> Result<()> {
+        let parts = take_apart(&state).map_err(|error| self.too_large(error.to_string()))?;
+        let mark = Mark { group: self.mark.group + 1, entries: state.entries, mac };
+        for (key, bytes) in &parts {
+            if self.parts.get(key) != Some(bytes) {
+                group.push((key.clone(), Some(seal(key, Kind::State, bytes))));
+            }
+        }
+        for key in self.parts.keys().filter(|key| !parts.contains_key(*key)) {
+            group.push((key.clone(), None));
+        }
+        let new_seal = Seal::new(mark, &parts, chain);
+        let sealed = to_bytes(&new_seal).map_err(|error| self.too_large(error.to_string()))?;
+        group.push((SEAL_KEY.to_vec(), Some(seal(SEAL_KEY, Kind::State, &sealed))));
+        self.broken = true;
+        self.store.commit(group, mark)?;
+        self.broken = false;
+        self.mark = mark;
+        self.seal = new_seal;
+        self.parts = parts;
+        self.state = state;
+        Ok(())
+    }
+
+    fn too_large(&self, what: String) -> Error {
+        Error::TooLarge { dir: self.store.place().to_owned(), what }
+    }
+}
+
+/// The index value that closing a chunk adds; `state` is the one before the event.
+pub(crate) fn index_of(state: &JobState, number: u64, event: &Event) -> Option<Write> {
+    let (target, ordinal, index) = closing(state, number, event)?;
+    Some(index.write(target, ordinal))
+}
+
+/// The chunk that `event` closes, with its index.
+pub(crate) fn closing(state: &JobState, number: u64, event: &Event) -> Option<(u16, u64, Index)> {
+    let Event::ChunkDone { target, ordinal, tally, .. } = event else { return None };
+    let chunk = state.targets.get(usize::from(*target))?.open.get(ordinal)?;
+    let entries = chunk.entries.iter().copied().chain([number]).collect();
+    let overlay = chunk.span == crate::chunk::Span::Keys;
+    Some((*target, *ordinal, Index { failed: tally.failed > 0, overlay, entries }))
+}
+
+fn read_seal(store: &dyn Store) -> Result<Seal> {
+    let value = store.get(SEAL_KEY)?.ok_or_else(|| Error::damaged(store.place(), "its state is missing"))?;
+    let body = unseal(SEAL_KEY, Kind::State, &value).map_err(|why| unsealed(store, "its state", why))?;
+    from_bytes(body).map_err(|why| unsealed(store, "its state", why.into()))
+}
+
+fn read_part(store: &dyn Store, key: &[u8]) -> Result<Vec<u8>> {
+    let value =
+        store.get(key)?.ok_or_else(|| Error::damaged(store.place(), "a part of its state is missing"))?;
+    Ok(unseal(key, Kind::State, &value).map_err(|why| unsealed(store, "its state", why))?.to_vec())
+}
+
+/// Why a part of the state could not be read.
+enum Reading {
+    Store(Error),
+    Part(Malformed),
+}
+
+impl From<Malformed> for Reading {
+    fn from(why: Malformed) -> Self {
+        Self::Part(why)
+    }
+}

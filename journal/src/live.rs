@@ -1,0 +1,29 @@
+//! The live status file: what a running program shows to others while it holds the journal.
+//!
+//! Its content is the caller's own. It is replaced at once, so a reader sees the old or the new, and
+//! not synced: after a crash the journal itself tells the state.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::head::replace;
+
+pub(crate) const LIVE: &str = "live";
+pub(crate) const LIVE_TEMPORARY: &str = "live.tmp";
+
+/// Replaces the live status of the journal in `dir`.
+pub fn write_live(dir: &Path, bytes: &[u8]) -> Result<()> {
+    replace(&dir.join(LIVE), bytes, false)
+}
+
+/// The live status of the journal in `dir`; none if there is none.
+pub fn read_live(dir: &Path) -> Result<Option<Vec<u8>>> {
+    let path = dir.join(LIVE);
+    match fs::read(&path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Error::io("read", &path)(error)),
+    }
+}

@@ -1,0 +1,179 @@
+//! How entries, and the index of closed chunks, lie in the store.
+//!
+//! An entry is one or more records under `r | entry | page`: the event, split if it is long, then
+//! pages of rows; the last page says so. A closed chunk has one index value under
+//! `c | target | ordinal`, written once: the numbers of the entries that speak of the chunk.
+
+use crate::chunk::{PAGE_BYTES, RowRecord, pack, unpack};
+use crate::error::{Error, Result};
+use crate::event::{Entry, Event};
+use crate::record::{Chain, Kind, MacBytes, Record, Unsealed, from_bytes, seal, to_bytes, unseal};
+use crate::store::{Store, Write};
+use crate::wire::{Malformed, Reader, put_varint};
+
+/// An event as it stands in the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Logged {
+    /// Its number: 0, 1, 2, …
+    pub number: u64,
+    /// When it was recorded, in Unix milliseconds.
+    pub at: i64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// How much of an entry is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Event,
+    Whole,
+}
+
+/// An entry that was read.
+#[derive(Debug)]
+pub(crate) struct ReadEntry {
+    pub(crate) logged: Logged,
+    pub(crate) rows: Vec<RowRecord>,
+    pub(crate) records: u64,
+    /// The MAC of the last record that was read.
+    pub(crate) mac: MacBytes,
+}
+
+/// The index value of a closed chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Index {
+    /// Whether a row of it failed.
+    pub(crate) failed: bool,
+    /// Whether it is a chunk of named rows.
+    pub(crate) overlay: bool,
+    /// Its entries: the start, second attempts, the end.
+    pub(crate) entries: Vec<u64>,
+}
+
+fn record_key(entry: u64, page: u16) -> Vec<u8> {
+    [b"r", entry.to_be_bytes().as_slice(), page.to_be_bytes().as_slice()].concat()
+}
+
+fn index_key(target: u16, ordinal: u64) -> Vec<u8> {
+    [b"c", target.to_be_bytes().as_slice(), ordinal.to_be_bytes().as_slice()].concat()
+}
+
+/// Appends the records of entry `number` to `group`; `mac` is moved on to the last record's.
+pub(crate) fn write_entry(
+    group: &mut Vec<Write>,
+    chain: &Chain,
+    mac: &mut MacBytes,
+    number: u64,
+    at: i64,
+    entry: &Entry,
+) -> Result<(), String> {
+    let event = to_bytes(&(at, &entry.event)).map_err(|error| error.to_string())?;
+    let rows = pack(&entry.rows).map_err(|key| format!("the record of row {key}"))?;
+    let mut pages: Vec<(Kind, &[u8])> =
+        event.chunks(PAGE_BYTES).map(|part| (Kind::EventPart, part)).collect();
+    if let Some((kind, _)) = pages.last_mut() {
+        *kind = Kind::Event;
+    }
+    pages.extend(rows.iter().map(|page| (Kind::Rows, page.as_slice())));
+    let count = pages.len();
+    for (i, (kind, payload)) in pages.into_iter().enumerate() {
+        let page = u16::try_from(i).map_err(|_| format!("an event with {} rows", entry.rows.len()))?;
+        let key = record_key(number, page);
+        let mut record = Record { kind, last: i + 1 == count, mac: MacBytes::default(), payload };
+        record.mac = chain.link(mac, &key, &record);
+        *mac = record.mac;
+        group.push((key.clone(), Some(record.seal(&key))));
+    }
+    Ok(())
+}
+
+/// Reads entry `number`. With a chain and the MAC of the record before, every record is checked.
+pub(crate) fn read_entry(
+    store: &dyn Store,
+    number: u64,
+    extent: Extent,
+    chain: Option<(&Chain, MacBytes)>,
+) -> Result<ReadEntry> {
+    let dir = store.place();
+    let damaged = |what: &str| Error::damaged(dir, format!("event {number}: {what}"));
+    let mut before = chain.map(|(_, mac)| mac);
+    let mut event_bytes = Vec::new();
+    let mut logged = None;
+    let mut rows = Vec::new();
+    for page in 0..=u16::MAX {
+        let key = record_key(number, page);
+        let value = store.get(&key)?.ok_or_else(|| damaged("a record is missing"))?;
+        let record =
+            Record::open(&key, &value).map_err(|why| unsealed(store, &format!("event {number}"), why))?;
+        if let (Some((chain, _)), Some(before)) = (chain, &mut before) {
+            if chain.link(before, &key, &record) != record.mac {
+                return Err(damaged("its record was changed after it was written"));
+            }
+            *before = record.mac;
+        }
+        match (record.kind, &logged) {
+            (Kind::EventPart, None) => event_bytes.extend_from_slice(record.payload),
+            (Kind::Event, None) => {
+                event_bytes.extend_from_slice(record.payload);
+                let (at, event) = from_bytes(&event_bytes).map_err(|error| damaged(&error.to_string()))?;
+                logged = Some(Logged { number, at, event });
+            }
+            (Kind::Rows, Some(_)) => {
+                unpack(record.payload, &mut rows).map_err(|error| damaged(&error.to_string()))?;
+            }
+            _ => return Err(damaged("its records do not follow each other")),
+        }
+        if record.last || (extent == Extent::Event && logged.is_some()) {
+            let logged = logged.ok_or_else(|| damaged("it ends too early"))?;
+            return Ok(ReadEntry { logged, rows, records: u64::from(page) + 1, mac: record.mac });
+        }
+    }
+    Err(damaged("it has no end"))
+}
+
+/// Whether there is an entry with this number.
+pub(crate) fn has_entry(store: &dyn Store, number: u64) -> Result<bool> {
+    Ok(store.get(&record_key(number, 0))?.is_some())
+}
+
+impl Index {
+    /// The value to be written for the chunk.
+    pub(crate) fn write(&self, target: u16, ordinal: u64) -> Write {
+        let mut body = vec![u8::from(self.failed) | u8::from(self.overlay) << 1];
+        for entry in &self.entries {
+            put_varint(&mut body, *entry);
+        }
+        let key = index_key(target, ordinal);
+        let value = seal(&key, Kind::Index, &body);
+        (key, Some(value))
+    }
+
+    /// Reads the index value of a chunk that is closed.
+    pub(crate) fn read(store: &dyn Store, target: u16, ordinal: u64) -> Result<Self> {
+        let name = || format!("the index of chunk {ordinal} of target {target}");
+        let key = index_key(target, ordinal);
+        let value = store
+            .get(&key)?
+            .ok_or_else(|| Error::damaged(store.place(), format!("{} is missing", name())))?;
+        let body = unseal(&key, Kind::Index, &value).map_err(|why| unsealed(store, &name(), why))?;
+        Self::decode(body).map_err(|why| unsealed(store, &name(), why.into()))
+    }
+
+    fn decode(body: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(body);
+        let flags = reader.byte()?;
+        let mut entries = Vec::new();
+        while !reader.is_empty() {
+            entries.push(reader.varint()?);
+        }
+        Ok(Self { failed: flags & 1 != 0, overlay: flags & 2 != 0, entries })
+    }
+}
+
+/// Explains a value that is not what was written.
+pub(crate) fn unsealed(store: &dyn Store, name: &str, why: Unsealed) -> Error {
+    match why {
+        Unsealed::Format(format) => Error::Incompatible { dir: store.place().to_owned(), format },
+        other => Error::damaged(store.place(), format!("{name}: {other}")),
+    }
+}

@@ -1,0 +1,187 @@
+//! The envelope around every value in the store, and the chain that holds the log together.
+//!
+//! A sealed value is `version (1) | kind (1) | crc (4) | body`; the CRC-32 covers the value's
+//! own key, the version, the kind and the body, so a value in another's place does not pass. The
+//! body of a log record is `mac (16) | payload`, where
+//! `mac = HMAC-SHA-256(chain key, mac of the record before | key | version | kind | payload)`,
+//! cut to 128 bits: an edit cannot be covered up without the key.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::Sha256;
+
+use crate::wire::Malformed;
+
+/// The format that this program writes; it reads this one and every older one.
+pub const FORMAT: u8 = 1;
+
+/// A MAC: HMAC-SHA-256 cut to 128 bits.
+pub(crate) type MacBytes = [u8; 16];
+
+/// What a sealed value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// A page of an event; the event goes on in the next page.
+    EventPart = 1,
+    /// The last or only page of an event.
+    Event = 2,
+    /// A page of rows.
+    Rows = 3,
+    /// The index entry of a closed chunk.
+    Index = 4,
+    /// A part of the state snapshot.
+    State = 5,
+}
+
+/// Set on the kind of an entry's last page.
+const LAST: u8 = 0x80;
+const HEADER: usize = 6;
+const MAC: usize = 16;
+
+/// Why a sealed value is not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unsealed {
+    #[error("it is of format {0}")]
+    Format(u8),
+    #[error("its checksum is wrong")]
+    Checksum,
+    #[error("it is not what belongs there")]
+    Kind,
+    #[error("{0}")]
+    Malformed(#[from] Malformed),
+}
+
+/// Seals `body` for the place `key`.
+pub(crate) fn seal(key: &[u8], kind: Kind, body: &[u8]) -> Vec<u8> {
+    seal_raw(key, kind as u8, body)
+}
+
+fn seal_raw(key: &[u8], kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut value = Vec::with_capacity(HEADER + body.len());
+    value.extend_from_slice(&[FORMAT, kind]);
+    value.extend_from_slice(&checksum(key, kind, body).to_le_bytes());
+    value.extend_from_slice(body);
+    value
+}
+
+/// The body of a sealed value that belongs at `key` and is of `kind`.
+pub(crate) fn unseal<'a>(key: &[u8], kind: Kind, value: &'a [u8]) -> Result<&'a [u8], Unsealed> {
+    let (found, body) = unseal_raw(key, value)?;
+    if found == kind as u8 { Ok(body) } else { Err(Unsealed::Kind) }
+}
+
+fn unseal_raw<'a>(key: &[u8], value: &'a [u8]) -> Result<(u8, &'a [u8]), Unsealed> {
+    let (header, body) = value.split_first_chunk::<HEADER>().ok_or(Unsealed::Checksum)?;
+    let [format, kind, crc @ ..] = *header;
+    if u32::from_le_bytes(crc) != checksum_of(key, format, kind, body) {
+        return Err(Unsealed::Checksum);
+    }
+    if format != FORMAT {
+        return Err(Unsealed::Format(format));
+    }
+    Ok((kind, body))
+}
+
+fn checksum(key: &[u8], kind: u8, body: &[u8]) -> u32 {
+    checksum_of(key, FORMAT, kind, body)
+}
+
+fn checksum_of(key: &[u8], format: u8, kind: u8, body: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(key);
+    crc.update(&[format, kind]);
+    crc.update(body);
+    crc.finalize()
+}
+
+/// A log record: one page of an entry.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Record<'a> {
+    pub(crate) kind: Kind,
+    /// Whether it is the entry's last page.
+    pub(crate) last: bool,
+    pub(crate) mac: MacBytes,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Reads the record that belongs at `key`.
+    pub(crate) fn open(key: &[u8], value: &'a [u8]) -> Result<Self, Unsealed> {
+        let (raw, body) = unseal_raw(key, value)?;
+        let kind = match raw & !LAST {
+            1 => Kind::EventPart,
+            2 => Kind::Event,
+            3 => Kind::Rows,
+            _ => return Err(Unsealed::Kind),
+        };
+        let (mac, payload) = body.split_first_chunk::<MAC>().ok_or(Unsealed::Kind)?;
+        Ok(Self { kind, last: raw & LAST != 0, mac: *mac, payload })
+    }
+
+    /// Seals the record for the place `key`.
+    pub(crate) fn seal(&self, key: &[u8]) -> Vec<u8> {
+        let mut body = Vec::with_capacity(MAC + self.payload.len());
+        body.extend_from_slice(&self.mac);
+        body.extend_from_slice(self.payload);
+        seal_raw(key, self.raw_kind(), &body)
+    }
+
+    fn raw_kind(&self) -> u8 {
+        self.kind as u8 | if self.last { LAST } else { 0 }
+    }
+}
+
+/// The key of the chain. Never shown, never written.
+#[derive(Clone)]
+pub(crate) struct Chain(Hmac<Sha256>);
+
+impl std::fmt::Debug for Chain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Chain(..)")
+    }
+}
+
+impl Chain {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        // HMAC itself pads a short key with zeros to its block of 64 bytes.
+        let mut block = [0; 64];
+        block.iter_mut().zip(key).for_each(|(byte, key)| *byte = *key);
+        Self(Hmac::new(&block.into()))
+    }
+
+    /// The MAC of the record at `key` after one whose MAC is `before`.
+    pub(crate) fn link(&self, before: &MacBytes, key: &[u8], record: &Record<'_>) -> MacBytes {
+        self.mac(&[before, key, &[FORMAT, record.raw_kind()], record.payload])
+    }
+
+    /// The MAC over `parts`, which delimit themselves or are of fixed length but for the last.
+    pub(crate) fn mac(&self, parts: &[&[u8]]) -> MacBytes {
+        let mut hmac = self.0.clone();
+        for part in parts {
+            hmac.update(part);
+        }
+        let full: [u8; 32] = hmac.finalize().into_bytes().into();
+        let mut cut = [0; 16];
+        cut.copy_from_slice(full.split_at(16).0);
+        cut
+    }
+}
+
+/// Serializes a small structure.
+pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, Malformed> {
+    bincode::serde::encode_to_vec(value, config()).map_err(|_| Malformed("it cannot be written"))
+}
+
+/// Reads a small structure that takes up all of `bytes`; total over any input.
+pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
+    match bincode::serde::decode_from_slice(bytes, config()) {
+        Ok((value, read)) if read == bytes.len() => Ok(value),
+        _ => Err(Malformed("it cannot be read")),
+    }
+}
+
+/// The limit bounds what a forged length can make a reader allocate.
+fn config() -> impl bincode::config::Config {
+    bincode::config::standard().with_limit::<{ 64 << 20 }>()
+}

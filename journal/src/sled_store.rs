@@ -1,0 +1,257 @@
+//! The store on disk: sled, with what sled lacks around it.
+//!
+//! - A group is one batch, then sled's `flush`, then a real `fdatasync` on a handle of our own
+//!   (sled's flush only starts write-back on Linux), then the head record (see `head`).
+//! - A file that is shorter than the head says is refused before sled opens it, since sled
+//!   rewrites while opening.
+//! - Every call into sled is guarded against its panics. After one, nothing more is done with the
+//!   database, not even dropping it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+use crate::head::{HEAD, Head, HeadFile, Mark, sync_folder};
+use crate::live::{LIVE, LIVE_TEMPORARY};
+use crate::lock::{LOCK, Lock};
+use crate::quiet::quietly;
+use crate::store::{Store, Write};
+
+/// sled's folder within the journal's.
+const LOG: &str = "log";
+/// sled's file within its folder.
+const DB: &str = "db";
+/// sled grows and shrinks its file by this much.
+const SEGMENT_BYTES: u64 = 512 * 1024;
+/// Enough for the pages that are written again and again; the rest is read once at most.
+const CACHE_BYTES: u64 = 16 << 20;
+
+/// A named point at which tests let the process fail or end.
+macro_rules! failpoint {
+    ($name:literal, $path:expr) => {
+        fail::fail_point!($name, |_| {
+            let planned = io::Error::other(concat!("the failpoint ", $name));
+            Err(Error::io("write", $path)(planned))
+        })
+    };
+}
+
+/// A journal's folder: lock, head and sled.
+#[derive(Debug)]
+pub(crate) struct SledStore {
+    dir: PathBuf,
+    /// Taken out, and forgotten, after a panic.
+    db: Option<sled::Db>,
+    panicked: AtomicBool,
+    file: File,
+    head: HeadFile,
+    /// Last, so that it is let go last.
+    _lock: Lock,
+}
+
+impl SledStore {
+    /// Opens the journal in `dir`; none if nothing was ever recorded there. Makes nothing.
+    pub(crate) fn open(dir: &Path) -> Result<Option<Self>> {
+        if !exists(&dir.join(LOCK))? && !exists(&dir.join(HEAD))? && !exists(&dir.join(LOG))? {
+            return Ok(None);
+        }
+        let lock = Lock::acquire(dir)?;
+        let Some(head) = recorded(dir)? else { return Ok(None) };
+        Self::start(dir, head, lock).map(Some)
+    }
+
+    /// Makes a journal without groups in `dir`, which must be missing, empty, or hold one that
+    /// never got to its first group.
+    pub(crate) fn create(dir: &Path) -> Result<Self> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("make", dir))?;
+        refuse_foreign(dir)?;
+        let lock = Lock::acquire(dir)?;
+        if recorded(dir)?.is_some() {
+            return Err(Error::Exists { dir: dir.to_owned() });
+        }
+        restrict(dir, 0o700)?;
+        let log = dir.join(LOG);
+        match fs::remove_dir_all(&log) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &log)(error));
+            }
+            _ => {}
+        }
+        let head = HeadFile::create(dir)?;
+        fs::DirBuilder::new().mode(0o700).create(&log).map_err(Error::io("make", &log))?;
+        let store = Self::start(dir, head, lock)?;
+        for folder in [Some(log.as_path()), Some(dir), dir.parent()].into_iter().flatten() {
+            sync_folder(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?;
+        }
+        Ok(store)
+    }
+
+    fn start(dir: &Path, head: HeadFile, lock: Lock) -> Result<Self> {
+        let log = dir.join(LOG);
+        let path = log.join(DB);
+        let config = sled::Config::default()
+            .path(&log)
+            .cache_capacity(CACHE_BYTES)
+            .flush_every_ms(None)
+            .mode(sled::Mode::HighThroughput);
+        let db = quietly(|| config.open())
+            .map_err(|panic| Error::damaged(dir, format!("sled cannot read it ({panic})")))?
+            .map_err(|error| explain(dir, error))?;
+        let mut store = Self {
+            file: OpenOptions::new().read(true).write(true).open(&path).map_err(Error::io("open", &path))?,
+            dir: dir.to_owned(),
+            db: Some(db),
+            panicked: AtomicBool::new(false),
+            head,
+            _lock: lock,
+        };
+        // What opening wrote must be as durable as what it replaced.
+        for entry in fs::read_dir(&log).map_err(Error::io("list", &log))? {
+            let path = entry.map_err(Error::io("list", &log))?.path();
+            if path.is_file() {
+                restrict(&path, 0o600)?;
+                File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io("sync", &path))?;
+            }
+        }
+        sync_folder(&log)?;
+        let Head { mark, length, .. } = store.head.head();
+        if mark.group > 0 && length != store.length()? {
+            let length = store.length()?;
+            store.head.write(mark, length)?;
+        }
+        Ok(store)
+    }
+
+    fn length(&self) -> Result<u64> {
+        let path = self.dir.join(LOG).join(DB);
+        Ok(self.file.metadata().map_err(Error::io("look at", &path))?.len())
+    }
+
+    /// Runs `work` on the database, unless it panicked before.
+    fn guarded<T>(&self, work: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T> {
+        let db = match &self.db {
+            Some(db) if !self.panicked.load(Ordering::Acquire) => db,
+            _ => return Err(Error::Broken { dir: self.dir.clone() }),
+        };
+        match quietly(|| work(db)) {
+            Ok(result) => result.map_err(|error| explain(&self.dir, error)),
+            Err(panic) => {
+                self.panicked.store(true, Ordering::Release);
+                Err(Error::damaged(&self.dir, format!("sled cannot read it ({panic})")))
+            }
+        }
+    }
+}
+
+impl Store for SledStore {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.guarded(|db| Ok(db.get(key)?.map(|value| value.to_vec())))
+    }
+
+    fn commit(&mut self, group: Vec<Write>, mark: Mark) -> Result<()> {
+        let path = self.dir.join(LOG).join(DB);
+        let mut batch = sled::Batch::default();
+        for (key, value) in group {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        failpoint!("journal-before-batch", &path);
+        self.guarded(|db| {
+            db.apply_batch(batch)?;
+            db.flush().map(drop)
+        })?;
+        failpoint!("journal-before-sync", &path);
+        self.file.sync_data().map_err(Error::io("sync", &path))?;
+        failpoint!("journal-before-head", &path);
+        let length = self.length()?;
+        self.head.write(mark, length)?;
+        failpoint!("journal-after-head", &path);
+        Ok(())
+    }
+
+    fn mark(&self) -> Mark {
+        self.head.head().mark
+    }
+
+    fn place(&self) -> &Path {
+        &self.dir
+    }
+}
+
+impl Drop for SledStore {
+    fn drop(&mut self) {
+        let Some(db) = self.db.take() else { return };
+        if self.panicked.load(Ordering::Acquire) {
+            // Dropping would write.
+            std::mem::forget(db);
+        } else if let Err(panic) = quietly(|| drop(db)) {
+            tracing::warn!(journal = %self.dir.display(), "sled failed while closing: {panic}");
+        }
+    }
+}
+
+/// The head of the journal in `dir` if it ever got to its first group, checked against sled's file
+/// without touching that.
+fn recorded(dir: &Path) -> Result<Option<HeadFile>> {
+    let log = dir.join(LOG);
+    let path = log.join(DB);
+    let Some(file) = HeadFile::open(dir)? else {
+        // The head is made first, so sled is never there without it.
+        return if exists(&log)? { Err(Error::damaged(dir, "its head record is missing")) } else { Ok(None) };
+    };
+    let head = file.head();
+    if head.mark.group == 0 {
+        return Ok(None);
+    }
+    let length = match fs::metadata(&path) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Error::damaged(dir, format!("{} is missing", path.display())));
+        }
+        Err(error) => return Err(Error::io("look at", &path)(error)),
+    };
+    // sled may give whole segments at the end back between a group and its head.
+    if length < head.length && !length.is_multiple_of(SEGMENT_BYTES) {
+        return Err(Error::damaged(
+            dir,
+            format!("{} has {length} bytes and must have {}", path.display(), head.length),
+        ));
+    }
+    Ok(Some(file))
+}
+
+/// Refuses a folder with files that no journal has: it would be archived and deleted with ours.
+fn refuse_foreign(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
+        let name = entry.map_err(Error::io("list", dir))?.file_name();
+        let ours = [LOCK, HEAD, "head.tmp", LOG, LIVE, LIVE_TEMPORARY];
+        if !ours.iter().any(|known| name == *known) {
+            return Err(Error::Foreign { dir: dir.to_owned(), name: name.to_string_lossy().into_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn exists(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(Error::io("look at", path))
+}
+
+fn restrict(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::io("restrict", path))
+}
+
+fn explain(dir: &Path, error: sled::Error) -> Error {
+    match error {
+        // sled has no kind for it: matched by its text.
+        sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
+            Error::Locked { dir: dir.to_owned(), holder: None }
+        }
+        sled::Error::Io(error) => Error::io("use", &dir.join(LOG))(error),
+        other => Error::damaged(dir, format!("sled says: {other}")),
+    }
+}

@@ -1,0 +1,156 @@
+//! The state of a rotation: a fold over its events.
+//!
+//! [`JobState::apply`] is the only place where a transition is legal or not. The live program and
+//! replay share it, so what was refused live never stands in a journal, and what stands in a
+//! journal never surprises a reader. It is pure: same state, same event, same result.
+
+use std::sync::Arc;
+
+use crate::chunk::RowRecord;
+use crate::event::{Event, Rotation, SessionEnd};
+use crate::target::{Phase, TargetState};
+
+/// Where a rotation stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobState {
+    /// What is to be done.
+    pub rotation: Arc<Rotation>,
+    /// One for each of [`Rotation::targets`], in the same order.
+    pub targets: Vec<TargetState>,
+    /// The last session. None only if the program was killed right after the rotation began.
+    pub session: Option<Session>,
+    /// How many sessions there were.
+    pub sessions: u32,
+    /// When all targets were done or skipped, in Unix milliseconds; none again once one is reopened.
+    pub finished_at: Option<i64>,
+    /// When the last event was recorded, in Unix milliseconds.
+    pub updated_at: i64,
+    /// How many events were recorded; the next one gets this number.
+    pub entries: u64,
+}
+
+/// A process that works, or worked, on the rotation.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Session {
+    /// When it started, in Unix milliseconds.
+    pub at: i64,
+    /// Its process id.
+    pub pid: u32,
+    /// Its host.
+    pub host: String,
+    /// The operating system's user that ran it.
+    pub user: String,
+    /// The program's version.
+    pub version: String,
+    /// The subcommand with its options.
+    pub command: String,
+    /// When and how it ended. None: it runs, or was killed (the lock tells which).
+    pub ended: Option<(i64, SessionEnd)>,
+}
+
+/// An event that the state does not admit: a defect of the caller, or a forged journal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{event}{} is not possible here: {why}", target.as_ref().map(|id| format!(" of {id}")).unwrap_or_default())]
+pub struct IllegalEvent {
+    /// The event's name.
+    pub event: &'static str,
+    /// The id of the target that it concerns.
+    pub target: Option<String>,
+    /// What stands against it.
+    pub why: String,
+}
+
+impl JobState {
+    /// The state after `RotationStarted`, the first event of every journal.
+    pub fn new(rotation: Rotation) -> Self {
+        Self {
+            targets: vec![TargetState::default(); rotation.targets.len()],
+            updated_at: rotation.created_at,
+            rotation: Arc::new(rotation),
+            session: None,
+            sessions: 0,
+            finished_at: None,
+            entries: 1,
+        }
+    }
+
+    /// The state after `event`, recorded at `at` (Unix milliseconds) with `rows`.
+    pub fn apply(mut self, at: i64, event: &Event, rows: &[RowRecord]) -> Result<Self, IllegalEvent> {
+        let target = event.target();
+        self.step(event, rows).map_err(|why| IllegalEvent {
+            event: event.name(),
+            target: target
+                .and_then(|t| self.rotation.targets.get(usize::from(t)))
+                .map(|head| head.id.clone()),
+            why,
+        })?;
+        self.updated_at = at;
+        self.entries += 1;
+        Ok(self)
+    }
+
+    /// The session that has not ended, if any.
+    pub fn open_session(&self) -> Option<&Session> {
+        self.session.as_ref().filter(|session| session.ended.is_none())
+    }
+
+    fn step(&mut self, event: &Event, rows: &[RowRecord]) -> Result<(), String> {
+        let may_have_rows = matches!(
+            event,
+            Event::ChunkStarted { .. } | Event::RowsReplanned { .. } | Event::ChunkDone { .. }
+        );
+        if !may_have_rows && !rows.is_empty() {
+            return Err("it cannot carry rows".into());
+        }
+        if let Event::SessionStarted { at, pid, host, user, version, command } = event {
+            // A session that never ended was killed; the next one simply follows it.
+            self.session = Some(Session {
+                at: *at,
+                pid: *pid,
+                host: host.clone(),
+                user: user.clone(),
+                version: version.clone(),
+                command: command.clone(),
+                ended: None,
+            });
+            self.sessions = self.sessions.saturating_add(1);
+            return Ok(());
+        }
+        if matches!(event, Event::RotationStarted(_)) {
+            return Err("the rotation has begun already".into());
+        }
+        let Some(session) = self.session.as_mut().filter(|session| session.ended.is_none()) else {
+            return Err("no session is open".into());
+        };
+        match event {
+            Event::SessionEnded { at, end } => {
+                if *end == SessionEnd::Completed && self.finished_at.is_none() {
+                    return Err("the rotation is not finished".into());
+                }
+                session.ended = Some((*at, end.clone()));
+            }
+            Event::RotationFinished { at } => {
+                if self.finished_at.is_some() {
+                    return Err("the rotation is finished already".into());
+                }
+                if !self.targets.iter().all(|t| matches!(t.phase, Phase::Done | Phase::Skipped { .. })) {
+                    return Err("a target is neither done nor skipped".into());
+                }
+                self.finished_at = Some(*at);
+            }
+            _ => {
+                let index = event.target().map(usize::from);
+                let state = index.and_then(|i| self.targets.get_mut(i));
+                let head = index.and_then(|i| self.rotation.targets.get(i));
+                let (Some(state), Some(head)) = (state, head) else {
+                    return Err("there is no such target".into());
+                };
+                state.step(head, self.entries, event, rows)?;
+                if matches!(event, Event::TargetReopened { .. }) {
+                    self.finished_at = None;
+                }
+            }
+        }
+        Ok(())
+    }
+}
