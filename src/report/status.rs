@@ -201,6 +201,8 @@ impl TargetView {
             .collect();
         let (state, skipped) = match &target.phase {
             Phase::Pending => ("pending", None),
+            // All targets are announced with their totals when the rotation begins.
+            Phase::Running if target.next_ordinal == 0 => ("pending", None),
             Phase::Running => ("running", None),
             Phase::Sweeping { .. } | Phase::Swept => ("sweeping", None),
             Phase::Done => ("done", None),
