@@ -1,7 +1,7 @@
 //! Databases: one enum over thin drivers, SQL as data.
 //!
-//! Invariants: this module imports nothing of ours; every statement is rendered in [`sql`] from a
-//! [`Relation`] and a [`Syntax`]; identifiers are `'static`, values are always bound; an error
+//! Invariants: this module imports nothing of ours; every statement stands in a [`Syntax`] or is
+//! rendered in [`sql`] from one and a [`Relation`]; identifiers are `'static`, values are always bound; an error
 //! never carries a value.
 
 mod error;
@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub use error::{Class, DbError};
 pub use sql::{Filter, Relation};
-pub use syntax::{SQLITE, Syntax};
+pub use syntax::{DIALECTS, SQLITE, Syntax};
 pub use value::Value;
 
 use sqlite::{Sqlite, SqliteTransaction};

@@ -96,7 +96,7 @@ impl Sqlite {
 
     pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
         let name = [Value::Text(name.to_owned())];
-        let columns = self.read("SELECT name, type, pk FROM pragma_table_info(?) ORDER BY pk", &name).await?;
+        let columns = self.read(SQLITE.columns, &name).await?;
         if columns.is_empty() {
             return Ok(None);
         }
@@ -113,13 +113,7 @@ impl Sqlite {
         if !primary.is_empty() {
             info.unique.push(primary);
         }
-        let indexes = self
-            .read(
-                "SELECT l.name, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i \
-                 WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno",
-                &name,
-            )
-            .await?;
+        let indexes = self.read(SQLITE.unique, &name).await?;
         let mut unique: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for record in indexes {
             // An index over an expression has no column name: it is no key.
@@ -132,9 +126,7 @@ impl Sqlite {
     }
 
     pub(super) async fn object_names(&self) -> Result<Vec<String>, DbError> {
-        let records = self
-            .read("SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'trigger')", &[])
-            .await?;
+        let records = self.read(SQLITE.objects, &[]).await?;
         Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
 
