@@ -7,6 +7,8 @@ mod files;
 mod kit;
 mod refusals;
 mod secrets;
+mod smoke;
 mod status;
+mod support;
 mod values;
 mod verify;
