@@ -76,7 +76,12 @@ impl Kit {
 
     /// One made to order.
     pub(crate) fn made(spec: &Spec) -> Self {
-        Self { place: Place::of(spec), beside: tempfile::tempdir().unwrap() }
+        Self::around(Place::of(spec))
+    }
+
+    /// One that is there.
+    pub(crate) fn around(place: Place) -> Self {
+        Self { place, beside: tempfile::tempdir().unwrap() }
     }
 
     /// One that has been rotated already.
