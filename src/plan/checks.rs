@@ -10,7 +10,7 @@ use crate::config::{JdbcUrl, Settings};
 use crate::db::{Access, Db, DbError, TableInfo, sql};
 use crate::error::{Error, Id, Result};
 use crate::sink::{FileSink, Sink, TableSink};
-use crate::source::files::{FILE_GROUPS, FileGroup};
+use crate::source::files::{FILE_GROUPS, FileGroup, Level, Remark};
 use crate::source::{FileRows, Source, TableSource};
 use crate::target::{Store, TARGETS, Target};
 
@@ -144,6 +144,22 @@ impl Deployment {
             table.map_or(head.label.as_str(), |target| target.relation.table)
         };
         self.absent.iter().map(|(index, reason)| (place(index), reason.as_str())).collect()
+    }
+
+    /// Says what lies among the configuration files and is left alone.
+    pub fn tell_remarks(&self) -> Result<()> {
+        for job in &self.jobs {
+            let Source::Files(rows) = &job.source else { continue };
+            for remark in rows.list()?.remarks {
+                let Remark { level, relative, text } = remark;
+                match level {
+                    Level::Debug => tracing::debug!("{relative}: {text}"),
+                    Level::Note => tracing::info!("{relative}: {text}"),
+                    Level::Warning => tracing::warn!("{relative}: {text}"),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The folders in which files are replaced.
