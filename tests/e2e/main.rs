@@ -7,4 +7,8 @@
 
 mod support;
 
+#[cfg(feature = "failpoints")]
+mod kill;
+#[cfg(feature = "failpoints")]
+mod points;
 mod smoke;
