@@ -4,6 +4,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     #[cfg(feature = "failpoints")]
-    let _failpoints = fail::FailScenario::setup(); // as the environment has them
+    let _points = fail::FailScenario::setup(); // as the environment says
     keyrotation::cli::main().into()
 }
