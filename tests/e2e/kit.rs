@@ -2,6 +2,7 @@
 //! with the program: plain SQL, Python for ciphertexts, the bytes of every file.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::ops::Deref;
@@ -193,7 +194,10 @@ fn text_of(row: &SqliteRow, at: usize) -> Option<String> {
 
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut digits, byte| {
+        let _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 /// A value under a key, as servers before 6.0 write it: GCM with an IV of 16 bytes.
@@ -214,12 +218,12 @@ pub(crate) fn open_values(key: &str, values: &[&str]) -> Vec<Value> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/open_values.py");
     let mut child =
         Command::new("python3").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-    let requests: String = values
+    let requests: Vec<String> = values
         .iter()
         .map(|value| format!("{}\n", serde_json::json!({ "key": key, "value": value })))
         .collect();
     let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || stdin.write_all(requests.as_bytes()).unwrap());
+    let writer = std::thread::spawn(move || stdin.write_all(requests.concat().as_bytes()).unwrap());
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
     assert!(output.status.success(), "python3 with the package `cryptography` is needed");

@@ -22,6 +22,7 @@ mod secrets;
 mod smoke;
 #[cfg(feature = "failpoints")]
 mod status;
+mod tables;
 mod values;
 #[cfg(feature = "failpoints")]
 mod verify;

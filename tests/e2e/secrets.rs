@@ -189,7 +189,7 @@ fn refusals_show_no_value() {
         ("newRegPassword", format!("{marker}!")),
         ("newIdnDBUrl", format!("jdbc:{marker}://user:{marker}@host/db")),
         ("newIdnDBUrl", format!("jdbc:mysql://user:{marker}@host/db?password={marker}")),
-        ("newIdnDBUrl", format!("{marker}")),
+        ("newIdnDBUrl", marker.to_owned()),
         ("newRegDBUrl", format!("jdbc:sqlite:new-registry.db?key={marker}")),
         ("oldIdnDBUrl", format!("jdbc:oracle:thin:scott/{marker}@//db/IS")),
         ("newSecretKy", marker.to_owned()),
