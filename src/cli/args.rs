@@ -165,7 +165,7 @@ pub struct InitArgs {
 pub struct KeygenArgs {
     /// The Identity Server's version; from 7.1 on a key has 64 digits.
     #[arg(long = "for", value_name = "VERSION")]
-    pub version: Option<String>,
+    pub server: Option<String>,
 }
 
 /// Options of `demo`.
