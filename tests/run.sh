@@ -62,7 +62,7 @@ setup() {
     install_packages
     install_tools
     cargo fetch --locked --quiet
-    local tool
+    local tool PATH="$PWD/$TOOLS/bin:$PATH"
     for tool in "rustc --version" "cargo nextest --version" "cargo deny --version" "javac -version" \
         "python3 --version"; do
         $tool 2>&1 | head -n 1
@@ -90,8 +90,8 @@ documentation() {
 
 # The README's first command, without the release build.
 demo() {
-    local folder last
-    folder=$(mktemp -d)
+    local last
+    folder=$(mktemp -d) # not local: the trap runs after the function
     trap 'rm -rf "$folder"' EXIT
     "${CARGO_TARGET_DIR:-target}/debug/keyrotation" --quiet demo "$folder/demo" >"$folder/out"
     last=$(tail -n 1 "$folder/out")
@@ -128,9 +128,9 @@ part() {
 
 mkdir -p target
 rm -f target/nextest.log
-PATH="$PWD/$TOOLS/bin:$PATH"
 part "setup" setup
 [[ ${#failed[@]} == 0 ]] || fail "the setup failed"
+PATH="$PWD/$TOOLS/bin:$PATH"
 BEFORE=$(mktemp)
 trap 'rm -f "$BEFORE"' EXIT
 tree >"$BEFORE"
