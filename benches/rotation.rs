@@ -131,7 +131,8 @@ fn rotate(deployment: &Deployment, folder: &Path) -> Fallible<Rotation> {
         if let Some(status) = child.try_wait()? {
             break status;
         }
-        peak = peak.max(fs::read_to_string(&status_file).ok().and_then(|text| peak_mib(&text)).unwrap_or(0.0));
+        peak =
+            peak.max(fs::read_to_string(&status_file).ok().and_then(|text| peak_mib(&text)).unwrap_or(0.0));
         cpu = cpu.max(fs::read_to_string(&stat_file).ok().and_then(|text| cpu_seconds(&text)).unwrap_or(0.0));
         std::thread::sleep(Duration::from_millis(10));
     };

@@ -10,7 +10,7 @@ use crate::config::{JdbcUrl, Settings};
 use crate::db::{Db, DbError, TableInfo, sql};
 use crate::error::{Error, Id, Result};
 use crate::sink::{FileSink, Sink, TableSink};
-use crate::source::files::{FILE_GROUPS, FileGroup};
+use crate::source::files::{FILE_GROUPS, FileGroup, Level};
 use crate::source::{FileRows, Source, TableSource};
 use crate::target::{Store, TARGETS, Target};
 
@@ -140,6 +140,22 @@ impl Deployment {
             table.map_or(head.label.as_str(), |target| target.relation.table)
         };
         self.absent.iter().map(|(index, reason)| (place(index), reason.as_str())).collect()
+    }
+
+    /// Says what else is in the folders with configuration files.
+    pub fn remark_on_files(&self) -> Result<()> {
+        for job in &self.jobs {
+            let Source::Files(rows) = &job.source else { continue };
+            for remark in rows.list()?.remarks {
+                let line = format!("{}: {}", remark.relative.escape_debug(), remark.text);
+                match remark.level {
+                    Level::Debug => tracing::debug!("{line}"),
+                    Level::Note => tracing::info!("{line}"),
+                    Level::Warning => tracing::warn!("{line}"),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The folders in which files are replaced.
