@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::head::{HEAD, Head, HeadFile, Mark, sync_folder};
-use crate::live::{LIVE, LIVE_TEMPORARY};
+use crate::live::{LIVE, LIVE_TEMPORARY, clear_live};
 use crate::lock::{LOCK, Lock};
 use crate::quiet::quietly;
 use crate::store::{Store, Write};
@@ -59,6 +59,7 @@ impl SledStore {
             return Ok(None);
         }
         let lock = Lock::acquire(dir)?;
+        clear_live(dir)?;
         let Some(head) = recorded(dir)? else { return Ok(None) };
         Self::start(dir, head, lock).map(Some)
     }
@@ -69,6 +70,7 @@ impl SledStore {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("make", dir))?;
         refuse_foreign(dir)?;
         let lock = Lock::acquire(dir)?;
+        clear_live(dir)?;
         if recorded(dir)?.is_some() {
             return Err(Error::Exists { dir: dir.to_owned() });
         }

@@ -12,7 +12,7 @@ use crate::engine::Ledger;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::{self, Fingerprint};
-use crate::report::{StatusView, thousands};
+use crate::report::{StatusView, publish, thousands};
 use crate::signals;
 use crate::verify::{Options, Report, Verdict, verify as compare};
 
@@ -27,13 +27,14 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
     begun_with.must_match(&Fingerprint::of(&settings, begun_with.targets.clone()))?;
     journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    publish(&dir, &StatusView::new(journal.state(), false));
     tracing::info!("checking the journal's chain");
     let chain = journal.check_chain(|_, _| {})?;
     let status = StatusView::new(journal.state(), false);
     if status.finished_at.is_none() {
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
-    let deployment = plan::connect(&settings, Some(&rotation.targets)).await?;
+    let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Look).await?;
     let stop = signals::listen()
         .map_err(|error| Error::new(Id::System, format!("signals cannot be received: {error}")))?;
     let options = Options { sample: args.sample.map(|percent| percent / 100.0), live: args.live };

@@ -15,7 +15,7 @@ use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Executor, Row as _, TypeInfo as _, ValueRef as _,
 };
 
-use super::{Class, DbError, Limit, Record, SQLITE, TableInfo, Unit, Value};
+use super::{Access, Class, DbError, Limit, Record, SQLITE, TableInfo, Unit, Value};
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -44,11 +44,15 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    pub(super) async fn open(path: &Path) -> Result<Self, DbError> {
+    pub(super) async fn open(path: &Path, access: Access) -> Result<Self, DbError> {
+        // What a crash left beside the file would be folded into it by whoever may write.
+        let unfinished = ["-wal", "-journal"].iter().any(|suffix| is_filled(path, suffix));
+        let read_only = access == Access::Look && unfinished;
         let options = || {
             SqliteConnectOptions::new()
                 .filename(path)
                 .create_if_missing(false)
+                .read_only(read_only)
                 .foreign_keys(false) // no key is ever changed, and checking costs
                 .busy_timeout(BUSY_TIMEOUT)
                 .disable_statement_logging()
@@ -96,7 +100,7 @@ impl Sqlite {
 
     pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
         let name = [Value::Text(name.to_owned())];
-        let columns = self.read("SELECT name, type, pk FROM pragma_table_info(?) ORDER BY pk", &name).await?;
+        let columns = self.read(SQLITE.columns, &name).await?;
         if columns.is_empty() {
             return Ok(None);
         }
@@ -113,13 +117,7 @@ impl Sqlite {
         if !primary.is_empty() {
             info.unique.push(primary);
         }
-        let indexes = self
-            .read(
-                "SELECT l.name, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i \
-                 WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno",
-                &name,
-            )
-            .await?;
+        let indexes = self.read(SQLITE.unique, &name).await?;
         let mut unique: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for record in indexes {
             // An index over an expression has no column name: it is no key.
@@ -132,9 +130,7 @@ impl Sqlite {
     }
 
     pub(super) async fn object_names(&self) -> Result<Vec<String>, DbError> {
-        let records = self
-            .read("SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'trigger')", &[])
-            .await?;
+        let records = self.read(SQLITE.objects, &[]).await?;
         Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
 
@@ -183,7 +179,7 @@ fn bind(params: &[Value]) -> Result<SqliteArguments, sqlx::Error> {
             Value::Int(number) => arguments.add(*number),
             Value::Real(number) => arguments.add(*number),
             Value::Text(text) => arguments.add(text.clone()),
-            Value::Bytes(bytes) => arguments.add(bytes.clone()),
+            Value::Bytes(bytes) | Value::NotText(bytes) => arguments.add(bytes.clone()),
         }
         .map_err(sqlx::Error::Encode)?;
     }
@@ -204,12 +200,19 @@ fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
                 "REAL" => Value::Real(row.try_get_unchecked(column)?),
                 "TEXT" => match String::from_utf8(row.try_get_unchecked(column)?) {
                     Ok(text) => Value::Text(text),
-                    Err(error) => Value::Bytes(error.into_bytes()),
+                    Err(error) => Value::NotText(error.into_bytes()),
                 },
                 _ => Value::Bytes(row.try_get_unchecked(column)?),
             })
         })
         .collect()
+}
+
+/// Whether a file with something in it stands beside the database's.
+fn is_filled(path: &Path, suffix: &str) -> bool {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(suffix);
+    std::fs::metadata(beside).is_ok_and(|found| found.len() > 0)
 }
 
 /// The `n` of a declared type like `VARCHAR(n)`; SQLite counts characters, and does not enforce it.
@@ -230,10 +233,17 @@ fn explain(error: sqlx::Error) -> DbError {
     const TOO_BIG: i32 = 18;
     const CONSTRAINT: i32 = 19;
     const MISMATCH: i32 = 20;
+    const READONLY_ROLLBACK: i32 = 8 | (3 << 8);
     let sqlx::Error::Database(database) = &error else {
         return DbError::new(Class::Environment, error.to_string());
     };
-    let primary = database.code().and_then(|code| code.parse::<i32>().ok()).map(|code| code & 0xff);
+    let code = database.code().and_then(|code| code.parse::<i32>().ok());
+    if code == Some(READONLY_ROLLBACK) {
+        let text = "a transaction that a crash left unfinished must be rolled back first: \
+                    open the database once with the server or with sqlite3";
+        return DbError::new(Class::Environment, text);
+    }
+    let primary = code.map(|code| code & 0xff);
     let class = match primary {
         Some(BUSY | LOCKED) => Class::Retry,
         Some(CONSTRAINT | TOO_BIG | MISMATCH) => Class::Row,

@@ -155,7 +155,7 @@ fn look_at(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey) {
                 continue;
             }
             Value::Text(text) => text.as_bytes(),
-            Value::Bytes(bytes) => bytes,
+            Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
         };
         let forms = forms(job.codec, stored);
         let count = |wanted: &[Form]| forms.iter().filter(|form| wanted.contains(form)).count() as u64;

@@ -20,8 +20,9 @@ pub fn thousands(number: u64) -> String {
 /// The status for people: a headline, a table, what failed, what to do next.
 pub fn status_text(view: &StatusView) -> String {
     let mut out = format!("rotation {} is {}", view.rotation_id, view.state.word());
-    if let (Some(pid), Some(host)) = (view.pid, &view.host) {
-        let _ = write!(out, " (process {pid} on {host})");
+    if let Some(pid) = view.pid {
+        let host = view.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
+        let _ = write!(out, " (process {pid}{host})");
     }
     let _ = write!(out, "\nstarted {}, last change {}\n\n", view.started_at, view.updated_at);
     out.push_str(&table(view));
