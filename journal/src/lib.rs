@@ -37,6 +37,8 @@ mod snapshot;
 mod state;
 mod store;
 mod target;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use check::ChainReport;

@@ -29,6 +29,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let survey = plan::survey(&deployment.jobs, &recoder, &session::pacer(&settings), &stop).await?;
     deployment.close().await;
     let keys = survey.check_keys()?;
+    deployment.remark_on_files()?;
     let journal = match Journal::peek(&session.global.journal_dir())? {
         None => "there is no journal yet: `keyrotation run` starts the rotation".to_owned(),
         Some(_) => "the journal holds a rotation: see `keyrotation status`".to_owned(),
@@ -131,7 +132,8 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
     Ok(StatusView::new(open(dir)?.state(), false))
 }
 
-fn open(dir: &Path) -> Result<Journal> {
+/// The journal in `dir`, which must hold a rotation.
+pub(super) fn open(dir: &Path) -> Result<Journal> {
     Journal::open(dir)?.ok_or_else(|| absent(dir))
 }
 

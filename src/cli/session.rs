@@ -2,6 +2,7 @@
 //! their journal.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use keyrotation_journal::{Event, Journal, Rotation, SessionEnd};
@@ -52,10 +53,7 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     if journal.state().finished_at.is_some() && !args.retry_failed {
         return already_finished(&journal);
     }
-    let rotation = journal.state().rotation.clone();
-    let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
-    begun_with.must_match(&Fingerprint::of(&settings, begun_with.targets.clone()))?;
-    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    let rotation = unlock(&mut journal, &settings)?;
     open_log(session, &args.work, &dir, &rotation.name())?;
     publish(&dir, &StatusView::by_this_process(journal.state()));
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Change).await?;
@@ -171,7 +169,16 @@ fn open_log(session: &Session, args: &WorkArgs, dir: &Path, rotation: &str) -> R
     Ok(())
 }
 
-fn listen() -> Result<Stop> {
+/// Makes sure that the journal belongs to these settings, and opens it for writing.
+pub(super) fn unlock(journal: &mut Journal, settings: &Settings) -> Result<Arc<Rotation>> {
+    let rotation = Arc::clone(&journal.state().rotation);
+    let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
+    begun_with.must_match(&Fingerprint::of(settings, begun_with.targets.clone()))?;
+    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    Ok(rotation)
+}
+
+pub(super) fn listen() -> Result<Stop> {
     signals::listen().map_err(|error| Error::new(Id::System, format!("signals cannot be received: {error}")))
 }
 
@@ -227,6 +234,7 @@ impl Work<'_> {
             self.settings.old_key.fingerprint(),
             self.settings.new_key.fingerprint()
         );
+        self.deployment.remark_on_files()?;
         self.remove_leftovers()?;
         let mut events = vec![self.session_started()];
         events.extend(first);
