@@ -22,6 +22,8 @@ mod chunk;
 mod clock;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod failpoint;
 mod head;
 mod journal;
 mod key;

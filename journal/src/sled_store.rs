@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
+use crate::failpoint;
 use crate::head::{HEAD, HeadFile, Mark, sync_folder};
 use crate::live::{LIVE, LIVE_TEMPORARY, clear_live};
 use crate::lock::{LOCK, Lock};
@@ -31,16 +32,6 @@ const SEGMENT_BYTES: u64 = 512 * 1024;
 /// sled cuts this into 256 shards of at least one page each; more only costs memory, since the log
 /// is written once and read in order.
 const CACHE_BYTES: u64 = 1 << 20;
-
-/// A named point at which tests let the process fail or end.
-macro_rules! failpoint {
-    ($name:literal, $path:expr) => {
-        fail::fail_point!($name, |_| {
-            let planned = io::Error::other(concat!("the failpoint ", $name));
-            Err(Error::io("write", $path)(planned))
-        })
-    };
-}
 
 /// A journal's folder: lock, head and sled.
 #[derive(Debug)]
@@ -173,18 +164,17 @@ impl Store for SledStore {
                 None => batch.remove(key),
             }
         }
-        failpoint!("journal-before-batch", &path);
-        self.guarded(|db| {
-            db.apply_batch(batch)?;
-            db.flush().map(drop)
-        })?;
-        failpoint!("journal-before-sync", &path);
+        failpoint!("journal-before-batch", planned_failure(&path));
+        self.guarded(|db| db.apply_batch(batch))?;
+        failpoint!("journal-before-flush", planned_failure(&path));
+        self.guarded(|db| db.flush().map(drop))?;
+        failpoint!("journal-before-sync", planned_failure(&path));
         self.sync_blobs()?;
         self.file.sync_data().map_err(Error::io("sync", &path))?;
-        failpoint!("journal-before-head", &path);
+        failpoint!("journal-before-head", planned_failure(&path));
         let length = self.length()?;
         self.head.write(mark, length)?;
-        failpoint!("journal-after-head", &path);
+        failpoint!("journal-after-head", planned_failure(&path));
         Ok(())
     }
 
@@ -268,4 +258,9 @@ fn explain(dir: &Path, error: sled::Error) -> Error {
         sled::Error::Io(error) => Error::io("use", &dir.join(LOG))(error),
         other => Error::damaged(dir, format!("sled says: {other}")),
     }
+}
+
+#[cfg(feature = "failpoints")]
+fn planned_failure(path: &Path) -> Error {
+    Error::io("write", path)(io::Error::other("failure planned by a test"))
 }

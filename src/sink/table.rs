@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use keyrotation_journal::Key;
+use keyrotation_journal::{Key, failpoint};
 
 use super::{Applied, Change};
 use crate::db::{Class, Db, DbError, Record, Transaction, sql};
@@ -63,6 +63,7 @@ impl TableSink {
     }
 
     async fn transaction(&self, changes: &[&Change], care: Care) -> Result<Vec<Applied>, DbError> {
+        failpoint!("table-before-write", planned_failure());
         let mut transaction = self.db.begin().await?;
         let mut applied = vec![Applied::Missed; changes.len()];
         for (columns, rows) in by_columns(changes) {
@@ -70,9 +71,9 @@ impl TableSink {
                 self.batch(&mut transaction, changes, &columns, batch, care, &mut applied).await?;
             }
         }
-        fail::fail_point!("table-before-commit", |_| Err(planned_failure()));
+        failpoint!("table-before-commit", planned_failure());
         transaction.commit().await?;
-        fail::fail_point!("table-after-commit", |_| Err(planned_failure()));
+        failpoint!("table-after-commit", planned_failure());
         Ok(applied)
     }
 
