@@ -18,6 +18,9 @@ const QUICK: Duration = Duration::from_millis(700);
 /// A chunk slower than this is followed by a smaller one: stopping waits for it.
 const SLOW: Duration = Duration::from_secs(3);
 
+/// A transaction older than this is committed, whatever it holds.
+const OLD: Duration = Duration::from_secs(3);
+
 /// Adapts the size of chunks to how long they take and how much they hold.
 #[derive(Debug, Clone)]
 pub struct Pacer {
@@ -34,6 +37,13 @@ impl Pacer {
     /// How many rows the next chunk has at most.
     pub fn rows(&self) -> usize {
         self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Whether a transaction that holds so many rows and is so old should be committed. One that is
+    /// larger saves work, since chunks touch the same pages of the indexes over ciphertexts; one that
+    /// is older makes stopping wait. With a fixed size every chunk is committed alone.
+    pub fn is_full(&self, rows: usize, age: Duration) -> bool {
+        self.fixed || rows >= MAX_ROWS || age >= OLD
     }
 
     /// Drops rows from the end of a page until it is no heavier than 4 MiB, and says
