@@ -1,0 +1,10 @@
+//! End to end: the real program on a real deployment, one module a topic.
+//!
+//! What a deployment must look like afterwards is judged by a second implementation
+//! (`tests/support/open_values.py`), never by the program's own code.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by panicking")]
+
+mod support;
+
+mod smoke;
