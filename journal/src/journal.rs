@@ -96,11 +96,18 @@ impl Journal {
         let seal = read_seal(&*store)?;
         let damaged = |what: String| Error::damaged(store.place(), what);
         // The process may have died between a group and its head: one ahead is normal.
-        if seal.mark != head && (seal.mark.group != head.group + 1 || seal.mark.entries < head.entries) {
+        let ahead = seal.mark.group.checked_sub(head.group);
+        if !matches!(ahead, Some(0 | 1)) || seal.mark.entries < head.entries {
             return Err(damaged(format!(
                 "its log ends with group {}, its head record says {}",
                 seal.mark.group, head.group
             )));
+        }
+        for mark in [head, seal.mark] {
+            let last = mark.entries.saturating_sub(1);
+            if read_entry(&*store, last, Extent::Whole, None)?.mac != mark.mac {
+                return Err(damaged(format!("event {last} is not the one that was written")));
+            }
         }
         let Event::RotationStarted(rotation) = read_entry(&*store, 0, Extent::Event, None)?.logged.event
         else {
@@ -114,12 +121,8 @@ impl Journal {
         if !seal.fits(&parts) || state.entries != seal.mark.entries {
             return Err(damaged("the parts of its state do not belong together".into()));
         }
-        let last = seal.mark.entries.saturating_sub(1);
-        if read_entry(&*store, last, Extent::Whole, None)?.mac != seal.mark.mac {
-            return Err(damaged(format!("event {last} is not the one that was written last")));
-        }
         if has_entry(&*store, seal.mark.entries)? {
-            return Err(damaged(format!("its log goes on after event {last}")));
+            return Err(damaged("its log goes on after its end".into()));
         }
         Ok(Some(Self { store, state, chain: None, mark: seal.mark, seal, parts, broken: false }))
     }
@@ -142,6 +145,11 @@ impl Journal {
         if !self.seal.holds(&self.parts, &chain) {
             let what = "its state was changed after it was written";
             return Err(Error::damaged(self.store.place(), what));
+        }
+        if self.store.mark() != self.mark {
+            // The process died between a group and its mark. The next group may, too: catch up first,
+            // so that the log is never two ahead.
+            self.store.commit(Vec::new(), self.mark)?;
         }
         self.chain = Some(chain);
         Ok(())

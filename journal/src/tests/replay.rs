@@ -182,6 +182,20 @@ proptest! {
     }
 }
 
+/// Found by killing: the mark of a group is lost, and then that of the next one, too.
+#[test]
+fn two_marks_lost_in_a_row_are_no_damage() {
+    let (store, mut journal) = running();
+    for n in 0..5_u64 {
+        store.fail_at(3 + n, Fault::MarkLost);
+        let chunk = range(n, n.checked_sub(1), Some(n));
+        assert!(matches!(journal.append(vec![chunk.into()]), Err(Error::Io { .. })));
+        journal = reopen(store.clone());
+        assert_eq!(journal.state().targets[0].next_ordinal, n + 1);
+    }
+    journal.check_chain(|_, _| ()).unwrap();
+}
+
 #[test]
 fn rows_are_found_by_their_key_in_the_last_chunk_that_has_them() {
     let (_, mut journal) = running();
