@@ -72,6 +72,13 @@ impl Db {
         Sqlite::open(path, access).await.map(Self::Sqlite)
     }
 
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Sqlite(db) => db.place(),
+        }
+    }
+
     /// Claims the database for this process; false if another rotation has it.
     pub fn claim(&self) -> Result<bool, DbError> {
         match self {

@@ -72,6 +72,10 @@ impl Sqlite {
         Ok(db)
     }
 
+    pub(super) fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
     /// Takes an advisory lock on the file. `flock` does not meet the `fcntl` locks that SQLite
     /// takes, but closing any handle of the file would drop those: so it stays open as long as
     /// the database does.

@@ -129,7 +129,7 @@ impl Deployment {
             if !db.claim().map_err(|error| Error::new(Id::Database, error.to_string()))? {
                 return Err(Error::new(
                     Id::DatabaseBusy,
-                    "another keyrotation process is working on this database".to_owned(),
+                    format!("another keyrotation process is working on the database {}", db.place()),
                 ));
             }
         }

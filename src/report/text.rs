@@ -43,6 +43,9 @@ pub fn status_text(view: &StatusView) -> String {
             );
         }
     }
+    if view.all().any(|target| target.failures.len() < usize::try_from(target.failed).unwrap_or(usize::MAX)) {
+        out.push_str("more rows failed than are listed; `keyrotation status --failures` lists them all\n");
+    }
     if let Some(error) = &view.error {
         let _ = writeln!(out, "the last session ended with {error}");
     }

@@ -110,6 +110,7 @@ async fn verify_one(
     options: Options,
     stop: &Stop,
 ) -> Result<TargetReport> {
+    fail::fail_point!("verify-target");
     let target = job.index;
     let mut report =
         TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
