@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! End to end: the real program on a real deployment, one module a topic.
 //!
 //! What a deployment must look like afterwards is judged by a second implementation
@@ -8,18 +7,12 @@
 
 mod support;
 
-mod smoke;
-=======
-//! The program end to end: a made deployment, the real binary, the databases and files after it.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
-
 mod commands;
 mod files;
 mod kit;
 mod refusals;
 mod secrets;
+mod smoke;
 mod status;
 mod values;
 mod verify;
->>>>>>> h-h
