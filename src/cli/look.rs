@@ -26,7 +26,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let deployment = plan::connect(&settings, None, plan::Access::Look).await?;
     let (_stopper, stop) = Stop::new();
     let recoder = session::recoder(&settings);
-    let survey = plan::survey(&deployment.jobs, &recoder, &session::pacer(&settings), &stop).await?;
+    let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
     deployment.close().await;
     let keys = survey.check_keys()?;
     deployment.remark_on_files()?;

@@ -106,7 +106,7 @@ async fn begin(
     let stop = listen()?;
     let recoder = recoder(&settings);
     tracing::info!("looking at what is there");
-    let survey = plan::survey(&deployment.jobs, &recoder, &pacer(&settings), &stop).await?;
+    let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
     if stop.requested() {
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
@@ -198,7 +198,7 @@ pub(super) fn preparer(settings: &Settings, rotation: &Rotation) -> Preparer {
     Preparer::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
 }
 
-pub(super) fn pacer(settings: &Settings) -> Pacer {
+fn pacer(settings: &Settings) -> Pacer {
     Pacer::new(settings.chunk_size.start as usize, settings.chunk_size.fixed)
 }
 

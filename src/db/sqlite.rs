@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, TypeInfo as _,
@@ -202,8 +203,8 @@ async fn fetch(
 ) -> Result<Vec<Record>, DbError> {
     let arguments = bind(params).map_err(explain)?;
     let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
-    let rows = query.fetch_all(connection).await.map_err(explain)?;
-    rows.iter().map(record).collect::<Result<_, _>>().map_err(explain)
+    let rows = query.fetch(connection).map(|row| row.and_then(|row| record(&row)));
+    rows.try_collect().await.map_err(explain)
 }
 
 fn bind(params: &[Value]) -> Result<SqliteArguments, sqlx::Error> {

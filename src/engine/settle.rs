@@ -36,7 +36,7 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
     let records = context.ledger.read(move |journal| journal.rows(target, ordinal)).await?;
     let keys: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
     let (rows, replaces) = match span {
-        Span::Range { after, upto } => (range(context, job, after, upto).await?, empty_tally(job.groups)),
+        Span::Range { after, upto } => (range(job, after, upto).await?, empty_tally(job.groups)),
         Span::Keys => {
             let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
             let replaces = counted_before(context, job, ordinal, &rows, &keys).await?;
@@ -55,11 +55,11 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
 }
 
 /// All rows of a range, in pages.
-async fn range(context: &Context, job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Vec<Row>> {
+async fn range(job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Vec<Row>> {
     let mut rows: Vec<Row> = Vec::new();
     loop {
         let from = rows.last().map(|row| row.key.clone()).or_else(|| after.clone());
-        let page = job.source.page(from.as_ref(), upto.as_ref(), context.pacer.rows()).await?;
+        let page = job.source.page(from.as_ref(), upto.as_ref(), job.page_rows()).await?;
         if page.is_empty() {
             return Ok(rows);
         }
