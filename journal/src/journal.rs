@@ -162,7 +162,7 @@ impl Journal {
 
     /// Appends `entries` as one group: all of it is recorded, or nothing. Durable on return. An event
     /// that the state does not admit is refused before anything is written.
-    pub fn append(&mut self, mut entries: Vec<Entry>) -> Result<()> {
+    pub fn append(&mut self, entries: Vec<Entry>) -> Result<()> {
         let dir = || self.store.place().to_owned();
         if self.broken {
             return Err(Error::Broken { dir: dir() });
@@ -175,7 +175,8 @@ impl Journal {
         let mut group = Vec::new();
         let mut mac = self.mark.mac;
         let mut state = self.state.clone();
-        for entry in &mut entries {
+        // Each entry is let go once it is encoded: a chunk's rows are large.
+        for mut entry in entries {
             for row in &mut entry.rows {
                 row.cap_reasons();
             }
@@ -184,7 +185,7 @@ impl Journal {
             state = state
                 .apply(at, &entry.event, &entry.rows)
                 .map_err(|event| Error::Illegal { dir: dir(), event })?;
-            write_entry(&mut group, &chain, &mut mac, number, at, entry)
+            write_entry(&mut group, &chain, &mut mac, number, at, &entry)
                 .map_err(|what| self.too_large(what))?;
             group.extend(index);
         }

@@ -1,6 +1,8 @@
 //! Journals on disk: folders, damage, kills and syncs. What needs a process of its own runs this
 //! test binary again as a child.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are tests, too")]
+
 mod crash;
 mod damage;
 mod durability;
@@ -37,8 +39,11 @@ fn key(n: u64) -> Key {
 }
 
 fn row(n: u64) -> RowRecord {
-    let [a, b, c, d, ..] = n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
-    let outcome = CellOutcome::Rotated { before: [a; 16], after: [b; 16], plain: [c ^ d; 16] };
+    let digest = |salt: u64| {
+        let half = (n ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+        [half, half].concat().try_into().unwrap()
+    };
+    let outcome = CellOutcome::Rotated { before: digest(1), after: digest(2), plain: digest(3) };
     RowRecord { key: key(n), cells: vec![CellRecord { column: 0, outcome }] }
 }
 
