@@ -220,7 +220,7 @@ fn recorded(dir: &Path) -> Result<Option<HeadFile>> {
         Err(error) => return Err(Error::io("look at", &path)(error)),
     };
     // sled may give whole segments at the end back between a group and its head.
-    if length < head.length && !length.is_multiple_of(SEGMENT_BYTES) {
+    if length < head.length && (length == 0 || !length.is_multiple_of(SEGMENT_BYTES)) {
         return Err(Error::damaged(
             dir,
             format!("{} has {length} bytes and must have {}", path.display(), head.length),

@@ -36,7 +36,7 @@ pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
 
 /// Prints a new key.
 pub(super) fn keygen(args: &KeygenArgs) -> Result<Exit> {
-    let key = config::generate_key(args.version.as_deref())?;
+    let key = config::generate_key(args.server.as_deref())?;
     print(&format!("{key}\n"));
     Ok(Exit::Done)
 }

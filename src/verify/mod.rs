@@ -116,12 +116,13 @@ async fn verify_one(
     let mut later_seen = HashMap::new();
     let chunks = ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
     let mut covered = false;
+    let sample = options.sample.map(|part| Sample::new(part, chunks));
     for ordinal in 0..chunks {
         let span = ledger.read(move |journal| journal.span(target, ordinal)).await?;
         let Span::Range { after, upto } = span else { continue };
         covered |= upto.is_none();
         report.chunks.1 += 1;
-        if stop.requested() || options.sample.is_some_and(|part| !chosen(part)) {
+        if stop.requested() || sample.is_some_and(|sample| !sample.has(ordinal)) {
             continue;
         }
         report.chunks.0 += 1;
@@ -187,9 +188,40 @@ fn add(report: &mut TargetReport, job: &Job, judged: Judged) {
     }));
 }
 
-/// Whether a chunk belongs to the sample.
-fn chosen(part: f64) -> bool {
-    const STEPS: u32 = 1 << 20;
-    let random = getrandom::u32().unwrap_or_default() % STEPS;
-    f64::from(random) < part * f64::from(STEPS)
+/// A part of the chunks, at equal distances from a random start: never none of them.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    part: f64,
+    start: f64,
+}
+
+#[allow(clippy::cast_precision_loss)] // no table has 2^52 chunks
+impl Sample {
+    fn new(part: f64, chunks: u64) -> Self {
+        let random = f64::from(getrandom::u32().unwrap_or_default()) / (f64::from(u32::MAX) + 1.0);
+        Self { part: part.max(1.0 / chunks.max(1) as f64), start: random }
+    }
+
+    fn has(self, ordinal: u64) -> bool {
+        let taken = |chunks: u64| (chunks as f64).mul_add(self.part, self.start).floor();
+        taken(ordinal + 1) > taken(ordinal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sample;
+
+    #[test]
+    fn a_sample_has_its_part_of_the_chunks_and_at_least_one() {
+        for (part, chunks, expected) in
+            [(0.05, 1000, 50), (0.05, 3, 1), (1.0, 7, 7), (0.5, 9, 4), (0.000_1, 1, 1)]
+        {
+            for _ in 0..100 {
+                let sample = Sample::new(part, chunks);
+                let taken = (0..chunks).filter(|&ordinal| sample.has(ordinal)).count();
+                assert!((expected..=expected + 1).contains(&taken), "{taken} of {chunks} at {part}");
+            }
+        }
+    }
 }

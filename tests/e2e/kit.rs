@@ -4,16 +4,23 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use keyrotation::demo::{self, Deployment, Spec};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keyrotation::cipher::{self, SecretKey, Transformation};
+use keyrotation::demo::Spec;
 use serde_json::Value;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _};
 use tempfile::TempDir;
+
+use crate::support::{Place, Ran, Running, wait};
 
 /// Tokens in a usual deployment: several hundred rows over all tables, made in a tenth of a second.
 const TOKENS: u64 = 120;
@@ -21,59 +28,44 @@ const TOKENS: u64 = 120;
 /// A row as text; blobs in hexadecimal.
 pub(crate) type Row = Vec<Option<String>>;
 
-/// What the program did.
-#[derive(Debug)]
-pub(crate) struct Done {
-    pub(crate) code: i32,
-    pub(crate) stdout: String,
-    pub(crate) stderr: String,
-}
-
-impl Done {
-    fn of(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program writes UTF-8");
-        Self {
-            code: output.status.code().unwrap_or(-1),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
-    }
-
-    /// Asserts the exit code.
-    #[track_caller]
-    pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
-        self
-    }
-
+/// A program that refused to do what it was asked.
+pub(crate) trait Refused {
     /// Asserts a refusal: its exit code, its id, one to three lines on stderr, nothing on stdout.
     #[track_caller]
-    pub(crate) fn refused(self, code: i32, id: &str) -> Self {
-        let done = self.expect(code);
-        let error = done.error();
+    fn refused(self, code: i32, id: &str) -> Self;
+
+    /// The error with which the program ended.
+    fn error(&self) -> &str;
+}
+
+impl Refused for Ran {
+    #[track_caller]
+    fn refused(self, code: i32, id: &str) -> Self {
+        let ran = self.exits(code);
+        let error = ran.error();
         assert!(error.starts_with(&format!("error: [{id}] ")), "not {id}: {error}");
         let lines = error.lines().count();
         assert!((1..=3).contains(&lines), "{lines} lines: {error}");
-        assert_eq!(done.stdout, "", "a refusal is no result");
-        done
+        assert_eq!(ran.stdout, "", "a refusal is no result");
+        ran
     }
 
-    /// The error with which the program ended.
-    pub(crate) fn error(&self) -> &str {
+    fn error(&self) -> &str {
         self.stderr.find("error: ").map_or("", |at| self.stderr.get(at..).unwrap_or_default())
-    }
-
-    /// What is on stdout, as JSON.
-    #[track_caller]
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 }
 
-/// A deployment in a folder that goes with the test.
+/// A deployment as the tests of this half want it; with a place beside it for other things.
 pub(crate) struct Kit {
-    pub(crate) deployment: Deployment,
-    folder: TempDir,
+    place: Place,
+    beside: TempDir,
+}
+
+impl Deref for Kit {
+    type Target = Place;
+    fn deref(&self) -> &Place {
+        &self.place
+    }
 }
 
 impl Kit {
@@ -84,15 +76,13 @@ impl Kit {
 
     /// One made to order.
     pub(crate) fn made(spec: &Spec) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let deployment = wait(demo::build(&folder.path().join("deployment"), spec)).unwrap();
-        Self { deployment, folder }
+        Self { place: Place::of(spec), beside: tempfile::tempdir().unwrap() }
     }
 
     /// One that has been rotated already.
     pub(crate) fn rotated() -> Self {
         let kit = Self::new();
-        kit.run(&["run"]).expect(0);
+        kit.run(&["run"]).exits(0);
         kit
     }
 
@@ -101,43 +91,17 @@ impl Kit {
         &self.deployment.folder
     }
 
-    /// A folder beside the deployment's.
+    /// A path outside of the deployment's folder.
     pub(crate) fn beside(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// The journal's folder.
-    pub(crate) fn journal(&self) -> PathBuf {
-        self.folder().join("keyrotation-journal")
-    }
-
-    /// The program on this deployment, with the clean environment of a service.
-    pub(crate) fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_keyrotation"));
-        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-        command.current_dir(self.folder()).args(args).stdin(Stdio::null());
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    /// Runs the program to its end.
-    pub(crate) fn run(&self, args: &[&str]) -> Done {
-        Done::of(self.command(args).output().unwrap())
-    }
-
-    /// Runs it with failpoints, as in `table-before-commit=sleep(500)`.
-    pub(crate) fn run_with(&self, failpoints: &str, args: &[&str]) -> Done {
-        Done::of(self.command(args).env("FAILPOINTS", failpoints).output().unwrap())
+        self.beside.path().join(name)
     }
 
     /// Starts the program and waits until its first transaction sleeps for `milliseconds`.
     pub(crate) fn start_slow(&self, milliseconds: u32, args: &[&str]) -> Running {
-        let mut command = self.command(args);
-        command.env("FAILPOINTS", format!("table-before-commit=1*sleep({milliseconds})"));
-        let running = Running { child: Some(command.spawn().unwrap()) };
+        let mut running = self.start_at(&format!("table-before-commit=1*sleep({milliseconds})"), args);
         // What the program tells of itself: the first table that has a chunk is running.
         let live = self.journal().join("live");
-        eventually("the rotation writes", || {
+        running.until(|| {
             fs::read_to_string(&live).is_ok_and(|text| text.contains("\"state\":\"running\",\"skipped\""))
         });
         running
@@ -145,7 +109,7 @@ impl Kit {
 
     /// Stops a rotation in the middle: the transaction fails after some chunks.
     pub(crate) fn interrupt(&self) {
-        self.run_with("table-before-commit=2*off->return", &["run", "--chunk-size", "50"]).expect(3);
+        self.run_at("table-before-commit=2*off->return", &["run", "--chunk-size", "50"]).exits(3);
     }
 
     /// Replaces lines of properties.yaml; `None` removes the key, an unknown one is added.
@@ -187,31 +151,6 @@ impl Kit {
     }
 }
 
-/// A program that runs; killed if the test ends before it does.
-pub(crate) struct Running {
-    child: Option<Child>,
-}
-
-impl Running {
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.as_ref().expect("it runs").id()
-    }
-
-    /// Waits for its end.
-    pub(crate) fn wait(mut self) -> Done {
-        Done::of(self.child.take().expect("it runs").wait_with_output().unwrap())
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-    }
-}
-
 /// Waits until something is so.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -222,25 +161,16 @@ pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Runs a future of the demo or of sqlx.
-pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
-}
-
 /// Executes one statement on a database file.
 #[track_caller]
 pub(crate) fn query(database: &Path, sql: &str) -> Vec<Row> {
     wait(async {
-        let mut db = open(database).await;
+        let mut db = SqliteConnectOptions::new().filename(database).connect().await.unwrap();
         let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut db).await;
         let rows = rows.unwrap_or_else(|error| panic!("{error}: {sql}"));
         db.close().await.unwrap();
         rows.iter().map(|row| (0..row.len()).map(|at| text_of(row, at)).collect()).collect()
     })
-}
-
-async fn open(database: &Path) -> SqliteConnection {
-    SqliteConnectOptions::new().filename(database).connect().await.unwrap()
 }
 
 fn text_of(row: &SqliteRow, at: usize) -> Option<String> {
@@ -257,6 +187,19 @@ fn text_of(row: &SqliteRow, at: usize) -> Option<String> {
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A value under a key, as servers before 6.0 write it: GCM with an IV of 16 bytes.
+pub(crate) fn seal(key: &str, plaintext: &str) -> String {
+    static UNIQUE: AtomicU64 = AtomicU64::new(1);
+    let mut iv = [0x5a; 16];
+    iv[..8].copy_from_slice(&UNIQUE.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+    let key = SecretKey::parse(key).unwrap();
+    let sealed = cipher::seal(&key, Transformation::Gcm, &iv, plaintext.as_bytes()).unwrap();
+    let (cipher, iv) = (STANDARD.encode(sealed), STANDARD.encode(iv));
+    let inner = format!(r#"{{"cipher":"{cipher}","initializationVector":"{iv}"}}"#);
+    let c = STANDARD.encode(inner);
+    STANDARD.encode(format!(r#"{{"c":"{c}","t":"AES/GCM/NoPadding","iv":"{iv}"}}"#))
 }
 
 /// What an independent reader makes of stored values: see `tests/support/open_values.py`.

@@ -14,5 +14,6 @@ mod refusals;
 mod secrets;
 mod smoke;
 mod status;
+mod support;
 mod values;
 mod verify;

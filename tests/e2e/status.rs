@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::kit::{Kit, eventually};
+use crate::kit::Kit;
 
 /// Asserts that `value` has every member of `shape`, each of one of the kinds in words.
 #[track_caller]
@@ -77,13 +77,13 @@ fn status_has_every_member_in_every_state() {
     let kit = Kit::new();
     wait_spoil(&kit);
     kit.interrupt();
-    let status = kit.run(&["status", "--json"]).expect(0).json();
+    let status = kit.run(&["status", "--json"]).exits(0).json();
     check(&status, "failed");
     assert_eq!(status["resumable"], true);
     assert!(status["error"].as_str().unwrap().contains("KR-DB-001"), "{status}");
 
-    kit.run(&["resume"]).expect(1);
-    let status = kit.run(&["status", "--json"]).expect(0).json();
+    kit.run(&["resume"]).exits(1);
+    let status = kit.run(&["status", "--json"]).exits(0).json();
     check(&status, "completed");
     assert_eq!(status["resumable"], false);
     let failures: Vec<_> = status["targets"]
@@ -95,7 +95,7 @@ fn status_has_every_member_in_every_state() {
         })
         .collect();
     assert!(failures.len() >= 8, "{failures:?}");
-    let text = kit.run(&["status"]).expect(0).stdout;
+    let text = kit.run(&["status"]).exits(0).stdout;
     for (_, failure) in &failures {
         assert!(text.contains(failure["reason"].as_str().unwrap()), "{failure} is not in\n{text}");
     }
@@ -104,7 +104,7 @@ fn status_has_every_member_in_every_state() {
 
 /// Values that cannot be rotated; of those that would stop a run, none.
 fn wait_spoil(kit: &Kit) {
-    crate::kit::wait(keyrotation::demo::spoil(&kit.deployment)).unwrap();
+    crate::support::wait(keyrotation::demo::spoil(&kit.deployment)).unwrap();
     kit.sql("DELETE FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001");
 }
 
@@ -113,7 +113,7 @@ fn status_follows_a_running_rotation_within_a_second_also_during_one_long_chunk(
     let kit = Kit::new();
     let running = kit.start_slow(3500, &["run"]);
     for _ in 0..8 {
-        let status = kit.run(&["status", "--json"]).expect(0).json();
+        let status = kit.run(&["status", "--json"]).exits(0).json();
         check(&status, "running");
         assert_eq!(status["pid"], running.pid());
         let updated: Timestamp = status["updated_at"].as_str().unwrap().parse().unwrap();
@@ -121,10 +121,10 @@ fn status_follows_a_running_rotation_within_a_second_also_during_one_long_chunk(
         assert!(age.as_millis() <= 1000, "{} ms old", age.as_millis());
         std::thread::sleep(std::time::Duration::from_millis(150));
     }
-    let text = kit.run(&["status"]).expect(0).stdout;
+    let text = kit.run(&["status"]).exits(0).stdout;
     assert!(text.contains(&format!("process {}", running.pid())), "{text}");
-    running.wait().expect(0);
-    check(&kit.run(&["status", "--json"]).expect(0).json(), "completed");
+    running.wait().exits(0);
+    check(&kit.run(&["status", "--json"]).exits(0).json(), "completed");
 }
 
 #[test]
@@ -132,16 +132,16 @@ fn what_a_killed_rotation_said_is_not_taken_for_news() {
     let kit = Kit::new();
     let running = kit.start_slow(20_000, &["run"]);
     drop(running); // SIGKILL
-    let status = kit.run(&["status", "--json"]).expect(0).json();
+    let status = kit.run(&["status", "--json"]).exits(0).json();
     check(&status, "interrupted");
     assert_eq!((&status["resumable"], &status["pid"]), (&true.into(), &Value::Null));
 
     // Whoever takes the journal next speaks for itself from the first moment on.
     let running = kit.start_slow(1500, &["resume"]);
-    let status = kit.run(&["status", "--json"]).expect(0).json();
+    let status = kit.run(&["status", "--json"]).exits(0).json();
     check(&status, "running");
     assert_eq!(status["pid"], running.pid());
-    running.wait().expect(0);
+    running.wait().exits(0);
 }
 
 #[test]
@@ -152,9 +152,9 @@ fn status_lists_a_hundred_failures_and_all_when_asked() {
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 250)
          INSERT INTO IDN_OAUTH_CONSUMER_SECRETS (SECRET_ID, SECRET_VALUE) SELECT 'bad' || i, '{foreign}' FROM n"
     ));
-    kit.run(&["run", "--chunk-size", "70"]).expect(1);
+    kit.run(&["run", "--chunk-size", "70"]).exits(1);
     let listed = |args: &[&str]| -> Vec<String> {
-        let status = kit.run(args).expect(0).json();
+        let status = kit.run(args).exits(0).json();
         check(&status, "completed");
         let target =
             status["targets"].as_array().unwrap().iter().find(|t| t["id"] == "oauth-consumer-secrets");
@@ -167,7 +167,7 @@ fn status_lists_a_hundred_failures_and_all_when_asked() {
         listed(&["status", "--json", "--failures"]).into_iter().collect();
     assert_eq!(all, (1..=250).map(|number| format!("bad{number}")).collect());
 
-    let lines = |args: &[&str]| kit.run(args).expect(0).stdout;
+    let lines = |args: &[&str]| kit.run(args).exits(0).stdout;
     let text = lines(&["status"]);
     assert_eq!(text.matches("\nfailed: ").count(), 100);
     assert!(text.contains("`keyrotation status --failures`"), "it says that there are more:\n{text}");
@@ -177,10 +177,10 @@ fn status_lists_a_hundred_failures_and_all_when_asked() {
 #[test]
 fn status_tells_of_a_finished_rotation_while_it_is_being_verified() {
     let kit = Kit::rotated();
-    let mut verify = kit.command(&["verify"]);
-    let mut child = verify.env("FAILPOINTS", "verify-target=1*sleep(1500)").spawn().unwrap();
-    eventually("verify holds the journal", || kit.journal().join("live").exists());
-    let status = kit.run(&["status", "--json"]).expect(0).json();
+    let live = kit.journal().join("live");
+    let mut verify = kit.start_at("verify-target=1*sleep(1500)", &["verify"]);
+    verify.until(|| live.exists());
+    let status = kit.run(&["status", "--json"]).exits(0).json();
     check(&status, "completed");
-    assert!(child.wait().unwrap().success());
+    verify.wait().exits(0);
 }
