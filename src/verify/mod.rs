@@ -8,11 +8,13 @@ mod judge;
 
 use std::collections::{BTreeMap, HashMap};
 
-use keyrotation_journal::{Journal, Key, RowRecord, Span};
+use keyrotation_journal::{Journal, Key, RowRecord, Span, failpoint};
 use serde::Serialize;
 
 use crate::engine::{Ledger, Preparer, blocking};
 use crate::error::Result;
+#[cfg(feature = "failpoints")]
+use crate::error::{Error, Id};
 use crate::plan::Job;
 use crate::signals::Stop;
 use crate::source::Row;
@@ -107,7 +109,7 @@ async fn verify_one(
     options: Options,
     stop: &Stop,
 ) -> Result<TargetReport> {
-    fail::fail_point!("verify-target");
+    failpoint!("verify-target", Error::new(Id::System, "failure planned by a test"));
     let target = job.index;
     let mut report =
         TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
