@@ -15,6 +15,9 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, fmt};
 
+/// The target of lines that go to the log file alone, since the screen shows them in another form.
+pub const LOG_ONLY: &str = "keyrotation::log_only";
+
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum LogFormat {
@@ -71,7 +74,7 @@ pub fn start(verbosity: Verbosity) -> (LogFile, MultiProgress) {
         1 => "debug",
         _ => "trace",
     };
-    let filter = |level: &str| EnvFilter::new(format!("off,keyrotation={level},keyrotation_journal={level}"));
+    let ours = |level: &str| format!("off,keyrotation={level},keyrotation_journal={level}");
     let screen = fmt::layer()
         .with_target(false)
         .without_time()
@@ -82,8 +85,10 @@ pub fn start(verbosity: Verbosity) -> (LogFile, MultiProgress) {
         LogFormat::Text => (screen.boxed(), file.boxed()),
         LogFormat::Json => (screen.json().boxed(), file.json().boxed()),
     };
-    let screen = screen.with_filter(filter(if verbosity.quiet { "warn" } else { detail }));
-    let subscriber = tracing_subscriber::registry().with(screen).with(file.with_filter(filter(detail)));
+    let shown = ours(if verbosity.quiet { "warn" } else { detail });
+    let screen = screen.with_filter(EnvFilter::new(format!("{shown},{LOG_ONLY}=off")));
+    let file = file.with_filter(EnvFilter::new(ours(detail)));
+    let subscriber = tracing_subscriber::registry().with(screen).with(file);
     // Only a second start, in a test, could fail; the first subscriber stays then.
     let _ = tracing::subscriber::set_global_default(subscriber);
     (log, progress)

@@ -22,6 +22,8 @@ mod chunk;
 mod clock;
 mod error;
 mod event;
+#[doc(hidden)]
+pub mod failpoint;
 mod head;
 mod journal;
 mod key;
@@ -37,6 +39,8 @@ mod snapshot;
 mod state;
 mod store;
 mod target;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use check::ChainReport;

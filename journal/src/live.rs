@@ -1,6 +1,7 @@
 //! The live status file: what a running program shows to others while it holds the journal.
 //!
-//! Its content is the caller's own. It is replaced at once, so a reader sees the old or the new, and
+//! It is the word of whoever holds the journal now: taking the journal removes what an earlier
+//! holder said. Its content is the caller's own. It is replaced at once, so a reader sees the old or the new, and
 //! not synced: after a crash the journal itself tells the state.
 
 use std::fs;
@@ -16,6 +17,15 @@ pub(crate) const LIVE_TEMPORARY: &str = "live.tmp";
 /// Replaces the live status of the journal in `dir`.
 pub fn write_live(dir: &Path, bytes: &[u8]) -> Result<()> {
     replace(&dir.join(LIVE), bytes, false)
+}
+
+/// Removes the live status of an earlier holder of the journal in `dir`.
+pub(crate) fn clear_live(dir: &Path) -> Result<()> {
+    let path = dir.join(LIVE);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
+        _ => Ok(()),
+    }
 }
 
 /// The live status of the journal in `dir`; none if there is none.

@@ -26,6 +26,7 @@ pub struct Cli {
 
 /// Options that stand before or after the subcommand.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The properties file.
     #[arg(short, long, global = true, value_name = "FILE", default_value = "properties.yaml")]
@@ -185,4 +186,14 @@ pub struct DemoArgs {
 fn percent(text: &str) -> Result<f64, String> {
     let number: f64 = text.trim_end_matches('%').trim().parse().map_err(|_| "not a percentage".to_owned())?;
     if number > 0.0 && number <= 100.0 { Ok(number) } else { Err("between 0 and 100%".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_subcommand_is_sound() {
+        super::Cli::command().debug_assert();
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use keyrotation_journal::Journal;
 
@@ -15,16 +16,20 @@ use crate::plan::{self, Deployment, Survey};
 use crate::report::{FailureView, RunState, StatusView, failures_of, status_text, thousands};
 use crate::signals::Stop;
 
+/// How often, every tenth of a second, `status` looks for the word of a process that holds the journal.
+const PATIENCE: u32 = 20;
+
 /// Shows what `run` would do. Opens no journal: looking at one would write to its folder.
 pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let settings = config::load(&session.global.config, &Overrides::default())?;
     session::notices(&settings);
-    let deployment = plan::connect(&settings, None).await?;
+    let deployment = plan::connect(&settings, None, plan::Access::Look).await?;
     let (_stopper, stop) = Stop::new();
     let recoder = session::recoder(&settings);
-    let survey = plan::survey(&deployment.jobs, &recoder, &session::pacer(&settings), &stop).await?;
+    let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
     deployment.close().await;
     let keys = survey.check_keys()?;
+    deployment.remark_on_files()?;
     let journal = match Journal::peek(&session.global.journal_dir())? {
         None => "there is no journal yet: `keyrotation run` starts the rotation".to_owned(),
         Some(_) => "the journal holds a rotation: see `keyrotation status`".to_owned(),
@@ -96,7 +101,9 @@ fn plan_text(deployment: &Deployment, survey: &Survey, keys: &str, journal: &str
 pub(super) fn status(session: &Session, args: &StatusArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let mut view = view(&dir)?;
-    if args.failures && view.state != RunState::Running {
+    if args.failures && view.state == RunState::Running {
+        tracing::warn!("while a process works on it, the first hundred failures of each table are listed");
+    } else if args.failures {
         all_failures(&open(&dir)?, &mut view)?;
     }
     if args.json {
@@ -112,14 +119,21 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
     if Journal::peek(dir)?.is_none() {
         return Err(absent(dir));
     }
-    let live = if Journal::holder(dir)?.is_some() { live(dir)? } else { None };
-    match live {
-        Some(view) => Ok(view),
-        None => Ok(StatusView::new(open(dir)?.state(), false)),
+    // Whoever holds the journal says at once how it stands; until then there is no status file.
+    for _ in 0..PATIENCE {
+        if Journal::holder(dir)?.is_none() {
+            break;
+        }
+        if let Some(view) = live(dir)? {
+            return Ok(view);
+        }
+        std::thread::sleep(Duration::from_millis(100));
     }
+    Ok(StatusView::new(open(dir)?.state(), false))
 }
 
-fn open(dir: &Path) -> Result<Journal> {
+/// The journal in `dir`, which must hold a rotation.
+pub(super) fn open(dir: &Path) -> Result<Journal> {
     Journal::open(dir)?.ok_or_else(|| absent(dir))
 }
 

@@ -66,6 +66,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
 
 /// Says what went wrong, on the screen and in the log, in words or as JSON.
 fn report(error: &Error, format: LogFormat) -> Exit {
+    tracing::error!(target: telemetry::LOG_ONLY, "[{}] {}; to do: {}", error.id(), error.what(), error.remedy());
     let mut stderr = std::io::stderr().lock();
     let _ = match format {
         LogFormat::Text => writeln!(stderr, "error: {error}"),

@@ -1,7 +1,8 @@
 //! `run` and `resume`: from settings to a finished rotation. The two differ only in how they find
 //! their journal.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use keyrotation_journal::{Event, Journal, Rotation, SessionEnd};
@@ -15,32 +16,30 @@ use crate::engine::{self, Context, Flow, Ledger, Pacer, Preparer};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::{self, Deployment, Fingerprint};
-use crate::report::{Reporter, StatusView, status_text, summary_sentence, thousands};
+use crate::report::{Reporter, StatusView, publish, status_text, summary_sentence, thousands};
 use crate::signals::{self, Stop};
 use crate::sink::files;
+use crate::telemetry;
 
 /// Starts a rotation.
 pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let settings = load(session, &args.work)?;
     let dir = session.global.journal_dir();
-    if let Some(journal) = Journal::open(&dir)? {
-        let name = journal.state().rotation.name();
-        let finished = journal.state().finished_at.is_some();
-        if args.new {
-            drop(journal);
-            let aside = Journal::archive(&dir, &name)?;
-            tracing::info!("the journal of rotation {name} is now {}", aside.display());
-        } else if finished {
-            return already_finished(&journal);
-        } else {
-            return Err(Error::new(
-                Id::JournalUnfinished,
-                format!("{} holds rotation {name}, which is not finished", dir.display()),
-            )
-            .fix("go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`"));
+    let earlier = Journal::open(&dir)?;
+    if let Some(journal) = earlier.as_ref().filter(|_| !args.new) {
+        if journal.state().finished_at.is_some() {
+            return already_finished(journal);
         }
+        let name = journal.state().rotation.name();
+        return Err(Error::new(
+            Id::JournalUnfinished,
+            format!("{} holds rotation {name}, which is not finished", dir.display()),
+        )
+        .fix(
+            "go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`",
+        ));
     }
-    begin(session, &args.work, settings, &dir).await
+    begin(session, &args.work, settings, &dir, earlier).await
 }
 
 /// Goes on with a rotation, or starts one.
@@ -49,20 +48,19 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     let dir = session.global.journal_dir();
     let Some(mut journal) = Journal::open(&dir)? else {
         tracing::info!("no rotation was begun yet: it begins now");
-        return begin(session, &args.work, settings, &dir).await;
+        return begin(session, &args.work, settings, &dir, None).await;
     };
     if journal.state().finished_at.is_some() && !args.retry_failed {
         return already_finished(&journal);
     }
-    let rotation = journal.state().rotation.clone();
-    let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
-    begun_with.must_match(&Fingerprint::of(&settings, begun_with.targets.clone()))?;
-    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
-    let deployment = plan::connect(&settings, Some(&rotation.targets)).await?;
+    let rotation = unlock(&mut journal, &settings)?;
+    open_log(session, &args.work, &dir, &rotation.name())?;
+    publish(&dir, &StatusView::by_this_process(journal.state()));
+    let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Change).await?;
     deployment.claim()?;
     let stop = listen()?;
     let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
-    let work = Work { session, args: &args.work, settings: &settings, deployment, dir: &dir, stop, total };
+    let work = Work { session, settings: &settings, deployment, dir: &dir, stop, total };
     let context = work.context(journal);
     engine::check_evidence(&context, &work.deployment.jobs).await?;
     work.finish(context, args.retry_failed, Vec::new()).await
@@ -94,15 +92,23 @@ fn already_finished(journal: &Journal) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Checks everything, then begins a journal and works it off.
-async fn begin(session: &Session, args: &WorkArgs, settings: Settings, dir: &Path) -> Result<Exit> {
-    let deployment = plan::connect(&settings, None).await?;
+/// Checks everything, then begins a journal and works it off. The journal of an `earlier` rotation
+/// is put aside once all checks are passed; until then it is held, so that nobody goes on with it.
+async fn begin(
+    session: &Session,
+    args: &WorkArgs,
+    settings: Settings,
+    dir: &Path,
+    earlier: Option<Journal>,
+) -> Result<Exit> {
+    let deployment = plan::connect(&settings, None, plan::Access::Change).await?;
     deployment.claim()?;
     let stop = listen()?;
     let recoder = recoder(&settings);
     tracing::info!("looking at what is there");
-    let survey = plan::survey(&deployment.jobs, &recoder, &pacer(&settings), &stop).await?;
+    let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
     if stop.requested() {
+        tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
     }
     tracing::info!("{}", survey.check_keys()?);
@@ -116,8 +122,15 @@ async fn begin(session: &Session, args: &WorkArgs, settings: Settings, dir: &Pat
         targets: deployment.heads.clone(),
     };
     let chain = chain_key(&settings.new_key, &rotation.id);
+    open_log(session, args, dir, &rotation.name())?;
+    if let Some(earlier) = earlier {
+        let name = earlier.state().rotation.name();
+        drop(earlier);
+        let aside = Journal::archive(dir, &name)?;
+        tracing::info!("the journal of rotation {name} is now {}", aside.display());
+    }
     let journal = Journal::begin(dir, rotation, &chain)?;
-    let work = Work { session, args, settings: &settings, deployment, dir, stop, total };
+    let work = Work { session, settings: &settings, deployment, dir, stop, total };
     let context = work.context(journal);
     let absent = work
         .deployment
@@ -133,7 +146,39 @@ async fn begin(session: &Session, args: &WorkArgs, settings: Settings, dir: &Pat
     work.finish(context, false, first).await
 }
 
-fn listen() -> Result<Stop> {
+/// Names the log file: where it was asked for, else beside the journal. A rotation whose log
+/// cannot be written is not begun.
+fn open_log(session: &Session, args: &WorkArgs, dir: &Path, rotation: &str) -> Result<()> {
+    if args.no_log_file {
+        session.log.off();
+        return Ok(());
+    }
+    let path = match &args.log_file {
+        Some(path) => path.clone(),
+        None => dir.with_file_name(format!("keyrotation-{rotation}.log")),
+    };
+    let failed =
+        |error: std::io::Error| Error::new(Id::File, format!("the log file {}: {error}", path.display()));
+    if args.log_file.is_none()
+        && let Some(folder) = path.parent()
+    {
+        std::fs::create_dir_all(folder).map_err(failed)?; // it will hold the journal's folder, too
+    }
+    session.log.open(&path).map_err(failed)?;
+    tracing::info!("log file: {}", path.display());
+    Ok(())
+}
+
+/// Makes sure that the journal belongs to these settings, and opens it for writing.
+pub(super) fn unlock(journal: &mut Journal, settings: &Settings) -> Result<Arc<Rotation>> {
+    let rotation = Arc::clone(&journal.state().rotation);
+    let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
+    begun_with.must_match(&Fingerprint::of(settings, begun_with.targets.clone()))?;
+    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    Ok(rotation)
+}
+
+pub(super) fn listen() -> Result<Stop> {
     signals::listen().map_err(|error| Error::new(Id::System, format!("signals cannot be received: {error}")))
 }
 
@@ -153,14 +198,13 @@ pub(super) fn preparer(settings: &Settings, rotation: &Rotation) -> Preparer {
     Preparer::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
 }
 
-pub(super) fn pacer(settings: &Settings) -> Pacer {
+fn pacer(settings: &Settings) -> Pacer {
     Pacer::new(settings.chunk_size.start as usize, settings.chunk_size.fixed)
 }
 
 /// A rotation that is about to be worked on.
 struct Work<'a> {
     session: &'a Session,
-    args: &'a WorkArgs,
     settings: &'a Settings,
     deployment: Deployment,
     dir: &'a Path,
@@ -181,9 +225,7 @@ impl Work<'_> {
 
     /// Works the rotation off, records how the session ended, and says what came of it.
     async fn finish(self, context: Context, retry_failed: bool, first: Vec<Event>) -> Result<Exit> {
-        let name = context.ledger.state(|state| state.rotation.name());
-        self.open_log(&name)?;
-        tracing::info!("rotation {name}");
+        tracing::info!("rotation {}", context.ledger.state(|state| state.rotation.name()));
         for place in &self.deployment.places {
             tracing::info!("this will change: {place}");
         }
@@ -192,6 +234,7 @@ impl Work<'_> {
             self.settings.old_key.fingerprint(),
             self.settings.new_key.fingerprint()
         );
+        self.deployment.remark_on_files()?;
         self.remove_leftovers()?;
         let mut events = vec![self.session_started()];
         events.extend(first);
@@ -213,6 +256,7 @@ impl Work<'_> {
         let view = context.ledger.state(|state| StatusView::new(state, false));
         print(&status_text(&view));
         print(&format!("{}\n", summary_sentence(&view)));
+        tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(&view));
         Ok(match flow {
             Flow::Interrupted => {
                 tracing::warn!("interrupted at a safe point; `keyrotation resume` goes on from here");
@@ -231,21 +275,6 @@ impl Work<'_> {
             return Ok(Flow::Interrupted);
         }
         engine::drive(context, &self.deployment.jobs).await
-    }
-
-    fn open_log(&self, rotation: &str) -> Result<()> {
-        if self.args.no_log_file {
-            self.session.log.off();
-            return Ok(());
-        }
-        let beside = || self.dir.with_file_name(format!("keyrotation-{rotation}.log"));
-        let path: PathBuf = self.args.log_file.clone().unwrap_or_else(beside);
-        self.session
-            .log
-            .open(&path)
-            .map_err(|error| Error::new(Id::File, format!("the log file {}: {error}", path.display())))?;
-        tracing::info!("log file: {}", path.display());
-        Ok(())
     }
 
     /// Removes temporary files that a killed session left beside configuration files.

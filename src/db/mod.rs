@@ -1,8 +1,8 @@
 //! Databases: one enum over thin drivers, SQL as data.
 //!
-//! Invariants: this module imports nothing of ours; every statement is rendered in [`sql`] from a
-//! [`Relation`] and a [`Syntax`]; identifiers are `'static`, values are always bound; an error
-//! never carries a value.
+//! Invariants: this module imports nothing of ours; every statement stands in a [`Syntax`] or is
+//! rendered in [`sql`] from one and a [`Relation`]; identifiers are `'static`, values are always
+//! bound; an error never carries a value.
 
 mod error;
 pub mod sql;
@@ -15,7 +15,7 @@ use std::path::Path;
 
 pub use error::{Class, DbError};
 pub use sql::{Filter, Relation};
-pub use syntax::{SQLITE, Syntax};
+pub use syntax::{DIALECTS, SQLITE, Syntax};
 pub use value::Value;
 
 use sqlite::{Sqlite, SqliteTransaction};
@@ -50,6 +50,15 @@ pub enum Unit {
     Bytes,
 }
 
+/// What a database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Only to read: not a byte of it changes.
+    Look,
+    /// To read and write.
+    Change,
+}
+
 /// A connected database.
 #[derive(Debug, Clone)]
 pub enum Db {
@@ -59,8 +68,15 @@ pub enum Db {
 
 impl Db {
     /// Opens an SQLite file, which must exist.
-    pub async fn open_sqlite(path: &Path) -> Result<Self, DbError> {
-        Sqlite::open(path).await.map(Self::Sqlite)
+    pub async fn open_sqlite(path: &Path, access: Access) -> Result<Self, DbError> {
+        Sqlite::open(path, access).await.map(Self::Sqlite)
+    }
+
+    /// Where it is, for people.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Sqlite(db) => db.place(),
+        }
     }
 
     /// Claims the database for this process; false if another rotation has it.

@@ -15,7 +15,16 @@ pub struct Syntax {
     pub values_column: fn(usize) -> String,
     /// The statement that begins a writing transaction.
     pub begin: &'static str,
+    /// The catalogue's columns of a table, which is bound by name.
+    pub columns: &'static str,
+    /// The columns of a table's unique indexes, one row for each, in the index's order; likewise.
+    pub unique: &'static str,
+    /// The names of all tables and triggers, in upper case.
+    pub objects: &'static str,
 }
+
+/// Every dialect.
+pub const DIALECTS: &[&Syntax] = &[&SQLITE];
 
 /// SQLite 3.35 and later.
 pub const SQLITE: Syntax = Syntax {
@@ -26,4 +35,8 @@ pub const SQLITE: Syntax = Syntax {
     values_column: |position| format!("column{position}"),
     // Takes the write lock at once: a transaction that reads first could deadlock on upgrading.
     begin: "BEGIN IMMEDIATE",
+    columns: "SELECT name, type, pk FROM pragma_table_info(?) ORDER BY pk",
+    unique: "SELECT l.name, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i \
+             WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno",
+    objects: "SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'trigger')",
 };

@@ -13,8 +13,10 @@ pub enum Value {
     Real(f64),
     /// A text.
     Text(String),
-    /// Bytes; also a text that is not UTF-8.
+    /// Bytes.
     Bytes(Vec<u8>),
+    /// A text that is not UTF-8. Bound, it would be bytes, which no text is equal to.
+    NotText(Vec<u8>),
 }
 
 impl Value {
@@ -22,7 +24,7 @@ impl Value {
     pub fn as_bytes(&self) -> Option<&[u8]> {
         match self {
             Self::Text(text) => Some(text.as_bytes()),
-            Self::Bytes(bytes) => Some(bytes),
+            Self::Bytes(bytes) | Self::NotText(bytes) => Some(bytes),
             Self::Null | Self::Int(_) | Self::Real(_) => None,
         }
     }
@@ -61,7 +63,7 @@ impl fmt::Debug for Value {
             Self::Int(_) => f.write_str("Int"),
             Self::Real(_) => f.write_str("Real"),
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
-            Self::Bytes(bytes) => write!(f, "Bytes({})", bytes.len()),
+            Self::Bytes(bytes) | Self::NotText(bytes) => write!(f, "Bytes({})", bytes.len()),
         }
     }
 }

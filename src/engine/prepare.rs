@@ -121,7 +121,7 @@ impl Preparer {
             Value::Null => return CellPlan::Null,
             Value::Int(_) | Value::Real(_) => return CellPlan::Plain,
             Value::Text(text) => text.as_bytes(),
-            Value::Bytes(bytes) => bytes,
+            Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
         };
         let recorded = recorded.and_then(|row| recorded_cell(row, column));
         let digest = |value: &[u8]| self.value_digest(job, column, &row.key, value);

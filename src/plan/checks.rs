@@ -7,10 +7,10 @@ use keyrotation_journal::{TargetHead, TargetKind};
 use super::{Fingerprint, Job};
 use crate::codec::Codec;
 use crate::config::{JdbcUrl, Settings};
-use crate::db::{Db, DbError, TableInfo, sql};
+use crate::db::{Access, Db, DbError, TableInfo, sql};
 use crate::error::{Error, Id, Result};
 use crate::sink::{FileSink, Sink, TableSink};
-use crate::source::files::{FILE_GROUPS, FileGroup};
+use crate::source::files::{FILE_GROUPS, FileGroup, Level};
 use crate::source::{FileRows, Source, TableSource};
 use crate::target::{Store, TARGETS, Target};
 
@@ -42,7 +42,11 @@ pub struct Deployment {
 
 /// Connects to what the settings enable and checks that it can be rotated. `journaled` names the
 /// targets of a rotation that is resumed: those are used, and no others.
-pub async fn connect(settings: &Settings, journaled: Option<&[TargetHead]>) -> Result<Deployment> {
+pub async fn connect(
+    settings: &Settings,
+    journaled: Option<&[TargetHead]>,
+    access: Access,
+) -> Result<Deployment> {
     let heads = match journaled {
         Some(heads) => heads.to_vec(),
         None => heads(settings),
@@ -56,7 +60,7 @@ pub async fn connect(settings: &Settings, journaled: Option<&[TargetHead]>) -> R
         identity: None,
         registry: None,
     };
-    deployment.open(settings).await?;
+    deployment.open(settings, access).await?;
     for index in 0..deployment.heads.len() {
         let head = deployment.heads[index].clone();
         #[allow(clippy::cast_possible_truncation)] // there are a few dozen targets
@@ -99,16 +103,16 @@ fn heads(settings: &Settings) -> Vec<TargetHead> {
 }
 
 impl Deployment {
-    async fn open(&mut self, settings: &Settings) -> Result<()> {
+    async fn open(&mut self, settings: &Settings, access: Access) -> Result<()> {
         if let Some(databases) = &settings.databases {
-            let identity = open(databases.identity.key, &databases.identity.url).await?;
+            let identity = open(databases.identity.key, &databases.identity.url, access).await?;
             self.places.push(format!("identity database {}", databases.identity.url));
             refuse_sync_leftovers(&identity).await?;
             if databases.same_database() {
                 self.places.push("registry tables in the same database".to_owned());
                 self.registry = Some(identity.clone());
             } else {
-                self.registry = Some(open(databases.registry.key, &databases.registry.url).await?);
+                self.registry = Some(open(databases.registry.key, &databases.registry.url, access).await?);
                 self.places.push(format!("registry database {}", databases.registry.url));
             }
             self.identity = Some(identity);
@@ -125,7 +129,7 @@ impl Deployment {
             if !db.claim().map_err(|error| Error::new(Id::Database, error.to_string()))? {
                 return Err(Error::new(
                     Id::DatabaseBusy,
-                    "another keyrotation process is working on this database".to_owned(),
+                    format!("another keyrotation process is working on the database {}", db.place()),
                 ));
             }
         }
@@ -140,6 +144,22 @@ impl Deployment {
             table.map_or(head.label.as_str(), |target| target.relation.table)
         };
         self.absent.iter().map(|(index, reason)| (place(index), reason.as_str())).collect()
+    }
+
+    /// Says what else is in the folders with configuration files.
+    pub fn remark_on_files(&self) -> Result<()> {
+        for job in &self.jobs {
+            let Source::Files(rows) = &job.source else { continue };
+            for remark in rows.list()?.remarks {
+                let line = format!("{}: {}", remark.relative.escape_debug(), remark.text);
+                match remark.level {
+                    Level::Debug => tracing::debug!("{line}"),
+                    Level::Note => tracing::info!("{line}"),
+                    Level::Warning => tracing::warn!("{line}"),
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The folders in which files are replaced.
@@ -220,10 +240,10 @@ impl Deployment {
     }
 }
 
-async fn open(key: &str, url: &JdbcUrl) -> Result<Db> {
+async fn open(key: &str, url: &JdbcUrl, access: Access) -> Result<Db> {
     let JdbcUrl::Sqlite { path } = url;
     let failed = |error: DbError| Error::new(Id::Database, format!("{key}: {}: {error}", path.display()));
-    Db::open_sqlite(path).await.map_err(failed)
+    Db::open_sqlite(path, access).await.map_err(failed)
 }
 
 async fn refuse_sync_leftovers(identity: &Db) -> Result<()> {

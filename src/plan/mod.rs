@@ -5,6 +5,7 @@ mod fingerprint;
 mod job;
 mod survey;
 
+pub use crate::db::Access;
 pub use checks::{Deployment, connect};
 pub use fingerprint::Fingerprint;
 pub use job::Job;

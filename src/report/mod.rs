@@ -6,6 +6,6 @@ mod status;
 mod text;
 
 pub use lines::guide_lines;
-pub use progress::Reporter;
+pub use progress::{Reporter, publish};
 pub use status::{FailureView, RunState, StatusView, TargetView, failures_of};
-pub use text::{status_text, summary_sentence, thousands};
+pub use text::{printable, status_text, summary_sentence, thousands};

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -78,6 +78,16 @@ impl Reporter {
     }
 }
 
+/// Lets others see this status while the process holds the journal in `dir`.
+pub fn publish(dir: &Path, view: &StatusView) {
+    let written = serde_json::to_vec(view)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| keyrotation_journal::write_live(dir, &bytes).map_err(|error| error.to_string()));
+    if let Err(error) = written {
+        tracing::debug!("the status file was not written: {error}");
+    }
+}
+
 fn view(ledger: &Ledger) -> StatusView {
     ledger.state(|state| StatusView::new(state, true))
 }
@@ -96,12 +106,7 @@ fn bar(total: u64) -> ProgressBar {
 impl Shown {
     fn tick(&mut self) {
         let view = view(&self.ledger);
-        let written = serde_json::to_vec(&view).map_err(|error| error.to_string()).and_then(|bytes| {
-            keyrotation_journal::write_live(&self.journal, &bytes).map_err(|e| e.to_string())
-        });
-        if let Err(error) = written {
-            tracing::debug!("the status file was not written: {error}");
-        }
+        publish(&self.journal, &view);
         for (kind, targets) in [(TargetKind::Table, &view.targets), (TargetKind::Files, &view.files)] {
             for target in targets.iter().filter(|target| is_finished(&target.state)) {
                 if self.told.insert(target.id.clone()) {

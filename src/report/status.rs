@@ -167,6 +167,12 @@ impl StatusView {
         }
     }
 
+    /// The status while this process takes the rotation up, before it has recorded that it does.
+    pub fn by_this_process(state: &JobState) -> Self {
+        let view = Self::new(state, true);
+        Self { pid: Some(std::process::id()), host: None, ..view }
+    }
+
     /// Tables, then groups of files.
     pub fn all(&self) -> impl Iterator<Item = &TargetView> {
         self.targets.iter().chain(&self.files)

@@ -17,11 +17,17 @@ pub fn thousands(number: u64) -> String {
     out
 }
 
+/// Text from a database or a file name, safe for a terminal: control characters are escaped.
+pub fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
 /// The status for people: a headline, a table, what failed, what to do next.
 pub fn status_text(view: &StatusView) -> String {
     let mut out = format!("rotation {} is {}", view.rotation_id, view.state.word());
-    if let (Some(pid), Some(host)) = (view.pid, &view.host) {
-        let _ = write!(out, " (process {pid} on {host})");
+    if let Some(pid) = view.pid {
+        let host = view.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
+        let _ = write!(out, " (process {pid}{host})");
     }
     let _ = write!(out, "\nstarted {}, last change {}\n\n", view.started_at, view.updated_at);
     out.push_str(&table(view));
@@ -30,9 +36,15 @@ pub fn status_text(view: &StatusView) -> String {
             let _ = writeln!(
                 out,
                 "failed: {} {} {}: {}",
-                target.place, failure.key, failure.column, failure.reason
+                target.place,
+                printable(&failure.key),
+                failure.column,
+                failure.reason
             );
         }
+    }
+    if view.all().any(|target| target.failures.len() < usize::try_from(target.failed).unwrap_or(usize::MAX)) {
+        out.push_str("more rows failed than are listed; `keyrotation status --failures` lists them all\n");
     }
     if let Some(error) = &view.error {
         let _ = writeln!(out, "the last session ended with {error}");

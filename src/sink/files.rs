@@ -22,6 +22,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
+use keyrotation_journal::failpoint;
 use rustix::fs::{OFlags, XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr};
 use rustix::io::Errno;
 
@@ -47,7 +48,7 @@ pub enum Outcome {
 /// [`Id::FileNotReplaced`], the file being as it was, or with [`Id::FileNotFlushed`], the file
 /// having its new content now but perhaps not after a power failure.
 pub fn replace(path: &Path, expected: &[u8], new: &[u8]) -> Result<Outcome> {
-    fail::fail_point!("file-before-temp", |_| Err(untouched(path, "stop", "failpoint")));
+    failpoint!("file-before-temp", untouched(path, "begin", PLANNED));
     let Some(original) = open(path).map_err(|error| untouched(path, "open it", error))? else {
         return Ok(Outcome::Gone);
     };
@@ -65,10 +66,11 @@ pub fn replace(path: &Path, expected: &[u8], new: &[u8]) -> Result<Outcome> {
         Some(false) => return Ok(Outcome::Changed),
         Some(true) => {}
     }
-    fail::fail_point!("file-before-rename", |_| Err(untouched(path, "stop", "failpoint")));
+    failpoint!("file-before-rename", untouched(path, "rename a temporary file", PLANNED));
     temporary.rename(path).map_err(|error| untouched(path, "rename a temporary file", error))?;
-    fail::fail_point!("file-after-rename", |_| Err(unflushed(path, "failpoint")));
+    failpoint!("file-after-rename", unflushed(path, PLANNED));
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| unflushed(path, error))?;
+    failpoint!("file-after-flush", unflushed(path, PLANNED));
     Ok(Outcome::Replaced)
 }
 
@@ -197,6 +199,9 @@ fn untouched(path: &Path, cannot: &str, why: impl Display) -> Error {
 fn unflushed(path: &Path, why: impl Display) -> Error {
     Error::new(Id::FileNotFlushed, format!("{}: cannot flush its folder: {why}", path.display()))
 }
+
+#[cfg(feature = "failpoints")]
+const PLANNED: &str = "failure planned by a test";
 
 #[cfg(test)]
 mod tests;

@@ -67,7 +67,10 @@ impl TableSource {
         let key = Key(key.ok_or_else(|| {
             Error::new(
                 Id::Schema,
-                format!("{}: a key column holds NULL or a floating-point number", self.target.relation.table),
+                format!(
+                    "{}: a key column holds NULL, a floating-point number, or text that is not UTF-8",
+                    self.target.relation.table
+                ),
             )
         })?);
         let values: Vec<_> = rest.by_ref().take(self.target.values.len()).collect();
@@ -97,7 +100,8 @@ pub(crate) fn key_part(value: Value) -> Option<KeyPart> {
         Value::Int(number) => Some(KeyPart::Int(number)),
         Value::Text(text) => Some(KeyPart::Text(text)),
         Value::Bytes(bytes) => Some(KeyPart::Bytes(bytes)),
-        Value::Null | Value::Real(_) => None,
+        // Such a text, bound, would be taken for bytes, which come after all texts: rows would be left out.
+        Value::Null | Value::Real(_) | Value::NotText(_) => None,
     }
 }
 

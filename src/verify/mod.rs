@@ -8,20 +8,19 @@ mod judge;
 
 use std::collections::{BTreeMap, HashMap};
 
-use keyrotation_journal::{Journal, Key, RowRecord, Span};
+use keyrotation_journal::{Journal, Key, RowRecord, Span, failpoint};
 use serde::Serialize;
 
 use crate::engine::{Ledger, Preparer, blocking};
 use crate::error::Result;
+#[cfg(feature = "failpoints")]
+use crate::error::{Error, Id};
 use crate::plan::Job;
 use crate::signals::Stop;
 use crate::source::Row;
 
 pub use judge::Verdict;
 use judge::{Judge, Judged};
-
-/// Rows read at a time.
-const PAGE: usize = 1000;
 
 /// Findings that are listed for each target; all are counted.
 const LISTED: usize = 100;
@@ -110,6 +109,7 @@ async fn verify_one(
     options: Options,
     stop: &Stop,
 ) -> Result<TargetReport> {
+    failpoint!("verify-target", Error::new(Id::System, "failure planned by a test"));
     let target = job.index;
     let mut report =
         TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
@@ -118,12 +118,13 @@ async fn verify_one(
     let mut later_seen = HashMap::new();
     let chunks = ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
     let mut covered = false;
+    let sample = options.sample.map(|part| Sample::new(part, chunks));
     for ordinal in 0..chunks {
         let span = ledger.read(move |journal| journal.span(target, ordinal)).await?;
         let Span::Range { after, upto } = span else { continue };
         covered |= upto.is_none();
         report.chunks.1 += 1;
-        if stop.requested() || options.sample.is_some_and(|part| !chosen(part)) {
+        if stop.requested() || sample.is_some_and(|sample| !sample.has(ordinal)) {
             continue;
         }
         report.chunks.0 += 1;
@@ -155,7 +156,7 @@ async fn verify_one(
 async fn compare(mut judge: Judge, job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Judge> {
     let mut after = after;
     loop {
-        let page: Vec<Row> = job.source.page(after.as_ref(), upto.as_ref(), PAGE).await?;
+        let page: Vec<Row> = job.source.page(after.as_ref(), upto.as_ref(), job.page_rows()).await?;
         let Some(last) = page.last() else { return Ok(judge) };
         after = Some(last.key.clone());
         judge = blocking(move || {
@@ -189,9 +190,40 @@ fn add(report: &mut TargetReport, job: &Job, judged: Judged) {
     }));
 }
 
-/// Whether a chunk belongs to the sample.
-fn chosen(part: f64) -> bool {
-    const STEPS: u32 = 1 << 20;
-    let random = getrandom::u32().unwrap_or_default() % STEPS;
-    f64::from(random) < part * f64::from(STEPS)
+/// A part of the chunks, at equal distances from a random start: never none of them.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    part: f64,
+    start: f64,
+}
+
+#[allow(clippy::cast_precision_loss)] // no table has 2^52 chunks
+impl Sample {
+    fn new(part: f64, chunks: u64) -> Self {
+        let random = f64::from(getrandom::u32().unwrap_or_default()) / (f64::from(u32::MAX) + 1.0);
+        Self { part: part.max(1.0 / chunks.max(1) as f64), start: random }
+    }
+
+    fn has(self, ordinal: u64) -> bool {
+        let taken = |chunks: u64| (chunks as f64).mul_add(self.part, self.start).floor();
+        taken(ordinal + 1) > taken(ordinal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Sample;
+
+    #[test]
+    fn a_sample_has_its_part_of_the_chunks_and_at_least_one() {
+        for (part, chunks, expected) in
+            [(0.05, 1000, 50), (0.05, 3, 1), (1.0, 7, 7), (0.5, 9, 4), (0.000_1, 1, 1)]
+        {
+            for _ in 0..100 {
+                let sample = Sample::new(part, chunks);
+                let taken = (0..chunks).filter(|&ordinal| sample.has(ordinal)).count();
+                assert!((expected..=expected + 1).contains(&taken), "{taken} of {chunks} at {part}");
+            }
+        }
+    }
 }

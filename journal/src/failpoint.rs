@@ -1,0 +1,49 @@
+//! Named points around every flush, commit and rename, at which a test lets the program fail, die
+//! or wait. Only with the feature `failpoints`; a release build has nothing of it.
+//!
+//! What happens at a point is said in the environment as the crate `fail` has it, such as
+//! `FAILPOINTS='table-before-commit=2*off->1*return'`: nothing the first two times, then
+//!
+//! - `return`: the operation fails with an error,
+//! - `panic`: it panics,
+//! - `return(abort)`: the process ends at once, without any cleaning up,
+//! - `return(/path)`: it makes the file `/path`, and goes on once that is gone.
+
+/// A named point: returns the error from the enclosing function if a test asked for that.
+#[macro_export]
+macro_rules! failpoint {
+    ($name:literal, $error:expr) => {
+        #[cfg(feature = "failpoints")]
+        if $crate::failpoint::reached($name) {
+            return Err($error);
+        }
+    };
+}
+
+/// Does what was asked for at the point `name`, and says whether to fail there.
+#[cfg(feature = "failpoints")]
+pub fn reached(name: &str) -> bool {
+    tracing::trace!("failpoint {name}");
+    fail::fail_point!(name, |act: Option<String>| match act.as_deref() {
+        None => true,
+        Some("abort") => std::process::abort(),
+        Some(path) => {
+            wait_at(path);
+            false
+        }
+    });
+    false
+}
+
+/// Tells a test that this point is reached, and waits for it to remove the file.
+#[cfg(feature = "failpoints")]
+fn wait_at(path: &str) {
+    use std::time::Duration;
+
+    if let Err(error) = std::fs::write(path, []) {
+        panic!("the failpoint cannot make {path}: {error}");
+    }
+    while std::path::Path::new(path).exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

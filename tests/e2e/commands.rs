@@ -1,0 +1,283 @@
+//! What each command does with each kind of journal, and that those who look change nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use rustix::process::Signal;
+
+use crate::kit::{Kit, Refused as _, eventually, query, same_tree, tree};
+
+#[test]
+fn plan_changes_not_a_byte_with_whatever_journal() {
+    let kit = Kit::new();
+    let plan = |what: &str| {
+        let before = tree(kit.folder());
+        let text = kit.run(&["plan"]).exits(0);
+        assert!(
+            text.stdout.contains("IDN_OAUTH2_ACCESS_TOKEN") && text.stdout.contains(what),
+            "{}",
+            text.stdout
+        );
+        kit.run(&["plan", "--json", "-vv"]).exits(0);
+        same_tree(&before, &tree(kit.folder()));
+    };
+    plan("there is no journal yet");
+    kit.interrupt();
+    plan("the journal holds a rotation");
+    kit.run(&["resume"]).exits(0);
+    plan("the journal holds a rotation");
+}
+
+#[test]
+fn plan_folds_no_log_of_a_crashed_server_into_its_database() {
+    let kit = Kit::new();
+    let database = &kit.deployment.new_identity;
+    query(database, "PRAGMA journal_mode = WAL");
+    // A copy taken while a server has the database open: a log with a change that is not in the file.
+    let (copy, log) = (kit.beside("copy.db"), kit.beside("copy.db-wal"));
+    crate::support::wait(async {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+        let mut server = options.connect().await.unwrap();
+        sqlx::raw_sql("PRAGMA wal_autocheckpoint = 0; CREATE TABLE LATE (A)")
+            .execute(&mut server)
+            .await
+            .unwrap();
+        fs::copy(database, &copy).unwrap();
+        fs::copy(database.with_extension("db-wal"), &log).unwrap();
+        server.close().await.unwrap();
+    });
+    fs::copy(&copy, database).unwrap();
+    fs::copy(&log, database.with_extension("db-wal")).unwrap();
+
+    let before = tree(kit.folder());
+    kit.run(&["plan"]).exits(0);
+    let mut after = tree(kit.folder());
+    // SQLite's index of the log: memory that happens to have a name.
+    after.remove(&database.with_extension("db-shm"));
+    same_tree(&before, &after);
+    assert_eq!(kit.sql("SELECT COUNT(*) FROM LATE"), [[Some("0".to_owned())]]);
+}
+
+#[test]
+fn plan_says_that_a_transaction_must_be_rolled_back_first() {
+    let kit = Kit::new();
+    let database = &kit.deployment.new_identity;
+    let rollback = database.with_extension("db-journal");
+    // A server that died in the middle of a transaction leaves its rollback journal behind.
+    let (file, journal) = crate::support::wait(async {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+        let mut server =
+            options.pragma("cache_size", "5").pragma("cache_spill", "ON").connect().await.unwrap();
+        sqlx::raw_sql("BEGIN; UPDATE IDN_OAUTH2_ACCESS_TOKEN SET AUTHZ_USER = 'x', REFRESH_TOKEN = 'y'")
+            .execute(&mut server)
+            .await
+            .unwrap();
+        let left = (fs::read(database).unwrap(), fs::read(&rollback).unwrap());
+        server.close().await.unwrap();
+        left
+    });
+    fs::write(database, file).unwrap();
+    fs::write(&rollback, journal).unwrap();
+
+    let before = tree(kit.folder());
+    let done = kit.run(&["plan"]).refused(3, "KR-DB-001");
+    assert!(done.error().contains("rolled back first"), "{}", done.error());
+    same_tree(&before, &tree(kit.folder()));
+}
+
+#[test]
+fn plan_as_json() {
+    let kit = Kit::new();
+    let plan = kit.run(&["plan", "--json"]).exits(0).json();
+    assert_eq!(plan["schema"], 1);
+    assert_eq!(plan["changes"].as_array().unwrap().len(), 3, "{plan}");
+    assert_eq!(plan["ambiguous"], 0);
+    let tokens =
+        plan["targets"].as_array().unwrap().iter().find(|t| t["id"] == "oauth2-access-token").unwrap();
+    assert_eq!(tokens["rows"], kit.deployment.counts.table("IDN_OAUTH2_ACCESS_TOKEN").rows);
+    assert_eq!(tokens["under_new"], 0);
+    // A table that is not there is said to be skipped.
+    kit.sql("DROP TABLE WF_BPS_PROFILE");
+    let plan = kit.run(&["plan", "--json"]).exits(0).json();
+    assert_eq!(plan["absent"][0][0], "WF_BPS_PROFILE", "{plan}");
+}
+
+#[test]
+fn run_says_what_will_change_before_it_writes() {
+    let kit = Kit::new();
+    let done = kit.run(&["run"]).exits(0);
+    let position =
+        |text: &str| done.stderr.find(text).unwrap_or_else(|| panic!("no {text} in {}", done.stderr));
+    let written = position("Successfully updated");
+    for place in [&kit.deployment.new_identity, &kit.deployment.new_registry, &kit.deployment.home] {
+        assert!(position(&place.canonicalize().unwrap().display().to_string()) < written);
+    }
+    assert!(kit.log().contains("this will change: identity database"));
+    // stdout is the result: the table and, last, one sentence.
+    let last = done.stdout.lines().last().unwrap();
+    let rotated: u64 = kit.deployment.counts.tables().map(|(_, count)| count.sealed_rows).sum();
+    assert!(last.starts_with(&format!("{rotated} rows and ")) && last.ends_with("0 failed."), "{last}");
+}
+
+#[test]
+fn a_finished_rotation_is_left_alone_until_a_new_one_is_asked_for() {
+    let kit = Kit::rotated();
+    let before = databases(&kit);
+    for command in ["run", "resume"] {
+        let done = kit.run(&[command]).exits(0);
+        assert!(done.stderr.contains("is finished, and nothing was changed"), "{}", done.stderr);
+        assert!(done.stderr.contains("keyrotation run --new"), "{}", done.stderr);
+    }
+    same_tree(&before, &databases(&kit));
+
+    let first = kit.run(&["status", "--json"]).exits(0).json();
+    let done = kit.run(&["run", "--new"]).exits(0);
+    assert!(done.stderr.contains("already under the new key"), "{}", done.stderr);
+    let id = first["rotation_id"].as_str().unwrap();
+    let archived = kit.folder().join(format!("keyrotation-journal-{id}"));
+    let path = archived.to_str().unwrap();
+    let old = kit.run(&["--journal", path, "status", "--json"]).exits(0).json();
+    assert_eq!(old["rotation_id"], first["rotation_id"]);
+    let second = kit.run(&["status", "--json"]).exits(0).json();
+    assert_ne!(second["rotation_id"], first["rotation_id"]);
+    let counts = |status: &serde_json::Value, what: &str| -> u64 {
+        let all = status["targets"].as_array().unwrap().iter().chain(status["files"].as_array().unwrap());
+        all.map(|target| target[what].as_u64().unwrap()).sum()
+    };
+    assert_eq!(counts(&second, "rotated"), 0);
+    assert_eq!(counts(&second, "already_new"), counts(&first, "rotated"));
+    same_tree(&before, &databases(&kit));
+}
+
+fn databases(kit: &Kit) -> std::collections::BTreeMap<std::path::PathBuf, (u32, Vec<u8>)> {
+    let mut all = tree(kit.folder());
+    all.retain(|path, _| {
+        path.extension().is_some_and(|e| e == "db") || path.starts_with(&kit.deployment.home)
+    });
+    all
+}
+
+#[test]
+fn a_new_rotation_keeps_the_earlier_journal_until_all_checks_are_passed() {
+    let kit = Kit::rotated();
+    let id = kit.run(&["status", "--json"]).exits(0).json()["rotation_id"].clone();
+    kit.sql("CREATE TABLE IDN_OAUTH2_ACCESS_TOKEN_TEMP (SYNC_ID INTEGER)");
+    kit.run(&["run", "--new"]).refused(2, "KR-CFG-050");
+    assert_eq!(kit.run(&["status", "--json"]).exits(0).json()["rotation_id"], id);
+}
+
+#[test]
+fn an_unfinished_rotation_is_resumed_not_begun_again() {
+    let kit = Kit::new();
+    kit.interrupt();
+    let before = databases(&kit);
+    let done = kit.run(&["run"]).refused(4, "KR-JRN-006");
+    assert!(done.error().contains("keyrotation resume"), "{}", done.error());
+    same_tree(&before, &databases(&kit));
+    kit.run(&["resume"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn resume_without_a_rotation_begins_one() {
+    let kit = Kit::new();
+    let done = kit.run(&["resume"]).exits(0);
+    assert!(done.stderr.contains("no rotation was begun yet"), "{}", done.stderr);
+    kit.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_journal_in_which_nothing_was_recorded_is_taken_as_empty() {
+    let kit = Kit::new();
+    kit.run_at("journal-before-batch=return", &["run"]).refused(4, "KR-JRN-004");
+    assert!(kit.journal().exists());
+    kit.run(&["status"]).refused(4, "KR-JRN-007");
+    let plan = kit.run(&["plan"]).exits(0);
+    assert!(plan.stdout.contains("there is no journal yet"), "{}", plan.stdout);
+    kit.run(&["run"]).exits(0);
+}
+
+#[test]
+fn a_folder_with_something_else_in_it_is_no_journal() {
+    let kit = Kit::new();
+    let folder = kit.beside("precious");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("thesis.txt"), "irreplaceable").unwrap();
+    let done = kit.run(&["run", "--journal", folder.to_str().unwrap()]).refused(4, "KR-JRN-009");
+    assert!(done.error().contains("thesis.txt"), "{}", done.error());
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
+fn without_a_rotation_there_is_nothing_to_look_at() {
+    let kit = Kit::new();
+    let before = tree(kit.folder());
+    for command in [&["status"][..], &["status", "--json"], &["verify"]] {
+        let done = kit.run(command).refused(4, "KR-JRN-007");
+        assert!(done.error().contains("keyrotation run"), "{}", done.error());
+    }
+    same_tree(&before, &tree(kit.folder()));
+}
+
+#[test]
+fn global_options_stand_before_or_after_the_subcommand() {
+    let kit = Kit::new();
+    let config = kit.deployment.config.to_str().unwrap();
+    let journal = kit.beside("elsewhere/journal");
+    let journal = journal.to_str().unwrap();
+    for args in [
+        &["--config", config, "--journal", journal, "-q", "run"][..],
+        &["verify", "--journal", journal, "-c", config, "-vv"],
+        &["-v", "status", "--json", "--journal", journal],
+    ] {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_keyrotation"));
+        let output = program.args(args).current_dir("/").output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+    }
+    // properties.yaml is the default, and the journal's place is beside it.
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_keyrotation"));
+    assert!(program.arg("plan").current_dir(kit.folder()).output().unwrap().status.success());
+    let mode = fs::metadata(journal).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert!(!kit.journal().exists(), "the journal is where it was asked for");
+    assert!(kit.logs().is_empty() && fs::read_dir(kit.beside("elsewhere")).unwrap().count() == 2);
+}
+
+#[test]
+fn quiet_says_warnings_only() {
+    let kit = Kit::new();
+    let done = kit.run(&["run", "-q", "--color", "always"]).exits(0);
+    assert_eq!(done.stderr, "");
+    assert!(done.stdout.contains("0 failed."));
+}
+
+#[test]
+fn a_second_process_is_told_who_holds_the_journal_and_the_database() {
+    let kit = Kit::new();
+    let running = kit.start_slow(2500, &["run"]);
+    let pid = format!("process {}", running.pid());
+    for command in [&["resume"][..], &["run"], &["run", "--new"], &["verify"]] {
+        let done = kit.run(command).refused(4, "KR-JRN-001");
+        assert!(done.error().contains(&pid), "{}", done.error());
+    }
+    let other = kit.beside("other-journal");
+    let done = kit.run(&["run", "--journal", other.to_str().unwrap()]).refused(3, "KR-DB-003");
+    assert!(done.error().contains("new-identity.db"), "{}", done.error());
+    assert!(!other.exists(), "nothing was begun");
+    running.wait().exits(0);
+    kit.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn an_interrupted_run_says_how_to_go_on() {
+    let kit = Kit::new();
+    let running = kit.start_slow(1000, &["run"]);
+    running.signal(Signal::TERM);
+    let done = running.wait().exits(130);
+    assert!(done.stderr.contains("keyrotation resume"), "{}", done.stderr);
+    let status = kit.run(&["status", "--json"]).exits(0).json();
+    assert_eq!((&status["state"], &status["resumable"]), (&"interrupted".into(), &true.into()));
+    eventually("it can be resumed", || kit.run(&["resume"]).code() == Some(0));
+}

@@ -1,0 +1,21 @@
+//! What the tests share: a deployment in a folder of its own, the program as a process, and judges
+//! that know nothing of the program's code.
+
+mod envelopes;
+mod opener;
+mod place;
+mod program;
+mod snapshot;
+mod tables;
+
+pub(crate) use place::Place;
+pub(crate) use program::{Ran, Running};
+pub(crate) use snapshot::{Except, Snapshot};
+pub(crate) use tables::{Cell, Table, execute, number, tables};
+
+use std::future::Future;
+
+/// Runs something asynchronous to its end.
+pub(crate) fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}

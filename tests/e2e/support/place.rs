@@ -1,0 +1,159 @@
+//! A deployment in a folder of its own, gone with the test.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use keyrotation::demo::{self, Deployment, Spec};
+use serde_json::Value;
+use tempfile::TempDir;
+use walkdir::WalkDir;
+
+use super::{Ran, Running, Snapshot, execute, tables, wait};
+
+/// What the triggers of [`Place::count_updates`] write to.
+pub(crate) const UPDATES: &str = "E2E_UPDATES";
+
+/// A deployment with everything that belongs to its rotation.
+pub(crate) struct Place {
+    pub(crate) deployment: Deployment,
+    folder: TempDir,
+}
+
+impl Place {
+    /// A new deployment with so many access tokens.
+    pub(crate) fn new(tokens: u64) -> Self {
+        Self::of(&Spec { tokens, ..Spec::default() })
+    }
+
+    /// A new deployment as specified.
+    pub(crate) fn of(spec: &Spec) -> Self {
+        let folder = TempDir::with_prefix("keyrotation-e2e-").unwrap();
+        let deployment = wait(demo::build(folder.path(), spec)).unwrap();
+        Self { deployment, folder }
+    }
+
+    /// The same deployment, byte for byte, in another folder. A journal in it belongs to this one.
+    pub(crate) fn copy(&self) -> Self {
+        let folder = TempDir::with_prefix("keyrotation-e2e-").unwrap();
+        for entry in WalkDir::new(self.folder.path()).min_depth(1) {
+            let entry = entry.unwrap();
+            let to = folder.path().join(entry.path().strip_prefix(self.folder.path()).unwrap());
+            if entry.file_type().is_dir() {
+                fs::create_dir(&to).unwrap();
+            } else {
+                fs::copy(entry.path(), &to).unwrap();
+            }
+        }
+        let here = |path: &Path| folder.path().join(path.strip_prefix(self.folder.path()).unwrap());
+        let d = &self.deployment;
+        let deployment = Deployment {
+            folder: here(&d.folder),
+            config: here(&d.config),
+            home: here(&d.home),
+            old_identity: here(&d.old_identity),
+            old_registry: here(&d.old_registry),
+            new_identity: here(&d.new_identity),
+            new_registry: here(&d.new_registry),
+            counts: d.counts.clone(),
+            spec: d.spec.clone(),
+        };
+        Self { deployment, folder }
+    }
+
+    /// A path in the deployment's folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The journal's folder.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.path("keyrotation-journal")
+    }
+
+    /// The databases that are rewritten: one or two.
+    pub(crate) fn databases(&self) -> Vec<PathBuf> {
+        let d = &self.deployment;
+        let both = [&d.new_identity, &d.new_registry];
+        both.into_iter().take(if d.new_identity == d.new_registry { 1 } else { 2 }).cloned().collect()
+    }
+
+    /// The program with these arguments, on this deployment, not started.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyrotation"));
+        command.arg("--config").arg(&self.deployment.config).args(args).env_remove("FAILPOINTS");
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(&mut self.command(args))
+    }
+
+    /// Runs the program to its end, with what is to happen at its failpoints.
+    pub(crate) fn run_at(&self, points: &str, args: &[&str]) -> Ran {
+        Ran::of(self.command(args).env("FAILPOINTS", points))
+    }
+
+    /// Starts the program.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        Running::of(&mut self.command(args))
+    }
+
+    /// Starts the program, with what is to happen at its failpoints.
+    pub(crate) fn start_at(&self, points: &str, args: &[&str]) -> Running {
+        Running::of(self.command(args).env("FAILPOINTS", points))
+    }
+
+    /// `status --json`.
+    pub(crate) fn status(&self) -> Value {
+        self.run(&["status", "--json"]).exits(0).json()
+    }
+
+    /// What `status --json` counts for each table and kind of files, without times and totals.
+    pub(crate) fn counts(&self) -> Vec<Value> {
+        counts(&self.status())
+    }
+
+    /// What the deployment holds now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::take(self)
+    }
+
+    /// Every file of the home, by its path in it.
+    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
+        let home = &self.deployment.home;
+        let files = WalkDir::new(home).into_iter().map(|entry| entry.unwrap());
+        files
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| {
+                let name = entry.path().strip_prefix(home).unwrap().to_str().unwrap().to_owned();
+                (name, fs::read(entry.path()).unwrap())
+            })
+            .collect()
+    }
+
+    /// Lets the databases count every update of every row. A rolled back update does not count.
+    pub(crate) fn count_updates(&self) {
+        for database in self.databases() {
+            let mut sql = format!("CREATE TABLE {UPDATES} (TAB TEXT NOT NULL, ROW INTEGER NOT NULL);");
+            for table in tables(&database).keys() {
+                sql += &format!(
+                    "CREATE TRIGGER E2E_COUNT_{table} AFTER UPDATE ON {table} \
+                     BEGIN INSERT INTO {UPDATES} VALUES ('{table}', NEW.rowid); END;"
+                );
+            }
+            execute(&database, &sql);
+        }
+    }
+}
+
+/// The part of `status --json` that two rotations of one deployment have in common.
+pub(crate) fn counts(status: &Value) -> Vec<Value> {
+    let lists = ["targets", "files"].map(|list| status[list].as_array().unwrap());
+    let fields =
+        ["id", "state", "rows", "rotated", "plain", "null", "already_new", "gone", "failed", "groups"];
+    let one = |target: &Value| fields.map(|field| (field.to_owned(), target[field].clone()));
+    lists.into_iter().flatten().map(|target| one(target).into_iter().collect()).collect()
+}

@@ -1,0 +1,248 @@
+//! Rules of this tree that no compiler checks: sizes of files, directions between modules, who may
+//! print and who may panic, and that the generated page of error ids is up to date.
+//!
+//! After a change to the table of ids: `UPDATE_DOCS=1 cargo test --test house_rules`.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use keyrotation::error::Id;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// The longest file, in lines.
+const LONGEST: usize = 420;
+
+/// Which module may import which. The arrows point down only, save for the pair in [`PAIRED`].
+///
+/// The lowest ones know nothing of ours: `cipher` and `db` could be crates of their own. What
+/// knows stored formats (`codec`), what names tables (`target`) and what reads properties.yaml
+/// (`config`) do not know each other, but for the codec that a target names. `report` reads the
+/// job's state and never touches a database.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("cipher", &[]),
+    ("db", &[]),
+    ("exit", &[]),
+    ("signals", &[]),
+    ("telemetry", &[]),
+    ("error", &["exit"]),
+    ("codec", &["cipher"]),
+    ("config", &["cipher", "error"]),
+    ("demo", &["cipher", "error"]),
+    ("target", &["codec", "db"]),
+    ("source", &["codec", "db", "error", "target"]),
+    ("sink", &["db", "error", "source", "target"]),
+    ("plan", &["codec", "config", "db", "engine", "error", "signals", "sink", "source", "target"]),
+    ("engine", &["cipher", "codec", "db", "error", "plan", "signals", "sink", "source"]),
+    ("report", &["engine", "target"]),
+    ("verify", &["cipher", "codec", "db", "engine", "error", "plan", "signals", "source"]),
+    (
+        "cli",
+        &[
+            "cipher",
+            "codec",
+            "config",
+            "demo",
+            "engine",
+            "error",
+            "exit",
+            "plan",
+            "report",
+            "signals",
+            "sink",
+            "telemetry",
+            "verify",
+        ],
+    ),
+];
+
+/// The engine works off the plan's jobs, and the plan's survey reads and paces as the engine does.
+const PAIRED: [&str; 2] = ["engine", "plan"];
+
+/// A file of Rust in the tree.
+struct Source {
+    path: PathBuf,
+    text: String,
+}
+
+impl Source {
+    /// The part of it that is no test: tests stand at the end or in files of their own.
+    fn program(&self) -> &str {
+        if self.is_test() {
+            return "";
+        }
+        self.text.split("#[cfg(test)]").next().unwrap_or_default()
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs")))
+    }
+
+    /// The module of `src/` that it belongs to; none for the journal, and for `lib.rs` and `main.rs`.
+    fn module(&self) -> Option<String> {
+        let below = self.path.strip_prefix("src").ok()?;
+        let name = Path::new(below.components().next()?.as_os_str()).file_stem()?.to_str()?.to_owned();
+        (!matches!(&*name, "lib" | "main")).then_some(name)
+    }
+}
+
+/// All Rust of ours under these folders.
+fn sources(folders: &[&str]) -> Vec<Source> {
+    let mut found = Vec::new();
+    for folder in folders {
+        for entry in walkdir::WalkDir::new(Path::new(ROOT).join(folder)) {
+            let path = entry.unwrap().into_path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push(Source { path: path.strip_prefix(ROOT).unwrap().to_owned(), text });
+            }
+        }
+    }
+    assert!(!found.is_empty(), "no sources under {folders:?}");
+    found
+}
+
+#[test]
+fn no_file_is_too_long_and_each_says_what_it_is_for() {
+    let mut problems = Vec::new();
+    for source in sources(&["src", "journal", "tests"]) {
+        let lines = source.text.lines().count();
+        if lines > LONGEST {
+            problems.push(format!("{}: {lines} lines, more than {LONGEST}", source.path.display()));
+        }
+        if !source.text.starts_with("//! ") {
+            problems.push(format!("{}: does not begin with what it is for", source.path.display()));
+        }
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn modules_import_only_what_the_arrows_allow() {
+    let mut edges: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources(&["src"]) {
+        let Some(module) = source.module() else { continue };
+        let imported = edges.entry(module).or_default();
+        for after in source.program().split("crate::").skip(1) {
+            let name: String = after.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+            assert!(!name.is_empty(), "{}: `crate::{{` hides what is imported", source.path.display());
+            imported.insert(name);
+        }
+    }
+    let allowed: BTreeMap<String, BTreeSet<String>> = ARROWS
+        .iter()
+        .map(|(module, imports)| {
+            ((*module).to_owned(), imports.iter().map(|&name| name.to_owned()).collect())
+        })
+        .collect();
+    for (module, imported) in &mut edges {
+        imported.remove(module);
+        imported.remove("Result");
+    }
+    // Equal, not only within: an arrow that nobody uses any more is to be taken off the list.
+    assert_eq!(edges, allowed, "left is what stands in src/, right is what the list has");
+}
+
+#[test]
+fn the_arrows_form_no_circle_but_the_one_that_is_named() {
+    let imports: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
+    let mut settled: BTreeSet<&str> = BTreeSet::new();
+    while settled.len() < imports.len() {
+        let is_pair = |a: &str, b: &str| PAIRED.contains(&a) && PAIRED.contains(&b);
+        let next = imports.iter().find(|(module, below)| {
+            let free = |below: &&str| settled.contains(below) || is_pair(module, below);
+            !settled.contains(*module) && below.iter().all(free)
+        });
+        let Some((module, _)) = next else {
+            let left: Vec<_> = imports.keys().filter(|module| !settled.contains(*module)).collect();
+            panic!("these import each other in a circle: {left:?}");
+        };
+        settled.insert(module);
+    }
+}
+
+#[test]
+fn the_journal_knows_nothing_of_ours_nor_of_databases_and_ciphers() {
+    for source in sources(&["journal/src"]) {
+        for word in ["keyrotation::", "sqlx", "aes", "clap"] {
+            let imports =
+                source.text.lines().any(|line| line.trim_start().starts_with(&format!("use {word}")));
+            assert!(!imports, "{} imports {word}", source.path.display());
+        }
+    }
+    let manifest = fs::read_to_string(Path::new(ROOT).join("journal/Cargo.toml")).unwrap();
+    assert!(!manifest.contains("path = \"..\""), "the journal depends on the program");
+}
+
+#[test]
+fn only_the_command_line_prints() {
+    for source in sources(&["src", "journal/src"]) {
+        if source.module().as_deref() == Some("cli") {
+            continue;
+        }
+        for word in ["println!", "print!(", "eprintln!", "eprint!(", "dbg!("] {
+            assert!(!source.program().contains(word), "{} prints with {word}", source.path.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_panics_on_purpose_outside_of_tests() {
+    for source in sources(&["src", "journal/src"]) {
+        let mut allowed = false;
+        for (number, line) in (1..).zip(source.program().lines()) {
+            let code = line.split("//").next().unwrap_or_default();
+            for word in [".unwrap()", ".expect(", "panic!(", "unreachable!(", "todo!(", "unimplemented!("] {
+                let place = format!("{}:{number}", source.path.display());
+                assert!(allowed || !code.contains(word), "{place} has {word}");
+            }
+            // The line above says, for clippy too, why it cannot happen.
+            allowed =
+                code.contains("allow(clippy::expect_used") || code.contains("expect(clippy::expect_used");
+        }
+    }
+}
+
+#[test]
+fn the_page_of_error_ids_is_up_to_date() {
+    let path = Path::new(ROOT).join("docs/errors.md");
+    let page = errors_page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "docs/errors.md is old: UPDATE_DOCS=1 cargo test --test house_rules");
+}
+
+#[test]
+fn error_ids_are_unique_and_say_what_to_do() {
+    let codes: BTreeSet<_> = Id::ALL.iter().map(|id| id.code()).collect();
+    assert_eq!(codes.len(), Id::ALL.len(), "an id stands twice in the table");
+    for id in Id::ALL {
+        assert!(!id.meaning().is_empty() && !id.remedy().is_empty(), "{id} says nothing");
+        assert!(!id.meaning().contains('\n') && !id.remedy().contains('\n'), "{id} is not one line each");
+    }
+}
+
+fn errors_page() -> String {
+    let mut page = String::from(
+        "# Error ids\n\n\
+         Every error ends the program with one of these. An id never changes its meaning and is never used\n\
+         again. On the screen it stands in brackets before what happened and where; the line after says what\n\
+         to do next. With `--log-format json` it is `error.id`, beside `exit_code`. What the exit codes mean\n\
+         is in [exit-codes.md](exit-codes.md).\n\n\
+         This page is generated from the table in `src/error.rs`.\n\n\
+         | id | exit code | what happened | what to do |\n\
+         |---|---|---|---|\n",
+    );
+    for id in Id::ALL {
+        let cell = |text: &str| text.replace('|', "\\|");
+        let (meaning, remedy) = (cell(id.meaning()), cell(id.remedy()));
+        let _ = writeln!(page, "| {id} | {} | {meaning} | {remedy} |", id.exit() as u8);
+    }
+    page
+}
