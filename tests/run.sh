@@ -85,7 +85,7 @@ tests() {
 }
 
 documentation() {
-    RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --no-deps --quiet
+    RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --no-deps --document-private-items --quiet
 }
 
 # The README's first command, without the release build.

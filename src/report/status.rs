@@ -189,7 +189,7 @@ impl TargetView {
         let groups = head
             .groups
             .iter()
-            .zip(target.tally.groups.iter().cloned().chain(std::iter::repeat_with(Default::default)))
+            .zip(target.tally.groups.iter().copied().chain(std::iter::repeat_with(Default::default)))
             .map(|(label, tally)| GroupView {
                 label: label.clone(),
                 rotated: tally.rotated,

@@ -144,14 +144,11 @@ impl TableTransaction {
                 }
                 Err(error) if error.class == Class::Row && care == Care::RowByRow => {
                     self.inner.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
-                    match part {
-                        [row] => {
-                            applied[*row] = Applied::Refused(format!("the database refused it: {error}"))
-                        }
-                        _ => {
-                            let (first, second) = part.split_at(part.len() / 2);
-                            left.extend([second, first]);
-                        }
+                    if let [row] = part {
+                        applied[*row] = Applied::Refused(format!("the database refused it: {error}"));
+                    } else {
+                        let (first, second) = part.split_at(part.len() / 2);
+                        left.extend([second, first]);
                     }
                 }
                 Err(error) => return Err(error),

@@ -6,7 +6,7 @@
 
 mod judge;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keyrotation_journal::{Journal, Key, RowRecord, Span, failpoint};
 use serde::Serialize;
@@ -115,7 +115,7 @@ async fn verify_one(
         TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
     // Rows that were tried again or found astray: their last record counts, wherever they stand.
     let later = ledger.read(move |journal| keyed_rows(journal, target)).await?;
-    let mut later_seen = HashMap::new();
+    let mut later_seen = HashSet::new();
     let chunks = ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
     let mut covered = false;
     let sample = options.sample.map(|part| Sample::new(part, chunks));
@@ -132,7 +132,7 @@ async fn verify_one(
         let records = records.into_iter().map(|row| (row.key.clone(), row)).collect();
         let mut judge = Judge::new(preparer.clone(), job.clone(), options.live, records, later.clone());
         judge = compare(judge, job, after, upto).await?;
-        later_seen.extend(judge.later_seen().map(|key| (key.clone(), ())));
+        later_seen.extend(judge.later_seen().cloned());
         add(&mut report, job, judge.finish());
     }
     if !covered && options.sample.is_none() {
@@ -140,11 +140,11 @@ async fn verify_one(
         let frontier = ledger.state(|state| state.targets[usize::from(target)].frontier.clone());
         let judge = Judge::new(preparer.clone(), job.clone(), options.live, HashMap::new(), later.clone());
         let judge = compare(judge, job, frontier, None).await?;
-        later_seen.extend(judge.later_seen().map(|key| (key.clone(), ())));
+        later_seen.extend(judge.later_seen().cloned());
         add(&mut report, job, judge.finish());
     }
     if options.sample.is_none() {
-        let unseen = later.iter().filter(|(key, _)| !later_seen.contains_key(*key));
+        let unseen = later.iter().filter(|(key, _)| !later_seen.contains(*key));
         let gone = unseen.map(|(key, record)| (key.clone(), record.clone())).collect();
         let judge = Judge::new(preparer.clone(), job.clone(), options.live, gone, HashMap::new());
         add(&mut report, job, judge.finish());
@@ -160,7 +160,9 @@ async fn compare(mut judge: Judge, job: &Job, after: Option<Key>, upto: Option<K
         let Some(last) = page.last() else { return Ok(judge) };
         after = Some(last.key.clone());
         judge = blocking(move || {
-            page.iter().for_each(|row| judge.row(row));
+            for row in &page {
+                judge.row(row);
+            }
             Ok(judge)
         })
         .await?;
