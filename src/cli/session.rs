@@ -28,7 +28,7 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let earlier = Journal::open(&dir)?;
     if let Some(journal) = earlier.as_ref().filter(|_| !args.new) {
         if journal.state().finished_at.is_some() {
-            return already_finished(journal);
+            return Ok(already_finished(journal));
         }
         let name = journal.state().rotation.name();
         return Err(Error::new(
@@ -51,7 +51,7 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
         return begin(session, &args.work, settings, &dir, None).await;
     };
     if journal.state().finished_at.is_some() && !args.retry_failed {
-        return already_finished(&journal);
+        return Ok(already_finished(&journal));
     }
     let rotation = unlock(&mut journal, &settings)?;
     open_log(session, &args.work, &dir, &rotation.name())?;
@@ -82,14 +82,14 @@ pub(super) fn notices(settings: &Settings) {
     }
 }
 
-fn already_finished(journal: &Journal) -> Result<Exit> {
+fn already_finished(journal: &Journal) -> Exit {
     let view = StatusView::new(journal.state(), false);
     tracing::info!(
         "rotation {} is finished, and nothing was changed; `keyrotation run --new` begins another",
         view.rotation_id
     );
     print(&format!("{}\n", summary_sentence(&view)));
-    Ok(Exit::Done)
+    Exit::Done
 }
 
 /// Checks everything, then begins a journal and works it off. The journal of an `earlier` rotation
@@ -236,7 +236,7 @@ impl Work<'_> {
         );
         self.deployment.remark_on_files()?;
         self.remove_leftovers()?;
-        let mut events = vec![self.session_started()];
+        let mut events = vec![session_started()];
         events.extend(first);
         context.ledger.append(events.into_iter().map(Into::into).collect()).await?;
         let quiet = self.session.global.quiet;
@@ -286,17 +286,18 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
 
-    fn session_started(&self) -> Event {
-        let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-        Event::SessionStarted {
-            at: Timestamp::now().as_millisecond(),
-            pid: std::process::id(),
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-            user: std::env::var("USER").unwrap_or_else(|_| rustix::process::geteuid().as_raw().to_string()),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            command,
-        }
+/// The beginning of this process's work.
+fn session_started() -> Event {
+    let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
+    Event::SessionStarted {
+        at: Timestamp::now().as_millisecond(),
+        pid: std::process::id(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        user: std::env::var("USER").unwrap_or_else(|_| rustix::process::geteuid().as_raw().to_string()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        command,
     }
 }
 
