@@ -12,6 +12,10 @@ mod files;
 mod kit;
 mod refusals;
 mod secrets;
+#[cfg(feature = "failpoints")]
+mod kill;
+#[cfg(feature = "failpoints")]
+mod points;
 mod smoke;
 mod status;
 mod support;
