@@ -193,6 +193,9 @@ fn only_the_command_line_prints() {
 #[test]
 fn nothing_panics_on_purpose_outside_of_tests() {
     for source in sources(&["src", "journal/src"]) {
+        if source.path.ends_with("failpoint.rs") {
+            continue; // made to fail, and in no release
+        }
         let mut allowed = false;
         for (number, line) in (1..).zip(source.program().lines()) {
             let code = line.split("//").next().unwrap_or_default();

@@ -24,6 +24,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let settings = config::load(&session.global.config, &Overrides::default())?;
     session::notices(&settings);
     let deployment = plan::connect(&settings, None, plan::Access::Look).await?;
+
     let (_stopper, stop) = Stop::new();
     let recoder = session::recoder(&settings);
     let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;

@@ -58,6 +58,7 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     publish(&dir, &StatusView::by_this_process(journal.state()));
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Change).await?;
     deployment.claim()?;
+
     let stop = listen()?;
     let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
     let work = Work { session, settings: &settings, deployment, dir: &dir, stop, total };
@@ -103,6 +104,7 @@ async fn begin(
 ) -> Result<Exit> {
     let deployment = plan::connect(&settings, None, plan::Access::Change).await?;
     deployment.claim()?;
+
     let stop = listen()?;
     let recoder = recoder(&settings);
     tracing::info!("looking at what is there");

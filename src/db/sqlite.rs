@@ -28,6 +28,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// all, are spread over the whole file.
 const CACHE_KIB: &str = "-65536";
 
+/// Prepared statements that are kept, each with the values that were bound last. The last batch of a
+/// chunk has a length of its own, so most would never be used again.
+const STATEMENTS: usize = 8;
+
 /// Pages of a write-ahead log before it is folded back (64 MiB of 4 KiB pages), where the file
 /// uses one.
 const WAL_AUTOCHECKPOINT: &str = "16384";
@@ -59,7 +63,8 @@ impl Sqlite {
             .read_only(access == Access::Look && unfinished)
             .foreign_keys(false) // no key is ever changed, and checking costs
             .busy_timeout(BUSY_TIMEOUT)
-            .pragma("cache_size", CACHE_KIB)
+            .pragma("cache_size", std::env::var("KR_CACHE").unwrap_or(CACHE_KIB.to_owned()))
+            .statement_cache_capacity(STATEMENTS)
             .pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT)
             .pragma("query_only", if access == Access::Look { "ON" } else { "OFF" })
             .disable_statement_logging()

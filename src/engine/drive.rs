@@ -109,6 +109,8 @@ async fn read_ahead(
     sender: mpsc::Sender<(Span, Prepared)>,
 ) -> Result<()> {
     loop {
+        // A page is read only when there is room for it: no more than two chunks are in memory.
+        let Ok(room) = sender.reserve().await else { return Ok(()) };
         let limit = context.pacer.rows();
         let mut page = job.source.page(frontier.as_ref(), None, limit).await?;
         let more = (page.len() == limit) | context.pacer.trim(&mut page);
@@ -117,7 +119,8 @@ async fn read_ahead(
         let prepared = chunk::prepare(&context, &job, page, HashMap::new()).await?;
         let is_last = upto.is_none();
         let after = std::mem::replace(&mut frontier, upto.clone());
-        if sender.send((Span::Range { after, upto }, prepared)).await.is_err() || is_last {
+        room.send((Span::Range { after, upto }, prepared));
+        if is_last {
             return Ok(());
         }
     }

@@ -76,7 +76,12 @@ impl Kit {
 
     /// One made to order.
     pub(crate) fn made(spec: &Spec) -> Self {
-        Self { place: Place::of(spec), beside: tempfile::tempdir().unwrap() }
+        Self::around(Place::of(spec))
+    }
+
+    /// One that is there.
+    pub(crate) fn around(place: Place) -> Self {
+        Self { place, beside: tempfile::tempdir().unwrap() }
     }
 
     /// One that has been rotated already.
@@ -96,6 +101,7 @@ impl Kit {
         self.beside.path().join(name)
     }
 
+    #[cfg(feature = "failpoints")]
     /// Starts the program and waits until its first transaction sleeps for `milliseconds`.
     pub(crate) fn start_slow(&self, milliseconds: u32, args: &[&str]) -> Running {
         let mut running = self.start_at(&format!("table-before-commit=1*sleep({milliseconds})"), args);
@@ -107,6 +113,7 @@ impl Kit {
         running
     }
 
+    #[cfg(feature = "failpoints")]
     /// Stops a rotation in the middle: the transaction fails after some chunks.
     pub(crate) fn interrupt(&self) {
         self.run_at("table-before-commit=2*off->return", &["run", "--chunk-size", "50"]).exits(3);

@@ -5,15 +5,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by panicking")]
 
+#[cfg(not(feature = "failpoints"))]
+compile_error!("these tests need failpoints: run them with --features failpoints, or all by tests/run.sh");
+
+mod kit;
 mod support;
 
 mod commands;
 mod files;
-mod kit;
+mod kill;
+mod points;
 mod refusals;
 mod secrets;
 mod smoke;
 mod status;
-mod support;
 mod values;
 mod verify;

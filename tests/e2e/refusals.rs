@@ -1,1 +1,213 @@
-//! todo
+//! Refusals that need a deployment; those of properties.yaml alone are cases in `tests/cmd`.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use crate::kit::{Kit, Refused as _, same_tree, tree};
+
+/// Asserts that `plan` and `run` refuse alike, and that nothing was written; gives the error.
+#[track_caller]
+fn both_refuse(kit: &Kit, code: i32, id: &str) -> String {
+    let before = tree(kit.folder());
+    let planned = kit.run(&["plan"]).refused(code, id).error().to_owned();
+    let error = kit.run(&["run"]).refused(code, id).error().to_owned();
+    assert_eq!(planned, error);
+    same_tree(&before, &tree(kit.folder()));
+    // The same for scripts: one line of JSON, nothing on stdout.
+    let json = kit.run(&["run", "--log-format", "json"]).exits(code);
+    assert_eq!(json.stdout, "");
+    let document: serde_json::Value = serde_json::from_str(json.stderr.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (document["error"]["id"].as_str(), document["exit_code"].as_i64()),
+        (Some(id), Some(i64::from(code)))
+    );
+    assert!(error.contains(document["error"]["what"].as_str().unwrap()), "{document}");
+    assert!(error.contains(document["error"]["fix"].as_str().unwrap()), "{document}");
+    error
+}
+
+#[test]
+fn a_database_with_what_sync_left_is_the_old_one_or_lacks_step_4() {
+    let kit = Kit::new();
+    let table = |name: &str| (format!("CREATE TABLE {name} (SYNC_ID INTEGER)"), format!("DROP TABLE {name}"));
+    let trigger = |name: &str| {
+        let on = "AFTER INSERT ON IDN_SECRET_TYPE BEGIN SELECT 1; END";
+        (format!("CREATE TRIGGER {name} {on}"), format!("DROP TRIGGER {name}"))
+    };
+    let leftovers = [
+        ("IDN_IDENTITY_USER_DATA_TEMP", table("IDN_IDENTITY_USER_DATA_TEMP")),
+        ("IDN_OAUTH2_AUTHORIZATION_CODE_TEMP", table("idn_oauth2_authorization_code_temp")),
+        ("IDN_OAUTH2_ACCESS_TOKEN_TEMP", table("IDN_OAUTH2_ACCESS_TOKEN_TEMP")),
+        ("IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP", table("IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP")),
+        ("TOTP_SYNC_INSERT", trigger("totp_sync_insert")),
+        ("OAUTH2_CODE_SYNC_UPDATE", trigger("oauth2_code_sync_update")),
+        ("TOKEN_SYNC_DELETE", trigger("token_sync_delete")),
+        ("SCOPE_SYNC_INSERT", trigger("SCOPE_SYNC_INSERT")),
+    ];
+    for (name, (make, remove)) in leftovers {
+        kit.sql(&make);
+        let error = both_refuse(&kit, 2, "KR-CFG-050");
+        assert!(error.contains(name) && error.contains("newIdnDBUrl"), "{error}");
+        kit.sql(&remove);
+    }
+    kit.run(&["plan"]).exits(0);
+}
+
+#[test]
+fn the_old_database_is_found_behind_links_too() {
+    let kit = Kit::new();
+    let (old, new) = (&kit.deployment.old_identity, &kit.deployment.new_identity);
+    fs::remove_file(new).unwrap();
+    symlink(old, new).unwrap();
+    let error = both_refuse(&kit, 2, "KR-CFG-016");
+    assert!(error.contains("newIdnDBUrl is the same database as oldIdnDBUrl"), "{error}");
+    fs::remove_file(new).unwrap();
+    fs::hard_link(old, new).unwrap();
+    both_refuse(&kit, 2, "KR-CFG-016");
+}
+
+#[test]
+fn an_old_key_that_opens_nothing_is_refused() {
+    let kit = Kit::new();
+    kit.configure("oldSecretKey", Some("00000000000000000000000000000000"));
+    let error = both_refuse(&kit, 2, "KR-CFG-051");
+    assert!(error.contains("oldSecretKey: none of ") && error.contains("deployment.toml"), "{error}");
+    // Keys the wrong way round: all is under the new key, which is worth a line, and no mistake.
+    kit.configure("oldSecretKey", Some(&kit.deployment.spec.new_key));
+    kit.configure("newSecretKey", Some(&kit.deployment.spec.old_key));
+    let plan = kit.run(&["plan"]).exits(0);
+    assert!(plan.stdout.contains("sampled values are already under the new key"), "{}", plan.stdout);
+}
+
+#[test]
+fn one_table_of_a_foreign_key_does_not_refuse_the_rest() {
+    let kit = Kit::new();
+    let foreign = crate::kit::seal("00112233445566778899aabbccddeeff", "somebody else's");
+    kit.sql(&format!("UPDATE IDN_IDENTITY_USER_DATA SET DATA_VALUE = '{foreign}'"));
+    let plan = kit.run(&["plan"]).exits(0);
+    assert!(plan.stdout.contains("open under the old key"), "{}", plan.stdout);
+    kit.run(&["run"]).exits(1);
+}
+
+#[test]
+fn nothing_encrypted_is_a_line_on_the_screen() {
+    let kit = Kit::new();
+    kit.configure("enableConfigMigrator", Some("false"));
+    for sql in [
+        "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN",
+        "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN_AUDIT",
+        "DELETE FROM IDN_OAUTH2_AUTHORIZATION_CODE",
+        "DELETE FROM IDN_OAUTH2_REFRESH_TOKEN",
+        "DELETE FROM IDN_OAUTH_CONSUMER_APPS",
+        "DELETE FROM IDN_OAUTH_CONSUMER_SECRETS",
+        "DELETE FROM IDN_SECRET",
+        "DELETE FROM IDN_XACML_SUBSCRIBER_PROPERTY",
+        "DELETE FROM WF_BPS_PROFILE",
+        "DELETE FROM WF_REQUEST",
+        "UPDATE IDN_IDENTITY_USER_DATA SET DATA_VALUE = 'plain'",
+    ] {
+        kit.sql(sql);
+    }
+    kit.registry("DELETE FROM KEY_STORE");
+    kit.registry("UPDATE REG_PROPERTY SET REG_VALUE = NULL");
+    let done = kit.run(&["run"]).exits(0);
+    assert!(done.stderr.contains("nothing is encrypted here: there is nothing to rotate"), "{}", done.stderr);
+    assert!(
+        done.stdout
+            .ends_with("0 rows and 0 files are now under the new key, 0 were there before, 0 failed.\n")
+    );
+}
+
+#[test]
+fn secrets_that_everyone_may_read_are_a_warning() {
+    let kit = Kit::new();
+    let set = |mode| fs::set_permissions(&kit.deployment.config, fs::Permissions::from_mode(mode)).unwrap();
+    set(0o644);
+    let done = kit.run(&["plan", "-q"]).exits(0);
+    assert!(
+        done.stderr.contains("everyone may read") && done.stderr.contains("oldSecretKey"),
+        "{}",
+        done.stderr
+    );
+    set(0o640);
+    assert_eq!(kit.run(&["plan", "-q"]).exits(0).stderr, "");
+    // Secrets elsewhere: what counts is who may read that place.
+    set(0o644);
+    let file = kit.beside("new.key");
+    fs::write(&file, format!("{}\n", kit.deployment.spec.new_key)).unwrap();
+    kit.configure("newSecretKey", Some(&format!("file:{}", file.display())));
+    kit.configure("oldSecretKey", Some("env:OLD_KEY"));
+    kit.configure("newRegPassword", Some(""));
+    set(0o644);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let plan = || kit.command(&["plan", "-q"]).env("OLD_KEY", &kit.deployment.spec.old_key).output().unwrap();
+    let said = String::from_utf8(plan().stderr).unwrap();
+    assert!(said.contains("new.key") && said.lines().count() == 1, "{said}");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let output = plan();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn what_is_no_database_is_named() {
+    let kit = Kit::new();
+    fs::write(
+        &kit.deployment.new_registry,
+        "This is a letter and no database, whatever its name says.\n".repeat(40),
+    )
+    .unwrap();
+    let error = both_refuse(&kit, 3, "KR-DB-001");
+    assert!(error.contains("newRegDBUrl") && error.contains("new-registry.db"), "{error}");
+}
+
+#[test]
+fn a_log_file_that_cannot_be_written_stops_a_rotation_before_it_begins() {
+    let kit = Kit::new();
+    let before = kit.snapshot();
+    let done = kit.run(&["run", "--log-file", "/no/such/folder/rotation.log"]).refused(3, "KR-ENV-001");
+    assert!(done.error().contains("/no/such/folder/rotation.log"), "{}", done.error());
+    before.must_be_untouched(&kit);
+    kit.run(&["status"]).refused(4, "KR-JRN-007");
+}
+
+#[test]
+fn keygen_makes_new_keys_each_time() {
+    let kit = Kit::new();
+    let key = |args: &[&str]| kit.run(args).exits(0).stdout;
+    for (args, digits) in [
+        (&["keygen"][..], 32),
+        (&["keygen", "--for", "5.11"], 32),
+        (&["keygen", "--for", "7.0.0"], 32),
+        (&["keygen", "--for", "7.1"], 64),
+        (&["keygen", "--for", "v7.3.0"], 64),
+    ] {
+        let (first, second) = (key(args), key(args));
+        assert_ne!(first, second);
+        let text = first.strip_suffix('\n').unwrap();
+        assert_eq!(text.len(), digits, "{args:?}");
+        assert!(text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{text}");
+    }
+    // A key from keygen is one that a rotation takes.
+    kit.configure("newSecretKey", Some(key(&["keygen"]).trim_end()));
+    kit.run(&["run"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn init_writes_a_private_file_that_only_lacks_what_the_operator_knows() {
+    let kit = Kit::new();
+    let file = kit.beside("properties.yaml");
+    let init = |args: &[&str]| {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_keyrotation"));
+        program.arg("init").arg("-c").arg(&file).args(args).output().unwrap()
+    };
+    assert!(init(&[]).status.success());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!(init(&[]).status.code(), Some(2));
+    assert!(init(&["--force"]).status.success());
+    assert_eq!(fs::read_to_string(&file).unwrap(), text);
+    for key in keyrotation::config::Key::ALL {
+        assert!(text.contains(&format!("{key}:")), "{key} is not in it");
+    }
+}

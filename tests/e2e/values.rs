@@ -1,1 +1,454 @@
-//! todo
+//! Values of every kind through the whole program: what they become, and who may decide.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use keyrotation::demo::{Spec, spoil};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::kit::{Kit, Refused as _, hex, open_values, plaintext, query, seal};
+use crate::support::{Except, wait};
+
+/// The block that opens under both keys, planted as an application's secret.
+fn ambiguous(kit: &Kit) -> String {
+    wait(spoil(&kit.deployment)).unwrap();
+    kit.sql("SELECT CONSUMER_SECRET FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001")
+        .remove(0)
+        .remove(0)
+        .unwrap()
+}
+
+/// A deployment with one ambiguous value and nothing else that is wrong.
+fn with_an_ambiguous_value() -> (Kit, String) {
+    let kit = Kit::new();
+    let clean = kit.copy();
+    let stored = ambiguous(&kit);
+    let kit = Kit::around(clean);
+    kit.sql(&format!(
+        "INSERT INTO IDN_OAUTH_CONSUMER_APPS (ID, CONSUMER_KEY, CONSUMER_SECRET, TENANT_ID) VALUES (9001, 'x', '{stored}', 1)"
+    ));
+    (kit, stored)
+}
+
+#[test]
+fn an_ambiguous_value_stops_a_rotation_before_anything_is_written() {
+    let (kit, stored) = with_an_ambiguous_value();
+    let before = kit.snapshot();
+    let plan = kit.run(&["plan"]).exits(0);
+    assert!(plan.stdout.contains("open under both keys"), "{}", plan.stdout);
+
+    let done = kit.run(&["run"]).refused(5, "KR-RUN-002");
+    assert!(done.error().contains("IDN_OAUTH_CONSUMER_APPS"), "{}", done.error());
+    assert!(done.error().contains("--accept-ambiguous 1"), "{}", done.error());
+    for wrong in ["0", "2"] {
+        kit.run(&["run", "--accept-ambiguous", wrong]).refused(5, "KR-RUN-002");
+    }
+    before.must_be_untouched(&kit);
+    assert!(!kit.journal().exists() && kit.logs().is_empty(), "nothing was begun");
+
+    kit.run(&["run", "--accept-ambiguous", "1"]).exits(1);
+    let row = i64::from(9001);
+    before.must_be_rotated(&kit, &Except([("IDN_OAUTH_CONSUMER_APPS".to_owned(), row)].into()));
+    let status = kit.status();
+    let apps =
+        status["targets"].as_array().unwrap().iter().find(|t| t["id"] == "oauth-consumer-apps").unwrap();
+    assert_eq!(apps["failures"][0]["key"], "9001");
+    assert!(apps["failures"][0]["reason"].as_str().unwrap().contains("both keys"), "{apps}");
+    let now = kit.sql("SELECT CONSUMER_SECRET FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001");
+    assert_eq!(now[0][0].as_ref(), Some(&stored));
+}
+
+#[test]
+fn the_hash_column_decides_what_opens_under_both_keys() {
+    let (kit, stored) = with_an_ambiguous_value();
+    kit.sql("DELETE FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001");
+    let spec = &kit.deployment.spec;
+    let old = plaintext(&spec.old_key, &stored).unwrap();
+    let new = plaintext(&spec.new_key, &stored).unwrap();
+    assert_ne!(old, new);
+    for (id, text) in [("both-old", &old), ("both-new", &new)] {
+        let hash = format!(r#"{{"hash":"{}","algorithm":"SHA-256"}}"#, hex(&Sha256::digest(text)));
+        kit.sql(&format!(
+            "INSERT INTO IDN_OAUTH2_ACCESS_TOKEN (TOKEN_ID, ACCESS_TOKEN, ACCESS_TOKEN_HASH, TOKEN_STATE_ID)
+             VALUES ('{id}', '{stored}', '{hash}', '{id}')"
+        ));
+    }
+    kit.run(&["run"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    let now = |id: &str| {
+        let sql = format!("SELECT ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_ID = '{id}'");
+        kit.sql(&sql).remove(0).remove(0).unwrap()
+    };
+    assert_eq!(plaintext(&spec.new_key, &now("both-old")), Some(old));
+    assert_eq!(now("both-new"), stored, "it is under the new key already");
+}
+
+/// The values of all envelope columns with ciphertext, opened, by form; each exactly as Gson writes it.
+fn forms(kit: &Kit, key: &str) -> BTreeMap<String, u64> {
+    let mut forms = BTreeMap::new();
+    for opened in opened(kit, key) {
+        let form = opened["form"].as_str().unwrap_or_else(|| panic!("{opened}"));
+        *forms.entry(form.to_owned()).or_default() += 1;
+    }
+    forms
+}
+
+fn opened(kit: &Kit, key: &str) -> Vec<Value> {
+    let columns = [
+        "ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN",
+        "REFRESH_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN",
+        "AUTHORIZATION_CODE FROM IDN_OAUTH2_AUTHORIZATION_CODE",
+        "DATA_VALUE FROM IDN_IDENTITY_USER_DATA",
+        "SECRET_VALUE FROM IDN_SECRET",
+    ];
+    let select: Vec<_> = columns.map(|column| format!("SELECT {column}")).to_vec();
+    let rows = kit.sql(&select.join(" UNION ALL "));
+    let values: Vec<String> = rows.into_iter().filter_map(|mut row| row.remove(0)).collect();
+    let sealed: Vec<&str> =
+        values.iter().map(String::as_str).filter(|text| text.starts_with("eyJj")).collect();
+    open_values(key, &sealed).into_iter().filter(|opened| opened["form"] != "empty").collect()
+}
+
+#[test]
+fn each_value_keeps_its_transformation() {
+    let kit = Kit::new();
+    let before = forms(&kit, &kit.deployment.spec.old_key);
+    assert!(before["ecb"] > 0 && before["cbc"] > 0 && before["gcm"] > 100, "{before:?}");
+    kit.run(&["run"]).exits(0);
+    assert_eq!(forms(&kit, &kit.deployment.spec.new_key), before);
+    for value in opened(&kit, &kit.deployment.spec.new_key) {
+        assert_eq!(value["exact"], true, "not as Gson writes it: {value}");
+        assert!(value["form"] != "gcm" || value["iv"] == 16, "{value}");
+    }
+}
+
+#[test]
+fn an_upgrade_turns_ecb_and_cbc_into_gcm() {
+    let kit = Kit::new();
+    let before = kit.snapshot();
+    let all: u64 = forms(&kit, &kit.deployment.spec.old_key).values().sum();
+    kit.configure("transformation", Some("AES/GCM/NoPadding"));
+    kit.run(&["run"]).exits(0);
+    before.must_be_rotated(&kit, &Except::default());
+    assert_eq!(forms(&kit, &kit.deployment.spec.new_key), BTreeMap::from([("gcm".to_owned(), all)]));
+    kit.run(&["verify"]).exits(0);
+}
+
+/// How many GCM values carry the new key's id after a rotation, and how many there are.
+fn key_ids(kit: &Kit) -> (usize, usize) {
+    kit.run(&["run"]).exits(0);
+    let values = opened(kit, &kit.deployment.spec.new_key);
+    let gcm: Vec<_> = values.iter().filter(|value| value["form"] == "gcm").collect();
+    assert!(
+        gcm.iter().all(|value| value["keyId"].is_null() || value["ownKeyId"] == true),
+        "another key's id"
+    );
+    (gcm.iter().filter(|value| value["ownKeyId"] == true).count(), gcm.len())
+}
+
+#[test]
+fn key_ids_are_written_where_the_new_server_needs_them() {
+    let kit = Kit::new();
+    let had: usize =
+        opened(&kit, &kit.deployment.spec.old_key).iter().filter(|v| !v["keyId"].is_null()).count();
+    assert!(had > 20);
+    let some = Kit::around(kit.copy());
+    let (with, all) = key_ids(&some);
+    assert_eq!(with, had, "those that had one keep one");
+    assert!(all > with);
+
+    let asked = Kit::around(kit.copy());
+    asked.configure("enableKeyId", Some("true"));
+    assert_eq!(key_ids(&asked), (all, all));
+
+    let newer = Kit::around(kit.copy());
+    fs::write(newer.deployment.home.join("bin/version.txt"), "WSO2 Identity Server v7.1.0\n").unwrap();
+    assert_eq!(key_ids(&newer), (all, all));
+
+    let old_key = Kit::around(kit.copy());
+    let toml = old_key.deployment.home.join("repository/conf/deployment.toml");
+    let text =
+        fs::read_to_string(&toml).unwrap().replace("[encryption]\n", "[encryption]\nold_key = \"x\"\n");
+    fs::write(&toml, text).unwrap();
+    assert_eq!(key_ids(&old_key), (all, all));
+
+    fs::write(kit.deployment.home.join("bin/version.txt"), "WSO2 Identity Server v7.1.0\n").unwrap();
+    kit.configure("enableKeyId", Some("false"));
+    assert_eq!(key_ids(&kit), (had, all), "those that had one keep one");
+}
+
+#[test]
+fn each_value_that_cannot_be_rotated_fails_alone_and_says_why() {
+    let kit = Kit::new();
+    let clean = kit.snapshot();
+    let spoiled = wait(spoil(&kit.deployment)).unwrap();
+    let planted = tables_and_keys(&kit);
+    kit.run(&["run", "--accept-ambiguous", "1"]).exits(1);
+    assert_eq!(tables_and_keys(&kit), planted, "what failed is untouched");
+
+    let status = kit.status();
+    let failures: Vec<(String, String, String, String)> = status["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|target| {
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            target["failures"].as_array().unwrap().iter().map(move |failure| {
+                (
+                    text(&target["place"]),
+                    text(&failure["key"]),
+                    text(&failure["column"]),
+                    text(&failure["reason"]),
+                )
+            })
+        })
+        .collect();
+    assert_eq!(failures.len(), spoiled.len());
+    for bad in &spoiled {
+        let found = failures.iter().find(|(table, key, ..)| table == bad.table && *key == bad.key.join("/"));
+        let (.., column, reason) = found.unwrap_or_else(|| panic!("{bad:?} is not listed: {failures:#?}"));
+        assert_eq!(column, bad.column);
+        assert!(reason.len() > 15, "{reason}");
+    }
+    // The length that the value would have, and the one that the column has.
+    let (.., reason) = failures.iter().find(|(table, ..)| table == "WF_BPS_PROFILE").unwrap();
+    assert!(reason.contains("characters") && reason.contains("PASSWORD holds 1023"), "{reason}");
+
+    // All else is rotated: without the planted rows it is the clean deployment, rotated.
+    for bad in &spoiled {
+        let database = if bad.table.starts_with("REG_") {
+            &kit.deployment.new_registry
+        } else {
+            &kit.deployment.new_identity
+        };
+        query(database, &format!("DELETE FROM {} WHERE {}", bad.table, selects(bad)));
+    }
+    clean.must_be_rotated(&kit, &Except::default());
+}
+
+fn selects(bad: &keyrotation::demo::Spoiled) -> String {
+    let columns: &[&str] = match bad.table {
+        "IDN_OAUTH2_ACCESS_TOKEN" => &["TOKEN_ID"],
+        "WF_BPS_PROFILE" => &["PROFILE_NAME", "TENANT_ID"],
+        "WF_REQUEST" => &["UUID"],
+        "IDN_IDENTITY_USER_DATA" => &["TENANT_ID", "USER_NAME", "DATA_KEY"],
+        "IDN_OAUTH_CONSUMER_APPS" => &["ID"],
+        "REG_PROPERTY" => &["REG_ID", "REG_TENANT_ID"],
+        other => panic!("{other}"),
+    };
+    let equal: Vec<_> =
+        columns.iter().zip(&bad.key).map(|(column, part)| format!("{column} = '{part}'")).collect();
+    equal.join(" AND ")
+}
+
+/// The planted rows' values, as they stand.
+fn tables_and_keys(kit: &Kit) -> Vec<Vec<Option<String>>> {
+    let mut rows = kit.sql("SELECT TOKEN_ID, hex(ACCESS_TOKEN), hex(REFRESH_TOKEN) FROM IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_ID LIKE 'spoiled%'");
+    rows.extend(kit.sql("SELECT hex(PASSWORD) FROM WF_BPS_PROFILE WHERE PROFILE_NAME = 'spoiled'"));
+    rows.extend(kit.sql("SELECT UUID, hex(REQUEST) FROM WF_REQUEST WHERE UUID LIKE 'spoiled%'"));
+    rows.extend(kit.sql("SELECT hex(DATA_VALUE) FROM IDN_IDENTITY_USER_DATA WHERE USER_NAME = 'trent'"));
+    rows.extend(kit.registry("SELECT hex(REG_VALUE) FROM REG_PROPERTY WHERE REG_ID = 9001"));
+    assert_eq!(rows.len(), 9);
+    rows
+}
+
+#[test]
+fn identity_and_registry_in_one_database_are_rotated_once() {
+    let kit = Kit::made(&Spec { tokens: 100, separate_registry: false, ..Spec::default() });
+    kit.count_updates();
+    let before = kit.snapshot();
+    let done = kit.run(&["run"]).exits(0);
+    assert!(done.stderr.contains("registry tables in the same database"), "{}", done.stderr);
+    before.must_be_rotated(&kit, &Except::default());
+    before.must_be_updated_once(&kit, &Except::default());
+    kit.run(&["verify"]).exits(0);
+    let properties =
+        kit.status()["targets"].as_array().unwrap().iter().find(|t| t["id"] == "registry-property").cloned();
+    assert!(properties.unwrap()["rotated"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn the_java_tools_chunk_size_is_raised_with_one_line() {
+    let kit = Kit::new();
+    kit.configure("chunkSize", Some("2"));
+    let done = kit.run(&["run"]).exits(0);
+    assert_eq!(done.stderr.matches("chunkSize").count(), 1, "{}", done.stderr);
+    assert!(done.stderr.contains("chunkSize is raised to 100 rows"), "{}", done.stderr);
+    let literal = Kit::new();
+    literal.run(&["run", "--chunk-size", "2"]).exits(0);
+    let report = literal.run(&["verify", "--json"]).exits(0).json();
+    let tokens =
+        report["targets"].as_array().unwrap().iter().find(|t| t["id"] == "oauth2-access-token").unwrap();
+    assert!(tokens["chunks"][1].as_u64().unwrap() >= 60, "two rows a chunk: {tokens}");
+}
+
+#[test]
+fn a_key_that_cannot_be_paged_is_refused_before_anything_is_written() {
+    let create = "DROP TABLE IF EXISTS WF_BPS_PROFILE; CREATE TABLE WF_BPS_PROFILE (PROFILE_NAME VARCHAR(45), \
+                  TENANT_ID INTEGER, PASSWORD VARCHAR(1023)";
+    let kit = Kit::new();
+    let cases = [
+        (
+            ", PRIMARY KEY (PROFILE_NAME, TENANT_ID)); INSERT INTO WF_BPS_PROFILE VALUES (NULL, 1, 'x')",
+            "NULL in its key",
+        ),
+        (
+            "); INSERT INTO WF_BPS_PROFILE VALUES ('a', 1, 'x')",
+            "nothing makes (PROFILE_NAME, TENANT_ID) unique",
+        ),
+        (
+            ", PRIMARY KEY (PROFILE_NAME, TENANT_ID)); INSERT INTO WF_BPS_PROFILE VALUES (CAST(x'636166e9' AS TEXT), 1, 'x')",
+            "not UTF-8",
+        ),
+        (
+            ", PRIMARY KEY (PROFILE_NAME, TENANT_ID)); INSERT INTO WF_BPS_PROFILE VALUES ('a', 1.5, 'x')",
+            "floating-point",
+        ),
+    ];
+    for (rest, why) in cases {
+        crate::support::execute(&kit.deployment.new_identity, &format!("{create}{rest}"));
+        let before = kit.snapshot();
+        let done = kit.run(&["run"]).refused(3, "KR-DB-002");
+        assert!(done.error().contains("WF_BPS_PROFILE") && done.error().contains(why), "{}", done.error());
+        before.must_be_untouched(&kit);
+        assert!(!kit.journal().exists());
+    }
+    crate::support::execute(&kit.deployment.new_identity, "DROP TABLE WF_BPS_PROFILE");
+    crate::support::execute(
+        &kit.deployment.new_identity,
+        "ALTER TABLE IDN_SECRET RENAME COLUMN SECRET_VALUE TO SECRET",
+    );
+    let done = kit.run(&["run"]).refused(3, "KR-DB-002");
+    assert!(done.error().contains("IDN_SECRET: there is no column SECRET_VALUE"), "{}", done.error());
+}
+
+#[test]
+fn an_older_schema_without_hashes_and_values_stored_as_bytes_are_fine() {
+    let kit = Kit::new();
+    for (table, column) in [
+        ("IDN_OAUTH2_ACCESS_TOKEN", "ACCESS_TOKEN_HASH"),
+        ("IDN_OAUTH2_ACCESS_TOKEN", "REFRESH_TOKEN_HASH"),
+        ("IDN_OAUTH2_AUTHORIZATION_CODE", "AUTHORIZATION_CODE_HASH"),
+    ] {
+        kit.sql(&format!("ALTER TABLE {table} DROP COLUMN {column}"));
+    }
+    kit.sql("UPDATE IDN_OAUTH_CONSUMER_SECRETS SET SECRET_VALUE = CAST(SECRET_VALUE AS BLOB)");
+    kit.run(&["run"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    let rows =
+        kit.sql("SELECT CAST(SECRET_VALUE AS TEXT), typeof(SECRET_VALUE) FROM IDN_OAUTH_CONSUMER_SECRETS");
+    assert!(!rows.is_empty());
+    for row in rows {
+        assert_eq!(row[1].as_deref(), Some("blob"));
+        assert!(plaintext(&kit.deployment.spec.new_key, row[0].as_deref().unwrap()).is_some());
+    }
+}
+
+#[test]
+fn a_null_or_plain_refresh_token_does_not_stop_the_access_token() {
+    let kit = Kit::new();
+    let value = seal(&kit.deployment.spec.old_key, "an access token");
+    for (id, refresh) in [("null", "NULL"), ("plain", "'a plain one'"), ("odd", "42")] {
+        kit.sql(&format!(
+            "INSERT INTO IDN_OAUTH2_ACCESS_TOKEN (TOKEN_ID, ACCESS_TOKEN, REFRESH_TOKEN, TOKEN_STATE_ID) VALUES ('{id}', '{value}', {refresh}, '{id}')"
+        ));
+    }
+    kit.run(&["run"]).exits(0);
+    for (id, refresh) in [("null", None), ("plain", Some("a plain one")), ("odd", Some("42"))] {
+        let sql = format!(
+            "SELECT ACCESS_TOKEN, REFRESH_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_ID = '{id}'"
+        );
+        let row = kit.sql(&sql).remove(0);
+        let opened = plaintext(&kit.deployment.spec.new_key, row[0].as_deref().unwrap());
+        assert_eq!(opened.as_deref(), Some("an access token"), "{id}");
+        assert_eq!(row[1].as_deref(), refresh, "{id}");
+    }
+}
+
+#[test]
+fn a_row_that_the_database_refuses_fails_alone_and_is_tried_again_when_asked() {
+    let kit = Kit::new();
+    let before = kit.snapshot();
+    let rows = kit.sql("SELECT TOKEN_ID, rowid FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%' LIMIT 1 OFFSET 40");
+    let (id, row) = (rows[0][0].clone().unwrap(), rows[0][1].as_ref().unwrap().parse().unwrap());
+    kit.sql(&format!(
+        "CREATE TRIGGER GUARD BEFORE UPDATE ON IDN_OAUTH2_ACCESS_TOKEN WHEN OLD.TOKEN_ID = '{id}' BEGIN SELECT RAISE(ABORT, 'hands off'); END"
+    ));
+    kit.run(&["run"]).exits(1);
+    let except = Except([("IDN_OAUTH2_ACCESS_TOKEN".to_owned(), row)].into());
+    before.must_be_rotated(&kit, &except);
+    let text = kit.run(&["status"]).exits(0).stdout;
+    assert!(
+        text.contains(&format!("failed: IDN_OAUTH2_ACCESS_TOKEN {id}")) && text.contains("hands off"),
+        "{text}"
+    );
+    kit.run(&["resume", "--retry-failed"]).exits(1);
+    kit.sql("DROP TRIGGER GUARD");
+    kit.run(&["resume", "--retry-failed"]).exits(0);
+    before.must_be_rotated(&kit, &Except::default());
+    assert!(!kit.run(&["status"]).exits(0).stdout.contains("failed: "));
+    kit.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn java_reads_the_requests_of_a_rotated_deployment() {
+    let kit = Kit::new();
+    let folder = kit.beside("requests");
+    let read = |when: &str| -> BTreeMap<String, Value> {
+        let to = folder.join(when);
+        fs::create_dir_all(&to).unwrap();
+        for row in kit.sql("SELECT UUID, REQUEST FROM WF_REQUEST WHERE REQUEST IS NOT NULL") {
+            let hex = row[1].clone().unwrap();
+            let bytes: Vec<u8> = (0..hex.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+                .collect();
+            fs::write(to.join(format!("{}.bin", row[0].as_ref().unwrap())), bytes).unwrap();
+        }
+        java_reads(&kit, &to)
+    };
+    let before = read("before");
+    kit.run(&["run"]).exits(0);
+    let after = read("after");
+    assert!(before.len() > 20 && before.keys().eq(after.keys()));
+    let spec = &kit.deployment.spec;
+    let mut rotated = 0;
+    for (name, was) in &before {
+        let mut is = after[name].clone();
+        for (old, new) in
+            was["parameters"].as_array().unwrap().iter().zip(is["parameters"].as_array_mut().unwrap())
+        {
+            let (Some(sealed), true) = (old["value"].as_str(), old["name"] == "Credential") else { continue };
+            if let Some(secret) = plaintext(&spec.old_key, sealed) {
+                assert_eq!(plaintext(&spec.new_key, new["value"].as_str().unwrap()), Some(secret), "{name}");
+                new["value"] = old["value"].clone();
+                rotated += 1;
+            }
+        }
+        assert_eq!(*was, is, "{name}: more than the credential changed");
+    }
+    assert!(rotated >= 20, "{rotated}");
+}
+
+/// What `ObjectInputStream` makes of the streams in a folder, by file name.
+fn java_reads(kit: &Kit, streams: &std::path::Path) -> BTreeMap<String, Value> {
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/java");
+    let classes = kit.beside("classes");
+    if !classes.exists() {
+        let mut javac = std::process::Command::new("javac");
+        javac.arg("-d").arg(&classes).args(["-sourcepath", sources, "-encoding", "UTF-8"]);
+        let compiled = javac.arg(format!("{sources}/ReadRequests.java")).status().expect("a JDK 17 or later");
+        assert!(compiled.success());
+    }
+    let mut java = std::process::Command::new("java");
+    let output = java.arg("-cp").arg(&classes).arg("ReadRequests").arg(streams).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let read: BTreeMap<std::path::PathBuf, Value> = serde_json::from_slice(&output.stdout).unwrap();
+    read.into_iter()
+        .map(|(path, request)| {
+            assert!(request.get("error").is_none(), "Java cannot read {}: {request}", path.display());
+            (path.file_name().unwrap().to_string_lossy().into_owned(), request)
+        })
+        .collect()
+}

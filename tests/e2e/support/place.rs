@@ -36,16 +36,7 @@ impl Place {
 
     /// The same deployment, byte for byte, in another folder. A journal in it belongs to this one.
     pub(crate) fn copy(&self) -> Self {
-        let folder = TempDir::with_prefix("keyrotation-e2e-").unwrap();
-        for entry in WalkDir::new(self.folder.path()).min_depth(1) {
-            let entry = entry.unwrap();
-            let to = folder.path().join(entry.path().strip_prefix(self.folder.path()).unwrap());
-            if entry.file_type().is_dir() {
-                fs::create_dir(&to).unwrap();
-            } else {
-                fs::copy(entry.path(), &to).unwrap();
-            }
-        }
+        let folder = self.save();
         let here = |path: &Path| folder.path().join(path.strip_prefix(self.folder.path()).unwrap());
         let d = &self.deployment;
         let deployment = Deployment {
@@ -60,6 +51,26 @@ impl Place {
             spec: d.spec.clone(),
         };
         Self { deployment, folder }
+    }
+
+    /// A copy of the folder as it is now, for [`Place::restore`].
+    pub(crate) fn save(&self) -> TempDir {
+        let saved = TempDir::with_prefix("keyrotation-e2e-").unwrap();
+        copy_tree(self.folder.path(), saved.path());
+        saved
+    }
+
+    /// Makes the folder what it was.
+    pub(crate) fn restore(&self, saved: &TempDir) {
+        for entry in fs::read_dir(self.folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                fs::remove_dir_all(entry.path()).unwrap();
+            } else {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        copy_tree(saved.path(), self.folder.path());
     }
 
     /// A path in the deployment's folder.
@@ -145,6 +156,18 @@ impl Place {
                 );
             }
             execute(&database, &sql);
+        }
+    }
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    for entry in WalkDir::new(from).min_depth(1) {
+        let entry = entry.unwrap();
+        let to = to.join(entry.path().strip_prefix(from).unwrap());
+        if entry.file_type().is_dir() {
+            fs::create_dir(&to).unwrap();
+        } else {
+            fs::copy(entry.path(), &to).unwrap();
         }
     }
 }

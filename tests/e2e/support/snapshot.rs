@@ -82,6 +82,11 @@ impl Snapshot {
         stored
     }
 
+    /// A file's content, by its path under the home.
+    pub(crate) fn file(&self, name: &str) -> Option<&Vec<u8>> {
+        self.files.get(name)
+    }
+
     /// The rows and files that hold a ciphertext.
     pub(crate) fn sealed_rows(&self) -> BTreeSet<(String, i64)> {
         let stored = self.stored().into_iter();

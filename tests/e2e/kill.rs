@@ -1,0 +1,124 @@
+//! SIGKILL at random moments, over and over, on the same folder.
+//!
+//! 30 kills by default. More, or another sequence of moments:
+//! `KEYROTATION_KILL_ROUNDS=300 KEYROTATION_KILL_SEED=7 cargo test --features failpoints --test e2e kill::`
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::{Except, Place, Snapshot};
+
+const CHUNK: &str = "100";
+
+#[test]
+fn killed_at_random_moments_each_row_and_file_is_changed_once() {
+    let rounds = number_from("KEYROTATION_KILL_ROUNDS", 30);
+    let mut random = Random(number_from("KEYROTATION_KILL_SEED", 1));
+    let template = Place::new(3000);
+    template.count_updates();
+    let before = template.snapshot();
+
+    let uninterrupted = template.copy();
+    let begun = Instant::now();
+    uninterrupted.run(&["run", "--chunk-size", CHUNK]).exits(0);
+    let whole = begun.elapsed();
+    let expected = uninterrupted.counts();
+
+    let (mut kills, mut deployments, mut midway) = (0, 0, 0);
+    while kills < rounds {
+        let place = template.copy();
+        let killed = kill_until_done(&place, &before, rounds - kills, || whole.mul_f64(random.part()));
+        before.must_be_rotated(&place, &Except::default());
+        before.must_be_updated_once(&place, &Except::default());
+        place.run(&["verify"]).exits(0);
+        assert_eq!(place.counts(), expected);
+        deployments += 1;
+        kills += killed.len() as u64;
+        midway += killed.iter().filter(|rotated| **rotated > 0).count();
+    }
+    assert!(midway * 4 > deployments, "hardly any of {kills} kills came midway: {midway}");
+}
+
+/// Kills the program again and again, at most so many times, until it is done. Returns how many
+/// rows were recorded as rotated after each kill.
+fn kill_until_done(
+    place: &Place,
+    before: &Snapshot,
+    rounds: u64,
+    mut moment: impl FnMut() -> Duration,
+) -> Vec<u64> {
+    let mut killed = Vec::new();
+    let mut files = Files::default();
+    let mut command = "run";
+    loop {
+        let mut running = place.start(&[command, "--chunk-size", CHUNK]);
+        if killed.len() as u64 == rounds {
+            running.wait().exits(0);
+            return killed;
+        }
+        thread::sleep(moment());
+        if running.ended() {
+            running.wait().exits(0);
+            files.look(place, before);
+            return killed;
+        }
+        running.kill();
+        files.look(place, before);
+        killed.push(rotated(place));
+        command = "resume";
+    }
+}
+
+/// What the journal says after a kill, if there is one.
+fn rotated(place: &Place) -> u64 {
+    let status = place.run(&["status", "--json"]);
+    if status.code() == Some(4) {
+        assert!(status.stderr.contains("KR-JRN-007"), "{status}"); // killed before it began
+        return 0;
+    }
+    let status = status.exits(0).json();
+    // Killed after the last record, it is complete.
+    let complete = status["state"] == "completed";
+    assert!(complete || (status["state"] == "interrupted" && status["resumable"] == true), "{status}");
+    let targets = status["targets"].as_array().unwrap();
+    targets.iter().map(|target| target["rotated"].as_u64().unwrap()).sum()
+}
+
+/// The files that were replaced: from then on nothing may touch them.
+#[derive(Default)]
+struct Files(BTreeMap<String, (u64, i64, i64)>);
+
+impl Files {
+    fn look(&mut self, place: &Place, before: &Snapshot) {
+        for (name, bytes) in place.files() {
+            if before.file(&name).is_none_or(|old| *old == bytes) {
+                continue; // not replaced yet, or a temporary file
+            }
+            let metadata = fs::metadata(place.deployment.home.join(&name)).unwrap();
+            let now = (metadata.ino(), metadata.mtime(), metadata.mtime_nsec());
+            let first = *self.0.entry(name.clone()).or_insert(now);
+            assert_eq!(now, first, "{name} was replaced again");
+        }
+    }
+}
+
+fn number_from(variable: &str, default: u64) -> u64 {
+    env::var(variable).map_or(default, |text| text.parse().unwrap())
+}
+
+/// A sequence of moments that can be had again (xorshift64*).
+struct Random(u64);
+
+impl Random {
+    /// Between 0 and 1.
+    fn part(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        f64::from((self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32) / f64::from(u32::MAX)
+    }
+}
