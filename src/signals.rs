@@ -70,11 +70,10 @@ pub fn listen() -> std::io::Result<Stop> {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            match stopper.ask() {
-                Urgency::Now => tracing::warn!("stopping now: what is in flight is rolled back"),
-                _ => tracing::warn!(
-                    "stopping at the next safe point; once more to roll back and leave at once"
-                ),
+            if stopper.ask() == Urgency::Now {
+                tracing::warn!("stopping now: what is in flight is rolled back");
+            } else {
+                tracing::warn!("stopping at the next safe point; once more to roll back and leave at once");
             }
         }
     });

@@ -1,8 +1,7 @@
 //! What the journal keeps of each row: its key and, per encrypted value, an outcome with digests.
 //!
-//! Rows are packed back to back into pages below 16 KiB (larger sled values leave the log and
-//! go to files of their own). A row with a UUID key and two rotated values takes 116 bytes.
-//! Rows whose values are all plain or null have no record; they are only counted.
+//! Rows are packed back to back. A row with a UUID key and two rotated values takes 116 bytes. Rows
+//! whose values are all plain or null have no record; they are only counted.
 
 use serde::{Deserialize, Serialize};
 
@@ -77,12 +76,6 @@ pub enum CellOutcome {
 /// The longest reason that is kept, in characters.
 pub const REASON_CHARS: usize = 200;
 
-/// Pages end before they reach this many bytes, unless one row alone is longer.
-pub(crate) const PAGE_BYTES: usize = 16_000;
-
-/// A row longer than this is refused; sled would store it outside its log.
-pub(crate) const ROW_BYTES: usize = 48 * 1024;
-
 impl RowRecord {
     /// Whether any of the row's values failed.
     pub fn failed(&self) -> bool {
@@ -149,32 +142,18 @@ impl RowRecord {
     }
 }
 
-/// Packs rows into pages, in order. `Err` holds the key of a row that is too long to be kept.
-pub(crate) fn pack(rows: &[RowRecord]) -> Result<Vec<Vec<u8>>, Key> {
-    let mut pages = Vec::new();
-    let mut page = Vec::new();
+/// Appends the records of `rows` to `out`.
+pub(crate) fn pack(rows: &[RowRecord], out: &mut Vec<u8>) {
     for row in rows {
-        let start = page.len();
-        row.encode(&mut page);
-        if page.len() - start > ROW_BYTES {
-            return Err(row.key.clone());
-        }
-        if page.len() > PAGE_BYTES && start > 0 {
-            let next = page.split_off(start);
-            pages.push(std::mem::replace(&mut page, next));
-        }
+        row.encode(out);
     }
-    if !page.is_empty() {
-        pages.push(page);
-    }
-    Ok(pages)
 }
 
-/// Reads the rows of one page into `rows`; total over any input.
-pub(crate) fn unpack(page: &[u8], rows: &mut Vec<RowRecord>) -> Result<(), Malformed> {
-    let mut reader = Reader::new(page);
+/// Reads the rows that take up the rest of the input; total over any input.
+pub(crate) fn unpack(mut reader: Reader<'_>) -> Result<Vec<RowRecord>, Malformed> {
+    let mut rows = Vec::new();
     while !reader.is_empty() {
         rows.push(RowRecord::decode(&mut reader)?);
     }
-    Ok(())
+    Ok(rows)
 }

@@ -15,7 +15,7 @@ pub struct Entry {
     pub event: Event,
     /// For `ChunkStarted` the planned outcome of each row with an encrypted value, for
     /// `RowsReplanned` the rows of a second attempt, for `ChunkDone` only the rows that ended
-    /// otherwise than planned; empty for every other event.
+    /// otherwise than planned; empty for every other event. At most one record per row.
     pub rows: Vec<RowRecord>,
 }
 

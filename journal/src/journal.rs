@@ -96,11 +96,18 @@ impl Journal {
         let seal = read_seal(&*store)?;
         let damaged = |what: String| Error::damaged(store.place(), what);
         // The process may have died between a group and its head: one ahead is normal.
-        if seal.mark != head && (seal.mark.group != head.group + 1 || seal.mark.entries < head.entries) {
+        let ahead = seal.mark.group.checked_sub(head.group);
+        if !matches!(ahead, Some(0 | 1)) || seal.mark.entries < head.entries {
             return Err(damaged(format!(
                 "its log ends with group {}, its head record says {}",
                 seal.mark.group, head.group
             )));
+        }
+        for mark in [head, seal.mark] {
+            let last = mark.entries.saturating_sub(1);
+            if read_entry(&*store, last, Extent::Whole, None)?.mac != mark.mac {
+                return Err(damaged(format!("event {last} is not the one that was written")));
+            }
         }
         let Event::RotationStarted(rotation) = read_entry(&*store, 0, Extent::Event, None)?.logged.event
         else {
@@ -114,12 +121,8 @@ impl Journal {
         if !seal.fits(&parts) || state.entries != seal.mark.entries {
             return Err(damaged("the parts of its state do not belong together".into()));
         }
-        let last = seal.mark.entries.saturating_sub(1);
-        if read_entry(&*store, last, Extent::Whole, None)?.mac != seal.mark.mac {
-            return Err(damaged(format!("event {last} is not the one that was written last")));
-        }
         if has_entry(&*store, seal.mark.entries)? {
-            return Err(damaged(format!("its log goes on after event {last}")));
+            return Err(damaged("its log goes on after its end".into()));
         }
         Ok(Some(Self { store, state, chain: None, mark: seal.mark, seal, parts, broken: false }))
     }
@@ -143,6 +146,11 @@ impl Journal {
             let what = "its state was changed after it was written";
             return Err(Error::damaged(self.store.place(), what));
         }
+        if self.store.mark() != self.mark {
+            // The process died between a group and its mark. The next group may, too: catch up first,
+            // so that the log is never two ahead.
+            self.store.commit(Vec::new(), self.mark)?;
+        }
         self.chain = Some(chain);
         Ok(())
     }
@@ -154,7 +162,7 @@ impl Journal {
 
     /// Appends `entries` as one group: all of it is recorded, or nothing. Durable on return. An event
     /// that the state does not admit is refused before anything is written.
-    pub fn append(&mut self, mut entries: Vec<Entry>) -> Result<()> {
+    pub fn append(&mut self, entries: Vec<Entry>) -> Result<()> {
         let dir = || self.store.place().to_owned();
         if self.broken {
             return Err(Error::Broken { dir: dir() });
@@ -167,7 +175,8 @@ impl Journal {
         let mut group = Vec::new();
         let mut mac = self.mark.mac;
         let mut state = self.state.clone();
-        for entry in &mut entries {
+        // Each entry is let go once it is encoded: a chunk's rows are large.
+        for mut entry in entries {
             for row in &mut entry.rows {
                 row.cap_reasons();
             }
@@ -176,7 +185,7 @@ impl Journal {
             state = state
                 .apply(at, &entry.event, &entry.rows)
                 .map_err(|event| Error::Illegal { dir: dir(), event })?;
-            write_entry(&mut group, &chain, &mut mac, number, at, entry)
+            write_entry(&mut group, &chain, &mut mac, number, at, &entry)
                 .map_err(|what| self.too_large(what))?;
             group.extend(index);
         }

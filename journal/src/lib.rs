@@ -39,6 +39,8 @@ mod snapshot;
 mod state;
 mod store;
 mod target;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub use check::ChainReport;

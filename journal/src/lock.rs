@@ -71,8 +71,8 @@ impl Lock {
     }
 }
 
-/// Who holds the journal in `dir` now; none if nobody does. `Some(None)` would mean a holder that
-/// has not yet written its name, and is reported as an unnamed [`Error::Locked`] elsewhere.
+/// Who holds the journal in `dir` now; none if nobody does. A holder that has not yet written its
+/// particulars is unknown.
 pub(crate) fn holder(dir: &Path) -> Result<Option<Holder>> {
     let path = dir.join(LOCK);
     let mut file = match File::open(&path) {

@@ -1,15 +1,19 @@
 //! How entries, and the index of closed chunks, lie in the store.
 //!
-//! An entry is one or more records under `r | entry | page`: the event, split if it is long, then
-//! pages of rows; the last page says so. A closed chunk has one index value under
+//! An entry is the length of its event (with its time), the event, then the packed rows; cut into
+//! pages, each a record under `r | entry | page`. A closed chunk has one index value under
 //! `c | target | ordinal`, written once: the numbers of the entries that speak of the chunk.
 
-use crate::chunk::{PAGE_BYTES, RowRecord, pack, unpack};
+use crate::chunk::{RowRecord, pack, unpack};
 use crate::error::{Error, Result};
 use crate::event::{Entry, Event};
 use crate::record::{Chain, Kind, MacBytes, Record, Unsealed, from_bytes, seal, to_bytes, unseal};
 use crate::store::{Store, Write};
-use crate::wire::{Malformed, Reader, put_varint};
+use crate::wire::{Malformed, Reader, put_bytes, put_varint};
+
+/// How many bytes of an entry go into one page. sled keeps up to 17 neighbouring values together,
+/// and puts what is above 128 KiB then into a file of its own, which it never syncs.
+const PAGE_BYTES: usize = 3_500;
 
 /// An event as it stands in the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +54,7 @@ pub(crate) struct Index {
     pub(crate) entries: Vec<u64>,
 }
 
-fn record_key(entry: u64, page: u16) -> Vec<u8> {
+fn record_key(entry: u64, page: u32) -> Vec<u8> {
     [b"r", entry.to_be_bytes().as_slice(), page.to_be_bytes().as_slice()].concat()
 }
 
@@ -67,22 +71,17 @@ pub(crate) fn write_entry(
     at: i64,
     entry: &Entry,
 ) -> Result<(), String> {
-    let event = to_bytes(&(at, &entry.event)).map_err(|error| error.to_string())?;
-    let rows = pack(&entry.rows).map_err(|key| format!("the record of row {key}"))?;
-    let mut pages: Vec<(Kind, &[u8])> =
-        event.chunks(PAGE_BYTES).map(|part| (Kind::EventPart, part)).collect();
-    if let Some((kind, _)) = pages.last_mut() {
-        *kind = Kind::Event;
-    }
-    pages.extend(rows.iter().map(|page| (Kind::Rows, page.as_slice())));
-    let count = pages.len();
-    for (i, (kind, payload)) in pages.into_iter().enumerate() {
-        let page = u16::try_from(i).map_err(|_| format!("an event with {} rows", entry.rows.len()))?;
+    let mut bytes = Vec::new();
+    put_bytes(&mut bytes, &to_bytes(&(at, &entry.event)).map_err(|error| error.to_string())?);
+    pack(&entry.rows, &mut bytes);
+    let mut pages = bytes.chunks(PAGE_BYTES).zip(0_u32..).peekable();
+    while let Some((payload, page)) = pages.next() {
         let key = record_key(number, page);
-        let mut record = Record { kind, last: i + 1 == count, mac: MacBytes::default(), payload };
+        let mut record = Record { last: pages.peek().is_none(), mac: MacBytes::default(), payload };
         record.mac = chain.link(mac, &key, &record);
         *mac = record.mac;
-        group.push((key.clone(), Some(record.seal(&key))));
+        let value = record.seal(&key);
+        group.push((key, Some(value)));
     }
     Ok(())
 }
@@ -97,10 +96,8 @@ pub(crate) fn read_entry(
     let dir = store.place();
     let damaged = |what: &str| Error::damaged(dir, format!("event {number}: {what}"));
     let mut before = chain.map(|(_, mac)| mac);
-    let mut event_bytes = Vec::new();
-    let mut logged = None;
-    let mut rows = Vec::new();
-    for page in 0..=u16::MAX {
+    let mut bytes = Vec::new();
+    for page in 0..=u32::MAX {
         let key = record_key(number, page);
         let value = store.get(&key)?.ok_or_else(|| damaged("a record is missing"))?;
         let record =
@@ -111,20 +108,19 @@ pub(crate) fn read_entry(
             }
             *before = record.mac;
         }
-        match (record.kind, &logged) {
-            (Kind::EventPart, None) => event_bytes.extend_from_slice(record.payload),
-            (Kind::Event, None) => {
-                event_bytes.extend_from_slice(record.payload);
-                let (at, event) = from_bytes(&event_bytes).map_err(|error| damaged(&error.to_string()))?;
-                logged = Some(Logged { number, at, event });
-            }
-            (Kind::Rows, Some(_)) => {
-                unpack(record.payload, &mut rows).map_err(|error| damaged(&error.to_string()))?;
-            }
-            _ => return Err(damaged("its records do not follow each other")),
-        }
-        if record.last || (extent == Extent::Event && logged.is_some()) {
-            let logged = logged.ok_or_else(|| damaged("it ends too early"))?;
+        bytes.extend_from_slice(record.payload);
+        if record.last || extent == Extent::Event {
+            let mut reader = Reader::new(&bytes);
+            let event = match reader.bytes() {
+                Err(_) if !record.last => continue,
+                event => event.map_err(|why| damaged(&why.to_string()))?,
+            };
+            let (at, event) = from_bytes(event).map_err(|why| damaged(&why.to_string()))?;
+            let rows = match extent {
+                Extent::Event => Vec::new(),
+                Extent::Whole => unpack(reader).map_err(|why| damaged(&why.to_string()))?,
+            };
+            let logged = Logged { number, at, event };
             return Ok(ReadEntry { logged, rows, records: u64::from(page) + 1, mac: record.mac });
         }
     }

@@ -27,6 +27,7 @@ struct Disk {
     values: BTreeMap<Vec<u8>, Vec<u8>>,
     mark: Mark,
     fault: Option<(u64, Fault)>,
+    written: usize,
 }
 
 impl MemoryStore {
@@ -44,7 +45,33 @@ impl MemoryStore {
     #[must_use]
     pub fn copy(&self) -> Self {
         let disk = self.disk();
-        Self(Arc::new(Mutex::new(Disk { values: disk.values.clone(), mark: disk.mark, fault: None })))
+        Self(Arc::new(Mutex::new(Disk { values: disk.values.clone(), mark: disk.mark, ..Disk::default() })))
+    }
+
+    /// How many bytes were ever written, keys included.
+    pub fn written(&self) -> usize {
+        self.disk().written
+    }
+
+    /// Every key, for tests that damage what is under one.
+    #[cfg(test)]
+    pub(crate) fn keys(&self) -> Vec<Vec<u8>> {
+        self.disk().values.keys().cloned().collect()
+    }
+
+    /// Puts `value` under `key` behind everyone's back.
+    #[cfg(test)]
+    pub(crate) fn tamper(&self, key: &[u8], value: Option<Vec<u8>>) {
+        match value {
+            Some(value) => self.disk().values.insert(key.to_vec(), value),
+            None => self.disk().values.remove(key),
+        };
+    }
+
+    /// Sets the mark behind everyone's back.
+    #[cfg(test)]
+    pub(crate) fn tamper_mark(&self, mark: Mark) {
+        self.disk().mark = mark;
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
@@ -62,6 +89,7 @@ impl Store for MemoryStore {
         let fault = disk.fault.take_if(|(at, _)| *at == mark.group).map(|(_, fault)| fault);
         if fault != Some(Fault::NothingKept) {
             for (key, value) in group {
+                disk.written += key.len() + value.as_ref().map_or(0, Vec::len);
                 match value {
                     Some(value) => disk.values.insert(key, value),
                     None => disk.values.remove(&key),

@@ -22,20 +22,16 @@ pub(crate) type MacBytes = [u8; 16];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
-    /// A page of an event; the event goes on in the next page.
-    EventPart = 1,
-    /// The last or only page of an event.
-    Event = 2,
-    /// A page of rows.
-    Rows = 3,
-    /// The index entry of a closed chunk.
-    Index = 4,
+    /// A page of an entry that goes on in the next page.
+    Page = 1,
+    /// The last or only page of an entry.
+    LastPage = 2,
+    /// The index value of a closed chunk.
+    Index = 3,
     /// A part of the state snapshot.
-    State = 5,
+    State = 4,
 }
 
-/// Set on the kind of an entry's last page.
-const LAST: u8 = 0x80;
 const HEADER: usize = 6;
 const MAC: usize = 16;
 
@@ -54,13 +50,9 @@ pub(crate) enum Unsealed {
 
 /// Seals `body` for the place `key`.
 pub(crate) fn seal(key: &[u8], kind: Kind, body: &[u8]) -> Vec<u8> {
-    seal_raw(key, kind as u8, body)
-}
-
-fn seal_raw(key: &[u8], kind: u8, body: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(HEADER + body.len());
-    value.extend_from_slice(&[FORMAT, kind]);
-    value.extend_from_slice(&checksum(key, kind, body).to_le_bytes());
+    value.extend_from_slice(&[FORMAT, kind as u8]);
+    value.extend_from_slice(&checksum(key, FORMAT, kind as u8, body).to_le_bytes());
     value.extend_from_slice(body);
     value
 }
@@ -74,7 +66,7 @@ pub(crate) fn unseal<'a>(key: &[u8], kind: Kind, value: &'a [u8]) -> Result<&'a 
 fn unseal_raw<'a>(key: &[u8], value: &'a [u8]) -> Result<(u8, &'a [u8]), Unsealed> {
     let (header, body) = value.split_first_chunk::<HEADER>().ok_or(Unsealed::Checksum)?;
     let [format, kind, crc @ ..] = *header;
-    if u32::from_le_bytes(crc) != checksum_of(key, format, kind, body) {
+    if u32::from_le_bytes(crc) != checksum(key, format, kind, body) {
         return Err(Unsealed::Checksum);
     }
     if format != FORMAT {
@@ -83,11 +75,7 @@ fn unseal_raw<'a>(key: &[u8], value: &'a [u8]) -> Result<(u8, &'a [u8]), Unseale
     Ok((kind, body))
 }
 
-fn checksum(key: &[u8], kind: u8, body: &[u8]) -> u32 {
-    checksum_of(key, FORMAT, kind, body)
-}
-
-fn checksum_of(key: &[u8], format: u8, kind: u8, body: &[u8]) -> u32 {
+fn checksum(key: &[u8], format: u8, kind: u8, body: &[u8]) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(key);
     crc.update(&[format, kind]);
@@ -98,7 +86,6 @@ fn checksum_of(key: &[u8], format: u8, kind: u8, body: &[u8]) -> u32 {
 /// A log record: one page of an entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
-    pub(crate) kind: Kind,
     /// Whether it is the entry's last page.
     pub(crate) last: bool,
     pub(crate) mac: MacBytes,
@@ -108,27 +95,23 @@ pub(crate) struct Record<'a> {
 impl<'a> Record<'a> {
     /// Reads the record that belongs at `key`.
     pub(crate) fn open(key: &[u8], value: &'a [u8]) -> Result<Self, Unsealed> {
-        let (raw, body) = unseal_raw(key, value)?;
-        let kind = match raw & !LAST {
-            1 => Kind::EventPart,
-            2 => Kind::Event,
-            3 => Kind::Rows,
+        let (kind, body) = unseal_raw(key, value)?;
+        let last = match kind {
+            kind if kind == Kind::Page as u8 => false,
+            kind if kind == Kind::LastPage as u8 => true,
             _ => return Err(Unsealed::Kind),
         };
         let (mac, payload) = body.split_first_chunk::<MAC>().ok_or(Unsealed::Kind)?;
-        Ok(Self { kind, last: raw & LAST != 0, mac: *mac, payload })
+        Ok(Self { last, mac: *mac, payload })
     }
 
     /// Seals the record for the place `key`.
     pub(crate) fn seal(&self, key: &[u8]) -> Vec<u8> {
-        let mut body = Vec::with_capacity(MAC + self.payload.len());
-        body.extend_from_slice(&self.mac);
-        body.extend_from_slice(self.payload);
-        seal_raw(key, self.raw_kind(), &body)
+        seal(key, self.kind(), &[&self.mac, self.payload].concat())
     }
 
-    fn raw_kind(&self) -> u8 {
-        self.kind as u8 | if self.last { LAST } else { 0 }
+    fn kind(&self) -> Kind {
+        if self.last { Kind::LastPage } else { Kind::Page }
     }
 }
 
@@ -152,7 +135,7 @@ impl Chain {
 
     /// The MAC of the record at `key` after one whose MAC is `before`.
     pub(crate) fn link(&self, before: &MacBytes, key: &[u8], record: &Record<'_>) -> MacBytes {
-        self.mac(&[before, key, &[FORMAT, record.raw_kind()], record.payload])
+        self.mac(&[before, key, &[FORMAT, record.kind() as u8], record.payload])
     }
 
     /// The MAC over `parts`, which delimit themselves or are of fixed length but for the last.

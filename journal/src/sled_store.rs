@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::failpoint;
-use crate::head::{HEAD, Head, HeadFile, Mark, sync_folder};
+use crate::head::{HEAD, HeadFile, Mark, sync_folder};
 use crate::live::{LIVE, LIVE_TEMPORARY, clear_live};
 use crate::lock::{LOCK, Lock};
 use crate::quiet::quietly;
@@ -25,10 +25,13 @@ use crate::store::{Store, Write};
 const LOG: &str = "log";
 /// sled's file within its folder.
 const DB: &str = "db";
+/// sled's folder for pages that are too long for its file.
+const BLOBS: &str = "blobs";
 /// sled grows and shrinks its file by this much.
 const SEGMENT_BYTES: u64 = 512 * 1024;
-/// Enough for the pages that are written again and again; the rest is read once at most.
-const CACHE_BYTES: u64 = 16 << 20;
+/// sled cuts this into 256 shards of at least one page each; more only costs memory, since the log
+/// is written once and read in order.
+const CACHE_BYTES: u64 = 1 << 20;
 
 /// A journal's folder: lock, head and sled.
 #[derive(Debug)]
@@ -93,7 +96,7 @@ impl SledStore {
         let db = quietly(|| config.open())
             .map_err(|panic| Error::damaged(dir, format!("sled cannot read it ({panic})")))?
             .map_err(|error| explain(dir, error))?;
-        let mut store = Self {
+        let store = Self {
             file: OpenOptions::new().read(true).write(true).open(&path).map_err(Error::io("open", &path))?,
             dir: dir.to_owned(),
             db: Some(db),
@@ -110,17 +113,25 @@ impl SledStore {
             }
         }
         sync_folder(&log)?;
-        let Head { mark, length, .. } = store.head.head();
-        if mark.group > 0 && length != store.length()? {
-            let length = store.length()?;
-            store.head.write(mark, length)?;
-        }
         Ok(store)
     }
 
     fn length(&self) -> Result<u64> {
         let path = self.dir.join(LOG).join(DB);
         Ok(self.file.metadata().map_err(Error::io("look at", &path))?.len())
+    }
+
+    /// sled puts pages above 128 KiB into files of their own and never syncs those. Our values are cut
+    /// so that there are none; should some be there, they are made as durable as the rest.
+    fn sync_blobs(&self) -> Result<()> {
+        let blobs = self.dir.join(LOG).join(BLOBS);
+        let mut any = false;
+        for entry in fs::read_dir(&blobs).map_err(Error::io("list", &blobs))? {
+            let path = entry.map_err(Error::io("list", &blobs))?.path();
+            File::open(&path).and_then(|file| file.sync_data()).map_err(Error::io("sync", &path))?;
+            any = true;
+        }
+        if any { sync_folder(&blobs) } else { Ok(()) }
     }
 
     /// Runs `work` on the database, unless it panicked before.
@@ -158,6 +169,7 @@ impl Store for SledStore {
         failpoint!("journal-before-flush", planned_failure(&path));
         self.guarded(|db| db.flush().map(drop))?;
         failpoint!("journal-before-sync", planned_failure(&path));
+        self.sync_blobs()?;
         self.file.sync_data().map_err(Error::io("sync", &path))?;
         failpoint!("journal-before-head", planned_failure(&path));
         let length = self.length()?;

@@ -24,12 +24,13 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let settings = config::load(&session.global.config, &Overrides::default())?;
     session::notices(&settings);
     let deployment = plan::connect(&settings, None, plan::Access::Look).await?;
-    deployment.tell_remarks()?;
+
     let (_stopper, stop) = Stop::new();
     let recoder = session::recoder(&settings);
-    let survey = plan::survey(&deployment.jobs, &recoder, &session::pacer(&settings), &stop).await?;
+    let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
     deployment.close().await;
     let keys = survey.check_keys()?;
+    deployment.remark_on_files()?;
     let journal = match Journal::peek(&session.global.journal_dir())? {
         None => "there is no journal yet: `keyrotation run` starts the rotation".to_owned(),
         Some(_) => "the journal holds a rotation: see `keyrotation status`".to_owned(),
@@ -132,7 +133,8 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
     Ok(StatusView::new(open(dir)?.state(), false))
 }
 
-fn open(dir: &Path) -> Result<Journal> {
+/// The journal in `dir`, which must hold a rotation.
+pub(super) fn open(dir: &Path) -> Result<Journal> {
     Journal::open(dir)?.ok_or_else(|| absent(dir))
 }
 

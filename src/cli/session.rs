@@ -2,6 +2,7 @@
 //! their journal.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use keyrotation_journal::{Event, Journal, Rotation, SessionEnd};
@@ -52,15 +53,12 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     if journal.state().finished_at.is_some() && !args.retry_failed {
         return Ok(already_finished(&journal));
     }
-    let rotation = journal.state().rotation.clone();
-    let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
-    begun_with.must_match(&Fingerprint::of(&settings, begun_with.targets.clone()))?;
-    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    let rotation = unlock(&mut journal, &settings)?;
     open_log(session, &args.work, &dir, &rotation.name())?;
     publish(&dir, &StatusView::by_this_process(journal.state()));
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Change).await?;
     deployment.claim()?;
-    deployment.tell_remarks()?;
+
     let stop = listen()?;
     let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
     let work = Work { session, settings: &settings, deployment, dir: &dir, stop, total };
@@ -106,11 +104,11 @@ async fn begin(
 ) -> Result<Exit> {
     let deployment = plan::connect(&settings, None, plan::Access::Change).await?;
     deployment.claim()?;
-    deployment.tell_remarks()?;
+
     let stop = listen()?;
     let recoder = recoder(&settings);
     tracing::info!("looking at what is there");
-    let survey = plan::survey(&deployment.jobs, &recoder, &pacer(&settings), &stop).await?;
+    let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
     if stop.requested() {
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
@@ -173,7 +171,16 @@ fn open_log(session: &Session, args: &WorkArgs, dir: &Path, rotation: &str) -> R
     Ok(())
 }
 
-fn listen() -> Result<Stop> {
+/// Makes sure that the journal belongs to these settings, and opens it for writing.
+pub(super) fn unlock(journal: &mut Journal, settings: &Settings) -> Result<Arc<Rotation>> {
+    let rotation = Arc::clone(&journal.state().rotation);
+    let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
+    begun_with.must_match(&Fingerprint::of(settings, begun_with.targets.clone()))?;
+    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    Ok(rotation)
+}
+
+pub(super) fn listen() -> Result<Stop> {
     signals::listen().map_err(|error| Error::new(Id::System, format!("signals cannot be received: {error}")))
 }
 
@@ -193,7 +200,7 @@ pub(super) fn preparer(settings: &Settings, rotation: &Rotation) -> Preparer {
     Preparer::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
 }
 
-pub(super) fn pacer(settings: &Settings) -> Pacer {
+fn pacer(settings: &Settings) -> Pacer {
     Pacer::new(settings.chunk_size.start as usize, settings.chunk_size.fixed)
 }
 
@@ -229,6 +236,7 @@ impl Work<'_> {
             self.settings.old_key.fingerprint(),
             self.settings.new_key.fingerprint()
         );
+        self.deployment.remark_on_files()?;
         self.remove_leftovers()?;
         let mut events = vec![session_started()];
         events.extend(first);
@@ -282,6 +290,7 @@ impl Work<'_> {
     }
 }
 
+/// The beginning of this process's work.
 fn session_started() -> Event {
     let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
     Event::SessionStarted {

@@ -2,18 +2,14 @@
 
 use std::fmt::Write as _;
 
-use keyrotation_journal::Journal;
-
 use super::args::VerifyArgs;
-use super::{Session, print, print_json, session};
-use crate::cipher::chain_key;
+use super::{Session, look, print, print_json, session};
 use crate::config::{self, Overrides};
 use crate::engine::Ledger;
-use crate::error::{Error, Id, Result};
+use crate::error::Result;
 use crate::exit::Exit;
-use crate::plan::{self, Fingerprint};
-use crate::report::{StatusView, publish, thousands};
-use crate::signals;
+use crate::plan;
+use crate::report::{StatusView, printable, publish, thousands};
 use crate::verify::{Options, Report, Verdict, verify as compare};
 
 /// Checks the journal's chain, then compares every row and file with it.
@@ -21,12 +17,8 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     let settings = config::load(&session.global.config, &Overrides::default())?;
     session::notices(&settings);
     let dir = session.global.journal_dir();
-    let mut journal = Journal::open(&dir)?
-        .ok_or_else(|| Error::new(Id::JournalAbsent, format!("{} holds no rotation", dir.display())))?;
-    let rotation = journal.state().rotation.clone();
-    let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
-    begun_with.must_match(&Fingerprint::of(&settings, begun_with.targets.clone()))?;
-    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    let mut journal = look::open(&dir)?;
+    let rotation = session::unlock(&mut journal, &settings)?;
     publish(&dir, &StatusView::new(journal.state(), false));
     tracing::info!("checking the journal's chain");
     let chain = journal.check_chain(|_, _| {})?;
@@ -35,8 +27,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Look).await?;
-    let stop = signals::listen()
-        .map_err(|error| Error::new(Id::System, format!("signals cannot be received: {error}")))?;
+    let stop = session::listen()?;
     let options = Options { sample: args.sample.map(|percent| percent / 100.0), live: args.live };
     tracing::info!("comparing rows and files with the journal");
     let preparer = session::preparer(&settings, &rotation);
@@ -87,7 +78,7 @@ fn text(report: &Report, events: u64, args: &VerifyArgs, differences: u64) -> St
                 "{}: {} {} {column}: {}",
                 found.verdict.word(),
                 target.place,
-                found.key,
+                printable(&found.key),
                 found.what
             );
         }

@@ -117,6 +117,10 @@ pub fn null_key(relation: &Relation) -> String {
     format!("SELECT 1 FROM {} WHERE {} LIMIT 1", relation.table, conditions.join(" OR "))
 }
 
+/// Makes a transaction's changes last.
+pub const COMMIT: &str = "COMMIT";
+/// Undoes a transaction's changes.
+pub const ROLLBACK: &str = "ROLLBACK";
 /// Marks a point within a transaction to which a refused statement is rolled back.
 pub const SAVEPOINT: &str = "SAVEPOINT chunk_part";
 /// Goes back to that point.

@@ -1,34 +1,36 @@
 //! The SQLite driver: moves values, nothing else.
 //!
-//! Readers and the writer have connections of their own. The journal mode of the file is left as
-//! it is; the writer's page cache is large enough that a chunk's changed pages stay in memory
-//! until its commit.
+//! One connection reads and writes. SQLite has one writer at a time anyway, and a second connection
+//! would wait for the first as soon as its changed pages outgrow the cache. The journal mode of
+//! the file is left as it is.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqlitePool, SqlitePoolOptions, SqliteRow};
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{
-    Arguments as _, AssertSqlSafe, ConnectOptions as _, Executor, Row as _, TypeInfo as _, ValueRef as _,
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, TypeInfo as _,
+    ValueRef as _,
 };
+use tokio::sync::Mutex as AsyncMutex;
 
-use super::{Access, Class, DbError, Limit, Record, SQLITE, TableInfo, Unit, Value};
+use super::{Access, Class, DbError, Limit, Record, SQLITE, TableInfo, Unit, Value, sql};
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Readers at a time: the page reader, and whoever looks something up beside it.
-const READERS: u32 = 2;
+/// The page cache, in KiB. A transaction's changed pages, those of the indexes over ciphertexts above
+/// all, are spread over the whole file.
+const CACHE_KIB: &str = "-65536";
 
-/// Page cache of the writing connection, in KiB. A chunk's changed pages, those of the indexes
-/// over ciphertexts above all, are spread over the whole file.
-const WRITER_CACHE_KIB: &str = "-65536";
-
-/// Page cache of a reading connection, in KiB.
-const READER_CACHE_KIB: &str = "-4096";
+/// Prepared statements that are kept, each with the values that were bound last. The last batch of a
+/// chunk has a length of its own, so most would never be used again.
+const STATEMENTS: usize = 8;
 
 /// Pages of a write-ahead log before it is folded back (64 MiB of 4 KiB pages), where the file
 /// uses one.
@@ -38,33 +40,41 @@ const WAL_AUTOCHECKPOINT: &str = "16384";
 #[derive(Debug, Clone)]
 pub struct Sqlite {
     path: PathBuf,
-    readers: SqlitePool,
-    writer: SqlitePool,
+    connection: Arc<Shared>,
     claim: Arc<Mutex<Option<File>>>,
+}
+
+/// The connection, for one statement at a time.
+#[derive(Debug)]
+struct Shared {
+    /// None once it is closed.
+    connection: AsyncMutex<Option<SqliteConnection>>,
+    /// A transaction was dropped unfinished: whoever comes next rolls it back.
+    abandoned: AtomicBool,
 }
 
 impl Sqlite {
     pub(super) async fn open(path: &Path, access: Access) -> Result<Self, DbError> {
         // What a crash left beside the file would be folded into it by whoever may write.
         let unfinished = ["-wal", "-journal"].iter().any(|suffix| is_filled(path, suffix));
-        let read_only = access == Access::Look && unfinished;
-        let options = || {
-            SqliteConnectOptions::new()
-                .filename(path)
-                .create_if_missing(false)
-                .read_only(read_only)
-                .foreign_keys(false) // no key is ever changed, and checking costs
-                .busy_timeout(BUSY_TIMEOUT)
-                .disable_statement_logging()
-        };
-        let readers = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .connect_lazy_with(options().pragma("cache_size", READER_CACHE_KIB).pragma("query_only", "ON"));
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_lazy_with(
-            options().pragma("cache_size", WRITER_CACHE_KIB).pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT),
-        );
-        let db = Self { path: path.to_owned(), readers, writer, claim: Arc::default() };
-        db.read("SELECT COUNT(*) FROM sqlite_master", &[]).await?;
+        let connection = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .read_only(access == Access::Look && unfinished)
+            .foreign_keys(false) // no key is ever changed, and checking costs
+            .busy_timeout(BUSY_TIMEOUT)
+            .pragma("cache_size", std::env::var("KR_CACHE").unwrap_or(CACHE_KIB.to_owned()))
+            .statement_cache_capacity(STATEMENTS)
+            .pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT)
+            .pragma("query_only", if access == Access::Look { "ON" } else { "OFF" })
+            .disable_statement_logging()
+            .connect()
+            .await
+            .map_err(explain)?;
+        let shared =
+            Shared { connection: AsyncMutex::new(Some(connection)), abandoned: AtomicBool::new(false) };
+        let db = Self { path: path.to_owned(), connection: Arc::new(shared), claim: Arc::default() };
+        db.object_names().await?;
         Ok(db)
     }
 
@@ -94,12 +104,12 @@ impl Sqlite {
     }
 
     pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        fetch(&self.readers, sql, params).await
+        self.connection.run(sql, params).await
     }
 
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, DbError> {
-        let inner = self.writer.begin_with(SQLITE.begin).await.map_err(explain)?;
-        Ok(SqliteTransaction { inner })
+        self.connection.run(SQLITE.begin, &[]).await?;
+        Ok(SqliteTransaction { connection: Arc::clone(&self.connection), open: true })
     }
 
     pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
@@ -139,39 +149,67 @@ impl Sqlite {
     }
 
     pub(super) async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        if let Some(connection) = self.connection.connection.lock().await.take() {
+            let _ = connection.close().await; // nothing is left to lose
+        }
+    }
+}
+
+impl Shared {
+    async fn run(&self, statement: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        let mut guard = self.connection.lock().await;
+        let connection =
+            guard.as_mut().ok_or_else(|| DbError::new(Class::Environment, "the connection is closed"))?;
+        if self.abandoned.swap(false, Ordering::AcqRel) {
+            // It fails only where nothing is left to roll back.
+            let _ = fetch(connection, sql::ROLLBACK, &[]).await;
+        }
+        fetch(connection, statement, params).await
     }
 }
 
 /// A writing transaction.
 #[derive(Debug)]
 pub struct SqliteTransaction {
-    inner: sqlx::Transaction<'static, sqlx::Sqlite>,
+    connection: Arc<Shared>,
+    open: bool,
 }
 
 impl SqliteTransaction {
     pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        fetch(&mut *self.inner, sql, params).await
+        self.connection.run(sql, params).await
     }
 
-    pub(super) async fn commit(self) -> Result<(), DbError> {
-        self.inner.commit().await.map_err(explain)
+    pub(super) async fn commit(mut self) -> Result<(), DbError> {
+        self.connection.run(sql::COMMIT, &[]).await?;
+        self.open = false;
+        Ok(())
     }
 
-    pub(super) async fn rollback(self) -> Result<(), DbError> {
-        self.inner.rollback().await.map_err(explain)
+    pub(super) async fn rollback(mut self) -> Result<(), DbError> {
+        self.connection.run(sql::ROLLBACK, &[]).await?;
+        self.open = false;
+        Ok(())
     }
 }
 
-async fn fetch<'c, E>(executor: E, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError>
-where
-    E: Executor<'c, Database = sqlx::Sqlite>,
-{
+impl Drop for SqliteTransaction {
+    fn drop(&mut self) {
+        if self.open {
+            self.connection.abandoned.store(true, Ordering::Release);
+        }
+    }
+}
+
+async fn fetch(
+    connection: &mut SqliteConnection,
+    sql: &str,
+    params: &[Value],
+) -> Result<Vec<Record>, DbError> {
     let arguments = bind(params).map_err(explain)?;
     let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
-    let rows = query.fetch_all(executor).await.map_err(explain)?;
-    rows.iter().map(record).collect::<Result<_, _>>().map_err(explain)
+    let rows = query.fetch(connection).map(|row| row.and_then(|row| record(&row)));
+    rows.try_collect().await.map_err(explain)
 }
 
 fn bind(params: &[Value]) -> Result<SqliteArguments, sqlx::Error> {

@@ -46,20 +46,23 @@ async fn claims(db: &mut SqliteConnection, world: &mut World, number: u64) -> Re
         ("failedLoginAttempts", Cell::plain((number % 4).to_string())),
         ("lastLogonTime", Cell::plain((1_768_003_200_000 + number * 86_111).to_string())),
         ("accountLocked", Cell::plain("false")),
-        ("preferredChannel", if number % 9 == 0 { Cell::null() } else { Cell::plain("EMAIL") }),
+        ("preferredChannel", if number.is_multiple_of(9) { Cell::null() } else { Cell::plain("EMAIL") }),
     ];
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         let secret = world.random.base32(32);
         claims.push(("secretkey", world.sealed(&secret)?));
     }
-    if number % 6 == 0 {
+    if number.is_multiple_of(6) {
         let secret = world.random.base32(32);
         claims.push(("verifySecretkey", world.sealed(&secret)?));
     }
-    if number % 5 == 0 {
+    if number.is_multiple_of(5) {
         // A claim that somebody declared with EnableEncryption.
         let answer = format!("Zürich, house {number}");
-        claims.push(("nationalId", if number % 10 == 0 { world.sealed(&answer)? } else { world.empty() }));
+        claims.push((
+            "nationalId",
+            if number.is_multiple_of(10) { world.sealed(&answer)? } else { world.empty() },
+        ));
     }
     let user = World::user(number);
     for (key, value) in claims {
@@ -143,8 +146,10 @@ pub(super) fn add_user(
     credential: Option<&str>,
 ) -> Result<Vec<u8>> {
     let mail = format!("{name}@example.com");
-    let claims =
-        [("http://wso2.org/claims/emailaddress", mail.as_str()), ("http://wso2.org/claims/givenname", name)];
+    let claims = [
+        ("http://wso2.org/claims/emailaddress", mail.as_str()),
+        ("http://wso2.org/claims/nickname", "🔑 漢字"),
+    ];
     let parameter = |name, value, value_type| Parameter { name, value, value_type, required: false };
     let parameters = [
         parameter("Claims", Value::Map(&claims), "STRING_STRING_MAP"),

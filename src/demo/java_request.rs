@@ -2,8 +2,7 @@
 //!
 //! Handles are given in the order in which things appear, as a reader gives them. Texts that Java
 //! code has as constants (names, value types, type signatures) are written once and then
-//! referred to; values are written each time. Texts stay within Unicode's first 65,536
-//! characters without NUL, where Java's modified UTF-8 is UTF-8.
+//! referred to; values are written each time.
 
 use crate::error::{Error, Id, Result};
 
@@ -223,9 +222,28 @@ impl Writer {
         Ok(true)
     }
 
+    /// Java's modified UTF-8: NUL takes two bytes, and what lies beyond 16 bits is written as
+    /// two surrogates of three bytes each.
     fn utf(&mut self, text: &str) -> Result<()> {
-        self.bytes.extend(short(text.len())?);
-        self.bytes.extend(text.as_bytes());
+        let mut bytes = Vec::with_capacity(text.len());
+        for c in text.chars() {
+            if c == '\0' {
+                bytes.extend([0xc0, 0x80]);
+            } else if c.len_utf8() < 4 {
+                bytes.extend(c.encode_utf8(&mut [0; 4]).as_bytes());
+            } else {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    let [high, low] = unit.to_be_bytes();
+                    bytes.extend([
+                        0xe0 | (high >> 4),
+                        0x80 | ((high & 15) << 2) | (low >> 6),
+                        0x80 | (low & 63),
+                    ]);
+                }
+            }
+        }
+        self.bytes.extend(short(bytes.len())?);
+        self.bytes.extend(bytes);
         Ok(())
     }
 }

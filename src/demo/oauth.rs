@@ -1,7 +1,7 @@
 //! Applications, authorization codes and tokens.
 
 use sha2::{Digest as _, Sha256};
-use sqlx::SqliteConnection;
+use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::counts::{Cell, Kind};
 use super::world::{TENANTS, World, hash, hex, pick, time};
@@ -10,6 +10,9 @@ use crate::error::Result;
 
 /// How many applications there are.
 const APPLICATIONS: u64 = 20;
+
+/// Rows in one statement: a round trip to SQLite's thread costs more than its row.
+const TOKENS_AT_ONCE: usize = 100;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -33,14 +36,13 @@ const INSERT_CODE: &str = "INSERT INTO IDN_OAUTH2_AUTHORIZATION_CODE (CODE_ID, A
     STATE, TOKEN_ID, SUBJECT_IDENTIFIER, AUTHORIZATION_CODE_HASH) \
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 300000, ?, ?, ?, ?)";
 
-const INSERT_TOKEN: &str = "INSERT INTO IDN_OAUTH2_ACCESS_TOKEN (TOKEN_ID, ACCESS_TOKEN, REFRESH_TOKEN, \
+const INSERT_TOKENS: &str = "INSERT INTO IDN_OAUTH2_ACCESS_TOKEN (TOKEN_ID, ACCESS_TOKEN, REFRESH_TOKEN, \
     CONSUMER_KEY_ID, AUTHZ_USER, TENANT_ID, USER_DOMAIN, USER_TYPE, GRANT_TYPE, TIME_CREATED, \
     REFRESH_TOKEN_TIME_CREATED, VALIDITY_PERIOD, REFRESH_TOKEN_VALIDITY_PERIOD, TOKEN_SCOPE_HASH, TOKEN_STATE, \
     TOKEN_STATE_ID, SUBJECT_IDENTIFIER, ACCESS_TOKEN_HASH, REFRESH_TOKEN_HASH, TOKEN_BINDING_REF, \
-    CONSENTED_TOKEN) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    CONSENTED_TOKEN) ";
 
-const INSERT_SCOPE: &str =
-    "INSERT INTO IDN_OAUTH2_ACCESS_TOKEN_SCOPE (TOKEN_ID, TOKEN_SCOPE, TENANT_ID) VALUES (?, ?, ?)";
+const INSERT_SCOPES: &str = "INSERT INTO IDN_OAUTH2_ACCESS_TOKEN_SCOPE (TOKEN_ID, TOKEN_SCOPE, TENANT_ID) ";
 
 const INSERT_AUDIT: &str = "INSERT INTO IDN_OAUTH2_ACCESS_TOKEN_AUDIT (ID, TOKEN_ID, ACCESS_TOKEN, \
     REFRESH_TOKEN, CONSUMER_KEY_ID, AUTHZ_USER, TENANT_ID, USER_DOMAIN, USER_TYPE, GRANT_TYPE, TIME_CREATED, \
@@ -59,11 +61,12 @@ pub(super) async fn fill(db: &mut SqliteConnection, world: &mut World, sizes: &S
     for number in 0..sizes.codes {
         code(db, world, number).await?;
     }
-    for number in 0..sizes.tokens {
-        let token = Token::new(world, number)?;
-        token.insert(db, world).await?;
+    for first in (0..sizes.tokens).step_by(TOKENS_AT_ONCE) {
+        let batch = first..sizes.tokens.min(first + TOKENS_AT_ONCE as u64);
+        let tokens = batch.map(|number| Token::new(world, number)).collect::<Result<Vec<_>>>()?;
+        insert_tokens(db, world, &tokens).await?;
         if sizes.scopes {
-            token.insert_scopes(db, world).await?;
+            insert_scopes(db, world, &tokens).await?;
         }
     }
     for number in 0..sizes.audits {
@@ -145,7 +148,7 @@ async fn code(db: &mut SqliteConnection, world: &mut World, turn: u64) -> Result
         .bind(state)
         .bind((state == "INACTIVE").then(|| world.random.uuid()))
         .bind(user.name.as_str())
-        .bind(hash(&plaintext, turn % 2 == 0))
+        .bind(hash(&plaintext, turn.is_multiple_of(2)))
         .execute(db)
         .await
         .map_err(database)?;
@@ -169,7 +172,7 @@ async fn refresh_token(db: &mut SqliteConnection, world: &mut World, turn: u64) 
         .bind(scope_hash(pick(&SCOPES, turn)))
         .bind(pick(&["ACTIVE", "INACTIVE"], turn))
         .bind(user.name.as_str())
-        .bind(hash(&plaintext, turn % 2 == 0))
+        .bind(hash(&plaintext, turn.is_multiple_of(2)))
         .execute(db)
         .await
         .map_err(database)?;
@@ -238,51 +241,6 @@ impl Token {
         time(self.turn * 5)
     }
 
-    async fn insert(&self, db: &mut SqliteConnection, world: &mut World) -> Result<()> {
-        let refreshable = self.refresh.kind != Kind::Null;
-        sqlx::query(INSERT_TOKEN)
-            .bind(&self.id)
-            .bind(&self.access.stored)
-            .bind(&self.refresh.stored)
-            .bind(number(self.application))
-            .bind(&self.user)
-            .bind(self.tenant)
-            .bind(self.domain)
-            .bind(self.user_type)
-            .bind(self.grant)
-            .bind(self.created())
-            .bind(self.created())
-            .bind(HOUR_MS)
-            .bind(if refreshable { 24 * 30 * HOUR_MS } else { 0 })
-            .bind(scope_hash(self.scopes))
-            .bind(self.state)
-            .bind(&self.state_id)
-            .bind(&self.user)
-            .bind(&self.access_hash)
-            .bind(&self.refresh_hash)
-            .bind(&self.binding)
-            .bind("false")
-            .execute(db)
-            .await
-            .map_err(database)?;
-        world.counts.row("IDN_OAUTH2_ACCESS_TOKEN", &[self.access.kind, self.refresh.kind]);
-        Ok(())
-    }
-
-    async fn insert_scopes(&self, db: &mut SqliteConnection, world: &mut World) -> Result<()> {
-        for scope in self.scopes {
-            sqlx::query(INSERT_SCOPE)
-                .bind(&self.id)
-                .bind(scope)
-                .bind(self.tenant)
-                .execute(&mut *db)
-                .await
-                .map_err(database)?;
-            world.counts.row("IDN_OAUTH2_ACCESS_TOKEN_SCOPE", &[]);
-        }
-        Ok(())
-    }
-
     async fn insert_audit(&self, db: &mut SqliteConnection, world: &mut World) -> Result<()> {
         sqlx::query(INSERT_AUDIT)
             .bind(number(self.turn + 1))
@@ -312,6 +270,50 @@ impl Token {
         world.counts.row("IDN_OAUTH2_ACCESS_TOKEN_AUDIT", &[self.access.kind, self.refresh.kind]);
         Ok(())
     }
+}
+
+async fn insert_tokens(db: &mut SqliteConnection, world: &mut World, tokens: &[Token]) -> Result<()> {
+    let mut insert = QueryBuilder::<Sqlite>::new(INSERT_TOKENS);
+    insert.push_values(tokens, |mut row, token| {
+        let refreshable = token.refresh.kind != Kind::Null;
+        row.push_bind(&token.id)
+            .push_bind(&token.access.stored)
+            .push_bind(&token.refresh.stored)
+            .push_bind(number(token.application))
+            .push_bind(&token.user)
+            .push_bind(token.tenant)
+            .push_bind(token.domain)
+            .push_bind(token.user_type)
+            .push_bind(token.grant)
+            .push_bind(token.created())
+            .push_bind(token.created())
+            .push_bind(HOUR_MS)
+            .push_bind(if refreshable { 24 * 30 * HOUR_MS } else { 0 })
+            .push_bind(scope_hash(token.scopes))
+            .push_bind(token.state)
+            .push_bind(&token.state_id)
+            .push_bind(&token.user)
+            .push_bind(&token.access_hash)
+            .push_bind(&token.refresh_hash)
+            .push_bind(&token.binding)
+            .push_bind("false");
+    });
+    insert.build().execute(db).await.map_err(database)?;
+    for token in tokens {
+        world.counts.row("IDN_OAUTH2_ACCESS_TOKEN", &[token.access.kind, token.refresh.kind]);
+    }
+    Ok(())
+}
+
+async fn insert_scopes(db: &mut SqliteConnection, world: &mut World, tokens: &[Token]) -> Result<()> {
+    let mut insert = QueryBuilder::<Sqlite>::new(INSERT_SCOPES);
+    let scopes = tokens.iter().flat_map(|token| token.scopes.iter().map(move |scope| (token, *scope)));
+    insert.push_values(scopes, |mut row, (token, scope)| {
+        row.push_bind(&token.id).push_bind(scope).push_bind(token.tenant);
+        world.counts.row("IDN_OAUTH2_ACCESS_TOKEN_SCOPE", &[]);
+    });
+    insert.build().execute(db).await.map_err(database)?;
+    Ok(())
 }
 
 /// What stands for a set of scopes: 32 hexadecimal digits. (The server takes MD5.)

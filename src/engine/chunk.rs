@@ -60,22 +60,12 @@ impl RowOutcome {
     }
 }
 
-/// Runs a new chunk from its record to its end.
-pub(super) async fn run(
-    context: &Context,
-    job: &Job,
-    span: Span,
-    prepared: Prepared,
-    replaces: Tally,
-) -> Result<Flow> {
+/// Makes a new chunk durable in the journal and returns its ordinal.
+pub(super) async fn record(context: &Context, job: &Job, span: Span, rows: Vec<RowRecord>) -> Result<u64> {
     let target = job.index;
     let ordinal = context.ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
-    let records = planned(&prepared);
-    context
-        .ledger
-        .append(vec![Entry { event: Event::ChunkStarted { target, ordinal, span }, rows: records }])
-        .await?;
-    finish(context, job, ordinal, prepared, replaces, Vec::new()).await
+    context.ledger.append(vec![Entry { event: Event::ChunkStarted { target, ordinal, span }, rows }]).await?;
+    Ok(ordinal)
 }
 
 /// The records of everything that a chunk will do.
@@ -83,7 +73,8 @@ pub(super) fn planned(prepared: &Prepared) -> Vec<RowRecord> {
     prepared.records.iter().chain(prepared.pending.iter().map(|pending| &pending.record)).cloned().collect()
 }
 
-/// Writes a chunk whose digests are durable, and records its end.
+/// Writes a chunk whose digests are durable in a transaction of its own, and records its end.
+/// `amendments` are rows that are counted already and are not as they were planned.
 pub(super) async fn finish(
     context: &Context,
     job: &Job,
@@ -112,7 +103,6 @@ async fn write(
     mut amendments: Vec<RowRecord>,
 ) -> Result<(Tally, Vec<RowRecord>)> {
     let mut tally = prepared.settled;
-    tally.gone += amendments.len() as u64;
     let mut pending = prepared.pending;
     for attempt in 1.. {
         if pending.is_empty() {
@@ -186,7 +176,8 @@ pub(super) fn gone(key: Key) -> RowRecord {
     RowRecord { key, cells: vec![cell] }
 }
 
-fn failed(row: Pending, reason: &str, tally: &mut Tally) -> RowRecord {
+/// Counts a row as failed, and returns what the journal is to say of it.
+pub(super) fn failed(row: Pending, reason: &str, tally: &mut Tally) -> RowRecord {
     RowOutcome::Failed.count(tally, row.group);
     let mut record = row.record;
     for cell in &mut record.cells {

@@ -1,12 +1,12 @@
 //! The loop: ask the journal's state what comes next, do it, record it.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use keyrotation_journal::{Event, Key, Phase, Span};
 use tokio::sync::mpsc;
 
-use super::prepare::{Prepared, empty_tally};
+use super::prepare::Prepared;
+use super::transaction::Chunks;
 use super::{Context, Flow, chunk, settle, sweep};
 use crate::error::Result;
 use crate::plan::Job;
@@ -73,18 +73,27 @@ async fn bulk(context: &Context, job: &Job) -> Result<Flow> {
 
 /// Runs a chunk for every page behind the frontier, to the end of the table.
 async fn pages(context: &Context, job: &Job, frontier: Option<Key>) -> Result<Flow> {
+    context.pacer.begin(job.page_rows());
     let (sender, mut pages) = mpsc::channel(READ_AHEAD);
     // Dropping the receiver, on whatever way out, ends the reader.
     let reader = tokio::spawn(read_ahead(context.clone(), job.clone(), frontier, sender));
+    let mut chunks = Chunks::new(context, job);
     while let Some((span, prepared)) = pages.recv().await {
         if context.stop.requested() {
+            chunks.commit().await?;
             return Ok(Flow::Interrupted);
         }
-        let (rows, begun) = (prepared.rows, Instant::now());
-        if chunk::run(context, job, span, prepared, empty_tally(job.groups)).await? == Flow::Interrupted {
+        let flow = tokio::select! {
+            biased;
+            () = context.stop.now() => Flow::Interrupted, // the transaction is dropped: rolled back
+            flow = chunks.add(span, prepared) => flow?,
+        };
+        if flow == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
-        context.pacer.learn(rows, begun.elapsed());
+    }
+    if chunks.commit().await? == Flow::Interrupted {
+        return Ok(Flow::Interrupted);
     }
     match reader.await {
         Ok(read) => read.map(|()| Flow::Finished),
@@ -100,6 +109,8 @@ async fn read_ahead(
     sender: mpsc::Sender<(Span, Prepared)>,
 ) -> Result<()> {
     loop {
+        // A page is read only when there is room for it: no more than two chunks are in memory.
+        let Ok(room) = sender.reserve().await else { return Ok(()) };
         let limit = context.pacer.rows();
         let mut page = job.source.page(frontier.as_ref(), None, limit).await?;
         let more = (page.len() == limit) | context.pacer.trim(&mut page);
@@ -108,7 +119,8 @@ async fn read_ahead(
         let prepared = chunk::prepare(&context, &job, page, HashMap::new()).await?;
         let is_last = upto.is_none();
         let after = std::mem::replace(&mut frontier, upto.clone());
-        if sender.send((Span::Range { after, upto }, prepared)).await.is_err() || is_last {
+        room.send((Span::Range { after, upto }, prepared));
+        if is_last {
             return Ok(());
         }
     }

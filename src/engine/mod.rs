@@ -12,6 +12,7 @@ mod pace;
 mod prepare;
 mod settle;
 mod sweep;
+mod transaction;
 
 pub use chunk::RowOutcome;
 pub use drive::drive;

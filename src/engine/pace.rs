@@ -18,22 +18,41 @@ const QUICK: Duration = Duration::from_millis(700);
 /// A chunk slower than this is followed by a smaller one: stopping waits for it.
 const SLOW: Duration = Duration::from_secs(3);
 
+/// A transaction older than this is committed, whatever it holds.
+const OLD: Duration = Duration::from_secs(3);
+
 /// Adapts the size of chunks to how long they take and how much they hold.
 #[derive(Debug, Clone)]
 pub struct Pacer {
+    /// What the time allows.
     rows: Arc<AtomicUsize>,
+    /// What the weight of the rows seen last allows.
+    light: Arc<AtomicUsize>,
     fixed: bool,
 }
 
 impl Pacer {
     /// Starts with `rows` a chunk, and stays there if `fixed`.
     pub fn new(rows: usize, fixed: bool) -> Self {
-        Self { rows: Arc::new(AtomicUsize::new(rows)), fixed }
+        Self { rows: Arc::new(AtomicUsize::new(rows)), light: Arc::new(AtomicUsize::new(MAX_ROWS)), fixed }
+    }
+
+    /// Begins with a target of whose rows only this is known: so many may be read at once.
+    pub fn begin(&self, rows: usize) {
+        self.light.store(rows, Ordering::Relaxed);
     }
 
     /// How many rows the next chunk has at most.
     pub fn rows(&self) -> usize {
-        self.rows.load(Ordering::Relaxed)
+        let rows = self.rows.load(Ordering::Relaxed);
+        if self.fixed { rows } else { rows.min(self.light.load(Ordering::Relaxed)) }
+    }
+
+    /// Whether a transaction that holds so many rows and is so old should be committed. One that is
+    /// larger saves work, since chunks touch the same pages of the indexes over ciphertexts; one that
+    /// is older makes stopping wait. With a fixed size every chunk is committed alone.
+    pub fn is_full(&self, rows: usize, age: Duration) -> bool {
+        self.fixed || rows >= MAX_ROWS || age >= OLD
     }
 
     /// Drops rows from the end of a page until it is no heavier than 4 MiB, and says
@@ -42,20 +61,25 @@ impl Pacer {
         if self.fixed {
             return false;
         }
+        let before = page.len();
         let mut bytes = 0;
+        let max = std::env::var("KR_BYTES").ok().and_then(|v| v.parse().ok()).unwrap_or(MAX_BYTES);
         let heavy = page.iter().position(|row| {
             bytes += row.values.iter().map(crate::db::Value::weight).sum::<usize>();
-            bytes > MAX_BYTES
+            bytes > max
         });
-        let before = page.len();
         page.truncate(heavy.map_or(before, |at| at.max(1)));
+        // The next page is not to be read for nothing: as many rows as would have fitted.
+        if let Some(fitting) = (max * page.len()).checked_div(bytes) {
+            self.light.store(fitting.clamp(1, MAX_ROWS), Ordering::Relaxed);
+        }
         page.len() < before
     }
 
     /// Learns from a chunk of `rows` rows that took `elapsed`.
     pub fn learn(&self, rows: usize, elapsed: Duration) {
-        let size = self.rows();
-        if self.fixed || rows < size / 2 {
+        let size = self.rows.load(Ordering::Relaxed);
+        if self.fixed || rows < self.rows() / 2 {
             return; // a short last page, or one cut by its weight, says nothing of larger ones
         }
         let next = match elapsed {

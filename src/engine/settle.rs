@@ -36,7 +36,7 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
     let records = context.ledger.read(move |journal| journal.rows(target, ordinal)).await?;
     let keys: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
     let (rows, replaces) = match span {
-        Span::Range { after, upto } => (range(context, job, after, upto).await?, empty_tally(job.groups)),
+        Span::Range { after, upto } => (range(job, after, upto).await?, empty_tally(job.groups)),
         Span::Keys => {
             let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
             let replaces = counted_before(context, job, ordinal, &rows, &keys).await?;
@@ -46,7 +46,8 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
     let gone: Vec<RowRecord> = chunk::absent(&keys, &rows).into_iter().map(chunk::gone).collect();
     let known: HashMap<Key, RowRecord> =
         records.into_iter().map(|record| (record.key.clone(), record)).collect();
-    let prepared = chunk::prepare(context, job, rows, known).await?;
+    let mut prepared = chunk::prepare(context, job, rows, known).await?;
+    prepared.settled.gone += gone.len() as u64;
     // What is still to be written has a fresh IV, so a new digest: it must be durable first.
     let rows = chunk::planned(&prepared);
     context.ledger.append(vec![Entry { event: Event::RowsReplanned { target, ordinal }, rows }]).await?;
@@ -54,11 +55,11 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
 }
 
 /// All rows of a range, in pages.
-async fn range(context: &Context, job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Vec<Row>> {
+async fn range(job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Vec<Row>> {
     let mut rows: Vec<Row> = Vec::new();
     loop {
         let from = rows.last().map(|row| row.key.clone()).or_else(|| after.clone());
-        let page = job.source.page(from.as_ref(), upto.as_ref(), context.pacer.rows()).await?;
+        let page = job.source.page(from.as_ref(), upto.as_ref(), job.page_rows()).await?;
         if page.is_empty() {
             return Ok(rows);
         }
@@ -75,15 +76,12 @@ pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<
         let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
         let replaces = counted_before(context, job, u64::MAX, &rows, keys).await?;
         let absent = chunk::absent(keys, &rows);
-        let prepared = chunk::prepare(context, job, rows, HashMap::new()).await?;
+        let mut prepared = chunk::prepare(context, job, rows, HashMap::new()).await?;
+        prepared.settled.gone += absent.len() as u64;
         let mut records = chunk::planned(&prepared);
-        records.extend(absent.iter().cloned().map(chunk::gone));
-        let target = job.index;
-        let ordinal = context.ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
-        let event = Event::ChunkStarted { target, ordinal, span: Span::Keys };
-        context.ledger.append(vec![Entry { event, rows: records }]).await?;
-        let gone = absent.into_iter().map(chunk::gone).collect();
-        if chunk::finish(context, job, ordinal, prepared, replaces, gone).await? == Flow::Interrupted {
+        records.extend(absent.into_iter().map(chunk::gone));
+        let ordinal = chunk::record(context, job, Span::Keys, records).await?;
+        if chunk::finish(context, job, ordinal, prepared, replaces, Vec::new()).await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         context.ledger.flush().await?; // the next chunk's count starts from this one's records

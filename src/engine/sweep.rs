@@ -50,7 +50,7 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
         if context.stop.requested() {
             return Ok(None);
         }
-        let page = job.source.page(after.as_ref(), None, context.pacer.rows()).await?;
+        let page = job.source.page(after.as_ref(), None, job.page_rows()).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.key.clone());
         strays.extend(under_old(context, job, page).await?.into_iter().filter(|key| !known.contains(key)));

@@ -10,7 +10,7 @@ use crate::config::{JdbcUrl, Settings};
 use crate::db::{Access, Db, DbError, TableInfo, sql};
 use crate::error::{Error, Id, Result};
 use crate::sink::{FileSink, Sink, TableSink};
-use crate::source::files::{FILE_GROUPS, FileGroup, Level, Remark};
+use crate::source::files::{FILE_GROUPS, FileGroup, Level};
 use crate::source::{FileRows, Source, TableSource};
 use crate::target::{Store, TARGETS, Target};
 
@@ -146,16 +146,16 @@ impl Deployment {
         self.absent.iter().map(|(index, reason)| (place(index), reason.as_str())).collect()
     }
 
-    /// Says what lies among the configuration files and is left alone.
-    pub fn tell_remarks(&self) -> Result<()> {
+    /// Says what else is in the folders with configuration files.
+    pub fn remark_on_files(&self) -> Result<()> {
         for job in &self.jobs {
             let Source::Files(rows) = &job.source else { continue };
             for remark in rows.list()?.remarks {
-                let Remark { level, relative, text } = remark;
-                match level {
-                    Level::Debug => tracing::debug!("{relative}: {text}"),
-                    Level::Note => tracing::info!("{relative}: {text}"),
-                    Level::Warning => tracing::warn!("{relative}: {text}"),
+                let line = format!("{}: {}", remark.relative.escape_debug(), remark.text);
+                match remark.level {
+                    Level::Debug => tracing::debug!("{line}"),
+                    Level::Note => tracing::info!("{line}"),
+                    Level::Warning => tracing::warn!("{line}"),
                 }
             }
         }

@@ -27,3 +27,14 @@ pub struct Job {
     /// Where its changes go.
     pub sink: Sink,
 }
+
+impl Job {
+    /// How many rows are read at once where nothing is known of their weight. Envelopes have a few
+    /// hundred bytes; serialized objects and files may have a thousand times that.
+    pub fn page_rows(&self) -> usize {
+        match self.codec {
+            Codec::Envelope => 1000,
+            Codec::Java | Codec::Xml => 50,
+        }
+    }
+}

@@ -11,7 +11,6 @@ use crate::codec::Reason;
 use crate::codec::envelope::{Form, form};
 use crate::codec::value::{Evidence, Recoder, Verdict};
 use crate::db::Value;
-use crate::engine::Pacer;
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
 use crate::signals::Stop;
@@ -118,13 +117,13 @@ impl Survey {
 }
 
 /// Looks at every row of every job. Ends early, with what it has, when asked to stop.
-pub async fn survey(jobs: &[Job], recoder: &Recoder, pacer: &Pacer, stop: &Stop) -> Result<Survey> {
+pub async fn survey(jobs: &[Job], recoder: &Recoder, stop: &Stop) -> Result<Survey> {
     let mut survey = Survey::default();
     for job in jobs {
         let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
         let mut after = None;
         while !stop.requested() {
-            let page = job.source.page(after.as_ref(), None, pacer.rows()).await?;
+            let page = job.source.page(after.as_ref(), None, job.page_rows()).await?;
             let Some(last) = page.last() else { break };
             after = Some(last.key.clone());
             let (job, recoder) = (job.clone(), recoder.clone());

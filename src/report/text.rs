@@ -17,6 +17,11 @@ pub fn thousands(number: u64) -> String {
     out
 }
 
+/// Text from a database or a file name, safe for a terminal: control characters are escaped.
+pub fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
 /// The status for people: a headline, a table, what failed, what to do next.
 pub fn status_text(view: &StatusView) -> String {
     let mut out = format!("rotation {} is {}", view.rotation_id, view.state.word());
@@ -31,7 +36,10 @@ pub fn status_text(view: &StatusView) -> String {
             let _ = writeln!(
                 out,
                 "failed: {} {} {}: {}",
-                target.place, failure.key, failure.column, failure.reason
+                target.place,
+                printable(&failure.key),
+                failure.column,
+                failure.reason
             );
         }
     }

@@ -5,12 +5,12 @@ pub mod files;
 mod table;
 
 pub use file_rows::FileSink;
-pub use table::TableSink;
+pub use table::{TableSink, TableTransaction};
 
 use keyrotation_journal::Key;
 
 use crate::db::Value;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A row's new values.
 #[derive(Debug, Clone)]
@@ -53,12 +53,56 @@ pub enum Sink {
 }
 
 impl Sink {
+    /// Begins to apply the changes of several chunks at once.
+    pub async fn begin(&self) -> Result<Transaction, Trouble> {
+        match self {
+            Self::Table(table) => table.open().await.map(Transaction::Table),
+            Self::Files(files) => Ok(Transaction::Files(files.clone())),
+        }
+    }
+
     /// Applies all changes in one transaction (a table) or one by one (files) and says what
     /// became of each, in their order. On an error nothing is committed in a table.
     pub async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
         match self {
             Self::Table(table) => table.apply(changes).await,
             Self::Files(files) => files.apply(changes),
+        }
+    }
+}
+
+/// Changes of several chunks on their way. Dropped without a commit, those to a table are undone.
+#[derive(Debug)]
+pub enum Transaction {
+    /// On a table.
+    Table(TableTransaction),
+    /// Files have no transactions: each change is done when it is applied.
+    Files(FileSink),
+}
+
+/// Why the changes of several chunks cannot be committed together.
+#[derive(Debug)]
+pub enum Trouble {
+    /// Nothing is committed; each chunk in a transaction of its own may do better.
+    ChunkByChunk(String),
+    /// Nothing will do.
+    Stop(Error),
+}
+
+impl Transaction {
+    /// Applies the changes of a chunk and says what will have become of each after the commit.
+    pub async fn apply(&mut self, changes: &[&Change]) -> Result<Vec<Applied>, Trouble> {
+        match self {
+            Self::Table(transaction) => transaction.apply(changes).await,
+            Self::Files(files) => files.apply(changes).map_err(Trouble::Stop),
+        }
+    }
+
+    /// Commits the changes of all chunks.
+    pub async fn commit(self) -> Result<(), Trouble> {
+        match self {
+            Self::Table(transaction) => transaction.finish().await,
+            Self::Files(_) => Ok(()),
         }
     }
 }

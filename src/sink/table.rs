@@ -1,12 +1,12 @@
-//! Compare-and-set batches on a table, one transaction a chunk.
+//! Compare-and-set batches on a table.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use keyrotation_journal::{Key, failpoint};
 
-use super::{Applied, Change};
-use crate::db::{Class, Db, DbError, Record, Transaction, sql};
+use super::{Applied, Change, Trouble};
+use crate::db::{Class, Db, DbError, Record, Syntax, Transaction, sql};
 use crate::error::Result;
 use crate::source::{key_part, key_values, unreadable};
 use crate::target::Target;
@@ -63,24 +63,68 @@ impl TableSink {
     }
 
     async fn transaction(&self, changes: &[&Change], care: Care) -> Result<Vec<Applied>, DbError> {
+        let mut transaction = self.begin().await?;
+        let applied = transaction.changes(changes, care).await?;
+        transaction.commit().await?;
+        Ok(applied)
+    }
+
+    async fn begin(&self) -> Result<TableTransaction, DbError> {
         failpoint!("table-before-write", planned_failure());
-        let mut transaction = self.db.begin().await?;
+        Ok(TableTransaction { inner: self.db.begin().await?, target: self.target, syntax: self.db.syntax() })
+    }
+
+    /// Begins a transaction for several chunks.
+    pub(super) async fn open(&self) -> Result<TableTransaction, Trouble> {
+        self.begin().await.map_err(|error| trouble(self.target, &error))
+    }
+}
+
+fn trouble(target: &Target, error: &DbError) -> Trouble {
+    match error.class {
+        Class::Row | Class::Retry => Trouble::ChunkByChunk(error.to_string()),
+        Class::Environment => Trouble::Stop(unreadable(target, error)),
+    }
+}
+
+/// A transaction on one table. Dropped without a commit, it is rolled back.
+#[derive(Debug)]
+pub struct TableTransaction {
+    inner: Transaction,
+    target: &'static Target,
+    syntax: &'static Syntax,
+}
+
+impl TableTransaction {
+    pub(super) async fn apply(&mut self, changes: &[&Change]) -> Result<Vec<Applied>, Trouble> {
+        self.changes(changes, Care::Fast).await.map_err(|error| trouble(self.target, &error))
+    }
+
+    pub(super) async fn finish(self) -> Result<(), Trouble> {
+        let target = self.target;
+        self.commit().await.map_err(|error| trouble(target, &error))
+    }
+
+    async fn commit(self) -> Result<(), DbError> {
+        failpoint!("table-before-commit", planned_failure());
+        self.inner.commit().await?;
+        failpoint!("table-after-commit", planned_failure());
+        Ok(())
+    }
+
+    async fn changes(&mut self, changes: &[&Change], care: Care) -> Result<Vec<Applied>, DbError> {
         let mut applied = vec![Applied::Missed; changes.len()];
         for (columns, rows) in by_columns(changes) {
             for batch in rows.chunks(ROWS_AT_ONCE) {
-                self.batch(&mut transaction, changes, &columns, batch, care, &mut applied).await?;
+                self.batch(changes, &columns, batch, care, &mut applied).await?;
             }
         }
-        failpoint!("table-before-commit", planned_failure());
-        transaction.commit().await?;
-        failpoint!("table-after-commit", planned_failure());
         Ok(applied)
     }
 
     /// Changes a batch; with [`Care::RowByRow`] a refused one is halved until the row stands alone.
     async fn batch(
-        &self,
-        transaction: &mut Transaction,
+        &mut self,
         changes: &[&Change],
         columns: &[usize],
         batch: &[usize],
@@ -90,44 +134,40 @@ impl TableSink {
         let mut left = vec![batch];
         while let Some(part) = left.pop() {
             if care == Care::RowByRow {
-                transaction.run(sql::SAVEPOINT, &[]).await?;
+                self.inner.run(sql::SAVEPOINT, &[]).await?;
             }
-            match self.statement(transaction, changes, columns, part).await {
+            match self.statement(changes, columns, part).await {
                 Ok(written) => {
                     for &at in part.iter().filter(|&&at| written.contains(&changes[at].key)) {
                         applied[at] = Applied::Written;
                     }
                 }
                 Err(error) if error.class == Class::Row && care == Care::RowByRow => {
-                    transaction.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
-                    match part {
-                        [row] => {
-                            applied[*row] = Applied::Refused(format!("the database refused it: {error}"))
-                        }
-                        _ => {
-                            let (first, second) = part.split_at(part.len() / 2);
-                            left.extend([second, first]);
-                        }
+                    self.inner.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
+                    if let [row] = part {
+                        applied[*row] = Applied::Refused(format!("the database refused it: {error}"));
+                    } else {
+                        let (first, second) = part.split_at(part.len() / 2);
+                        left.extend([second, first]);
                     }
                 }
                 Err(error) => return Err(error),
             }
             if care == Care::RowByRow {
-                transaction.run(sql::RELEASE_SAVEPOINT, &[]).await?;
+                self.inner.run(sql::RELEASE_SAVEPOINT, &[]).await?;
             }
         }
         Ok(())
     }
 
     async fn statement(
-        &self,
-        transaction: &mut Transaction,
+        &mut self,
         changes: &[&Change],
         columns: &[usize],
         rows: &[usize],
     ) -> Result<HashSet<Key>, DbError> {
         let names: Vec<_> = columns.iter().map(|&column| self.target.values[column].name).collect();
-        let sql = sql::compare_and_set(self.db.syntax(), &self.target.relation, &names, rows.len());
+        let sql = sql::compare_and_set(self.syntax, &self.target.relation, &names, rows.len());
         let mut params =
             Vec::with_capacity(rows.len() * (self.target.relation.key.len() + 2 * columns.len()));
         for &row in rows {
@@ -136,7 +176,7 @@ impl TableSink {
             params.extend(change.cells.iter().map(|cell| cell.old.clone()));
             params.extend(change.cells.iter().map(|cell| cell.new.clone()));
         }
-        let records: Vec<Record> = transaction.run(&sql, &params).await?;
+        let records: Vec<Record> = self.inner.run(&sql, &params).await?;
         let key = |record: Record| record.into_iter().map(key_part).collect::<Option<Vec<_>>>().map(Key);
         Ok(records.into_iter().filter_map(key).collect())
     }

@@ -22,9 +22,6 @@ use crate::source::Row;
 pub use judge::Verdict;
 use judge::{Judge, Judged};
 
-/// Rows read at a time.
-const PAGE: usize = 1000;
-
 /// Findings that are listed for each target; all are counted.
 const LISTED: usize = 100;
 
@@ -159,7 +156,7 @@ async fn verify_one(
 async fn compare(mut judge: Judge, job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Judge> {
     let mut after = after;
     loop {
-        let page: Vec<Row> = job.source.page(after.as_ref(), upto.as_ref(), PAGE).await?;
+        let page: Vec<Row> = job.source.page(after.as_ref(), upto.as_ref(), job.page_rows()).await?;
         let Some(last) = page.last() else { return Ok(judge) };
         after = Some(last.key.clone());
         judge = blocking(move || {

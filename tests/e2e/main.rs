@@ -5,24 +5,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by panicking")]
 
+#[cfg(not(feature = "failpoints"))]
+compile_error!("these tests need failpoints: run them with --features failpoints, or all by tests/run.sh");
+
 mod kit;
 mod support;
 
-#[cfg(feature = "failpoints")]
 mod commands;
-#[cfg(feature = "failpoints")]
 mod files;
-#[cfg(feature = "failpoints")]
 mod kill;
-#[cfg(feature = "failpoints")]
 mod points;
 mod refusals;
-#[cfg(feature = "failpoints")]
 mod secrets;
 mod smoke;
-#[cfg(feature = "failpoints")]
 mod status;
 mod tables;
 mod values;
-#[cfg(feature = "failpoints")]
 mod verify;

@@ -103,7 +103,7 @@ fn one(bytes: &mut Vec<u8>, other: &[u8], dictionary: &[&[u8]], random: &mut Ran
             };
         }
         // Many times the same: deep nesting, long lists.
-        10 if random.below(16) == 0 => {
+        10 if random.below(4) == 0 => {
             let unit = if random.below(2) == 0 {
                 random.pick(dictionary).to_vec()
             } else {

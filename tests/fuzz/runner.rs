@@ -20,6 +20,8 @@ const STACK: usize = 2 * 1024 * 1024;
 const MEMORY_LIMIT_KIB: u64 = 64 * 1024;
 /// No input takes longer than this, even on a busy machine.
 const HANG: Duration = Duration::from_secs(10);
+/// Larger inputs are slow and say little: they are chosen seldom and not kept.
+const SMALL: usize = 8 * 1024;
 const CORPUS_LIMIT_BYTES: usize = 8 * 1024 * 1024;
 
 pub(crate) struct Target {
@@ -138,8 +140,8 @@ fn work(
         let input = if let Some(index) = seed {
             corpus[index].clone()
         } else {
-            let (base, other) = (random.below(corpus.len()), random.below(corpus.len()));
-            mutate(&corpus[base], &corpus[other], target.dictionary, &mut random)
+            let (base, other) = (choose(&corpus, &mut random), choose(&corpus, &mut random));
+            mutate(base, other, target.dictionary, &mut random)
         };
         let began = Instant::now();
         {
@@ -152,7 +154,8 @@ fn work(
         slowest = slowest.max(began.elapsed());
         match outcome {
             Ok(digest) => {
-                if digests.insert(digest) && seed.is_none() && size + input.len() <= CORPUS_LIMIT_BYTES {
+                let keep = seed.is_none() && input.len() <= SMALL && size + input.len() <= CORPUS_LIMIT_BYTES;
+                if digests.insert(digest) && keep {
                     size += input.len();
                     corpus.push(input);
                 }
@@ -170,6 +173,15 @@ fn work(
         slowest,
         memory_kib: 0,
     })
+}
+
+fn choose<'a>(corpus: &'a [Vec<u8>], random: &mut Random) -> &'a [u8] {
+    loop {
+        let input = &corpus[random.below(corpus.len())];
+        if input.len() <= SMALL || random.below(64) == 0 {
+            return input;
+        }
+    }
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> String {

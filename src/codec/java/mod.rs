@@ -2,7 +2,7 @@
 //!
 //! Such a request is a list of `RequestParameter`s, each with a `name` and a `value`; the server
 //! encrypts the value of the one named `Credential`. Nothing is deserialized: the stream is walked
-//! (see [`stream`]), and new strings are spliced into it. So classes that nobody here has heard of stay as
+//! (module `stream`), and new strings are spliced into it. So classes that nobody here has heard of stay as
 //! they are, byte for byte.
 //!
 //! What counts as a credential: the `value` of an object of class `RequestParameter` (or a subclass;

@@ -82,7 +82,8 @@ public class MakeRequests {
 
         String shared = new String("c2hhcmVk");
         RequestParameter same = parameter("Credential", shared);
-        write("shared_every_way", parameter("Before", shared), same, same, parameter("Credential", shared),
+        RequestParameter next = parameter("Credential", shared);
+        write("shared_every_way", parameter("Before", shared), same, same, next, next,
                 parameter("List", List.of(shared, "after")), parameter("Map", new TreeMap<>(Map.of(shared, same))),
                 parameter("Credential", credential), parameter("Copy", credential), parameter("Copy", credential),
                 parameter("Last", new Object[] {shared, credential, new String("end")}));

@@ -9,7 +9,7 @@ use super::{golden, refused, replaced, slots, texts};
 type Parameter = (&'static str, usize);
 
 /// A list of parameters; names and strings are written at their first use and then referred to, as
-/// Java's writer does.
+/// Java's writer does. Each parameter's type refers to the parameter, so that every handle counts.
 fn request(parameters: &[Parameter], strings: &[&str]) -> Vec<u8> {
     let mut stream = Builder::new();
     let mut class = None;
@@ -17,7 +17,7 @@ fn request(parameters: &[Parameter], strings: &[&str]) -> Vec<u8> {
     let mut handles: Vec<Option<u32>> = vec![None; strings.len()];
     stream.array(u32::try_from(parameters.len()).unwrap());
     for (name, string) in parameters {
-        stream.parameter(&mut class);
+        let parameter = stream.parameter(&mut class);
         if let Some((_, handle)) = names.iter().find(|(seen, _)| seen == name) {
             stream.reference(*handle);
         } else {
@@ -30,7 +30,7 @@ fn request(parameters: &[Parameter], strings: &[&str]) -> Vec<u8> {
             }
             None => handles[*string] = Some(stream.string(strings[*string])),
         }
-        stream.null();
+        stream.reference(parameter);
     }
     stream.bytes
 }

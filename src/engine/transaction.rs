@@ -1,0 +1,128 @@
+//! Several chunks in one transaction of the database.
+//!
+//! Each chunk is durable in the journal before its changes are applied, and done only after the
+//! commit. If anything in the transaction is refused, all of it is rolled back and its chunks, which
+//! are open in the journal, are settled one by one, as after a crash.
+
+use std::time::Instant;
+
+use keyrotation_journal::{Entry, Event, RowRecord, Span, Tally};
+
+use super::prepare::{Pending, Prepared};
+use super::{Context, Flow, chunk, settle};
+use crate::error::Result;
+use crate::plan::Job;
+use crate::sink::{Applied, Change, Transaction, Trouble};
+
+/// Chunks whose changes are applied and not committed.
+pub(super) struct Chunks<'a> {
+    context: &'a Context,
+    job: &'a Job,
+    /// Begun with the first chunk.
+    transaction: Option<Transaction>,
+    begun: Instant,
+    rows: usize,
+    applied: Vec<AppliedChunk>,
+}
+
+/// A chunk as it will be after the commit.
+struct AppliedChunk {
+    ordinal: u64,
+    tally: Tally,
+    amendments: Vec<RowRecord>,
+    /// Rows that changed since they were read: seen to after the commit.
+    missed: Vec<Pending>,
+}
+
+impl<'a> Chunks<'a> {
+    pub(super) fn new(context: &'a Context, job: &'a Job) -> Self {
+        Self { context, job, transaction: None, begun: Instant::now(), rows: 0, applied: Vec::new() }
+    }
+
+    /// Records a chunk, applies its changes, and commits when there is enough.
+    pub(super) async fn add(&mut self, span: Span, prepared: Prepared) -> Result<Flow> {
+        let ordinal = chunk::record(self.context, self.job, span, chunk::planned(&prepared)).await?;
+        self.rows += prepared.rows;
+        let (rows, begun) = (prepared.rows, Instant::now());
+        match self.apply(ordinal, prepared).await {
+            Ok(()) => self.context.pacer.learn(rows, begun.elapsed()),
+            Err(trouble) => return self.one_by_one(trouble).await,
+        }
+        if self.context.pacer.is_full(self.rows, self.begun.elapsed()) {
+            self.commit().await
+        } else {
+            Ok(Flow::Finished)
+        }
+    }
+
+    async fn apply(&mut self, ordinal: u64, prepared: Prepared) -> Result<(), Trouble> {
+        let mut chunk =
+            AppliedChunk { ordinal, tally: prepared.settled, amendments: Vec::new(), missed: Vec::new() };
+        if !prepared.pending.is_empty() {
+            let transaction = match &mut self.transaction {
+                Some(transaction) => transaction,
+                none => {
+                    self.begun = Instant::now();
+                    none.insert(self.job.sink.begin().await?)
+                }
+            };
+            let changes: Vec<&Change> = prepared.pending.iter().map(|pending| &pending.change).collect();
+            let applied = transaction.apply(&changes).await?;
+            for (row, applied) in prepared.pending.into_iter().zip(applied) {
+                match applied {
+                    Applied::Written => row.outcome.count(&mut chunk.tally, row.group),
+                    Applied::Refused(reason) => {
+                        chunk.amendments.push(chunk::failed(row, &reason, &mut chunk.tally));
+                    }
+                    Applied::Missed => chunk.missed.push(row),
+                }
+            }
+        }
+        self.applied.push(chunk);
+        Ok(())
+    }
+
+    /// Commits what was applied, and records those chunks as done.
+    pub(super) async fn commit(&mut self) -> Result<Flow> {
+        if let Some(transaction) = self.transaction.take()
+            && let Err(trouble) = transaction.commit().await
+        {
+            return self.one_by_one(trouble).await;
+        }
+        self.rows = 0;
+        for chunk in std::mem::take(&mut self.applied) {
+            let replaces = super::prepare::empty_tally(self.job.groups);
+            if chunk.missed.is_empty() {
+                let event = Event::ChunkDone {
+                    target: self.job.index,
+                    ordinal: chunk.ordinal,
+                    tally: chunk.tally,
+                    replaces,
+                };
+                self.context.ledger.defer(Entry { event, rows: chunk.amendments });
+                continue;
+            }
+            let left = Prepared { settled: chunk.tally, pending: chunk.missed, ..Prepared::default() };
+            let (context, job) = (self.context, self.job);
+            if chunk::finish(context, job, chunk.ordinal, left, replaces, chunk.amendments).await?
+                == Flow::Interrupted
+            {
+                return Ok(Flow::Interrupted);
+            }
+        }
+        Ok(Flow::Finished)
+    }
+
+    async fn one_by_one(&mut self, trouble: Trouble) -> Result<Flow> {
+        self.transaction = None; // rolled back
+        self.applied.clear();
+        self.rows = 0;
+        match trouble {
+            Trouble::Stop(error) => Err(error),
+            Trouble::ChunkByChunk(why) => {
+                tracing::debug!("{}: {why}; now chunk by chunk", self.job.place);
+                settle::open_chunks(self.context, self.job).await
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! The documentation against the program: commands parse, tables match the code, links lead somewhere.
+//!
+//! Every line of a fenced `sh` block counts as a command, and so does inline code that begins with
+//! `keyrotation`. Nothing is executed.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser as _;
+use keyrotation::cli::args::Cli;
+use keyrotation::config::Key;
+use keyrotation::error::Id;
+use keyrotation::exit::Exit;
+use keyrotation::source::files::FILE_GROUPS;
+use keyrotation::target::TARGETS;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// A page and its text.
+struct Page {
+    path: PathBuf,
+    text: String,
+}
+
+impl Page {
+    fn read(path: PathBuf) -> Self {
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self { path, text }
+    }
+
+    fn named(relative: &str) -> Self {
+        Self::read(Path::new(ROOT).join(relative))
+    }
+
+    /// The lines outside fenced blocks, and those inside with the block's language.
+    fn lines(&self) -> impl Iterator<Item = (Option<&str>, &str)> {
+        let mut block = None;
+        self.text.lines().filter_map(move |line| {
+            let Some(fence) = line.trim_start().strip_prefix("```") else { return Some((block, line)) };
+            block = if block.is_some() { None } else { Some(fence.trim()) };
+            None
+        })
+    }
+
+    fn prose(&self) -> impl Iterator<Item = &str> {
+        self.lines().filter(|(block, _)| block.is_none()).map(|(_, line)| line)
+    }
+
+    fn commands(&self) -> Vec<&str> {
+        let in_blocks = self.lines().filter(|(block, _)| *block == Some("sh")).map(|(_, line)| line.trim());
+        let inline = self.prose().flat_map(inline_code).filter(|code| code.starts_with("keyrotation "));
+        in_blocks.chain(inline).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+    }
+
+    /// The anchors that a link may name, made from the headings as code forges make them.
+    fn anchors(&self) -> BTreeSet<String> {
+        let headings = self.prose().filter_map(|line| line.strip_prefix('#'));
+        let slug = |heading: &str| {
+            let text = heading.trim_start_matches('#').trim().to_lowercase();
+            let kept = text.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+            kept.collect::<String>().replace(' ', "-")
+        };
+        headings.map(slug).collect()
+    }
+
+    /// The first cells of the rows of all tables, less the backticks around them.
+    fn first_cells(&self) -> Vec<&str> {
+        let rows = self.prose().filter_map(|line| line.trim().strip_prefix("| "));
+        rows.filter_map(|row| row.split(" |").next()).map(|cell| cell.trim_matches('`')).collect()
+    }
+}
+
+fn pages() -> Vec<Page> {
+    let mut paths = vec![Path::new(ROOT).join("README.md"), Path::new(ROOT).join("CHANGELOG.md")];
+    let folder = fs::read_dir(Path::new(ROOT).join("docs")).expect("docs");
+    paths.extend(
+        folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "md")),
+    );
+    paths.into_iter().map(Page::read).collect()
+}
+
+/// The spans between single backticks.
+fn inline_code(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+/// The words of a shell command, if it calls this program; quotes are removed, nothing is expanded.
+fn arguments(command: &str) -> Option<Vec<String>> {
+    let words: Vec<String> =
+        command.split_whitespace().map(|word| word.trim_matches(['\'', '"']).to_owned()).collect();
+    let program = words.iter().position(|word| !word.contains('='))?;
+    let words = &words[program..];
+    match words.first()?.as_str() {
+        "keyrotation" | "target/release/keyrotation" => Some(words[1..].to_vec()),
+        "cargo" if words.get(1)? == "run" => {
+            let own = words.iter().position(|word| word == "--")?;
+            Some(words[own + 1..].to_vec())
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn every_command_parses() {
+    let mut parsed = 0;
+    for page in pages() {
+        for line in page.prose() {
+            let ticks = line.matches('`').count();
+            assert!(
+                ticks.is_multiple_of(2),
+                "{}: code runs over the end of the line: {line}",
+                page.path.display()
+            );
+        }
+        for command in page.commands() {
+            let Some(arguments) = arguments(command) else { continue };
+            let typed = std::iter::once("keyrotation".to_owned()).chain(arguments);
+            if let Err(error) = Cli::try_parse_from(typed) {
+                // Help is a result, not a mistake.
+                assert!(!error.use_stderr(), "{}: `{command}`: {error}", page.path.display());
+            }
+            parsed += 1;
+        }
+    }
+    assert!(parsed > 30, "only {parsed} commands were found: the search for them is broken");
+}
+
+#[test]
+fn the_readme_begins_with_the_demo_and_has_one_line_for_all_tests() {
+    let readme = Page::named("README.md");
+    let commands: Vec<_> =
+        readme.lines().filter(|(block, _)| *block == Some("sh")).map(|(_, line)| line.trim()).collect();
+    assert_eq!(commands.first(), Some(&"cargo run --release -- demo"));
+    assert_eq!(commands.iter().filter(|command| **command == "bash tests/run.sh").count(), 1);
+}
+
+#[test]
+fn every_subcommand_is_in_the_readme() {
+    let readme = Page::named("README.md");
+    for command in <Cli as clap::CommandFactory>::command().get_subcommands() {
+        let name = format!("keyrotation {}", command.get_name());
+        assert!(readme.first_cells().contains(&name.as_str()), "README.md has no row for `{name}`");
+    }
+}
+
+#[test]
+fn the_configuration_page_has_exactly_the_keys_that_are_known() {
+    let page = Page::named("docs/configuration.md");
+    let section = page.text.split("\n## ").find(|section| section.starts_with("Keys\n")).expect("## Keys");
+    let section = Page { path: page.path.clone(), text: section.to_owned() };
+    let documented: Vec<_> = section.first_cells().into_iter().filter(|cell| *cell != "Key").collect();
+    let unique: BTreeSet<_> = documented.iter().copied().collect();
+    assert_eq!(unique.len(), documented.len(), "a key has two rows");
+    assert_eq!(unique, Key::ALL.iter().map(|key| key.name()).collect());
+}
+
+#[test]
+fn the_readme_names_every_table_column_and_folder_that_is_rotated() {
+    let readme = Page::named("README.md");
+    for target in TARGETS {
+        let row = readme.prose().find(|line| line.contains(&format!("| `{}` |", target.relation.table)));
+        let row = row.unwrap_or_else(|| panic!("README.md has no row for {}", target.relation.table));
+        for column in target.values {
+            assert!(
+                row.contains(&format!("`{}`", column.name)),
+                "{}: {}",
+                target.relation.table,
+                column.name
+            );
+        }
+    }
+    let tables =
+        readme.prose().filter(|line| line.starts_with("| identity |") || line.starts_with("| registry |"));
+    assert_eq!(tables.count(), TARGETS.len());
+    for folder in FILE_GROUPS.iter().flat_map(|group| group.folders) {
+        assert!(readme.text.contains(&format!("`{folder}`")), "README.md does not name {folder}");
+    }
+}
+
+#[test]
+fn every_exit_code_is_explained_in_both_places() {
+    let all = [
+        Exit::Done,
+        Exit::Differences,
+        Exit::Usage,
+        Exit::Environment,
+        Exit::Journal,
+        Exit::Human,
+        Exit::Interrupted,
+    ];
+    assert!(Id::ALL.iter().all(|id| all.contains(&id.exit())));
+    for path in ["README.md", "docs/exit-codes.md"] {
+        let page = Page::named(path);
+        let codes: BTreeSet<u8> = page.first_cells().iter().filter_map(|cell| cell.parse().ok()).collect();
+        assert_eq!(codes, all.iter().map(|exit| *exit as u8).collect(), "{path}");
+    }
+}
+
+#[test]
+fn every_error_id_that_is_named_exists() {
+    for page in pages() {
+        let words = page.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        for id in words.filter(|word| word.starts_with("KR-")) {
+            assert!(Id::ALL.iter().any(|known| known.code() == id), "{}: {id}", page.path.display());
+        }
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let mut followed = 0;
+    for page in pages() {
+        for link in page.prose().flat_map(|line| line.split("](").skip(1)) {
+            let link = link.split(')').next().unwrap();
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = match file {
+                "" => page.path.clone(),
+                file => page.path.parent().unwrap().join(file),
+            };
+            assert!(target.is_file(), "{}: {link} leads nowhere", page.path.display());
+            if !anchor.is_empty() {
+                let anchors = Page::read(target).anchors();
+                assert!(anchors.contains(anchor), "{}: {link} has no such heading", page.path.display());
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 10, "only {followed} links were found: the search for them is broken");
+}

@@ -1,0 +1,161 @@
+#!/usr/bin/env bash
+# Sets up what the tests need and runs all of them: `bash tests/run.sh`.
+#
+# On Debian, with Rust and its components clippy and rustfmt there; the rest is installed: with
+# apt-get (as root or with sudo) a C compiler, a JDK, Python, strace and SQLite's shell, and into
+# target/test-tools, from PyPI, what tests/tools.txt names. A tool that is missing is a failure, never
+# a reason to leave a part out. docs/testing.md tells of the longer runs.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly TOOLS=target/test-tools
+readonly BUILD=(--workspace --features failpoints) # the same for every part, so that all share one build
+export CARGO_TERM_COLOR=never
+[[ ${CI-} != true ]] || export CARGO_INCREMENTAL=0 # one build from nothing is quicker without
+
+fail() {
+    echo "tests/run.sh: $*" >&2
+    exit 1
+}
+
+has() {
+    command -v "$1" >/dev/null
+}
+
+install_packages() {
+    local missing=()
+    has cc || missing+=(gcc libc6-dev)
+    has git || missing+=(git)
+    has javac || missing+=(default-jdk-headless)
+    has strace || missing+=(strace)
+    has sqlite3 || missing+=(sqlite3)
+    { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || missing+=(python3 python3-venv)
+    ((${#missing[@]})) || return 0
+    has apt-get || fail "these Debian packages, or what is in them, are missing: ${missing[*]}"
+    local as_root=()
+    if [[ $(id -u) != 0 ]]; then
+        has sudo || fail "run this as root, or install sudo or these packages: ${missing[*]}"
+        as_root=(sudo)
+    fi
+    echo "installing ${missing[*]}"
+    "${as_root[@]}" apt-get -qq update
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends -y \
+        "${missing[@]}" >/dev/null
+}
+
+install_tools() {
+    local wanted
+    wanted=$(cat tests/tools.txt "${BASH_SOURCE[0]}" | sha256sum)
+    [[ -f $TOOLS/installed && $(<"$TOOLS/installed") == "$wanted" ]] && return 0
+    rm -rf "$TOOLS"
+    python3 -m venv "$TOOLS"
+    local pip=("$TOOLS/bin/pip" --quiet --disable-pip-version-check --no-input install)
+    "${pip[@]}" --only-binary=:all: --require-hashes --requirement tests/tools.txt
+    "${pip[@]}" cryptography==50.0.2 # an independent reading of what keyrotation seals
+    echo "$wanted" >"$TOOLS/installed"
+}
+
+setup() {
+    has cargo || fail "there is no cargo: install Rust, see https://rustup.rs"
+    cargo clippy --version >/dev/null 2>&1 || fail "clippy is missing: rustup component add clippy"
+    cargo fmt --version >/dev/null 2>&1 || fail "rustfmt is missing: rustup component add rustfmt"
+    install_packages
+    install_tools
+    cargo fetch --locked --quiet
+    local tool PATH="$PWD/$TOOLS/bin:$PATH"
+    for tool in "rustc --version" "cargo nextest --version" "cargo deny --version" "javac -version" \
+        "python3 --version"; do
+        $tool 2>&1 | head -n 1
+    done
+}
+
+dependencies() {
+    cargo deny --locked check bans licenses sources
+    # The database of advisories is on GitHub. Where that is out of reach this is said, not failed:
+    # advisories come without our doing, so each release needs a run where it is in reach.
+    if cargo deny fetch db >target/advisories.log 2>&1; then
+        cargo deny --locked check advisories
+    else
+        echo "NOT CHECKED: advisories, since the RustSec database cannot be reached"
+    fi
+}
+
+tests() {
+    cargo nextest run "${BUILD[@]}" --profile ci 2>&1 | tee target/nextest.log
+}
+
+documentation() {
+    RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --no-deps --document-private-items --quiet
+}
+
+# The README's first command, without the release build.
+demo() {
+    local last
+    folder=$(mktemp -d) # not local: the trap runs after the function
+    trap 'rm -rf "$folder"' EXIT
+    "${CARGO_TARGET_DIR:-target}/debug/keyrotation" --quiet demo "$folder/demo" >"$folder/out"
+    last=$(tail -n 1 "$folder/out")
+    echo "$last"
+    [[ $last =~ ^"Demo done and verified: "[0-9,]+" rows and "[0-9]+" files are now under the new key, ".*" 0 failed."$ ]]
+}
+
+tree() {
+    git status --porcelain
+    git diff HEAD
+}
+
+unchanged() {
+    tree | diff "$BEFORE" - || fail "the tests changed the work tree"
+}
+
+names=() times=() failed=()
+
+# Runs a part in a shell of its own, so that one that fails does not keep the others from running.
+part() {
+    local name=$1 began=$SECONDS status
+    shift
+    printf '\n== %s\n' "$name"
+    set +e
+    (
+        set -e
+        "$@"
+    )
+    status=$?
+    set -e
+    names+=("$name") times+=($((SECONDS - began)))
+    [[ $status == 0 ]] || failed+=("$name")
+}
+
+mkdir -p target
+rm -f target/nextest.log
+part "setup" setup
+[[ ${#failed[@]} == 0 ]] || fail "the setup failed"
+PATH="$PWD/$TOOLS/bin:$PATH"
+BEFORE=$(mktemp)
+trap 'rm -f "$BEFORE"' EXIT
+tree >"$BEFORE"
+
+part "format" cargo fmt --all --check
+part "dependencies" dependencies
+part "tests" tests
+part "documentation tests" cargo test "${BUILD[@]}" --doc --quiet
+part "demo" demo
+part "lints" cargo clippy "${BUILD[@]}" --all-targets --quiet -- -D warnings
+part "documentation" documentation
+part "work tree" unchanged
+
+printf '\n'
+for i in "${!names[@]}"; do
+    printf '%-22s %4d s\n' "${names[i]}" "${times[i]}"
+done
+printf '%-22s %4d s\n\n' "in all" "$SECONDS"
+
+# The counts of nextest's summary, such as: Summary [  9.1s] 410 tests run: 409 passed, 1 failed, 0 skipped
+summary=$(grep -E '^ *Summary \[' target/nextest.log | tail -n 1) || fail "no test was run"
+count() {
+    grep -oE "[0-9]+ $1" <<<"$summary" | cut -d ' ' -f 1 || echo 0
+}
+echo "$(count passed) passed, $(($(count failed) + $(count "timed out"))) failed"
+if ((${#failed[@]})); then
+    fail "these parts failed: ${failed[*]}"
+fi
