@@ -1,3 +1,5 @@
+//! The demo from outside: what JSON parsers, Java and golden requests say of what it makes.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
