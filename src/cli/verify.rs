@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan;
 use crate::report::{StatusView, printable, publish, thousands};
-use crate::verify::{Options, Report, Verdict, verify as compare};
+use crate::verify::{LISTED, Options, Report, Verdict, verify as compare};
 
 /// Checks the journal's chain, then compares every row and file with it.
 pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit> {
@@ -81,6 +81,12 @@ fn text(report: &Report, events: u64, args: &VerifyArgs, differences: u64) -> St
                 printable(&found.key),
                 found.what
             );
+        }
+        for (verdict, count) in target.verdicts.iter().filter(|(verdict, _)| **verdict != Verdict::Same) {
+            if *count > LISTED {
+                let more = thousands(count - LISTED);
+                let _ = writeln!(out, "{}: {} and {more} more", verdict.word(), target.place);
+            }
         }
     }
     if args.sample.is_some() {

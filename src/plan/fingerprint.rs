@@ -55,6 +55,8 @@ impl Fingerprint {
 
     /// Refuses settings that differ from the journal's, naming the first difference.
     pub fn must_match(&self, now: &Self) -> Result<()> {
+        let transformation =
+            |upgrade| if upgrade { "AES/GCM/NoPadding" } else { "each value's own" }.to_owned();
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         let differences = [
             ("oldSecretKey (fingerprint)", self.old_key.clone(), now.old_key.clone()),
@@ -62,7 +64,7 @@ impl Fingerprint {
             ("newIdnDBUrl", text(&self.identity), text(&now.identity)),
             ("newRegDBUrl", text(&self.registry), text(&now.registry)),
             ("newISHome", text(&self.home), text(&now.home)),
-            ("transformation", self.upgrade.to_string(), now.upgrade.to_string()),
+            ("transformation", transformation(self.upgrade), transformation(now.upgrade)),
         ];
         match differences.into_iter().find(|(_, journal, now)| journal != now) {
             None => Ok(()),

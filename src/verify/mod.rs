@@ -22,8 +22,8 @@ use crate::source::Row;
 pub use judge::Verdict;
 use judge::{Judge, Judged};
 
-/// Findings that are listed for each target; all are counted.
-const LISTED: usize = 100;
+/// Findings of each verdict that are listed for each target; all are counted.
+pub const LISTED: u64 = 100;
 
 /// What verifying is asked to do.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,7 +54,7 @@ pub struct TargetReport {
     pub without_ciphertext: u64,
     /// Chunks that were checked, and how many there are.
     pub chunks: (u64, u64),
-    /// The first rows that are not `same`.
+    /// Rows that are not `same`: the first [`LISTED`] of each verdict.
     pub findings: Vec<Finding>,
 }
 
@@ -180,16 +180,20 @@ fn keyed_rows(journal: &Journal, target: u16) -> keyrotation_journal::Result<Has
 
 fn add(report: &mut TargetReport, job: &Job, judged: Judged) {
     report.without_ciphertext += judged.without_ciphertext;
-    for (verdict, count) in judged.verdicts {
-        *report.verdicts.entry(verdict).or_default() += count;
+    *report.verdicts.entry(Verdict::Same).or_default() += judged.same;
+    for found in judged.findings {
+        // Each verdict has room of its own: what a running server changed must not hide what is bad.
+        let before = report.verdicts.entry(found.verdict).or_default();
+        *before += 1;
+        if *before <= LISTED {
+            report.findings.push(Finding {
+                key: found.key.to_string(),
+                column: found.column.map(|column| job.columns[column].to_owned()),
+                verdict: found.verdict,
+                what: found.what,
+            });
+        }
     }
-    let room = LISTED.saturating_sub(report.findings.len());
-    report.findings.extend(judged.findings.into_iter().take(room).map(|found| Finding {
-        key: found.key.to_string(),
-        column: found.column.map(|column| job.columns[column].to_owned()),
-        verdict: found.verdict,
-        what: found.what,
-    }));
 }
 
 /// A part of the chunks, at equal distances from a random start: never none of them.

@@ -254,6 +254,35 @@ fn quiet_says_warnings_only() {
 }
 
 #[test]
+fn the_demo_ends_with_one_sentence_and_says_what_to_look_at() {
+    let kit = Kit::new();
+    let folder = kit.beside("demo");
+    let demo = |args: &[&str]| {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_keyrotation"));
+        let output = program.arg("demo").arg(&folder).args(args).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (code, stdout, _) = demo(&["--tokens", "150"]);
+    assert_eq!(code, Some(0));
+    let last = stdout.lines().last().unwrap();
+    assert!(last.starts_with("Demo done and verified: ") && last.ends_with("0 failed."), "{last}");
+    for path in ["properties.yaml", "old-identity.db", "new-identity.db", "keyrotation-journal"] {
+        assert!(folder.join(path).exists(), "{path}");
+    }
+    assert!(stdout.contains("try next: ") && stdout.contains("resume"), "{stdout}");
+    // A folder with something in it is never written to.
+    let before = tree(&folder);
+    let (code, stdout, stderr) = demo(&[]);
+    assert_eq!((code, &*stdout), (Some(3), ""));
+    assert!(stderr.contains("KR-ENV-030"), "{stderr}");
+    same_tree(&before, &tree(&folder));
+}
+
+#[test]
 fn a_second_process_is_told_who_holds_the_journal_and_the_database() {
     let kit = Kit::new();
     let running = kit.start_slow(2500, &["run"]);

@@ -245,6 +245,28 @@ fn failed_is_what_was_recorded_as_failed_and_is_still_so() {
 }
 
 #[test]
+fn what_a_running_server_changed_does_not_hide_what_is_bad() {
+    let kit = Kit::new();
+    let value = seal(&kit.deployment.spec.old_key, "one of many");
+    kit.sql(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+         INSERT INTO IDN_OAUTH_CONSUMER_SECRETS (SECRET_ID, SECRET_VALUE) SELECT 'row-' || i, '{value}' FROM n"
+    ));
+    kit.run(&["run"]).exits(0);
+    let changed = seal(&kit.deployment.spec.new_key, "given by the new server");
+    kit.sql(&format!(
+        "UPDATE IDN_OAUTH_CONSUMER_SECRETS SET SECRET_VALUE = '{changed}' WHERE SECRET_ID LIKE 'row-%'"
+    ));
+    kit.sql(&format!(
+        "INSERT INTO IDN_OAUTH_CONSUMER_SECRETS (SECRET_ID, SECRET_VALUE) VALUES ('zz-the-last', '{value}')"
+    ));
+    let done = live(&kit, 1);
+    assert!(done.stdout.contains("bad: IDN_OAUTH_CONSUMER_SECRETS zz-the-last"), "{}", done.stdout);
+    assert_eq!(done.stdout.matches("changed: IDN_OAUTH_CONSUMER_SECRETS row-").count(), 100);
+    assert!(done.stdout.contains("changed: IDN_OAUTH_CONSUMER_SECRETS and 200 more"), "{}", done.stdout);
+}
+
+#[test]
 fn an_unfinished_rotation_is_said_to_be_unfinished() {
     let kit = Kit::new();
     kit.interrupt();
