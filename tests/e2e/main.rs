@@ -8,7 +8,12 @@
 mod support;
 
 #[cfg(feature = "failpoints")]
+mod begin_again;
+mod copies;
 mod kill;
 #[cfg(feature = "failpoints")]
 mod points;
+#[cfg(feature = "failpoints")]
+mod prefixes;
+mod signals;
 mod smoke;
