@@ -39,7 +39,8 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
         Span::Range { after, upto } => (range(context, job, after, upto).await?, empty_tally(job.groups)),
         Span::Keys => {
             let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
-            let replaces = counted_before(context, job, ordinal, &rows, &keys).await?;
+            let before = recorded_before(context, job, ordinal, &keys).await?;
+            let replaces = counted(job, &rows, &before);
             (rows, replaces)
         }
     };
@@ -73,9 +74,16 @@ pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<
             return Ok(Flow::Interrupted);
         }
         let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
-        let replaces = counted_before(context, job, u64::MAX, &rows, keys).await?;
+        let before = recorded_before(context, job, u64::MAX, keys).await?;
+        let replaces = counted(job, &rows, &before);
         let absent = chunk::absent(keys, &rows);
-        let prepared = chunk::prepare(context, job, rows, HashMap::new()).await?;
+        // The chunk has a record of each of its rows, even of one that holds no ciphertext any more.
+        let blank = |key: &Key| RowRecord { key: key.clone(), cells: Vec::new() };
+        let mut known = before;
+        for key in keys {
+            known.entry(key.clone()).or_insert_with_key(blank);
+        }
+        let prepared = chunk::prepare(context, job, rows, known).await?;
         let mut records = chunk::planned(&prepared);
         records.extend(absent.iter().cloned().map(chunk::gone));
         let target = job.index;
@@ -91,17 +99,20 @@ pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<
     Ok(Flow::Finished)
 }
 
-/// What these keys were counted as by the chunks before `ordinal`.
-async fn counted_before(
+/// What the chunks before `ordinal` recorded of these keys last.
+async fn recorded_before(
     context: &Context,
     job: &Job,
     ordinal: u64,
-    rows: &[Row],
     keys: &[Key],
-) -> Result<Tally> {
+) -> Result<HashMap<Key, RowRecord>> {
     let target = job.index;
     let wanted: HashSet<Key> = keys.iter().cloned().collect();
-    let before = context.ledger.read(move |journal| find_before(journal, target, &wanted, ordinal)).await?;
+    context.ledger.read(move |journal| find_before(journal, target, &wanted, ordinal)).await
+}
+
+/// What rows with these records were counted as.
+fn counted(job: &Job, rows: &[Row], before: &HashMap<Key, RowRecord>) -> Tally {
     let groups: HashMap<_, _> = rows.iter().map(|row| (&row.key, row.group)).collect();
     let mut tally = empty_tally(job.groups);
     for record in before.values() {
@@ -114,7 +125,7 @@ async fn counted_before(
             outcome.count(&mut tally, groups.get(&record.key).copied().flatten());
         }
     }
-    Ok(tally)
+    tally
 }
 
 /// The last record of each of `keys` before the chunk `ordinal`. Reads the target's whole journal,

@@ -10,7 +10,10 @@ mod support;
 #[cfg(feature = "failpoints")]
 mod begin_again;
 mod copies;
+mod failures;
 mod kill;
+#[cfg(feature = "failpoints")]
+mod meddling;
 #[cfg(feature = "failpoints")]
 mod points;
 #[cfg(feature = "failpoints")]
