@@ -28,6 +28,8 @@ pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
             return Ok(Flow::Interrupted);
         }
     }
+    // Whoever asks the journal next for these rows must find how they ended.
+    context.ledger.flush().await?;
     Ok(Flow::Finished)
 }
 
@@ -181,6 +183,9 @@ pub fn failed_rows(journal: &Journal, target: u16) -> keyrotation_journal::Resul
 /// Reopens every target with failed rows and tries those again.
 pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
     for job in jobs {
+        if open_chunks(context, job).await? == Flow::Interrupted {
+            return Ok(Flow::Interrupted);
+        }
         let keys = failed_keys(context, job).await?;
         if keys.is_empty() {
             continue;
@@ -190,9 +195,7 @@ pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
             let reason = format!("{} failed rows are tried again", keys.len());
             drive::append(context, Event::TargetReopened { target: job.index, reason }).await?;
         }
-        if open_chunks(context, job).await? == Flow::Interrupted
-            || keyed(context, job, &keys).await? == Flow::Interrupted
-        {
+        if keyed(context, job, &keys).await? == Flow::Interrupted {
             context.ledger.flush().await?;
             return Ok(Flow::Interrupted);
         }

@@ -218,6 +218,41 @@ fn a_broken_file_fails_alone() {
     place.run(&["verify"]).exits(0);
 }
 
+/// Dies within the chunk of the rows that are tried again; of these one is then deleted, one is
+/// damaged anew, and all are tried once more at once.
+#[test]
+#[cfg(feature = "failpoints")]
+fn a_retry_that_died_is_retried() {
+    for point in ["table-before-commit", "table-after-commit"] {
+        let (place, spoiled, _) = spoiled();
+        place.run(RUN).exits(1);
+        let rows = sum(&place, "rows");
+        let database = &place.deployment.new_identity;
+        let old = place.deployment.old_identity.display();
+        execute(
+            database,
+            &format!(
+                "ATTACH '{old}' AS old; UPDATE IDN_OAUTH2_ACCESS_TOKEN SET ACCESS_TOKEN = (SELECT ACCESS_TOKEN \
+                 FROM old.IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%' LIMIT 1), \
+                 REFRESH_TOKEN = NULL WHERE TOKEN_ID LIKE 'spoiled-%'"
+            ),
+        );
+        let tokens = spoiled.iter().filter(|row| row.table == "IDN_OAUTH2_ACCESS_TOKEN").count() as u64;
+        let died = place.run_at(&format!("{point}=return(abort)"), RETRY);
+        assert_eq!(died.signal(), Some(6), "{died}");
+        execute(database, "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_ID = 'spoiled-foreign'");
+        let damaged = "eyJjIjoiQUFBQSIsInQiOiJBRVMifQ==";
+        let set = "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET ACCESS_TOKEN =";
+        execute(database, &format!("{set} '{damaged}' WHERE TOKEN_ID = 'spoiled-wrapped'"));
+        place.run(RETRY).exits(1);
+        assert_eq!(sum(&place, "gone"), 1, "{point}");
+        assert_eq!(sum(&place, "rows"), rows - 1, "{point}");
+        assert_eq!(sum(&place, "failed"), spoiled.len() as u64 - tokens + 1, "{point}");
+        assert!(failures(&place).iter().any(|(_, key, _)| key == "spoiled-wrapped"));
+        assert_eq!(failures(&place).len(), spoiled.len() - tokens as usize + 1);
+    }
+}
+
 /// Dies at any moment while failed rows are tried again: the counts come out as if it had not.
 #[test]
 #[cfg(feature = "failpoints")]

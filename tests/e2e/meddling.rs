@@ -139,6 +139,23 @@ fn again_and_again() {
     place.run(&["verify"]).exits(0);
 }
 
+/// Neither the journal nor the databases are shared, and looking goes on.
+#[test]
+fn a_second_rotation_is_refused() {
+    let place = Place::new(20);
+    let gate = place.path("gate");
+    let running = held_at(&place, "table-before-commit", &gate);
+    let locked = place.run(&["resume"]).exits(4);
+    assert!(locked.stderr.contains("KR-JRN-001"), "{locked}");
+    let other = place.path("other-journal");
+    let busy = place.run(&["run", "--journal", other.to_str().unwrap()]).exits(3);
+    assert!(busy.stderr.contains("KR-DB-003"), "{busy}");
+    let status = place.status();
+    assert_eq!((&status["state"], &status["resumable"]), (&"running".into(), &false.into()), "{status}");
+    fs::remove_file(&gate).unwrap();
+    running.wait().exits(0);
+}
+
 #[test]
 fn with_files() {
     let place = Place::new(20);
