@@ -252,7 +252,10 @@ impl Work<'_> {
         let worked = self.work(&context, retry_failed).await;
         let recorded = record_end(&context, &worked).await;
         reporter.finish().await;
-        self.deployment.close().await;
+        tokio::select! {
+            () = self.deployment.close() => {}
+            () = self.stop.now() => {} // a statement is still on: its transaction ends with the process
+        }
         let flow = worked?;
         recorded?;
         let view = context.ledger.state(|state| StatusView::new(state, false));

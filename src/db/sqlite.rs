@@ -26,7 +26,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The page cache, in KiB. A transaction's changed pages, those of the indexes over ciphertexts above
 /// all, are spread over the whole file.
-const CACHE_KIB: &str = "-65536";
+const CACHE_KIB: &str = "-49152";
 
 /// Prepared statements that are kept, each with the values that were bound last. The last batch of a
 /// chunk has a length of its own, so most would never be used again.
@@ -63,7 +63,7 @@ impl Sqlite {
             .read_only(access == Access::Look && unfinished)
             .foreign_keys(false) // no key is ever changed, and checking costs
             .busy_timeout(BUSY_TIMEOUT)
-            .pragma("cache_size", std::env::var("KR_CACHE").unwrap_or(CACHE_KIB.to_owned()))
+            .pragma("cache_size", CACHE_KIB)
             .statement_cache_capacity(STATEMENTS)
             .pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT)
             .pragma("query_only", if access == Access::Look { "ON" } else { "OFF" })

@@ -63,14 +63,13 @@ impl Pacer {
         }
         let before = page.len();
         let mut bytes = 0;
-        let max = std::env::var("KR_BYTES").ok().and_then(|v| v.parse().ok()).unwrap_or(MAX_BYTES);
         let heavy = page.iter().position(|row| {
             bytes += row.values.iter().map(crate::db::Value::weight).sum::<usize>();
-            bytes > max
+            bytes > MAX_BYTES
         });
         page.truncate(heavy.map_or(before, |at| at.max(1)));
         // The next page is not to be read for nothing: as many rows as would have fitted.
-        if let Some(fitting) = (max * page.len()).checked_div(bytes) {
+        if let Some(fitting) = (MAX_BYTES * page.len()).checked_div(bytes) {
             self.light.store(fitting.clamp(1, MAX_ROWS), Ordering::Relaxed);
         }
         page.len() < before

@@ -111,3 +111,6 @@ fn text(value: Value) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ const CHUNK: &str = "100";
 fn killed_at_random_moments_each_row_and_file_is_changed_once() {
     let rounds = number_from("KEYROTATION_KILL_ROUNDS", 30);
     let mut random = Random(number_from("KEYROTATION_KILL_SEED", 1));
-    let template = Place::new(3000);
+    let template = Place::on_disk(2000);
     template.count_updates();
     let before = template.snapshot();
 
@@ -31,16 +31,16 @@ fn killed_at_random_moments_each_row_and_file_is_changed_once() {
     let (mut kills, mut deployments, mut midway) = (0, 0, 0);
     while kills < rounds {
         let place = template.copy();
-        let killed = kill_until_done(&place, &before, rounds - kills, || whole.mul_f64(random.part()));
+        let killed = kill_until_done(&place, &before, rounds - kills, || whole.mul_f64(0.4 * random.part()));
         before.must_be_rotated(&place, &Except::default());
         before.must_be_updated_once(&place, &Except::default());
         place.run(&["verify"]).exits(0);
         assert_eq!(place.counts(), expected);
         deployments += 1;
         kills += killed.len() as u64;
-        midway += killed.iter().filter(|rotated| **rotated > 0).count();
+        midway += killed.iter().filter(|rotated| **rotated > 0).count() as u64;
     }
-    assert!(midway * 4 > deployments, "hardly any of {kills} kills came midway: {midway}");
+    assert!(midway * 4 >= kills, "only {midway} of {kills} kills on {deployments} deployments came midway");
 }
 
 /// Kills the program again and again, at most so many times, until it is done. Returns how many

@@ -11,12 +11,16 @@ compile_error!("these tests need failpoints: run them with --features failpoints
 mod kit;
 mod support;
 
+mod begin_again;
 mod commands;
+mod copies;
 mod files;
 mod kill;
 mod points;
+mod prefixes;
 mod refusals;
 mod secrets;
+mod signals;
 mod smoke;
 mod status;
 mod values;

@@ -22,6 +22,7 @@ An error on one line never stops the others; the exit code is 0 unless a line is
 import base64
 import hashlib
 import json
+import re
 import sys
 
 from cryptography.exceptions import InvalidTag
@@ -30,6 +31,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+CLEAN = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 GCM = {"aes/gcm/nopadding"}
 ECB = {"aes", "aes/ecb/pkcs5padding", "aes/ecb/pkcs7padding"}
 CBC = {"aes/cbc/pkcs5padding", "aes/cbc/pkcs7padding"}
@@ -48,6 +50,8 @@ def key_bytes(text):
 
 def decode(text):
     """Base64 as the server reads it: foreign characters skipped, a broken end dropped."""
+    if CLEAN.fullmatch(text):
+        return base64.b64decode(text)  # the same, much sooner
     kept = "".join(c for c in text if c in ALPHABET or c == "=")
     kept = kept[: len(kept) // 4 * 4]
     out = b""

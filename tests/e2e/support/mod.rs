@@ -10,7 +10,7 @@ mod tables;
 
 pub(crate) use place::Place;
 pub(crate) use program::{Ran, Running};
-pub(crate) use snapshot::{Except, Snapshot};
+pub(crate) use snapshot::{Except, Snapshot, updates};
 pub(crate) use tables::{Cell, Table, execute, number, tables};
 
 use std::future::Future;

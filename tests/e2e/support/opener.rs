@@ -1,6 +1,6 @@
 //! The second implementation, `tests/support/open_values.py`, as a process that stays.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -40,7 +40,7 @@ fn start() -> Opener {
     Opener { _child: child, requests, answers: BufReader::new(answers) }
 }
 
-fn read(answers: &mut impl std::io::BufRead) -> Value {
+fn read(answers: &mut impl BufRead) -> Value {
     let mut line = String::new();
     answers.read_line(&mut line).unwrap();
     serde_json::from_str(&line).expect("an answer of open_values.py (python3-cryptography installed?)")

@@ -1,11 +1,14 @@
 //! A deployment in a folder of its own, gone with the test.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use keyrotation::demo::{self, Deployment, Spec};
+use rustix::fs::statvfs;
 use serde_json::Value;
 use tempfile::TempDir;
 use walkdir::WalkDir;
@@ -14,6 +17,8 @@ use super::{Ran, Running, Snapshot, execute, tables, wait};
 
 /// What the triggers of [`Place::count_updates`] write to.
 pub(crate) const UPDATES: &str = "E2E_UPDATES";
+
+const PREFIX: &str = "keyrotation-e2e-";
 
 /// A deployment with everything that belongs to its rotation.
 pub(crate) struct Place {
@@ -29,7 +34,16 @@ impl Place {
 
     /// A new deployment as specified.
     pub(crate) fn of(spec: &Spec) -> Self {
-        let folder = TempDir::with_prefix("keyrotation-e2e-").unwrap();
+        Self::within(&scratch(), spec)
+    }
+
+    /// A new deployment on a disk, where flushing takes its time.
+    pub(crate) fn on_disk(tokens: u64) -> Self {
+        Self::within(&env::temp_dir(), &Spec { tokens, ..Spec::default() })
+    }
+
+    fn within(root: &Path, spec: &Spec) -> Self {
+        let folder = TempDir::with_prefix_in(PREFIX, root).unwrap();
         let deployment = wait(demo::build(folder.path(), spec)).unwrap();
         Self { deployment, folder }
     }
@@ -55,7 +69,7 @@ impl Place {
 
     /// A copy of the folder as it is now, for [`Place::restore`].
     pub(crate) fn save(&self) -> TempDir {
-        let saved = TempDir::with_prefix("keyrotation-e2e-").unwrap();
+        let saved = TempDir::with_prefix_in(PREFIX, self.folder.path().parent().unwrap()).unwrap();
         copy_tree(self.folder.path(), saved.path());
         saved
     }
@@ -76,6 +90,12 @@ impl Place {
     /// A path in the deployment's folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// What is in the deployment's folder.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.folder.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     /// The journal's folder.
@@ -160,14 +180,29 @@ impl Place {
     }
 }
 
+/// Where deployments stand: in memory if there is room. A killed process leaves what it wrote to
+/// the operating system, so a disk would only tell the same more slowly.
+fn scratch() -> PathBuf {
+    const ROOM: u64 = 1 << 30;
+    let memory = Path::new("/dev/shm");
+    match statvfs(memory) {
+        Ok(room) if room.f_bavail * room.f_frsize > ROOM => memory.to_owned(),
+        _ => env::temp_dir(),
+    }
+}
+
 fn copy_tree(from: &Path, to: &Path) {
     for entry in WalkDir::new(from).min_depth(1) {
-        let entry = entry.unwrap();
+        let Ok(entry) = entry else { continue }; // gone since its folder was listed
         let to = to.join(entry.path().strip_prefix(from).unwrap());
         if entry.file_type().is_dir() {
             fs::create_dir(&to).unwrap();
         } else {
-            fs::copy(entry.path(), &to).unwrap();
+            match fs::copy(entry.path(), &to) {
+                // A running program replaces its status file now and then.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                copied => drop(copied.unwrap()),
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -122,8 +122,29 @@ impl Running {
 
     /// Waits until the program stands at a failpoint for which `return(PATH)` was asked.
     #[track_caller]
-    pub(crate) fn until_it_waits(&mut self, path: &PathBuf) {
+    pub(crate) fn until_it_waits(&mut self, path: &Path) {
         self.until(|| path.exists());
+    }
+
+    /// Waits until it stands at a failpoint (true) or ends (false).
+    #[track_caller]
+    pub(crate) fn until_it_waits_or_ends(&mut self, path: &Path) -> bool {
+        let begun = Instant::now();
+        while !path.exists() {
+            if self.ended() {
+                return false;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it hangs:\n{}", self.said("err"));
+            thread::sleep(Duration::from_millis(2));
+        }
+        true
+    }
+
+    /// Waits until it has said this on the screen.
+    #[track_caller]
+    pub(crate) fn until_it_says(&mut self, text: &str) {
+        let err = self.said.path().join("err");
+        self.until(|| String::from_utf8_lossy(&fs::read(&err).unwrap()).contains(text));
     }
 
     /// What it has said so far on `out` or `err`.

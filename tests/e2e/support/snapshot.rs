@@ -44,7 +44,6 @@ impl Snapshot {
         let sealed = texts.into_iter().zip(opened);
         snapshot.sealed =
             sealed.filter_map(|(text, open)| Some((text, open.filter(|open| !open.is_empty())?))).collect();
-        assert!(snapshot.sealed.len() > 30, "the test has nothing to look at");
         snapshot
     }
 
@@ -120,6 +119,7 @@ impl Snapshot {
                 }
             }
         }
+        assert!(changed.len() > 30, "hardly anything had to be rotated");
         let opened = opener::open(&self.new_key, changed.iter().map(|(_, text, _)| text.as_str()));
         for ((spot, _, plaintext), opened) in changed.iter().zip(opened) {
             let opened = opened.unwrap_or_else(|| panic!("{spot:?} does not open under the new key"));

@@ -1,0 +1,94 @@
+//! Pages against the whole table, on SQLite.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use keyrotation_journal::{Key, KeyPart};
+use proptest::prelude::*;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use super::*;
+use crate::db::Access;
+use crate::target::TARGETS;
+
+/// Keys that are easy to get wrong: prefixes of each other, quotes, case, beyond the BMP.
+fn part() -> impl Strategy<Value = String> {
+    proptest::collection::vec(
+        proptest::sample::select(vec!["a", "A", "b", "'", "/", " ", "é", "\u{10FFFF}", "~"]),
+        0..4,
+    )
+    .prop_map(|parts| parts.concat())
+}
+
+async fn table_with(path: &Path, rows: &BTreeSet<(i64, String, String)>) -> TableSource {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    sqlx::query(
+        "CREATE TABLE IDN_IDENTITY_USER_DATA (TENANT_ID INTEGER NOT NULL, USER_NAME VARCHAR(255) NOT NULL, \
+         DATA_KEY VARCHAR(255) NOT NULL, DATA_VALUE VARCHAR(2048), \
+         PRIMARY KEY (TENANT_ID, USER_NAME, DATA_KEY))",
+    )
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    for (tenant, user, key) in rows {
+        sqlx::query("INSERT INTO IDN_IDENTITY_USER_DATA VALUES (?, ?, ?, 'value')")
+            .bind(tenant)
+            .bind(user)
+            .bind(key)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    }
+    connection.close().await.unwrap();
+    let db = Db::open_sqlite(path, Access::Look).await.unwrap();
+    let target = TARGETS.iter().find(|target| target.id == "identity-user-data").unwrap();
+    TableSource::new(db, target, |_| true)
+}
+
+async fn all_pages(source: &TableSource, upto: Option<&Key>, limit: usize) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::new();
+    loop {
+        let page = source.page(keys.last(), upto, limit).await.unwrap();
+        if page.is_empty() {
+            return keys;
+        }
+        assert!(page.len() <= limit);
+        keys.extend(page.into_iter().map(|row| row.key));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn pages_of_any_size_give_every_row_once_in_the_servers_order(
+        rows in proptest::collection::btree_set((-2_i64..3, part(), part()), 0..40),
+        limit in 1_usize..12,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let source = table_with(&folder.path().join("t.db"), &rows).await;
+            // SQLite compares texts byte by byte, as Rust does.
+            let expected: Vec<Key> = rows
+                .iter()
+                .map(|(t, u, k)| {
+                    Key(vec![KeyPart::Int(*t), KeyPart::Text(u.clone()), KeyPart::Text(k.clone())])
+                })
+                .collect();
+            assert_eq!(all_pages(&source, None, limit).await, expected);
+            if !expected.is_empty() {
+                let at = cut.index(expected.len());
+                assert_eq!(all_pages(&source, Some(&expected[at]), limit).await, expected[..=at]);
+                let named: Vec<&Key> = expected.iter().step_by(2).collect();
+                let mut found: Vec<Key> =
+                    source.rows(&named).await.unwrap().into_iter().map(|row| row.key).collect();
+                found.sort();
+                assert_eq!(found.iter().collect::<Vec<_>>(), named);
+            }
+        });
+    }
+}

@@ -1,0 +1,88 @@
+//! A new journal over data that are half rotated: nothing is rotated twice.
+
+use std::fs;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keyrotation::demo::Spec;
+use serde_json::Value;
+
+use crate::support::{Cell, Except, Place, execute, tables};
+
+const RUN: &[&str] = &["run", "--chunk-size", "40"];
+
+fn sum(counts: &[Value], field: &str) -> u64 {
+    counts.iter().map(|target| target[field].as_u64().unwrap()).sum()
+}
+
+/// Kills a rotation at a point, loses its journal, and begins again.
+fn begins_again(place: &Place, plan: &str, lose: impl Fn(&Place), again: &[&str]) {
+    place.count_updates();
+    let before = place.snapshot();
+    let uninterrupted = place.copy();
+    uninterrupted.run(RUN).exits(0);
+    let ran = place.run_at(plan, RUN);
+    assert_eq!(ran.signal(), Some(6), "{ran}");
+    lose(place);
+    place.run(again).exits(0);
+    let (whole, counts) = (uninterrupted.counts(), place.counts());
+    assert!(sum(&counts, "already_new") > 0, "the first rotation did nothing");
+    assert_eq!(sum(&whole, "rotated"), sum(&counts, "rotated") + sum(&counts, "already_new"));
+    assert_eq!(sum(&whole, "rows"), sum(&counts, "rows"));
+    assert_eq!(sum(&counts, "failed"), 0);
+    before.must_be_rotated(place, &Except::default());
+    before.must_be_updated_once(place, &Except::default());
+    place.run(&["verify"]).exits(0);
+}
+
+fn delete_journal(place: &Place) {
+    fs::remove_dir_all(place.journal()).unwrap();
+}
+
+#[test]
+fn after_the_journal_was_lost() {
+    begins_again(&Place::new(60), "table-before-commit=6*off->1*return(abort)", delete_journal, RUN);
+    begins_again(&Place::new(60), "table-after-commit=14*off->1*return(abort)", delete_journal, RUN);
+}
+
+#[test]
+fn after_the_journal_was_lost_among_files() {
+    begins_again(&Place::new(60), "file-after-rename=3*off->1*return(abort)", delete_journal, RUN);
+}
+
+#[test]
+fn after_the_journal_was_put_aside() {
+    let place = Place::new(60);
+    let new = &["run", "--new", "--chunk-size", "40"];
+    begins_again(&place, "table-after-commit=6*off->1*return(abort)", |_| {}, new);
+    let aside = |name: &str| name.starts_with("keyrotation-journal-");
+    assert_eq!(place.names().iter().filter(|name| aside(name)).count(), 1);
+}
+
+#[test]
+fn with_one_database_for_identity_and_registry() {
+    let place = Place::of(&Spec { tokens: 60, separate_registry: false, ..Spec::default() });
+    begins_again(&place, "table-after-commit=14*off->1*return(abort)", delete_journal, RUN);
+}
+
+/// ECB does not tell the keys apart by itself, and these tables have no hash that could.
+#[test]
+fn with_values_that_nothing_authenticates() {
+    let place = Place::new(60);
+    let database = &place.deployment.new_identity;
+    let tables = tables(database);
+    let mut texts = tables.values().flat_map(|table| table.rows.values()).flatten().filter_map(Cell::text);
+    let is_ecb = |text: &&str| {
+        let envelope = STANDARD.decode(text).unwrap_or_default();
+        envelope.ends_with(br#""t":"AES"}"#)
+    };
+    let ecb = texts.find(is_ecb).expect("the demo has ECB values").to_owned();
+    for (table, column) in [
+        ("IDN_SECRET", "SECRET_VALUE"),
+        ("IDN_OAUTH_CONSUMER_SECRETS", "SECRET_VALUE"),
+        ("WF_BPS_PROFILE", "PASSWORD"),
+    ] {
+        execute(database, &format!("UPDATE {table} SET {column} = '{ecb}'"));
+    }
+    begins_again(&place, "table-after-commit=14*off->1*return(abort)", delete_journal, RUN);
+}
