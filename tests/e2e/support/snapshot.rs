@@ -1,6 +1,7 @@
 //! The judge: what a deployment held before its rotation, and whether it is rotated now.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 use super::envelopes::{self, Apart};
 use super::place::UPDATES;
@@ -73,7 +74,7 @@ impl Snapshot {
             }
         }
         for (file, bytes) in &self.files {
-            if file.ends_with(".xml") {
+            if Path::new(file).extension() == Some("xml".as_ref()) {
                 let spot = Spot { table: file.clone(), row: 0, column: String::new() };
                 stored.insert(spot, envelopes::xml(bytes));
             }
