@@ -11,6 +11,8 @@
 //! values of the same lengths. The cipher time opens and seals the same values on one core. Results go
 //! to stdout as a table, and as JSON to `target/bench-rotation.json`.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to its terminal")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

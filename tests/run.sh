@@ -2,8 +2,8 @@
 # Sets up what the tests need and runs all of them: `bash tests/run.sh`.
 #
 # On Debian, with Rust and its components clippy and rustfmt there; the rest is installed: with
-# apt-get (as root or with sudo) a C compiler, a JDK, Python, strace and SQLite's shell, and into
-# target/test-tools, from PyPI, what tests/tools.txt names. A tool that is missing is a failure, never
+# apt-get (as root or with sudo) git, a C compiler, a JDK, Python and strace; from PyPI, into
+# target/test-tools, what tests/tools.txt names. A tool that is missing is a failure, never
 # a reason to leave a part out. docs/testing.md tells of the longer runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -28,7 +28,6 @@ install_packages() {
     has git || missing+=(git)
     has javac || missing+=(default-jdk-headless)
     has strace || missing+=(strace)
-    has sqlite3 || missing+=(sqlite3)
     { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || missing+=(python3 python3-venv)
     ((${#missing[@]})) || return 0
     has apt-get || fail "these Debian packages, or what is in them, are missing: ${missing[*]}"

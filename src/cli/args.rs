@@ -90,7 +90,7 @@ pub struct WorkArgs {
     /// Leave this many values that open under both keys as they are.
     #[arg(long, value_name = "N")]
     pub accept_ambiguous: Option<u64>,
-    /// The log file [default: `keyrotation-<id>.log` beside the journal].
+    /// The log file; by default `keyrotation-<id>.log` beside the journal.
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
     /// Write no log file.

@@ -139,13 +139,15 @@ async fn replan(
     if missed.is_empty() {
         return Ok(Vec::new());
     }
-    let keys: Vec<Key> = missed.into_iter().map(|pending| pending.change.key).collect();
+    let known: HashMap<Key, RowRecord> =
+        missed.into_iter().map(|pending| (pending.change.key, pending.record)).collect();
+    let keys: Vec<Key> = known.keys().cloned().collect();
     let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
     for key in absent(&keys, &rows) {
         tally.gone += 1;
         amendments.push(gone(key));
     }
-    let prepared = prepare(context, job, rows, HashMap::new()).await?;
+    let prepared = prepare(context, job, rows, known).await?;
     *tally = added(tally, &prepared.settled);
     let records = planned(&prepared);
     let event = Event::RowsReplanned { target: job.index, ordinal };

@@ -97,7 +97,8 @@ impl Preparer {
         let record = RowRecord { key: row.key, cells };
         if changed.is_empty() {
             outcome.count(&mut prepared.settled, row.group);
-            if !record.cells.is_empty() {
+            // What was recorded of a row that holds no ciphertext any more is replaced, too.
+            if !record.cells.is_empty() || recorded.is_some() {
                 prepared.records.push(record);
             }
         } else {

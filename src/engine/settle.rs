@@ -28,6 +28,8 @@ pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
             return Ok(Flow::Interrupted);
         }
     }
+    // Whoever asks the journal next for these rows must find how they ended.
+    context.ledger.flush().await?;
     Ok(Flow::Finished)
 }
 
@@ -39,7 +41,8 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
         Span::Range { after, upto } => (range(job, after, upto).await?, empty_tally(job.groups)),
         Span::Keys => {
             let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
-            let replaces = counted_before(context, job, ordinal, &rows, &keys).await?;
+            let before = recorded_before(context, job, ordinal, &keys).await?;
+            let replaces = counted(job, &rows, &before);
             (rows, replaces)
         }
     };
@@ -74,9 +77,16 @@ pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<
             return Ok(Flow::Interrupted);
         }
         let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
-        let replaces = counted_before(context, job, u64::MAX, &rows, keys).await?;
+        let before = recorded_before(context, job, u64::MAX, keys).await?;
+        let replaces = counted(job, &rows, &before);
         let absent = chunk::absent(keys, &rows);
-        let mut prepared = chunk::prepare(context, job, rows, HashMap::new()).await?;
+        // The chunk has a record of each of its rows, even of one that holds no ciphertext any more.
+        let blank = |key: &Key| RowRecord { key: key.clone(), cells: Vec::new() };
+        let mut known = before;
+        for key in keys {
+            known.entry(key.clone()).or_insert_with_key(blank);
+        }
+        let mut prepared = chunk::prepare(context, job, rows, known).await?;
         prepared.settled.gone += absent.len() as u64;
         let mut records = chunk::planned(&prepared);
         records.extend(absent.into_iter().map(chunk::gone));
@@ -89,17 +99,20 @@ pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<
     Ok(Flow::Finished)
 }
 
-/// What these keys were counted as by the chunks before `ordinal`.
-async fn counted_before(
+/// What the chunks before `ordinal` recorded of these keys last.
+async fn recorded_before(
     context: &Context,
     job: &Job,
     ordinal: u64,
-    rows: &[Row],
     keys: &[Key],
-) -> Result<Tally> {
+) -> Result<HashMap<Key, RowRecord>> {
     let target = job.index;
     let wanted: HashSet<Key> = keys.iter().cloned().collect();
-    let before = context.ledger.read(move |journal| find_before(journal, target, &wanted, ordinal)).await?;
+    context.ledger.read(move |journal| find_before(journal, target, &wanted, ordinal)).await
+}
+
+/// What rows with these records were counted as.
+fn counted(job: &Job, rows: &[Row], before: &HashMap<Key, RowRecord>) -> Tally {
     let groups: HashMap<_, _> = rows.iter().map(|row| (&row.key, row.group)).collect();
     let mut tally = empty_tally(job.groups);
     for record in before.values() {
@@ -112,7 +125,7 @@ async fn counted_before(
             outcome.count(&mut tally, groups.get(&record.key).copied().flatten());
         }
     }
-    Ok(tally)
+    tally
 }
 
 /// The last record of each of `keys` before the chunk `ordinal`. Reads the target's whole journal,
@@ -168,6 +181,9 @@ pub fn failed_rows(journal: &Journal, target: u16) -> keyrotation_journal::Resul
 /// Reopens every target with failed rows and tries those again.
 pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
     for job in jobs {
+        if open_chunks(context, job).await? == Flow::Interrupted {
+            return Ok(Flow::Interrupted);
+        }
         let keys = failed_keys(context, job).await?;
         if keys.is_empty() {
             continue;
@@ -177,9 +193,7 @@ pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
             let reason = format!("{} failed rows are tried again", keys.len());
             drive::append(context, Event::TargetReopened { target: job.index, reason }).await?;
         }
-        if open_chunks(context, job).await? == Flow::Interrupted
-            || keyed(context, job, &keys).await? == Flow::Interrupted
-        {
+        if keyed(context, job, &keys).await? == Flow::Interrupted {
             context.ledger.flush().await?;
             return Ok(Flow::Interrupted);
         }

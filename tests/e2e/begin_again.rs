@@ -86,3 +86,39 @@ fn with_values_that_nothing_authenticates() {
     }
     begins_again(&place, "table-after-commit=14*off->1*return(abort)", delete_journal, RUN);
 }
+
+/// Whatever a kill leaves of a journal in which nothing was recorded is no journal.
+#[test]
+fn over_the_beginnings_of_a_journal() {
+    let place = Place::new(20);
+    let ran = place.run_at("journal-before-batch=return(abort)", RUN);
+    assert_eq!(ran.signal(), Some(6), "{ran}");
+    let journal = place.journal();
+    let saved = place.save();
+    let logged = || fs::read_dir(journal.join("log")).unwrap().map(|entry| entry.unwrap().path());
+    let empty_log =
+        || logged().for_each(|path| drop(fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path))));
+    let no_log = || fs::remove_dir_all(journal.join("log")).unwrap();
+    let no_head = || fs::remove_file(journal.join("head")).unwrap();
+    let half_a_head = || fs::write(journal.join("head.tmp"), "half").unwrap();
+    let no_lock = || fs::remove_file(journal.join("lock")).unwrap();
+    let steps: [(&str, &[&dyn Fn()]); 6] = [
+        ("sled has begun", &[]),
+        ("sled has not begun", &[&empty_log]),
+        ("before the log's folder", &[&no_log]),
+        ("before the head", &[&no_log, &no_head]),
+        ("within the head", &[&no_log, &no_head, &half_a_head]),
+        ("before the lock", &[&no_log, &no_head, &no_lock]),
+    ];
+    for (moment, undo) in steps {
+        for command in [RUN, &["resume", "--chunk-size", "40"]] {
+            place.restore(&saved);
+            undo.iter().for_each(|undo| undo());
+            let status = place.run(&["status"]).exits(4);
+            assert!(status.stderr.contains("KR-JRN-007"), "{moment}: {status}");
+            let ran = place.run(command);
+            assert_eq!(ran.code(), Some(0), "{moment}: {ran}");
+        }
+    }
+    place.run(&["verify"]).exits(0);
+}

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Except, Place, Snapshot};
+use crate::support::{Except, Place, Snapshot, execute};
 
 const CHUNK: &str = "100";
 
@@ -31,6 +31,10 @@ fn killed_at_random_moments_each_row_and_file_is_changed_once() {
     let (mut kills, mut deployments, mut midway) = (0, 0, 0);
     while kills < rounds {
         let place = template.copy();
+        if deployments % 2 == 1 {
+            // SQLite's other way of committing.
+            place.databases().iter().for_each(|database| execute(database, "PRAGMA journal_mode = WAL"));
+        }
         let killed = kill_until_done(&place, &before, rounds - kills, || whole.mul_f64(0.4 * random.part()));
         before.must_be_rotated(&place, &Except::default());
         before.must_be_updated_once(&place, &Except::default());
@@ -41,6 +45,32 @@ fn killed_at_random_moments_each_row_and_file_is_changed_once() {
         midway += killed.iter().filter(|rotated| **rotated > 0).count() as u64;
     }
     assert!(midway * 4 >= kills, "only {midway} of {kills} kills on {deployments} deployments came midway");
+}
+
+/// Looking opens the journal, too.
+#[test]
+#[cfg(feature = "failpoints")]
+fn killed_while_they_look_status_and_verify_harm_nothing() {
+    let mut random = Random(number_from("KEYROTATION_KILL_SEED", 1));
+    let place = Place::on_disk(60);
+    let before = place.snapshot();
+    let ran = place.run_at("table-before-commit=6*off->1*return(abort)", &["run", "--chunk-size", "40"]);
+    assert_eq!(ran.signal(), Some(6), "{ran}");
+    let status = place.status();
+    for command in ["status", "verify"] {
+        let begun = Instant::now();
+        place.run(&[command]);
+        let whole = begun.elapsed();
+        for _ in 0..number_from("KEYROTATION_KILL_ROUNDS", 30) / 3 {
+            let looking = place.start(&[command]);
+            thread::sleep(whole.mul_f64(random.part()));
+            looking.kill();
+        }
+    }
+    assert_eq!(place.status(), status);
+    place.run(&["resume"]).exits(0);
+    before.must_be_rotated(&place, &Except::default());
+    place.run(&["verify"]).exits(0);
 }
 
 /// Kills the program again and again, at most so many times, until it is done. Returns how many

@@ -34,6 +34,7 @@ fn start() -> Opener {
         .arg(script)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::null()) // it may outlive the test for a moment
         .spawn()
         .expect("python3 runs");
     let (requests, answers) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());

@@ -1,0 +1,284 @@
+//! Rows that cannot be rotated: they fail alone, are named with a reason, and can be tried again.
+
+use std::collections::BTreeSet;
+
+use keyrotation::demo::{Spoiled, spoil};
+use keyrotation::target::TARGETS;
+use serde_json::Value;
+
+use crate::support::{Except, Place, execute, number, updates, wait};
+
+const RUN: &[&str] = &["run", "--chunk-size", "40", "--accept-ambiguous", "1"];
+const RETRY: &[&str] = &["resume", "--retry-failed", "--chunk-size", "40"];
+
+/// A deployment with values that cannot be rotated, and their rows.
+fn spoiled() -> (Place, Vec<Spoiled>, Except) {
+    let place = Place::new(60);
+    let spoiled = wait(spoil(&place.deployment)).unwrap();
+    assert!(spoiled.len() >= 9);
+    let except = spoiled.iter().map(|row| (row.table.to_owned(), row_number(&place, row))).collect();
+    place.count_updates();
+    (place, spoiled, Except(except))
+}
+
+fn condition(row: &Spoiled) -> String {
+    let target = TARGETS.iter().find(|target| target.relation.table == row.table).unwrap();
+    let parts = target.relation.key.iter().zip(&row.key);
+    parts.map(|(column, part)| format!("{column} = '{part}'")).collect::<Vec<_>>().join(" AND ")
+}
+
+fn row_number(place: &Place, row: &Spoiled) -> i64 {
+    number(database(place, row), &format!("SELECT rowid FROM {} WHERE {}", row.table, condition(row)))
+}
+
+fn database<'a>(place: &'a Place, row: &Spoiled) -> &'a std::path::Path {
+    let d = &place.deployment;
+    if row.table == "REG_PROPERTY" { &d.new_registry } else { &d.new_identity }
+}
+
+/// The failures that `status --json` lists: table or kind of files, key, column.
+fn failures(place: &Place) -> BTreeSet<(String, String, String)> {
+    let status = place.status();
+    let targets = status["targets"].as_array().unwrap().iter().chain(status["files"].as_array().unwrap());
+    let mut listed = BTreeSet::new();
+    for target in targets {
+        for failure in target["failures"].as_array().unwrap() {
+            let text = |field: &Value| field.as_str().unwrap().to_owned();
+            assert!(text(&failure["reason"]).len() > 10, "{failure}");
+            listed.insert((text(&target["place"]), text(&failure["key"]), text(&failure["column"])));
+        }
+    }
+    listed
+}
+
+fn named(spoiled: &[Spoiled]) -> BTreeSet<(String, String, String)> {
+    let name = |row: &Spoiled| (row.table.to_owned(), row.key.join("/"), row.column.to_owned());
+    spoiled.iter().map(name).collect()
+}
+
+fn sum(place: &Place, field: &str) -> u64 {
+    place.counts().iter().map(|target| target[field].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn they_fail_alone_and_are_named() {
+    let (place, spoiled, except) = spoiled();
+    let before = place.snapshot();
+    place.run(RUN).exits(1);
+    let status = place.status();
+    assert_eq!((&status["state"], &status["resumable"]), (&"completed".into(), &false.into()));
+    assert_eq!(sum(&place, "failed"), spoiled.len() as u64);
+    assert_eq!(failures(&place), named(&spoiled));
+    before.must_be_rotated(&place, &except);
+    before.must_be_updated_once(&place, &except);
+
+    let verified = place.run(&["verify", "--json"]).exits(1).json();
+    assert_eq!(verified["differences"], spoiled.len());
+    let verdicts = verified["targets"].as_array().unwrap().iter().map(|target| &target["verdicts"]);
+    let count = |verdict| verdicts.clone().filter_map(|counts| counts[verdict].as_u64()).sum::<u64>();
+    assert_eq!((count("failed"), count("bad")), (spoiled.len() as u64, 0), "{verified}");
+
+    // There is nothing to go on with, and nothing is tried again unless it is asked for.
+    place.run(&["resume"]).exits(0);
+    before.must_be_updated_once(&place, &except);
+    // Nothing has become better.
+    place.run(RETRY).exits(1);
+    assert_eq!(failures(&place), named(&spoiled));
+    before.must_be_rotated(&place, &except);
+    before.must_be_updated_once(&place, &except);
+}
+
+#[test]
+fn put_right_they_are_rotated_when_tried_again() {
+    let (place, spoiled, _) = spoiled();
+    place.run(RUN).exits(1);
+    let rows = sum(&place, "rows");
+    let (rotated, failed) = (sum(&place, "rotated"), sum(&place, "failed"));
+
+    // One token gets a value that opens.
+    let (token, others) = spoiled.split_first().unwrap();
+    assert_eq!((token.table, token.key[0].as_str()), ("IDN_OAUTH2_ACCESS_TOKEN", "spoiled-foreign"));
+    let old = place.deployment.old_identity.display();
+    execute(
+        &place.deployment.new_identity,
+        &format!(
+            "ATTACH '{old}' AS old; UPDATE IDN_OAUTH2_ACCESS_TOKEN SET ACCESS_TOKEN = (SELECT ACCESS_TOKEN \
+             FROM old.IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%' LIMIT 1) \
+             WHERE TOKEN_ID = 'spoiled-foreign'"
+        ),
+    );
+    place.run(RETRY).exits(1);
+    assert_eq!(sum(&place, "failed"), failed - 1);
+    assert_eq!(sum(&place, "rotated"), rotated + 1);
+    assert_eq!(sum(&place, "rows"), rows);
+    assert_eq!(failures(&place), named(others));
+
+    // The others are deleted.
+    for row in others {
+        execute(database(&place, row), &format!("DELETE FROM {} WHERE {}", row.table, condition(row)));
+    }
+    place.run(RETRY).exits(0);
+    assert_eq!(sum(&place, "failed"), 0);
+    assert_eq!(sum(&place, "gone"), failed - 1);
+    assert_eq!(sum(&place, "rotated"), rotated + 1);
+    assert!(failures(&place).is_empty());
+    place.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_value_that_fails_does_not_stop_the_one_beside_it() {
+    let place = Place::new(60);
+    place.count_updates();
+    let database = &place.deployment.new_identity;
+    let one = "TOKEN_ID = (SELECT TOKEN_ID FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%' \
+               AND REFRESH_TOKEN LIKE 'eyJ%' LIMIT 1)";
+    let row = number(database, &format!("SELECT rowid FROM IDN_OAUTH2_ACCESS_TOKEN WHERE {one}"));
+    let keep = "CREATE TABLE E2E_KEPT AS SELECT TOKEN_ID, REFRESH_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN";
+    execute(database, &format!("{keep} WHERE rowid = {row}"));
+    // A text of the form, but of nothing (`{"c":"AAAA","t":"AES"}`).
+    let damaged = "eyJjIjoiQUFBQSIsInQiOiJBRVMifQ==";
+    let set = "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET REFRESH_TOKEN =";
+    execute(database, &format!("{set} '{damaged}' WHERE rowid = {row}"));
+    execute(database, "DELETE FROM E2E_UPDATES");
+    let before = place.snapshot();
+
+    place.run(&["run"]).exits(1);
+    before.must_be_rotated(&place, &Except::default()); // the damaged one opens under no key
+    before.must_be_updated_once(&place, &Except::default());
+    assert_eq!(sum(&place, "failed"), 1);
+    let listed = failures(&place).into_iter().map(|(_, _, column)| column).collect::<Vec<_>>();
+    assert_eq!(listed, ["REFRESH_TOKEN"]);
+
+    let kept = "(SELECT REFRESH_TOKEN FROM E2E_KEPT)";
+    execute(database, &format!("{set} {kept} WHERE rowid = {row}"));
+    place.run(RETRY).exits(0);
+    assert_eq!((sum(&place, "failed"), sum(&place, "gone")), (0, 0));
+    // Once for each value, and once by this test.
+    assert_eq!(updates(&place)[&("IDN_OAUTH2_ACCESS_TOKEN".to_owned(), row)], 3);
+    place.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn rows_that_the_database_refuses_fail_alone() {
+    let place = Place::new(300);
+    place.count_updates();
+    let database = &place.deployment.new_identity;
+    let sealed = "SELECT rowid FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%' \
+                  AND REFRESH_TOKEN LIKE 'eyJ%'";
+    let rows: Vec<i64> = [0, 77, 78, 201]
+        .iter()
+        .map(|at| number(database, &format!("{sealed} ORDER BY rowid LIMIT 1 OFFSET {at}")))
+        .collect();
+    let list = rows.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    execute(
+        database,
+        &format!(
+            "CREATE TRIGGER E2E_REFUSE BEFORE UPDATE ON IDN_OAUTH2_ACCESS_TOKEN WHEN NEW.rowid IN ({list}) \
+             BEGIN SELECT RAISE(ABORT, 'not this one'); END"
+        ),
+    );
+    let except = Except(rows.iter().map(|row| ("IDN_OAUTH2_ACCESS_TOKEN".to_owned(), *row)).collect());
+    let before = place.snapshot();
+    place.run(&["run"]).exits(1);
+    before.must_be_rotated(&place, &except);
+    before.must_be_updated_once(&place, &except);
+    assert_eq!(sum(&place, "failed"), 4);
+    assert_eq!(failures(&place).len(), 8, "each row has two values: {:?}", failures(&place));
+    let status = place.status().to_string();
+    assert_eq!(status.matches("not this one").count(), 8, "{status}");
+
+    execute(database, "DROP TRIGGER E2E_REFUSE");
+    place.run(RETRY).exits(0);
+    before.must_be_rotated(&place, &Except::default());
+    before.must_be_updated_once(&place, &Except::default());
+    assert_eq!(sum(&place, "failed"), 0);
+    place.run(&["verify"]).exits(0);
+}
+
+/// A file whose folder takes no temporary file fails; the others and the rest go on.
+#[test]
+fn a_broken_file_fails_alone() {
+    let place = Place::new(20);
+    let name = "repository/deployment/server/userstores/ACME.xml";
+    let path = place.deployment.home.join(name);
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    place.count_updates();
+    let before = place.snapshot();
+    place.run(&["run"]).exits(1);
+    before.must_be_rotated(&place, &Except([(name.to_owned(), 0)].into()));
+    let listed = failures(&place).into_iter().map(|(_, key, _)| key).collect::<Vec<_>>();
+    assert_eq!(listed, [name]);
+
+    std::fs::write(&path, &whole).unwrap();
+    let before = place.snapshot();
+    place.run(RETRY).exits(0);
+    assert_ne!(std::fs::read(&path).unwrap(), whole);
+    drop(before);
+    place.run(&["verify"]).exits(0);
+}
+
+/// Dies within the chunk of the rows that are tried again; of these one is then deleted, one is
+/// damaged anew, and all are tried once more at once.
+#[test]
+#[cfg(feature = "failpoints")]
+fn a_retry_that_died_is_retried() {
+    for point in ["table-before-commit", "table-after-commit"] {
+        let (place, spoiled, _) = spoiled();
+        place.run(RUN).exits(1);
+        let rows = sum(&place, "rows");
+        let database = &place.deployment.new_identity;
+        let old = place.deployment.old_identity.display();
+        execute(
+            database,
+            &format!(
+                "ATTACH '{old}' AS old; UPDATE IDN_OAUTH2_ACCESS_TOKEN SET ACCESS_TOKEN = (SELECT ACCESS_TOKEN \
+                 FROM old.IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%' LIMIT 1), \
+                 REFRESH_TOKEN = NULL WHERE TOKEN_ID LIKE 'spoiled-%'"
+            ),
+        );
+        let tokens = spoiled.iter().filter(|row| row.table == "IDN_OAUTH2_ACCESS_TOKEN").count() as u64;
+        let died = place.run_at(&format!("{point}=return(abort)"), RETRY);
+        assert_eq!(died.signal(), Some(6), "{died}");
+        execute(database, "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_ID = 'spoiled-foreign'");
+        let damaged = "eyJjIjoiQUFBQSIsInQiOiJBRVMifQ==";
+        let set = "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET ACCESS_TOKEN =";
+        execute(database, &format!("{set} '{damaged}' WHERE TOKEN_ID = 'spoiled-wrapped'"));
+        place.run(RETRY).exits(1);
+        assert_eq!(sum(&place, "gone"), 1, "{point}");
+        assert_eq!(sum(&place, "rows"), rows - 1, "{point}");
+        assert_eq!(sum(&place, "failed"), spoiled.len() as u64 - tokens + 1, "{point}");
+        assert!(failures(&place).iter().any(|(_, key, _)| key == "spoiled-wrapped"));
+        assert_eq!(failures(&place).len(), spoiled.len() - tokens as usize + 1);
+    }
+}
+
+/// Dies at any moment while failed rows are tried again: the counts come out as if it had not.
+#[test]
+#[cfg(feature = "failpoints")]
+fn dying_while_they_are_tried_again_costs_nothing() {
+    let (place, spoiled, _) = spoiled();
+    place.run(RUN).exits(1);
+    for row in &spoiled {
+        execute(
+            database(&place, row),
+            &format!("UPDATE {} SET {} = NULL WHERE {}", row.table, row.column, condition(row)),
+        );
+    }
+    let saved = place.save();
+    let ran = place.run(&[RETRY, &["-vv"]].concat()).exits(0);
+    let expected = place.counts();
+    let groups = ran.stderr.matches("failpoint journal-after-head").count();
+    assert!(groups > 10, "{groups}");
+    for group in 0..groups {
+        place.restore(&saved);
+        let plan = format!("journal-after-head={group}*off->1*return(abort)").replace("=0*off->", "=");
+        let died = place.run_at(&plan, RETRY);
+        assert_eq!(died.signal(), Some(6), "{died}");
+        // Those that it had come to are settled; the others are still failed, and asked for again.
+        let resumed = place.run(&["resume"]);
+        assert!(matches!(resumed.code(), Some(0 | 1)), "{resumed}");
+        place.run(RETRY).exits(0);
+        assert_eq!(place.counts(), expected, "group {group}");
+    }
+}
