@@ -102,7 +102,6 @@ impl Kit {
         self.beside.path().join(name)
     }
 
-    #[cfg(feature = "failpoints")]
     /// Starts the program and waits until its first transaction sleeps for `milliseconds`.
     pub(crate) fn start_slow(&self, milliseconds: u32, args: &[&str]) -> Running {
         let mut running = self.start_at(&format!("table-before-commit=1*sleep({milliseconds})"), args);
@@ -114,7 +113,6 @@ impl Kit {
         running
     }
 
-    #[cfg(feature = "failpoints")]
     /// Stops a rotation in the middle: the transaction fails after some chunks.
     pub(crate) fn interrupt(&self) {
         self.run_at("table-before-commit=2*off->return", &["run", "--chunk-size", "50"]).exits(3);

@@ -74,7 +74,6 @@ impl Running {
     }
 
     /// Its process id.
-    #[cfg(feature = "failpoints")]
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
