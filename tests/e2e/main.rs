@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by panicking")]
 #![allow(clippy::format_push_string, clippy::format_collect, reason = "SQL is put together to be read")]
 // Many tests need the crash points: cargo test --features failpoints --test e2e
-#![cfg_attr(not(feature = "failpoints"), allow(dead_code, unused_imports))]
 
 #[cfg(not(feature = "failpoints"))]
 compile_error!("these tests need failpoints: run them with --features failpoints, or all by tests/run.sh");
