@@ -105,12 +105,6 @@ pub fn compare_and_set(syntax: &Syntax, relation: &Relation, columns: &[&str], r
     )
 }
 
-/// How many rows there are.
-pub fn count(syntax: &Syntax, relation: &Relation) -> String {
-    let conditions: Vec<_> = filter(syntax, relation).into_iter().collect();
-    format!("SELECT COUNT(*) FROM {}{}", relation.table, where_clause(&conditions))
-}
-
 /// One row whose key has a NULL in it, if there is any: such rows cannot be paged.
 pub fn null_key(relation: &Relation) -> String {
     let conditions: Vec<_> = relation.key.iter().map(|name| format!("{name} IS NULL")).collect();

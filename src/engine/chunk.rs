@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use keyrotation_journal::{CellOutcome, Entry, Event, Key, RowRecord, Span, Tally};
 
 use super::prepare::{Pending, Prepared};
-use super::{Context, Flow, ledger};
+use super::{Context, Flow};
+use crate::blocking::blocking;
 use crate::error::Result;
 use crate::plan::Job;
 use crate::sink::{Applied, Change};
@@ -163,7 +164,7 @@ pub(super) async fn prepare(
     known: HashMap<Key, RowRecord>,
 ) -> Result<Prepared> {
     let (preparer, job) = (context.preparer.clone(), job.clone());
-    ledger::blocking(move || Ok(preparer.prepare(&job, rows, &known))).await
+    blocking(move || Ok(preparer.prepare(&job, rows, &known))).await
 }
 
 /// The keys that are not among the rows.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use keyrotation_journal::{Entry, JobState, Journal};
 
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
 
 /// A journal that several tasks append to.
@@ -69,14 +70,4 @@ impl Ledger {
 
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
     inner.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Runs something that blocks or computes for long on a thread made for that.
-pub(crate) async fn blocking<R: Send + 'static>(
-    work: impl FnOnce() -> Result<R> + Send + 'static,
-) -> Result<R> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
 }

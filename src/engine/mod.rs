@@ -18,7 +18,6 @@ pub use chunk::RowOutcome;
 pub use drive::drive;
 pub use evidence::check_evidence;
 pub use ledger::Ledger;
-pub(crate) use ledger::blocking;
 pub use pace::Pacer;
 pub(crate) use prepare::recorded_cell;
 pub use prepare::{Prepared, Preparer};

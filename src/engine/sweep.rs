@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use keyrotation_journal::{Event, Key, Phase};
 
-use super::{Context, Flow, drive, ledger, settle};
+use super::{Context, Flow, drive, settle};
+use crate::blocking::blocking;
 use crate::codec::value::{Evidence, Verdict};
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
@@ -67,7 +68,7 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
 
 async fn under_old(context: &Context, job: &Job, page: Vec<Row>) -> Result<Vec<Key>> {
     let (preparer, job) = (context.preparer.clone(), job.clone());
-    ledger::blocking(move || {
+    blocking(move || {
         let stray = |row: &Row| {
             row.values.iter().enumerate().any(|(column, value)| {
                 let evidence =

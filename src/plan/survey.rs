@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use crate::blocking::blocking;
 use crate::codec::Codec;
 use crate::codec::Reason;
 use crate::codec::envelope::{Form, form};
@@ -127,7 +128,7 @@ pub async fn survey(jobs: &[Job], recoder: &Recoder, stop: &Stop) -> Result<Surv
             let Some(last) = page.last() else { break };
             after = Some(last.key.clone());
             let (job, recoder) = (job.clone(), recoder.clone());
-            found = crate::engine::blocking(move || {
+            found = blocking(move || {
                 for row in &page {
                     look_at(&job, &recoder, row, &mut found);
                 }

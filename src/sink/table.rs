@@ -115,7 +115,8 @@ impl TableTransaction {
     async fn changes(&mut self, changes: &[&Change], care: Care) -> Result<Vec<Applied>, DbError> {
         let mut applied = vec![Applied::Missed; changes.len()];
         for (columns, rows) in by_columns(changes) {
-            for batch in rows.chunks(ROWS_AT_ONCE) {
+            let width = self.target.relation.key.len() + 2 * columns.len();
+            for batch in rows.chunks(ROWS_AT_ONCE.min(self.syntax.max_parameters / width)) {
                 self.batch(changes, &columns, batch, care, &mut applied).await?;
             }
         }

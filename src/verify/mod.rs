@@ -11,7 +11,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use keyrotation_journal::{Journal, Key, RowRecord, Span, failpoint};
 use serde::Serialize;
 
-use crate::engine::{Ledger, Preparer, blocking};
+use crate::blocking::blocking;
+use crate::engine::{Ledger, Preparer};
 use crate::error::Result;
 #[cfg(feature = "failpoints")]
 use crate::error::{Error, Id};
