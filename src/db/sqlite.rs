@@ -26,7 +26,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The page cache, in KiB. A transaction's changed pages, those of the indexes over ciphertexts above
 /// all, are spread over the whole file.
-const CACHE_KIB: &str = "-49152";
+const CACHE_KIB: &str = "-40960";
 
 /// Prepared statements that are kept, each with the values that were bound last. The last batch of a
 /// chunk has a length of its own, so most would never be used again.
