@@ -105,7 +105,9 @@ async fn write(
 ) -> Result<(Tally, Vec<RowRecord>)> {
     let mut tally = prepared.settled;
     let mut pending = prepared.pending;
-    for attempt in 1.. {
+    let tried = u32::from(!prepared.missed.is_empty());
+    pending.extend(replan(context, job, ordinal, prepared.missed, &mut tally, &mut amendments).await?);
+    for attempt in 1 + tried.. {
         if pending.is_empty() {
             break;
         }

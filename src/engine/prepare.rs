@@ -28,6 +28,8 @@ pub struct Prepared {
     pub records: Vec<RowRecord>,
     /// Rows that need a write.
     pub pending: Vec<Pending>,
+    /// Rows whose write was tried, and that were not any more what was read.
+    pub missed: Vec<Pending>,
     /// How many rows went in.
     pub rows: usize,
 }

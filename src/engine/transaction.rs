@@ -102,7 +102,7 @@ impl<'a> Chunks<'a> {
                 self.context.ledger.defer(Entry { event, rows: chunk.amendments });
                 continue;
             }
-            let left = Prepared { settled: chunk.tally, pending: chunk.missed, ..Prepared::default() };
+            let left = Prepared { settled: chunk.tally, missed: chunk.missed, ..Prepared::default() };
             let (context, job) = (self.context, self.job);
             if chunk::finish(context, job, chunk.ordinal, left, replaces, chunk.amendments).await?
                 == Flow::Interrupted
