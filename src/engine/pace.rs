@@ -18,8 +18,11 @@ const QUICK: Duration = Duration::from_millis(700);
 /// A chunk slower than this is followed by a smaller one: stopping waits for it.
 const SLOW: Duration = Duration::from_secs(3);
 
+/// The rows after which a transaction of several chunks is committed. Each transaction touches nearly
+/// every page of the indexes over ciphertexts, so fewer of them are quicker.
+const TRANSACTION_ROWS: usize = 25_000;
 /// A transaction older than this is committed, whatever it holds.
-const OLD: Duration = Duration::from_secs(3);
+const OLD: Duration = Duration::from_secs(6);
 
 /// Adapts the size of chunks to how long they take and how much they hold.
 #[derive(Debug, Clone)]
@@ -52,7 +55,7 @@ impl Pacer {
     /// larger saves work, since chunks touch the same pages of the indexes over ciphertexts; one that
     /// is older makes stopping wait. With a fixed size every chunk is committed alone.
     pub fn is_full(&self, rows: usize, age: Duration) -> bool {
-        self.fixed || rows >= MAX_ROWS || age >= OLD
+        self.fixed || rows >= TRANSACTION_ROWS || age >= OLD
     }
 
     /// Drops rows from the end of a page until it is no heavier than 4 MiB, and says
