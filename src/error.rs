@@ -130,7 +130,7 @@ ids! {
     NoRandomness = "KR-CFG-021", Environment, "the operating system gives no random bytes",
         "make a key elsewhere: `openssl rand -hex 16`";
     SyncLeftovers = "KR-CFG-050", Usage, "the new identity database carries sync tables or triggers",
-        "this is the old database, or step 4 of the guide is missing: run triggers/new<database>.sql on the new one";
+        "this is the old database, or step 4 of the guide is missing: drop the sync triggers and the _TEMP tables in the copy";
     WrongOldKey = "KR-CFG-051", Usage, "no encrypted value opens under the old or the new key",
         "take oldSecretKey from [encryption] key in the old server's deployment.toml, decrypted if it is a $secret";
     Database = "KR-DB-001", Environment, "a database cannot be reached, read or written",
