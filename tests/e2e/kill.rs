@@ -42,7 +42,6 @@ fn killed_at_random_moments_each_row_and_file_is_changed_once() {
         assert_eq!(place.counts(), expected);
         deployments += 1;
         kills += killed.len() as u64;
-        eprintln!("deployment {deployments}: {} kills, {kills} of {rounds}", killed.len()); // with --nocapture
         // The machine may have more or less to do than when the time was taken.
         latest = latest.mul_f64(match killed.len() {
             0..5 => 0.7,
