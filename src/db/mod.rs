@@ -5,6 +5,7 @@
 //! bound; an error never carries a value.
 
 mod error;
+pub mod server;
 pub mod sql;
 mod sqlite;
 mod syntax;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use error::{Class, DbError};
+pub use server::Server;
 pub use sql::{Filter, Relation};
 pub use syntax::{DIALECTS, SQLITE, Syntax};
 pub use value::Value;
