@@ -57,7 +57,7 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     open_log(session, &args.work, &dir, &rotation.name())?;
     publish(&dir, &StatusView::by_this_process(journal.state()));
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Change).await?;
-    deployment.claim()?;
+    deployment.claim().await?;
 
     let stop = listen()?;
     let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
@@ -103,7 +103,7 @@ async fn begin(
     earlier: Option<Journal>,
 ) -> Result<Exit> {
     let deployment = plan::connect(&settings, None, plan::Access::Change).await?;
-    deployment.claim()?;
+    deployment.claim().await?;
 
     let stop = listen()?;
     let recoder = recoder(&settings);

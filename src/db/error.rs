@@ -7,6 +7,8 @@ use std::fmt;
 pub enum Class {
     /// Try again: somebody else was in the way.
     Retry,
+    /// The connection is gone, or cannot be made; what a commit came to is unknown.
+    Lost,
     /// The server refuses this very row; the others may go on.
     Row,
     /// Somebody must change something outside: connection, disk, privilege, schema.

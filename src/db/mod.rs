@@ -5,52 +5,41 @@
 //! bound; an error never carries a value.
 
 mod error;
+pub mod guard;
+mod mysql;
+mod postgres;
+mod remote;
 pub mod server;
 pub mod sql;
 mod sqlite;
 mod syntax;
+mod table;
 mod value;
+mod write;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use error::{Class, DbError};
 pub use server::Server;
 pub use sql::{Filter, Relation};
-pub use syntax::{DIALECTS, SQLITE, Syntax};
+pub use syntax::{DIALECTS, MYSQL, POSTGRES, SQLITE, Syntax, Write};
+pub use table::{ColumnInfo, Kind, Limit, Table, TableInfo, Unit};
 pub use value::Value;
+pub use write::{Care, Swap};
 
+use mysql::{MySqlDb, MySqlTransaction};
+use postgres::{PostgresDb, PostgresTransaction};
+use sql::Ends;
 use sqlite::{Sqlite, SqliteTransaction};
 
 /// A row as read: one value for each selected column.
 pub type Record = Vec<Value>;
 
-/// What the catalogue says of a table.
-#[derive(Debug, Clone, Default)]
-pub struct TableInfo {
-    /// Column names as the catalogue has them, in upper case, with their length limits.
-    pub columns: BTreeMap<String, Option<Limit>>,
-    /// The column sets that are unique (primary key first), in upper case.
-    pub unique: Vec<Vec<String>>,
-}
+/// Rows asked for by key in one statement.
+const KEYS_AT_ONCE: usize = 500;
 
-/// The most that a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limit {
-    /// How many units.
-    pub length: usize,
-    /// What the database counts.
-    pub unit: Unit,
-}
-
-/// What a database counts when it limits a column's length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Unicode characters.
-    Characters,
-    /// Bytes.
-    Bytes,
-}
+/// The most bytes of values in one statement, where the server sets no lower limit.
+const STATEMENT_BYTES: usize = 8 << 20;
 
 /// What a database is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +55,10 @@ pub enum Access {
 pub enum Db {
     /// SQLite, in this process.
     Sqlite(Sqlite),
+    /// PostgreSQL.
+    Postgres(PostgresDb),
+    /// MySQL or MariaDB.
+    MySql(MySqlDb),
 }
 
 impl Db {
@@ -74,17 +67,20 @@ impl Db {
         Sqlite::open(path, access).await.map(Self::Sqlite)
     }
 
+    /// Connects to a server, with no more than so many connections that share the work.
+    pub async fn open_server(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
+        match server.kind {
+            server::Kind::Postgres => PostgresDb::open(server, access, connections).await.map(Self::Postgres),
+            server::Kind::MySql => MySqlDb::open(server, access, connections).await.map(Self::MySql),
+        }
+    }
+
     /// Where it is, for people.
     pub fn place(&self) -> String {
         match self {
             Self::Sqlite(db) => db.place(),
-        }
-    }
-
-    /// Claims the database for this process; false if another rotation has it.
-    pub fn claim(&self) -> Result<bool, DbError> {
-        match self {
-            Self::Sqlite(db) => db.claim(),
+            Self::Postgres(db) => db.server().to_string(),
+            Self::MySql(db) => db.server().to_string(),
         }
     }
 
@@ -92,6 +88,17 @@ impl Db {
     pub fn syntax(&self) -> &'static Syntax {
         match self {
             Self::Sqlite(_) => &SQLITE,
+            Self::Postgres(_) => &POSTGRES,
+            Self::MySql(_) => &MYSQL,
+        }
+    }
+
+    /// The most bytes of values that one statement may carry.
+    pub fn statement_bytes(&self) -> usize {
+        match self {
+            Self::Sqlite(_) | Self::Postgres(_) => STATEMENT_BYTES,
+            // Room for the text of the statement; what is larger than a packet ends the connection.
+            Self::MySql(db) => STATEMENT_BYTES.min(db.max_packet / 4 * 3),
         }
     }
 
@@ -99,13 +106,56 @@ impl Db {
     pub async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         match self {
             Self::Sqlite(db) => db.read(sql, params).await,
+            Self::Postgres(db) => db.read(sql, params).await,
+            Self::MySql(db) => db.read(sql, params).await,
         }
+    }
+
+    /// Up to `limit` rows behind the key `after`, up to and including `upto`, in the server's order:
+    /// the key's columns, then `columns`.
+    pub async fn page(
+        &self,
+        table: &Table,
+        columns: &[&str],
+        after: Option<&[Value]>,
+        upto: Option<&[Value]>,
+        limit: usize,
+    ) -> Result<Vec<Record>, DbError> {
+        let syntax = self.syntax();
+        let ends = Ends { after: after.is_some(), upto: upto.is_some() };
+        let mut params: Vec<_> =
+            after.into_iter().chain(upto).flat_map(|key| sql::end(syntax, key)).collect();
+        params.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
+        self.read(&sql::page(syntax, table, columns, ends), &params).await
+    }
+
+    /// The rows with these keys, in any order; those that are gone are absent.
+    pub async fn rows(
+        &self,
+        table: &Table,
+        columns: &[&str],
+        keys: &[Vec<Value>],
+    ) -> Result<Vec<Record>, DbError> {
+        let mut rows = Vec::with_capacity(keys.len());
+        for batch in keys.chunks(KEYS_AT_ONCE) {
+            let sql = sql::by_keys(self.syntax(), table, columns, batch.len());
+            rows.extend(match self {
+                Self::Postgres(db) => {
+                    let keys = batch.iter().map(Vec::as_slice);
+                    db.read_arrays(&sql, &write::key_arrays(table, keys)).await?
+                }
+                _ => self.read(&sql, &batch.concat()).await?,
+            });
+        }
+        Ok(rows)
     }
 
     /// Begins a writing transaction.
     pub async fn begin(&self) -> Result<Transaction, DbError> {
         match self {
             Self::Sqlite(db) => db.begin().await.map(Transaction::Sqlite),
+            Self::Postgres(db) => db.begin().await.map(Transaction::Postgres),
+            Self::MySql(db) => db.begin().await.map(Transaction::MySql),
         }
     }
 
@@ -113,20 +163,23 @@ impl Db {
     pub async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
         match self {
             Self::Sqlite(db) => db.table(name).await,
+            Self::Postgres(db) => db.table(name).await,
+            Self::MySql(db) => db.table(name).await,
         }
     }
 
     /// The names of all tables and triggers, in upper case.
     pub async fn object_names(&self) -> Result<Vec<String>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.object_names().await,
-        }
+        let records = self.read(self.syntax().objects, &[]).await?;
+        Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
 
     /// Closes all connections.
     pub async fn close(&self) {
         match self {
             Self::Sqlite(db) => db.close().await,
+            Self::Postgres(db) => db.close().await,
+            Self::MySql(db) => db.close().await,
         }
     }
 }
@@ -136,6 +189,10 @@ impl Db {
 pub enum Transaction {
     /// On SQLite.
     Sqlite(SqliteTransaction),
+    /// On PostgreSQL.
+    Postgres(PostgresTransaction),
+    /// On MySQL or MariaDB.
+    MySql(MySqlTransaction),
 }
 
 impl Transaction {
@@ -143,13 +200,17 @@ impl Transaction {
     pub async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         match self {
             Self::Sqlite(transaction) => transaction.run(sql, params).await,
+            Self::Postgres(transaction) => transaction.run(sql, params).await,
+            Self::MySql(transaction) => transaction.run(sql, params).await,
         }
     }
 
-    /// Commits.
+    /// Commits. After an error of [`Class::Lost`] nobody knows what came of it.
     pub async fn commit(self) -> Result<(), DbError> {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+            Self::MySql(transaction) => transaction.commit().await,
         }
     }
 
@@ -157,6 +218,8 @@ impl Transaction {
     pub async fn rollback(self) -> Result<(), DbError> {
         match self {
             Self::Sqlite(transaction) => transaction.rollback().await,
+            Self::Postgres(transaction) => transaction.rollback().await,
+            Self::MySql(transaction) => transaction.rollback().await,
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Every statement of the program, rendered from a relation and a dialect.
+//! Every statement of the program about a table, rendered from the table and a dialect.
 //!
 //! Nothing here executes anything. One snapshot (`tests/snapshots`) shows all of it.
 
-use std::fmt::Write as _;
-
-use super::Syntax;
+use super::syntax::{Write, postgres_type};
+use super::table::Kind;
+use super::{Syntax, Table, Value};
 
 /// A table as the program sees it: its key, and which of its rows matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,71 +44,217 @@ pub struct Ends {
     pub upto: bool,
 }
 
+/// Numbers the parameters of a statement.
+struct Marks<'a> {
+    syntax: &'a Syntax,
+    next: usize,
+}
+
+impl<'a> Marks<'a> {
+    fn new(syntax: &'a Syntax) -> Self {
+        Self { syntax, next: 1 }
+    }
+
+    fn mark(&mut self, kind: Kind) -> String {
+        let number = self.next;
+        self.next += 1;
+        (self.syntax.parameter)(number, kind)
+    }
+
+    fn key(&mut self, table: &Table) -> String {
+        join(table.key_kinds().map(|(_, kind)| self.mark(kind)), ", ")
+    }
+}
+
 /// A page of rows by key: first the key's columns, then `columns`.
-/// Bound: the key of `after`, the key of `upto`, the limit.
-pub fn page(syntax: &Syntax, relation: &Relation, columns: &[&str], ends: Ends) -> String {
-    let key = list(relation.key);
-    let marks = marks(relation.key.len());
+/// Bound: [`end`] of `after` and of `upto`, the limit.
+pub fn page(syntax: &Syntax, table: &Table, columns: &[&str], ends: Ends) -> String {
+    let mut marks = Marks::new(syntax);
     let mut conditions = Vec::new();
     if ends.after {
-        conditions.push(format!("({key}) > ({marks})"));
+        conditions.push(compare(&mut marks, table, ">", ">"));
     }
     if ends.upto {
-        conditions.push(format!("({key}) <= ({marks})"));
+        conditions.push(compare(&mut marks, table, "<", "<="));
     }
-    conditions.extend(filter(syntax, relation));
+    conditions.extend(filter(syntax, table));
     format!(
-        "SELECT {} FROM {}{} ORDER BY {key} LIMIT ?",
-        selected(relation, columns),
-        relation.table,
-        where_clause(&conditions)
+        "SELECT {} FROM {}{} ORDER BY {} LIMIT {}",
+        selected(syntax, table, columns, ""),
+        table.relation.table,
+        where_clause(&conditions),
+        table.relation.key.join(", "),
+        marks.mark(Kind::Integer)
     )
 }
 
-/// The rows with given keys. Bound: `rows` keys.
-pub fn by_keys(relation: &Relation, columns: &[&str], rows: usize) -> String {
-    let one = format!("({})", marks(relation.key.len()));
+/// What is bound for one end of a [`page`].
+pub fn end(syntax: &Syntax, key: &[Value]) -> Vec<Value> {
+    if syntax.row_comparison {
+        key.to_vec()
+    } else {
+        (1..=key.len()).flat_map(|length| key.iter().take(length)).cloned().collect()
+    }
+}
+
+/// The key beyond a bound one: `operator` for all columns but the last, `last` for that one.
+fn compare(marks: &mut Marks<'_>, table: &Table, operator: &str, last: &str) -> String {
+    let key = table.relation.key;
+    if marks.syntax.row_comparison {
+        return format!("({}) {last} ({})", key.join(", "), marks.key(table));
+    }
+    let mut ways = Vec::new();
+    for length in 1..=key.len() {
+        let is_last = length == key.len();
+        let parts = table.key_kinds().take(length).enumerate().map(|(at, (name, kind))| {
+            let operator = match at + 1 == length {
+                true if is_last => last,
+                true => operator,
+                false => "=",
+            };
+            format!("{name} {operator} {}", marks.mark(kind))
+        });
+        ways.push(join(parts, " AND "));
+    }
+    format!("(({}))", ways.join(") OR ("))
+}
+
+/// The rows with given keys. Bound: `rows` keys; with arrays, one for each column of the key.
+pub fn by_keys(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+    let name = table.relation.table;
+    if syntax.write == Write::Arrays {
+        let (arrays, names, same) = (key_arrays(table), key_names(table), same_key(table));
+        return format!(
+            "SELECT {} FROM {name} AS t JOIN unnest({arrays}) AS v ({names}) ON {same}",
+            selected(syntax, table, columns, "t."),
+        );
+    }
     format!(
-        "SELECT {} FROM {} WHERE ({}) IN (VALUES {})",
-        selected(relation, columns),
-        relation.table,
-        list(relation.key),
-        vec![one; rows].join(", ")
+        "SELECT {} FROM {name} WHERE {}",
+        selected(syntax, table, columns, ""),
+        is_one_of(&mut Marks::new(syntax), table, rows)
     )
+}
+
+fn is_one_of(marks: &mut Marks<'_>, table: &Table, rows: usize) -> String {
+    let key = table.relation.key;
+    if let [only] = key {
+        return format!("{only} IN ({})", join((0..rows).map(|_| marks.key(table)), ", "));
+    }
+    if marks.syntax.row_comparison {
+        let rows = join((0..rows).map(|_| format!("({})", marks.key(table))), ", ");
+        return format!("({}) IN (VALUES {rows})", key.join(", "));
+    }
+    let one = |marks: &mut Marks<'_>| {
+        join(table.key_kinds().map(|(name, kind)| format!("{name} = {}", marks.mark(kind))), " AND ")
+    };
+    join((0..rows).map(|_| format!("({})", one(marks))), " OR ")
 }
 
 /// Replaces values, each only where it still is what was read, and gives back the keys of the
 /// rows that it changed. Bound, for each of `rows` rows: its key, the values read, the new values.
-pub fn compare_and_set(syntax: &Syntax, relation: &Relation, columns: &[&str], rows: usize) -> String {
-    let keys = relation.key.len();
-    let width = keys + 2 * columns.len();
-    let column = |position: usize| format!("v.{}", (syntax.values_column)(position));
-    let set: Vec<_> = columns
+pub fn set_from_values(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+    let keys = table.relation.key.len();
+    let set = columns
         .iter()
         .enumerate()
-        .map(|(at, name)| format!("{name} = {}", column(keys + columns.len() + at + 1)))
-        .collect();
-    let same_key = relation.key.iter().enumerate().map(|(at, name)| format!("t.{name} = {}", column(at + 1)));
-    let same_value = columns
-        .iter()
-        .enumerate()
-        .map(|(at, name)| format!("t.{name} {} {}", syntax.null_safe_equal, column(keys + at + 1)));
-    let conditions: Vec<_> = same_key.chain(same_value).collect();
-    let one = format!("({})", marks(width));
+        .map(|(at, name)| format!("{name} = v.column{}", keys + columns.len() + at + 1));
+    let same_key =
+        table.relation.key.iter().enumerate().map(|(at, name)| format!("t.{name} = v.column{}", at + 1));
+    let same_value =
+        columns.iter().enumerate().map(|(at, name)| format!("t.{name} IS v.column{}", keys + at + 1));
+    let mut marks = Marks::new(syntax);
+    let mut one = || join((0..keys + 2 * columns.len()).map(|_| marks.mark(Kind::Other)), ", ");
     format!(
         "UPDATE {} AS t SET {} FROM (VALUES {}) AS v WHERE {} RETURNING {}",
-        relation.table,
-        set.join(", "),
-        vec![one; rows].join(", "),
-        conditions.join(" AND "),
-        list(relation.key)
+        table.relation.table,
+        join(set, ", "),
+        join((0..rows).map(|_| format!("({})", one())), ", "),
+        join(same_key.chain(same_value), " AND "),
+        table.relation.key.join(", ")
     )
 }
 
+/// Likewise, with an array for each column. Bound: the key's columns, the values read, the new values.
+pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
+    let keys = table.relation.key.len();
+    let values = |offset: usize| {
+        let array = move |(at, name): (usize, &&str)| {
+            format!("${}::{}[]", keys + offset + at + 1, postgres_type(table.kind(name)))
+        };
+        join(columns.iter().enumerate().map(array), ", ")
+    };
+    let numbered = |letter: &str| join((1..=columns.len()).map(|at| format!("{letter}{at}")), ", ");
+    let set = columns.iter().enumerate().map(|(at, name)| format!("{name} = v.n{}", at + 1));
+    let same = columns.iter().enumerate().map(|(at, name)| {
+        // Bytes, not what a collation takes for equal.
+        let exact = if table.kind(name) == Kind::Bytes { "" } else { " COLLATE \"C\"" };
+        format!("t.{name}{exact} IS NOT DISTINCT FROM v.o{}", at + 1)
+    });
+    format!(
+        "UPDATE {} AS t SET {} FROM unnest({}, {}, {}) AS v ({}, {}, {}) WHERE {} AND {} RETURNING {}",
+        table.relation.table,
+        join(set, ", "),
+        key_arrays(table),
+        values(0),
+        values(columns.len()),
+        key_names(table),
+        numbered("o"),
+        numbered("n"),
+        same_key(table),
+        join(same, " AND "),
+        join(table.key_kinds().map(|(name, kind)| (syntax.key_column)(&format!("t.{name}"), kind)), ", ")
+    )
+}
+
+/// Locks rows by their keys and reads their values, to be compared here. Bound: `rows` keys.
+pub fn lock(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+    format!("{} FOR UPDATE", by_keys(syntax, table, columns, rows))
+}
+
+/// Replaces the values of `rows` locked rows. Each is there, so none is inserted; the comparison of
+/// keys keeps another unique index from ever deciding. Bound, for each row: its key, its new values.
+pub fn set_locked(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+    let mut marks = Marks::new(syntax);
+    let key = table.relation.key;
+    let same = join(key.iter().map(|name| format!("{name} = VALUES({name})")), " AND ");
+    let set = columns.iter().map(|name| format!("{name} = IF({same}, VALUES({name}), {name})"));
+    let mut one = || {
+        let key = marks.key(table);
+        format!("({key}, {})", join(columns.iter().map(|_| marks.mark(Kind::Other)), ", "))
+    };
+    format!(
+        "INSERT INTO {} ({}, {}) VALUES {} ON DUPLICATE KEY UPDATE {}",
+        table.relation.table,
+        key.join(", "),
+        columns.join(", "),
+        join((0..rows).map(|_| one()), ", "),
+        join(set.chain(kept(table)), ", ")
+    )
+}
+
+/// Replaces the values of one locked row. Bound: its new values, its key.
+pub fn set_one(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
+    let mut marks = Marks::new(syntax);
+    let set: Vec<_> = columns.iter().map(|name| format!("{name} = {}", marks.mark(Kind::Other))).collect();
+    format!(
+        "UPDATE {} SET {} WHERE {}",
+        table.relation.table,
+        join(set.into_iter().chain(kept(table)), ", "),
+        is_one_of(&mut marks, table, 1)
+    )
+}
+
+/// Needs every privilege that a rotation of these columns does, and changes nothing.
+pub fn rehearse(table: &Table, columns: &[&str]) -> String {
+    let set = columns.iter().map(|name| format!("{name} = {name}"));
+    format!("UPDATE {} SET {} WHERE 1 = 0", table.relation.table, join(set, ", "))
+}
+
 /// One row whose key has a NULL in it, if there is any: such rows cannot be paged.
-pub fn null_key(relation: &Relation) -> String {
-    let conditions: Vec<_> = relation.key.iter().map(|name| format!("{name} IS NULL")).collect();
-    format!("SELECT 1 FROM {} WHERE {} LIMIT 1", relation.table, conditions.join(" OR "))
+pub fn null_key(table: &Table) -> String {
+    let conditions = table.relation.key.iter().map(|name| format!("{name} IS NULL"));
+    format!("SELECT 1 FROM {} WHERE {} LIMIT 1", table.relation.table, join(conditions, " OR "))
 }
 
 /// Makes a transaction's changes last.
@@ -122,27 +268,39 @@ pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT chunk_part";
 /// Forgets that point.
 pub const RELEASE_SAVEPOINT: &str = "RELEASE SAVEPOINT chunk_part";
 
-fn selected(relation: &Relation, columns: &[&str]) -> String {
-    let mut out = list(relation.key);
-    for column in columns {
-        let _ = write!(out, ", {column}");
-    }
-    out
+/// Columns that the server would change with the row.
+fn kept(table: &Table) -> impl Iterator<Item = String> + '_ {
+    table.on_update.iter().map(|name| format!("{name} = {name}"))
 }
 
-fn list(names: &[&str]) -> String {
-    names.join(", ")
+fn key_arrays(table: &Table) -> String {
+    let array = |(at, (_, kind)): (usize, (&str, Kind))| format!("${}::{}[]", at + 1, postgres_type(kind));
+    join(table.key_kinds().enumerate().map(array), ", ")
 }
 
-fn marks(count: usize) -> String {
-    vec!["?"; count].join(", ")
+fn key_names(table: &Table) -> String {
+    join((1..=table.relation.key.len()).map(|at| format!("k{at}")), ", ")
 }
 
-fn filter(syntax: &Syntax, relation: &Relation) -> Option<String> {
-    Some(match relation.filter? {
+fn same_key(table: &Table) -> String {
+    let same = |(at, name): (usize, &&str)| format!("t.{name} = v.k{}", at + 1);
+    join(table.relation.key.iter().enumerate().map(same), " AND ")
+}
+
+fn selected(syntax: &Syntax, table: &Table, columns: &[&str], prefix: &str) -> String {
+    let key = table.key_kinds().map(|(name, kind)| (syntax.key_column)(&format!("{prefix}{name}"), kind));
+    join(key.chain(columns.iter().map(|column| format!("{prefix}{column}"))), ", ")
+}
+
+fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
+    parts.collect::<Vec<_>>().join(separator)
+}
+
+fn filter(syntax: &Syntax, table: &Table) -> Option<String> {
+    Some(match table.relation.filter? {
         // The values are constants of this program without quotes in them.
         Filter::OneOf(column, values) => format!("{column} IN ('{}')", values.join("', '")),
-        Filter::IsTrue(column) => format!("{column} {}", syntax.is_true),
+        Filter::IsTrue(column) => (syntax.is_true)(column),
     })
 }
 

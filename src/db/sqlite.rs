@@ -19,7 +19,8 @@ use sqlx::{
 };
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{Access, Class, DbError, Limit, Record, SQLITE, TableInfo, Unit, Value, sql};
+use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
+use super::{Access, Class, DbError, Record, SQLITE, Value, sql};
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -74,7 +75,7 @@ impl Sqlite {
         let shared =
             Shared { connection: AsyncMutex::new(Some(connection)), abandoned: AtomicBool::new(false) };
         let db = Self { path: path.to_owned(), connection: Arc::new(shared), claim: Arc::default() };
-        db.object_names().await?;
+        db.read(SQLITE.objects, &[]).await?; // a file that is no database shows here
         Ok(db)
     }
 
@@ -126,7 +127,10 @@ impl Sqlite {
             if *position > 0 {
                 primary.push(column.clone());
             }
-            info.columns.insert(column, declared.as_text().and_then(declared_length));
+            let limit = declared.as_text().and_then(declared_length);
+            // Any column takes anything, whatever it is declared to hold.
+            let column_info = ColumnInfo { kind: Kind::Other, limit, ..ColumnInfo::default() };
+            info.columns.insert(column, column_info);
         }
         if !primary.is_empty() {
             info.unique.push(primary);
@@ -141,11 +145,6 @@ impl Sqlite {
         }
         info.unique.extend(unique.into_values());
         Ok(Some(info))
-    }
-
-    pub(super) async fn object_names(&self) -> Result<Vec<String>, DbError> {
-        let records = self.read(SQLITE.objects, &[]).await?;
-        Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
 
     pub(super) async fn close(&self) {

@@ -1,5 +1,7 @@
 //! What differs between dialects, as data.
 
+use super::table::Kind;
+
 /// A dialect of SQL.
 #[derive(Debug)]
 pub struct Syntax {
@@ -7,12 +9,19 @@ pub struct Syntax {
     pub name: &'static str,
     /// How many parameters a statement takes.
     pub max_parameters: usize,
-    /// The operator that compares two values and takes NULL for equal to NULL.
-    pub null_safe_equal: &'static str,
+    /// How many rows a statement changes at most: measured, where more gains nothing.
+    pub rows_at_once: usize,
+    /// The mark of a parameter, by its number from 1 and what it holds.
+    pub parameter: fn(usize, Kind) -> String,
+    /// How a key column is read.
+    pub key_column: fn(&str, Kind) -> String,
+    /// Whether keys of several columns are compared as rows by way of the index. MySQL and MariaDB
+    /// read the whole table then: there the comparison is written out.
+    pub row_comparison: bool,
+    /// How values are replaced.
+    pub write: Write,
     /// How a truth value is tested.
-    pub is_true: &'static str,
-    /// The column names of a `VALUES` list, by position from 1.
-    pub values_column: fn(usize) -> String,
+    pub is_true: fn(&str) -> String,
     /// The statement that begins a writing transaction.
     pub begin: &'static str,
     /// The catalogue's columns of a table, which is bound by name.
@@ -23,16 +32,35 @@ pub struct Syntax {
     pub objects: &'static str,
 }
 
+/// How a dialect replaces values only where they still are what was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// One statement that compares in the server, with a list of rows.
+    Values,
+    /// One statement that compares in the server, with an array for each column.
+    Arrays,
+    /// The rows are locked and compared here: collations that ignore case, or trailing blanks, take
+    /// different ciphertexts for equal.
+    LockFirst,
+}
+
 /// Every dialect.
-pub const DIALECTS: &[&Syntax] = &[&SQLITE];
+pub const DIALECTS: &[&Syntax] = &[&SQLITE, &POSTGRES, &MYSQL];
+
+fn plain_column(name: &str, _kind: Kind) -> String {
+    name.to_owned()
+}
 
 /// SQLite 3.35 and later.
 pub const SQLITE: Syntax = Syntax {
     name: "SQLite",
     max_parameters: 32_766,
-    null_safe_equal: "IS",
-    is_true: "IN (1, '1', 'true', 'TRUE', 'Y')",
-    values_column: |position| format!("column{position}"),
+    rows_at_once: 200,
+    parameter: |_, _| "?".to_owned(),
+    key_column: plain_column,
+    row_comparison: true,
+    write: Write::Values,
+    is_true: |column| format!("{column} IN (1, '1', 'true', 'TRUE', 'Y')"),
     // Takes the write lock at once: a transaction that reads first could deadlock on upgrading.
     begin: "BEGIN IMMEDIATE",
     columns: "SELECT name, type, pk FROM pragma_table_info(?) ORDER BY pk",
@@ -40,3 +68,76 @@ pub const SQLITE: Syntax = Syntax {
              WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno",
     objects: "SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'trigger')",
 };
+
+/// PostgreSQL 12 and later.
+pub const POSTGRES: Syntax = Syntax {
+    name: "PostgreSQL",
+    max_parameters: 65_535,
+    rows_at_once: 2000,
+    parameter: |number, kind| format!("${number}::{}", postgres_type(kind)),
+    key_column: |name, kind| match kind {
+        Kind::Decimal => format!("{name}::text"),
+        _ => name.to_owned(),
+    },
+    row_comparison: true,
+    write: Write::Arrays,
+    is_true: |column| format!("{column}::text IN ('1', 't', 'true', 'TRUE', 'Y')"),
+    begin: "BEGIN",
+    columns: "SELECT upper(a.attname), t.typname::text, \
+              CASE WHEN t.typname = 'varchar' AND a.atttypmod > 4 THEN a.atttypmod - 4 END, a.attnotnull \
+              FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid \
+              WHERE a.attrelid = to_regclass(lower($1::text)) AND c.relkind IN ('r', 'p') \
+              AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+    unique: "SELECT i.indexrelid::bigint, upper(coalesce(a.attname, '')) FROM pg_index i \
+             CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place) \
+             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+             WHERE i.indrelid = to_regclass(lower($1::text)) AND i.indisunique AND i.indisvalid \
+             AND i.indimmediate AND i.indpred IS NULL AND k.place <= i.indnkeyatts \
+             ORDER BY i.indisprimary DESC, i.indexrelid, k.place",
+    objects: "SELECT upper(c.relname) FROM pg_class c \
+              WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) \
+              UNION SELECT upper(g.tgname) FROM pg_trigger g \
+              WHERE NOT g.tgisinternal AND pg_table_is_visible(g.tgrelid)",
+};
+
+/// MySQL 5.7 and later, and MariaDB 10.3 and later, with InnoDB.
+pub const MYSQL: Syntax = Syntax {
+    name: "MySQL and MariaDB",
+    max_parameters: 65_535,
+    rows_at_once: 500,
+    parameter: |_, kind| match kind {
+        // Compared with a text, a decimal would become a floating-point number.
+        Kind::Decimal => "CAST(? AS DECIMAL(65, 30))".to_owned(),
+        _ => "?".to_owned(),
+    },
+    key_column: |name, kind| match kind {
+        Kind::Decimal => format!("CAST({name} AS CHAR)"),
+        _ => name.to_owned(),
+    },
+    row_comparison: false,
+    write: Write::LockFirst,
+    // Compared with a text that is no number, a number would be compared with zero.
+    is_true: |column| format!("CAST({column} AS CHAR) IN ('1', 'true', 'Y')"),
+    begin: "START TRANSACTION",
+    columns: "SELECT UPPER(COLUMN_NAME), LOWER(DATA_TYPE), CHARACTER_MAXIMUM_LENGTH, IS_NULLABLE = 'NO', \
+              COLUMN_DEFAULT IS NULL AND EXTRA = '', LOWER(EXTRA) LIKE '%on update%', \
+              LOWER(EXTRA) LIKE '%virtual%' OR LOWER(EXTRA) LIKE '%stored%' OR LOWER(EXTRA) LIKE '%persistent%' \
+              FROM information_schema.COLUMNS \
+              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",
+    unique: "SELECT INDEX_NAME, UPPER(COALESCE(COLUMN_NAME, '')) FROM information_schema.STATISTICS \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND NON_UNIQUE = 0 \
+             ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX",
+    objects: "SELECT UPPER(TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
+              UNION SELECT UPPER(TRIGGER_NAME) FROM information_schema.TRIGGERS \
+              WHERE TRIGGER_SCHEMA = DATABASE()",
+};
+
+/// What a parameter of PostgreSQL is cast to. Decimals are bound as text.
+pub(super) const fn postgres_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Integer => "bigint",
+        Kind::Decimal => "numeric",
+        Kind::Bytes => "bytea",
+        Kind::Text | Kind::Other => "text",
+    }
+}

@@ -37,6 +37,19 @@ impl Value {
         }
     }
 
+    /// The integer, if it is one.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Self::Int(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// A length, if it is one.
+    pub fn as_length(&self) -> Option<usize> {
+        self.as_int().and_then(|number| usize::try_from(number).ok())
+    }
+
     /// How many bytes it takes, roughly.
     pub fn weight(&self) -> usize {
         self.as_bytes().map_or(8, <[u8]>::len)

@@ -1,13 +1,14 @@
 //! Connecting, and what is refused before the first write.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use keyrotation_journal::{TargetHead, TargetKind};
 
 use super::{Fingerprint, Job};
 use crate::codec::Codec;
 use crate::config::{JdbcUrl, Settings};
-use crate::db::{Access, Db, DbError, TableInfo, sql};
+use crate::db::{Access, Db, DbError, Table, TableInfo, sql};
 use crate::error::{Error, Id, Result};
 use crate::sink::{FileSink, Sink, TableSink};
 use crate::source::files::{FILE_GROUPS, FileGroup, Level};
@@ -124,9 +125,9 @@ impl Deployment {
     }
 
     /// Claims the databases for this rotation.
-    pub fn claim(&self) -> Result<()> {
+    pub async fn claim(&self) -> Result<()> {
         for db in self.databases() {
-            if !db.claim().map_err(|error| Error::new(Id::Database, error.to_string()))? {
+            if !db.claim().await.map_err(|error| Error::new(Id::Database, error.to_string()))? {
                 return Err(Error::new(
                     Id::DatabaseBusy,
                     format!("another keyrotation process is working on the database {}", db.place()),
@@ -200,22 +201,27 @@ impl Deployment {
             return Ok(());
         };
         check_columns(target, &info)?;
-        if !db.read(&sql::null_key(&target.relation), &[]).await.map_err(failed)?.is_empty() {
+        let values: Vec<_> = target.values.iter().map(|value| value.name).collect();
+        let table = Arc::new(Table::new(target.relation, &values, &info));
+        let not_null = |column: &&str| info.columns.get(*column).is_some_and(|column| column.not_null);
+        let may_be_null = !target.relation.key.iter().all(not_null);
+        if may_be_null && !db.read(&sql::null_key(&table), &[]).await.map_err(failed)?.is_empty() {
             return Err(Error::new(Id::Schema, format!("{place}: there is a row with NULL in its key")));
         }
         let limits =
-            target.values.iter().map(|value| info.columns.get(value.name).copied().flatten()).collect();
-        let source = TableSource::new(db.clone(), target, |column| info.columns.contains_key(column));
+            values.iter().map(|value| info.columns.get(*value).and_then(|column| column.limit)).collect();
+        let has_column = |column: &str| info.columns.contains_key(column);
+        let source = TableSource::new(db.clone(), target, Arc::clone(&table), has_column);
         self.jobs.push(Job {
             index,
             id: target.id,
             place: place.to_owned(),
             codec: target.codec,
-            columns: target.values.iter().map(|value| value.name).collect(),
+            columns: values,
             limits,
             groups: target.groups.map_or(0, |groups| groups.list.len()),
             source: Source::Table(source),
-            sink: Sink::Table(TableSink::new(db, target)),
+            sink: Sink::Table(TableSink::new(db, target, table)),
         });
         Ok(())
     }
@@ -272,13 +278,7 @@ fn check_columns(target: &Target, info: &TableInfo) -> Result<()> {
             format!("{}: there is no column {missing}", target.relation.table),
         ));
     }
-    let mut key = target.relation.key.to_vec();
-    key.sort_unstable();
-    let is_key = |unique: &Vec<String>| {
-        // A unique set within the key makes the key unique, too.
-        !unique.is_empty() && unique.iter().all(|column| key.binary_search(&column.as_str()).is_ok())
-    };
-    if !info.unique.iter().any(is_key) {
+    if !info.is_unique(target.relation.key) {
         return Err(Error::new(
             Id::Schema,
             format!("{}: nothing makes ({}) unique", target.relation.table, target.relation.key.join(", ")),

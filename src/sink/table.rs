@@ -1,18 +1,16 @@
 //! Compare-and-set batches on a table.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyrotation_journal::{Key, failpoint};
 
 use super::{Applied, Change, Trouble};
-use crate::db::{Class, Db, DbError, Record, Syntax, Transaction, sql};
+use crate::db::{Care, Class, Db, DbError, Swap, Table, Transaction, Value, sql};
 use crate::error::Result;
 use crate::source::{key_part, key_values, unreadable};
 use crate::target::Target;
-
-/// Rows in one statement: measured on SQLite, where more gains nothing.
-const ROWS_AT_ONCE: usize = 200;
 
 /// Attempts at a transaction that somebody else keeps from committing.
 const ATTEMPTS: u32 = 5;
@@ -25,19 +23,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(200);
 pub struct TableSink {
     db: Db,
     target: &'static Target,
-}
-
-/// Whether every statement gets a savepoint of its own, so that refused rows can be singled out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Care {
-    Fast,
-    RowByRow,
+    table: Arc<Table>,
 }
 
 impl TableSink {
     /// Writes to the table of `target`.
-    pub fn new(db: Db, target: &'static Target) -> Self {
-        Self { db, target }
+    pub fn new(db: Db, target: &'static Target, table: Arc<Table>) -> Self {
+        Self { db, target, table }
     }
 
     pub(super) async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
@@ -71,7 +63,15 @@ impl TableSink {
 
     async fn begin(&self) -> Result<TableTransaction, DbError> {
         failpoint!("table-before-write", planned_failure());
-        Ok(TableTransaction { inner: self.db.begin().await?, target: self.target, syntax: self.db.syntax() })
+        let syntax = self.db.syntax();
+        Ok(TableTransaction {
+            inner: self.db.begin().await?,
+            target: self.target,
+            table: Arc::clone(&self.table),
+            rows_at_once: syntax.rows_at_once,
+            max_parameters: syntax.max_parameters,
+            statement_bytes: self.db.statement_bytes(),
+        })
     }
 
     /// Begins a transaction for several chunks.
@@ -82,7 +82,7 @@ impl TableSink {
 
 fn trouble(target: &Target, error: &DbError) -> Trouble {
     match error.class {
-        Class::Row | Class::Retry => Trouble::ChunkByChunk(error.to_string()),
+        Class::Row | Class::Retry | Class::Lost => Trouble::ChunkByChunk(error.to_string()),
         Class::Environment => Trouble::Stop(unreadable(target, error)),
     }
 }
@@ -92,7 +92,10 @@ fn trouble(target: &Target, error: &DbError) -> Trouble {
 pub struct TableTransaction {
     inner: Transaction,
     target: &'static Target,
-    syntax: &'static Syntax,
+    table: Arc<Table>,
+    rows_at_once: usize,
+    max_parameters: usize,
+    statement_bytes: usize,
 }
 
 impl TableTransaction {
@@ -115,20 +118,54 @@ impl TableTransaction {
     async fn changes(&mut self, changes: &[&Change], care: Care) -> Result<Vec<Applied>, DbError> {
         let mut applied = vec![Applied::Missed; changes.len()];
         for (columns, rows) in by_columns(changes) {
+            let names: Vec<_> = columns.iter().map(|&column| self.target.values[column].name).collect();
             let width = self.target.relation.key.len() + 2 * columns.len();
-            for batch in rows.chunks(ROWS_AT_ONCE.min(self.syntax.max_parameters / width)) {
-                self.batch(changes, &columns, batch, care, &mut applied).await?;
+            let most = self.rows_at_once.min(self.max_parameters / width);
+            for batch in self.batches(changes, rows, most, &mut applied) {
+                self.batch(&names, &batch, care, &mut applied).await?;
             }
         }
         Ok(applied)
     }
 
+    /// Divides rows so that each statement keeps within what the server takes. A row that no
+    /// statement can carry is refused.
+    fn batches(
+        &self,
+        changes: &[&Change],
+        rows: Vec<usize>,
+        most: usize,
+        applied: &mut [Applied],
+    ) -> Vec<Vec<(usize, Swap)>> {
+        let mut batches: Vec<Vec<(usize, Swap)>> = Vec::new();
+        let mut room = 0;
+        for at in rows {
+            let swap = swap(changes[at]);
+            let weight = swap.weight();
+            if weight > self.statement_bytes {
+                let limit = self.statement_bytes;
+                applied[at] = Applied::Refused(format!(
+                    "its values have {weight} bytes, and a statement to this server may carry {limit}"
+                ));
+                continue;
+            }
+            match batches.last_mut() {
+                Some(batch) if batch.len() < most && weight <= room => batch.push((at, swap)),
+                _ => {
+                    batches.push(vec![(at, swap)]);
+                    room = self.statement_bytes;
+                }
+            }
+            room -= weight;
+        }
+        batches
+    }
+
     /// Changes a batch; with [`Care::RowByRow`] a refused one is halved until the row stands alone.
     async fn batch(
         &mut self,
-        changes: &[&Change],
-        columns: &[usize],
-        batch: &[usize],
+        columns: &[&str],
+        batch: &[(usize, Swap)],
         care: Care,
         applied: &mut [Applied],
     ) -> Result<(), DbError> {
@@ -137,16 +174,16 @@ impl TableTransaction {
             if care == Care::RowByRow {
                 self.inner.run(sql::SAVEPOINT, &[]).await?;
             }
-            match self.statement(changes, columns, part).await {
+            match self.statement(columns, part, care).await {
                 Ok(written) => {
-                    for &at in part.iter().filter(|&&at| written.contains(&changes[at].key)) {
+                    for at in written {
                         applied[at] = Applied::Written;
                     }
                 }
                 Err(error) if error.class == Class::Row && care == Care::RowByRow => {
                     self.inner.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
-                    if let [row] = part {
-                        applied[*row] = Applied::Refused(format!("the database refused it: {error}"));
+                    if let [(at, _)] = part {
+                        applied[*at] = Applied::Refused(format!("the database refused it: {error}"));
                     } else {
                         let (first, second) = part.split_at(part.len() / 2);
                         left.extend([second, first]);
@@ -161,25 +198,27 @@ impl TableTransaction {
         Ok(())
     }
 
+    /// Runs one statement, and says which of the changes it made.
     async fn statement(
         &mut self,
-        changes: &[&Change],
-        columns: &[usize],
-        rows: &[usize],
-    ) -> Result<HashSet<Key>, DbError> {
-        let names: Vec<_> = columns.iter().map(|&column| self.target.values[column].name).collect();
-        let sql = sql::compare_and_set(self.syntax, &self.target.relation, &names, rows.len());
-        let mut params =
-            Vec::with_capacity(rows.len() * (self.target.relation.key.len() + 2 * columns.len()));
-        for &row in rows {
-            let change = changes[row];
-            params.extend(key_values(&change.key));
-            params.extend(change.cells.iter().map(|cell| cell.old.clone()));
-            params.extend(change.cells.iter().map(|cell| cell.new.clone()));
-        }
-        let records: Vec<Record> = self.inner.run(&sql, &params).await?;
-        let key = |record: Record| record.into_iter().map(key_part).collect::<Option<Vec<_>>>().map(Key);
-        Ok(records.into_iter().filter_map(key).collect())
+        columns: &[&str],
+        part: &[(usize, Swap)],
+        care: Care,
+    ) -> Result<Vec<usize>, DbError> {
+        let swaps: Vec<Swap> = part.iter().map(|(_, swap)| swap.clone()).collect();
+        let written = self.inner.swap(&self.table, columns, &swaps, care).await?;
+        let key = |record: Vec<Value>| record.into_iter().map(key_part).collect::<Option<Vec<_>>>().map(Key);
+        let written: HashSet<Key> = written.into_iter().filter_map(key).collect();
+        let is_written = |swap: &Swap| key(swap.key.clone()).is_some_and(|key| written.contains(&key));
+        Ok(part.iter().filter(|(_, swap)| is_written(swap)).map(|(at, _)| *at).collect())
+    }
+}
+
+fn swap(change: &Change) -> Swap {
+    Swap {
+        key: key_values(&change.key),
+        old: change.cells.iter().map(|cell| cell.old.clone()).collect(),
+        new: change.cells.iter().map(|cell| cell.new.clone()).collect(),
     }
 }
 

@@ -1,21 +1,20 @@
 //! Keyset pages of a table. Only the server orders keys.
 
+use std::sync::Arc;
+
 use keyrotation_journal::{Key, KeyPart};
 
 use super::Row;
-use crate::db::sql::{self, Ends};
-use crate::db::{Db, DbError, Record, Value};
+use crate::db::{Db, DbError, Record, Table, Value};
 use crate::error::{Error, Id, Result};
 use crate::target::Target;
-
-/// Rows asked for by key in one statement.
-const KEYS_AT_ONCE: usize = 500;
 
 /// The rows of one table.
 #[derive(Debug, Clone)]
 pub struct TableSource {
     db: Db,
     target: &'static Target,
+    table: Arc<Table>,
     /// For each value column, whether its hash column is there.
     hashes: Vec<bool>,
     columns: Vec<&'static str>,
@@ -24,13 +23,18 @@ pub struct TableSource {
 impl TableSource {
     /// The rows of `target`. `has_column` tells whether the live schema has a column: older ones
     /// lack some hash columns.
-    pub fn new(db: Db, target: &'static Target, has_column: impl Fn(&str) -> bool) -> Self {
+    pub fn new(
+        db: Db,
+        target: &'static Target,
+        table: Arc<Table>,
+        has_column: impl Fn(&str) -> bool,
+    ) -> Self {
         let hashes: Vec<_> = target.values.iter().map(|value| value.hash.is_some_and(&has_column)).collect();
         let values = target.values.iter().map(|value| value.name);
         let present = target.values.iter().filter_map(|value| value.hash.filter(|hash| has_column(hash)));
         let group = target.groups.iter().map(|groups| groups.column);
         let columns = values.chain(present).chain(group).collect();
-        Self { db, target, hashes, columns }
+        Self { db, target, table, hashes, columns }
     }
 
     pub(super) async fn page(
@@ -39,25 +43,18 @@ impl TableSource {
         upto: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<Row>> {
-        let ends = Ends { after: after.is_some(), upto: upto.is_some() };
-        let sql = sql::page(self.db.syntax(), &self.target.relation, &self.columns, ends);
-        let mut params: Vec<_> = after.into_iter().chain(upto).flat_map(key_values).collect();
-        params.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
-        self.read(&sql, &params).await
+        let (after, upto) = (after.map(key_values), upto.map(key_values));
+        let read = self.db.page(&self.table, &self.columns, after.as_deref(), upto.as_deref(), limit);
+        self.all(read.await)
     }
 
     pub(super) async fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {
-        let mut rows = Vec::with_capacity(keys.len());
-        for batch in keys.chunks(KEYS_AT_ONCE) {
-            let sql = sql::by_keys(&self.target.relation, &self.columns, batch.len());
-            let params: Vec<_> = batch.iter().flat_map(|key| key_values(key)).collect();
-            rows.extend(self.read(&sql, &params).await?);
-        }
-        Ok(rows)
+        let keys: Vec<_> = keys.iter().map(|key| key_values(key)).collect();
+        self.all(self.db.rows(&self.table, &self.columns, &keys).await)
     }
 
-    async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>> {
-        let records = self.db.read(sql, params).await.map_err(|error| unreadable(self.target, &error))?;
+    fn all(&self, read: Result<Vec<Record>, DbError>) -> Result<Vec<Row>> {
+        let records = read.map_err(|error| unreadable(self.target, &error))?;
         records.into_iter().map(|record| self.row(record)).collect()
     }
 
@@ -86,12 +83,13 @@ pub(crate) fn unreadable(target: &Target, error: &DbError) -> Error {
 }
 
 /// A key as parameters of a statement.
-pub(crate) fn key_values(key: &Key) -> impl Iterator<Item = Value> + '_ {
-    key.0.iter().map(|part| match part {
+pub(crate) fn key_values(key: &Key) -> Vec<Value> {
+    let value = |part: &KeyPart| match part {
         KeyPart::Int(number) => Value::Int(*number),
         KeyPart::Text(text) => Value::Text(text.clone()),
         KeyPart::Bytes(bytes) => Value::Bytes(bytes.clone()),
-    })
+    };
+    key.0.iter().map(value).collect()
 }
 
 /// A key column's value as a part of a key; `None` for what cannot be one.

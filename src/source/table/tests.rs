@@ -44,7 +44,8 @@ async fn table_with(path: &Path, rows: &BTreeSet<(i64, String, String)>) -> Tabl
     connection.close().await.unwrap();
     let db = Db::open_sqlite(path, Access::Look).await.unwrap();
     let target = TARGETS.iter().find(|target| target.id == "identity-user-data").unwrap();
-    TableSource::new(db, target, |_| true)
+    let info = db.table(target.relation.table).await.unwrap().unwrap();
+    TableSource::new(db, target, Arc::new(Table::new(target.relation, &[], &info)), |_| true)
 }
 
 async fn all_pages(source: &TableSource, upto: Option<&Key>, limit: usize) -> Vec<Key> {

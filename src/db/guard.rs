@@ -1,0 +1,227 @@
+//! Questions that only the server can answer: is this the same database, is somebody else at it,
+//! and is it still ours alone. SQL as data, asked over connections outside the pool.
+
+use std::sync::Arc;
+
+use sqlx::mysql::{MySqlArguments, MySqlConnection};
+use sqlx::postgres::{PgArguments, PgConnection};
+use tokio::sync::Mutex;
+
+use super::{Class, Db, DbError, Record, mysql, postgres};
+
+/// How a server's dialect asks.
+#[derive(Debug)]
+pub struct Questions {
+    /// Takes the database's advisory lock for the session and says whether it got it.
+    pub claim: &'static str,
+    /// Releases it.
+    pub release: &'static str,
+    /// Whether this session has it.
+    pub is_ours: &'static str,
+    /// The sessions of other programs in this database: user, program, address; with our process's
+    /// own among them, each by its id in the first column.
+    pub sessions: &'static str,
+    /// The id of this session.
+    pub session: &'static str,
+    /// What tells this server from all others, and the database's name.
+    pub identity: &'static str,
+    /// Settings with which the server may lose what it has acknowledged: one text each.
+    pub lossy: &'static str,
+    /// Whether sessions of other users are hidden from this one.
+    pub is_blind: &'static str,
+}
+
+/// PostgreSQL. Advisory locks belong to the database.
+pub const POSTGRES_QUESTIONS: Questions = Questions {
+    claim: "SELECT pg_try_advisory_lock(1801812338, 1869898867)",
+    release: "SELECT pg_advisory_unlock(1801812338, 1869898867)",
+    is_ours: "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() \
+              AND classid = 1801812338 AND objid = 1869898867 AND granted)",
+    sessions: "SELECT pid::bigint, usename::text, coalesce(nullif(application_name, ''), 'a program without a name'), \
+               coalesce(host(client_addr), 'this machine or an address that is hidden') FROM pg_stat_activity \
+               WHERE datname = current_database() AND usename IS NOT NULL \
+               AND coalesce(backend_type, 'client backend') = 'client backend' \
+               AND application_name IS DISTINCT FROM 'keyrotation' ORDER BY pid",
+    session: "SELECT pg_backend_pid()::bigint",
+    identity: "SELECT 'database ' || current_database() || ' of the cluster that began at ' || \
+               pg_postmaster_start_time()::text || ', oid ' || oid::text FROM pg_database \
+               WHERE datname = current_database()",
+    lossy: "SELECT name || ' = ' || setting FROM pg_settings \
+            WHERE (name = 'synchronous_commit' AND setting = 'off') OR (name = 'fsync' AND setting = 'off') \
+            OR (name = 'full_page_writes' AND setting = 'off') ORDER BY name",
+    is_blind: "SELECT false",
+};
+
+/// MySQL and MariaDB. Advisory locks belong to the server, so the database is in the lock's name.
+pub const MYSQL_QUESTIONS: Questions = Questions {
+    claim: "SELECT GET_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE()))), 0)",
+    release: "SELECT RELEASE_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE()))))",
+    is_ours: "SELECT IS_USED_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE())))) = CONNECTION_ID()",
+    sessions: "SELECT ID, USER, 'a session', HOST FROM information_schema.PROCESSLIST \
+               WHERE DB = DATABASE() AND USER NOT IN ('system user', 'event_scheduler') ORDER BY ID",
+    session: "SELECT CONNECTION_ID()",
+    identity: "SELECT CONCAT('database ', DATABASE(), ' of ', @@hostname, ':', @@port, ', server id ', @@server_id)",
+    lossy: "SELECT CONCAT(LOWER(VARIABLE_NAME), ' = ', VARIABLE_VALUE) FROM information_schema.GLOBAL_VARIABLES \
+            WHERE VARIABLE_NAME = 'INNODB_FLUSH_LOG_AT_TRX_COMMIT' AND VARIABLE_VALUE <> '1'",
+    is_blind: "SELECT NOT EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES \
+               WHERE PRIVILEGE_TYPE IN ('PROCESS', 'SUPER'))",
+};
+
+/// Somebody else's session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// The server's number for it.
+    pub id: i64,
+    /// Who, with what, from where.
+    pub who: String,
+}
+
+/// A connection outside the pool.
+#[derive(Debug)]
+pub(super) enum Lone {
+    Postgres(Box<PgConnection>),
+    MySql(Box<MySqlConnection>),
+}
+
+/// The session that holds a database's advisory lock, if this process has it.
+pub(super) type Claim = Arc<Mutex<Option<Lone>>>;
+
+impl Lone {
+    async fn ask(&mut self, sql: &str) -> Result<Vec<Record>, DbError> {
+        match self {
+            Self::Postgres(connection) => postgres::fetch(connection, sql, PgArguments::default()).await,
+            Self::MySql(connection) => mysql::fetch(connection, sql, MySqlArguments::default()).await,
+        }
+    }
+
+    async fn is_true(&mut self, sql: &str) -> Result<bool, DbError> {
+        let answer = self.ask(sql).await?;
+        Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
+    }
+
+    async fn number(&mut self, sql: &str) -> Result<i64, DbError> {
+        let answer = self.ask(sql).await?;
+        let number = answer.first().and_then(|record| record.first()?.as_int());
+        number.ok_or_else(|| DbError::new(Class::Environment, "the server gave no number for its session"))
+    }
+}
+
+impl Db {
+    /// Claims the database for this process; false if another rotation has it. Held until the
+    /// database is closed, or the connection is lost: see [`Db::hold`].
+    pub async fn claim(&self) -> Result<bool, DbError> {
+        let Some((claim, questions)) = self.claimed() else {
+            return match self {
+                Self::Sqlite(db) => db.claim(),
+                Self::Postgres(_) | Self::MySql(_) => Ok(true),
+            };
+        };
+        let mut held = claim.lock().await;
+        if held.is_some() {
+            return Ok(true);
+        }
+        let mut lone = self.lone().await?;
+        let is_ours = lone.is_true(questions.claim).await?;
+        if is_ours {
+            *held = Some(lone);
+        }
+        Ok(is_ours)
+    }
+
+    /// Makes sure that the claim still stands, and takes it again where its connection was lost.
+    /// False if another rotation has it now.
+    pub async fn hold(&self) -> Result<bool, DbError> {
+        let Some((claim, questions)) = self.claimed() else { return Ok(true) };
+        let mut held = claim.lock().await;
+        if let Some(lone) = held.as_mut() {
+            match lone.is_true(questions.is_ours).await {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
+                Err(error) if error.class == Class::Lost => {}
+                Err(error) => return Err(error),
+            }
+        }
+        *held = None;
+        drop(held);
+        self.claim().await
+    }
+
+    /// Whether somebody holds the claim on this database: asked of the old database while this
+    /// process has that of the new one, it tells whether they are one.
+    pub async fn is_claimed(&self) -> Result<bool, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let mut lone = self.lone().await?;
+        if !lone.is_true(questions.claim).await? {
+            return Ok(true);
+        }
+        lone.ask(questions.release).await?;
+        Ok(false)
+    }
+
+    /// Which server and database this is, in words.
+    pub async fn identity(&self) -> Result<String, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(self.place()) };
+        let answer = self.read(questions.identity, &[]).await?;
+        let text = answer.first().and_then(|record| record.first()?.as_text().map(str::to_owned));
+        Ok(text.unwrap_or_else(|| self.place()))
+    }
+
+    /// Sessions of others in this database.
+    pub async fn strangers(&self) -> Result<Vec<Stranger>, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
+        let ours = self.own_sessions();
+        let stranger = |record: &Record| {
+            let id = record.first()?.as_int()?;
+            let text = |at: usize| record.get(at).and_then(super::Value::as_text).unwrap_or("?");
+            let who = format!("user {}, {}, from {}", text(1), text(2), text(3));
+            (!ours.contains(&id)).then_some(Stranger { id, who })
+        };
+        Ok(self.read(questions.sessions, &[]).await?.iter().filter_map(stranger).collect())
+    }
+
+    /// Whether sessions of other users are hidden from this one.
+    pub async fn is_blind(&self) -> Result<bool, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let answer = self.read(questions.is_blind, &[]).await?;
+        Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
+    }
+
+    /// Settings of the server with which it may lose what it has acknowledged.
+    pub async fn lossy_settings(&self) -> Result<Vec<String>, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
+        let answer = self.read(questions.lossy, &[]).await?;
+        Ok(answer.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
+    }
+
+    /// Whether two connections share a session of the server: a pooler stands between that gives
+    /// each transaction another one, and a lock taken in one would not be ours in the next.
+    pub async fn shares_sessions(&self) -> Result<bool, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let (mut one, mut other) = (self.lone().await?, self.lone().await?);
+        Ok(one.number(questions.session).await? == other.number(questions.session).await?)
+    }
+
+    fn claimed(&self) -> Option<(&Claim, &'static Questions)> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(db) => Some((&db.claim, &POSTGRES_QUESTIONS)),
+            Self::MySql(db) => Some((&db.claim, &MYSQL_QUESTIONS)),
+        }
+    }
+
+    async fn lone(&self) -> Result<Lone, DbError> {
+        match self {
+            Self::Postgres(db) => db.connect().await.map(|connection| Lone::Postgres(Box::new(connection))),
+            Self::MySql(db) => db.connect().await.map(|connection| Lone::MySql(Box::new(connection))),
+            Self::Sqlite(_) => Err(DbError::new(Class::Environment, "an SQLite file has no sessions")),
+        }
+    }
+
+    fn own_sessions(&self) -> Vec<i64> {
+        match self {
+            // There our sessions go by their program's name.
+            Self::Sqlite(_) | Self::Postgres(_) => Vec::new(),
+            Self::MySql(db) => db.sessions(),
+        }
+    }
+}

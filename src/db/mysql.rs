@@ -1,0 +1,333 @@
+//! The driver of MySQL and MariaDB: moves values, nothing else.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use sqlx::mysql::{
+    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPool, MySqlPoolOptions,
+    MySqlRow, MySqlSslMode,
+};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, MySql, Row as _,
+    TypeInfo as _, ValueRef as _,
+};
+
+use super::guard::Claim;
+use super::remote;
+use super::server::{Host, Server, TlsMode};
+use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
+use super::{Access, Class, DbError, MYSQL, Record, Value};
+
+/// A value that does not fit is refused, not cut, whatever the server's default is.
+const STRICT: &str = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
+const READ_COMMITTED: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
+const ENGINE: &str = "SELECT ENGINE FROM information_schema.TABLES \
+                      WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND ENGINE <> 'InnoDB'";
+const TRIGGERS: &str = "SELECT 1 FROM information_schema.TRIGGERS \
+                        WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ? LIMIT 1";
+
+/// Numbers of sessions that this process has or had; numbers do not come again soon.
+type Sessions = Arc<Mutex<Vec<i64>>>;
+
+/// A MySQL or MariaDB database.
+#[derive(Debug, Clone)]
+pub struct MySqlDb {
+    server: Arc<Server>,
+    access: Access,
+    pool: MySqlPool,
+    /// The most bytes that a statement may have.
+    pub(super) max_packet: usize,
+    /// Who holds the database's advisory lock, if this process has it.
+    pub(super) claim: Claim,
+    /// The server's numbers for the sessions of this process.
+    sessions: Sessions,
+}
+
+impl MySqlDb {
+    pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
+        let sessions = Sessions::default();
+        let (options, mut connection) = reach(server, access, &sessions).await?;
+        let packet = fetch(&mut connection, "SELECT @@max_allowed_packet", MySqlArguments::default()).await?;
+        let max_packet = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
+        let _ = connection.close().await; // it has shown that the server can be reached
+        let pool = MySqlPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(server.connect_timeout)
+            .max_lifetime(None)
+            .after_connect({
+                let sessions = Arc::clone(&sessions);
+                move |connection, _| {
+                    let sessions = Arc::clone(&sessions);
+                    Box::pin(async move { prepare(connection, access, &sessions).await })
+                }
+            })
+            .connect_lazy_with(options);
+        let server = Arc::new(server.clone());
+        Ok(Self { server, access, pool, max_packet, claim: Claim::default(), sessions })
+    }
+
+    /// A connection of its own, outside the pool.
+    pub(super) async fn connect(&self) -> Result<MySqlConnection, DbError> {
+        reach(&self.server, self.access, &self.sessions).await.map(|(_, connection)| connection)
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    pub(super) fn sessions(&self) -> Vec<i64> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A connection from the pool; where the server has gone, another host's.
+    async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<MySql>, DbError> {
+        match self.pool.acquire().await.map_err(explain) {
+            Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
+                let (options, connection) = reach(&self.server, self.access, &self.sessions).await?;
+                let _ = connection.close().await;
+                self.pool.set_connect_options(options);
+                self.pool.acquire().await.map_err(explain)
+            }
+            acquired => acquired,
+        }
+    }
+
+    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        let arguments = bind(params)?;
+        let work = async { fetch(&mut *self.acquire().await?, sql, arguments).await };
+        remote::within(self.server.socket_timeout, work).await
+    }
+
+    pub(super) async fn begin(&self) -> Result<MySqlTransaction, DbError> {
+        let connection = self.acquire().await?;
+        let begun = remote::within(self.server.socket_timeout, async {
+            sqlx::Transaction::begin(connection, None).await.map_err(explain)
+        });
+        Ok(MySqlTransaction { inner: begun.await?, timeout: self.server.socket_timeout })
+    }
+
+    pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
+        let name = [Value::Text(name.to_owned())];
+        let columns = self.read(MYSQL.columns, &name).await?;
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let mut info = TableInfo::default();
+        for record in &columns {
+            let [Value::Text(column), Value::Text(kind), length, flags @ ..] = record.as_slice() else {
+                continue;
+            };
+            let [not_null, no_default, on_update, computed] = flags else { continue };
+            let is = |flag: &Value| *flag == Value::Int(1);
+            let kind = kind_of(kind);
+            let unit = if kind == Kind::Bytes { Unit::Bytes } else { Unit::Characters };
+            let column_info = ColumnInfo {
+                kind,
+                limit: length.as_length().map(|length| Limit { length, unit }),
+                not_null: is(not_null),
+                required: is(not_null) && is(no_default),
+                on_update: is(on_update),
+            };
+            info.has_triggers |= is(computed);
+            info.columns.insert(column.clone(), column_info);
+        }
+        info.unique = remote::unique_sets(self.read(MYSQL.unique, &name).await?);
+        info.has_triggers |= !self.read(TRIGGERS, &name).await?.is_empty();
+        let engine = self.read(ENGINE, &name).await?;
+        info.without_transactions =
+            engine.first().and_then(|record| Some(record.first()?.as_text()?.to_owned()));
+        Ok(Some(info))
+    }
+
+    pub(super) async fn close(&self) {
+        drop(self.claim.lock().await.take());
+        self.pool.close().await;
+    }
+}
+
+/// A writing transaction.
+#[derive(Debug)]
+pub struct MySqlTransaction {
+    inner: sqlx::Transaction<'static, MySql>,
+    timeout: Option<Duration>,
+}
+
+impl MySqlTransaction {
+    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        let arguments = bind(params)?;
+        remote::within(self.timeout, fetch(&mut self.inner, sql, arguments)).await
+    }
+
+    /// Runs a statement and returns how many rows the server says it affected.
+    pub(super) async fn change(&mut self, sql: &str, params: &[Value]) -> Result<u64, DbError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), bind(params)?);
+        let work = async { query.execute(&mut *self.inner).await.map_err(explain) };
+        remote::within(self.timeout, work).await.map(|done| done.rows_affected())
+    }
+
+    pub(super) async fn commit(self) -> Result<(), DbError> {
+        let timeout = self.timeout;
+        remote::within(timeout, async { self.inner.commit().await.map_err(explain) }).await
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), DbError> {
+        self.inner.rollback().await.map_err(explain)
+    }
+}
+
+async fn prepare(
+    connection: &mut MySqlConnection,
+    access: Access,
+    sessions: &Sessions,
+) -> Result<(), sqlx::Error> {
+    let session: u64 = sqlx::query_scalar("SELECT CONNECTION_ID()").fetch_one(&mut *connection).await?;
+    let session = i64::try_from(session).unwrap_or_default();
+    sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+    connection.execute(STRICT).await?;
+    connection.execute(READ_COMMITTED).await?;
+    if access == Access::Look {
+        connection.execute(READ_ONLY).await?;
+    }
+    Ok(())
+}
+
+/// Connects to the first host that answers and, to change anything, takes writes.
+async fn reach(
+    server: &Server,
+    access: Access,
+    sessions: &Sessions,
+) -> Result<(MySqlConnectOptions, MySqlConnection), DbError> {
+    let mut problems = remote::Problems::default();
+    for host in &server.hosts {
+        let options = options(server, host);
+        match remote::within(Some(server.connect_timeout), async { options.connect().await.map_err(explain) })
+            .await
+        {
+            Err(error) => problems.add(host, error),
+            Ok(mut connection) => {
+                prepare(&mut connection, access, sessions).await.map_err(explain)?;
+                if access == Access::Look || !is_read_only(&mut connection).await? {
+                    return Ok((options, connection));
+                }
+                let text = "is set to read only, as replicas are: give the primary's host";
+                problems.add(host, DbError::new(Class::Environment, text));
+            }
+        }
+    }
+    Err(problems.into_error())
+}
+
+async fn is_read_only(connection: &mut MySqlConnection) -> Result<bool, DbError> {
+    let records = fetch(connection, "SELECT @@global.read_only", MySqlArguments::default()).await?;
+    Ok(records.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0))
+}
+
+fn options(server: &Server, host: &Host) -> MySqlConnectOptions {
+    let mode = match server.tls.mode {
+        TlsMode::Disabled => MySqlSslMode::Disabled,
+        TlsMode::Preferred => MySqlSslMode::Preferred,
+        TlsMode::Required => MySqlSslMode::Required,
+        TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
+        TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
+    };
+    let mut options = MySqlConnectOptions::new()
+        .host(&host.name)
+        .port(host.port)
+        .database(&server.database)
+        .username(&server.user)
+        .password(&server.password)
+        .ssl_mode(mode)
+        .charset("utf8mb4")
+        .statement_cache_capacity(remote::STATEMENTS)
+        .disable_statement_logging();
+    if let Some(authorities) = &server.tls.authorities {
+        options = options.ssl_ca(authorities);
+    }
+    if let Some((certificate, key)) = &server.tls.client {
+        options = options.ssl_client_cert(certificate).ssl_client_key(key);
+    }
+    options
+}
+
+pub(super) async fn fetch(
+    connection: &mut MySqlConnection,
+    sql: &str,
+    arguments: MySqlArguments,
+) -> Result<Vec<Record>, DbError> {
+    let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
+    let rows = query.fetch(connection).map(|row| row.and_then(|row| record(&row)));
+    rows.try_collect().await.map_err(explain)
+}
+
+pub(super) fn bind(params: &[Value]) -> Result<MySqlArguments, DbError> {
+    let mut arguments = MySqlArguments::default();
+    for param in params {
+        match param {
+            Value::Null => arguments.add(None::<&str>),
+            Value::Int(number) => arguments.add(*number),
+            Value::Real(number) => arguments.add(*number),
+            Value::Text(text) => arguments.add(text.as_str()),
+            Value::Bytes(bytes) | Value::NotText(bytes) => arguments.add(bytes.as_slice()),
+        }
+        .map_err(remote::not_encoded)?;
+    }
+    Ok(arguments)
+}
+
+fn record(row: &MySqlRow) -> Result<Record, sqlx::Error> {
+    (0..row.len())
+        .map(|column| {
+            let raw = row.try_get_raw(column)?;
+            if raw.is_null() {
+                return Ok(Value::Null);
+            }
+            Ok(match raw.type_info().name() {
+                "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => {
+                    Value::Int(row.try_get_unchecked(column)?)
+                }
+                kind if kind.ends_with("INT UNSIGNED") => {
+                    let number: u64 = row.try_get_unchecked(column)?;
+                    i64::try_from(number).map_or_else(|_| Value::Text(number.to_string()), Value::Int)
+                }
+                "FLOAT" => Value::Real(row.try_get_unchecked::<f32, _>(column)?.into()),
+                "DOUBLE" => Value::Real(row.try_get_unchecked(column)?),
+                "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" | "DECIMAL" => {
+                    remote::text(row.try_get_unchecked::<&[u8], _>(column)?)
+                }
+                _ => Value::Bytes(row.try_get_unchecked(column)?),
+            })
+        })
+        .collect()
+}
+
+fn kind_of(name: &str) -> Kind {
+    match name {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => Kind::Integer,
+        "decimal" => Kind::Decimal,
+        "varchar" | "char" | "tinytext" | "text" | "mediumtext" | "longtext" => Kind::Text,
+        "varbinary" | "binary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Kind::Bytes,
+        _ => Kind::Other,
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
+pub(super) fn explain(error: sqlx::Error) -> DbError {
+    let sqlx::Error::Database(database) = &error else { return remote::explain(&error) };
+    let number = database.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
+    let class = match number {
+        // lock wait timeout, deadlock, record changed, query interrupted, statement took too long
+        1205 | 1213 | 1020 | 1317 | 1969 | 3024 => Class::Retry,
+        // too many connections, shutting down, node not ready, connection killed
+        1040 | 1203 | 1226 | 1053 | 1077 | 1047 | 1927 | 3169 => Class::Lost,
+        // NULL, duplicate, foreign key, too long, out of range, not in this character set, CHECK,
+        // raised by a trigger, larger than a packet
+        1048 | 1062 | 1451 | 1452 | 1406 | 1264 | 1265 | 1366 | 1292 | 3819 | 4025 | 1644 | 1153 | 1364 => {
+            Class::Row
+        }
+        _ if database.code().as_deref() == Some("45000") => Class::Row,
+        _ => Class::Environment,
+    };
+    DbError::new(class, format!("{} (error {number})", remote::redact(database.message())))
+}

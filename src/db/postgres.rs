@@ -1,0 +1,329 @@
+//! The PostgreSQL driver: moves values, nothing else.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, TryStreamExt as _};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow, PgSslMode};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Postgres, Row as _,
+    TypeInfo as _, ValueRef as _,
+};
+
+use super::guard::Claim;
+use super::remote;
+use super::server::{Host, Server, TlsMode};
+use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
+use super::{Access, Class, DbError, POSTGRES, Record, Value};
+
+/// How long a statement waits for a row that somebody else has locked, before it is tried again.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '30s'";
+const READ_COMMITTED: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
+const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+
+/// A PostgreSQL database.
+#[derive(Debug, Clone)]
+pub struct PostgresDb {
+    server: Arc<Server>,
+    access: Access,
+    pool: PgPool,
+    /// Who holds the database's advisory lock, if this process has it.
+    pub(super) claim: Claim,
+}
+
+impl PostgresDb {
+    pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
+        let (options, connection) = reach(server, access).await?;
+        let _ = connection.close().await; // it has shown that the server can be reached
+        let setup = session(server, access);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(server.connect_timeout)
+            .max_lifetime(None)
+            .after_connect(move |connection, _| {
+                let setup = setup.clone();
+                Box::pin(async move { prepare(connection, &setup).await })
+            })
+            .connect_lazy_with(options);
+        Ok(Self { server: Arc::new(server.clone()), access, pool, claim: Claim::default() })
+    }
+
+    /// A connection of its own, outside the pool.
+    pub(super) async fn connect(&self) -> Result<PgConnection, DbError> {
+        reach(&self.server, self.access).await.map(|(_, connection)| connection)
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// A connection from the pool; where the server has gone, another host's.
+    async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, DbError> {
+        match self.pool.acquire().await.map_err(explain) {
+            Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
+                let (options, connection) = reach(&self.server, self.access).await?;
+                let _ = connection.close().await;
+                self.pool.set_connect_options(options);
+                self.pool.acquire().await.map_err(explain)
+            }
+            acquired => acquired,
+        }
+    }
+
+    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        let arguments = bind(params)?;
+        let work = async { fetch(&mut *self.acquire().await?, sql, arguments).await };
+        remote::within(self.server.socket_timeout, work).await
+    }
+
+    pub(super) async fn read_arrays(
+        &self,
+        sql: &str,
+        arrays: &[(Kind, Vec<&Value>)],
+    ) -> Result<Vec<Record>, DbError> {
+        let arguments = bind_arrays(arrays)?;
+        let work = async { fetch(&mut *self.acquire().await?, sql, arguments).await };
+        remote::within(self.server.socket_timeout, work).await
+    }
+
+    pub(super) async fn begin(&self) -> Result<PostgresTransaction, DbError> {
+        let connection = self.acquire().await?;
+        let begun = remote::within(self.server.socket_timeout, async {
+            sqlx::Transaction::begin(connection, None).await.map_err(explain)
+        });
+        Ok(PostgresTransaction { inner: begun.await?, timeout: self.server.socket_timeout })
+    }
+
+    pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
+        let name = [Value::Text(name.to_owned())];
+        let columns = self.read(POSTGRES.columns, &name).await?;
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        let mut info = TableInfo::default();
+        for record in &columns {
+            let [Value::Text(column), Value::Text(kind), length, not_null] = record.as_slice() else {
+                continue;
+            };
+            let limit = length.as_length().map(|length| Limit { length, unit: Unit::Characters });
+            let not_null = *not_null == Value::Int(1);
+            let column_info = ColumnInfo { kind: kind_of(kind), limit, not_null, ..ColumnInfo::default() };
+            info.columns.insert(column.clone(), column_info);
+        }
+        info.unique = remote::unique_sets(self.read(POSTGRES.unique, &name).await?);
+        Ok(Some(info))
+    }
+
+    pub(super) async fn close(&self) {
+        drop(self.claim.lock().await.take());
+        self.pool.close().await;
+    }
+}
+
+/// A writing transaction.
+#[derive(Debug)]
+pub struct PostgresTransaction {
+    inner: sqlx::Transaction<'static, Postgres>,
+    timeout: Option<Duration>,
+}
+
+impl PostgresTransaction {
+    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        let arguments = bind(params)?;
+        remote::within(self.timeout, fetch(&mut self.inner, sql, arguments)).await
+    }
+
+    pub(super) async fn run_arrays(
+        &mut self,
+        sql: &str,
+        arrays: &[(Kind, Vec<&Value>)],
+    ) -> Result<Vec<Record>, DbError> {
+        let arguments = bind_arrays(arrays)?;
+        remote::within(self.timeout, fetch(&mut self.inner, sql, arguments)).await
+    }
+
+    pub(super) async fn commit(self) -> Result<(), DbError> {
+        let timeout = self.timeout;
+        remote::within(timeout, async { self.inner.commit().await.map_err(explain) }).await
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), DbError> {
+        self.inner.rollback().await.map_err(explain)
+    }
+}
+
+/// The statements that prepare a session.
+fn session(server: &Server, access: Access) -> Vec<String> {
+    let mut setup = vec![READ_COMMITTED.to_owned(), LOCK_TIMEOUT.to_owned()];
+    if access == Access::Look {
+        setup.push(READ_ONLY.to_owned());
+    }
+    if let Some(schema) = &server.schema {
+        setup.push(format!("SELECT pg_catalog.set_config('search_path', '{}', false)", quoted(schema)));
+    }
+    setup
+}
+
+/// A schema's name as an identifier within a text.
+fn quoted(schema: &str) -> String {
+    format!("\"{}\"", schema.replace('"', "\"\"")).replace('\'', "''")
+}
+
+async fn prepare(connection: &mut PgConnection, setup: &[String]) -> Result<(), sqlx::Error> {
+    for statement in setup {
+        connection.execute(AssertSqlSafe(statement.clone())).await?;
+    }
+    Ok(())
+}
+
+/// Connects to the first host that answers and, to change anything, takes writes.
+async fn reach(server: &Server, access: Access) -> Result<(PgConnectOptions, PgConnection), DbError> {
+    let mut problems = remote::Problems::default();
+    for host in &server.hosts {
+        let options = options(server, host);
+        match remote::within(Some(server.connect_timeout), async { options.connect().await.map_err(explain) })
+            .await
+        {
+            Err(error) => problems.add(host, error),
+            Ok(mut connection) => {
+                prepare(&mut connection, &session(server, access)).await.map_err(explain)?;
+                if access == Access::Look || !is_replica(&mut connection).await? {
+                    return Ok((options, connection));
+                }
+                let text = "is a replica, or set to read only: give the primary's host";
+                problems.add(host, DbError::new(Class::Environment, text));
+            }
+        }
+    }
+    Err(problems.into_error())
+}
+
+async fn is_replica(connection: &mut PgConnection) -> Result<bool, DbError> {
+    let sql = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
+    let records = fetch(connection, sql, PgArguments::default()).await?;
+    Ok(records.first().and_then(|record| record.first()) == Some(&Value::Int(1)))
+}
+
+fn options(server: &Server, host: &Host) -> PgConnectOptions {
+    let mode = match server.tls.mode {
+        TlsMode::Disabled => PgSslMode::Disable,
+        TlsMode::Preferred => PgSslMode::Prefer,
+        TlsMode::Required => PgSslMode::Require,
+        TlsMode::VerifyCa => PgSslMode::VerifyCa,
+        TlsMode::VerifyFull => PgSslMode::VerifyFull,
+    };
+    let mut options = PgConnectOptions::new_without_pgpass()
+        .host(&host.name)
+        .port(host.port)
+        .database(&server.database)
+        .username(&server.user)
+        .password(&server.password)
+        .ssl_mode(mode)
+        .application_name(remote::APPLICATION)
+        .statement_cache_capacity(remote::STATEMENTS)
+        .disable_statement_logging();
+    if let Some(authorities) = &server.tls.authorities {
+        options = options.ssl_root_cert(authorities);
+    }
+    if let Some((certificate, key)) = &server.tls.client {
+        options = options.ssl_client_cert(certificate).ssl_client_key(key);
+    }
+    options
+}
+
+pub(super) async fn fetch(
+    connection: &mut PgConnection,
+    sql: &str,
+    arguments: PgArguments,
+) -> Result<Vec<Record>, DbError> {
+    let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
+    let rows = query.fetch(connection).map(|row| row.and_then(|row| record(&row)));
+    rows.try_collect().await.map_err(explain)
+}
+
+pub(super) fn bind(params: &[Value]) -> Result<PgArguments, DbError> {
+    let mut arguments = PgArguments::default();
+    for param in params {
+        match param {
+            Value::Null => arguments.add(None::<&str>),
+            Value::Int(number) => arguments.add(*number),
+            Value::Real(number) => arguments.add(*number),
+            Value::Text(text) => arguments.add(text.as_str()),
+            Value::Bytes(bytes) | Value::NotText(bytes) => arguments.add(bytes.as_slice()),
+        }
+        .map_err(remote::not_encoded)?;
+    }
+    Ok(arguments)
+}
+
+/// Binds one array for each column.
+fn bind_arrays(arrays: &[(Kind, Vec<&Value>)]) -> Result<PgArguments, DbError> {
+    let mut arguments = PgArguments::default();
+    for (kind, values) in arrays {
+        match kind {
+            Kind::Integer => arguments.add(values.iter().map(|value| value.as_int()).collect::<Vec<_>>()),
+            Kind::Bytes => arguments.add(values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>()),
+            Kind::Text | Kind::Decimal | Kind::Other => {
+                arguments.add(values.iter().map(|value| value.as_text()).collect::<Vec<_>>())
+            }
+        }
+        .map_err(remote::not_encoded)?;
+    }
+    Ok(arguments)
+}
+
+fn record(row: &PgRow) -> Result<Record, sqlx::Error> {
+    (0..row.len())
+        .map(|column| {
+            let raw = row.try_get_raw(column)?;
+            if raw.is_null() {
+                return Ok(Value::Null);
+            }
+            Ok(match raw.type_info().name() {
+                "BOOL" => Value::Int(row.try_get::<bool, _>(column)?.into()),
+                "INT2" => Value::Int(row.try_get::<i16, _>(column)?.into()),
+                "INT4" => Value::Int(row.try_get::<i32, _>(column)?.into()),
+                "INT8" => Value::Int(row.try_get(column)?),
+                "FLOAT4" => Value::Real(row.try_get::<f32, _>(column)?.into()),
+                "FLOAT8" => Value::Real(row.try_get(column)?),
+                "BYTEA" => Value::Bytes(row.try_get(column)?),
+                "TEXT" | "VARCHAR" | "CHAR" | "NAME" => {
+                    remote::text(raw.as_bytes().map_err(sqlx::Error::Decode)?)
+                }
+                // As the server sends it: nothing of ours is in such a column.
+                _ => Value::Bytes(raw.as_bytes().map_err(sqlx::Error::Decode)?.to_vec()),
+            })
+        })
+        .collect()
+}
+
+fn kind_of(name: &str) -> Kind {
+    match name {
+        "int2" | "int4" | "int8" => Kind::Integer,
+        "numeric" => Kind::Decimal,
+        "varchar" | "text" => Kind::Text,
+        "bytea" => Kind::Bytes,
+        _ => Kind::Other,
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
+pub(super) fn explain(error: sqlx::Error) -> DbError {
+    let sqlx::Error::Database(database) = &error else { return remote::explain(&error) };
+    let state = database.code().unwrap_or_default().into_owned();
+    let class = match state.as_str() {
+        // serialization failure, deadlock, lock not available, statement canceled
+        "40001" | "40P01" | "55P03" | "57014" => Class::Retry,
+        // shutting down, crashed, starting up, too many connections
+        "57P01" | "57P02" | "57P03" | "53300" => Class::Lost,
+        // CHECK OPTION, raised by a trigger
+        "44000" | "P0001" => Class::Row,
+        state => match state.get(..2) {
+            Some("08") => Class::Lost,
+            // data, integrity constraint, triggered data change, program limit
+            Some("22" | "23" | "27" | "54") => Class::Row,
+            _ => Class::Environment,
+        },
+    };
+    DbError::new(class, format!("{} (SQLSTATE {state})", remote::redact(database.message())))
+}

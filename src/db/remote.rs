@@ -1,0 +1,145 @@
+//! What the drivers of database servers have in common.
+
+use std::fmt::Write as _;
+use std::future::Future;
+use std::time::Duration;
+
+use super::server::Host;
+use super::{Class, DbError, Record, Value};
+
+/// The name under which a server lists our sessions.
+pub(super) const APPLICATION: &str = "keyrotation";
+
+/// Prepared statements that a connection keeps: those for the last batch of a chunk, which has a
+/// length of its own, come and go.
+pub(super) const STATEMENTS: usize = 32;
+
+/// Why none of the hosts will do.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    text: String,
+    class: Option<Class>,
+}
+
+impl Problems {
+    pub(super) fn add(&mut self, host: &Host, error: DbError) {
+        let separator = if self.text.is_empty() { "" } else { "; " };
+        let _ = write!(self.text, "{separator}{host}: {error}");
+        // One host that may come back is worth waiting for.
+        if self.class != Some(Class::Lost) {
+            self.class = Some(error.class);
+        }
+    }
+
+    pub(super) fn into_error(self) -> DbError {
+        DbError::new(self.class.unwrap_or(Class::Environment), self.text)
+    }
+}
+
+/// Waits for an answer no longer than this.
+pub(super) async fn within<T>(
+    timeout: Option<Duration>,
+    work: impl Future<Output = Result<T, DbError>>,
+) -> Result<T, DbError> {
+    let Some(timeout) = timeout else { return work.await };
+    match tokio::time::timeout(timeout, work).await {
+        Ok(done) => done,
+        Err(_) => Err(DbError::new(Class::Lost, format!("no answer within {} s", timeout.as_secs_f64()))),
+    }
+}
+
+/// A text as the server sends it.
+pub(super) fn text(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Value::Text(text.to_owned()),
+        Err(_) => Value::NotText(bytes.to_vec()),
+    }
+}
+
+/// The column sets of unique indexes, from rows of (index, column) in order.
+pub(super) fn unique_sets(records: Vec<Record>) -> Vec<Vec<String>> {
+    let mut sets: Vec<(Value, Vec<String>)> = Vec::new();
+    for record in records {
+        let Ok([index, column]) = <[Value; 2]>::try_from(record) else { continue };
+        // An index over an expression has no column name: it is no key.
+        let column = column.as_text().unwrap_or_default().to_owned();
+        match sets.last_mut() {
+            Some((last, columns)) if *last == index => columns.push(column),
+            _ => sets.push((index, vec![column])),
+        }
+    }
+    sets.into_iter().map(|(_, columns)| columns).collect()
+}
+
+/// An error that no server sent.
+pub(super) fn explain(error: &sqlx::Error) -> DbError {
+    let class = match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed => Class::Lost,
+        _ => Class::Environment,
+    };
+    let text = match error {
+        sqlx::Error::PoolTimedOut => "no connection could be made in time".to_owned(),
+        sqlx::Error::Tls(cause) => format!("TLS: {cause}"),
+        other => redact(&other.to_string()),
+    };
+    DbError::new(class, text)
+}
+
+#[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
+pub(super) fn not_encoded(error: sqlx::error::BoxDynError) -> DbError {
+    DbError::new(Class::Environment, error.to_string())
+}
+
+/// A server's message without the values that some of them quote: names are shorter.
+pub(super) fn redact(message: &str) -> String {
+    const LONGEST_NAME: usize = 64;
+    let mut out = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(at) = rest.find(['\'', '"']) {
+        let (before, quoted) = rest.split_at(at);
+        out.push_str(before);
+        let quote = &quoted[..1];
+        let inside = &quoted[1..];
+        // `'` may end what `'` began; a text without an end is all value.
+        let end = inside.find(quote).unwrap_or(inside.len());
+        let (value, after) = inside.split_at(end);
+        let shown = if value.len() > LONGEST_NAME { "…" } else { value };
+        out.push_str(quote);
+        out.push_str(shown);
+        rest = match after.strip_prefix(quote) {
+            Some(after) => {
+                out.push_str(quote);
+                after
+            }
+            None => after,
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_quoted_value_is_not_shown() {
+        let secret = "eyJjIjoi".repeat(20);
+        let message = format!("Duplicate entry '{secret}-7' for key 'IDX_AT_AT'");
+        assert_eq!(redact(&message), "Duplicate entry '…' for key 'IDX_AT_AT'");
+        assert_eq!(redact(&format!("broken '{secret}")), "broken '…");
+        assert_eq!(redact("don't"), "don't");
+        assert_eq!(redact("no quotes"), "no quotes");
+    }
+
+    #[test]
+    fn unique_sets_follow_the_indexes() {
+        let row = |index: &str, column: &str| vec![Value::Text(index.into()), Value::Text(column.into())];
+        let sets = unique_sets(vec![row("PRIMARY", "A"), row("PRIMARY", "B"), row("U", "C")]);
+        assert_eq!(sets, [vec!["A", "B"], vec!["C"]]);
+    }
+}

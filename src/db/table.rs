@@ -1,0 +1,113 @@
+//! What a catalogue says of a table, and what statements about it need to know.
+
+use std::collections::BTreeMap;
+
+use super::sql::Relation;
+
+/// What a column holds, as far as statements must care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Kind {
+    /// Integers of up to 64 bits.
+    Integer,
+    /// Decimal numbers of any length: they travel as text.
+    Decimal,
+    /// Text.
+    #[default]
+    Text,
+    /// Bytes.
+    Bytes,
+    /// Anything else: no key and no value of ours.
+    Other,
+}
+
+/// The most that a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit {
+    /// How many units.
+    pub length: usize,
+    /// What the database counts.
+    pub unit: Unit,
+}
+
+/// What a database counts when it limits a column's length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Unicode characters.
+    Characters,
+    /// Bytes.
+    Bytes,
+}
+
+/// A column, as the catalogue has it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ColumnInfo {
+    /// What it holds.
+    pub kind: Kind,
+    /// How long a value may be.
+    pub limit: Option<Limit>,
+    /// It takes no NULL.
+    pub not_null: bool,
+    /// A row cannot be inserted without a value for it.
+    pub required: bool,
+    /// The server changes it whenever the row changes.
+    pub on_update: bool,
+}
+
+/// What the catalogue says of a table.
+#[derive(Debug, Clone, Default)]
+pub struct TableInfo {
+    /// The columns by name, in upper case.
+    pub columns: BTreeMap<String, ColumnInfo>,
+    /// The column sets that are unique (primary key first), in upper case.
+    pub unique: Vec<Vec<String>>,
+    /// There are triggers on it, or columns that the server computes.
+    pub has_triggers: bool,
+    /// Its storage engine knows no transactions; the engine's name.
+    pub without_transactions: Option<String>,
+}
+
+impl TableInfo {
+    /// Whether a set of columns is unique: a unique set within it makes it so.
+    pub fn is_unique(&self, columns: &[&str]) -> bool {
+        let within = |unique: &Vec<String>| {
+            !unique.is_empty() && unique.iter().all(|column| columns.contains(&column.as_str()))
+        };
+        self.unique.iter().any(within)
+    }
+}
+
+/// A table as statements need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// Its name, key and filter.
+    pub relation: Relation,
+    /// What its columns hold, for those that a statement may name.
+    kinds: BTreeMap<String, Kind>,
+    /// Columns that the server would change with the row: set to themselves.
+    pub(super) on_update: Vec<String>,
+    /// Whether a row can be inserted from its key and values alone, with nothing else happening.
+    pub(super) insertable: bool,
+}
+
+impl Table {
+    /// A table with these value columns, as the catalogue has it.
+    pub fn new(relation: Relation, values: &[&str], info: &TableInfo) -> Self {
+        let supplied = |name: &str| relation.key.contains(&name) || values.contains(&name);
+        let on_update = info.columns.iter().filter(|(_, column)| column.on_update);
+        Self {
+            relation,
+            kinds: info.columns.iter().map(|(name, column)| (name.clone(), column.kind)).collect(),
+            on_update: on_update.map(|(name, _)| name.clone()).collect(),
+            insertable: !info.has_triggers
+                && info.columns.iter().all(|(name, column)| !column.required || supplied(name)),
+        }
+    }
+
+    pub(super) fn kind(&self, column: &str) -> Kind {
+        self.kinds.get(column).copied().unwrap_or_default()
+    }
+
+    pub(super) fn key_kinds(&self) -> impl Iterator<Item = (&'static str, Kind)> + '_ {
+        self.relation.key.iter().map(|name| (*name, self.kind(name)))
+    }
+}

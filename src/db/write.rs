@@ -1,0 +1,180 @@
+//! Compare and set: a value is replaced only where it still is, byte for byte, what was read.
+
+use std::collections::HashMap;
+
+use super::mysql::MySqlTransaction;
+use super::postgres::PostgresTransaction;
+use super::sqlite::SqliteTransaction;
+use super::table::Kind;
+use super::{Class, DbError, MYSQL, POSTGRES, Record, SQLITE, Table, Transaction, Value, sql};
+
+/// A row's values: what was read, and what is to stand there.
+#[derive(Debug, Clone)]
+pub struct Swap {
+    /// The row's key.
+    pub key: Vec<Value>,
+    /// What was read, by column.
+    pub old: Vec<Value>,
+    /// What is to stand there, likewise.
+    pub new: Vec<Value>,
+}
+
+impl Swap {
+    /// How many bytes the values take on their way, roughly.
+    pub fn weight(&self) -> usize {
+        let values = self.key.iter().chain(&self.old).chain(&self.new);
+        values.map(Value::weight).sum()
+    }
+}
+
+/// How the rows of a batch are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Care {
+    /// Together, in the quickest way.
+    Fast,
+    /// So that a refusal is this row's own.
+    RowByRow,
+}
+
+impl Transaction {
+    /// Replaces the values of `columns` in these rows, each row only if it still holds what was
+    /// read, and returns the keys of those that it changed.
+    pub async fn swap(
+        &mut self,
+        table: &Table,
+        columns: &[&str],
+        rows: &[Swap],
+        care: Care,
+    ) -> Result<Vec<Record>, DbError> {
+        match self {
+            Self::Sqlite(transaction) => by_values(transaction, table, columns, rows).await,
+            Self::Postgres(transaction) => by_arrays(transaction, table, columns, rows).await,
+            Self::MySql(transaction) => by_locks(transaction, table, columns, rows, care).await,
+        }
+    }
+}
+
+async fn by_values(
+    transaction: &mut SqliteTransaction,
+    table: &Table,
+    columns: &[&str],
+    rows: &[Swap],
+) -> Result<Vec<Record>, DbError> {
+    let sql = sql::set_from_values(&SQLITE, table, columns, rows.len());
+    let params: Vec<Value> =
+        rows.iter().flat_map(|row| row.key.iter().chain(&row.old).chain(&row.new)).cloned().collect();
+    transaction.run(&sql, &params).await
+}
+
+async fn by_arrays(
+    transaction: &mut PostgresTransaction,
+    table: &Table,
+    columns: &[&str],
+    rows: &[Swap],
+) -> Result<Vec<Record>, DbError> {
+    let sql = sql::set_from_arrays(&POSTGRES, table, columns);
+    let kinds = || columns.iter().map(|column| table.kind(column)).enumerate();
+    let arrays: Vec<(Kind, Vec<&Value>)> = (key_arrays(table, rows.iter().map(|row| row.key.as_slice()))
+        .into_iter())
+    .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| &row.old[at]).collect())))
+    .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| &row.new[at]).collect())))
+    .collect();
+    transaction.run_arrays(&sql, &arrays).await
+}
+
+/// An array for each column of the key.
+pub(super) fn key_arrays<'a>(
+    table: &Table,
+    keys: impl Iterator<Item = &'a [Value]> + Clone,
+) -> Vec<(Kind, Vec<&'a Value>)> {
+    let column = |(at, (_, kind))| (kind, keys.clone().filter_map(|key| key.get(at)).collect());
+    table.key_kinds().enumerate().map(column).collect()
+}
+
+/// Locks the rows, compares them here, and writes those that are as they were.
+async fn by_locks(
+    transaction: &mut MySqlTransaction,
+    table: &Table,
+    columns: &[&str],
+    rows: &[Swap],
+    care: Care,
+) -> Result<Vec<Record>, DbError> {
+    let keys: Vec<Value> = rows.iter().flat_map(|row| &row.key).cloned().collect();
+    let locked = transaction.run(&sql::lock(&MYSQL, table, columns, rows.len()), &keys).await?;
+    let width = table.relation.key.len();
+    let found: HashMap<Vec<u8>, &[Value]> = locked
+        .iter()
+        .filter_map(|record| record.split_at_checked(width))
+        .map(|(key, values)| (code(key), values))
+        .collect();
+    let same: Vec<&Swap> = rows
+        .iter()
+        .filter(|row| found.get(&code(&row.key)).is_some_and(|values| *values == row.old))
+        .collect();
+    if same.is_empty() {
+        return Ok(Vec::new());
+    }
+    if table.insertable && care == Care::Fast {
+        let sql = sql::set_locked(&MYSQL, table, columns, same.len());
+        let params: Vec<Value> =
+            same.iter().flat_map(|row| row.key.iter().chain(&row.new)).cloned().collect();
+        let affected = transaction.change(&sql, &params).await?;
+        must_be(affected, 2 * same.len())?; // the server counts a replaced row twice
+    } else {
+        let sql = sql::set_one(&MYSQL, table, columns);
+        for row in &same {
+            let params: Vec<Value> = row.new.iter().chain(&row.key).cloned().collect();
+            let affected = transaction.change(&sql, &params).await?;
+            must_be(affected, 1)?;
+        }
+    }
+    Ok(same.into_iter().map(|row| row.key.clone()).collect())
+}
+
+/// Rows that are locked can only be replaced; anything else is rolled back.
+fn must_be(affected: u64, expected: usize) -> Result<(), DbError> {
+    if affected == expected as u64 {
+        return Ok(());
+    }
+    let text = format!("the server counts {affected} where {expected} was expected; rolled back");
+    Err(DbError::new(Class::Environment, text))
+}
+
+/// A key as bytes that no other key has.
+fn code(key: &[Value]) -> Vec<u8> {
+    let mut code = Vec::new();
+    for part in key {
+        match part {
+            Value::Int(number) => {
+                code.push(b'i');
+                code.extend(number.to_be_bytes());
+            }
+            other => {
+                let bytes = other.as_bytes().unwrap_or_default();
+                code.push(if other.as_text().is_some() { b't' } else { b'b' });
+                code.extend((bytes.len() as u64).to_be_bytes());
+                code.extend(bytes);
+            }
+        }
+    }
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_differ_have_different_codes() {
+        let text = |text: &str| Value::Text(text.into());
+        let keys = [
+            vec![text("a"), text("bc")],
+            vec![text("ab"), text("c")],
+            vec![Value::Int(97)],
+            vec![text("a")],
+            vec![Value::Bytes(vec![97])],
+        ];
+        let codes: std::collections::HashSet<_> = keys.iter().map(|key| code(key)).collect();
+        assert_eq!(codes.len(), keys.len());
+    }
+}
