@@ -112,9 +112,9 @@ ids! {
     ConfigSecretSource = "KR-CFG-012", Usage, "an environment variable or file that should hold a secret cannot be read",
         "set the variable, or make the file readable for the user who runs keyrotation";
     ConfigUrl = "KR-CFG-013", Usage, "a database URL is not one that can be used",
-        "write `jdbc:sqlite:/path/to/file.db`";
+        "write `jdbc:postgresql://host:port/database`, `jdbc:mysql://host:port/database` or `jdbc:sqlite:/path/to/file.db`";
     ConfigUnsupportedDatabase = "KR-CFG-014", Usage, "a database is of a kind that this version does not rotate yet",
-        "this version rotates SQLite only: `jdbc:sqlite:/path/to/file.db`";
+        "this version rotates PostgreSQL, MySQL, MariaDB and SQLite";
     ConfigDatabaseFile = "KR-CFG-015", Usage, "an SQLite database file does not exist or is not a regular file",
         "correct the path; keyrotation never creates a database";
     ConfigOldDatabase = "KR-CFG-016", Usage, "a database to be rewritten is the old server's own",
@@ -139,6 +139,14 @@ ids! {
         "compare the table with WSO2's script for this database; a key must be unique and NOT NULL";
     DatabaseBusy = "KR-DB-003", Environment, "another rotation is working on this database",
         "wait for it to end, or stop it";
+    OthersConnected = "KR-DB-004", Usage, "other programs are connected to a database that is to be rewritten",
+        "stop them; if they are known and change nothing, repeat with --others-connected";
+    Pooler = "KR-DB-005", Usage, "a connection pooler stands before the database and breaks sessions",
+        "give the database's own host and port, or a pool in session mode";
+    Privilege = "KR-DB-006", Environment, "the database user may not do what a rotation needs",
+        "let a DBA grant what docs/databases.md lists";
+    DatabaseLost = "KR-DB-007", Environment, "a database did not come back in time",
+        "see that the server is up, then `keyrotation resume`";
     File = "KR-ENV-001", Environment, "a file or folder cannot be read or written",
         "put right what the message names, then run the same command again";
     System = "KR-ENV-002", Environment, "the operating system refused something",

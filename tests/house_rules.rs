@@ -32,7 +32,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("error", &["exit"]),
     ("blocking", &["error"]),
     ("codec", &["cipher"]),
-    ("config", &["cipher", "error"]),
+    ("config", &["cipher", "db", "error"]),
     ("demo", &["cipher", "error"]),
     ("target", &["codec", "db"]),
     ("source", &["codec", "db", "error", "target"]),

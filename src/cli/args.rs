@@ -87,6 +87,15 @@ pub struct WorkArgs {
     /// Rows in a chunk, taken literally; without it chunks adapt between 100 and 10,000 rows.
     #[arg(long, value_name = "N")]
     pub chunk_size: Option<u32>,
+    /// Connections to each server that write at once [default: 4].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub connections: Option<u32>,
+    /// Write no more rows in a second, over all connections.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_rows_per_second: Option<u32>,
+    /// Go on although other programs are connected to the new databases.
+    #[arg(long)]
+    pub others_connected: bool,
     /// Leave this many values that open under both keys as they are.
     #[arg(long, value_name = "N")]
     pub accept_ambiguous: Option<u64>,

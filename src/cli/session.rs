@@ -57,7 +57,7 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     open_log(session, &args.work, &dir, &rotation.name())?;
     publish(&dir, &StatusView::by_this_process(journal.state()));
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Change).await?;
-    deployment.claim().await?;
+    deployment.claim(&settings, args.work.others_connected).await?;
 
     let stop = listen()?;
     let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
@@ -68,7 +68,12 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
 }
 
 fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
-    let settings = config::load(&session.global.config, &Overrides { chunk_size: args.chunk_size })?;
+    let overrides = Overrides {
+        chunk_size: args.chunk_size,
+        connections: args.connections,
+        max_rows_per_second: args.max_rows_per_second,
+    };
+    let settings = config::load(&session.global.config, &overrides)?;
     notices(&settings);
     Ok(settings)
 }
@@ -103,7 +108,7 @@ async fn begin(
     earlier: Option<Journal>,
 ) -> Result<Exit> {
     let deployment = plan::connect(&settings, None, plan::Access::Change).await?;
-    deployment.claim().await?;
+    deployment.claim(&settings, args.others_connected).await?;
 
     let stop = listen()?;
     let recoder = recoder(&settings);

@@ -1,29 +1,37 @@
 //! The databases: their URLs, who logs on to them, and that none of them is the old one.
 
 use super::keys::Key;
+use zeroize::Zeroizing;
+
 use super::resolve::{Resolver, wrong};
 use super::secret::{Origin, Secret, from_base64};
 use super::syntax::Entry;
 use super::url::UrlError;
-use super::{Database, DatabaseJob, JdbcUrl, Level};
+use super::{Database, DatabaseJob, JdbcUrl, Level, ServerUrl, expand};
+use crate::db::Server;
+use crate::db::server::{Tls, TlsMode};
 use crate::error::{Error, Id, Result};
 
 /// The keys of one database.
 struct Keys {
     url: Key,
+    user: Key,
     password: Key,
 }
 
-const OLD_IDENTITY: Keys = Keys { url: Key::OldIdnDbUrl, password: Key::OldIdnPassword };
-const NEW_IDENTITY: Keys = Keys { url: Key::NewIdnDbUrl, password: Key::NewIdnPassword };
-const NEW_REGISTRY: Keys = Keys { url: Key::NewRegDbUrl, password: Key::NewRegPassword };
+const OLD_IDENTITY: Keys =
+    Keys { url: Key::OldIdnDbUrl, user: Key::OldIdnUsername, password: Key::OldIdnPassword };
+const NEW_IDENTITY: Keys =
+    Keys { url: Key::NewIdnDbUrl, user: Key::NewIdnUsername, password: Key::NewIdnPassword };
+const NEW_REGISTRY: Keys =
+    Keys { url: Key::NewRegDbUrl, user: Key::NewRegUsername, password: Key::NewRegPassword };
 
 impl Resolver<'_> {
     /// The databases to rotate, and the old one if it is given.
     pub(super) fn databases(&mut self) -> Result<DatabaseJob> {
         let identity = self.database(&NEW_IDENTITY)?;
         let registry = self.database(&NEW_REGISTRY)?;
-        let old_identity = self.old_database()?;
+        let old_identity = self.old_database([&identity, &registry])?;
         Ok(DatabaseJob { identity, registry, old_identity })
     }
 
@@ -45,7 +53,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    fn database(&self, keys: &Keys) -> Result<Database> {
+    fn database(&mut self, keys: &Keys) -> Result<Database> {
         let entry = self.needed(keys.url)?;
         let url = self.url(entry).map_err(|e| explain(keys.url, entry, e))?;
         self.log_on(keys, url)
@@ -53,10 +61,11 @@ impl Resolver<'_> {
 
     /// The old database. Without sync nothing is read from it, so one that cannot be found, or is of
     /// another kind, only leaves the operator without the proof that it is not rewritten.
-    fn old_database(&mut self) -> Result<Option<Database>> {
+    fn old_database(&mut self, new: [&Database; 2]) -> Result<Option<Database>> {
         let key = OLD_IDENTITY.url;
         let Some(entry) = self.given(key) else { return Ok(None) };
         match self.url(entry) {
+            Ok(JdbcUrl::Server(url)) if !new.iter().any(|new| new.is_on(url.kind)) => Ok(None), // likewise
             Ok(url) => self.log_on(&OLD_IDENTITY, url).map(Some),
             Err(UrlError::Unsupported(_)) => Ok(None), // of another kind, so not the same
             Err(e @ (UrlError::Missing(..) | UrlError::NotAFile(_))) => {
@@ -73,15 +82,85 @@ impl Resolver<'_> {
         JdbcUrl::parse(entry.value.expose(), self.lookup.folder)
     }
 
-    fn log_on(&self, keys: &Keys, url: JdbcUrl) -> Result<Database> {
-        let (user, password) = match url {
+    fn log_on(&mut self, keys: &Keys, url: JdbcUrl) -> Result<Database> {
+        let server = match &url {
             JdbcUrl::Sqlite { .. } => {
                 // SQLite has no users, but a password that is written wrongly is still a mistake.
                 self.check_base64(keys.password)?;
-                (String::new(), Secret::default())
+                None
             }
+            JdbcUrl::Server(url) => Some(self.server(keys, url)?),
         };
-        Ok(Database { key: keys.url.name(), url, user, password })
+        Ok(Database { key: keys.url.name(), url, server })
+    }
+
+    /// The server with everything that is needed to log on.
+    fn server(&mut self, keys: &Keys, url: &ServerUrl) -> Result<Server> {
+        for name in &url.unknown {
+            let text =
+                format!("{} has the parameter {name}, which is not known and does nothing here", keys.url);
+            self.note(Level::Warning, text);
+        }
+        let user = self.given(keys.user).map(|entry| Secret::from(entry.value.expose()));
+        let user = self.one_of(keys.user, user, url.user.clone().map(Secret::from))?;
+        let user = user.ok_or_else(|| missing(keys.user))?;
+        let password = self.password(keys.password)?;
+        let password = self.one_of(keys.password, password, url.password.clone())?.unwrap_or_default();
+        Ok(Server {
+            kind: url.kind,
+            hosts: url.hosts.clone(),
+            database: url.database.clone(),
+            schema: url.schema.clone(),
+            user: user.expose().to_owned(),
+            password: Zeroizing::new(password.expose().to_owned()),
+            tls: self.tls(keys.url, url)?,
+            connect_timeout: url.connect_timeout,
+            socket_timeout: url.socket_timeout,
+        })
+    }
+
+    /// What the key and the URL say, which must not be two different things.
+    fn one_of(&self, key: Key, here: Option<Secret>, in_url: Option<Secret>) -> Result<Option<Secret>> {
+        if let (Some(here), Some(there)) = (&here, &in_url)
+            && here.expose() != there.expose()
+        {
+            let what = format!("{key} and the URL of the same database say two different things");
+            return Err(
+                Error::new(Id::ConfigValue, what).fix(format!("keep {key}, and take it out of the URL"))
+            );
+        }
+        Ok(here.or(in_url))
+    }
+
+    /// The password: base64 in the file itself, as it is anywhere else.
+    fn password(&mut self, key: Key) -> Result<Option<Secret>> {
+        let Some(entry) = self.given(key) else { return Ok(None) };
+        match Origin::of(entry.value.expose()) {
+            Origin::Here(text) => {
+                from_base64(text).map(Some).map_err(|problem| wrong(Id::ConfigBase64, key, entry, problem))
+            }
+            _ => self.secret(key, entry).map(Some),
+        }
+    }
+
+    /// TLS as the URL has it, with the authorities of `tlsCaFile`.
+    fn tls(&self, key: Key, url: &ServerUrl) -> Result<Tls> {
+        let mut tls = url.tls.clone();
+        let Some(entry) = self.given(Key::TlsCaFile) else { return Ok(tls) };
+        let path = expand(entry.value.expose(), self.lookup.folder)
+            .map_err(|problem| wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem))?;
+        if !path.is_file() {
+            let problem = format!("names {}, which is not a file", path.display());
+            return Err(wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem));
+        }
+        if url.tls_said && tls.mode == TlsMode::Disabled {
+            let problem = format!("names authorities, and {key} forbids TLS");
+            return Err(wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem)
+                .fix(format!("take tlsCaFile out, or what forbids TLS in {key}")));
+        }
+        tls.mode = tls.mode.max(TlsMode::VerifyCa);
+        tls.authorities.get_or_insert(path);
+        Ok(tls)
     }
 
     fn check_base64(&self, key: Key) -> Result<()> {
@@ -96,10 +175,11 @@ fn explain(key: Key, entry: &Entry, error: UrlError) -> Error {
     let because = |id, what: String| wrong(id, key, entry, what);
     match error {
         UrlError::Malformed(what) => because(Id::ConfigUrl, what.to_owned()),
+        UrlError::Said(what) => because(Id::ConfigUrl, what),
         UrlError::Path(what) => because(Id::ConfigUrl, what),
         UrlError::Unknown(scheme) => {
             because(Id::ConfigUrl, format!("begins with a scheme that is not known ({scheme})")).fix(format!(
-                "write `jdbc:sqlite:/path/to/file.db`; known, but not supported yet: {}",
+                "write jdbc:postgresql://…, jdbc:mysql://…, jdbc:mariadb://… or jdbc:sqlite:/path/to/file.db; known, but not supported yet: {}",
                 JdbcUrl::unsupported()
             ))
         }
@@ -115,4 +195,8 @@ fn explain(key: Key, entry: &Entry, error: UrlError) -> Error {
             because(Id::ConfigDatabaseFile, format!("names {}, which is not a regular file", path.display()))
         }
     }
+}
+
+fn missing(key: Key) -> Error {
+    Error::new(Id::ConfigMissingKey, format!("{key} is missing"))
 }

@@ -43,6 +43,9 @@ keys! {
     Transformation = "transformation", open;
     EnableKeyId = "enableKeyId", open;
     AllowedRoots = "allowedRoots", open;
+    TlsCaFile = "tlsCaFile", open;
+    Connections = "connections", open;
+    MaxRowsPerSecond = "maxRowsPerSecond", open;
 }
 
 impl Key {

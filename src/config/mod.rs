@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::cipher::SecretKey;
+use crate::db::Server;
+use crate::db::server::Kind;
 use crate::error::{Error, Id, Result};
 
 pub use home::{Home, Version};
@@ -32,7 +34,7 @@ pub use keys::Key;
 pub use secret::Secret;
 pub use syntax::{Raw, parse};
 pub use template::{generate_key, template};
-pub use url::JdbcUrl;
+pub use url::{JdbcUrl, ServerUrl};
 
 /// The smallest chunk that rows are handled in, unless the command line says otherwise.
 pub const CHUNK_MIN: u32 = 100;
@@ -43,11 +45,18 @@ pub const CHUNK_DEFAULT: u32 = 1_000;
 /// The largest size that the command line may ask for.
 pub const CHUNK_LITERAL_MAX: u32 = 100_000;
 
+/// The most connections that may write at once.
+pub const CONNECTIONS_MAX: u32 = 64;
+
 /// What the command line says in place of the file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Overrides {
     /// `--chunk-size`, in rows: taken literally.
     pub chunk_size: Option<u32>,
+    /// `--connections`.
+    pub connections: Option<u32>,
+    /// `--max-rows-per-second`.
+    pub max_rows_per_second: Option<u32>,
 }
 
 /// A configuration that was checked and is complete for what it enables.
@@ -67,12 +76,27 @@ pub struct Settings {
     pub databases: Option<DatabaseJob>,
     /// How many rows a chunk begins with.
     pub chunk_size: ChunkSize,
+    /// How many connections write at once, where that was asked for.
+    pub connections: Option<u32>,
+    /// The most rows that are written in a second, if there is a most.
+    pub max_rows_per_second: Option<u32>,
     /// Whether ECB and CBC values are turned into GCM (`transformation: AES/GCM/NoPadding`).
     pub upgrade: bool,
     /// Whether every new value carries the new key's id, even if the old value had none.
     pub key_id: bool,
     /// What the operator should read before the rotation begins.
     pub notices: Vec<Notice>,
+}
+
+/// How many connections write at once when nobody says: more gains nothing on a server with few
+/// cores, and leaves a large one room for others.
+const WRITERS: u32 = 4;
+
+impl Settings {
+    /// How many connections write at once.
+    pub fn writers(&self) -> u32 {
+        self.connections.unwrap_or(WRITERS)
+    }
 }
 
 /// The configuration files to rotate.
@@ -109,10 +133,15 @@ pub struct Database {
     pub key: &'static str,
     /// Where it is.
     pub url: JdbcUrl,
-    /// The user; empty for SQLite, which has none.
-    pub user: String,
-    /// The user's password; empty for SQLite.
-    pub password: Secret,
+    /// How to log on; none for SQLite, which has no users.
+    pub server: Option<Server>,
+}
+
+impl Database {
+    /// Whether it is on a server of this kind.
+    fn is_on(&self, kind: Kind) -> bool {
+        self.server.as_ref().is_some_and(|server| server.kind == kind)
+    }
 }
 
 /// How many rows a chunk begins with.

@@ -11,8 +11,8 @@ use super::keys::Key;
 use super::secret::{Lookup, Origin as SecretOrigin, Secret, look_up};
 use super::syntax::{Entry, Raw, items};
 use super::{
-    CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, ChunkSize, FilesJob, Level, Notice, Overrides,
-    Settings, expand,
+    CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, CONNECTIONS_MAX, ChunkSize, FilesJob, Level,
+    Notice, Overrides, Settings, expand,
 };
 use crate::cipher::{KeyError, SecretKey};
 use crate::error::{Error, Id, Result};
@@ -45,6 +45,9 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
 
     let (old_key, new_key) = resolver.keys()?;
     let chunk_size = resolver.chunk_size(overrides)?;
+    let connections = resolver.number(Key::Connections, overrides.connections, CONNECTIONS_MAX)?;
+    let max_rows_per_second =
+        resolver.number(Key::MaxRowsPerSecond, overrides.max_rows_per_second, u32::MAX)?;
     let upgrade = resolver.upgrade()?;
     resolver.refuse_old_database()?;
     let databases = parts.databases.then(|| resolver.databases()).transpose()?;
@@ -57,7 +60,20 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     resolver.warn_of_exposure(origin);
 
     let (file, folder, notices) = (origin.file.to_owned(), folder.to_owned(), resolver.notices);
-    Ok(Settings { file, folder, old_key, new_key, files, databases, chunk_size, upgrade, key_id, notices })
+    Ok(Settings {
+        file,
+        folder,
+        old_key,
+        new_key,
+        files,
+        databases,
+        chunk_size,
+        connections,
+        max_rows_per_second,
+        upgrade,
+        key_id,
+        notices,
+    })
 }
 
 /// The parts of the rotation that are switched on.
@@ -132,7 +148,7 @@ impl<'a> Resolver<'a> {
         ))
     }
 
-    /// User and password are not among the needed keys, since SQLite has none.
+    /// User and password are not among the needed keys: SQLite has none, and URLs may carry them.
     fn require(&self, parts: &Parts) -> Result<()> {
         let needed = [
             (Key::OldSecretKey, true),
@@ -154,7 +170,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// A secret that stands in the file as it is, unless the file says where else it is.
-    fn secret(&mut self, key: Key, entry: &Entry) -> Result<Secret> {
+    pub(super) fn secret(&mut self, key: Key, entry: &Entry) -> Result<Secret> {
         let found = look_up(SecretOrigin::of(entry.value.expose()), self.lookup)
             .map_err(|problem| wrong(Id::ConfigSecretSource, key, entry, problem))?;
         if let Some(file) = found.exposed {
@@ -234,6 +250,18 @@ impl<'a> Resolver<'a> {
             self.note(Level::Info, format!("chunkSize is {how} to {start} rows; --chunk-size sets any size"));
         }
         Ok(ChunkSize { start, fixed: false })
+    }
+
+    /// A number from 1 to `most`: what the command line says, else what the file does.
+    fn number(&self, key: Key, asked: Option<u32>, most: u32) -> Result<Option<u32>> {
+        if asked.is_some() {
+            return Ok(asked); // the command line checks its own
+        }
+        let Some(entry) = self.given(key) else { return Ok(None) };
+        match entry.value.expose().parse() {
+            Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
+            _ => Err(wrong(Id::ConfigValue, key, entry, format!("is not a whole number from 1 to {most}"))),
+        }
     }
 
     fn upgrade(&self) -> Result<bool> {

@@ -18,8 +18,8 @@ pub struct Questions {
     pub release: &'static str,
     /// Whether this session has it.
     pub is_ours: &'static str,
-    /// The sessions of other programs in this database: user, program, address; with our process's
-    /// own among them, each by its id in the first column.
+    /// The sessions of other programs in this database: id, user, program, address, whether it is
+    /// at work. Those of this process may be among them.
     pub sessions: &'static str,
     /// The id of this session.
     pub session: &'static str,
@@ -38,7 +38,8 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
     is_ours: "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() \
               AND classid = 1801812338 AND objid = 1869898867 AND granted)",
     sessions: "SELECT pid::bigint, usename::text, coalesce(nullif(application_name, ''), 'a program without a name'), \
-               coalesce(host(client_addr), 'this machine or an address that is hidden') FROM pg_stat_activity \
+               coalesce(host(client_addr), 'this machine or an address that is hidden'), \
+               coalesce(state, 'idle') = 'active' FROM pg_stat_activity \
                WHERE datname = current_database() AND usename IS NOT NULL \
                AND coalesce(backend_type, 'client backend') = 'client backend' \
                AND application_name IS DISTINCT FROM 'keyrotation' ORDER BY pid",
@@ -57,7 +58,7 @@ pub const MYSQL_QUESTIONS: Questions = Questions {
     claim: "SELECT GET_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE()))), 0)",
     release: "SELECT RELEASE_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE()))))",
     is_ours: "SELECT IS_USED_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE())))) = CONNECTION_ID()",
-    sessions: "SELECT ID, USER, 'a session', HOST FROM information_schema.PROCESSLIST \
+    sessions: "SELECT ID, USER, 'a session', HOST, COMMAND <> 'Sleep' FROM information_schema.PROCESSLIST \
                WHERE DB = DATABASE() AND USER NOT IN ('system user', 'event_scheduler') ORDER BY ID",
     session: "SELECT CONNECTION_ID()",
     identity: "SELECT CONCAT('database ', DATABASE(), ' of ', @@hostname, ':', @@port, ', server id ', @@server_id)",
@@ -74,6 +75,8 @@ pub struct Stranger {
     pub id: i64,
     /// Who, with what, from where.
     pub who: String,
+    /// A session of our own user that is at work: a killed rotation's last statement looks so.
+    pub may_end: bool,
 }
 
 /// A connection outside the pool.
@@ -174,7 +177,8 @@ impl Db {
             let id = record.first()?.as_int()?;
             let text = |at: usize| record.get(at).and_then(super::Value::as_text).unwrap_or("?");
             let who = format!("user {}, {}, from {}", text(1), text(2), text(3));
-            (!ours.contains(&id)).then_some(Stranger { id, who })
+            let may_end = text(1) == self.user() && record.get(4).and_then(super::Value::as_int) == Some(1);
+            (!ours.contains(&id)).then_some(Stranger { id, who, may_end })
         };
         Ok(self.read(questions.sessions, &[]).await?.iter().filter_map(stranger).collect())
     }
@@ -206,6 +210,14 @@ impl Db {
             Self::Sqlite(_) => None,
             Self::Postgres(db) => Some((&db.claim, &POSTGRES_QUESTIONS)),
             Self::MySql(db) => Some((&db.claim, &MYSQL_QUESTIONS)),
+        }
+    }
+
+    fn user(&self) -> &str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres(db) => &db.server().user,
+            Self::MySql(db) => &db.server().user,
         }
     }
 

@@ -18,6 +18,7 @@ mod value;
 mod write;
 
 use std::path::Path;
+use std::sync::Arc;
 
 pub use error::{Class, DbError};
 pub use server::Server;
@@ -81,6 +82,25 @@ impl Db {
             Self::Sqlite(db) => db.place(),
             Self::Postgres(db) => db.server().to_string(),
             Self::MySql(db) => db.server().to_string(),
+        }
+    }
+
+    /// Whether both are handles of one connected database.
+    pub fn is_same_handle(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sqlite(one), Self::Sqlite(other)) => one.is_same_handle(other),
+            (Self::Postgres(one), Self::Postgres(other)) => Arc::ptr_eq(&one.claim, &other.claim),
+            (Self::MySql(one), Self::MySql(other)) => Arc::ptr_eq(&one.claim, &other.claim),
+            _ => false,
+        }
+    }
+
+    /// The kind of server that it is on; none for a file.
+    pub fn server_kind(&self) -> Option<server::Kind> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(_) => Some(server::Kind::Postgres),
+            Self::MySql(_) => Some(server::Kind::MySql),
         }
     }
 
@@ -148,6 +168,18 @@ impl Db {
             });
         }
         Ok(rows)
+    }
+
+    /// Whether this user may do with a table what a rotation of these columns does. Changes nothing;
+    /// where rows can be written in more than one way, chooses one that is allowed.
+    pub async fn rehearse(&self, table: &mut Table, columns: &[&str]) -> Result<(), DbError> {
+        let mut transaction = self.begin().await?;
+        let allowed = transaction.run(&sql::rehearse(table, columns), &[]).await;
+        if allowed.is_ok() && table.insertable && self.syntax().write == Write::LockFirst {
+            table.insertable = transaction.run(&sql::rehearse_insert(table), &[]).await.is_ok();
+        }
+        allowed?;
+        transaction.rollback().await
     }
 
     /// Begins a writing transaction.

@@ -114,7 +114,7 @@ impl MySqlDb {
         if columns.is_empty() {
             return Ok(None);
         }
-        let mut info = TableInfo::default();
+        let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
         for record in &columns {
             let [Value::Text(column), Value::Text(kind), length, flags @ ..] = record.as_slice() else {
                 continue;
@@ -237,11 +237,13 @@ fn options(server: &Server, host: &Host) -> MySqlConnectOptions {
         .port(host.port)
         .database(&server.database)
         .username(&server.user)
-        .password(&server.password)
         .ssl_mode(mode)
         .charset("utf8mb4")
         .statement_cache_capacity(remote::STATEMENTS)
         .disable_statement_logging();
+    if !server.password.is_empty() {
+        options = options.password(&server.password); // an empty one is not the same as none
+    }
     if let Some(authorities) = &server.tls.authorities {
         options = options.ssl_ca(authorities);
     }

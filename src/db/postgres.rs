@@ -100,7 +100,7 @@ impl PostgresDb {
         if columns.is_empty() {
             return Ok(None);
         }
-        let mut info = TableInfo::default();
+        let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
         for record in &columns {
             let [Value::Text(column), Value::Text(kind), length, not_null] = record.as_slice() else {
                 continue;
@@ -217,11 +217,13 @@ fn options(server: &Server, host: &Host) -> PgConnectOptions {
         .port(host.port)
         .database(&server.database)
         .username(&server.user)
-        .password(&server.password)
         .ssl_mode(mode)
         .application_name(remote::APPLICATION)
         .statement_cache_capacity(remote::STATEMENTS)
         .disable_statement_logging();
+    if !server.password.is_empty() {
+        options = options.password(&server.password); // an empty one is not the same as none
+    }
     if let Some(authorities) = &server.tls.authorities {
         options = options.ssl_root_cert(authorities);
     }

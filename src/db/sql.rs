@@ -251,6 +251,12 @@ pub fn rehearse(table: &Table, columns: &[&str]) -> String {
     format!("UPDATE {} SET {} WHERE 1 = 0", table.relation.table, join(set, ", "))
 }
 
+/// Needs the privilege to insert, and inserts nothing.
+pub fn rehearse_insert(table: &Table) -> String {
+    let (name, key) = (table.relation.table, table.relation.key.join(", "));
+    format!("INSERT INTO {name} ({key}) SELECT {key} FROM {name} WHERE 1 = 0")
+}
+
 /// One row whose key has a NULL in it, if there is any: such rows cannot be paged.
 pub fn null_key(table: &Table) -> String {
     let conditions = table.relation.key.iter().map(|name| format!("{name} IS NULL"));

@@ -79,6 +79,10 @@ impl Sqlite {
         Ok(db)
     }
 
+    pub(super) fn is_same_handle(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.claim, &other.claim)
+    }
+
     pub(super) fn place(&self) -> String {
         self.path.display().to_string()
     }

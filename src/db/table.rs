@@ -60,6 +60,8 @@ pub struct TableInfo {
     pub columns: BTreeMap<String, ColumnInfo>,
     /// The column sets that are unique (primary key first), in upper case.
     pub unique: Vec<Vec<String>>,
+    /// Columns hold what they are declared to hold: not so with SQLite.
+    pub is_typed: bool,
     /// There are triggers on it, or columns that the server computes.
     pub has_triggers: bool,
     /// Its storage engine knows no transactions; the engine's name.

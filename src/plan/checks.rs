@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use keyrotation_journal::{TargetHead, TargetKind};
 
-use super::{Fingerprint, Job};
+use super::{Fingerprint, Job, protect};
 use crate::codec::Codec;
-use crate::config::{JdbcUrl, Settings};
-use crate::db::{Access, Db, DbError, Table, TableInfo, sql};
+use crate::config::{Database, JdbcUrl, Settings};
+use crate::db::{Access, Class, Db, DbError, Kind, Table, TableInfo, sql};
 use crate::error::{Error, Id, Result};
-use crate::sink::{FileSink, Sink, TableSink};
+use crate::sink::{FileSink, Guard, Sink, TableSink};
 use crate::source::files::{FILE_GROUPS, FileGroup, Level};
 use crate::source::{FileRows, Source, TableSource};
 use crate::target::{Store, TARGETS, Target};
@@ -39,6 +39,7 @@ pub struct Deployment {
     pub places: Vec<String>,
     identity: Option<Db>,
     registry: Option<Db>,
+    guards: Vec<Arc<Guard>>,
 }
 
 /// Connects to what the settings enable and checks that it can be rotated. `journaled` names the
@@ -60,6 +61,7 @@ pub async fn connect(
         places: Vec::new(),
         identity: None,
         registry: None,
+        guards: Vec::new(),
     };
     deployment.open(settings, access).await?;
     for index in 0..deployment.heads.len() {
@@ -67,7 +69,7 @@ pub async fn connect(
         #[allow(clippy::cast_possible_truncation)] // there are a few dozen targets
         let index = index as u16;
         if let Some(target) = TARGETS.iter().find(|target| target.id == head.id) {
-            deployment.resolve_table(index, target).await?;
+            deployment.resolve_table(index, target, access).await?;
         } else if let Some(group) = FILE_GROUPS.iter().find(|group| group.id == head.id) {
             deployment.resolve_files(index, group, settings);
         } else {
@@ -106,17 +108,27 @@ fn heads(settings: &Settings) -> Vec<TargetHead> {
 impl Deployment {
     async fn open(&mut self, settings: &Settings, access: Access) -> Result<()> {
         if let Some(databases) = &settings.databases {
-            let identity = open(databases.identity.key, &databases.identity.url, access).await?;
+            let identity = open(&databases.identity, settings, access).await?;
             self.places.push(format!("identity database {}", databases.identity.url));
             refuse_sync_leftovers(&identity).await?;
-            if databases.same_database() {
-                self.places.push("registry tables in the same database".to_owned());
-                self.registry = Some(identity.clone());
+            let registry = if databases.same_database() {
+                None
             } else {
-                self.registry = Some(open(databases.registry.key, &databases.registry.url, access).await?);
-                self.places.push(format!("registry database {}", databases.registry.url));
-            }
+                let registry = open(&databases.registry, settings, access).await?;
+                (!is_same(&identity, &registry).await?).then_some(registry)
+            };
+            self.places.push(match registry {
+                None => "registry tables in the same database".to_owned(),
+                Some(_) => format!("registry database {}", databases.registry.url),
+            });
+            self.registry = Some(registry.unwrap_or_else(|| identity.clone()));
             self.identity = Some(identity);
+            let distinct = self.distinct();
+            protect::refuse_old(settings, &distinct).await?;
+            for db in distinct {
+                protect::refuse_pooler(db).await?;
+                protect::warn(db).await?;
+            }
         }
         if let Some(files) = &settings.files {
             self.places.push(format!("files under {}", files.home.display()));
@@ -124,15 +136,18 @@ impl Deployment {
         Ok(())
     }
 
-    /// Claims the databases for this rotation.
-    pub async fn claim(&self) -> Result<()> {
-        for db in self.databases() {
-            if !db.claim().await.map_err(|error| Error::new(Id::Database, error.to_string()))? {
-                return Err(Error::new(
-                    Id::DatabaseBusy,
-                    format!("another keyrotation process is working on the database {}", db.place()),
-                ));
-            }
+    /// Claims the databases for this rotation, and makes sure that nobody else is at them, unless
+    /// others are expected.
+    pub async fn claim(&self, settings: &Settings, others_expected: bool) -> Result<()> {
+        for db in self.distinct() {
+            protect::claim(db).await?;
+        }
+        protect::refuse_old(settings, &self.distinct()).await?;
+        for db in self.distinct() {
+            protect::refuse_strangers(db, others_expected).await?;
+        }
+        for guard in &self.guards {
+            guard.expect_others(others_expected);
         }
         Ok(())
     }
@@ -185,7 +200,26 @@ impl Deployment {
         self.identity.iter().chain(&self.registry)
     }
 
-    async fn resolve_table(&mut self, index: u16, target: &'static Target) -> Result<()> {
+    /// Each database once.
+    fn distinct(&self) -> Vec<&Db> {
+        let one = |store| self.databases().nth(store);
+        match (one(0), one(1)) {
+            (Some(identity), Some(registry)) if identity.is_same_handle(registry) => vec![identity],
+            (identity, registry) => identity.into_iter().chain(registry).collect(),
+        }
+    }
+
+    /// The guard of a database, one for each.
+    fn guard(&mut self, store: Store, db: &Db) -> Arc<Guard> {
+        if let Some(guard) = self.guards.iter().find(|guard| guard.watches(db)) {
+            return Arc::clone(guard);
+        }
+        let guard = Arc::new(Guard::new(db.clone(), store));
+        self.guards.push(Arc::clone(&guard));
+        guard
+    }
+
+    async fn resolve_table(&mut self, index: u16, target: &'static Target, access: Access) -> Result<()> {
         let db = match target.store {
             Store::Identity => &self.identity,
             Store::Registry => &self.registry,
@@ -194,6 +228,7 @@ impl Deployment {
             self.absent.push((index, "databases are not enabled".to_owned()));
             return Ok(());
         };
+        let guard = self.guard(target.store, &db);
         let place = target.relation.table;
         let failed = |error: DbError| Error::new(Id::Database, format!("{place}: {error}"));
         let Some(info) = db.table(place).await.map_err(failed)? else {
@@ -202,7 +237,11 @@ impl Deployment {
         };
         check_columns(target, &info)?;
         let values: Vec<_> = target.values.iter().map(|value| value.name).collect();
-        let table = Arc::new(Table::new(target.relation, &values, &info));
+        let mut table = Table::new(target.relation, &values, &info);
+        if access == Access::Change && db.server_kind().is_some() {
+            db.rehearse(&mut table, &values).await.map_err(|error| forbidden(place, &error))?;
+        }
+        let table = Arc::new(table);
         let not_null = |column: &&str| info.columns.get(*column).is_some_and(|column| column.not_null);
         let may_be_null = !target.relation.key.iter().all(not_null);
         if may_be_null && !db.read(&sql::null_key(&table), &[]).await.map_err(failed)?.is_empty() {
@@ -221,7 +260,7 @@ impl Deployment {
             limits,
             groups: target.groups.map_or(0, |groups| groups.list.len()),
             source: Source::Table(source),
-            sink: Sink::Table(TableSink::new(db, target, table)),
+            sink: Sink::Table(TableSink::new(db, target, table, guard)),
         });
         Ok(())
     }
@@ -246,10 +285,39 @@ impl Deployment {
     }
 }
 
-async fn open(key: &str, url: &JdbcUrl, access: Access) -> Result<Db> {
-    let JdbcUrl::Sqlite { path } = url;
-    let failed = |error: DbError| Error::new(Id::Database, format!("{key}: {}: {error}", path.display()));
-    Db::open_sqlite(path, access).await.map_err(failed)
+async fn open(database: &Database, settings: &Settings, access: Access) -> Result<Db> {
+    let opened = match (&database.url, &database.server) {
+        (JdbcUrl::Sqlite { path }, _) => Db::open_sqlite(path, access).await,
+        (JdbcUrl::Server(_), Some(server)) => {
+            // One connection reads while the others write.
+            Db::open_server(server, access, settings.writers() + 1).await
+        }
+        (JdbcUrl::Server(_), None) => Err(DbError::new(Class::Environment, "nobody to log on as")),
+    };
+    opened.map_err(|error| {
+        let place = match &database.url {
+            JdbcUrl::Sqlite { path } => path.display().to_string(),
+            JdbcUrl::Server(url) => format!("database {}", url.database),
+        };
+        Error::new(Id::Database, format!("{}: {place}: {error}", database.key))
+    })
+}
+
+/// Whether two servers' databases are one, whatever their URLs say.
+async fn is_same(one: &Db, other: &Db) -> Result<bool> {
+    if one.server_kind().is_none() || one.server_kind() != other.server_kind() {
+        return Ok(false);
+    }
+    let first = one.identity().await.map_err(|error| protect::failed(one, &error))?;
+    let second = other.identity().await.map_err(|error| protect::failed(other, &error))?;
+    if first == second {
+        other.close().await;
+    }
+    Ok(first == second)
+}
+
+fn forbidden(place: &str, error: &DbError) -> Error {
+    Error::new(Id::Privilege, format!("{place}: {error}"))
 }
 
 async fn refuse_sync_leftovers(identity: &Db) -> Result<()> {
@@ -277,6 +345,22 @@ fn check_columns(target: &Target, info: &TableInfo) -> Result<()> {
             Id::Schema,
             format!("{}: there is no column {missing}", target.relation.table),
         ));
+    }
+    let odd = target.relation.key.iter().find(|name| {
+        info.columns.get(**name).is_some_and(|column| column.kind == Kind::Other && info.is_typed)
+    });
+    if let Some(column) = odd {
+        return Err(Error::new(
+            Id::Schema,
+            format!("{}: {column} is of a type that no key of WSO2 has", target.relation.table),
+        ));
+    }
+    if let Some(engine) = &info.without_transactions {
+        return Err(Error::new(
+            Id::Schema,
+            format!("{}: its storage engine, {engine}, knows no transactions", target.relation.table),
+        )
+        .fix(format!("ALTER TABLE {} ENGINE = InnoDB, in the copy", target.relation.table)));
     }
     if !info.is_unique(target.relation.key) {
         return Err(Error::new(

@@ -3,6 +3,7 @@
 mod checks;
 mod fingerprint;
 mod job;
+mod protect;
 mod survey;
 
 pub use crate::db::Access;

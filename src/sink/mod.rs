@@ -2,9 +2,11 @@
 
 mod file_rows;
 pub mod files;
+mod guard;
 mod table;
 
 pub use file_rows::FileSink;
+pub use guard::Guard;
 pub use table::{TableSink, TableTransaction};
 
 use keyrotation_journal::Key;
@@ -53,6 +55,14 @@ pub enum Sink {
 }
 
 impl Sink {
+    /// Returns when the place is this rotation's alone; asked before chunks are handed out.
+    pub async fn hold(&self) -> Result<()> {
+        match self {
+            Self::Table(table) => table.guard.hold().await,
+            Self::Files(_) => Ok(()),
+        }
+    }
+
     /// Begins to apply the changes of several chunks at once.
     pub async fn begin(&self) -> Result<Transaction, Trouble> {
         match self {

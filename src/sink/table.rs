@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyrotation_journal::{Key, failpoint};
 
-use super::{Applied, Change, Trouble};
+use super::{Applied, Change, Guard, Trouble};
 use crate::db::{Care, Class, Db, DbError, Swap, Table, Transaction, Value, sql};
 use crate::error::Result;
 use crate::source::{key_part, key_values, unreadable};
@@ -24,12 +24,13 @@ pub struct TableSink {
     db: Db,
     target: &'static Target,
     table: Arc<Table>,
+    pub(super) guard: Arc<Guard>,
 }
 
 impl TableSink {
-    /// Writes to the table of `target`.
-    pub fn new(db: Db, target: &'static Target, table: Arc<Table>) -> Self {
-        Self { db, target, table }
+    /// Writes to the table of `target`, in a database that `guard` watches.
+    pub fn new(db: Db, target: &'static Target, table: Arc<Table>, guard: Arc<Guard>) -> Self {
+        Self { db, target, table, guard }
     }
 
     pub(super) async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {

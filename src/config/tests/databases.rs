@@ -28,9 +28,15 @@ fn urls_name_sqlite_files_that_exist() {
         ("jdbc:sqlserver://h;a=b", Id::ConfigUnsupportedDatabase, "SQL Server"),
         ("jdbc:db2://h:50000/idndb", Id::ConfigUnsupportedDatabase, "Db2"),
         ("jdbc:h2:~/is/IDN", Id::ConfigUnsupportedDatabase, "H2"),
-        ("jdbc:postgresql://h/idndb", Id::ConfigUnsupportedDatabase, "PostgreSQL"),
-        ("jdbc:MySQL://h/idndb?a=b", Id::ConfigUnsupportedDatabase, "MySQL"),
-        ("jdbc:mariadb://h/idndb", Id::ConfigUnsupportedDatabase, "MariaDB"),
+        ("jdbc:postgresql://h/", Id::ConfigUrl, "names no database"),
+        ("jdbc:MySQL://h", Id::ConfigUrl, "names no database"),
+        ("jdbc:mysql:replication://a,b/idn", Id::ConfigUrl, "spreads connections"),
+        ("jdbc:mysql://address=(host=a)(port=1)/idn", Id::ConfigUrl, "write host:port"),
+        ("jdbc:mysql://root:hunter2@h/idn", Id::ConfigUrl, "user before its host"),
+        ("jdbc:postgresql://::1/idn", Id::ConfigUrl, "without brackets"),
+        ("jdbc:postgresql://[::1/idn", Id::ConfigUrl, "without its ]"),
+        ("jdbc:postgresql://h:0/idn", Id::ConfigUrl, "a port that is no number"),
+        ("jdbc:postgresql://h/%FF", Id::ConfigUrl, "not UTF-8"),
     ] {
         for key in ["newIdnDBUrl", "newRegDBUrl"] {
             let bench = Bench::new().set(key, url);

@@ -3,6 +3,7 @@
 mod databases;
 mod home;
 mod secrets;
+mod servers;
 mod syntax;
 mod values;
 

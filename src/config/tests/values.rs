@@ -113,7 +113,7 @@ fn chunk_sizes_are_kept_within_bounds() {
     }
     let mut bench = Bench::new().set("chunkSize", "2");
     for (size, ok) in [(1, true), (7, true), (100_000, true), (0, false), (100_001, false)] {
-        bench.overrides = Overrides { chunk_size: Some(size) };
+        bench.overrides = Overrides { chunk_size: Some(size), ..Overrides::default() };
         if ok {
             assert_eq!(bench.settings().chunk_size, ChunkSize { start: size, fixed: true });
             assert_eq!(bench.settings().notices, []);
@@ -221,7 +221,7 @@ fn passwords_are_base64_and_users_are_ignored_for_sqlite() {
     for value in ["", "cm9vdA==", "cm9vdA", "cGFzc3fDtnJk", "env:NOT_SET", "file:absent"] {
         let bench = Bench::new().set("newIdnUsername", "root").set("newIdnPassword", value);
         let identity = bench.settings().databases.unwrap().identity;
-        assert_eq!((identity.user.as_str(), identity.password.expose()), ("", ""), "{value}");
+        assert!(identity.server.is_none(), "{value}");
     }
     for value in ["hunter2!", "cm9vdA=", "cm9v dA==", "cm9vdA==x", "cm9-dA_=", "/w=="] {
         for (key, url) in [

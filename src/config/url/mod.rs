@@ -1,10 +1,14 @@
 //! JDBC URLs, as far as this program can connect to what they name.
 
+mod parameters;
+mod server;
+
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::expand;
+pub use server::ServerUrl;
 
 /// A database by its JDBC URL. `Display` shows no user and no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +18,8 @@ pub enum JdbcUrl {
         /// Absolute, without symbolic links.
         path: PathBuf,
     },
+    /// A database on a server; nobody has connected to it yet.
+    Server(Box<ServerUrl>),
 }
 
 /// Why a text is no URL of a database that can be rotated. No variant shows the text.
@@ -21,6 +27,8 @@ pub enum JdbcUrl {
 pub(super) enum UrlError {
     /// Not a URL, or not one that its database takes; says what is wrong.
     Malformed(&'static str),
+    /// Likewise, with the name of a parameter in it.
+    Said(String),
     /// A path with `~`, explained.
     Path(String),
     /// A scheme that nobody knows.
@@ -33,16 +41,12 @@ pub(super) enum UrlError {
     NotAFile(PathBuf),
 }
 
-/// What a URL may begin with, and what people call it. Only SQLite is supported so far.
-const KNOWN: &[(&str, &str)] = &[
-    ("postgresql", "PostgreSQL"),
-    ("mysql", "MySQL"),
-    ("mariadb", "MariaDB"),
-    ("oracle", "Oracle"),
-    ("sqlserver", "SQL Server"),
-    ("db2", "Db2"),
-    ("h2", "H2"),
-];
+/// The schemes of servers that are supported.
+const SERVERS: &[&str] = &["postgresql", "mysql", "mariadb"];
+
+/// What else a URL may begin with, and what people call it: not supported so far.
+const KNOWN: &[(&str, &str)] =
+    &[("oracle", "Oracle"), ("sqlserver", "SQL Server"), ("db2", "Db2"), ("h2", "H2")];
 
 impl JdbcUrl {
     /// Reads a URL; a relative path is relative to `folder`. The file is looked at, not opened.
@@ -56,6 +60,9 @@ impl JdbcUrl {
             rest.split_once(':').ok_or(Malformed("has no second colon, as in jdbc:sqlite:"))?;
         if scheme.eq_ignore_ascii_case("sqlite") {
             return sqlite(rest, folder);
+        }
+        if let Some(known) = SERVERS.iter().find(|known| scheme.eq_ignore_ascii_case(known)) {
+            return ServerUrl::parse(known, rest).map(|url| Self::Server(Box::new(url)));
         }
         match KNOWN.iter().find(|(known, _)| scheme.eq_ignore_ascii_case(known)) {
             Some((_, name)) => Err(UrlError::Unsupported(name)),
@@ -76,16 +83,20 @@ impl JdbcUrl {
     pub fn identity(&self) -> String {
         match self {
             Self::Sqlite { path } => format!("sqlite:{}", path.display()),
+            Self::Server(url) => url.identity(),
         }
     }
 
-    /// Whether both name one database: for SQLite the same device and inode, whatever the paths.
+    /// Whether both name one database: for SQLite the same device and inode, whatever the paths; for
+    /// servers as far as their names tell, since only the servers themselves know.
     pub fn same_database(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Sqlite { path: a }, Self::Sqlite { path: b }) => match (a.metadata(), b.metadata()) {
                 (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
                 _ => a == b,
             },
+            (Self::Server(a), Self::Server(b)) => a.same_database(b),
+            _ => false,
         }
     }
 }
@@ -94,6 +105,7 @@ impl fmt::Display for JdbcUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite { path } => write!(f, "jdbc:sqlite:{}", path.display()),
+            Self::Server(url) => url.fmt(f),
         }
     }
 }

@@ -1,0 +1,304 @@
+//! The parameters of JDBC URLs, as data: what each means to this program, for each driver.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::db::server::{Kind, Tls, TlsMode};
+
+/// The drivers whose URLs are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Driver {
+    /// PostgreSQL's own.
+    Pg,
+    /// MySQL's Connector/J.
+    ConnectorJ,
+    /// MariaDB's connector.
+    MariaDb,
+}
+
+impl Driver {
+    pub(super) const fn kind(self) -> Kind {
+        match self {
+            Self::Pg => Kind::Postgres,
+            Self::ConnectorJ | Self::MariaDb => Kind::MySql,
+        }
+    }
+
+    /// What a connection's timeouts are counted in.
+    const fn unit(self) -> Duration {
+        match self {
+            Self::Pg => Duration::from_secs(1),
+            Self::ConnectorJ | Self::MariaDb => Duration::from_millis(1),
+        }
+    }
+
+    /// What the driver does about TLS when the URL says nothing.
+    const fn default_tls(self) -> TlsMode {
+        match self {
+            Self::Pg | Self::ConnectorJ => TlsMode::Preferred,
+            Self::MariaDb => TlsMode::Disabled,
+        }
+    }
+}
+
+/// What a parameter means here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    User,
+    Password,
+    Schema,
+    ConnectTimeout,
+    SocketTimeout,
+    /// Whether there is TLS: `useSSL`, `ssl`, `useSsl`.
+    UseTls,
+    /// TLS, or no connection.
+    RequireTls,
+    /// Whether the server's certificate is looked at.
+    VerifyCertificate,
+    /// Accept any certificate.
+    TrustAny,
+    TlsMode,
+    Authorities,
+    ClientCertificate,
+    ClientKey,
+    /// A Java keystore, which is not read.
+    JavaKeystore,
+    /// Changes nothing that this program does.
+    Nothing,
+}
+
+const PG: &[Driver] = &[Driver::Pg];
+const MY: &[Driver] = &[Driver::ConnectorJ, Driver::MariaDb];
+
+/// Every parameter that is known, in lower case.
+const PARAMETERS: &[(&str, &[Driver], Meaning)] = &[
+    ("user", PG, Meaning::User),
+    ("user", MY, Meaning::User),
+    ("password", PG, Meaning::Password),
+    ("password", MY, Meaning::Password),
+    ("currentschema", PG, Meaning::Schema),
+    ("logintimeout", PG, Meaning::Nothing),
+    ("connecttimeout", PG, Meaning::ConnectTimeout),
+    ("connecttimeout", MY, Meaning::ConnectTimeout),
+    ("sockettimeout", PG, Meaning::SocketTimeout),
+    ("sockettimeout", MY, Meaning::SocketTimeout),
+    ("ssl", PG, Meaning::UseTls),
+    ("usessl", MY, Meaning::UseTls),
+    ("requiressl", MY, Meaning::RequireTls),
+    ("verifyservercertificate", MY, Meaning::VerifyCertificate),
+    ("disablesslhostnameverification", MY, Meaning::Nothing),
+    ("trustservercertificate", MY, Meaning::TrustAny),
+    ("sslmode", PG, Meaning::TlsMode),
+    ("sslmode", MY, Meaning::TlsMode),
+    ("sslrootcert", PG, Meaning::Authorities),
+    ("serversslcert", &[Driver::MariaDb], Meaning::Authorities),
+    ("sslcert", PG, Meaning::ClientCertificate),
+    ("sslkey", PG, Meaning::ClientKey),
+    ("trustcertificatekeystoreurl", MY, Meaning::JavaKeystore),
+    ("clientcertificatekeystoreurl", MY, Meaning::JavaKeystore),
+    ("truststore", MY, Meaning::JavaKeystore),
+    ("keystore", MY, Meaning::JavaKeystore),
+];
+
+/// Parameters of these drivers that change nothing here, in lower case.
+const HARMLESS: &str = "\
+    allowloadlocalinfile allowmultiqueries allownanandinf allowpublickeyretrieval applicationname \
+    assumeminserverversion autodeserialize autoreconnect autosave binarytransfer cachecallablestmts \
+    cacheprepstmts channelbinding characterencoding charactersetresults cleanupsavepoints \
+    connectioncollation connectionlifecycleinterceptors connectiontimezone createdatabaseifnotexist \
+    databasemetadatacachefields databasemetadatacachefieldsmib defaultfetchsize defaultrowfetchsize \
+    disablecolumnsanitiser dontrackopenresources dumpqueriesonexception elidesetautocommits \
+    emptystringsconverttozero enabledsslprotocolsuites enabledtlsprotocols enablepacketdebug \
+    escapesyntaxcallmode failoverreadonly forceconnectiontimezonetosession \
+    generatesimpleparametermetadata gssencmode holdresultsopenoverstatementclose hostrecheckseconds \
+    includeinnodbstatusindeadlockexceptions initialtimeout jdbccomplianttruncation loadbalancehosts \
+    loadbalancestrategy logger loggerfile loggerlevel maintaintimestats maxallowedpacket maxpoolsize \
+    maxquerysizetolog maxreconnects maxrows minpoolsize nettimeoutforstreamingresults \
+    noaccesstoprocedurebodies nodatetimestringsync nullcatalogmeanscurrent nullnamepatternmatchesall \
+    paranoid pool preferquerymode preparedstatementcachequeries preparedstatementcachesizemib \
+    preparethreshold prepstmtcachesize prepstmtcachesqllimit preserveinstants preservinstants profilesql \
+    queriesbeforeretrymaster querytimeoutkillsconnection quotereturningidentifiers readonly readonlymode \
+    receivebuffersize reconnectattxend relaxautocommit retriesalldown rewritebatchedinserts \
+    rewritebatchedstatements roundrobinloadbalance secondsbeforeretrymaster sendbuffersize \
+    serverrsapublickeyfile servertimezone sessionvariables slowquerythresholdmillis socketfactory \
+    sslfactory stringtype targetservertype tcpkeepalive tcpnodelay timezone tinyint1isbit \
+    tlsciphersuites tlsversions traceprotocol tracksessionstate transformedbitisboolean unknownlength \
+    useaffectedrows usebulkstmts usecompression useconfigs usecursorfetch usefractionalseconds \
+    usegmtmillisfortimestamps useinformationschema usejdbccomplianttimezoneshift usejvmcharsetconverters \
+    uselegacydatetimecode uselocalsessionstate uselocaltransactionstate usemysqlmetadata \
+    useoldaliasmetadatabehavior usepipelineauth usereadaheadinput useserverprepstmts \
+    usestreamlengthsinprepstmts usetimezone useunbufferedinput useunicode useusageadvisor yearisdatetype \
+    zerodatetimebehavior zerodatetimesbehavior";
+
+/// What the parameters of a URL come to.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) schema: Option<String>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) socket_timeout: Option<Duration>,
+    pub(super) tls: Tls,
+    /// Whether the URL itself said how TLS is to be.
+    pub(super) tls_said: bool,
+    /// Names that nobody knows.
+    pub(super) unknown: Vec<String>,
+}
+
+#[derive(Default)]
+struct TlsWords {
+    used: Option<bool>,
+    required: Option<bool>,
+    verified: Option<bool>,
+    mode: Option<TlsMode>,
+}
+
+/// Reads the parameters, which are decoded already. An error names the parameter, never its value.
+pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted, String> {
+    let tls = Tls { mode: driver.default_tls(), authorities: None, client: None };
+    let mut wanted = Wanted {
+        user: None,
+        password: None,
+        schema: None,
+        connect_timeout: None,
+        socket_timeout: None,
+        tls,
+        tls_said: false,
+        unknown: Vec::new(),
+    };
+    let mut words = TlsWords::default();
+    let (mut certificate, mut key) = (None, None);
+    for (name, value) in given {
+        let lower = name.to_ascii_lowercase();
+        let found =
+            PARAMETERS.iter().find(|(known, drivers, _)| *known == lower && drivers.contains(&driver));
+        let meaning = match found {
+            Some((_, _, meaning)) => *meaning,
+            None if HARMLESS.split_whitespace().any(|known| known == lower) => Meaning::Nothing,
+            None => {
+                wanted.unknown.push(shown(name));
+                continue;
+            }
+        };
+        let flag =
+            || flag(value).ok_or_else(|| format!("has {name} with a value that is neither true nor false"));
+        match meaning {
+            Meaning::Nothing => {}
+            Meaning::User => wanted.user = Some(value.clone()),
+            Meaning::Password => wanted.password = Some(value.clone()),
+            // The first schema is the one that tables are made in.
+            Meaning::Schema => {
+                wanted.schema = value.split(',').map(str::trim).find(|name| !name.is_empty()).map(unquoted)
+            }
+            Meaning::ConnectTimeout => wanted.connect_timeout = duration(driver, name, value)?,
+            Meaning::SocketTimeout => wanted.socket_timeout = duration(driver, name, value)?,
+            Meaning::UseTls => words.used = Some(flag()?),
+            Meaning::RequireTls => words.required = Some(flag()?),
+            Meaning::VerifyCertificate => words.verified = Some(flag()?),
+            Meaning::TrustAny => words.verified = Some(!flag()?),
+            Meaning::TlsMode => {
+                let mode = mode(driver, value)
+                    .ok_or_else(|| format!("has {name} with a value that its driver does not take"))?;
+                words.mode = Some(mode);
+            }
+            Meaning::Authorities => wanted.tls.authorities = Some(PathBuf::from(value)),
+            Meaning::ClientCertificate => certificate = Some(PathBuf::from(value)),
+            Meaning::ClientKey => key = Some(PathBuf::from(value)),
+            Meaning::JavaKeystore => {
+                return Err(format!(
+                    "has {name}, a Java keystore: export its certificates as PEM (`keytool -exportcert -rfc`), \
+                     name that file with tlsCaFile and take {name} out"
+                ));
+            }
+        }
+    }
+    wanted.tls.client = match (certificate, key) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        _ => return Err("has one of sslcert and sslkey, which go together".to_owned()),
+    };
+    let said = words.used.is_some() || words.required.is_some() || words.mode.is_some();
+    wanted.tls_said = said || words.verified.is_some() || wanted.tls.authorities.is_some();
+    wanted.tls.mode = combined(driver, &words, wanted.tls.authorities.is_some())?;
+    Ok(wanted)
+}
+
+/// What all that is said of TLS comes to; an error if it contradicts itself.
+fn combined(driver: Driver, words: &TlsWords, has_authorities: bool) -> Result<TlsMode, String> {
+    let off = words.used == Some(false) || words.mode == Some(TlsMode::Disabled);
+    let on = words.required == Some(true)
+        || words.used == Some(true)
+        || words.mode.is_some_and(|mode| mode >= TlsMode::Required);
+    if off && on {
+        return Err("asks for TLS and forbids it: see useSSL, ssl, requireSSL and sslMode in it".to_owned());
+    }
+    if off && words.verified == Some(true) {
+        return Err("asks to verify a certificate and forbids TLS".to_owned());
+    }
+    if off {
+        return Ok(TlsMode::Disabled);
+    }
+    let mut mode = words.mode.unwrap_or(driver.default_tls());
+    if words.mode.is_none() {
+        mode = match driver {
+            // `ssl=true` verifies everything there; `useSsl` likewise with MariaDB's connector.
+            Driver::Pg | Driver::MariaDb if words.used == Some(true) => TlsMode::VerifyFull,
+            _ if words.required == Some(true) => TlsMode::Required,
+            _ => mode,
+        };
+    }
+    match words.verified {
+        Some(false) if words.mode.is_some_and(|mode| mode >= TlsMode::VerifyCa) => {
+            return Err("asks to verify the certificate and not to".to_owned());
+        }
+        Some(false) if mode >= TlsMode::VerifyCa => mode = TlsMode::Required,
+        Some(true) => mode = mode.max(TlsMode::VerifyCa),
+        _ => {}
+    }
+    if has_authorities && words.mode.is_none() {
+        mode = mode.max(TlsMode::VerifyCa);
+    }
+    Ok(mode)
+}
+
+fn mode(driver: Driver, value: &str) -> Option<TlsMode> {
+    let value = value.to_ascii_lowercase().replace('_', "-");
+    Some(match (driver, value.as_str()) {
+        (Driver::Pg, "disable" | "allow")
+        | (Driver::ConnectorJ, "disabled")
+        | (Driver::MariaDb, "disable" | "disabled") => TlsMode::Disabled,
+        (Driver::Pg, "prefer") | (Driver::ConnectorJ, "preferred") => TlsMode::Preferred,
+        (Driver::Pg, "require")
+        | (Driver::ConnectorJ, "required")
+        | (Driver::MariaDb, "trust" | "required") => TlsMode::Required,
+        (_, "verify-ca") => TlsMode::VerifyCa,
+        (Driver::Pg | Driver::MariaDb, "verify-full")
+        | (Driver::ConnectorJ | Driver::MariaDb, "verify-identity") => TlsMode::VerifyFull,
+        _ => return None,
+    })
+}
+
+fn flag(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" | "" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// A timeout; zero is none.
+fn duration(driver: Driver, name: &str, value: &str) -> Result<Option<Duration>, String> {
+    let number: u32 =
+        value.trim().parse().map_err(|_| format!("has {name} with a value that is no number"))?;
+    Ok((number > 0).then(|| driver.unit() * number))
+}
+
+fn unquoted(name: &str) -> String {
+    name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name).to_owned()
+}
+
+/// A name that can be shown: anything else might be a misplaced secret.
+fn shown(name: &str) -> String {
+    let plain = name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    if plain { name.to_owned() } else { "one with an odd name".to_owned() }
+}

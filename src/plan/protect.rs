@@ -1,0 +1,140 @@
+//! Never production: what is asked of the servers before the first write.
+//!
+//! Names lie: an alias, a default port or another user lead to the same database. So the servers
+//! themselves say which they are, an advisory lock taken on one is tried on the other, and whoever
+//! else is connected is named.
+
+use std::time::{Duration, Instant};
+
+use crate::config::Settings;
+use crate::db::guard::Stranger;
+use crate::db::{Access, Db, DbError};
+use crate::error::{Error, Id, Result};
+
+/// How long a rotation that was killed may live on in the server: its statement runs to its end.
+const AFTERLIFE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// Sessions that are named; the rest are counted.
+const NAMED: usize = 5;
+
+/// Claims a database for this rotation, waiting for one that was killed.
+pub(super) async fn claim(db: &Db) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        if db.claim().await.map_err(|error| failed(db, &error))? {
+            return Ok(());
+        }
+        if matches!(db, Db::Sqlite(_)) || begun.elapsed() >= AFTERLIFE {
+            let text = format!("another keyrotation process is working on the database {}", db.place());
+            return Err(Error::new(Id::DatabaseBusy, text));
+        }
+        wait_said(begun, &format!("another rotation has the lock of {}", db.place())).await;
+    }
+}
+
+/// Refuses databases of which one is the old server's, whatever their URLs say. The new ones are
+/// claimed already.
+pub(super) async fn refuse_old(settings: &Settings, new: &[&Db]) -> Result<()> {
+    let Some(old) = settings.databases.as_ref().and_then(|job| job.old_identity.as_ref()) else {
+        return Ok(());
+    };
+    let Some(server) = &old.server else { return Ok(()) };
+    let rivals: Vec<&&Db> = new.iter().filter(|db| db.server_kind() == Some(server.kind)).collect();
+    if rivals.is_empty() {
+        return Ok(());
+    }
+    let db = Db::open_server(server, Access::Look, 1).await.map_err(|error| {
+        let text = format!("{}: {error}, so it cannot be asked whether a new database is the same", old.key);
+        Error::new(Id::Database, text).fix(
+            "let this machine reach the old identity database, or remove oldIdnDBUrl to go on without this proof",
+        )
+    })?;
+    let found = same_as(&db, &rivals).await;
+    db.close().await;
+    match found? {
+        None => Ok(()),
+        Some(identity) => Err(Error::new(
+            Id::ConfigOldDatabase,
+            format!("a database to be rewritten is the old server's own: both are {identity}"),
+        )),
+    }
+}
+
+async fn same_as(old: &Db, new: &[&&Db]) -> Result<Option<String>> {
+    let identity = old.identity().await.map_err(|error| failed(old, &error))?;
+    for db in new {
+        if db.identity().await.map_err(|error| failed(db, &error))? == identity {
+            return Ok(Some(identity));
+        }
+    }
+    // Whoever holds the lock there is either us or another rotation: neither may be.
+    Ok(old.is_claimed().await.map_err(|error| failed(old, &error))?.then_some(identity))
+}
+
+/// Refuses a database to which others are connected, unless they are expected.
+pub(super) async fn refuse_strangers(db: &Db, expected: bool) -> Result<()> {
+    let begun = Instant::now();
+    loop {
+        let strangers = db.strangers().await.map_err(|error| failed(db, &error))?;
+        if strangers.is_empty() {
+            return Ok(());
+        }
+        let named = names(&strangers);
+        if expected {
+            tracing::warn!("{}: others are connected, as --others-connected allows: {named}", db.place());
+            return Ok(());
+        }
+        if strangers.iter().any(|stranger| !stranger.may_end) || begun.elapsed() >= AFTERLIFE {
+            let text = format!("{}: others are connected: {named}", db.place());
+            return Err(Error::new(Id::OthersConnected, text));
+        }
+        wait_said(begun, &format!("{}: a session of this user is still at work", db.place())).await;
+    }
+}
+
+fn names(strangers: &[Stranger]) -> String {
+    let mut named: Vec<String> = strangers.iter().take(NAMED).map(|stranger| stranger.who.clone()).collect();
+    if strangers.len() > NAMED {
+        named.push(format!("and {} more", strangers.len() - NAMED));
+    }
+    named.join("; ")
+}
+
+/// Refuses a pooler that would give each transaction another session.
+pub(super) async fn refuse_pooler(db: &Db) -> Result<()> {
+    if db.shares_sessions().await.map_err(|error| failed(db, &error))? {
+        let text = format!("{}: two connections share one session of the server", db.place());
+        return Err(Error::new(Id::Pooler, text));
+    }
+    Ok(())
+}
+
+/// Warns of what the server may lose or hide.
+pub(super) async fn warn(db: &Db) -> Result<()> {
+    for setting in db.lossy_settings().await.map_err(|error| failed(db, &error))? {
+        tracing::warn!(
+            "{}: with {setting} a crash of the server may lose rotated rows; `keyrotation verify` would find them",
+            db.place()
+        );
+    }
+    if db.is_blind().await.map_err(|error| failed(db, &error))? {
+        tracing::warn!(
+            "{}: this user sees only its own sessions, so others cannot be told: grant it PROCESS",
+            db.place()
+        );
+    }
+    Ok(())
+}
+
+/// Says what is waited for, once, and waits a little.
+async fn wait_said(begun: Instant, what: &str) {
+    if begun.elapsed() < PAUSE {
+        tracing::warn!("{what}; waiting for it to end, up to {} s", AFTERLIFE.as_secs());
+    }
+    tokio::time::sleep(PAUSE).await;
+}
+
+pub(super) fn failed(db: &Db, error: &DbError) -> Error {
+    Error::new(Id::Database, format!("{}: {error}", db.place()))
+}

@@ -1,0 +1,103 @@
+//! Is the database still ours alone? Asked before chunks are handed out.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use crate::db::{Class, Db, DbError};
+use crate::error::{Error, Id, Result};
+use crate::target::Store;
+
+/// How often the server is asked.
+const INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long a lock whose connection was lost is tried for again: the server may still take its
+/// owner for alive.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Watches one database.
+#[derive(Debug)]
+pub struct Guard {
+    db: Db,
+    store: Store,
+    others_expected: AtomicBool,
+    asked: Mutex<Instant>,
+}
+
+impl Guard {
+    /// A guard of `db`.
+    pub fn new(db: Db, store: Store) -> Self {
+        Self { db, store, others_expected: AtomicBool::new(true), asked: Mutex::new(Instant::now()) }
+    }
+
+    /// Whether it watches this database.
+    pub fn watches(&self, db: &Db) -> bool {
+        self.db.is_same_handle(db)
+    }
+
+    /// Whether other sessions are no reason to stop.
+    pub fn expect_others(&self, expected: bool) {
+        self.others_expected.store(expected, Ordering::Relaxed);
+    }
+
+    /// Returns when the database is ours; an error if it is another rotation's, or others have come.
+    pub async fn hold(&self) -> Result<()> {
+        if self.db.server_kind().is_none() {
+            return Ok(());
+        }
+        let mut asked = self.asked.lock().await;
+        if asked.elapsed() < INTERVAL {
+            return Ok(());
+        }
+        self.keep_claim().await?;
+        if !self.others_expected.load(Ordering::Relaxed) {
+            self.refuse_strangers().await?;
+        }
+        *asked = Instant::now();
+        Ok(())
+    }
+
+    async fn keep_claim(&self) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let problem = match self.db.hold().await {
+                Ok(true) => return Ok(()),
+                Ok(false) => "another session has the lock".to_owned(),
+                Err(error) if error.class == Class::Lost => error.to_string(),
+                Err(error) => return Err(self.failed(&error)),
+            };
+            if begun.elapsed() >= PATIENCE {
+                let text = format!(
+                    "{} database: the rotation's lock cannot be regained: {problem}",
+                    self.store.name()
+                );
+                return Err(Error::new(Id::DatabaseLost, text));
+            }
+            if begun.elapsed() < PAUSE {
+                tracing::warn!(
+                    "{} database: the rotation's lock was lost ({problem}); waiting for it",
+                    self.store.name()
+                );
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn refuse_strangers(&self) -> Result<()> {
+        let strangers = self.db.strangers().await.map_err(|error| self.failed(&error))?;
+        match strangers.first() {
+            None => Ok(()),
+            Some(one) => Err(Error::new(
+                Id::OthersConnected,
+                format!("{} database: somebody has connected: {}", self.store.name(), one.who),
+            )
+            .fix("stop them, then `keyrotation resume`; if they change nothing, add --others-connected")),
+        }
+    }
+
+    fn failed(&self, error: &DbError) -> Error {
+        Error::new(Id::Database, format!("{} database: {error}", self.store.name()))
+    }
+}
