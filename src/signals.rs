@@ -38,10 +38,19 @@ impl Stop {
         *self.urgency.borrow() >= Urgency::AtSafePoint
     }
 
+    /// Returns when nothing more is to be begun.
+    pub async fn asked(&self) {
+        self.at_least(Urgency::AtSafePoint).await;
+    }
+
     /// Returns when work in flight must be dropped, too.
     pub async fn now(&self) {
+        self.at_least(Urgency::Now).await;
+    }
+
+    async fn at_least(&self, wanted: Urgency) {
         let mut urgency = self.urgency.clone();
-        if urgency.wait_for(|urgency| *urgency == Urgency::Now).await.is_err() {
+        if urgency.wait_for(|urgency| *urgency >= wanted).await.is_err() {
             std::future::pending::<()>().await; // nobody is left who could ask
         }
     }

@@ -93,6 +93,9 @@ pub struct WorkArgs {
     /// Write no more rows in a second, over all connections.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rows_per_second: Option<u32>,
+    /// How long to wait for a database that is gone, in seconds [default: 120].
+    #[arg(long, value_name = "SECONDS")]
+    pub patience: Option<u64>,
     /// Go on although other programs are connected to the new databases.
     #[arg(long)]
     pub others_connected: bool,

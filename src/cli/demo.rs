@@ -20,7 +20,7 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
         print(&format!("made {}; now try `{}`\n", args.folder.display(), command(&deployment.config, "run")));
         return Ok(Exit::Done);
     }
-    let exit = session::run(&session, &RunArgs::default()).await?;
+    let exit = Box::pin(session::run(&session, &RunArgs::default())).await?;
     if exit != Exit::Done {
         return Ok(exit);
     }

@@ -53,14 +53,14 @@ pub fn main() -> Exit {
 
 async fn dispatch(session: Session, command: Command) -> Result<Exit> {
     match command {
-        Command::Run(args) => session::run(&session, &args).await,
-        Command::Resume(args) => session::resume(&session, &args).await,
+        Command::Run(args) => Box::pin(session::run(&session, &args)).await,
+        Command::Resume(args) => Box::pin(session::resume(&session, &args)).await,
         Command::Plan(args) => look::plan(&session, &args).await,
         Command::Status(args) => look::status(&session, &args),
         Command::Verify(args) => verify::verify(&session, &args).await,
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),
-        Command::Demo(args) => demo::demo(session, &args).await,
+        Command::Demo(args) => Box::pin(demo::demo(session, &args)).await,
     }
 }
 

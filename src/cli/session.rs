@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use keyrotation_journal::{Event, Journal, Rotation, SessionEnd};
@@ -39,7 +40,7 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
             "go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`",
         ));
     }
-    begin(session, &args.work, settings, &dir, earlier).await
+    Box::pin(begin(session, &args.work, settings, &dir, earlier)).await
 }
 
 /// Goes on with a rotation, or starts one.
@@ -48,7 +49,7 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     let dir = session.global.journal_dir();
     let Some(mut journal) = Journal::open(&dir)? else {
         tracing::info!("no rotation was begun yet: it begins now");
-        return begin(session, &args.work, settings, &dir, None).await;
+        return Box::pin(begin(session, &args.work, settings, &dir, None)).await;
     };
     if journal.state().finished_at.is_some() && !args.retry_failed {
         return Ok(already_finished(&journal));
@@ -60,11 +61,12 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     deployment.claim(&settings, args.work.others_connected).await?;
 
     let stop = listen()?;
+    deployment.obey(&stop);
     let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
     let work = Work { session, settings: &settings, deployment, dir: &dir, stop, total };
     let context = work.context(journal);
     engine::check_evidence(&context, &work.deployment.jobs).await?;
-    work.finish(context, args.retry_failed, Vec::new()).await
+    Box::pin(work.finish(context, args.retry_failed, Vec::new())).await
 }
 
 fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
@@ -72,6 +74,7 @@ fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
         chunk_size: args.chunk_size,
         connections: args.connections,
         max_rows_per_second: args.max_rows_per_second,
+        patience: args.patience.map(Duration::from_secs),
     };
     let settings = config::load(&session.global.config, &overrides)?;
     notices(&settings);
@@ -111,6 +114,7 @@ async fn begin(
     deployment.claim(&settings, args.others_connected).await?;
 
     let stop = listen()?;
+    deployment.obey(&stop);
     let recoder = recoder(&settings);
     tracing::info!("looking at what is there");
     let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
@@ -150,7 +154,7 @@ async fn begin(
         .zip(&work.deployment.jobs)
         .map(|(found, job)| Event::TargetStarted { target: job.index, total: Some(found.rows) });
     let first = absent.chain(started).collect();
-    work.finish(context, false, first).await
+    Box::pin(work.finish(context, false, first)).await
 }
 
 /// Names the log file: where it was asked for, else beside the journal. A rotation whose log
@@ -206,7 +210,9 @@ pub(super) fn preparer(settings: &Settings, rotation: &Rotation) -> Preparer {
 }
 
 fn pacer(settings: &Settings) -> Pacer {
-    Pacer::new(settings.chunk_size.start as usize, settings.chunk_size.fixed)
+    let pacer = Pacer::new(settings.chunk_size.start as usize, settings.chunk_size.fixed);
+    pacer.limit(settings.max_rows_per_second);
+    pacer
 }
 
 /// A rotation that is about to be worked on.
@@ -226,6 +232,7 @@ impl Work<'_> {
             preparer: preparer(self.settings, &journal.state().rotation),
             ledger: Ledger::new(journal),
             pacer: pacer(self.settings),
+            workers: self.settings.writers() as usize,
             stop: self.stop.clone(),
         }
     }

@@ -102,10 +102,10 @@ impl Resolver<'_> {
             self.note(Level::Warning, text);
         }
         let user = self.given(keys.user).map(|entry| Secret::from(entry.value.expose()));
-        let user = self.one_of(keys.user, user, url.user.clone().map(Secret::from))?;
+        let user = Self::one_of(keys.user, user, url.user.clone().map(Secret::from))?;
         let user = user.ok_or_else(|| missing(keys.user))?;
         let password = self.password(keys.password)?;
-        let password = self.one_of(keys.password, password, url.password.clone())?.unwrap_or_default();
+        let password = Self::one_of(keys.password, password, url.password.clone())?.unwrap_or_default();
         Ok(Server {
             kind: url.kind,
             hosts: url.hosts.clone(),
@@ -120,7 +120,7 @@ impl Resolver<'_> {
     }
 
     /// What the key and the URL say, which must not be two different things.
-    fn one_of(&self, key: Key, here: Option<Secret>, in_url: Option<Secret>) -> Result<Option<Secret>> {
+    fn one_of(key: Key, here: Option<Secret>, in_url: Option<Secret>) -> Result<Option<Secret>> {
         if let (Some(here), Some(there)) = (&here, &in_url)
             && here.expose() != there.expose()
         {
@@ -175,8 +175,7 @@ fn explain(key: Key, entry: &Entry, error: UrlError) -> Error {
     let because = |id, what: String| wrong(id, key, entry, what);
     match error {
         UrlError::Malformed(what) => because(Id::ConfigUrl, what.to_owned()),
-        UrlError::Said(what) => because(Id::ConfigUrl, what),
-        UrlError::Path(what) => because(Id::ConfigUrl, what),
+        UrlError::Said(what) | UrlError::Path(what) => because(Id::ConfigUrl, what),
         UrlError::Unknown(scheme) => {
             because(Id::ConfigUrl, format!("begins with a scheme that is not known ({scheme})")).fix(format!(
                 "write jdbc:postgresql://…, jdbc:mysql://…, jdbc:mariadb://… or jdbc:sqlite:/path/to/file.db; known, but not supported yet: {}",

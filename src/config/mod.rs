@@ -21,6 +21,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -45,6 +46,9 @@ pub const CHUNK_DEFAULT: u32 = 1_000;
 /// The largest size that the command line may ask for.
 pub const CHUNK_LITERAL_MAX: u32 = 100_000;
 
+/// How long a server that is gone is waited for when nobody says.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
 /// The most connections that may write at once.
 pub const CONNECTIONS_MAX: u32 = 64;
 
@@ -57,6 +61,8 @@ pub struct Overrides {
     pub connections: Option<u32>,
     /// `--max-rows-per-second`.
     pub max_rows_per_second: Option<u32>,
+    /// `--patience`.
+    pub patience: Option<Duration>,
 }
 
 /// A configuration that was checked and is complete for what it enables.
@@ -80,6 +86,8 @@ pub struct Settings {
     pub connections: Option<u32>,
     /// The most rows that are written in a second, if there is a most.
     pub max_rows_per_second: Option<u32>,
+    /// How long a server that is gone is waited for.
+    pub patience: Duration,
     /// Whether ECB and CBC values are turned into GCM (`transformation: AES/GCM/NoPadding`).
     pub upgrade: bool,
     /// Whether every new value carries the new key's id, even if the old value had none.

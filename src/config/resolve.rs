@@ -12,7 +12,7 @@ use super::secret::{Lookup, Origin as SecretOrigin, Secret, look_up};
 use super::syntax::{Entry, Raw, items};
 use super::{
     CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, CONNECTIONS_MAX, ChunkSize, FilesJob, Level,
-    Notice, Overrides, Settings, expand,
+    Notice, Overrides, PATIENCE, Settings, expand,
 };
 use crate::cipher::{KeyError, SecretKey};
 use crate::error::{Error, Id, Result};
@@ -70,6 +70,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         chunk_size,
         connections,
         max_rows_per_second,
+        patience: overrides.patience.unwrap_or(PATIENCE),
         upgrade,
         key_id,
         notices,

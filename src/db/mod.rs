@@ -162,7 +162,7 @@ impl Db {
             rows.extend(match self {
                 Self::Postgres(db) => {
                     let keys = batch.iter().map(Vec::as_slice);
-                    db.read_arrays(&sql, &write::key_arrays(table, keys)).await?
+                    db.read_arrays(&sql, &write::key_arrays(table, &keys)).await?
                 }
                 _ => self.read(&sql, &batch.concat()).await?,
             });

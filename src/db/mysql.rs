@@ -48,7 +48,7 @@ pub struct MySqlDb {
 impl MySqlDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
         let sessions = Sessions::default();
-        let (options, mut connection) = reach(server, access, &sessions).await?;
+        let (options, mut connection) = Box::pin(reach(server, access, &sessions)).await?;
         let packet = fetch(&mut connection, "SELECT @@max_allowed_packet", MySqlArguments::default()).await?;
         let max_packet = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
         let _ = connection.close().await; // it has shown that the server can be reached
@@ -70,7 +70,7 @@ impl MySqlDb {
 
     /// A connection of its own, outside the pool.
     pub(super) async fn connect(&self) -> Result<MySqlConnection, DbError> {
-        reach(&self.server, self.access, &self.sessions).await.map(|(_, connection)| connection)
+        Box::pin(reach(&self.server, self.access, &self.sessions)).await.map(|(_, connection)| connection)
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -85,7 +85,8 @@ impl MySqlDb {
     async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<MySql>, DbError> {
         match self.pool.acquire().await.map_err(explain) {
             Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
-                let (options, connection) = reach(&self.server, self.access, &self.sessions).await?;
+                let (options, connection) =
+                    Box::pin(reach(&self.server, self.access, &self.sessions)).await?;
                 let _ = connection.close().await;
                 self.pool.set_connect_options(options);
                 self.pool.acquire().await.map_err(explain)
@@ -205,14 +206,14 @@ async fn reach(
         match remote::within(Some(server.connect_timeout), async { options.connect().await.map_err(explain) })
             .await
         {
-            Err(error) => problems.add(host, error),
+            Err(error) => problems.add(host, &error),
             Ok(mut connection) => {
                 prepare(&mut connection, access, sessions).await.map_err(explain)?;
                 if access == Access::Look || !is_read_only(&mut connection).await? {
                     return Ok((options, connection));
                 }
                 let text = "is set to read only, as replicas are: give the primary's host";
-                problems.add(host, DbError::new(Class::Environment, text));
+                problems.add(host, &DbError::new(Class::Environment, text));
             }
         }
     }

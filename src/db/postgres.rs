@@ -33,7 +33,7 @@ pub struct PostgresDb {
 
 impl PostgresDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
-        let (options, connection) = reach(server, access).await?;
+        let (options, connection) = Box::pin(reach(server, access)).await?;
         let _ = connection.close().await; // it has shown that the server can be reached
         let setup = session(server, access);
         let pool = PgPoolOptions::new()
@@ -50,7 +50,7 @@ impl PostgresDb {
 
     /// A connection of its own, outside the pool.
     pub(super) async fn connect(&self) -> Result<PgConnection, DbError> {
-        reach(&self.server, self.access).await.map(|(_, connection)| connection)
+        Box::pin(reach(&self.server, self.access)).await.map(|(_, connection)| connection)
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -61,7 +61,7 @@ impl PostgresDb {
     async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, DbError> {
         match self.pool.acquire().await.map_err(explain) {
             Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
-                let (options, connection) = reach(&self.server, self.access).await?;
+                let (options, connection) = Box::pin(reach(&self.server, self.access)).await?;
                 let _ = connection.close().await;
                 self.pool.set_connect_options(options);
                 self.pool.acquire().await.map_err(explain)
@@ -184,14 +184,14 @@ async fn reach(server: &Server, access: Access) -> Result<(PgConnectOptions, PgC
         match remote::within(Some(server.connect_timeout), async { options.connect().await.map_err(explain) })
             .await
         {
-            Err(error) => problems.add(host, error),
+            Err(error) => problems.add(host, &error),
             Ok(mut connection) => {
                 prepare(&mut connection, &session(server, access)).await.map_err(explain)?;
                 if access == Access::Look || !is_replica(&mut connection).await? {
                     return Ok((options, connection));
                 }
                 let text = "is a replica, or set to read only: give the primary's host";
-                problems.add(host, DbError::new(Class::Environment, text));
+                problems.add(host, &DbError::new(Class::Environment, text));
             }
         }
     }

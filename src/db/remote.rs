@@ -22,7 +22,7 @@ pub(super) struct Problems {
 }
 
 impl Problems {
-    pub(super) fn add(&mut self, host: &Host, error: DbError) {
+    pub(super) fn add(&mut self, host: &Host, error: &DbError) {
         let separator = if self.text.is_empty() { "" } else { "; " };
         let _ = write!(self.text, "{separator}{host}: {error}");
         // One host that may come back is worth waiting for.

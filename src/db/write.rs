@@ -74,7 +74,7 @@ async fn by_arrays(
 ) -> Result<Vec<Record>, DbError> {
     let sql = sql::set_from_arrays(&POSTGRES, table, columns);
     let kinds = || columns.iter().map(|column| table.kind(column)).enumerate();
-    let arrays: Vec<(Kind, Vec<&Value>)> = (key_arrays(table, rows.iter().map(|row| row.key.as_slice()))
+    let arrays: Vec<(Kind, Vec<&Value>)> = (key_arrays(table, &rows.iter().map(|row| row.key.as_slice()))
         .into_iter())
     .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| &row.old[at]).collect())))
     .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| &row.new[at]).collect())))
@@ -85,7 +85,7 @@ async fn by_arrays(
 /// An array for each column of the key.
 pub(super) fn key_arrays<'a>(
     table: &Table,
-    keys: impl Iterator<Item = &'a [Value]> + Clone,
+    keys: &(impl Iterator<Item = &'a [Value]> + Clone),
 ) -> Vec<(Kind, Vec<&'a Value>)> {
     let column = |(at, (_, kind))| (kind, keys.clone().filter_map(|key| key.get(at)).collect());
     table.key_kinds().enumerate().map(column).collect()

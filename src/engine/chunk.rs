@@ -1,10 +1,8 @@
 //! One chunk: record it, write it, and deal with rows that changed meanwhile.
 
-use std::collections::HashMap;
-
 use keyrotation_journal::{CellOutcome, Entry, Event, Key, RowRecord, Span, Tally};
 
-use super::prepare::{Pending, Prepared};
+use super::prepare::{Known, Pending, Prepared};
 use super::{Context, Flow};
 use crate::blocking::blocking;
 use crate::error::Result;
@@ -84,6 +82,7 @@ pub(super) async fn finish(
     replaces: Tally,
     amendments: Vec<RowRecord>,
 ) -> Result<Flow> {
+    job.sink.hold().await?;
     tokio::select! {
         biased;
         () = context.stop.now() => Ok(Flow::Interrupted), // the transaction is dropped: rolled back
@@ -142,8 +141,11 @@ async fn replan(
     if missed.is_empty() {
         return Ok(Vec::new());
     }
-    let known: HashMap<Key, RowRecord> =
-        missed.into_iter().map(|pending| (pending.change.key, pending.record)).collect();
+    let tried = |mut pending: Pending| {
+        pending.earlier.push(pending.record);
+        (pending.change.key, pending.earlier)
+    };
+    let known: Known = missed.into_iter().map(tried).collect();
     let keys: Vec<Key> = known.keys().cloned().collect();
     let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
     for key in absent(&keys, &rows) {
@@ -159,12 +161,7 @@ async fn replan(
 }
 
 /// [`super::Preparer::prepare`] on a thread made for computing.
-pub(super) async fn prepare(
-    context: &Context,
-    job: &Job,
-    rows: Vec<Row>,
-    known: HashMap<Key, RowRecord>,
-) -> Result<Prepared> {
+pub(super) async fn prepare(context: &Context, job: &Job, rows: Vec<Row>, known: Known) -> Result<Prepared> {
     let (preparer, job) = (context.preparer.clone(), job.clone());
     blocking(move || Ok(preparer.prepare(&job, rows, &known))).await
 }

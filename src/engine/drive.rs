@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 
 use super::prepare::Prepared;
 use super::transaction::Chunks;
-use super::{Context, Flow, chunk, settle, sweep};
-use crate::error::Result;
+use super::{Context, Flow, chunk, settle, sweep, workers};
+use crate::error::{Id, Result};
 use crate::plan::Job;
 
 /// Pages that are read and prepared ahead of the writer.
@@ -17,7 +17,12 @@ const READ_AHEAD: usize = 1;
 /// Brings every job to its end, or to a safe point when asked to stop.
 pub async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
     for job in jobs {
-        if drive_one(context, job).await? == Flow::Interrupted {
+        let flow = match drive_one(context, job).await {
+            // Somebody asked to stop while a server that is gone was waited for.
+            Err(error) if error.id() == Id::DatabaseLost && context.stop.requested() => Flow::Interrupted,
+            flow => flow?,
+        };
+        if flow == Flow::Interrupted {
             context.ledger.flush().await?;
             return Ok(Flow::Interrupted);
         }
@@ -77,9 +82,30 @@ async fn pages(context: &Context, job: &Job, frontier: Option<Key>) -> Result<Fl
     let (sender, mut pages) = mpsc::channel(READ_AHEAD);
     // Dropping the receiver, on whatever way out, ends the reader.
     let reader = tokio::spawn(read_ahead(context.clone(), job.clone(), frontier, sender));
+    let flow = if job.sink.shares_transactions() {
+        one_after_the_other(context, job, &mut pages).await?
+    } else {
+        workers::write_all(context, job, &mut pages).await?
+    };
+    if flow == Flow::Interrupted {
+        return Ok(Flow::Interrupted);
+    }
+    match reader.await {
+        Ok(read) => read.map(|()| Flow::Finished),
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Writes every page that comes, several in one transaction.
+async fn one_after_the_other(
+    context: &Context,
+    job: &Job,
+    pages: &mut mpsc::Receiver<(Span, Prepared)>,
+) -> Result<Flow> {
     let mut chunks = Chunks::new(context, job);
     while let Some((span, prepared)) = pages.recv().await {
-        if context.stop.requested() {
+        let paced = context.pacer.wait(prepared.pending.len(), &context.stop).await;
+        if paced == Flow::Interrupted || context.stop.requested() {
             chunks.commit().await?;
             return Ok(Flow::Interrupted);
         }
@@ -92,13 +118,7 @@ async fn pages(context: &Context, job: &Job, frontier: Option<Key>) -> Result<Fl
             return Ok(Flow::Interrupted);
         }
     }
-    if chunks.commit().await? == Flow::Interrupted {
-        return Ok(Flow::Interrupted);
-    }
-    match reader.await {
-        Ok(read) => read.map(|()| Flow::Finished),
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    chunks.commit().await
 }
 
 /// Reads pages from the frontier on and prepares them while the chunk before is being written.
@@ -109,7 +129,7 @@ async fn read_ahead(
     sender: mpsc::Sender<(Span, Prepared)>,
 ) -> Result<()> {
     loop {
-        // A page is read only when there is room for it: no more than two chunks are in memory.
+        // A page is read only when there is room for it: no more than two wait in memory.
         let Ok(room) = sender.reserve().await else { return Ok(()) };
         let limit = context.pacer.rows();
         let mut page = job.source.page(frontier.as_ref(), None, limit).await?;

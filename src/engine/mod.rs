@@ -13,6 +13,7 @@ mod prepare;
 mod settle;
 mod sweep;
 mod transaction;
+mod workers;
 
 pub use chunk::RowOutcome;
 pub use drive::drive;
@@ -20,7 +21,7 @@ pub use evidence::check_evidence;
 pub use ledger::Ledger;
 pub use pace::Pacer;
 pub(crate) use prepare::recorded_cell;
-pub use prepare::{Prepared, Preparer};
+pub use prepare::{Known, Prepared, Preparer};
 pub use settle::{failed_rows, reopen_failed};
 
 use crate::signals::Stop;
@@ -34,6 +35,8 @@ pub struct Context {
     pub ledger: Ledger,
     /// How large chunks are.
     pub pacer: Pacer,
+    /// How many chunks are written at once, where each has a transaction of its own.
+    pub workers: usize,
     /// Whether somebody asked to stop.
     pub stop: Stop,
 }

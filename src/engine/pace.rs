@@ -1,9 +1,13 @@
-//! How many rows a chunk has.
+//! How many rows a chunk has, and how many are written in a second.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
+use super::Flow;
+use crate::signals::Stop;
 use crate::source::Row;
 
 /// The fewest rows that a chunk adapts to.
@@ -31,13 +35,47 @@ pub struct Pacer {
     rows: Arc<AtomicUsize>,
     /// What the weight of the rows seen last allows.
     light: Arc<AtomicUsize>,
+    /// The most rows that are written in a second; 0 for no limit.
+    most: Arc<AtomicU32>,
+    /// When the rows that were let through are through, at that pace.
+    free_at: Arc<Mutex<Instant>>,
     fixed: bool,
 }
 
 impl Pacer {
     /// Starts with `rows` a chunk, and stays there if `fixed`.
     pub fn new(rows: usize, fixed: bool) -> Self {
-        Self { rows: Arc::new(AtomicUsize::new(rows)), light: Arc::new(AtomicUsize::new(MAX_ROWS)), fixed }
+        Self {
+            rows: Arc::new(AtomicUsize::new(rows)),
+            light: Arc::new(AtomicUsize::new(MAX_ROWS)),
+            most: Arc::default(),
+            free_at: Arc::new(Mutex::new(Instant::now())),
+            fixed,
+        }
+    }
+
+    /// From now on no more rows than this are written in a second; `None` lifts the limit.
+    pub fn limit(&self, rows_per_second: Option<u32>) {
+        self.most.store(rows_per_second.unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// Returns when so many rows may be written, or when somebody asks to stop.
+    pub async fn wait(&self, rows: usize, stop: &Stop) -> Flow {
+        let most = self.most.load(Ordering::Relaxed);
+        if most == 0 || rows == 0 {
+            return Flow::Finished;
+        }
+        let turn = {
+            let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+            // Time that nobody used is not saved up: the pace holds in every second.
+            let turn = (*free_at).max(Instant::now());
+            *free_at = turn + Duration::from_secs(rows as u64) / most;
+            turn
+        };
+        tokio::select! {
+            () = tokio::time::sleep_until(turn) => Flow::Finished,
+            () = stop.asked() => Flow::Interrupted,
+        }
     }
 
     /// Begins with a target of whose rows only this is known: so many may be read at once.
@@ -48,7 +86,15 @@ impl Pacer {
     /// How many rows the next chunk has at most.
     pub fn rows(&self) -> usize {
         let rows = self.rows.load(Ordering::Relaxed);
-        if self.fixed { rows } else { rows.min(self.light.load(Ordering::Relaxed)) }
+        if self.fixed {
+            return rows;
+        }
+        // At a slow pace a chunk is a second's worth.
+        let most = match self.most.load(Ordering::Relaxed) {
+            0 => MAX_ROWS,
+            most => usize::try_from(most).unwrap_or(MAX_ROWS),
+        };
+        rows.min(self.light.load(Ordering::Relaxed)).min(most)
     }
 
     /// Whether a transaction that holds so many rows and is so old should be committed. One that is
@@ -111,6 +157,34 @@ mod tests {
             pacer.learn(pacer.rows(), Duration::from_secs(10));
         }
         assert_eq!(pacer.rows(), MIN_ROWS);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pace_holds_in_every_second_and_can_change() {
+        let (_stopper, stop) = Stop::new();
+        let pacer = Pacer::new(1000, false);
+        pacer.limit(Some(200));
+        assert_eq!(pacer.rows(), 200);
+        tokio::time::sleep(Duration::from_secs(10)).await; // not saved up
+        let begun = Instant::now();
+        for _ in 0..6 {
+            pacer.wait(100, &stop).await; // the sixth waits for the five before it
+        }
+        assert_eq!(begun.elapsed(), Duration::from_millis(2500));
+        pacer.limit(None);
+        let begun = Instant::now();
+        pacer.wait(1_000_000, &stop).await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn somebody_who_asks_to_stop_does_not_wait_for_the_pace() {
+        let (stopper, stop) = Stop::new();
+        let pacer = Pacer::new(1000, false);
+        pacer.limit(Some(1));
+        pacer.wait(1000, &stop).await;
+        stopper.ask();
+        assert_eq!(pacer.wait(1, &stop).await, Flow::Interrupted);
     }
 
     #[test]

@@ -41,11 +41,16 @@ pub struct Pending {
     pub change: Change,
     /// What the journal says of the row when the write succeeds.
     pub record: RowRecord,
+    /// What it said before of attempts that may yet turn out to have succeeded.
+    pub earlier: Vec<RowRecord>,
     /// What the row counts as when the write succeeds.
     pub outcome: RowOutcome,
     /// The group that it is counted in.
     pub group: Option<usize>,
 }
+
+/// What the journal says of rows: each attempt, in order.
+pub type Known = HashMap<Key, Vec<RowRecord>>;
 
 /// What one value comes to.
 enum CellPlan {
@@ -67,18 +72,18 @@ impl Preparer {
     }
 
     /// Makes a chunk out of rows. `known` is what the journal already recorded of them: a value
-    /// that stands as recorded is rotated, and is not touched again.
-    pub fn prepare(&self, job: &Job, rows: Vec<Row>, known: &HashMap<Key, RowRecord>) -> Prepared {
+    /// that stands as any attempt recorded it is rotated, and is not touched again.
+    pub fn prepare(&self, job: &Job, rows: Vec<Row>, known: &Known) -> Prepared {
         let mut prepared =
             Prepared { rows: rows.len(), settled: empty_tally(job.groups), ..Prepared::default() };
         for row in rows {
-            let recorded = known.get(&row.key);
+            let recorded = known.get(&row.key).map_or(&[][..], Vec::as_slice);
             self.row(job, row, recorded, &mut prepared);
         }
         prepared
     }
 
-    fn row(&self, job: &Job, row: Row, recorded: Option<&RowRecord>, prepared: &mut Prepared) {
+    fn row(&self, job: &Job, row: Row, recorded: &[RowRecord], prepared: &mut Prepared) {
         let mut cells = Vec::new();
         let mut changed = Vec::new();
         let mut outcome = RowOutcome::Null;
@@ -100,23 +105,17 @@ impl Preparer {
         if changed.is_empty() {
             outcome.count(&mut prepared.settled, row.group);
             // What was recorded of a row that holds no ciphertext any more is replaced, too.
-            if !record.cells.is_empty() || recorded.is_some() {
+            if !record.cells.is_empty() || !recorded.is_empty() {
                 prepared.records.push(record);
             }
         } else {
             let change = Change { key: record.key.clone(), cells: changed };
-            prepared.pending.push(Pending { change, record, outcome, group: row.group });
+            let earlier = recorded.to_vec();
+            prepared.pending.push(Pending { change, record, earlier, outcome, group: row.group });
         }
     }
 
-    fn cell(
-        &self,
-        job: &Job,
-        row: &Row,
-        column: usize,
-        value: &Value,
-        recorded: Option<&RowRecord>,
-    ) -> CellPlan {
+    fn cell(&self, job: &Job, row: &Row, column: usize, value: &Value, recorded: &[RowRecord]) -> CellPlan {
         if let Some(problem) = &row.problem {
             return CellPlan::Settled(CellOutcome::Failed { before: [0; 16], reason: problem.clone() });
         }
@@ -126,15 +125,19 @@ impl Preparer {
             Value::Text(text) => text.as_bytes(),
             Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
         };
-        let recorded = recorded.and_then(|row| recorded_cell(row, column));
+        let recorded = || recorded.iter().rev().filter_map(|row| recorded_cell(row, column));
         let digest = |value: &[u8]| self.value_digest(job, column, &row.key, value);
-        if let Some(outcome @ CellOutcome::Rotated { after, .. }) = recorded
-            && *after == digest(stored)
-        {
+        let mut stands = None;
+        let is_this = |outcome: &&CellOutcome| match outcome {
+            CellOutcome::Rotated { after, .. } => *after == *stands.get_or_insert_with(|| digest(stored)),
+            _ => false,
+        };
+        if let Some(outcome) = recorded().find(is_this) {
             return CellPlan::Settled(outcome.clone());
         }
         let plain = |plaintext: &[u8]| self.plain_digest(job, column, &row.key, plaintext);
-        let is_recorded = recorded.and_then(plain_of).map(|known| move |text: &[u8]| plain(text) == known);
+        let is_recorded =
+            recorded().next().and_then(plain_of).map(|known| move |text: &[u8]| plain(text) == known);
         let evidence = Evidence {
             hash: row.hashes.get(column).and_then(Option::as_deref),
             recorded: is_recorded.as_ref().map(|is| is as &dyn Fn(&[u8]) -> bool),

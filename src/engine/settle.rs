@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keyrotation_journal::{CellOutcome, Entry, Event, Journal, Key, Phase, RowRecord, Span, Tally};
 
-use super::prepare::empty_tally;
+use super::prepare::{Known, empty_tally};
 use super::{Context, Flow, RowOutcome, chunk, drive};
 use crate::error::Result;
 use crate::plan::Job;
@@ -47,8 +47,7 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
         }
     };
     let gone: Vec<RowRecord> = chunk::absent(&keys, &rows).into_iter().map(chunk::gone).collect();
-    let known: HashMap<Key, RowRecord> =
-        records.into_iter().map(|record| (record.key.clone(), record)).collect();
+    let known: Known = records.into_iter().map(|record| (record.key.clone(), vec![record])).collect();
     let mut prepared = chunk::prepare(context, job, rows, known).await?;
     prepared.settled.gone += gone.len() as u64;
     // What is still to be written has a fresh IV, so a new digest: it must be durable first.
@@ -82,9 +81,9 @@ pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<
         let absent = chunk::absent(keys, &rows);
         // The chunk has a record of each of its rows, even of one that holds no ciphertext any more.
         let blank = |key: &Key| RowRecord { key: key.clone(), cells: Vec::new() };
-        let mut known = before;
+        let mut known: Known = before.into_iter().map(|(key, record)| (key, vec![record])).collect();
         for key in keys {
-            known.entry(key.clone()).or_insert_with_key(blank);
+            known.entry(key.clone()).or_insert_with_key(|key| vec![blank(key)]);
         }
         let mut prepared = chunk::prepare(context, job, rows, known).await?;
         prepared.settled.gone += absent.len() as u64;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyrotation_journal::{TargetHead, TargetKind};
 
@@ -10,7 +11,9 @@ use crate::codec::Codec;
 use crate::config::{Database, JdbcUrl, Settings};
 use crate::db::{Access, Class, Db, DbError, Kind, Table, TableInfo, sql};
 use crate::error::{Error, Id, Result};
-use crate::sink::{FileSink, Guard, Sink, TableSink};
+use crate::guard::Guard;
+use crate::signals::Stop;
+use crate::sink::{FileSink, Sink, TableSink};
 use crate::source::files::{FILE_GROUPS, FileGroup, Level};
 use crate::source::{FileRows, Source, TableSource};
 use crate::target::{Store, TARGETS, Target};
@@ -40,6 +43,7 @@ pub struct Deployment {
     identity: Option<Db>,
     registry: Option<Db>,
     guards: Vec<Arc<Guard>>,
+    patience: Duration,
 }
 
 /// Connects to what the settings enable and checks that it can be rotated. `journaled` names the
@@ -62,6 +66,7 @@ pub async fn connect(
         identity: None,
         registry: None,
         guards: Vec::new(),
+        patience: settings.patience,
     };
     deployment.open(settings, access).await?;
     for index in 0..deployment.heads.len() {
@@ -134,6 +139,13 @@ impl Deployment {
             self.places.push(format!("files under {}", files.home.display()));
         }
         Ok(())
+    }
+
+    /// From now on waits for a database end when somebody asks to stop.
+    pub fn obey(&self, stop: &Stop) {
+        for guard in &self.guards {
+            guard.obey(stop.clone());
+        }
     }
 
     /// Claims the databases for this rotation, and makes sure that nobody else is at them, unless
@@ -214,7 +226,7 @@ impl Deployment {
         if let Some(guard) = self.guards.iter().find(|guard| guard.watches(db)) {
             return Arc::clone(guard);
         }
-        let guard = Arc::new(Guard::new(db.clone(), store));
+        let guard = Arc::new(Guard::new(db.clone(), store, self.patience));
         self.guards.push(Arc::clone(&guard));
         guard
     }
@@ -250,7 +262,7 @@ impl Deployment {
         let limits =
             values.iter().map(|value| info.columns.get(*value).and_then(|column| column.limit)).collect();
         let has_column = |column: &str| info.columns.contains_key(column);
-        let source = TableSource::new(db.clone(), target, Arc::clone(&table), has_column);
+        let source = TableSource::new(db.clone(), target, Arc::clone(&table), Arc::clone(&guard), has_column);
         self.jobs.push(Job {
             index,
             id: target.id,

@@ -2,11 +2,9 @@
 
 mod file_rows;
 pub mod files;
-mod guard;
 mod table;
 
 pub use file_rows::FileSink;
-pub use guard::Guard;
 pub use table::{TableSink, TableTransaction};
 
 use keyrotation_journal::Key;
@@ -63,6 +61,15 @@ impl Sink {
         }
     }
 
+    /// Whether the changes of several chunks share a transaction, one after the other; else each
+    /// chunk has its own, and several are written at once.
+    pub fn shares_transactions(&self) -> bool {
+        match self {
+            Self::Table(table) => table.shares_transactions(),
+            Self::Files(_) => true,
+        }
+    }
+
     /// Begins to apply the changes of several chunks at once.
     pub async fn begin(&self) -> Result<Transaction, Trouble> {
         match self {
@@ -72,7 +79,8 @@ impl Sink {
     }
 
     /// Applies all changes in one transaction (a table) or one by one (files) and says what
-    /// became of each, in their order. On an error nothing is committed in a table.
+    /// became of each, in their order. On an error nothing is committed in a table. All are
+    /// [`Applied::Missed`] when nobody knows what the commit came to: read again, each row tells.
     pub async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
         match self {
             Self::Table(table) => table.apply(changes).await,

@@ -2,21 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use keyrotation_journal::{Key, failpoint};
 
-use super::{Applied, Change, Guard, Trouble};
+use super::{Applied, Change, Trouble};
 use crate::db::{Care, Class, Db, DbError, Swap, Table, Transaction, Value, sql};
 use crate::error::Result;
+use crate::guard::Guard;
 use crate::source::{key_part, key_values, unreadable};
 use crate::target::Target;
-
-/// Attempts at a transaction that somebody else keeps from committing.
-const ATTEMPTS: u32 = 5;
-
-/// Pause before the second attempt; doubles each time.
-const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Writes to one table.
 #[derive(Debug, Clone)]
@@ -33,24 +27,21 @@ impl TableSink {
         Self { db, target, table, guard }
     }
 
+    pub(super) fn shares_transactions(&self) -> bool {
+        self.db.server_kind().is_none()
+    }
+
     pub(super) async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = self.guard.backoff(self.target.relation.table);
         let mut care = Care::Fast;
-        let mut attempt = 1;
         loop {
             match self.transaction(changes, care).await {
                 Ok(applied) => return Ok(applied),
                 Err(error) if error.class == Class::Row && care == Care::Fast => care = Care::RowByRow,
-                Err(error) if error.class == Class::Retry && attempt < ATTEMPTS => {
-                    tracing::warn!(
-                        "{}: {error}; trying again ({attempt} of {ATTEMPTS})",
-                        self.target.relation.table
-                    );
-                    tokio::time::sleep(pause).await;
-                    pause *= 2;
-                    attempt += 1;
+                Err(error) => {
+                    let given_up = backoff.after(error).await;
+                    given_up.map_err(|error| unreadable(self.target, &error))?;
                 }
-                Err(error) => return Err(unreadable(self.target, &error)),
             }
         }
     }
@@ -58,8 +49,14 @@ impl TableSink {
     async fn transaction(&self, changes: &[&Change], care: Care) -> Result<Vec<Applied>, DbError> {
         let mut transaction = self.begin().await?;
         let applied = transaction.changes(changes, care).await?;
-        transaction.commit().await?;
-        Ok(applied)
+        match transaction.commit().await {
+            Err(error) if error.class == Class::Lost => {
+                let table = self.target.relation.table;
+                tracing::warn!("{table}: {error}; whether the last commit counts is found out from the rows");
+                Ok(vec![Applied::Missed; changes.len()])
+            }
+            done => done.map(|()| applied),
+        }
     }
 
     async fn begin(&self) -> Result<TableTransaction, DbError> {
@@ -112,6 +109,7 @@ impl TableTransaction {
     async fn commit(self) -> Result<(), DbError> {
         failpoint!("table-before-commit", planned_failure());
         self.inner.commit().await?;
+        failpoint!("table-commit-unknown", DbError::new(Class::Lost, "failure planned by a test"));
         failpoint!("table-after-commit", planned_failure());
         Ok(())
     }

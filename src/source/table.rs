@@ -5,8 +5,9 @@ use std::sync::Arc;
 use keyrotation_journal::{Key, KeyPart};
 
 use super::Row;
-use crate::db::{Db, DbError, Record, Table, Value};
+use crate::db::{Class, Db, DbError, Record, Table, Value};
 use crate::error::{Error, Id, Result};
+use crate::guard::Guard;
 use crate::target::Target;
 
 /// The rows of one table.
@@ -15,6 +16,7 @@ pub struct TableSource {
     db: Db,
     target: &'static Target,
     table: Arc<Table>,
+    guard: Arc<Guard>,
     /// For each value column, whether its hash column is there.
     hashes: Vec<bool>,
     columns: Vec<&'static str>,
@@ -27,6 +29,7 @@ impl TableSource {
         db: Db,
         target: &'static Target,
         table: Arc<Table>,
+        guard: Arc<Guard>,
         has_column: impl Fn(&str) -> bool,
     ) -> Self {
         let hashes: Vec<_> = target.values.iter().map(|value| value.hash.is_some_and(&has_column)).collect();
@@ -34,7 +37,7 @@ impl TableSource {
         let present = target.values.iter().filter_map(|value| value.hash.filter(|hash| has_column(hash)));
         let group = target.groups.iter().map(|groups| groups.column);
         let columns = values.chain(present).chain(group).collect();
-        Self { db, target, table, hashes, columns }
+        Self { db, target, table, guard, hashes, columns }
     }
 
     pub(super) async fn page(
@@ -44,13 +47,15 @@ impl TableSource {
         limit: usize,
     ) -> Result<Vec<Row>> {
         let (after, upto) = (after.map(key_values), upto.map(key_values));
-        let read = self.db.page(&self.table, &self.columns, after.as_deref(), upto.as_deref(), limit);
-        self.all(read.await)
+        let (after, upto) = (after.as_deref(), upto.as_deref());
+        let read = || self.db.page(&self.table, &self.columns, after, upto, limit);
+        self.all(self.guard.try_reading(self.target.relation.table, read).await)
     }
 
     pub(super) async fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {
         let keys: Vec<_> = keys.iter().map(|key| key_values(key)).collect();
-        self.all(self.db.rows(&self.table, &self.columns, &keys).await)
+        let read = || self.db.rows(&self.table, &self.columns, &keys);
+        self.all(self.guard.try_reading(self.target.relation.table, read).await)
     }
 
     fn all(&self, read: Result<Vec<Record>, DbError>) -> Result<Vec<Row>> {
@@ -79,7 +84,8 @@ impl TableSource {
 }
 
 pub(crate) fn unreadable(target: &Target, error: &DbError) -> Error {
-    Error::new(Id::Database, format!("{} database, {}: {error}", target.store.name(), target.relation.table))
+    let id = if error.class == Class::Lost { Id::DatabaseLost } else { Id::Database };
+    Error::new(id, format!("{} database, {}: {error}", target.store.name(), target.relation.table))
 }
 
 /// A key as parameters of a statement.

@@ -43,7 +43,7 @@ fn meddle(place: &Place) {
              VALUES ('{key}', {another}, {anothers_hash}, 'new {key}');"
         );
     }
-    execute(&place.deployment.new_identity, &sql);
+    place.meanwhile(|| execute(&place.deployment.new_identity, &sql));
 }
 
 /// The counts of access tokens fit what is in the table.
@@ -112,14 +112,12 @@ fn again_and_again() {
     let row = number(database, &format!("SELECT rowid FROM {TOKENS} WHERE ACCESS_TOKEN LIKE 'eyJ%' LIMIT 1"));
     for attempt in 1..=5 {
         running.until_it_waits(&gate);
-        execute(
-            database,
-            &format!(
-                "ATTACH '{old}' AS old; UPDATE {TOKENS} SET ACCESS_TOKEN_HASH = NULL, ACCESS_TOKEN = \
-                 (SELECT ACCESS_TOKEN FROM old.{TOKENS} WHERE ACCESS_TOKEN LIKE 'eyJ%' LIMIT 1 OFFSET {attempt}) \
-                 WHERE rowid = {row}"
-            ),
+        let sql = format!(
+            "ATTACH '{old}' AS old; UPDATE {TOKENS} SET ACCESS_TOKEN_HASH = NULL, ACCESS_TOKEN = \
+             (SELECT ACCESS_TOKEN FROM old.{TOKENS} WHERE ACCESS_TOKEN LIKE 'eyJ%' LIMIT 1 OFFSET {attempt}) \
+             WHERE rowid = {row}"
         );
+        place.meanwhile(|| execute(database, &sql));
         if attempt == 5 {
             place.count_updates();
         }

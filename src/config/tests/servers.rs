@@ -94,7 +94,8 @@ fn parameters_mean_what_their_driver_says() {
     let server = server(&bench(url));
     assert_eq!(server.schema.as_deref(), Some("Wso2"));
     assert_eq!((server.connect_timeout.as_secs(), server.socket_timeout), (3, Some(Duration::from_mins(1))));
-    let url = "jdbc:mysql://h/d?connectTimeout=2500&socketTimeout=0&serverTimezone=UTC&characterEncoding=utf8";
+    let url =
+        "jdbc:mysql://h/d?connectTimeout=2500&socketTimeout=0&serverTimezone=UTC&characterEncoding=utf8";
     let of_mysql = bench(url);
     let settings = of_mysql.settings();
     let server = settings.databases.unwrap().identity.server.unwrap();

@@ -188,7 +188,7 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
             Meaning::Password => wanted.password = Some(value.clone()),
             // The first schema is the one that tables are made in.
             Meaning::Schema => {
-                wanted.schema = value.split(',').map(str::trim).find(|name| !name.is_empty()).map(unquoted)
+                wanted.schema = value.split(',').map(str::trim).find(|name| !name.is_empty()).map(unquoted);
             }
             Meaning::ConnectTimeout => wanted.connect_timeout = duration(driver, name, value)?,
             Meaning::SocketTimeout => wanted.socket_timeout = duration(driver, name, value)?,

@@ -45,7 +45,9 @@ async fn table_with(path: &Path, rows: &BTreeSet<(i64, String, String)>) -> Tabl
     let db = Db::open_sqlite(path, Access::Look).await.unwrap();
     let target = TARGETS.iter().find(|target| target.id == "identity-user-data").unwrap();
     let info = db.table(target.relation.table).await.unwrap().unwrap();
-    TableSource::new(db, target, Arc::new(Table::new(target.relation, &[], &info)), |_| true)
+    let guard = Guard::new(db.clone(), target.store, std::time::Duration::ZERO);
+    let table = Table::new(target.relation, &[], &info);
+    TableSource::new(db, target, Arc::new(table), Arc::new(guard), |_| true)
 }
 
 async fn all_pages(source: &TableSource, upto: Option<&Key>, limit: usize) -> Vec<Key> {

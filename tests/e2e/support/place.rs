@@ -6,6 +6,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 
 use keyrotation::demo::{self, Deployment, Spec};
 use rustix::fs::statvfs;
@@ -13,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use super::{Ran, Running, Snapshot, execute, tables, wait};
+use super::{Engine, Ran, Running, Site, Snapshot, execute, tables, wait};
 
 /// What the triggers of [`Place::count_updates`] write to.
 pub(crate) const UPDATES: &str = "E2E_UPDATES";
@@ -24,6 +25,8 @@ const PREFIX: &str = "keyrotation-e2e-";
 pub(crate) struct Place {
     pub(crate) deployment: Deployment,
     folder: TempDir,
+    /// Its databases on a server, if the tests are run on one.
+    pub(crate) site: Option<Arc<Site>>,
 }
 
 impl Place {
@@ -45,7 +48,23 @@ impl Place {
     fn within(root: &Path, spec: &Spec) -> Self {
         let folder = TempDir::with_prefix_in(PREFIX, root).unwrap();
         let deployment = wait(demo::build(folder.path(), spec)).unwrap();
-        Self { deployment, folder }
+        Self::served(deployment, folder)
+    }
+
+    /// With its databases where this run has them.
+    fn served(deployment: Deployment, folder: TempDir) -> Self {
+        let mut place = Self { deployment, folder, site: None };
+        let engine = Engine::asked();
+        if engine != Engine::Sqlite {
+            let site = Site::new(engine, place.databases());
+            let config = &place.deployment.config;
+            let properties = fs::read_to_string(config).unwrap();
+            fs::write(config, site.properties(&properties)).unwrap();
+            site.push();
+            site.pull(); // times as the server writes them
+            place.site = Some(Arc::new(site));
+        }
+        place
     }
 
     /// The same deployment, byte for byte, in another folder. A journal in it belongs to this one.
@@ -64,7 +83,7 @@ impl Place {
             counts: d.counts.clone(),
             spec: d.spec.clone(),
         };
-        Self { deployment, folder }
+        Self::served(deployment, folder)
     }
 
     /// A copy of the folder as it is now, for [`Place::restore`].
@@ -119,22 +138,22 @@ impl Place {
 
     /// Runs the program to its end.
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(&mut self.command(args))
+        Ran::of(&mut self.command(args), self.site.clone())
     }
 
     /// Runs the program to its end, with what is to happen at its failpoints.
     pub(crate) fn run_at(&self, points: &str, args: &[&str]) -> Ran {
-        Ran::of(self.command(args).env("FAILPOINTS", points))
+        Ran::of(self.command(args).env("FAILPOINTS", points), self.site.clone())
     }
 
     /// Starts the program.
     pub(crate) fn start(&self, args: &[&str]) -> Running {
-        Running::of(&mut self.command(args))
+        Running::of(&mut self.command(args), self.site.clone())
     }
 
     /// Starts the program, with what is to happen at its failpoints.
     pub(crate) fn start_at(&self, points: &str, args: &[&str]) -> Running {
-        Running::of(self.command(args).env("FAILPOINTS", points))
+        Running::of(self.command(args).env("FAILPOINTS", points), self.site.clone())
     }
 
     /// `status --json`.
@@ -165,8 +184,20 @@ impl Place {
             .collect()
     }
 
+    /// Changes the files of the databases, and what is on a server likewise, while the program may be
+    /// at work.
+    pub(crate) fn meanwhile(&self, edit: impl FnOnce()) {
+        match &self.site {
+            None => edit(),
+            Some(site) => site.meanwhile(edit),
+        }
+    }
+
     /// Lets the databases count every update of every row. A rolled back update does not count.
     pub(crate) fn count_updates(&self) {
+        if let Some(site) = &self.site {
+            return site.count_updates();
+        }
         for database in self.databases() {
             let mut sql = format!("CREATE TABLE {UPDATES} (TAB TEXT NOT NULL, ROW INTEGER NOT NULL);");
             for table in tables(&database).keys() {

@@ -4,12 +4,15 @@ use std::fs::{self, File};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use super::Site;
 
 /// Nothing here takes this long: whatever does hangs.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -23,8 +26,8 @@ pub(crate) struct Ran {
 }
 
 impl Ran {
-    pub(super) fn of(command: &mut Command) -> Self {
-        Running::of(command).wait()
+    pub(super) fn of(command: &mut Command, site: Option<Arc<Site>>) -> Self {
+        Running::of(command, site).wait()
     }
 
     /// The exit code; none if a signal ended it.
@@ -61,16 +64,21 @@ impl std::fmt::Display for Ran {
 pub(crate) struct Running {
     child: Child,
     said: TempDir,
+    /// Where its databases are, if not in files.
+    site: Option<Arc<Site>>,
 }
 
 impl Running {
-    pub(super) fn of(command: &mut Command) -> Self {
+    pub(super) fn of(command: &mut Command, site: Option<Arc<Site>>) -> Self {
+        if let Some(site) = &site {
+            site.push();
+        }
         // Into files: nobody needs to read them for the program to go on.
         let said = TempDir::with_prefix("keyrotation-said-").unwrap();
         let file = |name| Stdio::from(File::create(said.path().join(name)).unwrap());
         let (out, err) = (file("out"), file("err"));
         let child = command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap();
-        Self { child, said }
+        Self { child, said, site }
     }
 
     /// Its process id.
@@ -99,6 +107,9 @@ impl Running {
             assert!(begun.elapsed() < PATIENCE, "it hangs:\n{}", self.said("err"));
             thread::sleep(Duration::from_millis(2));
         };
+        if let Some(site) = &self.site {
+            site.pull();
+        }
         Ran { status, stdout: self.said("out"), stderr: self.said("err") }
     }
 

@@ -1,5 +1,10 @@
-//! Is the database still ours alone? Asked before chunks are handed out.
+//! A database through the hours of a rotation: is it still ours alone, and what to do when it is
+//! out of reach for a while.
 
+mod backoff;
+
+use std::future::Future;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -7,14 +12,14 @@ use tokio::sync::Mutex;
 
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
+use crate::signals::Stop;
 use crate::target::Store;
+
+pub use backoff::Backoff;
 
 /// How often the server is asked.
 const INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a lock whose connection was lost is tried for again: the server may still take its
-/// owner for alive.
-const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Watches one database.
@@ -22,14 +27,48 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub struct Guard {
     db: Db,
     store: Store,
+    patience: Duration,
     others_expected: AtomicBool,
+    stop: OnceLock<Stop>,
     asked: Mutex<Instant>,
 }
 
 impl Guard {
-    /// A guard of `db`.
-    pub fn new(db: Db, store: Store) -> Self {
-        Self { db, store, others_expected: AtomicBool::new(true), asked: Mutex::new(Instant::now()) }
+    /// A guard of `db`, which waits so long for a server that is gone.
+    pub fn new(db: Db, store: Store, patience: Duration) -> Self {
+        Self {
+            db,
+            store,
+            patience,
+            others_expected: AtomicBool::new(true),
+            stop: OnceLock::new(),
+            asked: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// From now on waits end when somebody asks to stop.
+    pub fn obey(&self, stop: Stop) {
+        let _ = self.stop.set(stop); // there is only one
+    }
+
+    /// Pauses between attempts at something in `place`.
+    pub fn backoff(&self, place: &str) -> Backoff {
+        Backoff::new(place.to_owned(), self.patience, self.stop.get().cloned())
+    }
+
+    /// Tries something that changes nothing until it succeeds or there is no sense in it.
+    pub async fn try_reading<T, F: Future<Output = Result<T, DbError>>>(
+        &self,
+        place: &str,
+        mut attempt: impl FnMut() -> F,
+    ) -> Result<T, DbError> {
+        let mut backoff = self.backoff(place);
+        loop {
+            match attempt().await {
+                Ok(done) => return Ok(done),
+                Err(error) => backoff.after(error).await?,
+            }
+        }
     }
 
     /// Whether it watches this database.
@@ -68,7 +107,7 @@ impl Guard {
                 Err(error) if error.class == Class::Lost => error.to_string(),
                 Err(error) => return Err(self.failed(&error)),
             };
-            if begun.elapsed() >= PATIENCE {
+            if begun.elapsed() >= self.patience || self.stop.get().is_some_and(Stop::requested) {
                 let text = format!(
                     "{} database: the rotation's lock cannot be regained: {problem}",
                     self.store.name()

@@ -1,0 +1,79 @@
+//! Several chunks at once, each in a transaction of its own.
+//!
+//! Chunks are recorded in the order of their pages, since ranges must join up; they end in any order.
+//! What goes wrong with one leaves the others to end as they will.
+
+use std::time::Instant;
+
+use keyrotation_journal::Span;
+use tokio::sync::mpsc::Receiver;
+use tokio::task::{JoinError, JoinSet};
+
+use super::prepare::{Prepared, empty_tally};
+use super::{Context, Flow, chunk};
+use crate::error::Result;
+use crate::plan::Job;
+
+/// Writes every page that comes. When somebody asks to stop, or something goes wrong, no more are
+/// begun, and those that are on end first; asked again, they are dropped and rolled back.
+pub(super) async fn write_all(
+    context: &Context,
+    job: &Job,
+    pages: &mut Receiver<(Span, Prepared)>,
+) -> Result<Flow> {
+    let mut busy: JoinSet<Result<Flow>> = JoinSet::new();
+    let mut outcome = Ok(Flow::Finished);
+    while matches!(outcome, Ok(Flow::Finished)) && !context.stop.requested() {
+        while busy.len() >= context.workers {
+            if let Some(ended) = busy.join_next().await {
+                outcome = worse(outcome, flatten(ended));
+            }
+        }
+        tokio::select! {
+            biased;
+            () = context.stop.asked() => break,
+            Some(ended) = busy.join_next() => outcome = worse(outcome, flatten(ended)),
+            page = pages.recv() => {
+                let Some((span, prepared)) = page else { break };
+                if context.pacer.wait(prepared.pending.len(), &context.stop).await == Flow::Interrupted {
+                    break;
+                }
+                match chunk::record(context, job, span, chunk::planned(&prepared)).await {
+                    Ok(ordinal) => drop(busy.spawn(write(context.clone(), job.clone(), ordinal, prepared))),
+                    Err(error) => outcome = Err(error),
+                }
+            }
+        }
+    }
+    while let Some(ended) = busy.join_next().await {
+        outcome = worse(outcome, flatten(ended));
+    }
+    match outcome {
+        Ok(Flow::Finished) if context.stop.requested() => Ok(Flow::Interrupted),
+        outcome => outcome,
+    }
+}
+
+async fn write(context: Context, job: Job, ordinal: u64, prepared: Prepared) -> Result<Flow> {
+    let (rows, begun) = (prepared.rows, Instant::now());
+    let replaces = empty_tally(job.groups);
+    let flow = chunk::finish(&context, &job, ordinal, prepared, replaces, Vec::new()).await?;
+    context.pacer.learn(rows, begun.elapsed());
+    Ok(flow)
+}
+
+/// The first error counts, then an interruption.
+fn worse(one: Result<Flow>, other: Result<Flow>) -> Result<Flow> {
+    match (one, other) {
+        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+        (Ok(Flow::Interrupted), _) | (_, Ok(Flow::Interrupted)) => Ok(Flow::Interrupted),
+        (Ok(Flow::Finished), Ok(Flow::Finished)) => Ok(Flow::Finished),
+    }
+}
+
+fn flatten(ended: Result<Result<Flow>, JoinError>) -> Result<Flow> {
+    match ended {
+        Ok(flow) => flow,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,387 @@
+//! A deployment's databases on a server: the same tests, with the database as a parameter.
+//!
+//! `KEYROTATION_E2E=postgresql` or `mariadb` chooses one of the servers that
+//! `tests/support/servers.py` starts. The SQLite files of a place stay what a test reads and
+//! changes: before the program starts they are pushed to the server, after it has ended they are
+//! pulled back, every column of every row.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
+
+use super::columns::{Column, columns, key_text, keys, numbers};
+use super::place::UPDATES;
+use super::server::Session;
+use super::{Admin, Engine, wait};
+
+/// The password of the user who rotates.
+const PASSWORD: &str = "ro%20t&a=te\"'\\";
+
+/// Rows in one statement.
+const ROWS: usize = 200;
+
+/// Rows by table and by the condition on their key: each column with its value.
+type Rows = BTreeMap<(String, String), BTreeMap<String, String>>;
+
+/// The databases of one deployment on a server. Dropped, they and their user are gone.
+pub(crate) struct Site {
+    pub(crate) engine: Engine,
+    name: String,
+    files: Vec<PathBuf>,
+    /// What each file held when server and file were the same last.
+    same: Mutex<Vec<Vec<u8>>>,
+    counting: Mutex<bool>,
+}
+
+impl Site {
+    /// Databases for these files; nothing is on the server yet.
+    pub(crate) fn new(engine: Engine, files: Vec<PathBuf>) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("e2e_{}_{number}", std::process::id());
+        let same = Mutex::new(vec![Vec::new(); files.len()]);
+        Self { engine, name, files, same, counting: Mutex::new(false) }
+    }
+
+    /// The database that a file stands for.
+    pub(crate) fn database(&self, at: usize) -> String {
+        format!("{}_{at}", self.name)
+    }
+
+    /// The user who rotates.
+    pub(crate) fn user(&self) -> String {
+        format!("{}:r@t/e", self.name)
+    }
+
+    fn url(&self, at: usize) -> String {
+        let scheme = if self.engine == Engine::Postgres { "postgresql" } else { "mariadb" };
+        format!("jdbc:{scheme}://127.0.0.1:{}/{}", self.engine.port(), self.database(at))
+    }
+
+    /// A properties.yaml that names these databases.
+    pub(crate) fn properties(&self, properties: &str) -> String {
+        let registry = self.url(self.files.len() - 1);
+        let (user, password) = (self.user(), STANDARD.encode(PASSWORD));
+        let line = |line: &str| {
+            let key = line.split(':').next().unwrap_or_default();
+            match key {
+                "newIdnDBUrl" => format!("{key}: {}", self.url(0)),
+                "newRegDBUrl" => format!("{key}: {registry}"),
+                "newIdnUsername" | "newRegUsername" => format!("{key}: '{user}'"),
+                "newIdnPassword" | "newRegPassword" => format!("{key}: {password}"),
+                _ => line.to_owned(),
+            }
+        };
+        properties.lines().map(|text| line(text) + "\n").collect()
+    }
+
+    /// From now on the server counts the updates of every row.
+    pub(crate) fn count_updates(&self) {
+        *self.counting.lock().unwrap() = true;
+        let mut same = self.same.lock().unwrap();
+        for (at, file) in self.files.iter().enumerate() {
+            let was_same = same[at] == digest(file);
+            let log = format!("CREATE TABLE {UPDATES} (TAB TEXT NOT NULL, ROW INTEGER NOT NULL)");
+            super::execute(file, &log);
+            if was_same {
+                wait(self.count_now(at, file));
+                same[at] = digest(file);
+            }
+        }
+    }
+
+    async fn count_now(&self, at: usize, file: &Path) {
+        let mut db = Session::open(self.engine, &self.database(at)).await;
+        let mut source = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        for table in table_names(&mut source).await {
+            let columns = columns(&mut source, &table).await;
+            db.run(&self.counter(&table, &keys(&columns))).await;
+        }
+        db.leave(self.engine).await;
+    }
+
+    /// Changes the files, and the server likewise, row by row: what others do to databases that are
+    /// in use.
+    pub(crate) fn meanwhile(&self, edit: impl FnOnce()) {
+        self.pull();
+        let before: Vec<_> = self.files.iter().map(|file| wait(self.rows(file))).collect();
+        edit();
+        let mut same = self.same.lock().unwrap();
+        for (at, file) in self.files.iter().enumerate() {
+            let after = wait(self.rows(file));
+            wait(self.apply(at, &before[at], &after));
+            same[at] = digest(file);
+        }
+        drop(same);
+        self.pull(); // what the server counted
+    }
+
+    /// Every row of a file by table and key: its assignments in the server's words.
+    async fn rows(&self, file: &Path) -> Rows {
+        let mut source = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        let mut rows = Rows::new();
+        for table in table_names(&mut source).await {
+            let columns = columns(&mut source, &table).await;
+            let names: Vec<_> = columns.iter().map(|column| column.name.clone()).collect();
+            let key: Vec<_> = keys(&columns).into_iter().map(|column| column.name.clone()).collect();
+            for row in self.engine.rows(&mut source, &table, &columns).await {
+                let row: BTreeMap<String, String> = names.iter().cloned().zip(row).collect();
+                let key: Vec<_> = key.iter().map(|name| format!("{name} = {}", row[name])).collect();
+                rows.insert((table.clone(), key.join(" AND ")), row);
+            }
+        }
+        rows
+    }
+
+    async fn apply(&self, at: usize, before: &Rows, after: &Rows) {
+        let mut db = Session::open(self.engine, &self.database(at)).await;
+        db.run(self.engine.without_checks()).await;
+        for ((table, key), _) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
+            db.run(&format!("DELETE FROM {table} WHERE {key}")).await;
+        }
+        for ((table, key), row) in after.iter().filter(|(key, row)| before.get(*key) != Some(*row)) {
+            db.run(&if before.contains_key(&(table.clone(), key.clone())) {
+                let set: Vec<_> = row.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+                format!("UPDATE {table} SET {} WHERE {key}", set.join(", "))
+            } else {
+                let (names, values): (Vec<_>, Vec<_>) =
+                    row.iter().map(|(name, value)| (name.as_str(), value.as_str())).unzip();
+                format!("INSERT INTO {table} ({}) VALUES ({})", names.join(", "), values.join(", "))
+            })
+            .await;
+        }
+        db.leave(self.engine).await;
+    }
+
+    /// Makes the server hold what the files do, where that is not so.
+    pub(crate) fn push(&self) {
+        let mut same = self.same.lock().unwrap();
+        for (at, file) in self.files.iter().enumerate() {
+            let digest = digest(file);
+            if same[at] != digest {
+                wait(self.push_one(at, file));
+                same[at] = digest;
+            }
+        }
+    }
+
+    async fn push_one(&self, at: usize, file: &Path) {
+        let name = self.database(at);
+        let mut admin = Session::open(self.engine, self.engine.home()).await;
+        for statement in self.create(&name) {
+            admin.run(&statement).await;
+        }
+        let mut db = Session::open(self.engine, &name).await;
+        let mut source = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        let objects: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT type, name, sql FROM sqlite_master \
+             WHERE sql IS NOT NULL AND type IN ('table', 'index') AND name <> ?",
+        )
+        .bind(UPDATES)
+        .fetch_all(&mut source)
+        .await
+        .unwrap();
+        let of = |kind: &'static str| objects.iter().filter(move |(found, ..)| found == kind);
+        for (_, name, sql) in of("table") {
+            db.run(&self.dialect(name, sql)).await;
+        }
+        db.run(self.engine.without_checks()).await;
+        for (_, table, _) in of("table") {
+            let columns = columns(&mut source, table).await;
+            for insert in self.inserts(&mut source, table, &columns).await {
+                db.run(&insert).await;
+            }
+        }
+        for (_, _, sql) in of("index") {
+            db.run(sql).await;
+        }
+        if *self.counting.lock().unwrap() {
+            for (_, table, _) in of("table") {
+                let columns = columns(&mut source, table).await;
+                db.run(&self.counter(table, &keys(&columns))).await;
+            }
+        }
+        db.run(&self.grants(&name)).await;
+    }
+
+    /// Makes the files hold what the server does.
+    pub(crate) fn pull(&self) {
+        let mut same = self.same.lock().unwrap();
+        for (at, file) in self.files.iter().enumerate() {
+            if !same[at].is_empty() {
+                wait(self.pull_one(at, file));
+                same[at] = digest(file);
+            }
+        }
+    }
+
+    async fn pull_one(&self, at: usize, file: &Path) {
+        let mut db = Session::open(self.engine, &self.database(at)).await;
+        let mut target =
+            SqliteConnectOptions::new().filename(file).foreign_keys(false).connect().await.unwrap();
+        let tables = table_names(&mut target).await;
+        let mut work = target.begin().await.unwrap();
+        let counting = *self.counting.lock().unwrap();
+        let counted = if counting { db.texts("SELECT TAB, K FROM e2e_updates").await } else { Vec::new() };
+        let mut updates: Vec<(String, i64)> = Vec::new();
+        for table in tables {
+            let columns = columns(&mut work, &table).await;
+            let key = keys(&columns);
+            let numbers = numbers(&mut work, &table, &key).await;
+            let select: Vec<_> = columns.iter().map(|column| self.engine.as_text(column)).collect();
+            let rows =
+                db.texts(&format!("SELECT {}, {} FROM {table}", key_text(&key), select.join(", "))).await;
+            sqlx::raw_sql(AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *work).await.unwrap();
+            let mut next = numbers.values().max().copied().unwrap_or_default();
+            let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
+            for row in rows {
+                let (text, cells) = row.split_first().unwrap();
+                let text = text.clone().unwrap();
+                let number = numbers.get(&text).copied().unwrap_or_else(|| {
+                    next += 1;
+                    next
+                });
+                for _ in counted
+                    .iter()
+                    .filter(|row| row[0].as_deref() == Some(&table) && row[1].as_deref() == Some(&text))
+                {
+                    updates.push((table.clone(), number));
+                }
+                let values: Vec<_> =
+                    columns.iter().zip(cells).map(|(column, cell)| column.literal(cell.as_deref())).collect();
+                let insert = format!(
+                    "INSERT INTO {table} (rowid, {}) VALUES ({number}, {})",
+                    names.join(", "),
+                    values.join(", ")
+                );
+                sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut *work).await.unwrap();
+            }
+        }
+        if counting {
+            let delete = format!("DELETE FROM {UPDATES}");
+            sqlx::raw_sql(AssertSqlSafe(delete)).execute(&mut *work).await.unwrap();
+            for (table, number) in updates {
+                let insert = format!("INSERT INTO {UPDATES} VALUES ('{table}', {number})");
+                sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut *work).await.unwrap();
+            }
+        }
+        work.commit().await.unwrap();
+        target.close().await.unwrap();
+    }
+
+    /// The statements that make an empty database and its user.
+    fn create(&self, name: &str) -> Vec<String> {
+        let (user, password) = (self.user(), PASSWORD.replace('\'', "''"));
+        match self.engine {
+            Engine::Postgres => vec![
+                format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+                format!("CREATE DATABASE {name}"),
+                format!(
+                    "DO $$ BEGIN CREATE ROLE \"{user}\" LOGIN PASSWORD '{password}'; \
+                     EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+                ),
+            ],
+            _ => vec![
+                format!("DROP DATABASE IF EXISTS {name}"),
+                format!("CREATE DATABASE {name} DEFAULT CHARACTER SET latin1"),
+                format!(
+                    "CREATE USER IF NOT EXISTS '{user}'@'%' IDENTIFIED BY '{}'",
+                    password.replace('\\', "\\\\")
+                ),
+            ],
+        }
+    }
+
+    /// What docs/databases.md tells a DBA to grant.
+    fn grants(&self, name: &str) -> String {
+        let user = self.user();
+        match self.engine {
+            Engine::Postgres => format!("GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO \"{user}\""),
+            _ => format!(
+                "GRANT SELECT, INSERT, UPDATE, TRIGGER ON {name}.* TO '{user}'@'%'; GRANT PROCESS ON *.* TO '{user}'@'%'"
+            ),
+        }
+    }
+
+    /// A statement of SQLite's schema in the server's words.
+    fn dialect(&self, table: &str, sql: &str) -> String {
+        if self.engine == Engine::Postgres {
+            return sql.replace(" BLOB", " BYTEA");
+        }
+        let mut sql =
+            sql.replace(" TIMESTAMP,", " TIMESTAMP NULL,").replace(" TIMESTAMP\n", " TIMESTAMP NULL\n");
+        if table == "IDN_OAUTH2_ACCESS_TOKEN" {
+            let now = "TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP";
+            sql = sql
+                .replace(
+                    "REFRESH_TOKEN_TIME_CREATED TIMESTAMP NULL",
+                    &format!("REFRESH_TOKEN_TIME_CREATED {now} ON UPDATE CURRENT_TIMESTAMP"),
+                )
+                .replace(" TIME_CREATED TIMESTAMP NULL", &format!(" TIME_CREATED {now}"));
+        }
+        format!("{sql} ENGINE = InnoDB")
+    }
+
+    async fn inserts(&self, source: &mut SqliteConnection, table: &str, columns: &[Column]) -> Vec<String> {
+        let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
+        let rows = self.engine.rows(source, table, columns).await;
+        let insert = |rows: &[Vec<String>]| {
+            let rows: Vec<_> = rows.iter().map(|row| format!("({})", row.join(", "))).collect();
+            format!("INSERT INTO {table} ({}) VALUES {}", names.join(", "), rows.join(", "))
+        };
+        rows.chunks(ROWS).map(insert).collect()
+    }
+
+    /// A trigger that counts the updates of a table.
+    fn counter(&self, table: &str, key: &[&Column]) -> String {
+        let log = "CREATE TABLE IF NOT EXISTS e2e_updates (TAB VARCHAR(100), K VARCHAR(2000))";
+        let new: Vec<_> = key.iter().map(|column| format!("NEW.{}", column.name)).collect();
+        let text = format!("CONCAT_WS('/', {})", new.join(", "));
+        match self.engine {
+            Engine::Postgres => format!(
+                "{log}; CREATE FUNCTION count_{table}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ \
+                 BEGIN INSERT INTO public.e2e_updates VALUES ('{table}', {text}); RETURN NULL; END $$; \
+                 CREATE TRIGGER e2e_{table} AFTER UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION count_{table}()"
+            ),
+            _ => format!(
+                "{log} CHARACTER SET utf8mb4; CREATE TRIGGER e2e_{table} AFTER UPDATE ON {table} FOR EACH ROW \
+                 INSERT INTO e2e_updates VALUES ('{table}', {text})"
+            ),
+        }
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let mut admin = Admin::connect(self.engine, self.engine.home());
+        for at in 0..self.files.len() {
+            let force = if self.engine == Engine::Postgres { " WITH (FORCE)" } else { "" };
+            admin.execute(&format!("DROP DATABASE IF EXISTS {}{force}", self.database(at)));
+        }
+        let user = self.user();
+        admin.execute(&match self.engine {
+            Engine::Postgres => format!("DROP ROLE IF EXISTS \"{user}\""),
+            _ => format!("DROP USER IF EXISTS '{user}'@'%'"),
+        });
+    }
+}
+
+/// The tables of a file, but for what counts updates.
+async fn table_names(db: &mut SqliteConnection) -> Vec<String> {
+    sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> ?")
+        .bind(UPDATES)
+        .fetch_all(db)
+        .await
+        .unwrap()
+}
+
+fn digest(file: &Path) -> Vec<u8> {
+    Sha256::digest(std::fs::read(file).unwrap()).to_vec()
+}

@@ -1,0 +1,257 @@
+"""Throwaway PostgreSQL and MariaDB servers for the tests and the benchmark.
+
+    python3 tests/support/servers.py run -- command ...   starts both, runs the command, stops them
+    python3 tests/support/servers.py nextest              likewise for as long as nextest runs
+
+The servers listen on free ports of 127.0.0.1, keep their data in a temporary folder, and are as
+durable as in production. Where they are is told in environment variables:
+
+    KEYROTATION_TEST_POSTGRESQL   the port of PostgreSQL
+    KEYROTATION_TEST_MARIADB      the port of MariaDB
+    KEYROTATION_TEST_CA           the authority that signed both servers' certificates (PEM)
+    KEYROTATION_TEST_FOLDER       their folder; pid files are in it
+
+The administrators are `postgres` and `root`, with the password below.
+"""
+
+import glob
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+PASSWORD = "p@ss w\u00f6rd/:'%"
+PATIENCE = 60  # seconds
+ROOM = 2 << 30  # bytes
+
+
+def fail(text):
+    sys.exit(f"tests/support/servers.py: {text}")
+
+
+def program(name, package, places=()):
+    found = shutil.which(name)
+    for place in places:
+        found = found or next(iter(sorted(glob.glob(f"{place}/{name}"), reverse=True)), None)
+    return found or fail(f"{name} is missing: apt-get install {package}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def room():
+    """A folder in memory if there is enough of it, else on disk."""
+    memory = "/dev/shm"
+    if os.environ.get("KEYROTATION_TEST_DISK") or not os.path.isdir(memory):
+        return None
+    facts = os.statvfs(memory)
+    return memory if facts.f_bavail * facts.f_frsize >= ROOM else None
+
+
+class Servers:
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="keyrotation-servers-", dir=room())
+        os.chmod(self.folder, 0o755)
+        self.processes = []
+        self.environment = {"KEYROTATION_TEST_FOLDER": self.folder}
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def as_user(self, name):
+        """What makes a command run as `name`: these servers refuse to be root."""
+        if os.getuid() != 0:
+            return {}
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            user = pwd.getpwnam("nobody")
+        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+    def own(self, path, name):
+        os.makedirs(path, exist_ok=True)
+        if os.getuid() == 0:
+            user = self.as_user(name)
+            os.chown(path, user["user"], user["group"])
+
+    def quietly(self, command, **options):
+        done = subprocess.run(command, capture_output=True, text=True, **options)
+        if done.returncode != 0:
+            fail(f"{command[0]}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def start(self):
+        self.certificates()
+        self.postgresql()
+        self.mariadb()
+
+    def certificates(self):
+        openssl = program("openssl", "openssl")
+        ca, key = self.path("ca.pem"), self.path("ca.key")
+        self.quietly([openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key,
+                      "-out", ca, "-subj", "/CN=A private authority", "-addext", "basicConstraints=critical,CA:TRUE"])
+        request, names = self.path("server.csr"), self.path("names")
+        with open(names, "w") as file:
+            file.write("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        self.quietly([openssl, "req", "-newkey", "rsa:2048", "-nodes", "-keyout", self.path("server.key"),
+                      "-out", request, "-subj", "/CN=localhost"])
+        self.quietly([openssl, "x509", "-req", "-in", request, "-CA", ca, "-CAkey", key, "-CAcreateserial",
+                      "-days", "2", "-extfile", names, "-out", self.path("server.pem")])
+        os.chmod(self.path("server.key"), 0o644)
+        self.environment["KEYROTATION_TEST_CA"] = ca
+
+    def copy_certificate(self, folder, name):
+        for file in ("server.pem", "server.key"):
+            target = os.path.join(folder, file)
+            shutil.copy(self.path(file), target)
+            if os.getuid() == 0:
+                user = self.as_user(name)
+                os.chown(target, user["user"], user["group"])
+            os.chmod(target, 0o600)
+
+    def postgresql(self):
+        places = ["/usr/lib/postgresql/*/bin"]
+        initdb = program("initdb", "postgresql", places)
+        postgres = program("postgres", "postgresql", places)
+        home, port = self.path("postgresql"), free_port()
+        self.own(home, "postgres")
+        secret = os.path.join(home, "password")
+        with open(secret, "w", encoding="utf-8") as file:
+            file.write(PASSWORD + "\n")
+        os.chmod(secret, 0o644)
+        data = os.path.join(home, "data")
+        self.quietly([initdb, "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8",
+                      "--locale=C.UTF-8"], cwd=home, **self.as_user("postgres"))
+        self.copy_certificate(data, "postgres")
+        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home, "ssl": "on",
+                    "ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "max_connections": 100,
+                    "shared_buffers": "256MB", "max_wal_size": "2GB"}
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self.spawn([postgres, "-D", data, *options], home, "postgres", port)
+        self.environment["KEYROTATION_TEST_POSTGRESQL"] = str(port)
+
+    def mariadb(self):
+        install = program("mariadb-install-db", "mariadb-server")
+        server = program("mariadbd", "mariadb-server", ["/usr/sbin"])
+        home, port = self.path("mariadb"), free_port()
+        self.own(home, "mysql")
+        data, first = os.path.join(home, "data"), os.path.join(home, "first.sql")
+        self.quietly([install, "--no-defaults", f"--datadir={data}", "--skip-test-db",
+                      "--auth-root-authentication-method=normal"], cwd=home, **self.as_user("mysql"))
+        self.copy_certificate(home, "mysql")
+        quoted = PASSWORD.replace("'", "''")
+        with open(first, "w", encoding="utf-8") as file:
+            file.write("SET NAMES utf8mb4;\nDELETE FROM mysql.global_priv WHERE User = '';\n"
+                       f"CREATE OR REPLACE USER root@'%' IDENTIFIED BY '{quoted}';\n"
+                       f"GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
+                       "DROP USER IF EXISTS root@localhost, root@'127.0.0.1', root@'::1';\n"
+                       "FLUSH PRIVILEGES;\n")
+        os.chmod(first, 0o644)
+        settings = {"datadir": data, "port": port, "bind-address": "127.0.0.1", "socket": os.path.join(home, "socket"),
+                    "innodb-buffer-pool-size": "512M", "innodb-log-file-size": "256M", "max-connections": 100,
+                    "init-file": first, "pid-file": os.path.join(home, "pid"), "skip-name-resolve": 1,
+                    "character-set-server": "utf8mb4", "ssl-cert": os.path.join(home, "server.pem"),
+                    "ssl-key": os.path.join(home, "server.key"), "ssl-ca": self.environment["KEYROTATION_TEST_CA"]}
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        self.spawn([server, "--no-defaults", *options], home, "mysql", port)
+        self.environment["KEYROTATION_TEST_MARIADB"] = str(port)
+
+    def spawn(self, command, home, user, port):
+        log = open(os.path.join(home, "log"), "ab")
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home, start_new_session=True,
+                                   **self.as_user(user))
+        self.processes.append(process)
+        begun = time.monotonic()
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                return
+            except OSError:
+                pass
+            if process.poll() is not None or time.monotonic() - begun > PATIENCE:
+                self.stop()
+                fail(f"{command[0]} does not start, see above")
+            time.sleep(0.05)
+
+    def stop(self):
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGINT if "postgres" in process.args[0] else signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def run(command):
+    servers = Servers()
+    try:
+        servers.start()
+        return subprocess.run(command, env={**os.environ, **servers.environment}).returncode
+    finally:
+        servers.stop()
+
+
+def parents(pid):
+    while pid > 1:
+        with open(f"/proc/{pid}/stat") as file:
+            name, rest = file.read().split("(", 1)[1].rsplit(")", 1)
+        yield pid, name
+        pid = int(rest.split()[1])
+
+
+def nextest():
+    """Starts the servers, tells nextest where they are, and leaves a process behind that stops them."""
+    watched = next((pid for pid, name in parents(os.getppid()) if "nextest" in name), os.getppid())
+    ready, told = os.pipe()
+    if os.fork():
+        os.close(told)
+        with os.fdopen(ready) as lines:
+            environment = lines.read()
+        if not environment:
+            fail("the servers did not start")
+        with open(os.environ["NEXTEST_ENV"], "a") as file:
+            file.write(environment)
+        return 0
+    os.close(ready)
+    os.setsid()
+    servers = Servers()
+    try:
+        servers.start()
+        with os.fdopen(told, "w") as pipe:
+            pipe.writelines(f"{name}={value}\n" for name, value in servers.environment.items())
+        # Nobody waits for this process any more: what it says would keep nextest's pipe open.
+        silence = os.open(os.devnull, os.O_RDWR)
+        for stream in (0, 1, 2):
+            os.dup2(silence, stream)
+        while os.path.exists(f"/proc/{watched}"):
+            time.sleep(0.2)
+    finally:
+        servers.stop()
+    os._exit(0)
+
+
+def main():
+    match sys.argv[1:]:
+        case ["nextest"]:
+            return nextest()
+        case ["run", "--", *command] if command:
+            return run(command)
+        case _:
+            fail("say `run -- command ...` or `nextest`")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.exit(main())
