@@ -15,8 +15,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Parser;
 use keyrotation::cipher::SecretKey;
@@ -26,7 +25,9 @@ use keyrotation::demo::{Deployment, Spec, build};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 
-type Fallible<T> = Result<T, Box<dyn std::error::Error>>;
+mod measure;
+
+use measure::{Fallible, Rotation, median};
 
 #[derive(Debug, Parser)]
 struct Args {
@@ -45,15 +46,6 @@ struct Args {
     /// What `cargo bench` adds.
     #[arg(long, hide = true)]
     bench: bool,
-}
-
-/// One rotation.
-#[derive(Debug, Clone)]
-struct Rotation {
-    seconds: f64,
-    cpu_seconds: f64,
-    peak_mib: f64,
-    journal_bytes: u64,
 }
 
 #[tokio::main]
@@ -111,51 +103,12 @@ fn report(args: &Args, rotations: &[Rotation], floors: &[f64], ciphers: &[f64]) 
     Ok(())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// Rotates a copy of the deployment with the release binary.
+/// Rotates a copy of the deployment.
 fn rotate(deployment: &Deployment, folder: &Path) -> Fallible<Rotation> {
     copy(&deployment.folder, folder)?;
-    let config = folder.join("properties.yaml");
-    let began = Instant::now();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_keyrotation"))
-        .args(["run", "--quiet", "--config"])
-        .arg(&config)
-        .stdout(Stdio::null())
-        .spawn()?;
-    let status_file = format!("/proc/{}/status", child.id());
-    let stat_file = format!("/proc/{}/stat", child.id());
-    let (mut peak, mut cpu) = (0.0_f64, 0.0_f64);
-    let status = loop {
-        if let Some(status) = child.try_wait()? {
-            break status;
-        }
-        peak =
-            peak.max(fs::read_to_string(&status_file).ok().and_then(|text| peak_mib(&text)).unwrap_or(0.0));
-        cpu = cpu.max(fs::read_to_string(&stat_file).ok().and_then(|text| cpu_seconds(&text)).unwrap_or(0.0));
-        std::thread::sleep(Duration::from_millis(10));
-    };
-    let seconds = began.elapsed().as_secs_f64();
-    if !status.success() {
-        return Err(format!("the rotation ended with {status}").into());
-    }
-    let journal_bytes = size(&folder.join("keyrotation-journal"))?;
+    let rotation = measure::rotate(folder, &[])?;
     fs::remove_dir_all(folder)?;
-    Ok(Rotation { seconds, cpu_seconds: cpu, peak_mib: peak, journal_bytes })
-}
-
-fn peak_mib(status: &str) -> Option<f64> {
-    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
-}
-
-fn cpu_seconds(stat: &str) -> Option<f64> {
-    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-    let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
-    Some(ticks / 100.0)
+    Ok(rotation)
 }
 
 /// One UPDATE in one transaction, on a fresh copy.
@@ -214,12 +167,4 @@ fn copy(from: &Path, to: &Path) -> Fallible<()> {
         }
     }
     Ok(())
-}
-
-fn size(folder: &Path) -> Fallible<u64> {
-    let mut bytes = 0;
-    for entry in walkdir::WalkDir::new(folder) {
-        bytes += entry?.metadata()?.len();
-    }
-    Ok(bytes)
 }

@@ -10,6 +10,7 @@ pub mod demo;
 pub mod engine;
 pub mod error;
 pub mod exit;
+mod failpoint;
 pub mod guard;
 pub mod plan;
 pub mod report;

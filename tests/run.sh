@@ -2,8 +2,8 @@
 # Sets up what the tests need and runs all of them: `bash tests/run.sh`.
 #
 # On Debian, with Rust and its components clippy and rustfmt there; the rest is installed: with
-# apt-get (as root or with sudo) git, a C compiler, a JDK, Python and strace; from PyPI, into
-# target/test-tools, what tests/tools.txt names. A tool that is missing is a failure, never
+# apt-get (as root or with sudo) git, a C compiler, a JDK, Python, strace, PostgreSQL, MariaDB and
+# OpenSSL; from PyPI, into target/test-tools, what tests/tools.txt names. A tool that is missing is a failure, never
 # a reason to leave a part out. docs/testing.md tells of the longer runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -28,6 +28,10 @@ install_packages() {
     has git || missing+=(git)
     has javac || missing+=(default-jdk-headless)
     has strace || missing+=(strace)
+    has openssl || missing+=(openssl)
+    # Servers of their own are started: the packages' services are not needed, and not touched.
+    has mariadbd || [[ -x /usr/sbin/mariadbd ]] || missing+=(mariadb-server)
+    has initdb || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
     { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || missing+=(python3 python3-venv)
     ((${#missing[@]})) || return 0
     has apt-get || fail "these Debian packages, or what is in them, are missing: ${missing[*]}"
@@ -83,6 +87,11 @@ tests() {
     cargo nextest run "${BUILD[@]}" --profile ci 2>&1 | tee target/nextest.log
 }
 
+# The same deployments with their databases on a server.
+tests_on() {
+    KEYROTATION_E2E=$1 cargo nextest run "${BUILD[@]}" --profile servers-ci 2>&1 | tee "target/nextest-$1.log"
+}
+
 documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --no-deps --document-private-items --quiet
 }
@@ -126,7 +135,7 @@ part() {
 }
 
 mkdir -p target
-rm -f target/nextest.log
+rm -f target/nextest*.log
 part "setup" setup
 [[ ${#failed[@]} == 0 ]] || fail "the setup failed"
 PATH="$PWD/$TOOLS/bin:$PATH"
@@ -137,6 +146,8 @@ tree >"$BEFORE"
 part "format" cargo fmt --all --check
 part "dependencies" dependencies
 part "tests" tests
+part "tests on PostgreSQL" tests_on postgresql
+part "tests on MariaDB" tests_on mariadb
 part "documentation tests" cargo test "${BUILD[@]}" --doc --quiet
 part "demo" demo
 part "lints" cargo clippy "${BUILD[@]}" --all-targets --quiet -- -D warnings
@@ -149,12 +160,17 @@ for i in "${!names[@]}"; do
 done
 printf '%-22s %4d s\n\n' "in all" "$SECONDS"
 
-# The counts of nextest's summary, such as: Summary [  9.1s] 410 tests run: 409 passed, 1 failed, 0 skipped
-summary=$(grep -E '^ *Summary \[' target/nextest.log | tail -n 1) || fail "no test was run"
-count() {
-    grep -oE "[0-9]+ $1" <<<"$summary" | cut -d ' ' -f 1 || echo 0
-}
-echo "$(count passed) passed, $(($(count failed) + $(count "timed out"))) failed"
+# The counts of nextest's summaries, such as: Summary [  9.1s] 410 tests run: 409 passed, 1 failed, 0 skipped
+passed=0 not_passed=0
+for log in target/nextest{,-postgresql,-mariadb}.log; do
+    summary=$(grep -E '^ *Summary \[' "$log" | tail -n 1) || fail "no test was run, see $log"
+    count() {
+        grep -oE "[0-9]+ $1" <<<"$summary" | cut -d ' ' -f 1 || echo 0
+    }
+    ((passed += $(count passed))) || true
+    ((not_passed += $(count failed) + $(count "timed out"))) || true
+done
+echo "$passed passed, $not_passed failed"
 if ((${#failed[@]})); then
     fail "these parts failed: ${failed[*]}"
 fi

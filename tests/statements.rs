@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use keyrotation::db::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
 use keyrotation::db::sql::{self, Ends};
 use keyrotation::db::{ColumnInfo, DIALECTS, Kind, MYSQL, POSTGRES, Syntax, Table, TableInfo, Write};
+use keyrotation::plan::TOKENS;
 use keyrotation::target::{TARGETS, Target};
 
 /// Rows in the statements that name several.
@@ -46,6 +47,8 @@ fn fixed(syntax: &Syntax) -> Vec<(String, String)> {
         ("catalogue: columns", syntax.columns),
         ("catalogue: unique columns", syntax.unique),
         ("catalogue: tables and triggers", syntax.objects),
+        ("catalogue: bytes on disk", syntax.table_bytes),
+        ("tokens that nobody needs", &sql::outlived(syntax, &TOKENS)),
     ]
     .map(|(what, sql)| (what.to_owned(), sql.to_owned()))
     .to_vec()

@@ -87,7 +87,7 @@ pub struct WorkArgs {
     /// Rows in a chunk, taken literally; without it chunks adapt between 100 and 10,000 rows.
     #[arg(long, value_name = "N")]
     pub chunk_size: Option<u32>,
-    /// Connections to each server that write at once [default: 4].
+    /// Connections to each server that write at once [default: the machine's cores, 2 to 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub connections: Option<u32>,
     /// Write no more rows in a second, over all connections.
@@ -138,6 +138,9 @@ pub struct PlanArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
+    /// Also write a few chunks of each table and roll them back, to measure how long they take.
+    #[arg(long)]
+    pub rehearse: bool,
 }
 
 /// Options of `status`.

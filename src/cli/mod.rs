@@ -3,6 +3,7 @@
 pub mod args;
 mod demo;
 mod look;
+mod plan;
 mod session;
 mod setup;
 mod verify;
@@ -55,7 +56,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => Box::pin(session::run(&session, &args)).await,
         Command::Resume(args) => Box::pin(session::resume(&session, &args)).await,
-        Command::Plan(args) => look::plan(&session, &args).await,
+        Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
         Command::Status(args) => look::status(&session, &args),
         Command::Verify(args) => verify::verify(&session, &args).await,
         Command::Init(args) => setup::init(&session, &args),

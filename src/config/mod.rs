@@ -96,14 +96,17 @@ pub struct Settings {
     pub notices: Vec<Notice>,
 }
 
-/// How many connections write at once when nobody says: more gains nothing on a server with few
-/// cores, and leaves a large one room for others.
-const WRITERS: u32 = 4;
+/// The fewest and the most connections that write at once when nobody says; as many as this machine
+/// has cores between them. More than the server has cores only wait for each other.
+const WRITERS: (u32, u32) = (2, 4);
 
 impl Settings {
     /// How many connections write at once.
     pub fn writers(&self) -> u32 {
-        self.connections.unwrap_or(WRITERS)
+        self.connections.unwrap_or_else(|| {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            u32::try_from(cores).unwrap_or(WRITERS.1).clamp(WRITERS.0, WRITERS.1)
+        })
     }
 }
 

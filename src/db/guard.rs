@@ -2,6 +2,7 @@
 //! and is it still ours alone. SQL as data, asked over connections outside the pool.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::postgres::{PgArguments, PgConnection};
@@ -42,7 +43,7 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
                coalesce(state, 'idle') = 'active' FROM pg_stat_activity \
                WHERE datname = current_database() AND usename IS NOT NULL \
                AND coalesce(backend_type, 'client backend') = 'client backend' \
-               AND application_name IS DISTINCT FROM 'keyrotation' ORDER BY pid",
+               AND application_name IS DISTINCT FROM current_setting('application_name') ORDER BY pid",
     session: "SELECT pg_backend_pid()::bigint",
     identity: "SELECT 'database ' || current_database() || ' of the cluster that began at ' || \
                pg_postmaster_start_time()::text || ', oid ' || oid::text FROM pg_database \
@@ -75,8 +76,27 @@ pub struct Stranger {
     pub id: i64,
     /// Who, with what, from where.
     pub who: String,
-    /// A session of our own user that is at work: a killed rotation's last statement looks so.
-    pub may_end: bool,
+    /// How long it may still be there if its client is gone. A session of our own user may be one
+    /// of a rotation that was killed: its statement runs to its end.
+    pub afterlife: Duration,
+}
+
+/// How long a killed client's statement may run on.
+const AT_WORK: Duration = Duration::from_secs(30);
+/// How long a server may take to notice that an idle session's client is gone.
+const IDLE: Duration = Duration::from_secs(3);
+/// Who is gone when looked at again was no session to speak of, or one of ours that had just begun.
+const SECOND_LOOK: Duration = Duration::from_millis(250);
+
+/// How a claim stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// As before.
+    Still,
+    /// Its connection was lost, and it was taken again.
+    Again,
+    /// By somebody else now.
+    ByAnother,
 }
 
 /// A connection outside the pool.
@@ -132,13 +152,12 @@ impl Db {
     }
 
     /// Makes sure that the claim still stands, and takes it again where its connection was lost.
-    /// False if another rotation has it now.
-    pub async fn hold(&self) -> Result<bool, DbError> {
-        let Some((claim, questions)) = self.claimed() else { return Ok(true) };
+    pub async fn hold(&self) -> Result<Held, DbError> {
+        let Some((claim, questions)) = self.claimed() else { return Ok(Held::Still) };
         let mut held = claim.lock().await;
         if let Some(lone) = held.as_mut() {
             match lone.is_true(questions.is_ours).await {
-                Ok(true) => return Ok(true),
+                Ok(true) => return Ok(Held::Still),
                 Ok(false) => {}
                 Err(error) if error.class == Class::Lost => {}
                 Err(error) => return Err(error),
@@ -146,7 +165,7 @@ impl Db {
         }
         *held = None;
         drop(held);
-        self.claim().await
+        Ok(if self.claim().await? { Held::Again } else { Held::ByAnother })
     }
 
     /// Whether somebody holds the claim on this database: asked of the old database while this
@@ -169,16 +188,31 @@ impl Db {
         Ok(text.unwrap_or_else(|| self.place()))
     }
 
-    /// Sessions of others in this database.
+    /// Sessions of others in this database, as seen twice within a moment.
     pub async fn strangers(&self) -> Result<Vec<Stranger>, DbError> {
+        let seen = self.sessions_of_others().await?;
+        if seen.is_empty() {
+            return Ok(seen);
+        }
+        tokio::time::sleep(SECOND_LOOK).await;
+        let mut again = self.sessions_of_others().await?;
+        again.retain(|one| seen.iter().any(|other| other.id == one.id));
+        Ok(again)
+    }
+
+    async fn sessions_of_others(&self) -> Result<Vec<Stranger>, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
         let ours = self.own_sessions();
         let stranger = |record: &Record| {
             let id = record.first()?.as_int()?;
             let text = |at: usize| record.get(at).and_then(super::Value::as_text).unwrap_or("?");
             let who = format!("user {}, {}, from {}", text(1), text(2), text(3));
-            let may_end = text(1) == self.user() && record.get(4).and_then(super::Value::as_int) == Some(1);
-            (!ours.contains(&id)).then_some(Stranger { id, who, may_end })
+            let afterlife = match record.get(4).and_then(super::Value::as_int) {
+                _ if text(1) != self.user() => Duration::ZERO,
+                Some(1) => AT_WORK,
+                _ => IDLE,
+            };
+            (!ours.contains(&id)).then_some(Stranger { id, who, afterlife })
         };
         Ok(self.read(questions.sessions, &[]).await?.iter().filter_map(stranger).collect())
     }

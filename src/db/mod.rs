@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 pub use error::{Class, DbError};
 pub use server::Server;
-pub use sql::{Filter, Relation};
-pub use syntax::{DIALECTS, MYSQL, POSTGRES, SQLITE, Syntax, Write};
+pub use sql::{Filter, Lifetimes, Relation};
+pub use syntax::{DIALECTS, MYSQL, POSTGRES, Rewrite, SQLITE, Syntax, Write};
 pub use table::{ColumnInfo, Kind, Limit, Table, TableInfo, Unit};
 pub use value::Value;
 pub use write::{Care, Swap};
@@ -198,6 +198,13 @@ impl Db {
             Self::Postgres(db) => db.table(name).await,
             Self::MySql(db) => db.table(name).await,
         }
+    }
+
+    /// The bytes that a table has on disk with its indexes, where the database tells.
+    pub async fn table_bytes(&self, name: &str) -> Result<Option<u64>, DbError> {
+        let records = self.read(self.syntax().table_bytes, &[Value::Text(name.to_owned())]).await?;
+        let bytes = records.first().and_then(|record| record.first()?.as_length());
+        Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()))
     }
 
     /// The names of all tables and triggers, in upper case.

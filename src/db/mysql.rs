@@ -10,7 +10,7 @@ use sqlx::mysql::{
 };
 use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, MySql, Row as _,
-    TypeInfo as _, ValueRef as _,
+    Type, TypeInfo as _, ValueRef as _,
 };
 
 use super::guard::Claim;
@@ -296,7 +296,8 @@ fn record(row: &MySqlRow) -> Result<Record, sqlx::Error> {
                 }
                 "FLOAT" => Value::Real(row.try_get_unchecked::<f32, _>(column)?.into()),
                 "DOUBLE" => Value::Real(row.try_get_unchecked(column)?),
-                "CHAR" | "VARCHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" | "DECIMAL" => {
+                // Not by its name: a text with a binary collation (`utf8mb4_bin`) is called VARBINARY.
+                kind if kind == "DECIMAL" || <str as Type<MySql>>::compatible(&raw.type_info()) => {
                     remote::text(row.try_get_unchecked::<&[u8], _>(column)?)
                 }
                 _ => Value::Bytes(row.try_get_unchecked(column)?),

@@ -218,7 +218,7 @@ fn options(server: &Server, host: &Host) -> PgConnectOptions {
         .database(&server.database)
         .username(&server.user)
         .ssl_mode(mode)
-        .application_name(remote::APPLICATION)
+        .application_name(remote::application())
         .statement_cache_capacity(remote::STATEMENTS)
         .disable_statement_logging();
     if !server.password.is_empty() {

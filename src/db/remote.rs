@@ -2,17 +2,25 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::server::Host;
 use super::{Class, DbError, Record, Value};
 
-/// The name under which a server lists our sessions.
-pub(super) const APPLICATION: &str = "keyrotation";
+/// The name under which a server lists the sessions of this process: no other process has it.
+pub(super) fn application() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let mut random = [0; 4];
+        let _ = getrandom::fill(&mut random); // without it the process's number must do
+        format!("keyrotation {}-{:08x}", std::process::id(), u32::from_be_bytes(random))
+    })
+}
 
-/// Prepared statements that a connection keeps: those for the last batch of a chunk, which has a
-/// length of its own, come and go.
-pub(super) const STATEMENTS: usize = 32;
+/// Prepared statements that a connection keeps: enough for all tables. One that is dropped costs an
+/// idle wait: its closing is not answered, and the network holds the next packet back for 40 ms.
+pub(super) const STATEMENTS: usize = 500;
 
 /// Why none of the hosts will do.
 #[derive(Debug, Default)]

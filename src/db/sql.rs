@@ -78,12 +78,14 @@ pub fn page(syntax: &Syntax, table: &Table, columns: &[&str], ends: Ends) -> Str
         conditions.push(compare(&mut marks, table, "<", "<="));
     }
     conditions.extend(filter(syntax, table));
+    // By the table's columns, never by what is selected under their names: a decimal is selected as text.
+    let name = table.relation.table;
+    let order = table.relation.key.iter().map(|column| format!("{name}.{column}"));
     format!(
-        "SELECT {} FROM {}{} ORDER BY {} LIMIT {}",
+        "SELECT {} FROM {name}{} ORDER BY {} LIMIT {}",
         selected(syntax, table, columns, ""),
-        table.relation.table,
         where_clause(&conditions),
-        table.relation.key.join(", "),
+        join(order, ", "),
         marks.mark(Kind::Integer)
     )
 }
@@ -255,6 +257,32 @@ pub fn rehearse(table: &Table, columns: &[&str]) -> String {
 pub fn rehearse_insert(table: &Table) -> String {
     let (name, key) = (table.relation.table, table.relation.key.join(", "));
     format!("INSERT INTO {name} ({key}) SELECT {key} FROM {name} WHERE 1 = 0")
+}
+
+/// Rows that have a state and may have outlived their time.
+#[derive(Debug, Clone, Copy)]
+pub struct Lifetimes {
+    /// The table.
+    pub table: &'static str,
+    /// The column with the state, and the state of those in use.
+    pub state: (&'static str, &'static str),
+    /// Values that live for some milliseconds from some time on: value, time, milliseconds. A value
+    /// that is NULL does not live; a negative period does not end.
+    pub values: &'static [(&'static str, &'static str, &'static str)],
+}
+
+/// Counts rows: all, those out of use, and those in use of which no value lives any more.
+pub fn outlived(syntax: &Syntax, lifetimes: &Lifetimes) -> String {
+    let (state, in_use) = lifetimes.state;
+    let ended = lifetimes.values.iter().map(|(value, since, period)| {
+        format!("({value} IS NULL OR ({period} >= 0 AND {} > {period}))", (syntax.age)(since))
+    });
+    format!(
+        "SELECT COUNT(*), COUNT(CASE WHEN {state} <> '{in_use}' THEN 1 END), \
+         COUNT(CASE WHEN {state} = '{in_use}' AND {} THEN 1 END) FROM {}",
+        join(ended, " AND "),
+        lifetimes.table
+    )
 }
 
 /// One row whose key has a NULL in it, if there is any: such rows cannot be paged.

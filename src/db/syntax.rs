@@ -30,6 +30,22 @@ pub struct Syntax {
     pub unique: &'static str,
     /// The names of all tables and triggers, in upper case.
     pub objects: &'static str,
+    /// The bytes that a table, which is bound by name, has on disk with its indexes.
+    pub table_bytes: &'static str,
+    /// Milliseconds since the time in a column, which is UTC.
+    pub age: fn(&str) -> String,
+    /// What rewriting all rows of a table takes, of its size with its indexes.
+    pub rewrite: Rewrite,
+}
+
+/// What rewriting every row of a table takes on disk, in percent of the table with its indexes.
+/// Measured with IDN_OAUTH2_ACCESS_TOKEN and its indexes: docs/performance.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rewrite {
+    /// How much its files grow.
+    pub files: u64,
+    /// What the server writes to its log (WAL, redo, rollback journal).
+    pub log: u64,
 }
 
 /// How a dialect replaces values only where they still are what was read.
@@ -67,6 +83,9 @@ pub const SQLITE: Syntax = Syntax {
     unique: "SELECT l.name, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i \
              WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno",
     objects: "SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'trigger')",
+    table_bytes: "SELECT SUM(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = ?)",
+    age: |column| format!("((julianday('now') - julianday({column})) * 86400000)"),
+    rewrite: Rewrite { files: 0, log: 100 },
 };
 
 /// PostgreSQL 12 and later.
@@ -98,6 +117,9 @@ pub const POSTGRES: Syntax = Syntax {
               WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) \
               UNION SELECT upper(g.tgname) FROM pg_trigger g \
               WHERE NOT g.tgisinternal AND pg_table_is_visible(g.tgrelid)",
+    table_bytes: "SELECT pg_total_relation_size(to_regclass(lower($1::text)))",
+    age: |column| format!("(EXTRACT(EPOCH FROM (now() AT TIME ZONE 'UTC') - {column}) * 1000)"),
+    rewrite: Rewrite { files: 70, log: 200 },
 };
 
 /// MySQL 5.7 and later, and MariaDB 10.3 and later, with InnoDB.
@@ -130,6 +152,11 @@ pub const MYSQL: Syntax = Syntax {
     objects: "SELECT UPPER(TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
               UNION SELECT UPPER(TRIGGER_NAME) FROM information_schema.TRIGGERS \
               WHERE TRIGGER_SCHEMA = DATABASE()",
+    table_bytes: "SELECT DATA_LENGTH + INDEX_LENGTH FROM information_schema.TABLES \
+                  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?",
+    // Sessions of this program are at +00:00.
+    age: |column| format!("(TIMESTAMPDIFF(SECOND, {column}, UTC_TIMESTAMP()) * 1000)"),
+    rewrite: Rewrite { files: 25, log: 140 },
 };
 
 /// What a parameter of PostgreSQL is cast to. Decimals are bound as text.

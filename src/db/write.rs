@@ -99,8 +99,11 @@ async fn by_locks(
     rows: &[Swap],
     care: Care,
 ) -> Result<Vec<Record>, DbError> {
-    let keys: Vec<Value> = rows.iter().flat_map(|row| &row.key).cloned().collect();
-    let locked = transaction.run(&sql::lock(&MYSQL, table, columns, rows.len()), &keys).await?;
+    // Filled up with the last key, which changes nothing, so that few statements serve all lengths.
+    let length = rows.len().next_power_of_two().min(MYSQL.rows_at_once.max(rows.len()));
+    let padding = rows.last().into_iter().cycle().take(length - rows.len());
+    let keys: Vec<Value> = rows.iter().chain(padding).flat_map(|row| &row.key).cloned().collect();
+    let locked = transaction.run(&sql::lock(&MYSQL, table, columns, length), &keys).await?;
     let width = table.relation.key.len();
     let found: HashMap<Vec<u8>, &[Value]> = locked
         .iter()
@@ -115,11 +118,13 @@ async fn by_locks(
         return Ok(Vec::new());
     }
     if table.insertable && care == Care::Fast {
-        let sql = sql::set_locked(&MYSQL, table, columns, same.len());
-        let params: Vec<Value> =
-            same.iter().flat_map(|row| row.key.iter().chain(&row.new)).cloned().collect();
-        let affected = transaction.change(&sql, &params).await?;
-        must_be(affected, 2 * same.len())?; // the server counts a replaced row twice
+        for part in parts(&same, MYSQL.rows_at_once) {
+            let sql = sql::set_locked(&MYSQL, table, columns, part.len());
+            let params: Vec<Value> =
+                part.iter().flat_map(|row| row.key.iter().chain(&row.new)).cloned().collect();
+            let affected = transaction.change(&sql, &params).await?;
+            must_be(affected, 2 * part.len())?; // the server counts a replaced row twice
+        }
     } else {
         let sql = sql::set_one(&MYSQL, table, columns);
         for row in &same {
@@ -129,6 +134,21 @@ async fn by_locks(
         }
     }
     Ok(same.into_iter().map(|row| row.key.clone()).collect())
+}
+
+/// Divides rows into parts of few different lengths: `most`, or a power of two. A statement for each
+/// length is prepared once; of any length, most would be prepared for one use.
+fn parts<T>(mut rows: &[T], most: usize) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let length = match rows.len() {
+            0 => return None,
+            many if many >= most => most,
+            few => 1 << few.ilog2(),
+        };
+        let (part, rest) = rows.split_at(length);
+        rows = rest;
+        Some(part)
+    })
 }
 
 /// Rows that are locked can only be replaced; anything else is rolled back.
@@ -163,6 +183,15 @@ fn code(key: &[Value]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parts_have_few_lengths_and_leave_nothing_out() {
+        let rows: Vec<usize> = (0..1137).collect();
+        let lengths: Vec<usize> = parts(&rows, 500).map(<[usize]>::len).collect();
+        assert_eq!(lengths, [500, 500, 128, 8, 1]);
+        assert_eq!(parts(&rows, 500).collect::<Vec<_>>().concat(), rows);
+        assert_eq!(parts(&rows[..0], 500).count(), 0);
+    }
 
     #[test]
     fn keys_that_differ_have_different_codes() {

@@ -78,7 +78,7 @@ async fn bulk(context: &Context, job: &Job) -> Result<Flow> {
 
 /// Runs a chunk for every page behind the frontier, to the end of the table.
 async fn pages(context: &Context, job: &Job, frontier: Option<Key>) -> Result<Flow> {
-    context.pacer.begin(job.page_rows());
+    context.pacer.begin(job.page_rows(), !job.sink.shares_transactions());
     let (sender, mut pages) = mpsc::channel(READ_AHEAD);
     // Dropping the receiver, on whatever way out, ends the reader.
     let reader = tokio::spawn(read_ahead(context.clone(), job.clone(), frontier, sender));

@@ -10,6 +10,7 @@ mod evidence;
 mod ledger;
 mod pace;
 mod prepare;
+mod rehearse;
 mod settle;
 mod sweep;
 mod transaction;
@@ -22,6 +23,7 @@ pub use ledger::Ledger;
 pub use pace::Pacer;
 pub(crate) use prepare::recorded_cell;
 pub use prepare::{Known, Prepared, Preparer};
+pub use rehearse::{Rehearsal, rehearse};
 pub use settle::{failed_rows, reopen_failed};
 
 use crate::signals::Stop;

@@ -14,6 +14,8 @@ use crate::source::Row;
 const MIN_ROWS: usize = 100;
 /// The most rows that a chunk adapts to.
 const MAX_ROWS: usize = 10_000;
+/// The most rows of a chunk among several that are written side by side: measured.
+const SIDE_BY_SIDE: usize = 1000;
 /// The most bytes of stored values in a chunk.
 const MAX_BYTES: usize = 4 << 20;
 
@@ -35,6 +37,8 @@ pub struct Pacer {
     rows: Arc<AtomicUsize>,
     /// What the weight of the rows seen last allows.
     light: Arc<AtomicUsize>,
+    /// The most rows where chunks are written side by side, each with a commit of its own.
+    alone: Arc<AtomicUsize>,
     /// The most rows that are written in a second; 0 for no limit.
     most: Arc<AtomicU32>,
     /// When the rows that were let through are through, at that pace.
@@ -48,6 +52,7 @@ impl Pacer {
         Self {
             rows: Arc::new(AtomicUsize::new(rows)),
             light: Arc::new(AtomicUsize::new(MAX_ROWS)),
+            alone: Arc::new(AtomicUsize::new(MAX_ROWS)),
             most: Arc::default(),
             free_at: Arc::new(Mutex::new(Instant::now())),
             fixed,
@@ -78,9 +83,12 @@ impl Pacer {
         }
     }
 
-    /// Begins with a target of whose rows only this is known: so many may be read at once.
-    pub fn begin(&self, rows: usize) {
+    /// Begins with a target of whose rows only this is known: so many may be read at once. Chunks that
+    /// are written side by side stay small: larger ones gain nothing, take memory, and leave writers
+    /// idle at the end.
+    pub fn begin(&self, rows: usize, side_by_side: bool) {
         self.light.store(rows, Ordering::Relaxed);
+        self.alone.store(if side_by_side { SIDE_BY_SIDE } else { MAX_ROWS }, Ordering::Relaxed);
     }
 
     /// How many rows the next chunk has at most.
@@ -94,7 +102,8 @@ impl Pacer {
             0 => MAX_ROWS,
             most => usize::try_from(most).unwrap_or(MAX_ROWS),
         };
-        rows.min(self.light.load(Ordering::Relaxed)).min(most)
+        let alone = self.alone.load(Ordering::Relaxed);
+        rows.min(self.light.load(Ordering::Relaxed)).min(most).min(alone)
     }
 
     /// Whether a transaction that holds so many rows and is so old should be committed. One that is

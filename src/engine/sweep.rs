@@ -9,7 +9,7 @@ use crate::blocking::blocking;
 use crate::codec::value::{Evidence, Verdict};
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
-use crate::source::Row;
+use crate::source::{Pages, Row};
 
 /// Passes after which somebody must be writing under the old key all the time.
 const MAX_PASSES: u32 = 20;
@@ -44,16 +44,14 @@ pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
 /// One pass; rotates what it finds, and returns how many rows that were.
 async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
     let known: HashSet<Key> = settle::failed_keys(context, job).await?.into_iter().collect();
-    let mut after: Option<Key> = None;
+    let mut pages = Pages::new(&job.source, job.page_rows());
     let mut found = 0;
     let mut strays = Vec::new();
     loop {
         if context.stop.requested() {
             return Ok(None);
         }
-        let page = job.source.page(after.as_ref(), None, job.page_rows()).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.key.clone());
+        let Some(page) = pages.next().await? else { break };
         strays.extend(under_old(context, job, page).await?.into_iter().filter(|key| !known.contains(key)));
         if strays.len() >= STRAYS_AT_ONCE {
             found += strays.len() as u64;

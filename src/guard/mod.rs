@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+use crate::db::guard::Held;
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
 use crate::signals::Stop;
@@ -102,8 +103,15 @@ impl Guard {
         let begun = Instant::now();
         loop {
             let problem = match self.db.hold().await {
-                Ok(true) => return Ok(()),
-                Ok(false) => "another session has the lock".to_owned(),
+                Ok(Held::Still) => return Ok(()),
+                Ok(Held::Again) => {
+                    let store = self.store.name();
+                    tracing::warn!(
+                        "{store} database: the rotation's lock was lost with its connection, and taken again"
+                    );
+                    return Ok(());
+                }
+                Ok(Held::ByAnother) => "another session has the lock".to_owned(),
                 Err(error) if error.class == Class::Lost => error.to_string(),
                 Err(error) => return Err(self.failed(&error)),
             };

@@ -4,10 +4,12 @@ mod checks;
 mod fingerprint;
 mod job;
 mod protect;
+mod size;
 mod survey;
 
 pub use crate::db::Access;
 pub use checks::{Deployment, connect};
 pub use fingerprint::Fingerprint;
 pub use job::Job;
+pub use size::{Disk, TOKENS, Tokens};
 pub use survey::{JobSurvey, Survey, survey};

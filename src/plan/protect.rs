@@ -20,7 +20,7 @@ const NAMED: usize = 5;
 
 /// Claims a database for this rotation, waiting for one that was killed.
 pub(super) async fn claim(db: &Db) -> Result<()> {
-    let begun = Instant::now();
+    let (begun, mut said) = (Instant::now(), false);
     loop {
         if db.claim().await.map_err(|error| failed(db, &error))? {
             return Ok(());
@@ -29,7 +29,7 @@ pub(super) async fn claim(db: &Db) -> Result<()> {
             let text = format!("another keyrotation process is working on the database {}", db.place());
             return Err(Error::new(Id::DatabaseBusy, text));
         }
-        wait_said(begun, &format!("another rotation has the lock of {}", db.place())).await;
+        wait_said(&mut said, &format!("another rotation has the lock of {}", db.place())).await;
     }
 }
 
@@ -74,7 +74,7 @@ async fn same_as(old: &Db, new: &[&&Db]) -> Result<Option<String>> {
 
 /// Refuses a database to which others are connected, unless they are expected.
 pub(super) async fn refuse_strangers(db: &Db, expected: bool) -> Result<()> {
-    let begun = Instant::now();
+    let (begun, mut said) = (Instant::now(), false);
     loop {
         let strangers = db.strangers().await.map_err(|error| failed(db, &error))?;
         if strangers.is_empty() {
@@ -85,11 +85,12 @@ pub(super) async fn refuse_strangers(db: &Db, expected: bool) -> Result<()> {
             tracing::warn!("{}: others are connected, as --others-connected allows: {named}", db.place());
             return Ok(());
         }
-        if strangers.iter().any(|stranger| !stranger.may_end) || begun.elapsed() >= AFTERLIFE {
+        let afterlife = strangers.iter().map(|stranger| stranger.afterlife).min().unwrap_or_default();
+        if begun.elapsed() >= afterlife {
             let text = format!("{}: others are connected: {named}", db.place());
             return Err(Error::new(Id::OthersConnected, text));
         }
-        wait_said(begun, &format!("{}: a session of this user is still at work", db.place())).await;
+        wait_said(&mut said, &format!("{}: a session of this user is still there", db.place())).await;
     }
 }
 
@@ -128,8 +129,8 @@ pub(super) async fn warn(db: &Db) -> Result<()> {
 }
 
 /// Says what is waited for, once, and waits a little.
-async fn wait_said(begun: Instant, what: &str) {
-    if begun.elapsed() < PAUSE {
+async fn wait_said(said: &mut bool, what: &str) {
+    if !std::mem::replace(said, true) {
         tracing::warn!("{what}; waiting for it to end, up to {} s", AFTERLIFE.as_secs());
     }
     tokio::time::sleep(PAUSE).await;

@@ -15,7 +15,7 @@ use crate::db::Value;
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
 use crate::signals::Stop;
-use crate::source::Row;
+use crate::source::{Pages, Row};
 
 /// GCM values of a target that are opened before only every [`SAMPLE_EVERY`]th is.
 const SAMPLE_FIRST: u64 = 20;
@@ -30,6 +30,8 @@ pub struct JobSurvey {
     pub place: String,
     /// Rows or files.
     pub rows: u64,
+    /// Rows or files with an envelope in them.
+    pub encrypted_rows: u64,
     /// Bytes of stored values.
     pub bytes: u64,
     /// GCM envelopes.
@@ -52,6 +54,13 @@ pub struct JobSurvey {
     pub unreadable: u64,
 }
 
+impl JobSurvey {
+    /// Values in an envelope.
+    pub fn encrypted(&self) -> u64 {
+        self.gcm + self.unauthenticated + self.foreign
+    }
+}
+
 /// What stands in all targets.
 #[derive(Debug, Clone, Default)]
 pub struct Survey {
@@ -71,7 +80,7 @@ impl Survey {
 
     /// Values in an envelope.
     pub fn encrypted(&self) -> u64 {
-        self.sum(|job| job.gcm + job.unauthenticated + job.foreign)
+        self.sum(JobSurvey::encrypted)
     }
 
     /// Values that open under both keys.
@@ -122,11 +131,9 @@ pub async fn survey(jobs: &[Job], recoder: &Recoder, stop: &Stop) -> Result<Surv
     let mut survey = Survey::default();
     for job in jobs {
         let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
-        let mut after = None;
+        let mut pages = Pages::new(&job.source, job.page_rows());
         while !stop.requested() {
-            let page = job.source.page(after.as_ref(), None, job.page_rows()).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.key.clone());
+            let Some(page) = pages.next().await? else { break };
             let (job, recoder) = (job.clone(), recoder.clone());
             found = blocking(move || {
                 for row in &page {
@@ -142,7 +149,13 @@ pub async fn survey(jobs: &[Job], recoder: &Recoder, stop: &Stop) -> Result<Surv
 }
 
 fn look_at(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey) {
+    let before = found.encrypted();
+    look_at_values(job, recoder, row, found);
     found.rows += 1;
+    found.encrypted_rows += u64::from(found.encrypted() > before);
+}
+
+fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey) {
     for (column, value) in row.values.iter().enumerate() {
         found.bytes += value.weight() as u64;
         let stored = match value {

@@ -8,4 +8,4 @@ mod text;
 pub use lines::guide_lines;
 pub use progress::{Reporter, publish};
 pub use status::{FailureView, RunState, StatusView, TargetView, failures_of};
-pub use text::{printable, status_text, summary_sentence, thousands};
+pub use text::{bytes, printable, status_text, summary_sentence, thousands};

@@ -17,6 +17,22 @@ pub fn thousands(number: u64) -> String {
     out
 }
 
+/// A number of bytes in words, in steps of a thousand.
+pub fn bytes(number: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    #[allow(clippy::cast_precision_loss)] // three digits are shown
+    let (mut left, mut unit) = (number as f64, 0);
+    while left >= 999.5 && unit + 1 < UNITS.len() {
+        left /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 || left >= 9.95 {
+        format!("{left:.0} {}", UNITS[unit])
+    } else {
+        format!("{left:.1} {}", UNITS[unit])
+    }
+}
+
 /// Text from a database or a file name, safe for a terminal: control characters are escaped.
 pub fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
@@ -122,7 +138,15 @@ fn next_step(view: &StatusView) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::thousands;
+    use super::{bytes, thousands};
+
+    #[test]
+    fn bytes_have_two_or_three_digits() {
+        assert_eq!(
+            [0, 999, 1000, 9949, 9950, 999_499, 1_250_000, 5_000_000_000].map(bytes),
+            ["0 B", "999 B", "1.0 kB", "9.9 kB", "10 kB", "999 kB", "1.2 MB", "5.0 GB"]
+        );
+    }
 
     #[test]
     fn thousands_are_divided() {

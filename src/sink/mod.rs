@@ -70,6 +70,11 @@ impl Sink {
         }
     }
 
+    /// Whether changes can be made and undone.
+    pub fn can_roll_back(&self) -> bool {
+        matches!(self, Self::Table(_))
+    }
+
     /// Begins to apply the changes of several chunks at once.
     pub async fn begin(&self) -> Result<Transaction, Trouble> {
         match self {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use keyrotation_journal::{Key, failpoint};
+use keyrotation_journal::Key;
 
 use super::{Applied, Change, Trouble};
 use crate::db::{Care, Class, Db, DbError, Swap, Table, Transaction, Value, sql};
 use crate::error::Result;
+use crate::failpoint::async_failpoint;
 use crate::guard::Guard;
 use crate::source::{key_part, key_values, unreadable};
 use crate::target::Target;
@@ -60,7 +61,7 @@ impl TableSink {
     }
 
     async fn begin(&self) -> Result<TableTransaction, DbError> {
-        failpoint!("table-before-write", planned_failure());
+        async_failpoint!("table-before-write", planned_failure());
         let syntax = self.db.syntax();
         Ok(TableTransaction {
             inner: self.db.begin().await?,
@@ -107,10 +108,10 @@ impl TableTransaction {
     }
 
     async fn commit(self) -> Result<(), DbError> {
-        failpoint!("table-before-commit", planned_failure());
+        async_failpoint!("table-before-commit", planned_failure());
         self.inner.commit().await?;
-        failpoint!("table-commit-unknown", DbError::new(Class::Lost, "failure planned by a test"));
-        failpoint!("table-after-commit", planned_failure());
+        async_failpoint!("table-commit-unknown", DbError::new(Class::Lost, "failure planned by a test"));
+        async_failpoint!("table-after-commit", planned_failure());
         Ok(())
     }
 

@@ -5,10 +5,12 @@
 
 mod file_rows;
 pub mod files;
+mod pages;
 mod table;
 
 pub use file_rows::FileRows;
 pub(crate) use file_rows::name_of;
+pub use pages::Pages;
 pub use table::TableSource;
 pub(crate) use table::{key_part, key_values, unreadable};
 

@@ -40,6 +40,11 @@ impl TableSource {
         Self { db, target, table, guard, hashes, columns }
     }
 
+    /// The database.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
     pub(super) async fn page(
         &self,
         after: Option<&Key>,

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use keyrotation::demo::{Spoiled, spoil};
+use keyrotation::demo::Spoiled;
 use keyrotation::target::TARGETS;
 use serde_json::Value;
 
-use crate::support::{Except, Place, execute, number, updates, wait};
+use crate::support::{Except, Place, execute, number, updates};
 
 const RUN: &[&str] = &["run", "--chunk-size", "40", "--accept-ambiguous", "1"];
 const RETRY: &[&str] = &["resume", "--retry-failed", "--chunk-size", "40"];
@@ -14,7 +14,7 @@ const RETRY: &[&str] = &["resume", "--retry-failed", "--chunk-size", "40"];
 /// A deployment with values that cannot be rotated, and their rows.
 fn spoiled() -> (Place, Vec<Spoiled>, Except) {
     let place = Place::new(60);
-    let spoiled = wait(spoil(&place.deployment)).unwrap();
+    let spoiled = place.spoil();
     assert!(spoiled.len() >= 9);
     let except = spoiled.iter().map(|row| (row.table.to_owned(), row_number(&place, row))).collect();
     place.count_updates();

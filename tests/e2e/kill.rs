@@ -25,7 +25,9 @@ fn killed_at_random_moments_each_row_and_file_is_changed_once() {
     let uninterrupted = template.copy();
     let begun = Instant::now();
     uninterrupted.run(&["run", "--chunk-size", CHUNK]).exits(0);
-    let mut latest = begun.elapsed().mul_f64(0.4);
+    // What is there to kill begins behind the checks, which ask a server more.
+    let part = if template.site.is_some() { 1.0 } else { 0.4 };
+    let mut latest = begun.elapsed().mul_f64(part);
     let expected = uninterrupted.counts();
 
     let (mut kills, mut deployments, mut midway) = (0, 0, 0);

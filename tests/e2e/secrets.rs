@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use crate::kit::{Kit, open_values, tree};
-use crate::support::{Place, Ran, wait};
+use crate::support::{Place, Ran};
 
 /// A secret shorter than this would be found everywhere by chance.
 const SHORTEST: usize = 8;
@@ -123,7 +123,7 @@ fn envelopes(bytes: &[u8]) -> Vec<String> {
 #[test]
 fn nothing_secret_is_said_or_recorded() {
     let kit = Kit::new();
-    wait(keyrotation::demo::spoil(&kit.deployment)).unwrap();
+    kit.spoil();
     let mut secrets = Secrets::of(&kit);
     secrets.add_values(&kit, &kit.deployment.spec.old_key);
 

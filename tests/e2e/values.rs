@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use keyrotation::demo::spoil;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::kit::{Kit, Refused as _, hex, open_values, plaintext, query};
-use crate::support::{Except, wait};
+use crate::support::Except;
 
 /// The block that opens under both keys, planted as an application's secret.
 fn ambiguous(kit: &Kit) -> String {
-    wait(spoil(&kit.deployment)).unwrap();
+    kit.spoil();
     kit.sql("SELECT CONSUMER_SECRET FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001")
         .remove(0)
         .remove(0)
@@ -182,7 +181,7 @@ fn key_ids_are_written_where_the_new_server_needs_them() {
 fn each_value_that_cannot_be_rotated_fails_alone_and_says_why() {
     let kit = Kit::new();
     let clean = kit.snapshot();
-    let spoiled = wait(spoil(&kit.deployment)).unwrap();
+    let spoiled = kit.spoil();
     let planted = tables_and_keys(&kit);
     kit.run(&["run", "--accept-ambiguous", "1"]).exits(1);
     assert_eq!(tables_and_keys(&kit), planted, "what failed is untouched");

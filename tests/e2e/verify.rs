@@ -230,10 +230,10 @@ fn bad_is_a_file_with_another_secret_and_one_put_back() {
 #[test]
 fn failed_is_what_was_recorded_as_failed_and_is_still_so() {
     let kit = Kit::new();
-    crate::support::wait(keyrotation::demo::spoil(&kit.deployment)).unwrap();
+    let spoiled = kit.spoil();
     kit.run(&["run", "--accept-ambiguous", "1"]).exits(1);
     let report = kit.run(&["verify", "--json"]).exits(1).json();
-    assert_eq!(report["differences"], 10, "{report}");
+    assert_eq!(report["differences"], spoiled.len(), "{report}");
     assert_eq!(verdicts(&report, "oauth2-access-token"), BTreeMap::from([("failed".to_owned(), 4)]));
     assert_eq!(finding(&report, "spoiled-wrapped")["verdict"], "failed");
     live(&kit, 1);

@@ -2,6 +2,8 @@
 
     python3 tests/support/servers.py run -- command ...   starts both, runs the command, stops them
     python3 tests/support/servers.py nextest              likewise for as long as nextest runs
+    python3 tests/support/servers.py serve                likewise until its input ends; "kill NAME" and
+                                                          "start NAME" there do so with one of them
 
 The servers listen on free ports of 127.0.0.1, keep their data in a temporary folder, and are as
 durable as in production. Where they are is told in environment variables:
@@ -60,7 +62,8 @@ class Servers:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="keyrotation-servers-", dir=room())
         os.chmod(self.folder, 0o755)
-        self.processes = []
+        self.processes = {}
+        self.how = {}
         self.environment = {"KEYROTATION_TEST_FOLDER": self.folder}
 
     def path(self, *names):
@@ -131,11 +134,17 @@ class Servers:
         self.quietly([initdb, "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8",
                       "--locale=C.UTF-8"], cwd=home, **self.as_user("postgres"))
         self.copy_certificate(data, "postgres")
+        # Members of this role have to use TLS.
+        rules = os.path.join(data, "pg_hba.conf")
+        with open(rules) as file:
+            others = file.read()
+        with open(rules, "w") as file:
+            file.write("hostnossl all +tls_only all reject\n" + others)
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home, "ssl": "on",
                     "ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "max_connections": 100,
                     "shared_buffers": "256MB", "max_wal_size": "2GB"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self.spawn([postgres, "-D", data, *options], home, "postgres", port)
+        self.spawn("postgresql", [postgres, "-D", data, *options], home, "postgres", port)
         self.environment["KEYROTATION_TEST_POSTGRESQL"] = str(port)
 
     def mariadb(self):
@@ -161,14 +170,16 @@ class Servers:
                     "character-set-server": "utf8mb4", "ssl-cert": os.path.join(home, "server.pem"),
                     "ssl-key": os.path.join(home, "server.key"), "ssl-ca": self.environment["KEYROTATION_TEST_CA"]}
         options = [f"--{name}={value}" for name, value in settings.items()]
-        self.spawn([server, "--no-defaults", *options], home, "mysql", port)
+        self.spawn("mariadb", [server, "--no-defaults", *options], home, "mysql", port)
         self.environment["KEYROTATION_TEST_MARIADB"] = str(port)
 
-    def spawn(self, command, home, user, port):
+    def spawn(self, name, command, home, user, port):
+        self.how[name] = (name, command, home, user, port)
         log = open(os.path.join(home, "log"), "ab")
         process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home, start_new_session=True,
                                    **self.as_user(user))
-        self.processes.append(process)
+        self.processes[name] = process
+        self.environment[f"KEYROTATION_TEST_{name.upper()}_PID"] = str(process.pid)
         begun = time.monotonic()
         while True:
             try:
@@ -182,10 +193,10 @@ class Servers:
             time.sleep(0.05)
 
     def stop(self):
-        for process in self.processes:
+        for name, process in self.processes.items():
             if process.poll() is None:
-                process.send_signal(signal.SIGINT if "postgres" in process.args[0] else signal.SIGTERM)
-        for process in self.processes:
+                process.send_signal(signal.SIGINT if name == "postgresql" else signal.SIGTERM)
+        for process in self.processes.values():
             try:
                 process.wait(20)
             except subprocess.TimeoutExpired:
@@ -201,6 +212,43 @@ def run(command):
         return subprocess.run(command, env={**os.environ, **servers.environment}).returncode
     finally:
         servers.stop()
+
+
+def children(parent):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as file:
+                if int(file.read().rsplit(")", 1)[1].split()[1]) == parent:
+                    found.append(int(pid))
+        except OSError:
+            pass  # ended meanwhile
+    return found
+
+
+def serve():
+    """Starts the servers, says where they are, then kills and starts them as it is told."""
+    servers = Servers()
+    try:
+        servers.start()
+        for name, value in servers.environment.items():
+            print(f"{name}={value}")
+        print("ready", flush=True)
+        for line in sys.stdin:
+            what, name = line.split()
+            if what == "kill":
+                # With all that it has started, as if its machine had died.
+                process = servers.processes[name]
+                started = children(process.pid)
+                for pid in [process.pid, *started]:
+                    os.kill(pid, signal.SIGKILL)
+                process.wait()
+            else:
+                servers.spawn(*servers.how[name])
+            print("done", flush=True)
+    finally:
+        servers.stop()
+    return 0
 
 
 def parents(pid):
@@ -246,10 +294,12 @@ def main():
     match sys.argv[1:]:
         case ["nextest"]:
             return nextest()
+        case ["serve"]:
+            return serve()
         case ["run", "--", *command] if command:
             return run(command)
         case _:
-            fail("say `run -- command ...` or `nextest`")
+            fail("say `run -- command ...`, `serve` or `nextest`")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,22 @@
 //! What the tests share: a deployment in a folder of its own, the program as a process, and judges
 //! that know nothing of the program's code.
 
+#[path = "../../support/columns.rs"]
 mod columns;
 mod envelopes;
 mod opener;
 mod place;
 mod program;
+#[path = "../../support/server.rs"]
 mod server;
+#[path = "../../support/site.rs"]
 mod site;
 mod snapshot;
 mod tables;
 
 pub(crate) use place::Place;
 pub(crate) use program::{Ran, Running};
-pub(crate) use server::{Admin, Engine};
+pub(crate) use server::{ADMIN, Admin, Engine, OwnServers, database_of_its_own};
 pub(crate) use site::Site;
 pub(crate) use snapshot::{Except, Snapshot, updates};
 pub(crate) use tables::{Cell, Table, execute, number, tables};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use keyrotation::demo::{self, Deployment, Spec};
+use keyrotation::demo::{self, Deployment, Spec, Spoiled, Why};
 use rustix::fs::statvfs;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -45,23 +45,31 @@ impl Place {
         Self::within(&env::temp_dir(), &Spec { tokens, ..Spec::default() })
     }
 
-    fn within(root: &Path, spec: &Spec) -> Self {
-        let folder = TempDir::with_prefix_in(PREFIX, root).unwrap();
-        let deployment = wait(demo::build(folder.path(), spec)).unwrap();
-        Self::served(deployment, folder)
+    /// A new deployment whose databases are on a server.
+    pub(crate) fn on(engine: Engine, tokens: u64) -> Self {
+        Self::made(&scratch(), &Spec { tokens, ..Spec::default() }, engine)
     }
 
-    /// With its databases where this run has them.
-    fn served(deployment: Deployment, folder: TempDir) -> Self {
+    fn within(root: &Path, spec: &Spec) -> Self {
+        Self::made(root, spec, Engine::asked())
+    }
+
+    fn made(root: &Path, spec: &Spec, engine: Engine) -> Self {
+        let folder = TempDir::with_prefix_in(PREFIX, root).unwrap();
+        let deployment = wait(demo::build(folder.path(), spec)).unwrap();
+        Self::served(deployment, folder, engine)
+    }
+
+    /// With its databases where they are to be.
+    fn served(deployment: Deployment, folder: TempDir, engine: Engine) -> Self {
         let mut place = Self { deployment, folder, site: None };
-        let engine = Engine::asked();
         if engine != Engine::Sqlite {
             let site = Site::new(engine, place.databases());
             let config = &place.deployment.config;
             let properties = fs::read_to_string(config).unwrap();
             fs::write(config, site.properties(&properties)).unwrap();
             site.push();
-            site.pull(); // times as the server writes them
+            site.adopt();
             place.site = Some(Arc::new(site));
         }
         place
@@ -83,11 +91,20 @@ impl Place {
             counts: d.counts.clone(),
             spec: d.spec.clone(),
         };
-        Self::served(deployment, folder)
+        let engine = self.site.as_ref().map_or(Engine::Sqlite, |site| site.engine);
+        Self::served(deployment, folder, engine)
+    }
+
+    /// Where its databases are on a server.
+    pub(crate) fn site(&self) -> &Site {
+        self.site.as_ref().expect("a deployment on a server")
     }
 
     /// A copy of the folder as it is now, for [`Place::restore`].
     pub(crate) fn save(&self) -> TempDir {
+        if let Some(site) = &self.site {
+            site.pull();
+        }
         let saved = TempDir::with_prefix_in(PREFIX, self.folder.path().parent().unwrap()).unwrap();
         copy_tree(self.folder.path(), saved.path());
         saved
@@ -141,6 +158,11 @@ impl Place {
         Ran::of(&mut self.command(args), self.site.clone())
     }
 
+    /// Runs the program to its end, without a look at the databases before and after.
+    pub(crate) fn run_unlooked(&self, args: &[&str]) -> Ran {
+        Ran::of(&mut self.command(args), None)
+    }
+
     /// Runs the program to its end, with what is to happen at its failpoints.
     pub(crate) fn run_at(&self, points: &str, args: &[&str]) -> Ran {
         Ran::of(self.command(args).env("FAILPOINTS", points), self.site.clone())
@@ -182,6 +204,21 @@ impl Place {
                 (name, fs::read(entry.path()).unwrap())
             })
             .collect()
+    }
+
+    /// Plants values that cannot be rotated, and says which. Servers take no text that is none.
+    pub(crate) fn spoil(&self) -> Vec<Spoiled> {
+        let mut spoiled = wait(demo::spoil(&self.deployment)).unwrap();
+        if self.site.is_some() {
+            spoiled.retain(|row| row.why != Why::NotText);
+            let claim = "DELETE FROM IDN_IDENTITY_USER_DATA WHERE CAST(DATA_VALUE AS BLOB) = x'636166e92c20696e204c6174696e2d31'";
+            execute(&self.deployment.new_identity, claim);
+        }
+        if let Some(site) = &self.site {
+            site.push();
+            site.adopt();
+        }
+        spoiled
     }
 
     /// Changes the files of the databases, and what is on a server likewise, while the program may be

@@ -113,6 +113,12 @@ impl Running {
         Ran { status, stdout: self.said("out"), stderr: self.said("err") }
     }
 
+    /// Waits for its end, without a look at the databases then.
+    pub(crate) fn wait_unlooked(mut self) -> Ran {
+        self.site = None;
+        self.wait()
+    }
+
     /// Kills it at once.
     pub(crate) fn kill(mut self) -> Ran {
         self.child.kill().unwrap();

@@ -14,9 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
-use super::columns::{Column, columns, key_text, keys, numbers};
+use super::columns::{Column, Dump, columns, counted, counts_updates, joined, key_text, keys, table_names};
 use super::place::UPDATES;
 use super::server::Session;
 use super::{Admin, Engine, wait};
@@ -37,7 +37,8 @@ pub(crate) struct Site {
     files: Vec<PathBuf>,
     /// What each file held when server and file were the same last.
     same: Mutex<Vec<Vec<u8>>>,
-    counting: Mutex<bool>,
+    /// What the server held when it was looked at last.
+    seen: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Site {
@@ -46,8 +47,8 @@ impl Site {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("e2e_{}_{number}", std::process::id());
-        let same = Mutex::new(vec![Vec::new(); files.len()]);
-        Self { engine, name, files, same, counting: Mutex::new(false) }
+        let [same, seen] = [0, 1].map(|_| Mutex::new(vec![Vec::new(); files.len()]));
+        Self { engine, name, files, same, seen }
     }
 
     /// The database that a file stands for.
@@ -60,19 +61,22 @@ impl Site {
         format!("{}:r@t/e", self.name)
     }
 
-    fn url(&self, at: usize) -> String {
+    /// The JDBC URL of a database on these hosts, with these parameters.
+    pub(crate) fn url(&self, at: usize, hosts: &str, parameters: &str) -> String {
         let scheme = if self.engine == Engine::Postgres { "postgresql" } else { "mariadb" };
-        format!("jdbc:{scheme}://127.0.0.1:{}/{}", self.engine.port(), self.database(at))
+        format!("jdbc:{scheme}://{hosts}/{}{parameters}", self.database(at))
     }
 
     /// A properties.yaml that names these databases.
     pub(crate) fn properties(&self, properties: &str) -> String {
-        let registry = self.url(self.files.len() - 1);
+        let server = format!("127.0.0.1:{}", self.engine.port());
+        let url = |at| self.url(at, &server, "");
+        let registry = url(self.files.len() - 1);
         let (user, password) = (self.user(), STANDARD.encode(PASSWORD));
         let line = |line: &str| {
             let key = line.split(':').next().unwrap_or_default();
             match key {
-                "newIdnDBUrl" => format!("{key}: {}", self.url(0)),
+                "newIdnDBUrl" => format!("{key}: {}", url(0)),
                 "newRegDBUrl" => format!("{key}: {registry}"),
                 "newIdnUsername" | "newRegUsername" => format!("{key}: '{user}'"),
                 "newIdnPassword" | "newRegPassword" => format!("{key}: {password}"),
@@ -84,7 +88,6 @@ impl Site {
 
     /// From now on the server counts the updates of every row.
     pub(crate) fn count_updates(&self) {
-        *self.counting.lock().unwrap() = true;
         let mut same = self.same.lock().unwrap();
         for (at, file) in self.files.iter().enumerate() {
             let was_same = same[at] == digest(file);
@@ -142,7 +145,6 @@ impl Site {
 
     async fn apply(&self, at: usize, before: &Rows, after: &Rows) {
         let mut db = Session::open(self.engine, &self.database(at)).await;
-        db.run(self.engine.without_checks()).await;
         for ((table, key), _) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
             db.run(&format!("DELETE FROM {table} WHERE {key}")).await;
         }
@@ -162,17 +164,25 @@ impl Site {
 
     /// Makes the server hold what the files do, where that is not so.
     pub(crate) fn push(&self) {
-        let mut same = self.same.lock().unwrap();
+        let (mut same, mut seen) = (self.same.lock().unwrap(), self.seen.lock().unwrap());
         for (at, file) in self.files.iter().enumerate() {
             let digest = digest(file);
             if same[at] != digest {
-                wait(self.push_one(at, file));
+                seen[at] = wait(self.push_one(at, file));
                 same[at] = digest;
             }
         }
     }
 
-    async fn push_one(&self, at: usize, file: &Path) {
+    /// Returns a digest of what the server holds then.
+    async fn push_one(&self, at: usize, file: &Path) -> Vec<u8> {
+        self.load(at, file).await;
+        let mut source = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+        Sha256::digest(format!("{:?}", self.dump(at, &mut source).await)).to_vec()
+    }
+
+    /// Makes a database of what is in a file.
+    pub(crate) async fn load(&self, at: usize, file: &Path) {
         let name = self.database(at);
         let mut admin = Session::open(self.engine, self.engine.home()).await;
         for statement in self.create(&name) {
@@ -202,78 +212,68 @@ impl Site {
         for (_, _, sql) in of("index") {
             db.run(sql).await;
         }
-        if *self.counting.lock().unwrap() {
+        if counts_updates(&mut source).await {
             for (_, table, _) in of("table") {
                 let columns = columns(&mut source, table).await;
                 db.run(&self.counter(table, &keys(&columns))).await;
+            }
+            for (table, key) in counted(&mut source).await {
+                db.run(&format!("INSERT INTO e2e_updates VALUES ('{table}', '{key}')")).await;
             }
         }
         db.run(&self.grants(&name)).await;
     }
 
+    /// Makes the files hold what the server does, in its own words: it may write times otherwise.
+    pub(crate) fn adopt(&self) {
+        self.seen.lock().unwrap().fill(Vec::new());
+        self.pull();
+    }
+
     /// Makes the files hold what the server does.
     pub(crate) fn pull(&self) {
-        let mut same = self.same.lock().unwrap();
+        let (mut same, mut seen) = (self.same.lock().unwrap(), self.seen.lock().unwrap());
         for (at, file) in self.files.iter().enumerate() {
-            if !same[at].is_empty() {
-                wait(self.pull_one(at, file));
+            // What a test has changed since is on its way to the server.
+            if same[at] == digest(file) {
+                wait(self.pull_one(at, file, &mut seen[at]));
                 same[at] = digest(file);
             }
         }
     }
 
-    async fn pull_one(&self, at: usize, file: &Path) {
-        let mut db = Session::open(self.engine, &self.database(at)).await;
+    async fn pull_one(&self, at: usize, file: &Path, seen: &mut Vec<u8>) {
         let mut target =
             SqliteConnectOptions::new().filename(file).foreign_keys(false).connect().await.unwrap();
-        let tables = table_names(&mut target).await;
-        let mut work = target.begin().await.unwrap();
-        let counting = *self.counting.lock().unwrap();
-        let counted = if counting { db.texts("SELECT TAB, K FROM e2e_updates").await } else { Vec::new() };
-        let mut updates: Vec<(String, i64)> = Vec::new();
-        for table in tables {
-            let columns = columns(&mut work, &table).await;
-            let key = keys(&columns);
-            let numbers = numbers(&mut work, &table, &key).await;
-            let select: Vec<_> = columns.iter().map(|column| self.engine.as_text(column)).collect();
-            let rows =
-                db.texts(&format!("SELECT {}, {} FROM {table}", key_text(&key), select.join(", "))).await;
-            sqlx::raw_sql(AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *work).await.unwrap();
-            let mut next = numbers.values().max().copied().unwrap_or_default();
-            let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
-            for row in rows {
-                let (text, cells) = row.split_first().unwrap();
-                let text = text.clone().unwrap();
-                let number = numbers.get(&text).copied().unwrap_or_else(|| {
-                    next += 1;
-                    next
-                });
-                for _ in counted
-                    .iter()
-                    .filter(|row| row[0].as_deref() == Some(&table) && row[1].as_deref() == Some(&text))
-                {
-                    updates.push((table.clone(), number));
-                }
-                let values: Vec<_> =
-                    columns.iter().zip(cells).map(|(column, cell)| column.literal(cell.as_deref())).collect();
-                let insert = format!(
-                    "INSERT INTO {table} (rowid, {}) VALUES ({number}, {})",
-                    names.join(", "),
-                    values.join(", ")
-                );
-                sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut *work).await.unwrap();
-            }
+        let dump = self.dump(at, &mut target).await;
+        let digest = Sha256::digest(format!("{dump:?}")).to_vec();
+        if *seen != digest {
+            dump.write(&mut target).await;
+            *seen = digest;
         }
-        if counting {
-            let delete = format!("DELETE FROM {UPDATES}");
-            sqlx::raw_sql(AssertSqlSafe(delete)).execute(&mut *work).await.unwrap();
-            for (table, number) in updates {
-                let insert = format!("INSERT INTO {UPDATES} VALUES ('{table}', {number})");
-                sqlx::raw_sql(AssertSqlSafe(insert)).execute(&mut *work).await.unwrap();
-            }
-        }
-        work.commit().await.unwrap();
         target.close().await.unwrap();
+    }
+
+    /// What the server holds of the tables in a file.
+    async fn dump(&self, at: usize, file: &mut SqliteConnection) -> Dump {
+        let (mut db, schema) = Session::unseen(self.engine, &self.database(at)).await;
+        let mut dump = Dump::default();
+        if counts_updates(file).await {
+            let mut counted = db.texts(&format!("SELECT TAB, K FROM {schema}e2e_updates")).await;
+            counted.sort();
+            dump.counted =
+                Some(counted.into_iter().map(|row| [0, 1].map(|at| row[at].clone().unwrap())).collect());
+        }
+        for table in table_names(file).await {
+            let columns = columns(file, &table).await;
+            let select: Vec<_> = columns.iter().map(|column| self.engine.as_text(column)).collect();
+            let select =
+                format!("SELECT {}, {} FROM {schema}{table}", key_text(&keys(&columns)), select.join(", "));
+            let mut rows = db.texts(&select).await;
+            rows.sort();
+            dump.tables.push((table, rows));
+        }
+        dump
     }
 
     /// The statements that make an empty database and its user.
@@ -342,8 +342,7 @@ impl Site {
     /// A trigger that counts the updates of a table.
     fn counter(&self, table: &str, key: &[&Column]) -> String {
         let log = "CREATE TABLE IF NOT EXISTS e2e_updates (TAB VARCHAR(100), K VARCHAR(2000))";
-        let new: Vec<_> = key.iter().map(|column| format!("NEW.{}", column.name)).collect();
-        let text = format!("CONCAT_WS('/', {})", new.join(", "));
+        let text = joined(&key.iter().map(|column| format!("NEW.{}", column.name)).collect::<Vec<_>>());
         match self.engine {
             Engine::Postgres => format!(
                 "{log}; CREATE FUNCTION count_{table}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ \
@@ -371,15 +370,6 @@ impl Drop for Site {
             _ => format!("DROP USER IF EXISTS '{user}'@'%'"),
         });
     }
-}
-
-/// The tables of a file, but for what counts updates.
-async fn table_names(db: &mut SqliteConnection) -> Vec<String> {
-    sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> ?")
-        .bind(UPDATES)
-        .fetch_all(db)
-        .await
-        .unwrap()
 }
 
 fn digest(file: &Path) -> Vec<u8> {

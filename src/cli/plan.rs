@@ -1,0 +1,206 @@
+//! `plan`: what a rotation would do, and how much of it there is.
+
+use std::fmt::Write as _;
+
+use keyrotation_journal::Journal;
+
+use super::args::PlanArgs;
+use super::{Session, print, print_json, session};
+use crate::cipher::Digester;
+use crate::config::{self, Overrides, Settings};
+use crate::engine::{self, Preparer, Rehearsal};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::plan::{self, Access, Deployment, Disk, Survey, Tokens};
+use crate::report::{bytes, thousands};
+
+/// All that is known of a rotation before it begins.
+struct Plan {
+    deployment: Deployment,
+    survey: Survey,
+    keys: String,
+    disk: Vec<Disk>,
+    tokens: Option<Tokens>,
+    rehearsals: Vec<Rehearsal>,
+    journal: String,
+}
+
+/// Shows what `run` would do. Opens no journal: looking at one would write to its folder.
+pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
+    let settings = config::load(&session.global.config, &Overrides::default())?;
+    session::notices(&settings);
+    let access = if args.rehearse { Access::Change } else { Access::Look };
+    let deployment = plan::connect(&settings, None, access).await?;
+    if args.rehearse {
+        deployment.claim(&settings, false).await?;
+    }
+    let stop = session::listen()?;
+    deployment.obey(&stop);
+    let recoder = session::recoder(&settings);
+    let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
+    if stop.requested() {
+        return Ok(Exit::Interrupted);
+    }
+    let keys = survey.check_keys()?;
+    let rehearsals = if args.rehearse {
+        engine::rehearse(&preparer(&settings), &deployment.jobs, &stop).await?
+    } else {
+        Vec::new()
+    };
+    let (disk, tokens) = (deployment.disk(&survey.jobs).await?, deployment.tokens().await?);
+    deployment.close().await;
+    deployment.remark_on_files()?;
+    let journal = match Journal::peek(&session.global.journal_dir())? {
+        None => "there is no journal yet: `keyrotation run` starts the rotation".to_owned(),
+        Some(_) => "the journal holds a rotation: see `keyrotation status`".to_owned(),
+    };
+    let plan = Plan { deployment, survey, keys, disk, tokens, rehearsals, journal };
+    if args.json {
+        print_json(&plan.json(&settings))?;
+    } else {
+        print(&plan.text());
+    }
+    Ok(Exit::Done)
+}
+
+/// Seals as a rotation would; its digests are of a rotation that does not exist.
+fn preparer(settings: &Settings) -> Preparer {
+    Preparer::new(session::recoder(settings), Digester::new(&settings.new_key, &[0; 16]))
+}
+
+impl Plan {
+    fn json(&self, settings: &Settings) -> serde_json::Value {
+        serde_json::json!({
+            "schema": 1,
+            "changes": self.deployment.places,
+            "keys": {
+                "old": settings.old_key.fingerprint(),
+                "new": settings.new_key.fingerprint(),
+                "sample": self.keys,
+            },
+            "targets": self.survey.jobs,
+            "absent": self.deployment.absent_places(),
+            "ambiguous": self.survey.ambiguous(),
+            "disk": self.disk,
+            "tokens": self.tokens,
+            "rehearsals": self.rehearsals,
+            "journal": self.journal,
+        })
+    }
+
+    fn text(&self) -> String {
+        let mut out = String::from("`keyrotation run` would change:\n");
+        for place in &self.deployment.places {
+            let _ = writeln!(out, "  {place}");
+        }
+        let _ = writeln!(
+            out,
+            "\n{:<52} {:>10} {:>10} {:>8} {:>8} {:>10} {:>10}",
+            "table or files", "rows", "encrypted", "plain", "NULL", "values", "on disk"
+        );
+        for job in &self.survey.jobs {
+            let disk = self.disk.iter().find(|disk| disk.id == job.id).map(|disk| bytes(disk.bytes));
+            let line = format!(
+                "{:<52} {:>10} {:>10} {:>8} {:>8} {:>10} {:>10}",
+                job.place,
+                thousands(job.rows),
+                thousands(job.encrypted()),
+                thousands(job.plain),
+                thousands(job.null),
+                bytes(job.bytes),
+                disk.unwrap_or_default()
+            );
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
+        for (place, reason) in self.deployment.absent_places() {
+            let _ = writeln!(out, "{place}: skipped, {reason}");
+        }
+        let _ = writeln!(out, "\n{}", self.keys);
+        self.warnings(&mut out);
+        self.needs(&mut out);
+        self.time(&mut out);
+        let _ = writeln!(out, "{}", self.journal);
+        out
+    }
+
+    fn warnings(&self, out: &mut String) {
+        let foreign: u64 = self.survey.jobs.iter().map(|job| job.foreign).sum();
+        if foreign > 0 {
+            let _ = writeln!(
+                out,
+                "{} values cannot be rotated and would be reported as failed",
+                thousands(foreign)
+            );
+        }
+        if self.survey.ambiguous() > 0 {
+            let _ = writeln!(
+                out,
+                "{} ECB or CBC values open under both keys: `run` will stop and ask for --accept-ambiguous",
+                thousands(self.survey.ambiguous())
+            );
+        }
+    }
+
+    /// Disk, and what need not be rotated at all.
+    fn needs(&self, out: &mut String) {
+        let (growth, log): (u64, u64) =
+            self.disk.iter().fold((0, 0), |(growth, log), disk| (growth + disk.growth, log + disk.log));
+        if growth + log > 0 {
+            let _ = writeln!(
+                out,
+                "disk: files may grow by about {}, and about {} go to the database's log (estimates: docs/performance.md)",
+                bytes(growth),
+                bytes(log)
+            );
+        }
+        if let Some(tokens) = self.tokens.filter(|tokens| tokens.inactive + tokens.expired > 0) {
+            let useless = tokens.inactive + tokens.expired;
+            let _ = writeln!(
+                out,
+                "{} of {} access tokens ({} %) serve nobody: {} not active, {} expired. Run WSO2's token cleanup \
+                 first and there is less to rotate; keyrotation deletes nothing",
+                thousands(useless),
+                thousands(tokens.rows),
+                useless * 100 / tokens.rows.max(1),
+                thousands(tokens.inactive),
+                thousands(tokens.expired)
+            );
+        }
+    }
+
+    /// From the rehearsal; without one, how to get it.
+    fn time(&self, out: &mut String) {
+        if self.rehearsals.is_empty() {
+            out.push_str(
+                "time: not measured; `keyrotation plan --rehearse` writes a few chunks and rolls them back\n",
+            );
+            return;
+        }
+        let seconds = |pace: fn(&Rehearsal) -> f64| -> f64 {
+            let rows = |rehearsal: &Rehearsal| {
+                self.survey.jobs.iter().find(|job| job.id == rehearsal.id).map_or(0, |job| job.rows)
+            };
+            #[allow(clippy::cast_precision_loss)] // an estimate
+            self.rehearsals.iter().map(|one| pace(one) * rows(one) as f64 / 1000.0).sum()
+        };
+        let rows: usize = self.rehearsals.iter().map(|rehearsal| rehearsal.rows).sum();
+        let _ = writeln!(
+            out,
+            "time: about {} ({} to {}), one writer at a time and without commits, by {} rows that were written and \
+             rolled back",
+            duration(seconds(|one| one.median)),
+            duration(seconds(|one| one.quickest)),
+            duration(seconds(|one| one.slowest)),
+            thousands(rows as u64)
+        );
+    }
+}
+
+/// Seconds for people.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        short if short < 100.0 => format!("{short:.0} s"),
+        middling if middling < 6000.0 => format!("{:.0} min", middling / 60.0),
+        long => format!("{:.1} h", long / 3600.0),
+    }
+}

@@ -1,0 +1,79 @@
+//! A rehearsal: a few chunks of each table are written as a rotation would, and rolled back.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::Preparer;
+use super::prepare::{Known, Prepared};
+use crate::blocking::blocking;
+use crate::error::{Error, Id, Result};
+use crate::plan::Job;
+use crate::signals::Stop;
+use crate::sink::{Change, Trouble};
+
+/// Chunks of each table.
+const CHUNKS: usize = 8;
+/// Rows in each of them.
+const ROWS: usize = 250;
+
+/// How long the rows of one table took, one writer at a time.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rehearsal {
+    /// The target's id.
+    pub id: &'static str,
+    /// Rows that were read, opened, sealed and written.
+    pub rows: usize,
+    /// Milliseconds a row in the quickest chunk.
+    pub quickest: f64,
+    /// … in the middle one.
+    pub median: f64,
+    /// … in the slowest.
+    pub slowest: f64,
+}
+
+/// Rehearses every job whose changes can be rolled back.
+pub async fn rehearse(preparer: &Preparer, jobs: &[Job], stop: &Stop) -> Result<Vec<Rehearsal>> {
+    let mut rehearsals = Vec::new();
+    for job in jobs.iter().filter(|job| job.sink.can_roll_back()) {
+        rehearsals.extend(one(preparer, job, stop).await?);
+    }
+    Ok(rehearsals)
+}
+
+async fn one(by: &Preparer, job: &Job, stop: &Stop) -> Result<Option<Rehearsal>> {
+    let (mut after, mut rows, mut paces) = (None, 0, Vec::new());
+    while paces.len() < CHUNKS && !stop.requested() {
+        let begun = Instant::now();
+        let page = job.source.page(after.as_ref(), None, ROWS.min(job.page_rows())).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.key.clone());
+        let (prepare, of) = (by.clone(), job.clone());
+        let prepared = blocking(move || Ok(prepare.prepare(&of, page, &Known::new()))).await?;
+        write(job, &prepared).await?;
+        rows += prepared.rows;
+        paces.push(pace(begun.elapsed(), prepared.rows));
+    }
+    paces.sort_by(f64::total_cmp);
+    let (Some(&quickest), Some(&slowest)) = (paces.first(), paces.last()) else { return Ok(None) };
+    Ok(Some(Rehearsal { id: job.id, rows, quickest, median: paces[paces.len() / 2], slowest }))
+}
+
+/// Writes and rolls back.
+async fn write(job: &Job, prepared: &Prepared) -> Result<()> {
+    let changes: Vec<&Change> = prepared.pending.iter().map(|pending| &pending.change).collect();
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let failed = |trouble| match trouble {
+        Trouble::ChunkByChunk(reason) => Error::new(Id::Database, format!("{}: {reason}", job.place)),
+        Trouble::Stop(error) => error,
+    };
+    let mut transaction = job.sink.begin().await.map_err(failed)?;
+    transaction.apply(&changes).await.map(drop).map_err(failed) // dropped, it is rolled back
+}
+
+#[allow(clippy::cast_precision_loss)] // a few hundred rows
+fn pace(elapsed: Duration, rows: usize) -> f64 {
+    elapsed.as_secs_f64() * 1000.0 / rows.max(1) as f64
+}

@@ -1,0 +1,123 @@
+//! A page reads about as many index entries as it has rows, whatever the key and its collation: a
+//! server that read the table for each page would make a rotation take days.
+
+use std::collections::BTreeSet;
+
+use keyrotation::db::{Access, Db, Relation, Table, Value};
+
+use super::outside;
+use crate::support::{Engine, database_of_its_own, wait};
+
+const ROWS: usize = 40_000;
+const PAGE: usize = 500;
+
+/// A table with three key columns, as IDN_IDENTITY_USER_DATA has them.
+const THREE: Relation = Relation { table: "E2E_PAGES", key: &["A", "B", "C"], filter: None };
+const ONE: Relation = Relation { table: "E2E_PAGES", key: &["A"], filter: None };
+
+/// Text in both cases, with accents where the character set has them.
+const TEXT: &str =
+    "CONCAT(CASE WHEN n % 3 = 0 THEN 'user' WHEN n % 3 = 1 THEN 'User' ELSE 'usér' END, n % 61)";
+
+#[test]
+fn postgresql() {
+    for collation in ["\"C\"", "\"en-x-icu\"", "\"und-x-icu\"", "\"default\""] {
+        let columns =
+            format!("A INTEGER, B VARCHAR(255) COLLATE {collation}, C VARCHAR(255) COLLATE {collation}");
+        check(Engine::Postgres, &columns, THREE, &format!("n % 5, {TEXT}, CAST(n AS VARCHAR)"));
+    }
+    check(Engine::Postgres, "A NUMERIC(31,0)", ONE, "n * 7919 % 99991");
+    check(Engine::Postgres, "A BIGINT", ONE, "-n");
+}
+
+#[test]
+fn mariadb() {
+    for collation in
+        ["latin1_swedish_ci", "latin1_bin", "utf8mb4_general_ci", "utf8mb4_unicode_ci", "utf8mb4_bin"]
+    {
+        let set = collation.split('_').next().unwrap();
+        let text = format!("VARCHAR(255) CHARACTER SET {set} COLLATE {collation}");
+        let columns = format!("A INTEGER, B {text}, C {text}");
+        check(Engine::MariaDb, &columns, THREE, &format!("n % 5, {TEXT}, CAST(n AS CHAR)"));
+    }
+    check(Engine::MariaDb, "A DECIMAL(31,0)", ONE, "n * 7919 % 99991");
+    check(Engine::MariaDb, "A BIGINT", ONE, "-n");
+}
+
+fn check(engine: Engine, columns: &str, relation: Relation, row: &str) {
+    let (server, mut admin) = database_of_its_own(engine);
+    let numbers = match engine {
+        Engine::Postgres => format!("generate_series(1, {ROWS}) AS n"),
+        _ => format!("(SELECT seq AS n FROM seq_1_to_{ROWS}) AS numbers"),
+    };
+    let key = relation.key.join(", ");
+    admin.execute(&format!("CREATE TABLE E2E_PAGES ({columns}, V VARCHAR(40), PRIMARY KEY ({key}))"));
+    admin.execute(&format!("INSERT INTO E2E_PAGES SELECT {row}, 'value' FROM {numbers}"));
+    admin.execute(if engine == Engine::Postgres { "ANALYZE E2E_PAGES" } else { "ANALYZE TABLE E2E_PAGES" });
+    wait(async {
+        let db = Db::open_server(&server, Access::Look, 1).await.unwrap();
+        let info = db.table("E2E_PAGES").await.unwrap().unwrap();
+        let table = Table::new(relation, &["V"], &info);
+        let mut keys: Vec<Vec<Value>> = Vec::new();
+        loop {
+            let before = entries_read(&db).await;
+            let page = db.page(&table, &["V"], keys.last().map(Vec::as_slice), None, PAGE).await.unwrap();
+            let read = entries_read(&db).await - before - own_cost(&db).await;
+            assert!(read <= 2 * PAGE, "{engine:?} {columns}: a page of {} reads {read}", page.len());
+            if page.is_empty() || keys.len() > ROWS {
+                break;
+            }
+            assert!(read >= page.len(), "the counter does not count: {read}");
+            keys.extend(page.into_iter().map(|row| row[..relation.key.len()].to_vec()));
+        }
+        let text = |part: &Value| {
+            part.as_int().map_or_else(|| part.as_text().unwrap().to_owned(), |n| n.to_string())
+        };
+        let different: BTreeSet<Vec<String>> =
+            keys.iter().map(|key| key.iter().map(text).collect()).collect();
+        assert_eq!(
+            (keys.len(), different.len()),
+            (ROWS, ROWS),
+            "{engine:?} {columns}: rows left out or twice"
+        );
+
+        // A range with both ends is what a resumed chunk reads.
+        let (after, upto) = (&keys[ROWS / 2], &keys[ROWS / 2 + PAGE]);
+        let before = entries_read(&db).await;
+        let range = db.page(&table, &["V"], Some(after), Some(upto), ROWS).await.unwrap();
+        let read = entries_read(&db).await - before - own_cost(&db).await;
+        assert_eq!(range.len(), PAGE);
+        assert!(read <= 2 * PAGE, "{engine:?} {columns}: a range of {PAGE} reads {read}");
+
+        // So are rows by their keys. Of so small a table a server rightly reads all for many of them.
+        let wanted: Vec<_> = keys.iter().step_by(ROWS / 20).cloned().collect();
+        let before = entries_read(&db).await;
+        let rows = db.rows(&table, &["V"], &wanted).await.unwrap();
+        let read = entries_read(&db).await - before - own_cost(&db).await;
+        assert_eq!(rows.len(), wanted.len());
+        assert!(read <= 2 * wanted.len(), "{engine:?} {columns}: {} keys read {read}", wanted.len());
+        db.close().await;
+    });
+    drop(admin);
+    outside(engine).execute(&format!("DROP DATABASE {}", server.database));
+}
+
+/// Rows and index entries that this session has read.
+async fn entries_read(db: &Db) -> usize {
+    let sql = if db.server_kind() == Some(keyrotation::db::server::Kind::Postgres) {
+        db.read("SELECT pg_stat_force_next_flush()", &[]).await.unwrap();
+        "SELECT (i.idx_tup_read + t.seq_tup_read)::bigint FROM pg_stat_user_indexes i \
+         JOIN pg_stat_user_tables t USING (relid) WHERE t.relname = 'e2e_pages'"
+    } else {
+        "SELECT CAST(SUM(VARIABLE_VALUE) AS SIGNED) FROM information_schema.SESSION_STATUS \
+         WHERE VARIABLE_NAME LIKE 'HANDLER_READ%'"
+    };
+    let rows = db.read(sql, &[]).await.unwrap();
+    usize::try_from(rows[0][0].as_int().unwrap()).unwrap()
+}
+
+/// What asking costs by itself.
+async fn own_cost(db: &Db) -> usize {
+    let before = entries_read(db).await;
+    entries_read(db).await - before
+}

@@ -1,0 +1,147 @@
+//! Never production, and never two at once.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{admin, before_update, on, on_each_server, outside};
+use crate::kit::Refused as _;
+use crate::support::{ADMIN, Engine, Except};
+
+on_each_server!(
+    the_old_database_is_found_behind_another_name_and_user,
+    one_database_under_two_names_is_one,
+    whoever_is_connected_is_named_and_refused,
+    whoever_comes_later_stops_it_at_a_safe_point,
+    a_second_rotation_waits_for_a_while_and_is_refused_by_name,
+    what_a_killed_run_left_in_the_server_is_waited_for,
+    a_lock_whose_connection_was_lost_is_taken_again,
+);
+
+const fn administrator(engine: Engine) -> &'static str {
+    if matches!(engine, Engine::Postgres) { "postgres" } else { "root" }
+}
+
+fn the_old_database_is_found_behind_another_name_and_user(engine: Engine) {
+    let kit = on(engine);
+    let before = kit.snapshot();
+    kit.configure("oldIdnUsername", Some(administrator(engine)));
+    kit.configure("oldIdnPassword", Some(&STANDARD.encode(ADMIN)));
+    for host in ["localhost", "127.0.0.1"] {
+        for at in [0, 1] {
+            let url = kit.site().url(at, &format!("{host}:{}", engine.port()), "");
+            kit.configure("oldIdnDBUrl", Some(&url));
+            let ran = kit.run(&["run"]).refused(2, "KR-CFG-016");
+            assert!(ran.error().contains(&kit.site().database(at)), "{}", ran.error());
+        }
+    }
+    before.must_be_untouched(&kit);
+    assert!(!kit.journal().exists());
+}
+
+fn one_database_under_two_names_is_one(engine: Engine) {
+    let kit = on(engine);
+    kit.configure("newRegDBUrl", Some(&kit.site().url(0, &format!("localhost:{}", engine.port()), "")));
+    let ran = kit.run(&["run"]).exits(0);
+    assert!(ran.stderr.contains("registry tables in the same database"), "{ran}");
+    kit.run(&["verify"]).exits(0);
+}
+
+fn whoever_is_connected_is_named_and_refused(engine: Engine) {
+    let kit = on(engine);
+    let before = kit.snapshot();
+    let stranger = admin(&kit);
+    let ran = kit.run(&["run"]).refused(2, "KR-DB-004");
+    let expected = format!("user {}", administrator(engine));
+    assert!(ran.error().contains(&expected) && ran.error().contains("127.0.0.1"), "{}", ran.error());
+    assert!(!kit.journal().exists());
+    before.must_be_untouched(&kit);
+    let ran = kit.run(&["run", "--others-connected"]).exits(0);
+    assert!(ran.stderr.contains(&expected), "{ran}");
+    drop(stranger);
+    before.must_be_rotated(&kit, &Except::default());
+}
+
+fn whoever_comes_later_stops_it_at_a_safe_point(engine: Engine) {
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    let mut running = kit.start(&["run", "--max-rows-per-second", "20"]);
+    running.until_it_says("this will change");
+    let stranger = admin(&kit);
+    let ran = running.wait().exits(2);
+    assert!(ran.stderr.contains("KR-DB-004") && ran.stderr.contains("somebody has connected"), "{ran}");
+    assert_eq!(kit.status()["resumable"], true);
+    drop(stranger);
+    kit.run(&["resume"]).exits(0);
+    before.must_be_rotated(&kit, &Except::default());
+    before.must_be_updated_once(&kit, &Except::default());
+    kit.run(&["verify"]).exits(0);
+}
+
+fn a_second_rotation_waits_for_a_while_and_is_refused_by_name(engine: Engine) {
+    let kit = on(engine);
+    let gate = kit.path("gate");
+    let plan = format!("table-before-write=1*return({})", gate.display());
+    let mut running = kit.start_at(&plan, &["run"]);
+    running.until_it_waits(&gate);
+    let other = kit.beside("other-journal");
+    let begun = Instant::now();
+    let ran = kit.run(&["run", "--journal", other.to_str().unwrap()]).exits(3);
+    assert!(begun.elapsed() >= Duration::from_secs(30), "it gave up after {:?}", begun.elapsed());
+    assert!(ran.error().contains("KR-DB-003") && ran.error().contains(&kit.site().database(0)), "{ran}");
+    assert!(ran.stderr.contains("another rotation has the lock"), "{ran}");
+    assert!(!other.exists(), "nothing was begun");
+    std::fs::remove_file(&gate).unwrap();
+    running.wait().exits(0);
+    kit.run(&["verify"]).exits(0);
+}
+
+fn what_a_killed_run_left_in_the_server_is_waited_for(engine: Engine) {
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    let sleep = if engine == Engine::Postgres { "PERFORM pg_sleep(3)" } else { "DO SLEEP(3)" };
+    let first = "(SELECT MIN(TOKEN_ID) FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%')";
+    let first = admin(&kit).text(first.trim_matches(['(', ')']));
+    before_update(&kit, &format!("NEW.TOKEN_ID = '{first}'"), sleep);
+    let running = kit.start(&["run"]);
+    let mut outside = outside(engine);
+    let asleep = match engine {
+        Engine::Postgres => {
+            "SELECT 1::text FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = "
+        }
+        _ => "SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep' AND DB = ",
+    };
+    let asleep = format!("{asleep}'{}'", kit.site().database(0));
+    while outside.rows(&asleep).is_empty() {
+        thread::sleep(Duration::from_millis(10));
+    }
+    running.kill();
+    assert!(!outside.rows(&asleep).is_empty(), "the server ended the statement at once");
+    kit.run(&["resume"]).exits(0);
+    assert!(outside.rows(&asleep).is_empty());
+    before.must_be_rotated(&kit, &Except::default());
+    before.must_be_updated_once(&kit, &Except::default());
+    kit.run(&["verify"]).exits(0);
+}
+
+fn a_lock_whose_connection_was_lost_is_taken_again(engine: Engine) {
+    let kit = on(engine);
+    let before = kit.snapshot();
+    let mut running = kit.start(&["run", "--max-rows-per-second", "40"]);
+    running.until_it_says("this will change");
+    let mut outside = outside(engine);
+    let name = kit.site().database(0);
+    // Again and again, every session of the rotation.
+    for _ in 0..3 {
+        outside.end_sessions(&name);
+        thread::sleep(Duration::from_millis(1500));
+    }
+    let ran = running.wait().exits(0);
+    assert!(ran.stderr.contains("the rotation's lock was lost"), "{ran}");
+    before.must_be_rotated(&kit, &Except::default());
+    kit.run(&["verify"]).exits(0);
+}

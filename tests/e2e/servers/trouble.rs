@@ -1,0 +1,126 @@
+//! Servers and neighbours that get in the way.
+
+use std::thread;
+use std::time::Duration;
+
+use super::{admin, before_update, on, on_each_server};
+use crate::kit::Kit;
+use crate::support::{Admin, Engine, Except, OwnServers, Place, Snapshot};
+
+on_each_server!(
+    deadlocks_are_tried_again,
+    a_row_that_somebody_has_locked_is_waited_for,
+    a_commit_of_which_nobody_knows_is_settled_from_the_rows,
+    a_server_that_dies_and_comes_back_costs_nothing,
+    a_server_that_stays_away_ends_it_at_a_safe_point,
+);
+
+const SLOWLY: &[&str] = &["--max-rows-per-second", "60"];
+
+/// Each row is rotated, and was written once.
+#[track_caller]
+fn must_be_done(kit: &Kit, before: &Snapshot) {
+    before.must_be_rotated(kit, &Except::default());
+    before.must_be_updated_once(kit, &Except::default());
+    kit.run(&["verify"]).exits(0);
+}
+
+fn deadlocks_are_tried_again(engine: Engine) {
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    kit.run(&["plan"]).exits(0); // the server holds the deployment from here on
+    admin(&kit).execute("CREATE SEQUENCE tries"); // not rolled back with the transaction
+    let (when, deadlock) = match engine {
+        Engine::Postgres => {
+            ("nextval('tries') <= 3", "RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'")
+        }
+        _ => (
+            "NEXT VALUE FOR tries <= 3",
+            "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'",
+        ),
+    };
+    before_update(&kit, when, deadlock);
+    let ran = kit.run(&["run"]).exits(0);
+    assert!(ran.stderr.to_lowercase().contains("deadlock") && ran.stderr.contains("trying again"), "{ran}");
+    must_be_done(&kit, &before);
+}
+
+fn a_row_that_somebody_has_locked_is_waited_for(engine: Engine) {
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    kit.run(&["plan"]).exits(0);
+    let mut neighbour = admin(&kit);
+    neighbour.execute("BEGIN");
+    neighbour.rows("SELECT TOKEN_ID FROM IDN_OAUTH2_ACCESS_TOKEN ORDER BY TOKEN_ID LIMIT 1 FOR UPDATE");
+    let mut running = kit.start(&["run", "--others-connected"]);
+    running.until_it_says("this will change");
+    thread::sleep(Duration::from_secs(1));
+    assert!(!running.ended(), "nothing was in its way");
+    neighbour.execute("COMMIT");
+    running.wait().exits(0);
+    drop(neighbour);
+    must_be_done(&kit, &before);
+}
+
+fn a_commit_of_which_nobody_knows_is_settled_from_the_rows(engine: Engine) {
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    let ran = kit.run_at("table-commit-unknown=3*return", &["run", "--chunk-size", "40"]).exits(0);
+    assert!(ran.stderr.contains("whether the last commit counts is found out from the rows"), "{ran}");
+    must_be_done(&kit, &before);
+}
+
+fn a_server_that_dies_and_comes_back_costs_nothing(engine: Engine) {
+    let mut servers = OwnServers::start();
+    let kit = Kit::around(Place::on(engine, 60));
+    kit.count_updates();
+    let before = kit.snapshot();
+    let mut running = kit.start(&[&["run"], SLOWLY].concat());
+    running.until_it_says("this will change");
+    for _ in 0..2 {
+        thread::sleep(Duration::from_millis(1500));
+        assert!(!running.ended());
+        servers.kill(engine);
+        servers.start_again(engine);
+    }
+    let ran = running.wait().exits(0);
+    assert!(ran.stderr.contains("the rotation's lock was lost"), "{ran}");
+    must_be_done(&kit, &before);
+}
+
+fn a_server_that_stays_away_ends_it_at_a_safe_point(engine: Engine) {
+    let mut servers = OwnServers::start();
+    let kit = Kit::around(Place::on(engine, 60));
+    kit.count_updates();
+    let before = kit.snapshot();
+    let mut running = kit.start(&[&["run", "--patience", "2"], SLOWLY].concat());
+    running.until_it_says("this will change");
+    thread::sleep(Duration::from_secs(1));
+    servers.kill(engine);
+    let ran = running.wait_unlooked().exits(3);
+    assert!(ran.stderr.contains("KR-DB-007"), "{ran}");
+    let status = kit.run_unlooked(&["status", "--json"]).exits(0).json();
+    assert_eq!((&status["state"], &status["resumable"]), (&"failed".into(), &true.into()));
+    let ran = kit.run_unlooked(&["resume"]).exits(3);
+    assert!(ran.stderr.contains("KR-DB-001") && ran.stderr.contains("127.0.0.1"), "{ran}");
+    servers.start_again(engine);
+    kit.run(&["resume"]).exits(0);
+    must_be_done(&kit, &before);
+}
+
+/// The whole server is set to read only, so it must be one of its own.
+pub(super) fn a_mariadb_replica_is_named() {
+    let _servers = OwnServers::start();
+    let kit = on(Engine::MariaDb);
+    let before = kit.snapshot();
+    kit.run(&["plan"]).exits(0);
+    Admin::connect(Engine::MariaDb, "mysql").execute("SET GLOBAL read_only = 1");
+    let ran = kit.run(&["run"]).exits(3);
+    assert!(ran.stderr.contains("KR-DB-001") && ran.stderr.contains("read only"), "{ran}");
+    before.must_be_untouched(&kit);
+    assert!(!kit.journal().exists());
+    kit.run(&["plan"]).exits(0);
+}

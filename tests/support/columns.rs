@@ -1,0 +1,225 @@
+//! Tables of an SQLite file, in its words and a server's.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
+
+use super::Engine;
+use super::place::UPDATES;
+
+impl Engine {
+    /// Rows come in any order.
+    pub(super) const fn without_checks(self) -> &'static str {
+        if matches!(self, Self::Postgres) {
+            "SET session_replication_role = replica"
+        } else {
+            "SET foreign_key_checks = 0"
+        }
+    }
+
+    /// A column as text that SQLite can read again.
+    pub(super) fn as_text(self, column: &Column) -> String {
+        let name = &column.name;
+        match (self, column.kind) {
+            (Self::Postgres, ColumnKind::Bytes) => format!("encode({name}, 'hex')"),
+            (Self::Postgres, ColumnKind::Flag) => format!("{name}::int::text"),
+            (Self::Postgres, _) => format!("{name}::text"),
+            (_, ColumnKind::Bytes) => format!("HEX({name})"),
+            (_, _) => format!("CONVERT({name} USING utf8mb4)"),
+        }
+    }
+
+    /// A value of an SQLite column, read as text or as hexadecimal digits, in this server's words.
+    fn literal(self, kind: ColumnKind, text: &str) -> String {
+        match (kind, self) {
+            (ColumnKind::Bytes, Self::Postgres) => format!("'\\x{text}'"),
+            (ColumnKind::Bytes, _) => format!("X'{text}'"),
+            (_, Self::Postgres) => format!("'{}'", text.replace('\'', "''")),
+            _ => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
+        }
+    }
+
+    /// The rows of an SQLite table, each column in this server's words.
+    pub(super) async fn rows(
+        self,
+        source: &mut SqliteConnection,
+        table: &str,
+        columns: &[Column],
+    ) -> Vec<Vec<String>> {
+        let selected: Vec<_> = columns
+            .iter()
+            .map(|column| match column.kind {
+                ColumnKind::Bytes => format!("hex({0}), {0} IS NULL", column.name),
+                _ => format!("CAST({0} AS TEXT), {0} IS NULL", column.name),
+            })
+            .collect();
+        let rows = sqlx::query(AssertSqlSafe(format!("SELECT {} FROM {table}", selected.join(", "))))
+            .fetch_all(source)
+            .await
+            .unwrap();
+        let value = |row: &sqlx::sqlite::SqliteRow, at: usize| {
+            if row.get::<bool, _>(2 * at + 1) {
+                "NULL".to_owned()
+            } else {
+                self.literal(columns[at].kind, &row.get::<String, _>(2 * at))
+            }
+        };
+        rows.iter().map(|row| (0..columns.len()).map(|at| value(row, at)).collect()).collect()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ColumnKind {
+    Number,
+    Flag,
+    Text,
+    Bytes,
+}
+
+/// A column of an SQLite table.
+#[derive(Debug, Clone)]
+pub(super) struct Column {
+    pub(super) name: String,
+    kind: ColumnKind,
+    key: i64,
+}
+
+impl Column {
+    /// What the server sent, in SQLite's words.
+    pub(super) fn literal(&self, text: Option<&str>) -> String {
+        match (text, self.kind) {
+            (None, _) => "NULL".to_owned(),
+            (Some(text), ColumnKind::Number | ColumnKind::Flag) => text.to_owned(),
+            (Some(text), ColumnKind::Bytes) => format!("x'{text}'"),
+            (Some(text), ColumnKind::Text) => format!("'{}'", text.replace('\'', "''")),
+        }
+    }
+}
+
+/// The columns of an SQLite table.
+pub(super) async fn columns(db: &mut SqliteConnection, table: &str) -> Vec<Column> {
+    let found: Vec<(String, String, i64)> =
+        sqlx::query_as("SELECT name, upper(type), pk FROM pragma_table_info(?)")
+            .bind(table)
+            .fetch_all(db)
+            .await
+            .unwrap();
+    let kind = |declared: &str| match declared {
+        "BLOB" => ColumnKind::Bytes,
+        "BOOLEAN" => ColumnKind::Flag,
+        "INTEGER" | "BIGINT" => ColumnKind::Number,
+        _ => ColumnKind::Text,
+    };
+    found.into_iter().map(|(name, declared, key)| Column { kind: kind(&declared), name, key }).collect()
+}
+
+/// The columns of the primary key, in order.
+pub(super) fn keys(columns: &[Column]) -> Vec<&Column> {
+    let key: BTreeMap<i64, &Column> =
+        columns.iter().filter(|column| column.key > 0).map(|column| (column.key, column)).collect();
+    key.into_values().collect()
+}
+
+/// Expressions as one text, on a server.
+pub(super) fn joined(parts: &[String]) -> String {
+    if parts.is_empty() { "''".to_owned() } else { format!("CONCAT_WS('/', {})", parts.join(", ")) }
+}
+
+/// The columns of a key as one text, on a server.
+pub(super) fn key_text(key: &[&Column]) -> String {
+    joined(&key.iter().map(|column| column.name.clone()).collect::<Vec<_>>())
+}
+
+/// The row numbers that SQLite has given, by key.
+async fn numbers(db: &mut SqliteConnection, table: &str, key: &[&Column]) -> HashMap<String, i64> {
+    let key: Vec<_> = key.iter().map(|column| column.name.as_str()).collect();
+    let key = if key.is_empty() { "''".to_owned() } else { key.join(" || '/' || ") };
+    let sql = format!("SELECT CAST({key} AS TEXT), rowid FROM {table}");
+    let rows: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(db).await.unwrap();
+    rows.into_iter().collect()
+}
+
+/// Whether updates are counted, see `Place::count_updates`.
+pub(super) async fn counts_updates(db: &mut SqliteConnection) -> bool {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = ?)";
+    sqlx::query_scalar(sql).bind(UPDATES).fetch_one(db).await.unwrap()
+}
+
+/// The updates that a file has counted, by table and key.
+pub(super) async fn counted(db: &mut SqliteConnection) -> Vec<(String, String)> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(format!("SELECT TAB, ROW FROM {UPDATES}")))
+        .fetch_all(&mut *db)
+        .await
+        .unwrap();
+    let mut names: HashMap<String, HashMap<i64, String>> = HashMap::new();
+    let mut counted = Vec::new();
+    for (table, number) in rows {
+        if !names.contains_key(&table) {
+            let columns = columns(db, &table).await;
+            let numbers = numbers(db, &table, &keys(&columns)).await;
+            names.insert(table.clone(), numbers.into_iter().map(|(key, number)| (number, key)).collect());
+        }
+        // Rows that are gone have no key any more.
+        counted.extend(names[&table].get(&number).map(|key| (table.clone(), key.clone())));
+    }
+    counted
+}
+
+/// The tables of a file, but for what counts updates.
+pub(super) async fn table_names(db: &mut SqliteConnection) -> Vec<String> {
+    sqlx::query_scalar("SELECT name FROM sqlite_master WHERE type = 'table' AND name <> ?")
+        .bind(UPDATES)
+        .fetch_all(db)
+        .await
+        .unwrap()
+}
+
+/// What a server holds, rows in an order of their own.
+#[derive(Debug, Default)]
+pub(super) struct Dump {
+    /// The updates that were counted, by table and key, if they are.
+    pub(super) counted: Option<Vec<[String; 2]>>,
+    /// The rows of each table: their key as a text, then each column.
+    pub(super) tables: Vec<(String, Vec<Vec<Option<String>>>)>,
+}
+
+impl Dump {
+    /// Makes an SQLite file hold the same. Rows that it knows keep their number.
+    pub(super) async fn write(&self, file: &mut SqliteConnection) {
+        let mut work = file.begin().await.unwrap();
+        let mut updates = Vec::new();
+        for (table, rows) in &self.tables {
+            let columns = columns(&mut work, table).await;
+            let numbers = numbers(&mut work, table, &keys(&columns)).await;
+            run(&mut work, format!("DELETE FROM {table}")).await;
+            let mut next = numbers.values().max().copied().unwrap_or_default();
+            let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
+            for row in rows {
+                let (key, cells) = row.split_first().unwrap();
+                let key = key.clone().unwrap();
+                let number = numbers.get(&key).copied().unwrap_or_else(|| {
+                    next += 1;
+                    next
+                });
+                let counted = self.counted.iter().flatten().filter(|[of, row]| of == table && *row == key);
+                updates.extend(counted.map(|_| format!("('{table}', {number})")));
+                let values: Vec<_> =
+                    columns.iter().zip(cells).map(|(column, cell)| column.literal(cell.as_deref())).collect();
+                let (names, values) = (names.join(", "), values.join(", "));
+                run(&mut work, format!("INSERT INTO {table} (rowid, {names}) VALUES ({number}, {values})"))
+                    .await;
+            }
+        }
+        if self.counted.is_some() {
+            run(&mut work, format!("DELETE FROM {UPDATES}")).await;
+            for rows in updates.chunks(500) {
+                run(&mut work, format!("INSERT INTO {UPDATES} VALUES {}", rows.join(", "))).await;
+            }
+        }
+        work.commit().await.unwrap();
+    }
+}
+
+async fn run(db: &mut SqliteConnection, sql: String) {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(db).await.unwrap();
+}

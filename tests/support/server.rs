@@ -1,0 +1,297 @@
+//! The servers that `tests/support/servers.py` starts, for an administrator.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use keyrotation::db::{self, server};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+
+/// The administrators' password, see `tests/support/servers.py`.
+pub(crate) const ADMIN: &str = "p@ss wörd/:'%";
+
+/// Which database the deployments of this run are on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+    MariaDb,
+}
+
+impl Engine {
+    /// What `KEYROTATION_E2E` asks for.
+    pub(crate) fn asked() -> Self {
+        match std::env::var("KEYROTATION_E2E").as_deref() {
+            Err(_) | Ok("sqlite") => Self::Sqlite,
+            Ok("postgresql") => Self::Postgres,
+            Ok("mariadb") => Self::MariaDb,
+            Ok(other) => panic!("KEYROTATION_E2E={other} is none of sqlite, postgresql, mariadb"),
+        }
+    }
+
+    /// Where its server listens on 127.0.0.1.
+    pub(crate) fn port(self) -> u16 {
+        let name =
+            if self == Self::Postgres { "KEYROTATION_TEST_POSTGRESQL" } else { "KEYROTATION_TEST_MARIADB" };
+        let own = OWN.get().and_then(|own| own.get(name).cloned());
+        let port = own.or_else(|| std::env::var(name).ok());
+        port.unwrap_or_else(|| panic!("{name} is not set: see docs/testing.md on servers")).parse().unwrap()
+    }
+
+    /// A database that is always there.
+    pub(crate) const fn home(self) -> &'static str {
+        if matches!(self, Self::Postgres) { "postgres" } else { "mysql" }
+    }
+}
+
+/// An administrator's connection.
+pub(crate) struct Admin {
+    runtime: tokio::runtime::Runtime,
+    session: Session,
+}
+
+impl Admin {
+    /// Connects to a database.
+    pub(crate) fn connect(engine: Engine, database: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let session = runtime.block_on(Session::open(engine, database));
+        Self { runtime, session }
+    }
+
+    /// Runs statements.
+    #[track_caller]
+    pub(crate) fn execute(&mut self, sql: &str) {
+        self.runtime.block_on(self.session.run(sql));
+    }
+
+    /// Rows of texts.
+    #[track_caller]
+    pub(crate) fn rows(&mut self, sql: &str) -> Vec<Vec<Option<String>>> {
+        self.runtime.block_on(self.session.texts(sql))
+    }
+
+    /// Ends every session of others in a database, and in none of it.
+    pub(crate) fn end_sessions(&mut self, database: &str) {
+        match self.session {
+            Session::Postgres(_) => {
+                let of = format!("WHERE datname = '{database}' AND pid <> pg_backend_pid()");
+                self.rows(&format!("SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity {of}"));
+            }
+            Session::MariaDb(_) => {
+                let of = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{database}'");
+                for row in self.rows(&of.replace("ID FROM", "CAST(ID AS CHAR) FROM")) {
+                    self.try_to(&format!("KILL {}", row[0].as_deref().unwrap()));
+                }
+            }
+        }
+    }
+
+    /// Runs statements that may fail.
+    fn try_to(&mut self, sql: &str) {
+        let _ = self.runtime.block_on(self.session.attempt(sql));
+    }
+
+    /// The first column of the first row.
+    #[track_caller]
+    pub(crate) fn text(&mut self, sql: &str) -> String {
+        self.rows(sql).swap_remove(0).swap_remove(0).unwrap_or_default()
+    }
+}
+
+pub(super) enum Session {
+    Postgres(PgConnection),
+    MariaDb(MySqlConnection),
+}
+
+impl Session {
+    pub(super) async fn open(engine: Engine, database: &str) -> Self {
+        Self::connect(engine, database, "a test").await
+    }
+
+    /// A session that a running rotation takes for none of its database's, and what to put before
+    /// a table's name in it.
+    pub(super) async fn unseen(engine: Engine, database: &str) -> (Self, String) {
+        if engine == Engine::Postgres {
+            let running = format!(
+                "SELECT application_name FROM pg_stat_activity \
+                 WHERE datname = '{database}' AND application_name LIKE 'keyrotation %'"
+            );
+            let running = Self::open(engine, engine.home()).await.texts(&running).await;
+            let name = running.first().and_then(|row| row[0].as_deref()).unwrap_or("a test");
+            (Self::connect(engine, database, name).await, String::new())
+        } else {
+            (Self::open(engine, engine.home()).await, format!("{database}."))
+        }
+    }
+
+    async fn connect(engine: Engine, database: &str, application: &str) -> Self {
+        let port = engine.port();
+        if engine == Engine::Postgres {
+            let options =
+                PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port).username("postgres");
+            let options = options.password(ADMIN).database(database).ssl_mode(PgSslMode::Disable);
+            let options = options.application_name(application).disable_statement_logging();
+            Self::Postgres(options.connect().await.unwrap())
+        } else {
+            let options =
+                MySqlConnectOptions::new().host("127.0.0.1").port(port).username("root").password(ADMIN);
+            let options = options.database(database).disable_statement_logging();
+            Self::MariaDb(options.connect().await.unwrap())
+        }
+    }
+
+    pub(super) async fn run(&mut self, sql: &str) {
+        let done = self.attempt(sql).await;
+        let shown: String = sql.chars().take(300).collect();
+        done.unwrap_or_else(|error| panic!("{shown}: {error}"));
+    }
+
+    async fn attempt(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        let statement = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self {
+            Self::Postgres(connection) => statement.execute(connection).await.map(drop),
+            Self::MariaDb(connection) => statement.execute(connection).await.map(drop),
+        }
+    }
+
+    pub(super) async fn texts(&mut self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let text = AssertSqlSafe(sql.to_owned());
+        match self {
+            Self::Postgres(connection) => {
+                let rows = sqlx::query(text)
+                    .fetch_all(connection)
+                    .await
+                    .unwrap_or_else(|error| panic!("{sql}: {error}"));
+                rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
+            }
+            Self::MariaDb(connection) => {
+                let rows = sqlx::query(text)
+                    .fetch_all(connection)
+                    .await
+                    .unwrap_or_else(|error| panic!("{sql}: {error}"));
+                let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+                let cell = |row: &sqlx::mysql::MySqlRow, at| {
+                    row.try_get_unchecked::<Option<Vec<u8>>, _>(at).unwrap().map(text)
+                };
+                rows.iter().map(|row| (0..row.len()).map(|at| cell(row, at)).collect()).collect()
+            }
+        }
+    }
+
+    /// Ends the session, and waits until the server has noticed.
+    pub(super) async fn leave(mut self, engine: Engine) {
+        let (sql, find) = match &self {
+            Self::Postgres(_) => {
+                ("SELECT pg_backend_pid()::text", "SELECT 1::text FROM pg_stat_activity WHERE pid = ")
+            }
+            Self::MariaDb(_) => (
+                "SELECT CAST(CONNECTION_ID() AS CHAR)",
+                "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = ",
+            ),
+        };
+        let id = self.texts(sql).await.swap_remove(0).swap_remove(0).unwrap();
+        match self {
+            Self::Postgres(connection) => connection.close().await.unwrap(),
+            Self::MariaDb(connection) => connection.close().await.unwrap(),
+        }
+        let mut home = Self::open(engine, engine.home()).await;
+        while !home.texts(&format!("{find}{id}")).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Where the servers of this test listen, if it has some of its own.
+static OWN: OnceLock<HashMap<String, String>> = OnceLock::new();
+
+/// Servers of this test alone, which it may kill. Dropped, they are stopped.
+pub(crate) struct OwnServers {
+    child: Child,
+    said: BufReader<ChildStdout>,
+    /// What they have told of themselves.
+    pub(crate) environment: HashMap<String, String>,
+}
+
+impl OwnServers {
+    /// Starts them; all that this test does from then on is done there.
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// Likewise, with environment variables that say how: see `tests/support/servers.py`.
+    pub(crate) fn with(environment: &[(&str, &str)]) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/servers.py");
+        let mut command = Command::new("python3");
+        command
+            .arg(script)
+            .arg("serve")
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap());
+        let mut servers = Self { child, said, environment: HashMap::new() };
+        while let Some((name, value)) = servers.line().split_once('=') {
+            servers.environment.insert(name.to_owned(), value.to_owned());
+        }
+        assert!(
+            OWN.set(servers.environment.clone()).is_ok(),
+            "each test has a process of its own: run them with cargo-nextest"
+        );
+        servers
+    }
+
+    /// Kills one as a crash of its machine would.
+    pub(crate) fn kill(&mut self, engine: Engine) {
+        self.ask("kill", engine);
+    }
+
+    /// Starts it again on the same data and port.
+    pub(crate) fn start_again(&mut self, engine: Engine) {
+        self.ask("start", engine);
+    }
+
+    fn ask(&mut self, what: &str, engine: Engine) {
+        let name = if engine == Engine::Postgres { "postgresql" } else { "mariadb" };
+        writeln!(self.child.stdin.as_mut().unwrap(), "{what} {name}").unwrap();
+        assert_eq!(self.line(), "done");
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.said.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for OwnServers {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}
+
+/// An empty database: how the program reaches it, and its administrator.
+pub(crate) fn database_of_its_own(engine: Engine) -> (db::Server, Admin) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let database = format!("own_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+    Admin::connect(engine, engine.home()).execute(&format!("CREATE DATABASE {database}"));
+    let server = db::Server {
+        kind: if engine == Engine::Postgres { server::Kind::Postgres } else { server::Kind::MySql },
+        hosts: vec![server::Host { name: "127.0.0.1".to_owned(), port: engine.port() }],
+        user: if engine == Engine::Postgres { "postgres" } else { "root" }.to_owned(),
+        password: ADMIN.to_owned().into(),
+        schema: None,
+        tls: server::Tls { mode: server::TlsMode::Disabled, authorities: None, client: None },
+        connect_timeout: Duration::from_secs(10),
+        socket_timeout: None,
+        database,
+    };
+    let admin = Admin::connect(engine, &server.database);
+    (server, admin)
+}
