@@ -162,8 +162,8 @@ impl MySqlTransaction {
     }
 
     /// Runs a statement and returns how many rows the server says it affected.
-    pub(super) async fn change(&mut self, sql: &str, params: &[Value]) -> Result<u64, DbError> {
-        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), bind(params)?);
+    pub(super) async fn change(&mut self, sql: &str, arguments: MySqlArguments) -> Result<u64, DbError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
         let work = async { query.execute(&mut *self.inner).await.map_err(explain) };
         remote::within(self.timeout, work).await.map(|done| done.rows_affected())
     }
@@ -264,7 +264,7 @@ pub(super) async fn fetch(
     rows.try_collect().await.map_err(explain)
 }
 
-pub(super) fn bind(params: &[Value]) -> Result<MySqlArguments, DbError> {
+pub(super) fn bind<'a>(params: impl IntoIterator<Item = &'a Value>) -> Result<MySqlArguments, DbError> {
     let mut arguments = MySqlArguments::default();
     for param in params {
         match param {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::mysql::MySqlTransaction;
+use super::mysql::{self, MySqlTransaction};
 use super::postgres::PostgresTransaction;
 use super::sqlite::SqliteTransaction;
 use super::table::Kind;
@@ -10,20 +10,24 @@ use super::{Class, DbError, MYSQL, POSTGRES, Record, SQLITE, Table, Transaction,
 
 /// A row's values: what was read, and what is to stand there.
 #[derive(Debug, Clone)]
-pub struct Swap {
+pub struct Swap<'a> {
     /// The row's key.
     pub key: Vec<Value>,
     /// What was read, by column.
-    pub old: Vec<Value>,
+    pub old: Vec<&'a Value>,
     /// What is to stand there, likewise.
-    pub new: Vec<Value>,
+    pub new: Vec<&'a Value>,
 }
 
-impl Swap {
+impl Swap<'_> {
     /// How many bytes the values take on their way, roughly.
     pub fn weight(&self) -> usize {
-        let values = self.key.iter().chain(&self.old).chain(&self.new);
-        values.map(Value::weight).sum()
+        self.all().map(Value::weight).sum()
+    }
+
+    /// Its key, what was read, and what is to stand there.
+    fn all(&self) -> impl Iterator<Item = &Value> {
+        self.key.iter().chain(self.old.iter().copied()).chain(self.new.iter().copied())
     }
 }
 
@@ -43,7 +47,7 @@ impl Transaction {
         &mut self,
         table: &Table,
         columns: &[&str],
-        rows: &[Swap],
+        rows: &[&Swap<'_>],
         care: Care,
     ) -> Result<Vec<Record>, DbError> {
         match self {
@@ -58,11 +62,10 @@ async fn by_values(
     transaction: &mut SqliteTransaction,
     table: &Table,
     columns: &[&str],
-    rows: &[Swap],
+    rows: &[&Swap<'_>],
 ) -> Result<Vec<Record>, DbError> {
     let sql = sql::set_from_values(&SQLITE, table, columns, rows.len());
-    let params: Vec<Value> =
-        rows.iter().flat_map(|row| row.key.iter().chain(&row.old).chain(&row.new)).cloned().collect();
+    let params: Vec<Value> = rows.iter().flat_map(|row| row.all()).cloned().collect();
     transaction.run(&sql, &params).await
 }
 
@@ -70,14 +73,14 @@ async fn by_arrays(
     transaction: &mut PostgresTransaction,
     table: &Table,
     columns: &[&str],
-    rows: &[Swap],
+    rows: &[&Swap<'_>],
 ) -> Result<Vec<Record>, DbError> {
     let sql = sql::set_from_arrays(&POSTGRES, table, columns);
     let kinds = || columns.iter().map(|column| table.kind(column)).enumerate();
     let arrays: Vec<(Kind, Vec<&Value>)> = (key_arrays(table, &rows.iter().map(|row| row.key.as_slice()))
         .into_iter())
-    .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| &row.old[at]).collect())))
-    .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| &row.new[at]).collect())))
+    .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| row.old[at]).collect())))
+    .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| row.new[at]).collect())))
     .collect();
     transaction.run_arrays(&sql, &arrays).await
 }
@@ -96,7 +99,7 @@ async fn by_locks(
     transaction: &mut MySqlTransaction,
     table: &Table,
     columns: &[&str],
-    rows: &[Swap],
+    rows: &[&Swap<'_>],
     care: Care,
 ) -> Result<Vec<Record>, DbError> {
     // Filled up with the last key, which changes nothing, so that few statements serve all lengths.
@@ -110,26 +113,25 @@ async fn by_locks(
         .filter_map(|record| record.split_at_checked(width))
         .map(|(key, values)| (code(key), values))
         .collect();
-    let same: Vec<&Swap> = rows
-        .iter()
-        .filter(|row| found.get(&code(&row.key)).is_some_and(|values| *values == row.old))
-        .collect();
+    let is_same = |row: &Swap<'_>| {
+        found.get(&code(&row.key)).is_some_and(|values| values.iter().eq(row.old.iter().copied()))
+    };
+    let same: Vec<&Swap<'_>> = rows.iter().copied().filter(|row| is_same(row)).collect();
     if same.is_empty() {
         return Ok(Vec::new());
     }
     if table.insertable && care == Care::Fast {
         for part in parts(&same, MYSQL.rows_at_once) {
             let sql = sql::set_locked(&MYSQL, table, columns, part.len());
-            let params: Vec<Value> =
-                part.iter().flat_map(|row| row.key.iter().chain(&row.new)).cloned().collect();
-            let affected = transaction.change(&sql, &params).await?;
+            let params = part.iter().flat_map(|row| row.key.iter().chain(row.new.iter().copied()));
+            let affected = transaction.change(&sql, mysql::bind(params)?).await?;
             must_be(affected, 2 * part.len())?; // the server counts a replaced row twice
         }
     } else {
         let sql = sql::set_one(&MYSQL, table, columns);
         for row in &same {
-            let params: Vec<Value> = row.new.iter().chain(&row.key).cloned().collect();
-            let affected = transaction.change(&sql, &params).await?;
+            let arguments = mysql::bind(row.new.iter().copied().chain(&row.key))?;
+            let affected = transaction.change(&sql, arguments).await?;
             must_be(affected, 1)?;
         }
     }

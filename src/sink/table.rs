@@ -130,14 +130,14 @@ impl TableTransaction {
 
     /// Divides rows so that each statement keeps within what the server takes. A row that no
     /// statement can carry is refused.
-    fn batches(
+    fn batches<'a>(
         &self,
-        changes: &[&Change],
+        changes: &[&'a Change],
         rows: Vec<usize>,
         most: usize,
         applied: &mut [Applied],
-    ) -> Vec<Vec<(usize, Swap)>> {
-        let mut batches: Vec<Vec<(usize, Swap)>> = Vec::new();
+    ) -> Vec<Vec<(usize, Swap<'a>)>> {
+        let mut batches: Vec<Vec<(usize, Swap<'a>)>> = Vec::new();
         let mut room = 0;
         for at in rows {
             let swap = swap(changes[at]);
@@ -165,7 +165,7 @@ impl TableTransaction {
     async fn batch(
         &mut self,
         columns: &[&str],
-        batch: &[(usize, Swap)],
+        batch: &[(usize, Swap<'_>)],
         care: Care,
         applied: &mut [Applied],
     ) -> Result<(), DbError> {
@@ -202,23 +202,23 @@ impl TableTransaction {
     async fn statement(
         &mut self,
         columns: &[&str],
-        part: &[(usize, Swap)],
+        part: &[(usize, Swap<'_>)],
         care: Care,
     ) -> Result<Vec<usize>, DbError> {
-        let swaps: Vec<Swap> = part.iter().map(|(_, swap)| swap.clone()).collect();
+        let swaps: Vec<&Swap<'_>> = part.iter().map(|(_, swap)| swap).collect();
         let written = self.inner.swap(&self.table, columns, &swaps, care).await?;
         let key = |record: Vec<Value>| record.into_iter().map(key_part).collect::<Option<Vec<_>>>().map(Key);
         let written: HashSet<Key> = written.into_iter().filter_map(key).collect();
-        let is_written = |swap: &Swap| key(swap.key.clone()).is_some_and(|key| written.contains(&key));
+        let is_written = |swap: &Swap<'_>| key(swap.key.clone()).is_some_and(|key| written.contains(&key));
         Ok(part.iter().filter(|(_, swap)| is_written(swap)).map(|(at, _)| *at).collect())
     }
 }
 
-fn swap(change: &Change) -> Swap {
+fn swap(change: &Change) -> Swap<'_> {
     Swap {
         key: key_values(&change.key),
-        old: change.cells.iter().map(|cell| cell.old.clone()).collect(),
-        new: change.cells.iter().map(|cell| cell.new.clone()).collect(),
+        old: change.cells.iter().map(|cell| &cell.old).collect(),
+        new: change.cells.iter().map(|cell| &cell.new).collect(),
     }
 }
 
