@@ -71,6 +71,7 @@ fn questions(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
             ("which server", questions.identity),
             ("settings that lose commits", questions.lossy),
             ("are sessions hidden", questions.is_blind),
+            ("room for sessions", questions.room),
         ]
     };
     asked.map(each).unwrap_or_default()

@@ -232,7 +232,7 @@ impl Work<'_> {
             preparer: preparer(self.settings, &journal.state().rotation),
             ledger: Ledger::new(journal),
             pacer: pacer(self.settings),
-            workers: self.settings.writers() as usize,
+            workers: self.deployment.writers(self.settings) as usize,
             stop: self.stop.clone(),
         }
     }

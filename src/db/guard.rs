@@ -30,6 +30,9 @@ pub struct Questions {
     pub lossy: &'static str,
     /// Whether sessions of other users are hidden from this one.
     pub is_blind: &'static str,
+    /// How many sessions the server takes in all and of this user, and how many there are: the
+    /// least of what is left.
+    pub room: &'static str,
 }
 
 /// PostgreSQL. Advisory locks belong to the database.
@@ -52,6 +55,11 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
             WHERE (name = 'synchronous_commit' AND setting = 'off') OR (name = 'fsync' AND setting = 'off') \
             OR (name = 'full_page_writes' AND setting = 'off') ORDER BY name",
     is_blind: "SELECT false",
+    room: "SELECT least(current_setting('max_connections')::bigint \
+           - current_setting('superuser_reserved_connections')::bigint - (SELECT count(*) FROM pg_stat_activity), \
+           CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit \
+           - (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = r.rolname) END) \
+           FROM pg_roles r WHERE r.rolname = current_user",
 };
 
 /// MySQL and MariaDB. Advisory locks belong to the server, so the database is in the lock's name.
@@ -63,10 +71,15 @@ pub const MYSQL_QUESTIONS: Questions = Questions {
                WHERE DB = DATABASE() AND USER NOT IN ('system user', 'event_scheduler') ORDER BY ID",
     session: "SELECT CONNECTION_ID()",
     identity: "SELECT CONCAT('database ', DATABASE(), ' of ', @@hostname, ':', @@port, ', server id ', @@server_id)",
-    lossy: "SELECT CONCAT(LOWER(VARIABLE_NAME), ' = ', VARIABLE_VALUE) FROM information_schema.GLOBAL_VARIABLES \
-            WHERE VARIABLE_NAME = 'INNODB_FLUSH_LOG_AT_TRX_COMMIT' AND VARIABLE_VALUE <> '1'",
+    // Not from information_schema.GLOBAL_VARIABLES, which MySQL has no more.
+    lossy: "SELECT CONCAT('innodb_flush_log_at_trx_commit = ', @@GLOBAL.innodb_flush_log_at_trx_commit) \
+            FROM DUAL WHERE @@GLOBAL.innodb_flush_log_at_trx_commit <> 1",
     is_blind: "SELECT NOT EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES \
                WHERE PRIVILEGE_TYPE IN ('PROCESS', 'SUPER'))",
+    // Without the privilege PROCESS only its own sessions are counted.
+    room: "SELECT LEAST(@@max_connections - (SELECT COUNT(*) FROM information_schema.PROCESSLIST), \
+           IF(@@max_user_connections > 0, @@max_user_connections - (SELECT COUNT(*) \
+           FROM information_schema.PROCESSLIST WHERE USER() LIKE CONCAT(USER, '@%')), @@max_connections))",
 };
 
 /// Somebody else's session.

@@ -104,6 +104,15 @@ impl Db {
         }
     }
 
+    /// How many connections share the work: what was asked for, or what the server has room for.
+    pub fn connections(&self) -> u32 {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(db) => db.connections,
+            Self::MySql(db) => db.connections,
+        }
+    }
+
     /// The dialect.
     pub fn syntax(&self) -> &'static Syntax {
         match self {

@@ -13,7 +13,7 @@ use sqlx::{
     Type, TypeInfo as _, ValueRef as _,
 };
 
-use super::guard::Claim;
+use super::guard::{Claim, MYSQL_QUESTIONS};
 use super::remote;
 use super::server::{Host, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
@@ -37,6 +37,8 @@ pub struct MySqlDb {
     server: Arc<Server>,
     access: Access,
     pool: MySqlPool,
+    /// How many connections share the work.
+    pub(super) connections: u32,
     /// The most bytes that a statement may have.
     pub(super) max_packet: usize,
     /// Who holds the database's advisory lock, if this process has it.
@@ -51,6 +53,8 @@ impl MySqlDb {
         let (options, mut connection) = Box::pin(reach(server, access, &sessions)).await?;
         let packet = fetch(&mut connection, "SELECT @@max_allowed_packet", MySqlArguments::default()).await?;
         let max_packet = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
+        let room = fetch(&mut connection, MYSQL_QUESTIONS.room, MySqlArguments::default()).await?;
+        let connections = remote::within_room(connections, &room);
         let _ = connection.close().await; // it has shown that the server can be reached
         let pool = MySqlPoolOptions::new()
             .max_connections(connections)
@@ -65,7 +69,7 @@ impl MySqlDb {
             })
             .connect_lazy_with(options);
         let server = Arc::new(server.clone());
-        Ok(Self { server, access, pool, max_packet, claim: Claim::default(), sessions })
+        Ok(Self { server, access, pool, connections, max_packet, claim: Claim::default(), sessions })
     }
 
     /// A connection of its own, outside the pool.

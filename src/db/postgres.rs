@@ -10,7 +10,7 @@ use sqlx::{
     TypeInfo as _, ValueRef as _,
 };
 
-use super::guard::Claim;
+use super::guard::{Claim, POSTGRES_QUESTIONS};
 use super::remote;
 use super::server::{Host, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
@@ -27,13 +27,17 @@ pub struct PostgresDb {
     server: Arc<Server>,
     access: Access,
     pool: PgPool,
+    /// How many connections share the work.
+    pub(super) connections: u32,
     /// Who holds the database's advisory lock, if this process has it.
     pub(super) claim: Claim,
 }
 
 impl PostgresDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
-        let (options, connection) = Box::pin(reach(server, access)).await?;
+        let (options, mut connection) = Box::pin(reach(server, access)).await?;
+        let room = fetch(&mut connection, POSTGRES_QUESTIONS.room, PgArguments::default()).await?;
+        let connections = remote::within_room(connections, &room);
         let _ = connection.close().await; // it has shown that the server can be reached
         let setup = session(server, access);
         let pool = PgPoolOptions::new()
@@ -45,7 +49,7 @@ impl PostgresDb {
                 Box::pin(async move { prepare(connection, &setup).await })
             })
             .connect_lazy_with(options);
-        Ok(Self { server: Arc::new(server.clone()), access, pool, claim: Claim::default() })
+        Ok(Self { server: Arc::new(server.clone()), access, pool, connections, claim: Claim::default() })
     }
 
     /// A connection of its own, outside the pool.
@@ -327,5 +331,12 @@ pub(super) fn explain(error: sqlx::Error) -> DbError {
             _ => Class::Environment,
         },
     };
-    DbError::new(class, format!("{} (SQLSTATE {state})", remote::redact(database.message())))
+    // A prepared statement that is there twice, or not there: it was made in another session.
+    let hint = match state.as_str() {
+        "26000" | "42P05" => {
+            "; a connection pooler in transaction mode does that: give the server's own host and port"
+        }
+        _ => "",
+    };
+    DbError::new(class, format!("{} (SQLSTATE {state}){hint}", remote::redact(database.message())))
 }

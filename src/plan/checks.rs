@@ -132,7 +132,7 @@ impl Deployment {
             protect::refuse_old(settings, &distinct).await?;
             for db in distinct {
                 protect::refuse_pooler(db).await?;
-                protect::warn(db).await?;
+                protect::warn(db, settings.writers()).await?;
             }
         }
         if let Some(files) = &settings.files {
@@ -162,6 +162,14 @@ impl Deployment {
             guard.expect_others(others_expected);
         }
         Ok(())
+    }
+
+    /// How many chunks are written at once: as many as asked for, if the servers have room for them.
+    pub fn writers(&self, settings: &Settings) -> u32 {
+        let servers = self.distinct().into_iter().filter(|db| db.server_kind().is_some());
+        // One connection reads while the others write.
+        let room = servers.map(|db| db.connections().saturating_sub(1).max(1)).min();
+        room.map_or(settings.writers(), |room| room.min(settings.writers()))
     }
 
     /// The targets that are not there, by table or kind of files, with the reason.

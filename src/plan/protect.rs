@@ -112,7 +112,15 @@ pub(super) async fn refuse_pooler(db: &Db) -> Result<()> {
 }
 
 /// Warns of what the server may lose or hide.
-pub(super) async fn warn(db: &Db) -> Result<()> {
+pub(super) async fn warn(db: &Db, writers: u32) -> Result<()> {
+    if db.server_kind().is_some() && db.connections() <= writers {
+        tracing::warn!(
+            "{}: the server has room for {} connections that share the work, and {} were to write; fewer do",
+            db.place(),
+            db.connections(),
+            writers
+        );
+    }
     for setting in db.lossy_settings().await.map_err(|error| failed(db, &error))? {
         tracing::warn!(
             "{}: with {setting} a crash of the server may lose rotated rows; `keyrotation verify` would find them",

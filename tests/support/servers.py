@@ -30,6 +30,7 @@ import time
 PASSWORD = "p@ss w\u00f6rd/:'%"
 PATIENCE = 60  # seconds
 ROOM = 2 << 30  # bytes
+PLACES = ["/usr/lib/postgresql/*/bin"]  # where Debian keeps PostgreSQL's programs
 
 
 def fail(text):
@@ -121,9 +122,8 @@ class Servers:
             os.chmod(target, 0o600)
 
     def postgresql(self):
-        places = ["/usr/lib/postgresql/*/bin"]
-        initdb = program("initdb", "postgresql", places)
-        postgres = program("postgres", "postgresql", places)
+        initdb = program("initdb", "postgresql", PLACES)
+        postgres = program("postgres", "postgresql", PLACES)
         home, port = self.path("postgresql"), free_port()
         self.own(home, "postgres")
         secret = os.path.join(home, "password")
@@ -173,6 +173,10 @@ class Servers:
         self.spawn("mariadb", [server, "--no-defaults", *options], home, "mysql", port)
         self.environment["KEYROTATION_TEST_MARIADB"] = str(port)
 
+    def is_ready(self, port):
+        ask = program("pg_isready", "postgresql-client", PLACES)
+        return subprocess.run([ask, "-q", "-h", "127.0.0.1", "-p", str(port)]).returncode == 0
+
     def spawn(self, name, command, home, user, port):
         self.how[name] = (name, command, home, user, port)
         log = open(os.path.join(home, "log"), "ab")
@@ -184,7 +188,9 @@ class Servers:
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                return
+                # After a crash it listens before it has recovered.
+                if name != "postgresql" or self.is_ready(port):
+                    return
             except OSError:
                 pass
             if process.poll() is not None or time.monotonic() - begun > PATIENCE:

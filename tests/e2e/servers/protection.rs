@@ -145,3 +145,13 @@ fn a_lock_whose_connection_was_lost_is_taken_again(engine: Engine) {
     before.must_be_rotated(&kit, &Except::default());
     kit.run(&["verify"]).exits(0);
 }
+
+#[test]
+fn postgresql_with_little_room_for_a_user_is_kept_to() {
+    let kit = on(Engine::Postgres);
+    let before = kit.snapshot();
+    outside(Engine::Postgres).execute(&format!("ALTER ROLE \"{}\" CONNECTION LIMIT 10", kit.site().user()));
+    let ran = kit.run(&["run", "--connections", "40"]).exits(0);
+    assert!(ran.stderr.contains("40 were to write; fewer do"), "{ran}");
+    before.must_be_rotated(&kit, &Except::default());
+}
