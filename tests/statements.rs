@@ -72,6 +72,7 @@ fn questions(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
             ("settings that lose commits", questions.lossy),
             ("are sessions hidden", questions.is_blind),
             ("room for sessions", questions.room),
+            ("limits of statements", questions.limits),
         ]
     };
     asked.map(each).unwrap_or_default()

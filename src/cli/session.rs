@@ -209,8 +209,9 @@ pub(super) fn preparer(settings: &Settings, rotation: &Rotation) -> Preparer {
     Preparer::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
 }
 
-fn pacer(settings: &Settings) -> Pacer {
+fn pacer(settings: &Settings, deployment: &Deployment) -> Pacer {
     let pacer = Pacer::new(settings.chunk_size.start as usize, settings.chunk_size.fixed);
+    let pacer = pacer.within(deployment.statement_limit);
     pacer.limit(settings.max_rows_per_second);
     pacer
 }
@@ -231,7 +232,7 @@ impl Work<'_> {
         Context {
             preparer: preparer(self.settings, &journal.state().rotation),
             ledger: Ledger::new(journal),
-            pacer: pacer(self.settings),
+            pacer: pacer(self.settings, &self.deployment),
             workers: self.deployment.writers(self.settings) as usize,
             stop: self.stop.clone(),
         }

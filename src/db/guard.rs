@@ -33,6 +33,8 @@ pub struct Questions {
     /// How many sessions the server takes in all and of this user, and how many there are: the
     /// least of what is left.
     pub room: &'static str,
+    /// Settings that end a statement after some time: name and value.
+    pub limits: &'static str,
 }
 
 /// PostgreSQL. Advisory locks belong to the database.
@@ -60,6 +62,7 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
            CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit \
            - (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = r.rolname) END) \
            FROM pg_roles r WHERE r.rolname = current_user",
+    limits: "SELECT name, setting FROM pg_settings WHERE name = 'statement_timeout'",
 };
 
 /// MySQL and MariaDB. Advisory locks belong to the server, so the database is in the lock's name.
@@ -80,6 +83,7 @@ pub const MYSQL_QUESTIONS: Questions = Questions {
     room: "SELECT LEAST(@@max_connections - (SELECT COUNT(*) FROM information_schema.PROCESSLIST), \
            IF(@@max_user_connections > 0, @@max_user_connections - (SELECT COUNT(*) \
            FROM information_schema.PROCESSLIST WHERE USER() LIKE CONCAT(USER, '@%')), @@max_connections))",
+    limits: "SHOW SESSION VARIABLES WHERE Variable_name IN ('max_statement_time', 'max_execution_time')",
 };
 
 /// Somebody else's session.
@@ -235,6 +239,18 @@ impl Db {
         let Some((_, questions)) = self.claimed() else { return Ok(false) };
         let answer = self.read(questions.is_blind, &[]).await?;
         Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
+    }
+
+    /// After how long the server ends a statement, if it does.
+    pub async fn statement_limit(&self) -> Result<Option<Duration>, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(None) };
+        let limit = |record: &Record| {
+            let value: f64 = record.get(1)?.as_text()?.parse().ok()?;
+            let is_seconds = record.first()?.as_text()? == "max_statement_time"; // MariaDB's; the others, milliseconds
+            let limit = Duration::try_from_secs_f64(if is_seconds { value } else { value / 1000.0 }).ok()?;
+            (!limit.is_zero()).then_some(limit)
+        };
+        Ok(self.read(questions.limits, &[]).await?.iter().filter_map(limit).min())
     }
 
     /// Settings of the server with which it may lose what it has acknowledged.

@@ -41,6 +41,9 @@ pub struct Pacer {
     alone: Arc<AtomicUsize>,
     /// The most rows that are written in a second; 0 for no limit.
     most: Arc<AtomicU32>,
+    /// A chunk quicker than the first is followed by a larger one, one slower than the second by a
+    /// smaller one.
+    bounds: (Duration, Duration),
     /// When the rows that were let through are through, at that pace.
     free_at: Arc<Mutex<Instant>>,
     fixed: bool,
@@ -54,9 +57,23 @@ impl Pacer {
             light: Arc::new(AtomicUsize::new(MAX_ROWS)),
             alone: Arc::new(AtomicUsize::new(MAX_ROWS)),
             most: Arc::default(),
+            bounds: (QUICK, SLOW),
             free_at: Arc::new(Mutex::new(Instant::now())),
             fixed,
         }
+    }
+
+    /// Keeps well below what a server allows a statement: begins with small chunks, and lets them grow
+    /// with more care.
+    #[must_use]
+    pub fn within(mut self, statement: Option<Duration>) -> Self {
+        if let Some(limit) = statement {
+            self.bounds = (QUICK.min(limit / 16), SLOW.min(limit / 4));
+            if !self.fixed {
+                self.rows.store(MIN_ROWS, Ordering::Relaxed);
+            }
+        }
+        self
     }
 
     /// From now on no more rows than this are written in a second; `None` lifts the limit.
@@ -140,8 +157,8 @@ impl Pacer {
             return; // a short last page, or one cut by its weight, says nothing of larger ones
         }
         let next = match elapsed {
-            quick if quick < QUICK => size * 2,
-            slow if slow > SLOW => size / 2,
+            quick if quick < self.bounds.0 => size * 2,
+            slow if slow > self.bounds.1 => size / 2,
             _ => size,
         };
         self.rows.store(next.clamp(MIN_ROWS, MAX_ROWS), Ordering::Relaxed);
@@ -154,6 +171,19 @@ mod tests {
 
     use super::*;
     use crate::db::Value;
+
+    #[test]
+    fn chunks_keep_below_what_a_statement_may_take() {
+        let pacer = Pacer::new(1000, false).within(Some(Duration::from_millis(800)));
+        assert_eq!(pacer.rows(), MIN_ROWS);
+        pacer.learn(MIN_ROWS, Duration::from_millis(40));
+        assert_eq!(pacer.rows(), 2 * MIN_ROWS);
+        pacer.learn(2 * MIN_ROWS, Duration::from_millis(60));
+        assert_eq!(pacer.rows(), 2 * MIN_ROWS, "another doubling might come near the limit");
+        pacer.learn(2 * MIN_ROWS, Duration::from_millis(210));
+        assert_eq!(pacer.rows(), MIN_ROWS);
+        assert_eq!(Pacer::new(7, true).within(Some(Duration::from_millis(800))).rows(), 7);
+    }
 
     #[test]
     fn quick_chunks_grow_and_slow_ones_shrink_within_bounds() {

@@ -40,6 +40,8 @@ pub struct Deployment {
     pub fingerprint: Fingerprint,
     /// The databases and the home that will change, for people.
     pub places: Vec<String>,
+    /// After how long a server ends a statement, if one does.
+    pub statement_limit: Option<Duration>,
     identity: Option<Db>,
     registry: Option<Db>,
     guards: Vec<Arc<Guard>>,
@@ -63,6 +65,7 @@ pub async fn connect(
         jobs: Vec::new(),
         absent: Vec::new(),
         places: Vec::new(),
+        statement_limit: None,
         identity: None,
         registry: None,
         guards: Vec::new(),
@@ -128,12 +131,13 @@ impl Deployment {
             });
             self.registry = Some(registry.unwrap_or_else(|| identity.clone()));
             self.identity = Some(identity);
-            let distinct = self.distinct();
-            protect::refuse_old(settings, &distinct).await?;
-            for db in distinct {
+            let mut limits = Vec::new();
+            protect::refuse_old(settings, &self.distinct()).await?;
+            for db in self.distinct() {
                 protect::refuse_pooler(db).await?;
-                protect::warn(db, settings.writers()).await?;
+                limits.extend(protect::warn(db, settings.writers()).await?);
             }
+            self.statement_limit = limits.into_iter().min();
         }
         if let Some(files) = &settings.files {
             self.places.push(format!("files under {}", files.home.display()));

@@ -111,8 +111,8 @@ pub(super) async fn refuse_pooler(db: &Db) -> Result<()> {
     Ok(())
 }
 
-/// Warns of what the server may lose or hide.
-pub(super) async fn warn(db: &Db, writers: u32) -> Result<()> {
+/// Warns of what the server may lose, hide or end; returns after how long it ends a statement.
+pub(super) async fn warn(db: &Db, writers: u32) -> Result<Option<Duration>> {
     if db.server_kind().is_some() && db.connections() <= writers {
         tracing::warn!(
             "{}: the server has room for {} connections that share the work, and {} were to write; fewer do",
@@ -133,7 +133,15 @@ pub(super) async fn warn(db: &Db, writers: u32) -> Result<()> {
             db.place()
         );
     }
-    Ok(())
+    let limit = db.statement_limit().await.map_err(|error| failed(db, &error))?;
+    if let Some(limit) = limit {
+        let seconds = limit.as_secs_f64();
+        tracing::warn!(
+            "{}: the server ends statements after {seconds} s: chunks begin small and keep below that",
+            db.place()
+        );
+    }
+    Ok(limit)
 }
 
 /// Says what is waited for, once, and waits a little.

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{admin, before_update, on, on_each_server};
+use super::{admin, before_update, on, on_each_server, outside};
 use crate::kit::Kit;
 use crate::support::{Admin, Engine, Except, OwnServers, Place, Snapshot};
 
@@ -11,6 +11,7 @@ on_each_server!(
     deadlocks_are_tried_again,
     a_row_that_somebody_has_locked_is_waited_for,
     a_commit_of_which_nobody_knows_is_settled_from_the_rows,
+    a_server_that_ends_long_statements_is_kept_to,
     a_server_that_dies_and_comes_back_costs_nothing,
     a_server_that_stays_away_ends_it_at_a_safe_point,
 );
@@ -61,6 +62,26 @@ fn a_row_that_somebody_has_locked_is_waited_for(engine: Engine) {
     neighbour.execute("COMMIT");
     running.wait().exits(0);
     drop(neighbour);
+    must_be_done(&kit, &before);
+}
+
+/// Two milliseconds a row: a thousand of them would take longer than the server allows.
+fn a_server_that_ends_long_statements_is_kept_to(engine: Engine) {
+    let kit = Kit::around(Place::on(engine, 900));
+    kit.count_updates();
+    let before = kit.snapshot();
+    kit.run(&["plan"]).exits(0);
+    let user = kit.site().user();
+    let (limit, slowly) = match engine {
+        Engine::Postgres => {
+            (format!("ALTER ROLE \"{user}\" SET statement_timeout = '800ms'"), "PERFORM pg_sleep(0.002)")
+        }
+        _ => (format!("ALTER USER '{user}'@'%' WITH MAX_STATEMENT_TIME 0.8"), "DO SLEEP(0.002)"),
+    };
+    outside(engine).execute(&limit);
+    before_update(&kit, "TRUE", slowly);
+    let ran = kit.run(&["run"]).exits(0);
+    assert!(ran.stderr.contains("the server ends statements after 0.8 s"), "{ran}");
     must_be_done(&kit, &before);
 }
 
