@@ -40,10 +40,9 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
     }
     // Whoever holds the journal says at once how it stands; until then there is no status file.
     for _ in 0..PATIENCE {
-        if Journal::holder(dir)?.is_none() {
-            break;
-        }
-        if let Some(view) = live(dir)? {
+        let Some(holder) = Journal::holder(dir)? else { break };
+        // What an earlier process said last is no news of this one.
+        if let Some(view) = live(dir)?.filter(|view| view.pid.is_none_or(|pid| pid == holder.pid)) {
             return Ok(view);
         }
         std::thread::sleep(Duration::from_millis(100));
