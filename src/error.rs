@@ -121,8 +121,6 @@ ids! {
         "give the copy that was made for the new server (step 3 of the guide)";
     ConfigHome = "KR-CFG-017", Usage, "newISHome is not the folder of an Identity Server",
         "give the absolute path of the new server's folder, the one with `repository` in it";
-    ConfigSyncUnavailable = "KR-CFG-018", Usage, "enableSyncMigrator is on, and this version has no sync",
-        "set `enableSyncMigrator: false`; end users' changes after the copy was made are then not carried over";
     ConfigNothingEnabled = "KR-CFG-019", Usage, "properties.yaml enables no part of the rotation",
         "set `enableDBMigrator: true` and `enableConfigMigrator: true`";
     CommandLineValue = "KR-CFG-020", Usage, "a value on the command line is not one that its option takes",
@@ -131,6 +129,12 @@ ids! {
         "make a key elsewhere: `openssl rand -hex 16`";
     SyncLeftovers = "KR-CFG-050", Usage, "the new identity database carries sync tables or triggers",
         "this is the old database, or step 4 of the guide is missing: drop the sync triggers and the _TEMP tables in the copy";
+    SyncNoTriggers = "KR-CFG-052", Usage, "enableSyncMigrator is on, and the old identity database has no sync triggers",
+        "run `keyrotation triggers install` before the copy is made, or let a DBA run what `keyrotation triggers print` prints";
+    TriggersOnNew = "KR-CFG-053", Usage, "sync triggers belong into the old identity database only",
+        "install them there, and remove them from the copy with `keyrotation triggers remove --on new`";
+    SyncNotEnabled = "KR-CFG-054", Usage, "the command needs sync, and it is not enabled",
+        "set `enableSyncMigrator: true` and oldIdnDBUrl";
     WrongOldKey = "KR-CFG-051", Usage, "no encrypted value opens under the old or the new key",
         "take oldSecretKey from [encryption] key in the old server's deployment.toml, decrypted if it is a $secret";
     Database = "KR-DB-001", Environment, "a database cannot be reached, read or written",
@@ -187,6 +191,10 @@ ids! {
         "nothing was written; please report this with the log";
     JournalForeign = "KR-JRN-009", Journal, "the folder for the journal holds something else",
         "name an empty or a new folder with --journal";
+    SyncNotReady = "KR-SYN-001", Usage, "the sync phase has not begun",
+        "finish the re-encryption first: `keyrotation resume`";
+    SyncNotBegun = "KR-SYN-002", Journal, "the rotation was begun without sync",
+        "begin again with sync: make a new copy, then `keyrotation run --new`";
     AnotherCopy = "KR-RUN-001", Human, "the database or home is not the one that the journal tells of",
         "bring back the rotated copy, or begin again on this one with `keyrotation run --new`";
     Ambiguous = "KR-RUN-002", Human, "values open under both keys, and nothing tells which one is right",

@@ -17,6 +17,8 @@ pub mod report;
 pub mod signals;
 pub mod sink;
 pub mod source;
+pub mod sync;
 pub mod target;
 pub mod telemetry;
+pub mod triggers;
 pub mod verify;

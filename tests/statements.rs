@@ -127,7 +127,7 @@ fn writes(syntax: &Syntax, table: &Table, columns: &[&str]) -> Vec<(&'static str
         Write::LockFirst => vec![
             ("lock", sql::lock(syntax, table, columns, ROWS)),
             ("set locked", sql::set_locked(syntax, table, columns, ROWS)),
-            ("set one by one", sql::set_one(syntax, table, columns)),
+            ("set one by one", sql::copy::set_one(syntax, table, columns)),
         ],
     }
 }

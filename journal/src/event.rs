@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::{RowRecord, Span};
-use crate::key::format_uuid;
+use crate::copy::{CopyRow, RowMark, Seen, Step};
+use crate::key::{Key, format_uuid};
 
 /// What is appended: an event with the rows that it speaks of.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,18 +18,26 @@ pub struct Entry {
     /// `RowsReplanned` the rows of a second attempt, for `ChunkDone` only the rows that ended
     /// otherwise than planned; empty for every other event. At most one record per row.
     pub rows: Vec<RowRecord>,
+    /// Marks of rows of the event's target that are set (none: removed) with it. They are no part
+    /// of the log: see [`Journal::mark`](crate::Journal::mark).
+    pub marks: Vec<(Key, Option<RowMark>)>,
 }
 
 impl Entry {
     /// An entry with rows.
     pub fn new(event: Event, rows: Vec<RowRecord>) -> Self {
-        Self { event, rows }
+        Self { event, rows, marks: Vec::new() }
+    }
+
+    /// An entry with marks.
+    pub fn marked(event: Event, marks: Vec<(Key, Option<RowMark>)>) -> Self {
+        Self { event, rows: Vec::new(), marks }
     }
 }
 
 impl From<Event> for Entry {
     fn from(event: Event) -> Self {
-        Self { event, rows: Vec::new() }
+        Self { event, rows: Vec::new(), marks: Vec::new() }
     }
 }
 
@@ -133,6 +142,33 @@ pub enum Event {
         /// When.
         at: i64,
     },
+    /// All rows of the new database are known, and what the old server changes is carried over from
+    /// now on. The new server may run.
+    SyncStarted {
+        /// When.
+        at: i64,
+    },
+    /// Rows are about to be carried over. Durable before their commit. One that comes while another
+    /// is open stands in its place: the transaction was rolled back, or nobody knows.
+    CopyStarted {
+        /// The table.
+        target: u16,
+        /// Its rows.
+        rows: Vec<CopyRow>,
+    },
+    /// Rows were looked at, and those that were recorded as on their way are committed.
+    CopyDone {
+        /// The table.
+        target: u16,
+        /// How many were carried over.
+        applied: u64,
+        /// Rows that are left alone, since the new server has made them its own.
+        superseded: Vec<Key>,
+    },
+    /// The change logs were looked at.
+    SyncSeen(Seen),
+    /// Somebody took a step.
+    StepTaken(Step),
 }
 
 /// What is to be done, as resolved when the rotation began.
@@ -177,6 +213,8 @@ pub enum TargetKind {
     Table,
     /// A group of files; a row is a file.
     Files,
+    /// A table that is kept in step with the old server's. Its rows are only read and marked.
+    Sync,
 }
 
 /// How a session ended.
@@ -243,6 +281,11 @@ impl Event {
             Self::TargetReopened { .. } => "TargetReopened",
             Self::SessionEnded { .. } => "SessionEnded",
             Self::RotationFinished { .. } => "RotationFinished",
+            Self::SyncStarted { .. } => "SyncStarted",
+            Self::CopyStarted { .. } => "CopyStarted",
+            Self::CopyDone { .. } => "CopyDone",
+            Self::SyncSeen(_) => "SyncSeen",
+            Self::StepTaken(_) => "StepTaken",
         }
     }
 
@@ -257,11 +300,16 @@ impl Event {
             | Self::SweepStarted { target, .. }
             | Self::SweepDone { target, .. }
             | Self::TargetDone { target }
-            | Self::TargetReopened { target, .. } => Some(*target),
+            | Self::TargetReopened { target, .. }
+            | Self::CopyStarted { target, .. }
+            | Self::CopyDone { target, .. } => Some(*target),
             Self::RotationStarted(_)
             | Self::SessionStarted { .. }
             | Self::SessionEnded { .. }
-            | Self::RotationFinished { .. } => None,
+            | Self::RotationFinished { .. }
+            | Self::SyncStarted { .. }
+            | Self::SyncSeen(_)
+            | Self::StepTaken(_) => None,
         }
     }
 }

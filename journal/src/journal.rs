@@ -8,9 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::clock::now_millis;
+use crate::copy::{CopyRow, RowMark, mark_key, read_mark, write_mark};
 use crate::error::{Error, Result};
 use crate::event::{Entry, Event, Rotation};
 use crate::head::{HeadFile, Mark, sync_folder};
+use crate::key::Key;
 use crate::lock::{self, Holder, Lock};
 use crate::log::{Extent, Index, has_entry, read_entry, unsealed, write_entry};
 use crate::record::{Chain, Kind, MacBytes, from_bytes, seal, to_bytes, unseal};
@@ -180,6 +182,10 @@ impl Journal {
             for row in &mut entry.rows {
                 row.cap_reasons();
             }
+            if let Some(target) = entry.event.target() {
+                let marks = entry.marks.iter();
+                group.extend(marks.map(|(key, mark)| write_mark(&chain, target, key, mark.as_ref())));
+            }
             let number = state.entries;
             let index = index_of(&state, number, &entry.event);
             state = state
@@ -190,6 +196,27 @@ impl Journal {
             group.extend(index);
         }
         self.commit(&chain, group, mac, state)
+    }
+
+    /// What a row of a sync table was when this program saw it last; none if it never did. The journal
+    /// must be unlocked.
+    pub fn mark(&self, target: u16, key: &Key) -> Result<Option<RowMark>> {
+        let Some(chain) = &self.chain else {
+            return Err(Error::Sealed { dir: self.store.place().to_owned() });
+        };
+        let place = mark_key(target, key);
+        let Some(value) = self.store.get(&place)? else { return Ok(None) };
+        let mark = read_mark(chain, &place, &value);
+        mark.map(Some).map_err(|why| unsealed(&*self.store, "the mark of a row", why))
+    }
+
+    /// The rows of a sync table whose commit was not recorded, with its target.
+    pub fn open_copy(&self) -> Result<Option<(u16, Vec<CopyRow>)>> {
+        let Some(number) = self.state.sync.open else { return Ok(None) };
+        match read_entry(&*self.store, number, Extent::Event, None)?.logged.event {
+            Event::CopyStarted { target, rows } => Ok(Some((target, rows))),
+            _ => Err(Error::damaged(self.store.place(), format!("event {number} carries no rows over"))),
+        }
     }
 
     /// Who holds the journal in `dir` now; none if nobody does. Makes nothing.

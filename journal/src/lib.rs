@@ -20,6 +20,7 @@
 mod check;
 mod chunk;
 mod clock;
+mod copy;
 mod error;
 mod event;
 #[doc(hidden)]
@@ -37,6 +38,7 @@ mod record;
 mod sled_store;
 mod snapshot;
 mod state;
+mod steps;
 mod store;
 mod target;
 #[cfg(test)]
@@ -45,6 +47,7 @@ mod wire;
 
 pub use check::ChainReport;
 pub use chunk::{CellOutcome, CellRecord, Digest, REASON_CHARS, RowRecord, Span};
+pub use copy::{CopyRow, CopyTally, Pending, RowMark, Seen, Step, SyncState};
 pub use error::{Error, Result};
 pub use event::{Entry, Event, GroupTally, Rotation, SessionEnd, Tally, TargetHead, TargetKind};
 pub use journal::Journal;
@@ -55,5 +58,6 @@ pub use log::Logged;
 pub use memory_store::{Fault, MemoryStore};
 pub use record::FORMAT;
 pub use state::{IllegalEvent, JobState, Session};
+pub use steps::{leave_step, take_steps};
 pub use store::{Mark, Store, Write};
 pub use target::{Failure, MAX_FAILURES, OpenChunk, Phase, TargetState};

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Index = 3,
     /// A part of the state snapshot.
     State = 4,
+    /// The mark of a row of a sync table.
+    Mark = 5,
 }
 
 const HEADER: usize = 6;
@@ -44,6 +46,8 @@ pub(crate) enum Unsealed {
     Checksum,
     #[error("it is not what belongs there")]
     Kind,
+    #[error("it was changed after it was written")]
+    Forged,
     #[error("{0}")]
     Malformed(#[from] Malformed),
 }

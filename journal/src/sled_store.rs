@@ -19,6 +19,7 @@ use crate::head::{HEAD, HeadFile, Mark, sync_folder};
 use crate::live::{LIVE, LIVE_TEMPORARY, clear_live};
 use crate::lock::{LOCK, Lock};
 use crate::quiet::quietly;
+use crate::steps::STEPS;
 use crate::store::{Store, Write};
 
 /// sled's folder within the journal's.
@@ -61,7 +62,7 @@ impl SledStore {
     /// Makes a journal without groups in `dir`, which must be missing, empty, or hold one that
     /// never got to its first group.
     pub(crate) fn create(dir: &Path) -> Result<Self> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("make", dir))?;
+        make_folder(dir)?;
         refuse_foreign(dir)?;
         let lock = Lock::acquire(dir)?;
         clear_live(dir)?;
@@ -229,11 +230,16 @@ fn recorded(dir: &Path) -> Result<Option<HeadFile>> {
     Ok(Some(file))
 }
 
+/// Makes a folder for its owner only, if it is not there.
+pub(crate) fn make_folder(dir: &Path) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("make", dir))
+}
+
 /// Refuses a folder with files that no journal has: it would be archived and deleted with ours.
 fn refuse_foreign(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
         let name = entry.map_err(Error::io("list", dir))?.file_name();
-        let ours = [LOCK, HEAD, "head.tmp", LOG, LIVE, LIVE_TEMPORARY];
+        let ours = [LOCK, HEAD, "head.tmp", LOG, LIVE, LIVE_TEMPORARY, STEPS];
         if !ours.iter().any(|known| name == *known) {
             return Err(Error::Foreign { dir: dir.to_owned(), name: name.to_string_lossy().into_owned() });
         }

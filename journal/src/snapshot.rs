@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::copy::{Step, SyncState};
 use crate::event::Rotation;
 use crate::head::Mark;
 use crate::record::{Chain, MacBytes, from_bytes, to_bytes};
@@ -35,17 +36,22 @@ struct JobPart {
     session: Option<Session>,
     sessions: u32,
     finished_at: Option<i64>,
+    sync: SyncState,
+    steps: Vec<Step>,
     updated_at: i64,
     entries: u64,
 }
 
 /// Takes the state apart. The rotation is not among the parts: it is the first entry of the log.
 pub(crate) fn take_apart(state: &JobState) -> Result<Parts, Malformed> {
-    let JobState { rotation: _, targets, session, sessions, finished_at, updated_at, entries } = state;
+    let JobState { rotation: _, targets, session, sessions, finished_at, sync, steps, updated_at, entries } =
+        state;
     let job = JobPart {
         session: session.clone(),
         sessions: *sessions,
         finished_at: *finished_at,
+        sync: sync.clone(),
+        steps: steps.clone(),
         updated_at: *updated_at,
         entries: *entries,
     };
@@ -75,6 +81,8 @@ pub(crate) fn put_together<E: From<Malformed>>(
     state.session = job.session;
     state.sessions = job.sessions;
     state.finished_at = job.finished_at;
+    state.sync = job.sync;
+    state.steps = job.steps;
     state.updated_at = job.updated_at;
     state.entries = job.entries;
     for (target, slot) in (0_u16..).zip(&mut state.targets) {

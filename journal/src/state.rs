@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use crate::chunk::RowRecord;
-use crate::event::{Event, Rotation, SessionEnd};
+use crate::copy::{Step, SyncState};
+use crate::event::{Event, Rotation, SessionEnd, TargetKind};
 use crate::target::{Phase, TargetState};
 
 /// Where a rotation stands.
@@ -23,6 +24,10 @@ pub struct JobState {
     pub sessions: u32,
     /// When all targets were done or skipped, in Unix milliseconds; none again once one is reopened.
     pub finished_at: Option<i64>,
+    /// Where the sync phase stands.
+    pub sync: SyncState,
+    /// Steps that were taken, in the order of recording.
+    pub steps: Vec<Step>,
     /// When the last event was recorded, in Unix milliseconds.
     pub updated_at: i64,
     /// How many events were recorded; the next one gets this number.
@@ -70,6 +75,8 @@ impl JobState {
             session: None,
             sessions: 0,
             finished_at: None,
+            sync: SyncState::default(),
+            steps: Vec::new(),
             entries: 1,
         }
     }
@@ -92,6 +99,52 @@ impl JobState {
     /// The session that has not ended, if any.
     pub fn open_session(&self) -> Option<&Session> {
         self.session.as_ref().filter(|session| session.ended.is_none())
+    }
+
+    /// Whether the rotation keeps tables in step with the old server's.
+    pub fn syncs(&self) -> bool {
+        self.rotation.targets.iter().any(|head| head.kind == TargetKind::Sync)
+    }
+
+    fn sync_step(&mut self, event: &Event) -> Result<(), String> {
+        if let Some(target) = event.target() {
+            let head = self.rotation.targets.get(usize::from(target));
+            if head.is_none_or(|head| head.kind != TargetKind::Sync) {
+                return Err("it is no table that is kept in step".into());
+            }
+        }
+        if let Event::SyncStarted { at } = event {
+            if !self.syncs() || self.finished_at.is_none() || self.sync.started_at.is_some() {
+                return Err("the rotation is not finished, syncs nothing, or syncs already".into());
+            }
+            self.sync.started_at = Some(*at);
+            return Ok(());
+        }
+        if self.sync.started_at.is_none() {
+            return Err("the sync phase has not begun".into());
+        }
+        match event {
+            Event::CopyStarted { target, .. } => {
+                if self.sync.open.is_some() && self.sync.open_target != *target {
+                    return Err("rows of another table are on their way".into());
+                }
+                (self.sync.open, self.sync.open_target) = (Some(self.entries), *target);
+            }
+            Event::CopyDone { target, applied, superseded } => {
+                match self.sync.open {
+                    Some(_) if self.sync.open_target == *target => self.sync.open = None,
+                    Some(_) => return Err("rows of another table are on their way".into()),
+                    None if *applied > 0 => return Err("no rows are on their way".into()),
+                    None => {}
+                }
+                let tally = self.sync.tables.entry(*target).or_default();
+                tally.applied += applied;
+                tally.superseded += superseded.len() as u64;
+            }
+            Event::SyncSeen(seen) => self.sync.seen = Some(seen.clone()),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn step(&mut self, event: &Event, rows: &[RowRecord]) -> Result<(), String> {
@@ -138,6 +191,11 @@ impl JobState {
                 }
                 self.finished_at = Some(*at);
             }
+            Event::StepTaken(step) => self.steps.push(step.clone()),
+            Event::SyncStarted { .. }
+            | Event::CopyStarted { .. }
+            | Event::CopyDone { .. }
+            | Event::SyncSeen(_) => self.sync_step(event)?,
             _ => {
                 let index = event.target().map(usize::from);
                 let state = index.and_then(|i| self.targets.get_mut(i));

@@ -5,6 +5,8 @@
 //!    └──────► Skipped
 //! ```
 //!
+//! A table that is kept in step is only read: it is done once all its ranges are closed.
+//!
 //! Invariants: ordinals have no gaps; ranges join up without overlap, and none follows the one
 //! that runs to the end; a sweep begins only when every range is handed out and no chunk is
 //! open; a target is done only after a sweep that found nothing; the tally is the sum over
@@ -15,7 +17,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::{CellOutcome, RowRecord, Span};
-use crate::event::{Event, Tally, TargetHead};
+use crate::event::{Event, Tally, TargetHead, TargetKind};
 use crate::key::Key;
 
 /// What is being done with a target.
@@ -126,6 +128,13 @@ impl TargetState {
                 let chunk = self.open.remove(ordinal).ok_or_else(|| not_open(*ordinal))?;
                 self.count(head, &chunk.span, tally, replaces)?;
                 self.list_failures(rows);
+            }
+            (Event::SweepStarted { .. }, _) if head.kind == TargetKind::Sync => {
+                return Err("a table that is kept in step is not swept".into());
+            }
+            (Event::TargetDone { .. }, Phase::Running) if head.kind == TargetKind::Sync => {
+                self.all_chunks_closed()?;
+                self.phase = Phase::Done;
             }
             (Event::SweepStarted { pass, .. }, Phase::Running | Phase::Sweeping { .. }) => {
                 self.all_chunks_closed()?;

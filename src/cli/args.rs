@@ -1,6 +1,7 @@
 //! The command line as typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -67,6 +68,14 @@ pub enum Command {
     Run(RunArgs),
     /// Go on with an interrupted rotation, or start one.
     Resume(ResumeArgs),
+    /// Carry over what end users change on the old server: the sync phase alone.
+    Sync(SyncPhaseArgs),
+    /// Install, remove or print what records changes in the old identity database.
+    Triggers(TriggersArgs),
+    /// Record a step that people take, such as `route-traffic`.
+    Confirm(ConfirmArgs),
+    /// Say whether the old identity database can be retired.
+    SafeToRetire(RetireArgs),
     /// Show what `run` would do, and change nothing.
     Plan(PlanArgs),
     /// Show where the rotation stands, also while it runs.
@@ -119,6 +128,9 @@ pub struct RunArgs {
     /// What it has in common with `resume`.
     #[command(flatten)]
     pub work: WorkArgs,
+    /// What it does once everything is re-encrypted.
+    #[command(flatten)]
+    pub sync: SyncArgs,
 }
 
 /// Options of `resume`.
@@ -130,6 +142,112 @@ pub struct ResumeArgs {
     /// What it has in common with `run`.
     #[command(flatten)]
     pub work: WorkArgs,
+    /// What it does once everything is re-encrypted.
+    #[command(flatten)]
+    pub sync: SyncArgs,
+}
+
+/// Options of the sync phase (with enableSyncMigrator).
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Sync")]
+pub struct SyncArgs {
+    /// End once nothing that can be carried over has come for as long as --quiet-for says.
+    #[arg(long)]
+    pub until_drained: bool,
+    /// How long that is, such as 60s or 5m.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, requires = "until_drained")]
+    pub quiet_for: Duration,
+    /// Keep entries of the change log once they are acknowledged.
+    #[arg(long)]
+    pub keep_acknowledged: bool,
+}
+
+/// Options of `sync`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SyncPhaseArgs {
+    /// What it has in common with `resume`.
+    #[command(flatten)]
+    pub sync: SyncArgs,
+    /// The log file; by default `keyrotation-<id>.log` beside the journal.
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Write no log file.
+    #[arg(long, conflicts_with = "log_file")]
+    pub no_log_file: bool,
+    /// How long to wait for a database that is gone, in seconds [default: 120].
+    #[arg(long, value_name = "SECONDS")]
+    pub patience: Option<u64>,
+}
+
+/// Options of `triggers`.
+#[derive(Debug, Clone, Args)]
+pub struct TriggersArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TriggersAction,
+}
+
+/// What `triggers` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TriggersAction {
+    /// Install them in the old identity database (step 2 of the guide).
+    Install,
+    /// Remove them: from the copy (step 4), and from the old database at the very end.
+    Remove(TriggersWhere),
+    /// Print the script for a DBA.
+    Print(TriggersPrint),
+}
+
+/// Where triggers are removed.
+#[derive(Debug, Clone, Args)]
+pub struct TriggersWhere {
+    /// The database.
+    #[arg(long, value_name = "DATABASE")]
+    pub on: Side,
+}
+
+/// What `triggers print` prints.
+#[derive(Debug, Clone, Args)]
+pub struct TriggersPrint {
+    /// The script that removes them, not the one that installs them.
+    #[arg(long)]
+    pub remove: bool,
+}
+
+/// One of the two identity databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Side {
+    /// The old server's.
+    Old,
+    /// The copy.
+    New,
+}
+
+/// Options of `confirm`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfirmArgs {
+    /// The step.
+    pub step: Step,
+    /// What there is to say of it.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+}
+
+/// A step that only people can take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Step {
+    /// Traffic goes to the new server (step 9): deletes in the old database do not count any more.
+    RouteTraffic,
+    /// The old server is stopped, every node of it.
+    OldServerStopped,
+}
+
+/// Options of `safe-to-retire`.
+#[derive(Debug, Clone, Args)]
+pub struct RetireArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `plan`.
@@ -196,6 +314,18 @@ pub struct DemoArgs {
     /// Only make the deployment; do not rotate it.
     #[arg(long)]
     pub no_run: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("write it as 90s, 5m or 1h".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "write it as 90s, 5m or 1h".to_owned())?;
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 fn percent(text: &str) -> Result<f64, String> {

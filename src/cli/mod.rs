@@ -6,6 +6,7 @@ mod look;
 mod plan;
 mod session;
 mod setup;
+mod steps;
 mod verify;
 
 use std::io::Write as _;
@@ -56,6 +57,10 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
     match command {
         Command::Run(args) => Box::pin(session::run(&session, &args)).await,
         Command::Resume(args) => Box::pin(session::resume(&session, &args)).await,
+        Command::Sync(args) => Box::pin(session::sync(&session, &args)).await,
+        Command::Triggers(args) => steps::triggers(&session, &args).await,
+        Command::Confirm(args) => steps::confirm(&session, &args),
+        Command::SafeToRetire(args) => Box::pin(steps::safe_to_retire(&session, &args)).await,
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
         Command::Status(args) => look::status(&session, &args),
         Command::Verify(args) => verify::verify(&session, &args).await,

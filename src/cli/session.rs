@@ -8,18 +8,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use keyrotation_journal::{Event, Journal, Rotation, SessionEnd};
 
-use super::args::{ResumeArgs, RunArgs, WorkArgs};
+use super::args::{ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
 use super::{Session, print};
 use crate::cipher::{Digester, chain_key};
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
-use crate::config::{self, Level, Overrides, Settings};
+use crate::config::{self, Level, Notice, Overrides, Settings};
 use crate::engine::{self, Context, Flow, Ledger, Pacer, Preparer};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::plan::{self, Deployment, Fingerprint};
+use crate::plan::{self, Deployment, Fingerprint, SyncPlan};
 use crate::report::{Reporter, StatusView, publish, status_text, summary_sentence, thousands};
 use crate::signals::{self, Stop};
 use crate::sink::files;
+use crate::sync::{self, End, Sync, Watch};
 use crate::telemetry;
 
 /// Starts a rotation.
@@ -28,44 +29,86 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let earlier = Journal::open(&dir)?;
     if let Some(journal) = earlier.as_ref().filter(|_| !args.new) {
-        if journal.state().finished_at.is_some() {
+        if journal.state().finished_at.is_some() && !journal.state().syncs() {
             return Ok(already_finished(journal));
         }
         let name = journal.state().rotation.name();
         return Err(Error::new(
             Id::JournalUnfinished,
-            format!("{} holds rotation {name}, which is not finished", dir.display()),
+            match journal.state().sync.started_at {
+                None => format!("{} holds rotation {name}, which is not finished", dir.display()),
+                Some(_) => format!("{} holds rotation {name}, which is in its sync phase", dir.display()),
+            },
         )
         .fix(
             "go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`",
         ));
     }
-    Box::pin(begin(session, &args.work, settings, &dir, earlier)).await
+    Box::pin(begin(session, &args.work, &args.sync, settings, &dir, earlier)).await
 }
 
 /// Goes on with a rotation, or starts one.
 pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit> {
     let settings = load(session, &args.work)?;
     let dir = session.global.journal_dir();
-    let Some(mut journal) = Journal::open(&dir)? else {
+    let Some(journal) = Journal::open(&dir)? else {
         tracing::info!("no rotation was begun yet: it begins now");
-        return Box::pin(begin(session, &args.work, settings, &dir, None)).await;
+        return Box::pin(begin(session, &args.work, &args.sync, settings, &dir, None)).await;
     };
-    if journal.state().finished_at.is_some() && !args.retry_failed {
+    if journal.state().finished_at.is_some() && !args.retry_failed && !journal.state().syncs() {
         return Ok(already_finished(&journal));
     }
+    Box::pin(go_on(session, args, settings, journal, &dir)).await
+}
+
+/// Carries over what end users change: `resume`, once everything is re-encrypted.
+pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit> {
+    let work = WorkArgs {
+        log_file: args.log_file.clone(),
+        no_log_file: args.no_log_file,
+        patience: args.patience,
+        ..WorkArgs::default()
+    };
+    let settings = load(session, &work)?;
+    if settings.sync_tables.is_none() {
+        return Err(Error::new(Id::SyncNotEnabled, "there is nothing to keep in step"));
+    }
+    let dir = session.global.journal_dir();
+    let journal = super::look::open(&dir)?;
+    if !journal.state().syncs() {
+        let name = journal.state().rotation.name();
+        return Err(Error::new(Id::SyncNotBegun, format!("rotation {name} was begun without sync")));
+    }
+    if journal.state().sync.started_at.is_none() {
+        return Err(Error::new(Id::SyncNotReady, "not everything is re-encrypted yet"));
+    }
+    let args = ResumeArgs { retry_failed: false, work, sync: args.sync.clone() };
+    Box::pin(go_on(session, &args, settings, journal, &dir)).await
+}
+
+async fn go_on(
+    session: &Session,
+    args: &ResumeArgs,
+    settings: Settings,
+    mut journal: Journal,
+    dir: &Path,
+) -> Result<Exit> {
     let rotation = unlock(&mut journal, &settings)?;
-    open_log(session, &args.work, &dir, &rotation.name())?;
-    publish(&dir, &StatusView::by_this_process(journal.state()));
+    let syncs = journal.state().sync.started_at.is_some();
+    open_log(session, &args.work, dir, &rotation.name())?;
+    publish(dir, &StatusView::by_this_process(journal.state()));
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Change).await?;
-    deployment.claim(&settings, args.work.others_connected).await?;
+    // Once sync has begun the new server may run.
+    deployment.claim(&settings, args.work.others_connected || syncs).await?;
 
     let stop = listen()?;
     deployment.obey(&stop);
     let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
-    let work = Work { session, settings: &settings, deployment, dir: &dir, stop, total };
+    let work = Work { session, settings: &settings, deployment, dir, stop, total, sync: &args.sync };
     let context = work.context(journal);
-    engine::check_evidence(&context, &work.deployment.jobs).await?;
+    if !syncs {
+        engine::check_evidence(&context, &work.deployment.jobs).await?;
+    }
     Box::pin(work.finish(context, args.retry_failed, Vec::new())).await
 }
 
@@ -83,7 +126,12 @@ fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
 
 /// Says what the operator should know of the configuration.
 pub(super) fn notices(settings: &Settings) {
-    for notice in &settings.notices {
+    say(&settings.notices);
+}
+
+/// Says them.
+pub(super) fn say(notices: &[Notice]) {
+    for notice in notices {
         match notice.level {
             Level::Info => tracing::info!("{}", notice.text),
             Level::Warning => tracing::warn!("{}", notice.text),
@@ -106,6 +154,7 @@ fn already_finished(journal: &Journal) -> Exit {
 async fn begin(
     session: &Session,
     args: &WorkArgs,
+    sync: &SyncArgs,
     settings: Settings,
     dir: &Path,
     earlier: Option<Journal>,
@@ -141,7 +190,7 @@ async fn begin(
         tracing::info!("the journal of rotation {name} is now {}", aside.display());
     }
     let journal = Journal::begin(dir, rotation, &chain)?;
-    let work = Work { session, settings: &settings, deployment, dir, stop, total };
+    let work = Work { session, settings: &settings, deployment, dir, stop, total, sync };
     let context = work.context(journal);
     let absent = work
         .deployment
@@ -225,6 +274,8 @@ struct Work<'a> {
     stop: Stop,
     /// Rows and files in all, for the progress.
     total: u64,
+    /// What was asked of the sync phase.
+    sync: &'a SyncArgs,
 }
 
 impl Work<'_> {
@@ -244,6 +295,9 @@ impl Work<'_> {
         for place in &self.deployment.places {
             tracing::info!("this will change: {place}");
         }
+        for place in &self.deployment.beside {
+            tracing::info!("in the old deployment: {place}");
+        }
         tracing::info!(
             "from key {} to key {} (fingerprints)",
             self.settings.old_key.fingerprint(),
@@ -254,15 +308,18 @@ impl Work<'_> {
         let mut events = vec![session_started()];
         events.extend(first);
         context.ledger.append(events.into_iter().map(Into::into).collect()).await?;
+        context.ledger.take_steps(self.dir.to_owned()).await?;
         let quiet = self.session.global.quiet;
+        let watch = Watch::default();
         let reporter = Reporter::start(
             context.ledger.clone(),
+            watch.clone(),
             self.dir.to_owned(),
             self.total,
             &self.session.progress,
             quiet,
         );
-        let worked = self.work(&context, retry_failed).await;
+        let worked = Box::pin(self.work(&context, retry_failed, &watch)).await;
         let recorded = record_end(&context, &worked).await;
         reporter.finish().await;
         tokio::select! {
@@ -271,28 +328,67 @@ impl Work<'_> {
         }
         let flow = worked?;
         recorded?;
-        let view = context.ledger.state(|state| StatusView::new(state, false));
+        let view = context.ledger.state(|state| {
+            let view = StatusView::new(state, false);
+            match watch.look() {
+                Some(seen) => view.observed(state, &seen),
+                None => view,
+            }
+        });
         print(&status_text(&view));
         print(&format!("{}\n", summary_sentence(&view)));
         tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(&view));
         Ok(match flow {
-            Flow::Interrupted => {
+            End::Interrupted => {
                 tracing::warn!("interrupted at a safe point; `keyrotation resume` goes on from here");
                 Exit::Interrupted
             }
-            Flow::Finished if view.failed() > 0 => {
+            End::Stuck => {
+                tracing::warn!("nothing else waits, but rows are held or have failed: see the list");
+                Exit::Differences
+            }
+            End::Drained if view.failed() > 0 => {
                 tracing::warn!("{} rows or files failed", thousands(view.failed()));
                 Exit::Differences
             }
-            Flow::Finished => Exit::Done,
+            End::Drained => Exit::Done,
         })
     }
 
-    async fn work(&self, context: &Context, retry_failed: bool) -> Result<Flow> {
+    async fn work(&self, context: &Context, retry_failed: bool, watch: &Watch) -> Result<End> {
         if retry_failed && engine::reopen_failed(context, &self.deployment.jobs).await? == Flow::Interrupted {
-            return Ok(Flow::Interrupted);
+            return Ok(End::Interrupted);
         }
-        engine::drive(context, &self.deployment.jobs).await
+        if engine::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
+            return Ok(End::Interrupted);
+        }
+        match &self.deployment.sync {
+            Some(plan) if self.settings.sync_tables.is_some() && !plan.jobs.is_empty() => {
+                self.keep_in_step(context, plan, watch).await
+            }
+            _ => Ok(End::Drained),
+        }
+    }
+
+    /// The second phase: from here on the new server may run.
+    async fn keep_in_step(&self, context: &Context, plan: &SyncPlan, watch: &Watch) -> Result<End> {
+        if sync::baseline(context, plan).await? == Flow::Interrupted {
+            return Ok(End::Interrupted);
+        }
+        let at = Timestamp::now().as_millisecond();
+        let (finished, started) =
+            context.ledger.state(|state| (state.finished_at.is_some(), state.sync.started_at.is_some()));
+        let finish = (!finished).then_some(Event::RotationFinished { at });
+        let start = (!started).then_some(Event::SyncStarted { at });
+        context.ledger.append(finish.into_iter().chain(start).map(Into::into).collect()).await?;
+        tracing::info!("NEW_IS_HOME may be started now (step 8); changes on the old server are carried over");
+        plan.guard.expect_others(true);
+        sync::settle(context, plan).await?;
+        let options = sync::Options {
+            until_quiet_for: self.sync.until_drained.then_some(self.sync.quiet_for),
+            keep_acknowledged: self.sync.keep_acknowledged,
+        };
+        Box::pin(Sync::new(context, plan, options, watch, self.dir.to_owned()).run()).await
     }
 
     /// Removes temporary files that a killed session left beside configuration files.
@@ -306,31 +402,39 @@ impl Work<'_> {
     }
 }
 
+/// This host, and the operating system's user.
+pub(super) fn whoami() -> (String, String) {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let user = std::env::var("USER").unwrap_or_else(|_| rustix::process::geteuid().as_raw().to_string());
+    (host, user)
+}
+
 /// The beginning of this process's work.
 fn session_started() -> Event {
+    let (host, user) = whoami();
     let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
     Event::SessionStarted {
         at: Timestamp::now().as_millisecond(),
         pid: std::process::id(),
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-        user: std::env::var("USER").unwrap_or_else(|_| rustix::process::geteuid().as_raw().to_string()),
+        host,
+        user,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         command,
     }
 }
 
 /// Records how the session ended; a journal that cannot be written any more is no second error.
-async fn record_end(context: &Context, worked: &Result<Flow>) -> Result<()> {
+async fn record_end(context: &Context, worked: &Result<End>) -> Result<()> {
     let at = Timestamp::now().as_millisecond();
     let mut events = Vec::new();
     let end = match worked {
-        Ok(Flow::Finished) => {
+        Ok(End::Drained | End::Stuck) => {
             if context.ledger.state(|state| state.finished_at.is_none()) {
                 events.push(Event::RotationFinished { at });
             }
             SessionEnd::Completed
         }
-        Ok(Flow::Interrupted) => SessionEnd::Interrupted,
+        Ok(End::Interrupted) => SessionEnd::Interrupted,
         Err(error) => SessionEnd::Failed { id: error.id().code().to_owned(), what: error.what().to_owned() },
     };
     events.push(Event::SessionEnded { at, end });

@@ -28,7 +28,12 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     }
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Look).await?;
     let stop = session::listen()?;
-    let options = Options { sample: args.sample.map(|percent| percent / 100.0), live: args.live };
+    // Once changes are carried over, the new server may run, too.
+    let live = args.live || journal.state().sync.started_at.is_some();
+    if live && !args.live {
+        tracing::info!("the sync phase has begun, so what servers may change is no difference (--live)");
+    }
+    let options = Options { sample: args.sample.map(|percent| percent / 100.0), live };
     tracing::info!("comparing rows and files with the journal");
     let preparer = session::preparer(&settings, &rotation);
     let report = compare(&Ledger::new(journal), &preparer, &deployment.jobs, options, &stop).await?;
@@ -36,7 +41,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     if stop.requested() {
         return Ok(Exit::Interrupted);
     }
-    let differences = report.differences(args.live);
+    let differences = report.differences(live);
     if args.json {
         print_json(&serde_json::json!({
             "schema": 1,
@@ -44,7 +49,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
             "finished": status.finished_at.is_some(),
             "journal": { "events": chain.entries, "whole": true },
             "sample_percent": args.sample,
-            "live": args.live,
+            "live": live,
             "differences": differences,
             "targets": report.targets,
         }))?;

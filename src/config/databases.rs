@@ -28,11 +28,19 @@ const NEW_REGISTRY: Keys =
 
 impl Resolver<'_> {
     /// The databases to rotate, and the old one if it is given.
-    pub(super) fn databases(&mut self) -> Result<DatabaseJob> {
+    pub(super) fn databases(&mut self, sync: bool) -> Result<DatabaseJob> {
         let identity = self.database(&NEW_IDENTITY)?;
         let registry = self.database(&NEW_REGISTRY)?;
-        let old_identity = self.old_database([&identity, &registry])?;
+        let old_identity = match sync {
+            true => Some(self.synced_database(&identity)?),
+            false => self.old_database([&identity, &registry])?,
+        };
         Ok(DatabaseJob { identity, registry, old_identity })
+    }
+
+    /// The old identity database, or the new one, alone.
+    pub(super) fn identity(&mut self, old: bool) -> Result<Database> {
+        self.database(if old { &OLD_IDENTITY } else { &NEW_IDENTITY })
     }
 
     /// Refuses to rewrite the old server's database. Holds for whatever URLs are given, also those
@@ -57,6 +65,18 @@ impl Resolver<'_> {
         let entry = self.needed(keys.url)?;
         let url = self.url(entry).map_err(|e| explain(keys.url, entry, e))?;
         self.log_on(keys, url)
+    }
+
+    /// The old database, to be kept in step with: of the same kind as the new one.
+    fn synced_database(&mut self, new: &Database) -> Result<Database> {
+        let old = self.database(&OLD_IDENTITY)?;
+        if old.server.as_ref().map(|server| server.kind) == new.server.as_ref().map(|server| server.kind) {
+            return Ok(old);
+        }
+        let entry = self.needed(OLD_IDENTITY.url)?;
+        let what = "names a database of another kind than newIdnDBUrl, and rows are carried over as they are";
+        Err(wrong(Id::ConfigValue, OLD_IDENTITY.url, entry, what)
+            .fix("make the copy on the same kind of database, or set `enableSyncMigrator: false`"))
     }
 
     /// The old database. Without sync nothing is read from it, so one that cannot be found, or is of

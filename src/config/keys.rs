@@ -39,6 +39,7 @@ keys! {
     EnableDbMigrator = "enableDBMigrator", open;
     EnableConfigMigrator = "enableConfigMigrator", open;
     EnableSyncMigrator = "enableSyncMigrator", open;
+    SyncTables = "syncTables", open;
     ChunkSize = "chunkSize", open;
     Transformation = "transformation", open;
     EnableKeyId = "enableKeyId", open;

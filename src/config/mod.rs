@@ -80,6 +80,8 @@ pub struct Settings {
     pub files: Option<FilesJob>,
     /// The databases to rotate, with `enableDBMigrator`.
     pub databases: Option<DatabaseJob>,
+    /// With `enableSyncMigrator`: what `syncTables` says of the tables that are kept in step.
+    pub sync_tables: Option<Vec<SyncChoice>>,
     /// How many rows a chunk begins with.
     pub chunk_size: ChunkSize,
     /// How many connections write at once, where that was asked for.
@@ -137,6 +139,15 @@ impl DatabaseJob {
     }
 }
 
+/// A table that is to be kept in step, or not to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncChoice {
+    /// Its name, in upper case.
+    pub table: String,
+    /// Whether its changes are carried over.
+    pub wanted: bool,
+}
+
 /// A database and how to log on to it.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -189,6 +200,16 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Settings> {
     let (text, exposed) = read(&file)?;
     let origin = resolve::Origin { file: &file, exposed, env: &|name| std::env::var_os(name) };
     parse(&text).and_then(|raw| resolve::settings(&raw, origin, *overrides)).map_err(|e| located(path, &e))
+}
+
+/// Reads the configuration as far as one identity database needs it, the old one or the new one: the
+/// rest may not be there yet.
+pub fn load_identity(path: &Path, old: bool) -> Result<(Database, Vec<Notice>)> {
+    let file = std::path::absolute(path)
+        .map_err(|e| Error::new(Id::ConfigUnreadable, format!("{}: {e}", path.display())))?;
+    let (text, exposed) = read(&file)?;
+    let origin = resolve::Origin { file: &file, exposed, env: &|name| std::env::var_os(name) };
+    parse(&text).and_then(|raw| resolve::identity(&raw, origin, old)).map_err(|e| located(path, &e))
 }
 
 /// The file's text, and whether everyone may read it.

@@ -11,8 +11,8 @@ use super::keys::Key;
 use super::secret::{Lookup, Origin as SecretOrigin, Secret, look_up};
 use super::syntax::{Entry, Raw, items};
 use super::{
-    CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, CONNECTIONS_MAX, ChunkSize, FilesJob, Level,
-    Notice, Overrides, PATIENCE, Settings, expand,
+    CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, CONNECTIONS_MAX, ChunkSize, Database, FilesJob,
+    Level, Notice, Overrides, PATIENCE, Settings, SyncChoice, expand,
 };
 use crate::cipher::{KeyError, SecretKey};
 use crate::error::{Error, Id, Result};
@@ -50,7 +50,8 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         resolver.number(Key::MaxRowsPerSecond, overrides.max_rows_per_second, u32::MAX)?;
     let upgrade = resolver.upgrade()?;
     resolver.refuse_old_database()?;
-    let databases = parts.databases.then(|| resolver.databases()).transpose()?;
+    let databases = parts.databases.then(|| resolver.databases(parts.sync)).transpose()?;
+    let sync_tables = resolver.sync_tables(parts.sync)?;
     let home = resolver.home(parts.files)?;
     let key_id = resolver.key_id(home.as_deref())?;
     let files = match home {
@@ -67,6 +68,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         new_key,
         files,
         databases,
+        sync_tables,
         chunk_size,
         connections,
         max_rows_per_second,
@@ -77,10 +79,20 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     })
 }
 
+/// One identity database alone, with what the operator should know.
+pub(super) fn identity(raw: &Raw, origin: Origin<'_>, old: bool) -> Result<(Database, Vec<Notice>)> {
+    let folder = origin.file.parent().unwrap_or(origin.file);
+    let lookup = Lookup { folder, env: origin.env };
+    let mut resolver = Resolver { raw, lookup, notices: Vec::new(), new_key_is_hex: false };
+    let database = resolver.identity(old)?;
+    Ok((database, resolver.notices))
+}
+
 /// The parts of the rotation that are switched on.
 struct Parts {
     databases: bool,
     files: bool,
+    sync: bool,
 }
 
 /// The values, and what was found out while reading them.
@@ -131,17 +143,19 @@ impl<'a> Resolver<'a> {
         };
         let databases = part(Key::EnableDbMigrator, "the databases")?;
         let files = part(Key::EnableConfigMigrator, "the configuration files")?;
-        if self.flag(Key::EnableSyncMigrator)? == Some(true) {
-            let key = Key::EnableSyncMigrator;
+        let sync = self.flag(Key::EnableSyncMigrator)? == Some(true);
+        if sync && !databases {
+            let entry = self.needed(Key::EnableSyncMigrator)?;
             return Err(wrong(
-                Id::ConfigSyncUnavailable,
-                key,
-                self.needed(key)?,
-                "is true, but this version cannot sync",
-            ));
+                Id::ConfigValue,
+                Key::EnableSyncMigrator,
+                entry,
+                "is true, and no database is rotated",
+            )
+            .fix("set `enableDBMigrator: true`, too"));
         }
         if databases || files {
-            return Ok(Parts { databases, files });
+            return Ok(Parts { databases, files, sync });
         }
         Err(Error::new(
             Id::ConfigNothingEnabled,
@@ -157,6 +171,7 @@ impl<'a> Resolver<'a> {
             (Key::NewIsHome, parts.files),
             (Key::NewIdnDbUrl, parts.databases),
             (Key::NewRegDbUrl, parts.databases),
+            (Key::OldIdnDbUrl, parts.sync),
         ];
         let missing: Vec<_> = needed
             .into_iter()
@@ -263,6 +278,29 @@ impl<'a> Resolver<'a> {
             Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
             _ => Err(wrong(Id::ConfigValue, key, entry, format!("is not a whole number from 1 to {most}"))),
         }
+    }
+
+    /// What `syncTables` adds to the tables that are kept in step, or leaves out.
+    fn sync_tables(&self, sync: bool) -> Result<Option<Vec<SyncChoice>>> {
+        if !sync {
+            return Ok(None);
+        }
+        let key = Key::SyncTables;
+        let Some(entry) = self.given(key) else { return Ok(Some(Vec::new())) };
+        let choice = |item: &str| {
+            let (wanted, name) = match item.strip_prefix('-') {
+                Some(name) => (false, name),
+                None => (true, item.strip_prefix('+').unwrap_or(item)),
+            };
+            let table = name.trim().to_uppercase();
+            let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            (!table.is_empty() && is_name(&table)).then_some(SyncChoice { table, wanted })
+        };
+        let choices = items(entry.value.expose()).into_iter().map(choice).collect::<Option<_>>();
+        choices.map(Some).ok_or_else(|| {
+            wrong(Id::ConfigValue, key, entry, "is no list of tables")
+                .fix("write `syncTables: [-IDN_OAUTH2_TOKEN_BINDING]` to leave one out")
+        })
     }
 
     fn upgrade(&self) -> Result<bool> {

@@ -4,6 +4,7 @@
 //! rendered in [`sql`] from one and a [`Relation`]; identifiers are `'static`, values are always
 //! bound; an error never carries a value.
 
+mod copy;
 mod error;
 pub mod guard;
 mod mysql;
@@ -167,13 +168,14 @@ impl Db {
     ) -> Result<Vec<Record>, DbError> {
         let mut rows = Vec::with_capacity(keys.len());
         for batch in keys.chunks(KEYS_AT_ONCE) {
-            let sql = sql::by_keys(self.syntax(), table, columns, batch.len());
+            let length = write::padded(batch.len(), KEYS_AT_ONCE);
+            let sql = sql::by_keys(self.syntax(), table, columns, length);
             rows.extend(match self {
                 Self::Postgres(db) => {
                     let keys = batch.iter().map(Vec::as_slice);
                     db.read_arrays(&sql, &write::key_arrays(table, &keys)).await?
                 }
-                _ => self.read(&sql, &batch.concat()).await?,
+                _ => self.read(&sql, &write::padded_keys(batch, length)).await?,
             });
         }
         Ok(rows)
@@ -189,6 +191,15 @@ impl Db {
         }
         allowed?;
         transaction.rollback().await
+    }
+
+    /// Runs a script of several statements.
+    pub async fn script(&self, sql: &str) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(db) => db.script(sql).await,
+            Self::Postgres(db) => db.script(sql).await,
+            Self::MySql(db) => db.script(sql).await,
+        }
     }
 
     /// Begins a writing transaction.
@@ -219,6 +230,12 @@ impl Db {
     /// The names of all tables and triggers, in upper case.
     pub async fn object_names(&self) -> Result<Vec<String>, DbError> {
         let records = self.read(self.syntax().objects, &[]).await?;
+        Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
+    }
+
+    /// The names of all tables, in upper case.
+    pub async fn table_names(&self) -> Result<Vec<String>, DbError> {
+        let records = self.read(self.syntax().tables, &[]).await?;
         Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
 

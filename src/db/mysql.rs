@@ -105,6 +105,15 @@ impl MySqlDb {
         remote::within(self.server.socket_timeout, work).await
     }
 
+    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
+        let mut connection = self.acquire().await?;
+        let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        let ran = script.execute(&mut *connection).await.map(drop).map_err(explain);
+        // A script that failed midway may have left tables locked.
+        let _ = connection.close().await;
+        ran
+    }
+
     pub(super) async fn begin(&self) -> Result<MySqlTransaction, DbError> {
         let connection = self.acquire().await?;
         let begun = remote::within(self.server.socket_timeout, async {

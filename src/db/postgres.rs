@@ -90,6 +90,12 @@ impl PostgresDb {
         remote::within(self.server.socket_timeout, work).await
     }
 
+    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
+        let mut connection = self.acquire().await?;
+        let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        script.execute(&mut *connection).await.map(drop).map_err(explain)
+    }
+
     pub(super) async fn begin(&self) -> Result<PostgresTransaction, DbError> {
         let connection = self.acquire().await?;
         let begun = remote::within(self.server.socket_timeout, async {
@@ -112,6 +118,7 @@ impl PostgresDb {
             let limit = length.as_length().map(|length| Limit { length, unit: Unit::Characters });
             let not_null = *not_null == Value::Int(1);
             let column_info = ColumnInfo { kind: kind_of(kind), limit, not_null, ..ColumnInfo::default() };
+            info.types.insert(column.clone(), kind.clone());
             info.columns.insert(column.clone(), column_info);
         }
         info.unique = remote::unique_sets(self.read(POSTGRES.unique, &name).await?);

@@ -112,6 +112,17 @@ impl Sqlite {
         self.connection.run(sql, params).await
     }
 
+    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
+        let mut guard = self.connection.connection.lock().await;
+        let connection = guard.as_mut().ok_or_else(closed)?;
+        let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        let ran = script.execute(&mut *connection).await.map(drop).map_err(explain);
+        if ran.is_err() {
+            self.connection.abandoned.store(true, Ordering::Release);
+        }
+        ran
+    }
+
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, DbError> {
         self.connection.run(SQLITE.begin, &[]).await?;
         Ok(SqliteTransaction { connection: Arc::clone(&self.connection), open: true })
@@ -161,14 +172,17 @@ impl Sqlite {
 impl Shared {
     async fn run(&self, statement: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         let mut guard = self.connection.lock().await;
-        let connection =
-            guard.as_mut().ok_or_else(|| DbError::new(Class::Environment, "the connection is closed"))?;
+        let connection = guard.as_mut().ok_or_else(closed)?;
         if self.abandoned.swap(false, Ordering::AcqRel) {
             // It fails only where nothing is left to roll back.
             let _ = fetch(connection, sql::ROLLBACK, &[]).await;
         }
         fetch(connection, statement, params).await
     }
+}
+
+fn closed() -> DbError {
+    DbError::new(Class::Environment, "the connection is closed")
 }
 
 /// A writing transaction.

@@ -15,6 +15,10 @@ pub struct Syntax {
     pub parameter: fn(usize, Kind) -> String,
     /// How a key column is read.
     pub key_column: fn(&str, Kind) -> String,
+    /// How a column that is no key and no value of ours is read, as a text that can be written again.
+    pub portable: fn(&str) -> String,
+    /// Milliseconds since the time in a column of a change log.
+    pub log_age: fn(&str) -> String,
     /// Whether keys of several columns are compared as rows by way of the index. MySQL and MariaDB
     /// read the whole table then: there the comparison is written out.
     pub row_comparison: bool,
@@ -28,6 +32,8 @@ pub struct Syntax {
     pub columns: &'static str,
     /// The columns of a table's unique indexes, one row for each, in the index's order; likewise.
     pub unique: &'static str,
+    /// The names of all tables, in upper case.
+    pub tables: &'static str,
     /// The names of all tables and triggers, in upper case.
     pub objects: &'static str,
     /// The bytes that a table, which is bound by name, has on disk with its indexes.
@@ -74,6 +80,9 @@ pub const SQLITE: Syntax = Syntax {
     rows_at_once: 200,
     parameter: |_, _| "?".to_owned(),
     key_column: plain_column,
+    // Each value has its own type, whatever its column's.
+    portable: str::to_owned,
+    log_age: |column| format!("CAST((julianday('now') - julianday({column})) * 86400000 AS INTEGER)"),
     row_comparison: true,
     write: Write::Values,
     is_true: |column| format!("{column} IN (1, '1', 'true', 'TRUE', 'Y')"),
@@ -82,6 +91,7 @@ pub const SQLITE: Syntax = Syntax {
     columns: "SELECT name, type, pk FROM pragma_table_info(?) ORDER BY pk",
     unique: "SELECT l.name, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i \
              WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno",
+    tables: "SELECT upper(name) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1",
     objects: "SELECT upper(name) FROM sqlite_master WHERE type IN ('table', 'trigger')",
     table_bytes: "SELECT SUM(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = ?)",
     age: |column| format!("((julianday('now') - julianday({column})) * 86400000)"),
@@ -98,6 +108,8 @@ pub const POSTGRES: Syntax = Syntax {
         Kind::Decimal => format!("{name}::text"),
         _ => name.to_owned(),
     },
+    portable: |column| format!("{column}::text"),
+    log_age: |column| format!("(EXTRACT(EPOCH FROM clock_timestamp() - {column}) * 1000)::bigint"),
     row_comparison: true,
     write: Write::Arrays,
     is_true: |column| format!("{column}::text IN ('1', 't', 'true', 'TRUE', 'Y')"),
@@ -113,6 +125,10 @@ pub const POSTGRES: Syntax = Syntax {
              WHERE i.indrelid = to_regclass(lower($1::text)) AND i.indisunique AND i.indisvalid \
              AND i.indimmediate AND i.indpred IS NULL AND k.place <= i.indnkeyatts \
              ORDER BY i.indisprimary DESC, i.indexrelid, k.place",
+    tables: "SELECT upper(c.relname) FROM pg_class c \
+             WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) \
+             AND c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema')) \
+             ORDER BY 1",
     objects: "SELECT upper(c.relname) FROM pg_class c \
               WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) \
               UNION SELECT upper(g.tgname) FROM pg_trigger g \
@@ -136,6 +152,8 @@ pub const MYSQL: Syntax = Syntax {
         Kind::Decimal => format!("CAST({name} AS CHAR)"),
         _ => name.to_owned(),
     },
+    portable: |column| format!("CAST({column} AS CHAR)"),
+    log_age: |column| format!("(TIMESTAMPDIFF(MICROSECOND, {column}, CURRENT_TIMESTAMP(6)) DIV 1000)"),
     row_comparison: false,
     write: Write::LockFirst,
     // Compared with a text that is no number, a number would be compared with zero.
@@ -149,6 +167,8 @@ pub const MYSQL: Syntax = Syntax {
     unique: "SELECT INDEX_NAME, UPPER(COALESCE(COLUMN_NAME, '')) FROM information_schema.STATISTICS \
              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND NON_UNIQUE = 0 \
              ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX",
+    tables: "SELECT UPPER(TABLE_NAME) FROM information_schema.TABLES \
+             WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY 1",
     objects: "SELECT UPPER(TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() \
               UNION SELECT UPPER(TRIGGER_NAME) FROM information_schema.TRIGGERS \
               WHERE TRIGGER_SCHEMA = DATABASE()",

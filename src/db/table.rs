@@ -58,6 +58,8 @@ pub struct ColumnInfo {
 pub struct TableInfo {
     /// The columns by name, in upper case.
     pub columns: BTreeMap<String, ColumnInfo>,
+    /// The names of the columns' types, where a statement must name them.
+    pub types: BTreeMap<String, String>,
     /// The column sets that are unique (primary key first), in upper case.
     pub unique: Vec<Vec<String>>,
     /// Columns hold what they are declared to hold: not so with SQLite.
@@ -85,6 +87,7 @@ pub struct Table {
     pub relation: Relation,
     /// What its columns hold, for those that a statement may name.
     kinds: BTreeMap<String, Kind>,
+    types: BTreeMap<String, String>,
     /// Columns that the server would change with the row: set to themselves.
     pub(super) on_update: Vec<String>,
     /// Whether a row can be inserted from its key and values alone, with nothing else happening.
@@ -99,10 +102,20 @@ impl Table {
         Self {
             relation,
             kinds: info.columns.iter().map(|(name, column)| (name.clone(), column.kind)).collect(),
+            types: info.types.clone(),
             on_update: on_update.map(|(name, _)| name.clone()).collect(),
             insertable: !info.has_triggers
                 && info.columns.iter().all(|(name, column)| !column.required || supplied(name)),
         }
+    }
+
+    /// All its columns, by name.
+    pub fn columns(&self) -> impl Iterator<Item = &str> {
+        self.kinds.keys().map(String::as_str)
+    }
+
+    pub(super) fn type_name(&self, column: &str) -> Option<&str> {
+        self.types.get(column).map(String::as_str)
     }
 
     pub(super) fn kind(&self, column: &str) -> Kind {

@@ -85,6 +85,17 @@ async fn by_arrays(
     transaction.run_arrays(&sql, &arrays).await
 }
 
+/// How many keys a statement for so many names: few statements serve all lengths.
+pub(super) fn padded(keys: usize, most: usize) -> usize {
+    keys.next_power_of_two().min(most.max(keys))
+}
+
+/// Keys as parameters, filled up with the last one, which changes nothing.
+pub(super) fn padded_keys(keys: &[Vec<Value>], length: usize) -> Vec<Value> {
+    let padding = keys.last().into_iter().cycle().take(length.saturating_sub(keys.len()));
+    keys.iter().chain(padding).flatten().cloned().collect()
+}
+
 /// An array for each column of the key.
 pub(super) fn key_arrays<'a>(
     table: &Table,
@@ -102,10 +113,9 @@ async fn by_locks(
     rows: &[&Swap<'_>],
     care: Care,
 ) -> Result<Vec<Record>, DbError> {
-    // Filled up with the last key, which changes nothing, so that few statements serve all lengths.
-    let length = rows.len().next_power_of_two().min(MYSQL.rows_at_once.max(rows.len()));
-    let padding = rows.last().into_iter().cycle().take(length - rows.len());
-    let keys: Vec<Value> = rows.iter().chain(padding).flat_map(|row| &row.key).cloned().collect();
+    let length = padded(rows.len(), MYSQL.rows_at_once);
+    let keys: Vec<Vec<Value>> = rows.iter().map(|row| row.key.clone()).collect();
+    let keys = padded_keys(&keys, length);
     let locked = transaction.run(&sql::lock(&MYSQL, table, columns, length), &keys).await?;
     let width = table.relation.key.len();
     let found: HashMap<Vec<u8>, &[Value]> = locked
@@ -128,7 +138,7 @@ async fn by_locks(
             must_be(affected, 2 * part.len())?; // the server counts a replaced row twice
         }
     } else {
-        let sql = sql::set_one(&MYSQL, table, columns);
+        let sql = sql::copy::set_one(&MYSQL, table, columns);
         for row in &same {
             let arguments = mysql::bind(row.new.iter().copied().chain(&row.key))?;
             let affected = transaction.change(&sql, arguments).await?;
@@ -140,7 +150,7 @@ async fn by_locks(
 
 /// Divides rows into parts of few different lengths: `most`, or a power of two. A statement for each
 /// length is prepared once; of any length, most would be prepared for one use.
-fn parts<T>(mut rows: &[T], most: usize) -> impl Iterator<Item = &[T]> {
+pub(super) fn parts<T>(mut rows: &[T], most: usize) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
         let length = match rows.len() {
             0 => return None,

@@ -63,7 +63,7 @@ impl RowOutcome {
 pub(super) async fn record(context: &Context, job: &Job, span: Span, rows: Vec<RowRecord>) -> Result<u64> {
     let target = job.index;
     let ordinal = context.ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
-    context.ledger.append(vec![Entry { event: Event::ChunkStarted { target, ordinal, span }, rows }]).await?;
+    context.ledger.append(vec![Entry::new(Event::ChunkStarted { target, ordinal, span }, rows)]).await?;
     Ok(ordinal)
 }
 
@@ -89,7 +89,7 @@ pub(super) async fn finish(
         written = write(context, job, ordinal, prepared, amendments) => {
             let (tally, rows) = written?;
             let event = Event::ChunkDone { target: job.index, ordinal, tally, replaces };
-            context.ledger.defer(Entry { event, rows });
+            context.ledger.defer(Entry::new(event, rows));
             Ok(Flow::Finished)
         }
     }
@@ -156,7 +156,7 @@ async fn replan(
     *tally = added(tally, &prepared.settled);
     let records = planned(&prepared);
     let event = Event::RowsReplanned { target: job.index, ordinal };
-    context.ledger.append(vec![Entry { event, rows: records }]).await?;
+    context.ledger.append(vec![Entry::new(event, records)]).await?;
     Ok(prepared.pending)
 }
 

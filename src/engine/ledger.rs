@@ -1,8 +1,9 @@
 //! The journal as the engine uses it: shared, asynchronous, with entries that may wait.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use keyrotation_journal::{Entry, JobState, Journal};
+use keyrotation_journal::{Entry, Event, JobState, Journal};
 
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -56,6 +57,26 @@ impl Ledger {
     /// Looks at the state that the durable entries make up.
     pub fn state<R>(&self, look: impl FnOnce(&JobState) -> R) -> R {
         look(lock(&self.inner).journal.state())
+    }
+
+    /// Takes over the steps that others have left for the journal in `dir`, and says whether there
+    /// were any.
+    pub async fn take_steps(&self, dir: PathBuf) -> Result<bool> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let mut any = false;
+            keyrotation_journal::take_steps::<Error>(&dir, |steps| {
+                any = true;
+                let mut inner = lock(&inner);
+                let mut group = std::mem::take(&mut inner.deferred);
+                let known = &inner.journal.state().steps;
+                let new: Vec<_> = steps.into_iter().filter(|step| !known.contains(step)).collect();
+                group.extend(new.into_iter().map(|step| Event::StepTaken(step).into()));
+                inner.journal.append(group).map_err(Error::from)
+            })?;
+            Ok(any)
+        })
+        .await
     }
 
     /// Reads from the journal, off the asynchronous threads.

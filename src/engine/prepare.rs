@@ -168,17 +168,22 @@ impl Preparer {
         }
     }
 
+    /// The digest over parts that are the caller's own.
+    pub fn digest(&self, parts: &[&[u8]]) -> Digest {
+        self.digester.digest(parts)
+    }
+
     /// The digest that stands for a stored value.
     pub fn value_digest(&self, job: &Job, column: usize, key: &Key, value: &[u8]) -> Digest {
-        self.digest(b"value", job, column, key, value)
+        self.of_value(b"value", job, column, key, value)
     }
 
     /// The digest that stands for a plaintext.
     pub fn plain_digest(&self, job: &Job, column: usize, key: &Key, plaintext: &[u8]) -> Digest {
-        self.digest(b"plain", job, column, key, plaintext)
+        self.of_value(b"plain", job, column, key, plaintext)
     }
 
-    fn digest(&self, what: &[u8], job: &Job, column: usize, key: &Key, bytes: &[u8]) -> Digest {
+    fn of_value(&self, what: &[u8], job: &Job, column: usize, key: &Key, bytes: &[u8]) -> Digest {
         let mut place = Vec::with_capacity(64);
         key.encode(&mut place);
         self.digester.digest(&[what, job.id.as_bytes(), job.columns[column].as_bytes(), &place, bytes])

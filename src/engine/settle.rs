@@ -52,7 +52,7 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
     prepared.settled.gone += gone.len() as u64;
     // What is still to be written has a fresh IV, so a new digest: it must be durable first.
     let rows = chunk::planned(&prepared);
-    context.ledger.append(vec![Entry { event: Event::RowsReplanned { target, ordinal }, rows }]).await?;
+    context.ledger.append(vec![Entry::new(Event::RowsReplanned { target, ordinal }, rows)]).await?;
     chunk::finish(context, job, ordinal, prepared, replaces, gone).await
 }
 

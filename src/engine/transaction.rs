@@ -99,7 +99,7 @@ impl<'a> Chunks<'a> {
                     tally: chunk.tally,
                     replaces,
                 };
-                self.context.ledger.defer(Entry { event, rows: chunk.amendments });
+                self.context.ledger.defer(Entry::new(event, chunk.amendments));
                 continue;
             }
             let left = Prepared { settled: chunk.tally, missed: chunk.missed, ..Prepared::default() };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keyrotation_journal::{TargetHead, TargetKind};
 
+use super::sync::{self, SyncPlan};
 use super::{Fingerprint, Job, protect};
 use crate::codec::Codec;
 use crate::config::{Database, JdbcUrl, Settings};
@@ -16,16 +17,7 @@ use crate::signals::Stop;
 use crate::sink::{FileSink, Sink, TableSink};
 use crate::source::files::{FILE_GROUPS, FileGroup, Level};
 use crate::source::{FileRows, Source, TableSource};
-use crate::target::{Store, TARGETS, Target};
-
-/// Names that the sync triggers of the guide's step 2 leave in the old identity database.
-const SYNC_TABLES: &[&str] = &[
-    "IDN_IDENTITY_USER_DATA_TEMP",
-    "IDN_OAUTH2_AUTHORIZATION_CODE_TEMP",
-    "IDN_OAUTH2_ACCESS_TOKEN_TEMP",
-    "IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP",
-];
-const SYNC_TRIGGERS: &[&str] = &["TOTP_SYNC_", "OAUTH2_CODE_SYNC_", "TOKEN_SYNC_", "SCOPE_SYNC_"];
+use crate::target::{SYNC_TABLES, Store, TARGETS, Target};
 
 /// The live deployment that a rotation works on: connected and looked at.
 #[derive(Debug)]
@@ -40,8 +32,12 @@ pub struct Deployment {
     pub fingerprint: Fingerprint,
     /// The databases and the home that will change, for people.
     pub places: Vec<String>,
+    /// What is changed in the old deployment, for people.
+    pub beside: Vec<String>,
     /// After how long a server ends a statement, if one does.
     pub statement_limit: Option<Duration>,
+    /// What is kept in step with the old server, if anything is.
+    pub sync: Option<SyncPlan>,
     identity: Option<Db>,
     registry: Option<Db>,
     guards: Vec<Arc<Guard>>,
@@ -55,9 +51,25 @@ pub async fn connect(
     journaled: Option<&[TargetHead]>,
     access: Access,
 ) -> Result<Deployment> {
+    // Whoever only looks at a rotation that was begun needs nothing of the old deployment.
+    let with_old = access == Access::Change || journaled.is_none();
+    connect_with(settings, journaled, access, with_old).await
+}
+
+/// Likewise, to look at both sides of a rotation that keeps tables in step.
+pub async fn connect_both(settings: &Settings, journaled: &[TargetHead]) -> Result<Deployment> {
+    connect_with(settings, Some(journaled), Access::Look, true).await
+}
+
+async fn connect_with(
+    settings: &Settings,
+    journaled: Option<&[TargetHead]>,
+    access: Access,
+    with_old: bool,
+) -> Result<Deployment> {
     let heads = match journaled {
         Some(heads) => heads.to_vec(),
-        None => heads(settings),
+        None => heads(settings)?,
     };
     let mut deployment = Deployment {
         fingerprint: Fingerprint::of(settings, heads.iter().map(|head| head.id.clone()).collect()),
@@ -65,13 +77,18 @@ pub async fn connect(
         jobs: Vec::new(),
         absent: Vec::new(),
         places: Vec::new(),
+        beside: Vec::new(),
         statement_limit: None,
+        sync: None,
         identity: None,
         registry: None,
         guards: Vec::new(),
         patience: settings.patience,
     };
     deployment.open(settings, access).await?;
+    if settings.sync_tables.is_some() && with_old {
+        deployment.open_old(settings, access).await?;
+    }
     for index in 0..deployment.heads.len() {
         let head = deployment.heads[index].clone();
         #[allow(clippy::cast_possible_truncation)] // there are a few dozen targets
@@ -80,6 +97,8 @@ pub async fn connect(
             deployment.resolve_table(index, target, access).await?;
         } else if let Some(group) = FILE_GROUPS.iter().find(|group| group.id == head.id) {
             deployment.resolve_files(index, group, settings);
+        } else if let Some(table) = SYNC_TABLES.iter().find(|table| table.id == head.id) {
+            deployment.resolve_sync(index, table).await?;
         } else {
             return Err(Error::new(
                 Id::JournalFormat,
@@ -91,7 +110,7 @@ pub async fn connect(
 }
 
 /// The targets of a new rotation.
-fn heads(settings: &Settings) -> Vec<TargetHead> {
+fn heads(settings: &Settings) -> Result<Vec<TargetHead>> {
     let table = |target: &&Target| TargetHead {
         id: target.id.to_owned(),
         label: target.label.to_owned(),
@@ -110,7 +129,8 @@ fn heads(settings: &Settings) -> Vec<TargetHead> {
         groups: Vec::new(),
     };
     let tables = TARGETS.iter().filter(|_| settings.databases.is_some()).map(table);
-    tables.chain(FILE_GROUPS.iter().filter(|_| settings.files.is_some()).map(files)).collect()
+    let files = FILE_GROUPS.iter().filter(|_| settings.files.is_some()).map(files);
+    Ok(tables.chain(files).chain(sync::heads(settings)?).collect())
 }
 
 impl Deployment {
@@ -147,7 +167,8 @@ impl Deployment {
 
     /// From now on waits for a database end when somebody asks to stop.
     pub fn obey(&self, stop: &Stop) {
-        for guard in &self.guards {
+        let old = self.sync.iter().map(|sync| &sync.old_guard);
+        for guard in self.guards.iter().chain(old) {
             guard.obey(stop.clone());
         }
     }
@@ -180,8 +201,11 @@ impl Deployment {
     pub fn absent_places(&self) -> Vec<(&str, &str)> {
         let place = |index: &u16| {
             let head = &self.heads[usize::from(*index)];
-            let table = TARGETS.iter().find(|target| target.id == head.id);
-            table.map_or(head.label.as_str(), |target| target.relation.table)
+            let table =
+                TARGETS.iter().find(|target| target.id == head.id).map(|target| target.relation.table);
+            let synced =
+                SYNC_TABLES.iter().find(|table| table.id == head.id).map(|table| table.relation.table);
+            table.or(synced).unwrap_or(head.label.as_str())
         };
         self.absent.iter().map(|(index, reason)| (place(index), reason.as_str())).collect()
     }
@@ -215,9 +239,13 @@ impl Deployment {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        for db in self.databases() {
+        for db in self.databases().chain(self.sync.iter().map(|sync| &sync.old)) {
             db.close().await;
         }
+    }
+
+    pub(super) fn identity(&self) -> Option<&Db> {
+        self.identity.as_ref()
     }
 
     fn databases(&self) -> impl Iterator<Item = &Db> {
@@ -234,7 +262,7 @@ impl Deployment {
     }
 
     /// The guard of a database, one for each.
-    fn guard(&mut self, store: Store, db: &Db) -> Arc<Guard> {
+    pub(super) fn guard(&mut self, store: Store, db: &Db) -> Arc<Guard> {
         if let Some(guard) = self.guards.iter().find(|guard| guard.watches(db)) {
             return Arc::clone(guard);
         }
@@ -309,13 +337,20 @@ impl Deployment {
     }
 }
 
-async fn open(database: &Database, settings: &Settings, access: Access) -> Result<Db> {
+/// Opens one database, for one task.
+pub async fn open_alone(database: &Database, access: Access) -> Result<Db> {
+    open_with(database, access, 1).await
+}
+
+pub(super) async fn open(database: &Database, settings: &Settings, access: Access) -> Result<Db> {
+    // One connection reads while the others write.
+    open_with(database, access, settings.writers() + 1).await
+}
+
+async fn open_with(database: &Database, access: Access, connections: u32) -> Result<Db> {
     let opened = match (&database.url, &database.server) {
         (JdbcUrl::Sqlite { path }, _) => Db::open_sqlite(path, access).await,
-        (JdbcUrl::Server(_), Some(server)) => {
-            // One connection reads while the others write.
-            Db::open_server(server, access, settings.writers() + 1).await
-        }
+        (JdbcUrl::Server(_), Some(server)) => Db::open_server(server, access, connections).await,
         (JdbcUrl::Server(_), None) => Err(DbError::new(Class::Environment, "nobody to log on as")),
     };
     opened.map_err(|error| {
@@ -346,9 +381,10 @@ fn forbidden(place: &str, error: &DbError) -> Error {
 
 async fn refuse_sync_leftovers(identity: &Db) -> Result<()> {
     let names = identity.object_names().await.map_err(|error| Error::new(Id::Database, error.to_string()))?;
-    let leftover = names.iter().find(|name| {
-        SYNC_TABLES.contains(&name.as_str()) || SYNC_TRIGGERS.iter().any(|prefix| name.starts_with(prefix))
-    });
+    let of_sync = |name: &&String| {
+        SYNC_TABLES.iter().any(|table| **name == table.log || table.trigger_names().contains(*name))
+    };
+    let leftover = names.iter().find(of_sync);
     match leftover {
         None => Ok(()),
         Some(name) => Err(Error::new(

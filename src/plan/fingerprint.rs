@@ -19,6 +19,9 @@ pub struct Fingerprint {
     pub registry: Option<String>,
     /// The new server's home, if files are rotated.
     pub home: Option<String>,
+    /// The old identity database, if changes are carried over from it.
+    #[serde(default)]
+    pub old_identity: Option<String>,
     /// Whether ECB and CBC values become GCM values.
     pub upgrade: bool,
     /// The targets' ids, in the journal's order.
@@ -35,6 +38,9 @@ impl Fingerprint {
             identity: databases.map(|job| job.identity.url.identity()),
             registry: databases.map(|job| job.registry.url.identity()),
             home: settings.files.as_ref().map(|job| job.home.display().to_string()),
+            old_identity: databases
+                .filter(|_| settings.sync_tables.is_some())
+                .and_then(|job| Some(job.old_identity.as_ref()?.url.identity())),
             upgrade: settings.upgrade,
             targets,
         }
@@ -63,6 +69,7 @@ impl Fingerprint {
             ("newSecretKey (fingerprint)", self.new_key.clone(), now.new_key.clone()),
             ("newIdnDBUrl", text(&self.identity), text(&now.identity)),
             ("newRegDBUrl", text(&self.registry), text(&now.registry)),
+            ("oldIdnDBUrl, with enableSyncMigrator,", text(&self.old_identity), text(&now.old_identity)),
             ("newISHome", text(&self.home), text(&now.home)),
             ("transformation", transformation(self.upgrade), transformation(now.upgrade)),
         ];

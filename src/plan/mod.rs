@@ -6,10 +6,12 @@ mod job;
 mod protect;
 mod size;
 mod survey;
+mod sync;
 
 pub use crate::db::Access;
-pub use checks::{Deployment, connect};
+pub use checks::{Deployment, connect, connect_both, open_alone};
 pub use fingerprint::Fingerprint;
 pub use job::Job;
 pub use size::{Disk, TOKENS, Tokens};
 pub use survey::{JobSurvey, Survey, survey};
+pub use sync::{Cipher, SyncJob, SyncPlan};

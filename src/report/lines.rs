@@ -12,6 +12,7 @@ pub fn guide_lines(view: &TargetView, kind: TargetKind) -> Vec<String> {
                 format!("Failed {}: {}", view.label, view.failed),
             ]
         }
+        TargetKind::Sync => Vec::new(),
         TargetKind::Table if view.groups.is_empty() => {
             table_lines(&view.label, view, view.rotated, view.failed)
         }

@@ -3,9 +3,11 @@
 mod lines;
 mod progress;
 mod status;
+mod sync;
 mod text;
 
 pub use lines::guide_lines;
 pub use progress::{Reporter, publish};
 pub use status::{FailureView, RunState, StatusView, TargetView, failures_of};
+pub use sync::{SyncTableView, SyncView};
 pub use text::{bytes, printable, status_text, summary_sentence, thousands};

@@ -11,14 +11,18 @@ use keyrotation_journal::TargetKind;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{StatusView, guide_lines, thousands};
+use super::{StatusView, SyncView, guide_lines, thousands};
 use crate::engine::Ledger;
+use crate::sync::Watch;
 
 /// How often the status file and the bar are made new: `status` is never more than a second old.
 const TICK: Duration = Duration::from_millis(400);
 
 /// How often a line tells the progress where there is no terminal for a bar.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// How often the lines of the sync phase are told when they change.
+const SYNC_LINES_EVERY: Duration = Duration::from_secs(1);
 
 /// Shows a rotation until told to end.
 #[derive(Debug)]
@@ -29,6 +33,9 @@ pub struct Reporter {
 
 struct Shown {
     ledger: Ledger,
+    watch: Watch,
+    /// The guide's lines of the sync phase that were told last.
+    sync_lines: Vec<String>,
     journal: PathBuf,
     bar: Option<ProgressBar>,
     total: u64,
@@ -42,18 +49,31 @@ impl Reporter {
     /// Begins to show. `total` is how many rows and files there are in all.
     pub fn start(
         ledger: Ledger,
+        watch: Watch,
         journal: PathBuf,
         total: u64,
         progress: &MultiProgress,
         quiet: bool,
     ) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| progress.add(bar(total)));
-        let view = view(&ledger);
+        let view = view(&ledger, &watch);
         let told =
             view.all().filter(|target| is_finished(&target.state)).map(|target| target.id.clone()).collect();
         let rows_before = view.all().map(|target| target.rows).sum();
         let now = Instant::now();
-        let mut shown = Shown { ledger, journal, bar, total, told, line_at: now, began: now, rows_before };
+        let sync_lines = view.sync.iter().flat_map(SyncView::guide_lines).collect();
+        let mut shown = Shown {
+            ledger,
+            watch,
+            sync_lines,
+            journal,
+            bar,
+            total,
+            told,
+            line_at: now,
+            began: now,
+            rows_before,
+        };
         let (end, mut ended) = oneshot::channel();
         let task = tokio::spawn(async move {
             loop {
@@ -88,8 +108,15 @@ pub fn publish(dir: &Path, view: &StatusView) {
     }
 }
 
-fn view(ledger: &Ledger) -> StatusView {
-    ledger.state(|state| StatusView::new(state, true))
+fn view(ledger: &Ledger, watch: &Watch) -> StatusView {
+    let seen = watch.look();
+    ledger.state(|state| {
+        let view = StatusView::new(state, true);
+        match &seen {
+            Some(seen) => view.observed(state, seen),
+            None => view,
+        }
+    })
 }
 
 fn is_finished(state: &str) -> bool {
@@ -104,8 +131,21 @@ fn bar(total: u64) -> ProgressBar {
 }
 
 impl Shown {
+    /// The guide's lines of the sync phase, those whose counts have changed.
+    fn tell_sync(&mut self, view: &StatusView) {
+        let Some(sync) = view.sync.as_ref().filter(|sync| sync.started_at.is_some()) else { return };
+        let lines = sync.guide_lines();
+        let idle = self.line_at.elapsed() < SYNC_LINES_EVERY;
+        if lines == self.sync_lines || idle {
+            return;
+        }
+        self.line_at = Instant::now();
+        lines.iter().filter(|line| !self.sync_lines.contains(line)).for_each(|line| tracing::info!("{line}"));
+        self.sync_lines = lines;
+    }
+
     fn tick(&mut self) {
-        let view = view(&self.ledger);
+        let view = view(&self.ledger, &self.watch);
         publish(&self.journal, &view);
         for (kind, targets) in [(TargetKind::Table, &view.targets), (TargetKind::Files, &view.files)] {
             for target in targets.iter().filter(|target| is_finished(&target.state)) {
@@ -117,6 +157,7 @@ impl Shown {
                 }
             }
         }
+        self.tell_sync(&view);
         let rows: u64 = view.all().map(|target| target.rows).sum();
         let current = view.all().find(|target| matches!(&*target.state, "running" | "sweeping"));
         let doing = current.map_or_else(String::new, |target| match &*target.state {

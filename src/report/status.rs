@@ -8,6 +8,8 @@ use keyrotation_journal::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::SyncView;
+use crate::sync::Observation;
 use crate::target::TARGETS;
 
 /// The document's format.
@@ -66,8 +68,23 @@ pub struct StatusView {
     pub targets: Vec<TargetView>,
     /// Groups of files.
     pub files: Vec<TargetView>,
-    /// The sync phase; there is none yet.
-    pub sync: Option<()>,
+    /// The sync phase; none for a rotation without sync.
+    pub sync: Option<SyncView>,
+    /// Steps that were taken outside of this program, or before the rotation began.
+    pub steps: Vec<StepView>,
+}
+
+/// A step that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepView {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// Its name.
+    pub name: String,
+    /// What was said of it.
+    pub note: String,
+    /// The operating system's user, and the host.
+    pub by: String,
 }
 
 /// The status of one table or group of files.
@@ -130,24 +147,30 @@ pub struct FailureView {
 impl StatusView {
     /// The status that a state amounts to. `running` is whether a process holds the journal.
     pub fn new(state: &JobState, running: bool) -> Self {
-        let (tables, files): (Vec<_>, Vec<_>) = state
-            .rotation
-            .targets
-            .iter()
-            .zip(&state.targets)
-            .partition(|(head, _)| head.kind == TargetKind::Table);
-        let view = |targets: Vec<(&TargetHead, &TargetState)>| {
-            targets.into_iter().map(|(head, target)| TargetView::new(head, target)).collect()
+        let view = |kind: TargetKind| {
+            let targets = state.rotation.targets.iter().zip(&state.targets);
+            targets
+                .filter(|(head, _)| head.kind == kind)
+                .map(|(head, target)| TargetView::new(head, target))
+                .collect()
         };
         let error = state.session.as_ref().and_then(|session| match &session.ended {
             Some((_, SessionEnd::Failed { id, what })) => Some(format!("[{id}] {what}")),
             _ => None,
         });
-        let run_state = match (running, state.finished_at.is_some(), &error) {
+        let completed = state.finished_at.is_some()
+            && (!state.syncs() || state.sync.seen.as_ref().is_some_and(|seen| seen.drained));
+        let run_state = match (running, completed, &error) {
             (true, _, _) => RunState::Running,
             (_, true, _) => RunState::Completed,
             (_, _, Some(_)) => RunState::Failed,
             _ => RunState::Interrupted,
+        };
+        let step = |step: &keyrotation_journal::Step| StepView {
+            at: time(step.at),
+            name: step.name.clone(),
+            note: step.note.clone(),
+            by: format!("{} on {}", step.user, step.host),
         };
         let session = state.session.as_ref().filter(|_| running);
         Self {
@@ -161,9 +184,10 @@ impl StatusView {
             pid: session.map(|session| session.pid),
             host: session.map(|session| session.host.clone()),
             error: error.filter(|_| !running),
-            targets: view(tables),
-            files: view(files),
-            sync: None,
+            targets: view(TargetKind::Table),
+            files: view(TargetKind::Files),
+            sync: SyncView::of(state),
+            steps: state.steps.iter().map(step).collect(),
         }
     }
 
@@ -171,6 +195,13 @@ impl StatusView {
     pub fn by_this_process(state: &JobState) -> Self {
         let view = Self::new(state, true);
         Self { pid: Some(std::process::id()), host: None, ..view }
+    }
+
+    /// The same with what a running sync phase sees.
+    #[must_use]
+    pub fn observed(mut self, state: &JobState, seen: &Observation) -> Self {
+        self.sync = self.sync.map(|sync| sync.observed(&state.rotation.targets, seen));
+        self
     }
 
     /// Tables, then groups of files.
@@ -264,7 +295,7 @@ fn place(head: &TargetHead) -> String {
     table.map_or_else(|| head.label.clone(), str::to_owned)
 }
 
-fn time(milliseconds: i64) -> String {
+pub(super) fn time(milliseconds: i64) -> String {
     Timestamp::from_millisecond(milliseconds)
         .map_or_else(|_| milliseconds.to_string(), |time| time.to_string())
 }

@@ -62,6 +62,13 @@ pub fn status_text(view: &StatusView) -> String {
     if view.all().any(|target| target.failures.len() < usize::try_from(target.failed).unwrap_or(usize::MAX)) {
         out.push_str("more rows failed than are listed; `keyrotation status --failures` lists them all\n");
     }
+    if let Some(sync) = &view.sync {
+        out.push_str(&sync.text());
+    }
+    for step in &view.steps {
+        let note = if step.note.is_empty() { String::new() } else { format!(": {}", printable(&step.note)) };
+        let _ = writeln!(out, "step {} at {} by {}{note}", step.name, step.at, step.by);
+    }
     if let Some(error) = &view.error {
         let _ = writeln!(out, "the last session ended with {error}");
     }
@@ -129,6 +136,10 @@ fn next_step(view: &StatusView) -> String {
         RunState::Interrupted | RunState::Failed => "next: `keyrotation resume`".to_owned(),
         RunState::Completed if view.failed() > 0 => {
             "next: put right what the failures name, then `keyrotation resume --retry-failed`".to_owned()
+        }
+        RunState::Completed if view.sync.is_some() => {
+            "next: `keyrotation safe-to-retire`; if the old server still serves users, `keyrotation sync`"
+                .to_owned()
         }
         RunState::Completed => {
             "next: `keyrotation verify`, then put the new key into deployment.toml".to_owned()

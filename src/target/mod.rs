@@ -5,9 +5,12 @@
 
 mod identity;
 mod registry;
+pub mod sync;
 
 use crate::codec::Codec;
 use crate::db::{Filter, Relation};
+
+pub use sync::{SYNC_TABLES, SyncTable};
 
 /// The database that a table is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

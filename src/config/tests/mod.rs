@@ -4,6 +4,7 @@ mod databases;
 mod home;
 mod secrets;
 mod servers;
+mod sync;
 mod syntax;
 mod values;
 

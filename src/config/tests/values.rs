@@ -84,9 +84,6 @@ fn flags_are_true_or_false() {
         .set("enableDBMigrator", "false")
         .unset("enableConfigMigrator")
         .fails(Id::ConfigNothingEnabled, "nothing to do");
-    Bench::new()
-        .set("enableSyncMigrator", "True")
-        .fails(Id::ConfigSyncUnavailable, "this version cannot sync");
 }
 
 #[test]

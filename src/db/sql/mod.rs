@@ -2,6 +2,8 @@
 //!
 //! Nothing here executes anything. One snapshot (`tests/snapshots`) shows all of it.
 
+pub mod copy;
+
 use super::syntax::{Write, postgres_type};
 use super::table::Kind;
 use super::{Syntax, Table, Value};
@@ -24,13 +26,15 @@ pub enum Filter {
     OneOf(&'static str, &'static [&'static str]),
     /// The column is true.
     IsTrue(&'static str),
+    /// The column is the number zero.
+    IsZero(&'static str),
 }
 
 impl Filter {
     /// The column that decides.
     pub const fn column(self) -> &'static str {
         match self {
-            Self::OneOf(column, _) | Self::IsTrue(column) => column,
+            Self::OneOf(column, _) | Self::IsTrue(column) | Self::IsZero(column) => column,
         }
     }
 }
@@ -235,18 +239,6 @@ pub fn set_locked(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize)
     )
 }
 
-/// Replaces the values of one locked row. Bound: its new values, its key.
-pub fn set_one(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
-    let mut marks = Marks::new(syntax);
-    let set: Vec<_> = columns.iter().map(|name| format!("{name} = {}", marks.mark(Kind::Other))).collect();
-    format!(
-        "UPDATE {} SET {} WHERE {}",
-        table.relation.table,
-        join(set.into_iter().chain(kept(table)), ", "),
-        is_one_of(&mut marks, table, 1)
-    )
-}
-
 /// Needs every privilege that a rotation of these columns does, and changes nothing.
 pub fn rehearse(table: &Table, columns: &[&str]) -> String {
     let set = columns.iter().map(|name| format!("{name} = {name}"));
@@ -321,6 +313,10 @@ fn same_key(table: &Table) -> String {
     join(table.relation.key.iter().enumerate().map(same), " AND ")
 }
 
+fn selected_key(syntax: &Syntax, table: &Table) -> String {
+    selected(syntax, table, &[], "")
+}
+
 fn selected(syntax: &Syntax, table: &Table, columns: &[&str], prefix: &str) -> String {
     let key = table.key_kinds().map(|(name, kind)| (syntax.key_column)(&format!("{prefix}{name}"), kind));
     join(key.chain(columns.iter().map(|column| format!("{prefix}{column}"))), ", ")
@@ -335,6 +331,7 @@ fn filter(syntax: &Syntax, table: &Table) -> Option<String> {
         // The values are constants of this program without quotes in them.
         Filter::OneOf(column, values) => format!("{column} IN ('{}')", values.join("', '")),
         Filter::IsTrue(column) => (syntax.is_true)(column),
+        Filter::IsZero(column) => format!("{column} = 0"),
     })
 }
 

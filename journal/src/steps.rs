@@ -1,0 +1,95 @@
+//! Steps that were taken while no session could record them: an inbox beside the log.
+//!
+//! Before a rotation begins there is no journal, and while one runs its process holds it. So a step
+//! is left in a file of the journal's folder, durably, and the next session, or the one that runs,
+//! takes it over into the log. A step is in the file until the log has it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use crate::copy::Step;
+use crate::error::{Error, Result};
+use crate::head::sync_folder;
+use crate::record::{from_bytes, to_bytes};
+use crate::sled_store::make_folder;
+use crate::wire::{Reader, put_bytes};
+
+pub(crate) const STEPS: &str = "steps";
+
+/// Leaves a step for the journal in `dir`, which is made if need be.
+pub fn leave_step(dir: &Path, step: &Step) -> Result<()> {
+    make_folder(dir)?;
+    let path = dir.join(STEPS);
+    let mut file = open(&path, true)?;
+    file.lock().map_err(Error::io("lock", &path))?;
+    let mut record = Vec::new();
+    let step = to_bytes(step).map_err(|why| Error::damaged(dir, why.to_string()))?;
+    put_bytes(&mut record, &step);
+    file.write_all(&record).and_then(|()| file.sync_all()).map_err(Error::io("write", &path))?;
+    sync_folder(dir)
+}
+
+/// Hands the steps that were left in `dir` to `record`, and removes them once it has succeeded. A
+/// crash in between hands them over again.
+pub fn take_steps<E: From<Error>>(
+    dir: &Path,
+    record: impl FnOnce(Vec<Step>) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let path = dir.join(STEPS);
+    if !path.try_exists().map_err(Error::io("look at", &path))? {
+        return Ok(());
+    }
+    let mut file = open(&path, false)?;
+    file.lock().map_err(Error::io("lock", &path))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+    let mut reader = Reader::new(&bytes);
+    let mut steps = Vec::new();
+    while !reader.is_empty() {
+        // A record that was torn by a crash was never acknowledged.
+        let Ok(step) = reader.bytes().and_then(from_bytes::<Step>) else { break };
+        steps.push(step);
+    }
+    if !steps.is_empty() {
+        record(steps)?;
+    }
+    file.set_len(0).and_then(|()| file.sync_all()).map_err(Error::io("write", &path))?;
+    Ok(())
+}
+
+fn open(path: &Path, create: bool) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(create).mode(0o600);
+    options.open(path).map_err(Error::io("open", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_handed_over_once_they_are_recorded() {
+        let dir = tempfile::tempdir().unwrap();
+        let step = |name: &str| Step {
+            at: 1,
+            name: name.into(),
+            note: String::new(),
+            user: "u".into(),
+            host: "h".into(),
+        };
+        leave_step(dir.path(), &step("one")).unwrap();
+        leave_step(dir.path(), &step("two")).unwrap();
+        let refused = take_steps(dir.path(), |_| Err(Error::damaged(dir.path(), "planned")));
+        assert!(refused.is_err());
+        let mut taken = Vec::new();
+        take_steps::<Error>(dir.path(), |steps| {
+            taken = steps;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(taken, [step("one"), step("two")]);
+        take_steps::<Error>(dir.path(), |_| panic!("nothing is left")).unwrap();
+    }
+}

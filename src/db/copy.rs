@@ -1,0 +1,165 @@
+//! Whole rows on their way from one database to another.
+
+use super::table::Kind;
+use super::write::{key_arrays, padded, padded_keys, parts};
+use super::{Db, DbError, POSTGRES, Record, Syntax, Table, Transaction, Value, sql};
+
+/// The most keys in one statement.
+const KEYS_AT_ONCE: usize = 256;
+
+/// The most values in one statement.
+const VALUES_AT_ONCE: usize = 2048;
+
+impl Transaction {
+    fn syntax(&self) -> &'static Syntax {
+        match self {
+            Self::Sqlite(_) => &super::SQLITE,
+            Self::Postgres(_) => &POSTGRES,
+            Self::MySql(_) => &super::MYSQL,
+        }
+    }
+
+    /// Reads rows by their keys and keeps others from changing them: the key's columns, then
+    /// `columns`. Rows that are not there are absent.
+    pub async fn lock_rows(
+        &mut self,
+        table: &Table,
+        columns: &[&str],
+        keys: &[Vec<Value>],
+    ) -> Result<Vec<Record>, DbError> {
+        let render = |rows| sql::copy::lock_rows(self.syntax(), table, columns, rows);
+        let render: Vec<String> = lengths(keys.len()).map(render).collect();
+        self.by_keys(table, keys, &render).await
+    }
+
+    /// Deletes rows by their keys.
+    pub async fn delete_rows(&mut self, table: &Table, keys: &[Vec<Value>]) -> Result<(), DbError> {
+        let render = |rows| sql::copy::delete(self.syntax(), table, rows);
+        let render: Vec<String> = lengths(keys.len()).map(render).collect();
+        self.by_keys(table, keys, &render).await.map(drop)
+    }
+
+    /// Says of a change log's entries that they were carried over.
+    pub async fn acknowledge(&mut self, log: &Table, entries: &[Vec<Value>]) -> Result<(), DbError> {
+        let render = |rows| sql::copy::acknowledge(self.syntax(), log, rows);
+        let render: Vec<String> = lengths(entries.len()).map(render).collect();
+        self.by_keys(log, entries, &render).await.map(drop)
+    }
+
+    /// Runs one statement for each batch of keys.
+    async fn by_keys(
+        &mut self,
+        table: &Table,
+        keys: &[Vec<Value>],
+        statements: &[String],
+    ) -> Result<Vec<Record>, DbError> {
+        let mut records = Vec::new();
+        for (batch, sql) in keys.chunks(KEYS_AT_ONCE).zip(statements) {
+            let found = if let Self::Postgres(transaction) = self {
+                let keys = batch.iter().map(Vec::as_slice);
+                transaction.run_arrays(sql, &key_arrays(table, &keys)).await?
+            } else {
+                self.run(sql, &padded_keys(batch, padded(batch.len(), KEYS_AT_ONCE))).await?
+            };
+            records.extend(found);
+        }
+        Ok(records)
+    }
+
+    /// Inserts rows: for each the values of `columns`.
+    pub async fn insert_rows(
+        &mut self,
+        table: &Table,
+        columns: &[&str],
+        rows: &[Vec<&Value>],
+    ) -> Result<(), DbError> {
+        if let Self::Postgres(transaction) = self {
+            for part in rows.chunks(KEYS_AT_ONCE) {
+                let sql = sql::copy::insert(&POSTGRES, table, columns, part.len());
+                transaction.run_arrays(&sql, &arrays(table, columns, part)).await?;
+            }
+            return Ok(());
+        }
+        for part in parts(rows, (VALUES_AT_ONCE / columns.len().max(1)).max(1)) {
+            let sql = sql::copy::insert(self.syntax(), table, columns, part.len());
+            let params: Vec<Value> = part.iter().flatten().map(|value| (*value).clone()).collect();
+            self.run(&sql, &params).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets `columns` in locked rows: for each its key and the values.
+    pub async fn update_rows(
+        &mut self,
+        table: &Table,
+        columns: &[&str],
+        rows: &[(Vec<Value>, Vec<&Value>)],
+    ) -> Result<(), DbError> {
+        let sql = sql::copy::update(self.syntax(), table, columns);
+        if let Self::Postgres(transaction) = self {
+            for part in rows.chunks(KEYS_AT_ONCE) {
+                let values: Vec<Vec<&Value>> = part.iter().map(|(_, values)| values.clone()).collect();
+                let mut bound = key_arrays(table, &part.iter().map(|(key, _)| key.as_slice()));
+                bound.extend(arrays(table, columns, &values));
+                transaction.run_arrays(&sql, &bound).await?;
+            }
+            return Ok(());
+        }
+        for (key, values) in rows {
+            let params: Vec<Value> = values.iter().copied().chain(key).cloned().collect();
+            self.run(&sql, &params).await?;
+        }
+        Ok(())
+    }
+
+    /// The keys of rows that hold these values in these columns; on PostgreSQL, where an index may
+    /// ignore it, whatever their case.
+    pub async fn holders(
+        &mut self,
+        table: &Table,
+        columns: &[&str],
+        values: &[Value],
+    ) -> Result<Vec<Record>, DbError> {
+        let exact = self.run(&sql::copy::holders(self.syntax(), table, columns, false), values).await?;
+        if exact.is_empty() && matches!(self, Self::Postgres(_)) {
+            return self.run(&sql::copy::holders(self.syntax(), table, columns, true), values).await;
+        }
+        Ok(exact)
+    }
+}
+
+impl Db {
+    /// The expressions that read all of these columns so that they can be written again.
+    pub fn portable(&self, table: &Table, columns: &[&str]) -> Vec<String> {
+        columns.iter().map(|column| sql::copy::portable(self.syntax(), table, column)).collect()
+    }
+
+    /// How many entries of a change log wait.
+    pub async fn pending(&self, log: &Table) -> Result<u64, DbError> {
+        self.number(&sql::copy::pending(log)).await
+    }
+
+    /// How many rows a table has.
+    pub async fn count_rows(&self, table: &str) -> Result<u64, DbError> {
+        self.number(&sql::copy::count(table)).await
+    }
+
+    async fn number(&self, sql: &str) -> Result<u64, DbError> {
+        let answer = self.read(sql, &[]).await?;
+        let number = answer.first().and_then(|record| record.first()?.as_int());
+        Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
+    }
+}
+
+/// How many keys each statement for so many keys names.
+fn lengths(keys: usize) -> impl Iterator<Item = usize> {
+    (0..keys).step_by(KEYS_AT_ONCE).map(move |from| padded((keys - from).min(KEYS_AT_ONCE), KEYS_AT_ONCE))
+}
+
+/// An array for each column.
+fn arrays<'a>(table: &Table, columns: &[&str], rows: &[Vec<&'a Value>]) -> Vec<(Kind, Vec<&'a Value>)> {
+    let column = |(at, name): (usize, &&str)| {
+        (table.kind(name), rows.iter().filter_map(|row| row.get(at).copied()).collect())
+    };
+    columns.iter().enumerate().map(column).collect()
+}

@@ -1,0 +1,149 @@
+//! Statements that carry whole rows over, and those of a change log.
+
+use super::super::syntax::{Write, postgres_type};
+use super::super::table::Kind;
+use super::super::{Syntax, Table};
+use super::{Marks, by_keys, is_one_of, join, kept, key_arrays, key_names, same_key, selected_key};
+
+/// A column as it is read so that it can be written again, bit for bit.
+pub fn portable(syntax: &Syntax, table: &Table, column: &str) -> String {
+    match table.kind(column) {
+        Kind::Other | Kind::Decimal => (syntax.portable)(column),
+        Kind::Integer | Kind::Text | Kind::Bytes => column.to_owned(),
+    }
+}
+
+/// Reads rows by their keys and keeps others from changing them until the transaction ends. Bound:
+/// as in [`by_keys`].
+pub fn lock_rows(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+    let lock = match syntax.write {
+        Write::Values => "", // the transaction has the whole database
+        Write::Arrays => " FOR UPDATE OF t",
+        Write::LockFirst => " FOR UPDATE",
+    };
+    format!("{}{lock}", by_keys(syntax, table, columns, rows))
+}
+
+/// Inserts rows, and nothing else. Bound, for each row: its columns; with arrays, one for each.
+pub fn insert(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+    let (name, names) = (table.relation.table, columns.join(", "));
+    if syntax.write == Write::Arrays {
+        let selected = columns.iter().enumerate().map(|(at, column)| typed(table, column, "v.n", at));
+        return format!(
+            "INSERT INTO {name} ({names}) SELECT {} FROM unnest({}) AS v ({})",
+            join(selected, ", "),
+            arrays(table, columns, 0),
+            new_names(columns)
+        );
+    }
+    let mut marks = Marks::new(syntax);
+    let mut one = || format!("({})", join(columns.iter().map(|_| marks.mark(Kind::Other)), ", "));
+    format!("INSERT INTO {name} ({names}) VALUES {}", join((0..rows).map(|_| one()), ", "))
+}
+
+/// Sets columns of rows that are locked. Bound: with arrays, one for each column of the key, then of
+/// the values; else one row's values, then its key.
+pub fn update(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
+    if syntax.write != Write::Arrays {
+        return set_one(syntax, table, columns);
+    }
+    let set = columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| format!("{column} = {}", typed(table, column, "v.n", at)));
+    format!(
+        "UPDATE {} AS t SET {} FROM unnest({}, {}) AS v ({}, {}) WHERE {}",
+        table.relation.table,
+        join(set, ", "),
+        key_arrays(table),
+        arrays(table, columns, table.relation.key.len()),
+        key_names(table),
+        new_names(columns),
+        same_key(table)
+    )
+}
+
+/// Replaces the values of one locked row. Bound: its new values, its key.
+pub fn set_one(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
+    let mut marks = Marks::new(syntax);
+    let set: Vec<_> = columns.iter().map(|name| format!("{name} = {}", marks.mark(Kind::Other))).collect();
+    format!(
+        "UPDATE {} SET {} WHERE {}",
+        table.relation.table,
+        join(set.into_iter().chain(kept(table)), ", "),
+        is_one_of(&mut marks, table, 1)
+    )
+}
+
+/// Deletes rows by their keys. Bound: as in [`by_keys`].
+pub fn delete(syntax: &Syntax, table: &Table, rows: usize) -> String {
+    let name = table.relation.table;
+    if syntax.write == Write::Arrays {
+        let (arrays, names, same) = (key_arrays(table), key_names(table), same_key(table));
+        return format!("DELETE FROM {name} AS t USING unnest({arrays}) AS v ({names}) WHERE {same}");
+    }
+    format!("DELETE FROM {name} WHERE {}", is_one_of(&mut Marks::new(syntax), table, rows))
+}
+
+/// The keys of rows that have these values in these columns. With `folded`, whatever their case.
+/// Bound: the values.
+pub fn holders(syntax: &Syntax, table: &Table, columns: &[&str], folded: bool) -> String {
+    let mut marks = Marks::new(syntax);
+    let same = columns.iter().map(|column| {
+        let kind = table.kind(column);
+        let mark = marks.mark(kind);
+        if folded && kind == Kind::Text {
+            format!("LOWER({column}) = LOWER({mark})")
+        } else {
+            format!("{column} = {mark}")
+        }
+    });
+    format!(
+        "SELECT {} FROM {} WHERE {} LIMIT 2",
+        selected_key(syntax, table),
+        table.relation.table,
+        join(same, " AND ")
+    )
+}
+
+/// Counts the entries of a change log that wait.
+pub fn pending(log: &Table) -> String {
+    format!("SELECT COUNT(*) FROM {} WHERE SYNCED = 0", log.relation.table)
+}
+
+/// Says of entries that they were carried over. Bound: as in [`by_keys`].
+pub fn acknowledge(syntax: &Syntax, log: &Table, rows: usize) -> String {
+    let name = log.relation.table;
+    if syntax.write == Write::Arrays {
+        let (arrays, names, same) = (key_arrays(log), key_names(log), same_key(log));
+        return format!(
+            "UPDATE {name} AS t SET SYNCED = 1 FROM unnest({arrays}) AS v ({names}) WHERE {same}"
+        );
+    }
+    format!("UPDATE {name} SET SYNCED = 1 WHERE {}", is_one_of(&mut Marks::new(syntax), log, rows))
+}
+
+/// Counts the rows of a table.
+pub fn count(table: &str) -> String {
+    format!("SELECT COUNT(*) FROM {table}")
+}
+
+/// Arrays for values of these columns, behind so many others.
+fn arrays(table: &Table, columns: &[&str], before: usize) -> String {
+    let array =
+        |(at, name): (usize, &&str)| format!("${}::{}[]", before + at + 1, postgres_type(table.kind(name)));
+    join(columns.iter().enumerate().map(array), ", ")
+}
+
+fn new_names(columns: &[&str]) -> String {
+    join((1..=columns.len()).map(|at| format!("n{at}")), ", ")
+}
+
+/// A value of an array, as what its column holds.
+fn typed(table: &Table, column: &str, prefix: &str, at: usize) -> String {
+    let cast = match (table.kind(column), table.type_name(column)) {
+        (Kind::Other, Some(name)) => format!("::{name}"),
+        _ => String::new(),
+    };
+    format!("{prefix}{}{cast}", at + 1)
+}

@@ -1,0 +1,254 @@
+//! The tables that are kept in step with the old server's, resolved against both databases.
+
+use std::sync::Arc;
+
+use keyrotation_journal::{TargetHead, TargetKind};
+
+use super::checks::{Deployment, open};
+use crate::config::{Settings, SyncChoice};
+use crate::db::{Access, Db, DbError, Filter, Relation, Table, TableInfo, Write};
+use crate::error::{Error, Id, Result};
+use crate::guard::Guard;
+use crate::target::sync::{APPLICATION_NAME, APPLICATIONS, Parent};
+use crate::target::{SYNC_TABLES, Store, SyncTable};
+
+/// Both databases, and what is kept in step between them.
+#[derive(Debug, Clone)]
+pub struct SyncPlan {
+    /// The old identity database.
+    pub old: Db,
+    /// The new one.
+    pub new: Db,
+    /// Watches the new one.
+    pub guard: Arc<Guard>,
+    /// Waits for the old one when it is gone for a while.
+    pub old_guard: Arc<Guard>,
+    /// The tables, parents before children.
+    pub jobs: Vec<SyncJob>,
+    /// Applications in the old database and in the new one, if there is such a table.
+    pub applications: Option<(Arc<Table>, Arc<Table>)>,
+}
+
+/// One table that is kept in step.
+#[derive(Debug, Clone)]
+pub struct SyncJob {
+    /// Its position in the journal's list of targets.
+    pub index: u16,
+    /// What it is.
+    pub table: &'static SyncTable,
+    /// The table in the old database.
+    pub old: Arc<Table>,
+    /// The table in the new one.
+    pub new: Arc<Table>,
+    /// The change log in the old one.
+    pub log: Arc<Table>,
+    /// How old an entry of it is, as an expression; none where it has no times.
+    pub age: Option<String>,
+    /// The columns besides the key that both have.
+    pub columns: Vec<String>,
+    /// How they are read from the old table.
+    pub read_old: Vec<String>,
+    /// How they are read from the new one.
+    pub read_new: Vec<String>,
+    /// Those of them that hold values under the key.
+    pub ciphers: Vec<Cipher>,
+    /// The columns that are unique together, besides the key.
+    pub unique: Vec<&'static str>,
+    /// Whether the server takes keys for the same that are not, byte for byte.
+    pub folds: bool,
+}
+
+/// A column with values under the key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cipher {
+    /// Its place among the columns.
+    pub column: usize,
+    /// The place of the column with the hash of its plaintext.
+    pub hash: Option<usize>,
+}
+
+impl SyncJob {
+    /// The table's name.
+    pub fn place(&self) -> &'static str {
+        self.table.relation.table
+    }
+
+    /// The place of a column.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column == name)
+    }
+}
+
+/// The tables that are to be kept in step, as the journal names them.
+pub(super) fn heads(settings: &Settings) -> Result<Vec<TargetHead>> {
+    let Some(choices) = &settings.sync_tables else { return Ok(Vec::new()) };
+    if let Some(unknown) = choices.iter().find(|choice| named(&choice.table).is_none()) {
+        let known: Vec<_> = SYNC_TABLES.iter().map(|table| table.relation.table).collect();
+        let text = format!("syncTables names {}, which cannot be kept in step", unknown.table);
+        return Err(Error::new(Id::ConfigValue, text).fix(format!("these can: {}", known.join(", "))));
+    }
+    let chosen: Vec<_> = SYNC_TABLES.iter().filter(|table| is_wanted(choices, table)).collect();
+    for table in &chosen {
+        if let Some(Parent::Synced { table: parent, .. }) = table.parent
+            && !chosen.iter().any(|other| other.relation.table == parent)
+        {
+            let place = table.relation.table;
+            let text = format!("syncTables leaves out {parent}, and {place} cannot be without it");
+            return Err(Error::new(Id::ConfigValue, text).fix(format!("leave out {place}, too")));
+        }
+    }
+    let head = |table: &&&SyncTable| TargetHead {
+        id: table.id.to_owned(),
+        label: table.label.to_owned(),
+        kind: TargetKind::Sync,
+        groups: Vec::new(),
+    };
+    Ok(chosen.iter().map(head).collect())
+}
+
+fn named(table: &str) -> Option<&'static SyncTable> {
+    SYNC_TABLES.iter().copied().find(|known| known.relation.table == table)
+}
+
+fn is_wanted(choices: &[SyncChoice], table: &SyncTable) -> bool {
+    let choice = choices.iter().rev().find(|choice| choice.table == table.relation.table);
+    choice.is_none_or(|choice| choice.wanted)
+}
+
+impl Deployment {
+    /// Connects to the old identity database and looks at its triggers.
+    pub(super) async fn open_old(&mut self, settings: &Settings, access: Access) -> Result<()> {
+        let (Some(databases), Some(new)) = (&settings.databases, self.identity()) else { return Ok(()) };
+        let Some(database) = &databases.old_identity else { return Ok(()) };
+        let new = new.clone();
+        let old = open(database, settings, access).await?;
+        let guard = self.guard(Store::Identity, &new);
+        let old_guard = Arc::new(Guard::new(old.clone(), Store::Identity, settings.patience));
+        let applications = match (table(&old, APPLICATIONS).await?, table(&new, APPLICATIONS).await?) {
+            (Some((old, old_info)), Some((new, new_info))) => {
+                let has = |info: &TableInfo| info.columns.contains_key(APPLICATION_NAME);
+                (has(&old_info) && has(&new_info)).then_some((old, new))
+            }
+            _ => None,
+        };
+        self.beside.push(format!(
+            "only the change log in the old identity database {}: entries are deleted once they are seen to",
+            database.url
+        ));
+        self.sync = Some(SyncPlan { old, new, guard, old_guard, jobs: Vec::new(), applications });
+        Ok(())
+    }
+
+    /// Resolves one table that is to be kept in step.
+    pub(super) async fn resolve_sync(&mut self, index: u16, table: &'static SyncTable) -> Result<()> {
+        let Some(plan) = &self.sync else {
+            self.absent.push((index, "the old identity database is not known".to_owned()));
+            return Ok(());
+        };
+        match job(plan, index, table).await? {
+            Ok(job) => {
+                let jobs = self.sync.as_mut().map(|plan| &mut plan.jobs);
+                jobs.into_iter().for_each(|jobs| jobs.push(job.clone()));
+            }
+            Err(why) => self.absent.push((index, why)),
+        }
+        Ok(())
+    }
+}
+
+/// The table with all that sync needs to know of it, or why it is not kept in step.
+async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Result<SyncJob, String>> {
+    let (old, new) = (&plan.old, &plan.new);
+    let place = sync.relation.table;
+    let Some((new_table, new_info)) = table(new, sync.relation).await? else {
+        return Ok(Err("the identity database has no such table".to_owned()));
+    };
+    let Some((old_table, old_info)) = table(old, sync.relation).await? else {
+        return Ok(Err("the old identity database has no such table".to_owned()));
+    };
+    for info in [&old_info, &new_info] {
+        check_key(sync, info)?;
+    }
+    let entries = Relation { filter: Some(Filter::IsZero("SYNCED")), ..sync.entries() };
+    let log = table(old, entries).await?;
+    let names = old.object_names().await.map_err(|error| failed(place, &error))?;
+    let has_triggers = sync.trigger_names().iter().all(|name| names.contains(name));
+    let Some((log, log_info)) = log.filter(|_| has_triggers) else {
+        if sync.needed {
+            return Err(Error::new(
+                Id::SyncNoTriggers,
+                format!("oldIdnDBUrl: the old identity database has no sync triggers on {place}"),
+            ));
+        }
+        tracing::warn!("{place}: the old database has no sync triggers on it, so it is not kept in step");
+        return Ok(Err("the old identity database has no sync triggers on it".to_owned()));
+    };
+    let is_key = |name: &str| sync.relation.key.contains(&name);
+    let (in_old, in_new) = (columns(&old_info), columns(&new_info));
+    if let Some(odd) = in_old.iter().chain(&in_new).find(|name| !is_plain(name)) {
+        let text = format!("{place}: no column of WSO2 has a name like {}", odd.escape_debug());
+        return Err(Error::new(Id::Schema, text));
+    }
+    for (which, here, there) in [("old", &in_old, &in_new), ("new", &in_new, &in_old)] {
+        for only in here.iter().filter(|name| !there.contains(name)) {
+            tracing::warn!("{place}: only the {which} table has {only}, so it is not carried over");
+        }
+    }
+    let columns: Vec<String> =
+        in_old.into_iter().filter(|name| in_new.contains(name) && !is_key(name)).collect();
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let at = |name: &str| columns.iter().position(|column| column == name);
+    let ciphers = sync
+        .values()
+        .iter()
+        .filter_map(|value| at(value.name).map(|column| Cipher { column, hash: value.hash.and_then(at) }));
+    let unique = sync.unique.iter().copied().filter(|name| is_key(name) || at(name).is_some());
+    let age = log_info.columns.contains_key("CHANGED_AT").then(|| (old.syntax().log_age)("CHANGED_AT"));
+    if age.is_none() {
+        tracing::info!("{}: it has no times, so no lag is told for it", sync.log);
+    }
+    Ok(Ok(SyncJob {
+        index,
+        table: sync,
+        age,
+        read_old: old.portable(&old_table, &names),
+        read_new: new.portable(&new_table, &names),
+        ciphers: ciphers.collect(),
+        unique: unique.collect(),
+        folds: sync.names && new.syntax().write == Write::LockFirst,
+        old: old_table,
+        new: new_table,
+        log,
+        columns,
+    }))
+}
+
+async fn table(db: &Db, relation: Relation) -> Result<Option<(Arc<Table>, TableInfo)>> {
+    let info = db.table(relation.table).await.map_err(|error| failed(relation.table, &error))?;
+    Ok(info.map(|info| (Arc::new(Table::new(relation, &[], &info)), info)))
+}
+
+fn check_key(sync: &SyncTable, info: &TableInfo) -> Result<()> {
+    let place = sync.relation.table;
+    if let Some(missing) = sync.relation.key.iter().find(|name| !info.columns.contains_key(**name)) {
+        return Err(Error::new(Id::Schema, format!("{place}: there is no column {missing}")));
+    }
+    if !info.is_unique(sync.relation.key) {
+        let key = sync.relation.key.join(", ");
+        return Err(Error::new(Id::Schema, format!("{place}: nothing makes ({key}) unique")));
+    }
+    Ok(())
+}
+
+fn columns(info: &TableInfo) -> Vec<String> {
+    info.columns.keys().cloned().collect()
+}
+
+/// Whether a name can stand in a statement as it is.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+fn failed(place: &str, error: &DbError) -> Error {
+    Error::new(Id::Database, format!("{place}: {error}"))
+}

@@ -1,0 +1,89 @@
+//! What every row of the new database is before the new server may run: read, and marked.
+//!
+//! From then on a row that is not as it was marked has been changed by the new server.
+
+use keyrotation_journal::{Entry, Event, Key, Phase, RowMark, Span, Tally, TargetKind};
+
+use super::failed;
+use super::rows::{Side, open};
+use crate::blocking::blocking;
+use crate::db::Record;
+use crate::engine::{Context, Flow};
+use crate::error::{Error, Id, Result};
+use crate::plan::{SyncJob, SyncPlan};
+use crate::source::{key_part, key_values};
+
+/// Rows that are read and marked at once.
+const ROWS: usize = 1000;
+
+/// Marks every row of every table, from where the last session stopped.
+pub async fn baseline(context: &Context, plan: &SyncPlan) -> Result<Flow> {
+    for job in &plan.jobs {
+        if mark_rows(context, plan, job).await? == Flow::Interrupted {
+            context.ledger.flush().await?;
+            return Ok(Flow::Interrupted);
+        }
+    }
+    Ok(Flow::Finished)
+}
+
+async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<Flow> {
+    let target = job.index;
+    let at = usize::from(target);
+    let phase = context.ledger.state(|state| state.targets[at].phase.clone());
+    if phase == Phase::Pending {
+        let count = plan.guard.try_reading(job.place(), || plan.new.count_rows(job.place())).await;
+        let total = Some(count.map_err(|error| failed(job.place(), &error))?);
+        context.ledger.append(vec![Event::TargetStarted { target, total }.into()]).await?;
+    } else if phase != Phase::Running {
+        return Ok(Flow::Finished);
+    }
+    let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
+    loop {
+        if context.stop.requested() {
+            return Ok(Flow::Interrupted);
+        }
+        let (after, exhausted, ordinal) = context.ledger.state(|state| {
+            let target = &state.targets[at];
+            (target.frontier.clone(), target.exhausted, target.next_ordinal)
+        });
+        if exhausted {
+            context.ledger.append(vec![Event::TargetDone { target }.into()]).await?;
+            return Ok(Flow::Finished);
+        }
+        plan.guard.hold().await?;
+        let from = after.as_ref().map(key_values);
+        let read = || plan.new.page(&job.new, &columns, from.as_deref(), None, ROWS);
+        let page = plan.guard.try_reading(job.place(), read).await;
+        let page = page.map_err(|error| failed(job.place(), &error))?;
+        let width = job.table.relation.key.len();
+        let last = page.last().filter(|_| page.len() == ROWS);
+        let key = |record: &Record| record.iter().take(width).cloned().map(key_part).collect::<Option<_>>();
+        let upto = match last.map(key) {
+            Some(None) => {
+                let text =
+                    format!("{}: a row has NULL in its key, so its rows cannot be told apart", job.place());
+                return Err(Error::new(Id::Schema, text));
+            }
+            upto => upto.flatten().map(Key),
+        };
+        let rows = page.len() as u64;
+        let (preparer, opening) = (context.preparer.clone(), job.clone());
+        let opened = blocking(move || Ok(open(&preparer, &opening, Side::New, page))).await?;
+        let marks = opened.into_iter().flatten().map(|row| (row.key, Some(RowMark::settled(row.digest))));
+        let started = Event::ChunkStarted { target, ordinal, span: Span::Range { after, upto } };
+        let tally = Tally { rows, plain: rows, ..Tally::default() };
+        let done = Event::ChunkDone { target, ordinal, tally, replaces: Tally::default() };
+        context.ledger.append(vec![Entry::marked(started, marks.collect()), done.into()]).await?;
+    }
+}
+
+/// Whether every table that is kept in step has been read and marked, if there is any.
+pub fn is_marked(context: &Context) -> bool {
+    context.ledger.state(|state| {
+        let heads = state.rotation.targets.iter().zip(&state.targets);
+        heads
+            .filter(|(head, _)| head.kind == TargetKind::Sync)
+            .all(|(_, target)| matches!(target.phase, Phase::Done | Phase::Skipped { .. }))
+    })
+}

@@ -1,0 +1,375 @@
+//! One transaction in the new database: rows are locked, looked at, and written.
+//!
+//! A row is written only if it is as this program left it. What another unique key refuses is put
+//! right in the same transaction: the row that is in the way is brought to what the old database
+//! holds first, and where rows wait for each other one steps aside for a moment.
+
+use std::collections::{BTreeMap, HashMap};
+
+use keyrotation_journal::{CopyRow, Key, RowMark};
+
+use super::Sync;
+use super::carry::{Outcome, Trouble, Wanted, key_of};
+use super::rows::{Row, Side};
+use crate::db::{Class, DbError, Transaction, Value, sql};
+use crate::error::Result;
+use crate::plan::SyncJob;
+use crate::source::key_values;
+use crate::target::sync::ACTIVE;
+
+/// Rows that make way for one row.
+const WAYS: usize = 8;
+
+/// What a batch came to.
+#[derive(Debug, Default)]
+pub(super) struct Done {
+    pub(super) outcomes: HashMap<Key, Outcome>,
+    /// Rows that the commit changes.
+    pub(super) written: Vec<CopyRow>,
+    /// Keys that rows had before and have no more.
+    pub(super) removed: Vec<Key>,
+    /// Rows that are as they should be, with their marks.
+    pub(super) same: Vec<(Key, Option<RowMark>)>,
+    /// Rows that are the new server's own.
+    pub(super) superseded: Vec<Key>,
+}
+
+pub(super) struct Batch<'a, 'b> {
+    sync: &'a Sync<'b>,
+    job: &'a SyncJob,
+    transaction: Transaction,
+    /// What is to be written, by the key in the old database.
+    works: BTreeMap<Key, Work>,
+    /// Rows that hold a stand-in.
+    parked: Vec<Key>,
+    done: Done,
+}
+
+/// A row that is to be written.
+#[derive(Debug, Clone)]
+struct Work {
+    key: Key,
+    present: Option<Row>,
+    wanted: Option<Row>,
+}
+
+impl<'a, 'b> Batch<'a, 'b> {
+    pub(super) fn new(sync: &'a Sync<'b>, job: &'a SyncJob, transaction: Transaction) -> Self {
+        Self { sync, job, transaction, works: BTreeMap::new(), parked: Vec::new(), done: Done::default() }
+    }
+
+    pub(super) fn into_parts(self) -> (Transaction, Done) {
+        (self.transaction, self.done)
+    }
+
+    /// Locks rows and decides what is to be done with each.
+    pub(super) async fn look(&mut self, rows: &[(Key, Option<Row>)]) -> Result<(), Trouble> {
+        let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
+        let mut present = self.lock(&keys).await?;
+        if self.job.folds {
+            for key in &keys {
+                if !present.contains_key(key)
+                    && let Some(row) = self.lock(std::slice::from_ref(key)).await?.into_values().next()
+                {
+                    present.insert(key.clone(), row);
+                }
+            }
+        }
+        let actual = present.values().map(|row| row.key.clone());
+        let marks = self.sync.marks(self.job, keys.into_iter().chain(actual).collect()).await?;
+        for (key, wanted) in rows {
+            let present = present.remove(key);
+            let mark = marks.get(present.as_ref().map_or(key, |row| &row.key));
+            self.decide(Work { key: key.clone(), present, wanted: wanted.clone() }, mark);
+        }
+        Ok(())
+    }
+
+    async fn lock(&mut self, keys: &[Key]) -> Result<HashMap<Key, Row>, Trouble> {
+        let columns: Vec<&str> = self.job.read_new.iter().map(String::as_str).collect();
+        let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
+        let records = self.transaction.lock_rows(&self.job.new, &columns, &values).await?;
+        let opened = self.sync.opened(self.job, Side::New, records).await?;
+        Ok(opened.into_iter().flatten().map(|row| (row.key.clone(), row)).collect())
+    }
+
+    fn decide(&mut self, work: Work, mark: Option<&RowMark>) {
+        let present = work.present.as_ref().map(|row| row.digest);
+        let wanted = work.wanted.as_ref().map(|row| row.digest);
+        let is_ours = mark.map_or(present.is_none(), |mark| mark.allows(present));
+        let outcome = if present == wanted {
+            if mark.copied() != present.map(RowMark::settled) {
+                self.done.same.push((work.key.clone(), present.map(RowMark::settled)));
+            }
+            Outcome::Same
+        } else if is_ours && !self.is_revived(&work) {
+            self.works.insert(work.key.clone(), work);
+            return;
+        } else {
+            self.done.superseded.push(work.key.clone());
+            Outcome::Superseded
+        };
+        self.done.outcomes.insert(work.key, outcome);
+    }
+
+    /// Whether a row that is good for nothing any more would become usable again.
+    fn is_revived(&self, work: &Work) -> bool {
+        let state = |row: &Row| {
+            let at = self.job.column(self.job.table.state?)?;
+            Some(row.cells.get(at)?.value.as_text()? == ACTIVE)
+        };
+        let was = work.present.as_ref().and_then(state);
+        let will = work.wanted.as_ref().and_then(state);
+        was == Some(false) && will == Some(true)
+    }
+
+    /// Writes what was decided: all at once, and where that is refused row by row.
+    pub(super) async fn write(&mut self) -> Result<(), Trouble> {
+        if self.works.is_empty() {
+            return Ok(());
+        }
+        self.transaction.run(sql::SAVEPOINT, &[]).await?;
+        match self.write_together().await {
+            Ok(()) => {
+                self.transaction.run(sql::RELEASE_SAVEPOINT, &[]).await?;
+                for work in std::mem::take(&mut self.works).into_values() {
+                    self.note(work);
+                }
+                Ok(())
+            }
+            Err(error) if error.class == Class::Row => {
+                self.transaction.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
+                self.transaction.run(sql::RELEASE_SAVEPOINT, &[]).await?;
+                while let Some((_, work)) = self.works.pop_first() {
+                    let key = work.key.clone();
+                    let outcome = Box::pin(self.place(work, &mut Vec::new())).await?;
+                    self.done.outcomes.insert(key, outcome);
+                }
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes, then updates, then inserts: what makes room comes first.
+    async fn write_together(&mut self) -> Result<(), DbError> {
+        let table = &self.job.new;
+        let mut deleted = Vec::new();
+        let mut inserted = Vec::new();
+        let mut updated: BTreeMap<Vec<&str>, Vec<(Vec<Value>, Vec<&Value>)>> = BTreeMap::new();
+        let works: Vec<Work> = self.works.values().cloned().collect();
+        for work in &works {
+            match (&work.present, &work.wanted) {
+                (Some(present), None) => deleted.push(key_values(&present.key)),
+                (None, Some(wanted)) => inserted.push(wanted),
+                (Some(present), Some(wanted)) => {
+                    let columns = self.differing(present, wanted, false);
+                    let keys = key_values(&wanted.key);
+                    if present.key == wanted.key {
+                        let values = self.values(wanted, &columns);
+                        updated.entry(columns).or_default().push((key_values(&present.key), values));
+                    } else {
+                        // Rows whose key is written otherwise now are few.
+                        let columns: Vec<&str> =
+                            self.job.table.relation.key.iter().copied().chain(columns).collect();
+                        let values = keys.iter().chain(self.values(wanted, &columns)).collect();
+                        let row = (key_values(&present.key), values);
+                        self.transaction.update_rows(table, &columns, &[row]).await?;
+                    }
+                }
+                (None, None) => {}
+            }
+        }
+        if !deleted.is_empty() {
+            self.transaction.delete_rows(table, &deleted).await?;
+        }
+        for (columns, rows) in &updated {
+            self.transaction.update_rows(table, columns, rows).await?;
+        }
+        if inserted.is_empty() {
+            return Ok(());
+        }
+        let (columns, rows) = whole(self.job, &inserted);
+        let rows: Vec<Vec<&Value>> = rows.iter().map(|row| row.iter().collect()).collect();
+        self.transaction.insert_rows(table, &columns, &rows).await
+    }
+
+    /// The columns in which a row is not what it should be.
+    fn differing(&self, present: &Row, wanted: &Row, parked: bool) -> Vec<&'a str> {
+        let job: &'a SyncJob = self.job;
+        let cells = present.cells.iter().zip(&wanted.cells);
+        let columns = job.columns.iter().zip(cells).filter(|(column, (here, there))| {
+            !here.is_same(there) || (parked && job.table.park == Some(column.as_str()))
+        });
+        columns.map(|(column, _)| column.as_str()).collect()
+    }
+
+    fn values<'r>(&self, row: &'r Row, columns: &[&str]) -> Vec<&'r Value> {
+        let at = |column: &&str| self.job.column(column).and_then(|at| row.cells.get(at));
+        columns.iter().filter_map(at).map(|cell| &cell.value).collect()
+    }
+
+    /// Writes one row, after whatever is in its way.
+    async fn place(&mut self, work: Work, waiting: &mut Vec<Key>) -> Result<Outcome, Trouble> {
+        waiting.push(work.key.clone());
+        let mut outcome = Outcome::Later;
+        for _ in 0..WAYS {
+            self.transaction.run(sql::SAVEPOINT, &[]).await?;
+            let written = self.write_one(&work).await;
+            let refused = match written {
+                Ok(()) => None,
+                Err(error) if error.class == Class::Row => {
+                    self.transaction.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
+                    Some(error)
+                }
+                Err(error) => return Err(error.into()),
+            };
+            self.transaction.run(sql::RELEASE_SAVEPOINT, &[]).await?;
+            let Some(error) = refused else {
+                self.parked.retain(|key| *key != work.key);
+                self.note(work);
+                outcome = Outcome::Applied;
+                break;
+            };
+            match self.make_way(&work, waiting, &error).await? {
+                None => {}
+                Some(stopped) => {
+                    outcome = stopped;
+                    break;
+                }
+            }
+        }
+        waiting.pop();
+        Ok(outcome)
+    }
+
+    /// Moves what is in a row's way; none if another attempt may succeed.
+    async fn make_way(
+        &mut self,
+        work: &Work,
+        waiting: &mut Vec<Key>,
+        error: &DbError,
+    ) -> Result<Option<Outcome>, Trouble> {
+        let refused = || Some(Outcome::Failed(format!("the database refused it: {error}")));
+        let Some(wanted) = &work.wanted else { return Ok(refused()) };
+        let Some(holder) = self.holder(work, wanted).await? else { return Ok(refused()) };
+        if waiting.contains(&holder) {
+            return Ok(if self.park(&holder).await? { None } else { refused() });
+        }
+        let next = match self.works.remove(&holder) {
+            Some(next) => next,
+            None => match self.fetch(&holder).await? {
+                Ok(next) => next,
+                // It is what the old database holds now, so this row is not any more.
+                Err(Outcome::Same) => return Ok(Some(Outcome::Later)),
+                Err(Outcome::Superseded) => {
+                    self.done.superseded.push(work.key.clone());
+                    return Ok(Some(Outcome::Superseded));
+                }
+                Err(other) => return Ok(Some(other)),
+            },
+        };
+        let outcome = Box::pin(self.place(next, waiting)).await?;
+        let moved = outcome == Outcome::Applied;
+        self.done.outcomes.insert(holder, outcome.clone());
+        Ok((!moved).then_some(match outcome {
+            Outcome::Superseded => Outcome::Superseded,
+            other => other,
+        }))
+    }
+
+    /// The row that holds what a row is to hold.
+    async fn holder(&mut self, work: &Work, wanted: &Row) -> Result<Option<Key>, Trouble> {
+        let key = key_values(&wanted.key);
+        let value = |column: &&str| {
+            let in_key = self.job.table.relation.key.iter().position(|name| name == column);
+            in_key.map_or_else(
+                || Some(wanted.cells.get(self.job.column(column)?)?.value.clone()),
+                |at| key.get(at).cloned(),
+            )
+        };
+        let values: Option<Vec<Value>> = self.job.unique.iter().map(value).collect();
+        let Some(values) = values.filter(|values| !values.is_empty() && !values.contains(&Value::Null))
+        else {
+            return Ok(None);
+        };
+        let found = self.transaction.holders(&self.job.new, &self.job.unique, &values).await?;
+        let keys = found.iter().filter_map(|record| key_of(self.job, record));
+        let own = work.present.as_ref().map_or(&work.key, |row| &row.key);
+        Ok(keys.filter(|key| key != own).last())
+    }
+
+    /// What is to be done with a row that no entry has named.
+    async fn fetch(&mut self, key: &Key) -> Result<Result<Work, Outcome>, Trouble> {
+        let (mut wanted, _) = self.sync.wanted(self.job, std::slice::from_ref(key)).await?;
+        let row = match wanted.remove(key) {
+            Some(Wanted::Row(row)) => Some(*row),
+            Some(Wanted::Gone) | None => None,
+            Some(Wanted::Unreadable(reason)) => return Ok(Err(Outcome::Failed(reason))),
+        };
+        self.look(&[(key.clone(), row)]).await?;
+        Ok(self.works.remove(key).ok_or_else(|| self.done.outcomes.remove(key).unwrap_or(Outcome::Later)))
+    }
+
+    /// Lets a row step aside: its state's id becomes one that nobody has.
+    async fn park(&mut self, key: &Key) -> Result<bool, Trouble> {
+        let Some(column) = self.job.table.park.filter(|column| self.job.column(column).is_some()) else {
+            return Ok(false);
+        };
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| DbError::new(Class::Environment, error.to_string()))?;
+        let stand_in = Value::Text(format!("parked-{:032x}", u128::from_be_bytes(random)));
+        let row = (key_values(key), vec![&stand_in]);
+        self.transaction.update_rows(&self.job.new, &[column], &[row]).await?;
+        self.parked.push(key.clone());
+        Ok(true)
+    }
+
+    async fn write_one(&mut self, work: &Work) -> Result<(), DbError> {
+        let table = &self.job.new;
+        match (&work.present, &work.wanted) {
+            (Some(present), None) => self.transaction.delete_rows(table, &[key_values(&present.key)]).await,
+            (None, Some(wanted)) => {
+                let (columns, rows) = whole(self.job, &[wanted]);
+                let rows: Vec<Vec<&Value>> = rows.iter().map(|row| row.iter().collect()).collect();
+                self.transaction.insert_rows(table, &columns, &rows).await
+            }
+            (Some(present), Some(wanted)) => {
+                let parked = self.parked.contains(&work.key);
+                let key = key_values(&wanted.key);
+                let mut columns = self.differing(present, wanted, parked);
+                let mut values = self.values(wanted, &columns);
+                if present.key != wanted.key {
+                    columns = self.job.table.relation.key.iter().copied().chain(columns).collect();
+                    values = key.iter().chain(values).collect();
+                }
+                self.transaction.update_rows(table, &columns, &[(key_values(&present.key), values)]).await
+            }
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Notes what a row will be after the commit.
+    fn note(&mut self, work: Work) {
+        let key = work.wanted.as_ref().map_or(&work.key, |row| &row.key).clone();
+        if let Some(present) = work.present.as_ref().filter(|present| present.key != key) {
+            self.done.removed.push(present.key.clone());
+        }
+        self.done.written.push(CopyRow {
+            key,
+            before: work.present.as_ref().map(|row| row.digest),
+            after: work.wanted.as_ref().map(|row| row.digest),
+        });
+        self.done.outcomes.insert(work.key, Outcome::Applied);
+    }
+}
+
+/// All columns of rows, the key's first, with their values.
+fn whole<'j>(job: &'j SyncJob, rows: &[&Row]) -> (Vec<&'j str>, Vec<Vec<Value>>) {
+    let columns =
+        job.table.relation.key.iter().copied().chain(job.columns.iter().map(String::as_str)).collect();
+    let values = |row: &&Row| {
+        key_values(&row.key).into_iter().chain(row.cells.iter().map(|cell| cell.value.clone())).collect()
+    };
+    (columns, rows.iter().map(values).collect())
+}

@@ -1,0 +1,121 @@
+//! The change log in the old database: which rows have changed, and saying that they were seen to.
+//!
+//! Entries are found by their flag, never by the highest number so far: numbers have gaps, and
+//! become visible in any order.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use keyrotation_journal::Key;
+
+use super::{Sync, failed};
+use crate::db::{Db, DbError, Record, Value};
+use crate::error::Result;
+use crate::failpoint::async_failpoint;
+use crate::plan::SyncJob;
+use crate::source::key_part;
+
+/// Entries that are read, and acknowledged, at once: never a long transaction on the live server.
+pub(super) const ENTRIES: usize = 1000;
+
+/// Entries of a change log.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    /// For each key, in the order of its first entry, the numbers of all that were read.
+    pub(super) by_key: Vec<(Key, Vec<i64>)>,
+    /// How old the oldest entry of each key is.
+    pub(super) ages: HashMap<Key, Duration>,
+    /// Entries that name no row: they say nothing.
+    pub(super) void: Vec<i64>,
+    /// The last number; none if there are no more.
+    pub(super) last: Option<i64>,
+    /// How many were read.
+    pub(super) count: usize,
+}
+
+impl Sync<'_> {
+    /// The entries behind a number that wait.
+    pub(super) async fn entries(&self, job: &SyncJob, after: Option<i64>) -> Result<Entries> {
+        let mut columns: Vec<&str> = job.table.relation.key.to_vec();
+        columns.extend(job.age.as_deref());
+        let after = after.map(|number| vec![Value::Int(number)]);
+        let read = || self.plan.old.page(&job.log, &columns, after.as_deref(), None, ENTRIES);
+        let records = self.plan.old_guard.try_reading(job.table.log, read).await;
+        let records = records.map_err(|error| failed(job.table.log, &error))?;
+        Ok(coalesced(job.table.relation.key.len(), records))
+    }
+
+    /// Says of entries that they were seen to: they are deleted, or kept and marked.
+    pub(super) async fn acknowledge(&self, job: &SyncJob, entries: &[i64]) -> Result<()> {
+        async_failpoint!("sync-before-acknowledge", super::planned_failure());
+        for batch in entries.chunks(ENTRIES) {
+            let numbers: Vec<Vec<Value>> = batch.iter().map(|number| vec![Value::Int(*number)]).collect();
+            let mut backoff = self.plan.old_guard.backoff(job.table.log);
+            while let Err(error) = self.acknowledge_once(&self.plan.old, job, &numbers).await {
+                backoff.after(error).await.map_err(|error| failed(job.table.log, &error))?;
+            }
+        }
+        async_failpoint!("sync-after-acknowledge", super::planned_failure());
+        Ok(())
+    }
+
+    async fn acknowledge_once(&self, old: &Db, job: &SyncJob, numbers: &[Vec<Value>]) -> Result<(), DbError> {
+        let mut transaction = old.begin().await?;
+        if self.options.keep_acknowledged {
+            transaction.acknowledge(&job.log, numbers).await?;
+        } else {
+            transaction.delete_rows(&job.log, numbers).await?;
+        }
+        transaction.commit().await
+    }
+}
+
+/// Entries by their keys. A row that was changed ten times is one row.
+fn coalesced(width: usize, records: Vec<Record>) -> Entries {
+    let mut entries = Entries { count: records.len(), ..Entries::default() };
+    let mut places: HashMap<Key, usize> = HashMap::new();
+    for record in records {
+        let mut values = record.into_iter();
+        let Some(number) = values.next().and_then(|value| value.as_int()) else { continue };
+        entries.last = Some(number);
+        let key: Option<Vec<_>> = values.by_ref().take(width).map(key_part).collect();
+        let Some(key) = key.map(Key) else {
+            entries.void.push(number);
+            continue;
+        };
+        let place = *places.entry(key.clone()).or_insert_with(|| {
+            entries.by_key.push((key.clone(), Vec::new()));
+            entries.by_key.len() - 1
+        });
+        entries.by_key[place].1.push(number);
+        let age = values.next().and_then(|age| u64::try_from(age.as_int()?).ok()).map(Duration::from_millis);
+        if let Some(age) = age {
+            let oldest = entries.ages.entry(key).or_default();
+            *oldest = (*oldest).max(age);
+        }
+    }
+    entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use keyrotation_journal::KeyPart;
+
+    #[test]
+    fn a_row_that_changed_ten_times_is_one_row_with_all_its_entries() {
+        let entry = |number: i64, key: Value, age: i64| vec![Value::Int(number), key, Value::Int(age)];
+        let text = |text: &str| Value::Text(text.into());
+        let records = vec![
+            entry(3, text("a"), 900),
+            entry(4, text("b"), 800),
+            entry(7, text("a"), 100),
+            entry(9, Value::Null, 50),
+        ];
+        let entries = coalesced(1, records);
+        let key = |text: &str| Key(vec![KeyPart::Text(text.into())]);
+        assert_eq!(entries.by_key, [(key("a"), vec![3, 7]), (key("b"), vec![4])]);
+        assert_eq!(entries.ages[&key("a")], Duration::from_millis(900));
+        assert_eq!((entries.void, entries.last, entries.count), (vec![9], Some(9), 4));
+    }
+}

@@ -1,0 +1,261 @@
+//! The sync phase: what end users change on the old server is carried over to the copy until
+//! traffic goes to the new one and nothing is left.
+//!
+//! Invariants: the change log is a hint, the row is the truth; a row is applied before its entries
+//! are acknowledged; what the new server has made its own is never changed; one row that cannot be
+//! carried over never holds up the rest.
+
+mod baseline;
+mod batch;
+mod carry;
+mod feed;
+mod parents;
+mod reconcile;
+mod rows;
+mod settle;
+mod verdict;
+mod watch;
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use keyrotation_journal::{Key, KeyPart};
+
+use crate::db::{Class, Db, DbError};
+use crate::engine::{Context, Flow};
+use crate::error::{Error, Id, Result};
+use crate::plan::{SyncJob, SyncPlan};
+
+pub use baseline::{baseline, is_marked};
+use carry::Outcome;
+pub use settle::settle;
+pub use verdict::{Verdict, verdict};
+use watch::Waiting;
+pub use watch::{Observation, TableView, Watch};
+
+/// Rows that are carried over in one transaction.
+const ROWS: usize = 500;
+
+/// Pages of entries that one table gets before the next one's turn.
+const PAGES: usize = 4;
+
+/// How long nothing is asked when there was nothing to do.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// How often the change logs are counted.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// How often deletes are looked for that no trigger has seen.
+const RECONCILE_EVERY: Duration = Duration::from_mins(10);
+
+/// The step after which the old database is not what counts any more.
+pub const ROUTE_TRAFFIC: &str = "route-traffic";
+
+/// What is asked of the sync phase.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// End once nothing that can be carried over has come for so long; go on for ever without it.
+    pub until_quiet_for: Option<Duration>,
+    /// Mark entries that were seen to, and keep them.
+    pub keep_acknowledged: bool,
+}
+
+/// How the sync phase ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Somebody asked to stop.
+    Interrupted,
+    /// Nothing is left.
+    Drained,
+    /// Nothing is left but rows that are held or have failed.
+    Stuck,
+}
+
+/// The sync phase of one session.
+pub struct Sync<'a> {
+    context: &'a Context,
+    plan: &'a SyncPlan,
+    options: Options,
+    watch: &'a Watch,
+    /// The journal's folder.
+    dir: PathBuf,
+    known_applications: BTreeSet<KeyPart>,
+    /// How far each table's change log was read; none: from its beginning.
+    cursors: Vec<Option<i64>>,
+    /// Rows that could not be carried over yet, by table.
+    waiting: Vec<HashMap<Key, Waiting>>,
+    counts_superseded: bool,
+    counted: Option<Instant>,
+}
+
+impl<'a> Sync<'a> {
+    /// The sync phase over an open journal, which is in `dir`.
+    pub fn new(
+        context: &'a Context,
+        plan: &'a SyncPlan,
+        options: Options,
+        watch: &'a Watch,
+        dir: PathBuf,
+    ) -> Self {
+        let tables = plan.jobs.len();
+        Self {
+            context,
+            plan,
+            options,
+            watch,
+            dir,
+            known_applications: BTreeSet::new(),
+            cursors: vec![None; tables],
+            waiting: vec![HashMap::new(); tables],
+            counts_superseded: true,
+            counted: None,
+        }
+    }
+
+    /// Carries over what comes until it is drained, if that was asked for, or somebody asks to stop.
+    pub async fn run(&mut self) -> Result<End> {
+        prepare(&self.plan.new).await?;
+        let end = self.rounds().await;
+        let end = match end {
+            // Somebody asked to stop while a server that is gone was waited for.
+            Err(error) if error.id() == Id::DatabaseLost && self.context.stop.requested() => {
+                Ok(End::Interrupted)
+            }
+            end => end,
+        }?;
+        self.record_seen(end != End::Interrupted).await?;
+        Ok(end)
+    }
+
+    async fn rounds(&mut self) -> Result<End> {
+        let mut quiet_since = Instant::now();
+        let mut reconciled = Instant::now();
+        loop {
+            if self.context.stop.requested() {
+                return Ok(End::Interrupted);
+            }
+            self.take_steps().await?;
+            let busy = self.round().await?;
+            self.count().await?;
+            let idle = !busy && self.cursors.iter().all(Option::is_none);
+            if !idle {
+                quiet_since = Instant::now();
+                continue;
+            }
+            if reconciled.elapsed() >= RECONCILE_EVERY {
+                self.reconcile().await?;
+                reconciled = Instant::now();
+            }
+            if self.options.until_quiet_for.is_some_and(|quiet| quiet_since.elapsed() >= quiet) {
+                // Once more, and with the deletes that no trigger has seen.
+                if self.reconcile().await? == 0 && !self.round().await? {
+                    self.counted = None;
+                    self.count().await?;
+                    let stuck = self.waiting.iter().any(|waiting| !waiting.is_empty());
+                    return Ok(if stuck { End::Stuck } else { End::Drained });
+                }
+                quiet_since = Instant::now();
+                continue;
+            }
+            self.watch.idle_for(quiet_since.elapsed());
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = self.context.stop.asked() => {}
+            }
+        }
+    }
+
+    /// Sees to some of each table's entries; whether there was anything to do.
+    async fn round(&mut self) -> Result<bool> {
+        let mut busy = false;
+        for at in 0..self.plan.jobs.len() {
+            for _ in 0..PAGES {
+                if self.context.stop.requested() {
+                    return Ok(busy);
+                }
+                let job = self.plan.jobs[at].clone();
+                let (worked, more) = self.page(at, &job).await?;
+                busy |= worked;
+                if !more {
+                    break;
+                }
+            }
+        }
+        Ok(busy)
+    }
+
+    /// Sees to one page of a table's entries: whether there was anything to do, and whether there
+    /// are more.
+    async fn page(&mut self, at: usize, job: &SyncJob) -> Result<(bool, bool)> {
+        let entries = self.entries(job, self.cursors[at]).await?;
+        let read = Instant::now();
+        let more = entries.count == feed::ENTRIES;
+        self.cursors[at] = entries.last.filter(|_| more);
+        let mut seen_to = entries.void;
+        let now: Vec<(Key, Vec<i64>)> =
+            entries.by_key.into_iter().filter(|(key, numbers)| self.is_due(at, key, numbers)).collect();
+        let mut worked = !seen_to.is_empty();
+        for part in now.chunks(ROWS) {
+            let keys: Vec<Key> = part.iter().map(|(key, _)| key.clone()).collect();
+            let mut outcomes = self.carry(job, &keys).await?;
+            for (key, numbers) in part {
+                let outcome = outcomes.remove(key).unwrap_or(Outcome::Later);
+                worked |= outcome.is_final();
+                if outcome.is_final() {
+                    seen_to.extend(numbers);
+                    self.waiting[at].remove(key);
+                    let age = entries.ages.get(key).copied().unwrap_or_default() + read.elapsed();
+                    self.watch.carried(age);
+                } else {
+                    self.wait(at, key, numbers, outcome);
+                }
+            }
+            self.acknowledge(job, &std::mem::take(&mut seen_to)).await?;
+            if self.context.stop.requested() {
+                return Ok((worked, more));
+            }
+        }
+        self.acknowledge(job, &seen_to).await?;
+        Ok((worked, more))
+    }
+
+    async fn take_steps(&self) -> Result<()> {
+        self.context.ledger.take_steps(self.dir.clone()).await.map(drop)
+    }
+
+    /// Whether traffic goes to the new server already.
+    fn is_switched(&self) -> bool {
+        self.context.ledger.state(|state| state.steps.iter().any(|step| step.name == ROUTE_TRAFFIC))
+    }
+}
+
+/// What the new database's session needs.
+async fn prepare(new: &Db) -> Result<()> {
+    if new.server_kind().is_none() {
+        // An SQLite file has no server that sees to it.
+        let on = new.read("PRAGMA foreign_keys = ON", &[]).await;
+        on.map_err(|error| failed("the new identity database", &error))?;
+    }
+    Ok(())
+}
+
+/// Ends when a flow does.
+impl From<Flow> for End {
+    fn from(flow: Flow) -> Self {
+        match flow {
+            Flow::Finished => Self::Drained,
+            Flow::Interrupted => Self::Interrupted,
+        }
+    }
+}
+
+fn failed(place: &str, error: &DbError) -> Error {
+    let id = if error.class == Class::Lost { Id::DatabaseLost } else { Id::Database };
+    Error::new(id, format!("sync, {place}: {error}"))
+}
+
+#[cfg(feature = "failpoints")]
+fn planned_failure() -> Error {
+    Error::new(Id::System, "failure planned by a test")
+}

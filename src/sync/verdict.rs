@@ -1,0 +1,158 @@
+//! Whether the old database can be retired: nothing waits, nobody is there, and both databases say
+//! the same.
+
+use std::collections::HashMap;
+
+use keyrotation_journal::Key;
+use serde::Serialize;
+
+use super::failed;
+use super::rows::{Row, Side, open};
+use crate::db::{Db, Value};
+use crate::engine::{Ledger, Preparer};
+use crate::error::Result;
+use crate::plan::{SyncJob, SyncPlan};
+use crate::source::key_values;
+
+/// Rows that are compared at once, and differences that are listed for each table.
+const ROWS: usize = 500;
+const LISTED: usize = 20;
+
+/// Whether it is safe to retire the old database.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Verdict {
+    /// Whether it is.
+    pub safe: bool,
+    /// What stands against it, one line each.
+    pub reasons: Vec<String>,
+    /// The tables that were compared.
+    pub tables: Vec<Compared>,
+    /// Other tables in which the two databases have different numbers of rows: name, old, new.
+    pub drift: Vec<(String, u64, u64)>,
+}
+
+/// What comparing one table came to.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Compared {
+    /// The table.
+    pub table: String,
+    /// Rows that are the same when opened.
+    pub same: u64,
+    /// Rows that the new server has made its own.
+    pub superseded: u64,
+    /// Rows that differ, and that nothing accounts for: the first of them.
+    pub differing: Vec<String>,
+    /// How many there are.
+    pub differences: u64,
+}
+
+/// Looks at everything. `stopped` is whether somebody has said that the old server is stopped.
+pub async fn verdict(
+    ledger: &Ledger,
+    preparer: &Preparer,
+    plan: &SyncPlan,
+    stopped: bool,
+) -> Result<Verdict> {
+    let mut verdict = Verdict::default();
+    for job in &plan.jobs {
+        let pending = plan.old.pending(&job.log).await.map_err(|error| failed(job.table.log, &error))?;
+        if pending > 0 {
+            verdict.reasons.push(format!("{}: {pending} entries wait", job.table.log));
+        }
+    }
+    if !stopped {
+        let others = plan.old.strangers().await.map_err(|error| failed("old database", &error))?;
+        verdict.reasons.extend(
+            others.iter().map(|other| format!("somebody is connected to the old database: {}", other.who)),
+        );
+    }
+    for job in &plan.jobs {
+        let compared = compare(ledger, preparer, plan, job).await?;
+        if compared.differences > 0 {
+            let text = format!("{}: {} rows are not the same", job.place(), compared.differences);
+            verdict.reasons.push(text);
+        }
+        verdict.tables.push(compared);
+    }
+    verdict.drift = drift(plan).await?;
+    verdict.safe = verdict.reasons.is_empty();
+    Ok(verdict)
+}
+
+async fn compare(ledger: &Ledger, preparer: &Preparer, plan: &SyncPlan, job: &SyncJob) -> Result<Compared> {
+    let mut compared = Compared { table: job.place().to_owned(), ..Compared::default() };
+    let columns: Vec<&str> = job.read_old.iter().map(String::as_str).collect();
+    let mut after: Option<Key> = None;
+    loop {
+        let from: Option<Vec<Value>> = after.as_ref().map(key_values);
+        let read = || plan.old.page(&job.old, &columns, from.as_deref(), None, ROWS);
+        let page = plan.old_guard.try_reading(job.place(), read).await;
+        let page = page.map_err(|error| failed(job.place(), &error))?;
+        let full = page.len() == ROWS;
+        let rows: Vec<Row> = open(preparer, job, Side::Old, page).into_iter().flatten().collect();
+        let Some(last) = rows.last() else { return Ok(compared) };
+        after = Some(last.key.clone());
+        let keys: Vec<Key> = rows.iter().map(|row| row.key.clone()).collect();
+        let there = present(preparer, &plan.new, plan, job, &keys).await?;
+        for row in rows {
+            let present = there.get(&row.key).map(|row| row.digest);
+            if present == Some(row.digest) {
+                compared.same += 1;
+                continue;
+            }
+            let (target, key) = (job.index, row.key.clone());
+            let mark = ledger.read(move |journal| journal.mark(target, &key)).await?;
+            // Not as this program left it, or never its own: the new server has changed it.
+            let is_ours = mark.map_or(present.is_none(), |mark| mark.allows(present));
+            if is_ours {
+                compared.differences += 1;
+                if compared.differing.len() < LISTED {
+                    compared.differing.push(row.key.to_string());
+                }
+            } else {
+                compared.superseded += 1;
+            }
+        }
+        if !full {
+            return Ok(compared);
+        }
+    }
+}
+
+async fn present(
+    preparer: &Preparer,
+    new: &Db,
+    plan: &SyncPlan,
+    job: &SyncJob,
+    keys: &[Key],
+) -> Result<HashMap<Key, Row>> {
+    let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
+    let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
+    let read = || new.rows(&job.new, &columns, &values);
+    let records = plan.guard.try_reading(job.place(), read).await;
+    let records = records.map_err(|error| failed(job.place(), &error))?;
+    let opened = open(preparer, job, Side::New, records);
+    Ok(opened.into_iter().flatten().map(|row| (row.key.clone(), row)).collect())
+}
+
+/// Other tables of both databases whose numbers of rows differ.
+async fn drift(plan: &SyncPlan) -> Result<Vec<(String, u64, u64)>> {
+    let (old, new) = (&plan.old, &plan.new);
+    let names = |db: Db| async move { db.table_names().await.map_err(|error| failed("its tables", &error)) };
+    let there = names(new.clone()).await?;
+    let mut drift = Vec::new();
+    for name in names(old.clone()).await? {
+        let is_sync = plan.jobs.iter().any(|job| job.place() == name || job.table.log == name);
+        let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if is_sync || !is_plain || !there.contains(&name) {
+            continue;
+        }
+        let counted = (old.count_rows(&name).await, new.count_rows(&name).await);
+        if let (Ok(here), Ok(there)) = counted
+            && here != there
+        {
+            drift.push((name, here, there));
+        }
+    }
+    Ok(drift)
+}

@@ -1,0 +1,148 @@
+//! The change log of the old identity database: scripts that install and remove it, one for each
+//! dialect, as data. A DBA can run them, too.
+
+use crate::db::{Db, DbError, server::Kind};
+use crate::error::{Error, Id, Result};
+use crate::target::{SYNC_TABLES, SyncTable};
+
+/// What a line says before the name of the table that the statements below it are for.
+const SECTION: &str = "-- table: ";
+
+/// The error with which MySQL refuses triggers while it writes a binary log.
+const NOT_TRUSTED: &str = "(error 1419)";
+
+/// What a script does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Makes the change log.
+    Install,
+    /// Takes it away, whole.
+    Remove,
+}
+
+/// What is there of the change log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Tables with all their triggers and their log.
+    pub whole: Vec<&'static str>,
+    /// Tables of which only a part is there.
+    pub parts: Vec<&'static str>,
+    /// Log tables with other columns than ours: the Java tool's.
+    pub foreign: Vec<&'static str>,
+}
+
+/// The script for a kind of database; for SQLite without one.
+pub const fn script(kind: Option<Kind>, action: Action) -> &'static str {
+    match (kind, action) {
+        (None, Action::Install) => include_str!("../triggers/oldSQLite.sql"),
+        (None, Action::Remove) => include_str!("../triggers/newSQLite.sql"),
+        (Some(Kind::Postgres), Action::Install) => include_str!("../triggers/oldPostgreSQL.sql"),
+        (Some(Kind::Postgres), Action::Remove) => include_str!("../triggers/newPostgreSQL.sql"),
+        (Some(Kind::MySql), Action::Install) => include_str!("../triggers/oldMySQL.sql"),
+        (Some(Kind::MySql), Action::Remove) => include_str!("../triggers/newMySQL.sql"),
+    }
+}
+
+/// The script for this database: without the sections of tables that it does not have.
+pub async fn script_for(db: &Db, action: Action) -> Result<String> {
+    let script = script(db.server_kind(), action);
+    if action == Action::Remove {
+        return Ok(script.to_owned());
+    }
+    let tables = db.table_names().await.map_err(|error| failed(db, &error))?;
+    Ok(without_absent(script, |table| tables.iter().any(|name| name == table)))
+}
+
+fn without_absent(script: &str, is_there: impl Fn(&str) -> bool) -> String {
+    let mut keep = true;
+    let mut out = String::new();
+    for line in script.split_inclusive('\n') {
+        if let Some(table) = line.strip_prefix(SECTION) {
+            keep = is_there(table.trim());
+        }
+        if keep {
+            out.push_str(line);
+        }
+    }
+    out
+}
+
+/// Runs the script on this database.
+pub async fn run(db: &Db, action: Action) -> Result<()> {
+    let script = script_for(db, action).await?;
+    db.script(&script).await.map_err(|error| {
+        let refused = Error::new(Id::Privilege, format!("{}: {error}", db.place()));
+        if error.to_string().contains(NOT_TRUSTED) {
+            return refused.fix(
+                "let a DBA run `SET GLOBAL log_bin_trust_function_creators = 1`, or run as a user with \
+                 the privilege SUPER what `keyrotation triggers print` prints",
+            );
+        }
+        refused.fix("let a DBA run what `keyrotation triggers print` prints, in the database's own client")
+    })
+}
+
+/// Looks for the change log.
+pub async fn find(db: &Db) -> Result<Found> {
+    let names = db.object_names().await.map_err(|error| failed(db, &error))?;
+    let has = |name: &str| names.iter().any(|known| known == name);
+    let mut found = Found::default();
+    for table in SYNC_TABLES {
+        let place = table.relation.table;
+        let triggers = table.trigger_names().iter().filter(|name| has(name)).count();
+        match (triggers, has(table.log)) {
+            (3, true) => found.whole.push(place),
+            (0, false) => {}
+            _ => found.parts.push(place),
+        }
+        if has(table.log) && is_foreign(db, table).await? {
+            found.foreign.push(place);
+        }
+    }
+    Ok(found)
+}
+
+async fn is_foreign(db: &Db, table: &SyncTable) -> Result<bool> {
+    let info = db.table(table.log).await.map_err(|error| failed(db, &error))?;
+    let ours = |name: &str| {
+        table.relation.key.contains(&name)
+            || ["SYNC_ID", "AVAILABILITY", "SYNCED", "CHANGED_AT"].contains(&name)
+    };
+    Ok(info.is_some_and(|info| !info.columns.keys().all(|name| ours(name))))
+}
+
+fn failed(db: &Db, error: &DbError) -> Error {
+    Error::new(Id::Database, format!("{}: {error}", db.place()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KINDS: [Option<Kind>; 3] = [None, Some(Kind::Postgres), Some(Kind::MySql)];
+
+    #[test]
+    fn each_script_has_a_section_for_every_table_and_all_its_triggers() {
+        for kind in KINDS {
+            let install = script(kind, Action::Install);
+            let sections: Vec<_> = install.lines().filter_map(|line| line.strip_prefix(SECTION)).collect();
+            assert_eq!(sections.len(), SYNC_TABLES.len(), "{kind:?}");
+            for table in SYNC_TABLES {
+                assert!(sections.contains(&table.relation.table), "{kind:?} {}", table.id);
+                let only = without_absent(install, |name| name == table.relation.table);
+                assert!(only.contains(table.log), "{kind:?} {}", table.id);
+                let remove = script(kind, Action::Remove);
+                assert!(remove.contains(table.log), "{kind:?} {}", table.id);
+            }
+        }
+    }
+
+    #[test]
+    fn sections_of_absent_tables_are_cut() {
+        let script = "head\n-- table: A\none\n-- table: B\ntwo\n-- table: C\nthree\n";
+        assert_eq!(
+            without_absent(script, |table| table != "B"),
+            "head\n-- table: A\none\n-- table: C\nthree\n"
+        );
+    }
+}

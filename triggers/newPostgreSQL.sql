@@ -1,0 +1,216 @@
+-- Removes the change log that oldPostgreSQL.sql, or the script of the Java tool, has installed.
+--
+-- Guide, step 4: run it in the COPY, which has inherited the change log, before the rotation. At the very end,
+-- when nobody needs the old database's changes any more, run it in the old database, too. As the owner:
+--
+--   psql -v ON_ERROR_STOP=1 -f newPostgreSQL.sql "dbname=identity_copy"
+--
+-- Triggers go before their tables, so that a running server is not disturbed. It may be run again. Tables that
+-- are not there are left out. A table that is busy for more than five seconds is an error: run it again.
+
+-- table: IDN_IDENTITY_USER_DATA
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_IDENTITY_USER_DATA');
+    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
+    functions regprocedure[] := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'totp\_sync\_%'
+        UNION SELECT to_regprocedure(concat(place, 'totp_sync_log()')));
+    entry regprocedure;
+BEGIN
+    DROP TRIGGER IF EXISTS totp_sync_insert ON IDN_IDENTITY_USER_DATA;
+    DROP TRIGGER IF EXISTS totp_sync_update ON IDN_IDENTITY_USER_DATA;
+    DROP TRIGGER IF EXISTS totp_sync_delete ON IDN_IDENTITY_USER_DATA;
+    FOREACH entry IN ARRAY functions LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %sIDN_IDENTITY_USER_DATA_TEMP', place);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_AUTHORIZATION_CODE
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_AUTHORIZATION_CODE');
+    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
+    functions regprocedure[] := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'oauth2\_code\_sync\_%'
+        UNION SELECT to_regprocedure(concat(place, 'oauth2_code_sync_log()')));
+    entry regprocedure;
+BEGIN
+    DROP TRIGGER IF EXISTS oauth2_code_sync_insert ON IDN_OAUTH2_AUTHORIZATION_CODE;
+    DROP TRIGGER IF EXISTS oauth2_code_sync_update ON IDN_OAUTH2_AUTHORIZATION_CODE;
+    DROP TRIGGER IF EXISTS oauth2_code_sync_delete ON IDN_OAUTH2_AUTHORIZATION_CODE;
+    FOREACH entry IN ARRAY functions LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_AUTHORIZATION_CODE_TEMP', place);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_ACCESS_TOKEN
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_ACCESS_TOKEN');
+    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
+    functions regprocedure[] := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'token\_sync\_%'
+        UNION SELECT to_regprocedure(concat(place, 'token_sync_log()')));
+    entry regprocedure;
+BEGIN
+    DROP TRIGGER IF EXISTS token_sync_insert ON IDN_OAUTH2_ACCESS_TOKEN;
+    DROP TRIGGER IF EXISTS token_sync_update ON IDN_OAUTH2_ACCESS_TOKEN;
+    DROP TRIGGER IF EXISTS token_sync_delete ON IDN_OAUTH2_ACCESS_TOKEN;
+    FOREACH entry IN ARRAY functions LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_ACCESS_TOKEN_TEMP', place);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_ACCESS_TOKEN_SCOPE
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_ACCESS_TOKEN_SCOPE');
+    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
+    functions regprocedure[] := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'scope\_sync\_%'
+        UNION SELECT to_regprocedure(concat(place, 'scope_sync_log()')));
+    entry regprocedure;
+BEGIN
+    DROP TRIGGER IF EXISTS scope_sync_insert ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
+    DROP TRIGGER IF EXISTS scope_sync_update ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
+    DROP TRIGGER IF EXISTS scope_sync_delete ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
+    FOREACH entry IN ARRAY functions LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP', place);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_TOKEN_BINDING
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_TOKEN_BINDING');
+    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
+    functions regprocedure[] := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'token\_binding\_sync\_%'
+        UNION SELECT to_regprocedure(concat(place, 'token_binding_sync_log()')));
+    entry regprocedure;
+BEGIN
+    DROP TRIGGER IF EXISTS token_binding_sync_insert ON IDN_OAUTH2_TOKEN_BINDING;
+    DROP TRIGGER IF EXISTS token_binding_sync_update ON IDN_OAUTH2_TOKEN_BINDING;
+    DROP TRIGGER IF EXISTS token_binding_sync_delete ON IDN_OAUTH2_TOKEN_BINDING;
+    FOREACH entry IN ARRAY functions LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_TOKEN_BINDING_TEMP', place);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
+    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
+    functions regprocedure[] := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'code\_scope\_sync\_%'
+        UNION SELECT to_regprocedure(concat(place, 'code_scope_sync_log()')));
+    entry regprocedure;
+BEGIN
+    DROP TRIGGER IF EXISTS code_scope_sync_insert ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
+    DROP TRIGGER IF EXISTS code_scope_sync_update ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
+    DROP TRIGGER IF EXISTS code_scope_sync_delete ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
+    FOREACH entry IN ARRAY functions LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP', place);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_REFRESH_TOKEN
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN');
+    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
+    functions regprocedure[] := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_token\_sync\_%'
+        UNION SELECT to_regprocedure(concat(place, 'refresh_token_sync_log()')));
+    entry regprocedure;
+BEGIN
+    DROP TRIGGER IF EXISTS refresh_token_sync_insert ON IDN_OAUTH2_REFRESH_TOKEN;
+    DROP TRIGGER IF EXISTS refresh_token_sync_update ON IDN_OAUTH2_REFRESH_TOKEN;
+    DROP TRIGGER IF EXISTS refresh_token_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN;
+    FOREACH entry IN ARRAY functions LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_REFRESH_TOKEN_TEMP', place);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_REFRESH_TOKEN_SCOPE
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN_SCOPE');
+    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
+    functions regprocedure[] := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_scope\_sync\_%'
+        UNION SELECT to_regprocedure(concat(place, 'refresh_scope_sync_log()')));
+    entry regprocedure;
+BEGIN
+    DROP TRIGGER IF EXISTS refresh_scope_sync_insert ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
+    DROP TRIGGER IF EXISTS refresh_scope_sync_update ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
+    DROP TRIGGER IF EXISTS refresh_scope_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
+    FOREACH entry IN ARRAY functions LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP', place);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_REFRESH_TOKEN_BINDING
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN_BINDING');
+    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
+    functions regprocedure[] := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_binding\_sync\_%'
+        UNION SELECT to_regprocedure(concat(place, 'refresh_binding_sync_log()')));
+    entry regprocedure;
+BEGIN
+    DROP TRIGGER IF EXISTS refresh_binding_sync_insert ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
+    DROP TRIGGER IF EXISTS refresh_binding_sync_update ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
+    DROP TRIGGER IF EXISTS refresh_binding_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
+    FOREACH entry IN ARRAY functions LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP', place);
+END $section$;
+COMMIT;

@@ -1,0 +1,522 @@
+-- Change log of the old identity database, for PostgreSQL 12 and later.
+--
+-- Guide, step 2: while the server goes on with the old database, its copy is rotated. These triggers note
+-- which rows the server inserts, updates and deletes meanwhile, and keyrotation brings them over. Only keys
+-- are noted, no secrets.
+--
+-- Run it in the OLD identity database, before the copy is made, as the owner of its tables:
+--
+--   psql -v ON_ERROR_STOP=1 -f oldPostgreSQL.sql "dbname=identity"
+--
+-- The server may be running, and the script may be run again: what is noted already is kept, and no change
+-- goes unnoticed meanwhile. Each table is locked for some milliseconds. A table that is busy for more than
+-- five seconds is an error: run the script again. Tables that the database does not have are left out.
+-- TRUNCATE is not noted. newPostgreSQL.sql removes everything.
+--
+-- The Identity Server's own user needs nothing: the triggers work with the rights of who runs this script.
+-- The user of keyrotation needs, where its name and the schema are yours:
+--
+--   GRANT USAGE ON SCHEMA public TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH_CONSUMER_APPS, IDN_IDENTITY_USER_DATA, IDN_OAUTH2_AUTHORIZATION_CODE,
+--       IDN_OAUTH2_ACCESS_TOKEN, IDN_OAUTH2_ACCESS_TOKEN_SCOPE, IDN_OAUTH2_TOKEN_BINDING,
+--       IDN_OAUTH2_AUTHZ_CODE_SCOPE TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_IDENTITY_USER_DATA_TEMP, IDN_OAUTH2_AUTHORIZATION_CODE_TEMP,
+--       IDN_OAUTH2_ACCESS_TOKEN_TEMP, IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP, IDN_OAUTH2_TOKEN_BINDING_TEMP,
+--       IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP TO keyrotation;
+-- and with the refresh token tables of 7.3:
+--   GRANT SELECT ON IDN_OAUTH2_REFRESH_TOKEN, IDN_OAUTH2_REFRESH_TOKEN_SCOPE,
+--       IDN_OAUTH2_REFRESH_TOKEN_BINDING TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_REFRESH_TOKEN_TEMP, IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP,
+--       IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP TO keyrotation;
+
+-- table: IDN_IDENTITY_USER_DATA
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_IDENTITY_USER_DATA');
+    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = to_regclass(place || '.IDN_IDENTITY_USER_DATA_TEMP'))
+        <> '{sync_id,tenant_id,user_name,data_key,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_IDENTITY_USER_DATA_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_IDENTITY_USER_DATA_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            TENANT_ID INTEGER,
+            USER_NAME TEXT COLLATE "C",
+            DATA_KEY TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX IF NOT EXISTS totp_sync_todo ON %1$s.IDN_IDENTITY_USER_DATA_TEMP (SYNCED, SYNC_ID);
+        CREATE OR REPLACE FUNCTION %1$s.totp_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.TENANT_ID IS DISTINCT FROM NEW.TENANT_ID OR
+                OLD.USER_NAME COLLATE "C" IS DISTINCT FROM NEW.USER_NAME OR
+                OLD.DATA_KEY COLLATE "C" IS DISTINCT FROM NEW.DATA_KEY) THEN
+                INSERT INTO %1$s.IDN_IDENTITY_USER_DATA_TEMP (TENANT_ID, USER_NAME, DATA_KEY, AVAILABILITY)
+                VALUES (OLD.TENANT_ID, OLD.USER_NAME, OLD.DATA_KEY, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_IDENTITY_USER_DATA_TEMP (TENANT_ID, USER_NAME, DATA_KEY, AVAILABILITY)
+                VALUES (NEW.TENANT_ID, NEW.USER_NAME, NEW.DATA_KEY, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+        REVOKE ALL ON FUNCTION %1$s.totp_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS totp_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS totp_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS totp_sync_delete ON %2$s;
+        CREATE TRIGGER totp_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.totp_sync_log();
+        CREATE TRIGGER totp_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.totp_sync_log();
+        CREATE TRIGGER totp_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.totp_sync_log();
+    $sql$, place, source);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_AUTHORIZATION_CODE
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_AUTHORIZATION_CODE');
+    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = to_regclass(place || '.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP'))
+        <> '{sync_id,code_id,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHORIZATION_CODE_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            CODE_ID TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX IF NOT EXISTS oauth2_code_sync_todo ON %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP (SYNCED, SYNC_ID);
+        CREATE OR REPLACE FUNCTION %1$s.oauth2_code_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND OLD.CODE_ID COLLATE "C" IS DISTINCT FROM NEW.CODE_ID THEN
+                INSERT INTO %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP (CODE_ID, AVAILABILITY)
+                VALUES (OLD.CODE_ID, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP (CODE_ID, AVAILABILITY)
+                VALUES (NEW.CODE_ID, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+        REVOKE ALL ON FUNCTION %1$s.oauth2_code_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS oauth2_code_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS oauth2_code_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS oauth2_code_sync_delete ON %2$s;
+        CREATE TRIGGER oauth2_code_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.oauth2_code_sync_log();
+        CREATE TRIGGER oauth2_code_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.oauth2_code_sync_log();
+        CREATE TRIGGER oauth2_code_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.oauth2_code_sync_log();
+    $sql$, place, source);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_ACCESS_TOKEN
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_ACCESS_TOKEN');
+    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_TEMP'))
+        <> '{sync_id,token_id,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            TOKEN_ID TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX IF NOT EXISTS token_sync_todo ON %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP (SYNCED, SYNC_ID);
+        CREATE OR REPLACE FUNCTION %1$s.token_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND OLD.TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.TOKEN_ID THEN
+                INSERT INTO %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP (TOKEN_ID, AVAILABILITY)
+                VALUES (OLD.TOKEN_ID, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP (TOKEN_ID, AVAILABILITY)
+                VALUES (NEW.TOKEN_ID, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+        REVOKE ALL ON FUNCTION %1$s.token_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS token_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS token_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS token_sync_delete ON %2$s;
+        CREATE TRIGGER token_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_sync_log();
+        CREATE TRIGGER token_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_sync_log();
+        CREATE TRIGGER token_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_sync_log();
+    $sql$, place, source);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_ACCESS_TOKEN_SCOPE
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_ACCESS_TOKEN_SCOPE');
+    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP'))
+        <> '{sync_id,token_id,token_scope,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            TOKEN_ID TEXT COLLATE "C",
+            TOKEN_SCOPE TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX IF NOT EXISTS scope_sync_todo ON %1$s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP (SYNCED, SYNC_ID);
+        CREATE OR REPLACE FUNCTION %1$s.scope_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.TOKEN_ID OR
+                OLD.TOKEN_SCOPE COLLATE "C" IS DISTINCT FROM NEW.TOKEN_SCOPE) THEN
+                INSERT INTO %1$s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP (TOKEN_ID, TOKEN_SCOPE, AVAILABILITY)
+                VALUES (OLD.TOKEN_ID, OLD.TOKEN_SCOPE, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP (TOKEN_ID, TOKEN_SCOPE, AVAILABILITY)
+                VALUES (NEW.TOKEN_ID, NEW.TOKEN_SCOPE, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+        REVOKE ALL ON FUNCTION %1$s.scope_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS scope_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS scope_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS scope_sync_delete ON %2$s;
+        CREATE TRIGGER scope_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.scope_sync_log();
+        CREATE TRIGGER scope_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.scope_sync_log();
+        CREATE TRIGGER scope_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.scope_sync_log();
+    $sql$, place, source);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_TOKEN_BINDING
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_TOKEN_BINDING');
+    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = to_regclass(place || '.IDN_OAUTH2_TOKEN_BINDING_TEMP'))
+        <> '{sync_id,token_id,token_binding_type,token_binding_value,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_TOKEN_BINDING_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_TOKEN_BINDING_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            TOKEN_ID TEXT COLLATE "C",
+            TOKEN_BINDING_TYPE TEXT COLLATE "C",
+            TOKEN_BINDING_VALUE TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX IF NOT EXISTS token_binding_sync_todo ON %1$s.IDN_OAUTH2_TOKEN_BINDING_TEMP (SYNCED, SYNC_ID);
+        CREATE OR REPLACE FUNCTION %1$s.token_binding_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.TOKEN_ID OR
+                OLD.TOKEN_BINDING_TYPE COLLATE "C" IS DISTINCT FROM NEW.TOKEN_BINDING_TYPE OR
+                OLD.TOKEN_BINDING_VALUE COLLATE "C" IS DISTINCT FROM NEW.TOKEN_BINDING_VALUE) THEN
+                INSERT INTO %1$s.IDN_OAUTH2_TOKEN_BINDING_TEMP (TOKEN_ID, TOKEN_BINDING_TYPE, TOKEN_BINDING_VALUE, AVAILABILITY)
+                VALUES (OLD.TOKEN_ID, OLD.TOKEN_BINDING_TYPE, OLD.TOKEN_BINDING_VALUE, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_OAUTH2_TOKEN_BINDING_TEMP (TOKEN_ID, TOKEN_BINDING_TYPE, TOKEN_BINDING_VALUE, AVAILABILITY)
+                VALUES (NEW.TOKEN_ID, NEW.TOKEN_BINDING_TYPE, NEW.TOKEN_BINDING_VALUE, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+        REVOKE ALL ON FUNCTION %1$s.token_binding_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS token_binding_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS token_binding_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS token_binding_sync_delete ON %2$s;
+        CREATE TRIGGER token_binding_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_binding_sync_log();
+        CREATE TRIGGER token_binding_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_binding_sync_log();
+        CREATE TRIGGER token_binding_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_binding_sync_log();
+    $sql$, place, source);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
+    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = to_regclass(place || '.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP'))
+        <> '{sync_id,code_id,scope,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            CODE_ID TEXT COLLATE "C",
+            SCOPE TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX IF NOT EXISTS code_scope_sync_todo ON %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (SYNCED, SYNC_ID);
+        CREATE OR REPLACE FUNCTION %1$s.code_scope_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.CODE_ID COLLATE "C" IS DISTINCT FROM NEW.CODE_ID OR
+                OLD.SCOPE COLLATE "C" IS DISTINCT FROM NEW.SCOPE) THEN
+                INSERT INTO %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (CODE_ID, SCOPE, AVAILABILITY)
+                VALUES (OLD.CODE_ID, OLD.SCOPE, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (CODE_ID, SCOPE, AVAILABILITY)
+                VALUES (NEW.CODE_ID, NEW.SCOPE, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+        REVOKE ALL ON FUNCTION %1$s.code_scope_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS code_scope_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS code_scope_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS code_scope_sync_delete ON %2$s;
+        CREATE TRIGGER code_scope_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
+        CREATE TRIGGER code_scope_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
+        CREATE TRIGGER code_scope_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
+    $sql$, place, source);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_REFRESH_TOKEN
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN');
+    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_TEMP'))
+        <> '{sync_id,refresh_token_id,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            REFRESH_TOKEN_ID TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX IF NOT EXISTS refresh_token_sync_todo ON %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP (SYNCED, SYNC_ID);
+        CREATE OR REPLACE FUNCTION %1$s.refresh_token_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND OLD.REFRESH_TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.REFRESH_TOKEN_ID THEN
+                INSERT INTO %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP (REFRESH_TOKEN_ID, AVAILABILITY)
+                VALUES (OLD.REFRESH_TOKEN_ID, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP (REFRESH_TOKEN_ID, AVAILABILITY)
+                VALUES (NEW.REFRESH_TOKEN_ID, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+        REVOKE ALL ON FUNCTION %1$s.refresh_token_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS refresh_token_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS refresh_token_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS refresh_token_sync_delete ON %2$s;
+        CREATE TRIGGER refresh_token_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_token_sync_log();
+        CREATE TRIGGER refresh_token_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_token_sync_log();
+        CREATE TRIGGER refresh_token_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_token_sync_log();
+    $sql$, place, source);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_REFRESH_TOKEN_SCOPE
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN_SCOPE');
+    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP'))
+        <> '{sync_id,refresh_token_id,token_scope,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            REFRESH_TOKEN_ID TEXT COLLATE "C",
+            TOKEN_SCOPE TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX IF NOT EXISTS refresh_scope_sync_todo ON %1$s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP (SYNCED, SYNC_ID);
+        CREATE OR REPLACE FUNCTION %1$s.refresh_scope_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.REFRESH_TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.REFRESH_TOKEN_ID OR
+                OLD.TOKEN_SCOPE COLLATE "C" IS DISTINCT FROM NEW.TOKEN_SCOPE) THEN
+                INSERT INTO %1$s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP (REFRESH_TOKEN_ID, TOKEN_SCOPE, AVAILABILITY)
+                VALUES (OLD.REFRESH_TOKEN_ID, OLD.TOKEN_SCOPE, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP (REFRESH_TOKEN_ID, TOKEN_SCOPE, AVAILABILITY)
+                VALUES (NEW.REFRESH_TOKEN_ID, NEW.TOKEN_SCOPE, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+        REVOKE ALL ON FUNCTION %1$s.refresh_scope_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS refresh_scope_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS refresh_scope_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS refresh_scope_sync_delete ON %2$s;
+        CREATE TRIGGER refresh_scope_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_scope_sync_log();
+        CREATE TRIGGER refresh_scope_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_scope_sync_log();
+        CREATE TRIGGER refresh_scope_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_scope_sync_log();
+    $sql$, place, source);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_REFRESH_TOKEN_BINDING
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN_BINDING');
+    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP'))
+        <> '{sync_id,refresh_token_id,token_binding_type,token_binding_value,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            REFRESH_TOKEN_ID TEXT COLLATE "C",
+            TOKEN_BINDING_TYPE TEXT COLLATE "C",
+            TOKEN_BINDING_VALUE TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        CREATE INDEX IF NOT EXISTS refresh_binding_sync_todo ON %1$s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP (SYNCED, SYNC_ID);
+        CREATE OR REPLACE FUNCTION %1$s.refresh_binding_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.REFRESH_TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.REFRESH_TOKEN_ID OR
+                OLD.TOKEN_BINDING_TYPE COLLATE "C" IS DISTINCT FROM NEW.TOKEN_BINDING_TYPE OR
+                OLD.TOKEN_BINDING_VALUE COLLATE "C" IS DISTINCT FROM NEW.TOKEN_BINDING_VALUE) THEN
+                INSERT INTO %1$s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP (REFRESH_TOKEN_ID, TOKEN_BINDING_TYPE, TOKEN_BINDING_VALUE, AVAILABILITY)
+                VALUES (OLD.REFRESH_TOKEN_ID, OLD.TOKEN_BINDING_TYPE, OLD.TOKEN_BINDING_VALUE, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP (REFRESH_TOKEN_ID, TOKEN_BINDING_TYPE, TOKEN_BINDING_VALUE, AVAILABILITY)
+                VALUES (NEW.REFRESH_TOKEN_ID, NEW.TOKEN_BINDING_TYPE, NEW.TOKEN_BINDING_VALUE, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+        REVOKE ALL ON FUNCTION %1$s.refresh_binding_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS refresh_binding_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS refresh_binding_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS refresh_binding_sync_delete ON %2$s;
+        CREATE TRIGGER refresh_binding_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_binding_sync_log();
+        CREATE TRIGGER refresh_binding_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_binding_sync_log();
+        CREATE TRIGGER refresh_binding_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_binding_sync_log();
+    $sql$, place, source);
+END $section$;
+COMMIT;
