@@ -7,9 +7,11 @@ use std::fmt::Write as _;
 
 use keyrotation::db::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
 use keyrotation::db::sql::{self, Ends};
-use keyrotation::db::{ColumnInfo, DIALECTS, Kind, MYSQL, POSTGRES, Syntax, Table, TableInfo, Write};
+use keyrotation::db::{
+    ColumnInfo, DIALECTS, Filter, Kind, MYSQL, POSTGRES, Relation, Syntax, Table, TableInfo, Write,
+};
 use keyrotation::plan::TOKENS;
-use keyrotation::target::{TARGETS, Target};
+use keyrotation::target::{SYNC_TABLES, SyncTable, TARGETS, Target};
 
 /// Rows in the statements that name several.
 const ROWS: usize = 2;
@@ -31,6 +33,12 @@ fn every_statement() {
                 let _ = writeln!(out, "{what}:\n  {sql}");
             }
         }
+        for sync in SYNC_TABLES {
+            let _ = writeln!(out, "\n## {}", sync.id);
+            for (what, sql) in of_sync(syntax, sync) {
+                let _ = writeln!(out, "{what}:\n  {sql}");
+            }
+        }
     }
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => true }, {
         insta::assert_snapshot!(out);
@@ -46,6 +54,7 @@ fn fixed(syntax: &Syntax) -> Vec<(String, String)> {
         ("forget it", sql::RELEASE_SAVEPOINT),
         ("catalogue: columns", syntax.columns),
         ("catalogue: unique columns", syntax.unique),
+        ("catalogue: tables", syntax.tables),
         ("catalogue: tables and triggers", syntax.objects),
         ("catalogue: bytes on disk", syntax.table_bytes),
         ("tokens that nobody needs", &sql::outlived(syntax, &TOKENS)),
@@ -118,6 +127,53 @@ fn of_target(syntax: &Syntax, target: &Target) -> Vec<(String, String)> {
         }
     }
     statements
+}
+
+/// A table that is kept in step, with a state and a time besides its key, and its change log.
+fn of_sync(syntax: &Syntax, sync: &SyncTable) -> Vec<(String, String)> {
+    let info = |names: &[&str]| {
+        let mut info = TableInfo::default();
+        for name in names {
+            let kind = match *name {
+                "TENANT_ID" | "SYNC_ID" => Kind::Integer,
+                "TIME_CREATED" => Kind::Other,
+                _ => Kind::Text,
+            };
+            info.columns.insert((*name).to_owned(), ColumnInfo { kind, ..ColumnInfo::default() });
+        }
+        info.types.insert("TIME_CREATED".to_owned(), "timestamp".to_owned());
+        info
+    };
+    let columns: Vec<&str> = sync.relation.key.iter().copied().chain(["STATE", "TIME_CREATED"]).collect();
+    let table = Table::new(sync.relation, &[], &info(&columns));
+    let entries = Relation { filter: Some(Filter::IsZero("SYNCED")), ..sync.entries() };
+    let log = Table::new(entries, &[], &info(&[&["SYNC_ID"], sync.relation.key].concat()));
+    let read = ["STATE", "TIME_CREATED"].map(|column| sql::copy::portable(syntax, &table, column));
+    let read: Vec<&str> = read.iter().map(String::as_str).collect();
+    let age = (syntax.log_age)("CHANGED_AT");
+    let logged: Vec<&str> = sync.relation.key.iter().copied().chain([age.as_str()]).collect();
+    let behind = Ends { after: true, upto: false };
+    let mut statements = vec![
+        ("entries behind a number", sql::page(syntax, &log, &logged, behind)),
+        ("how many wait", sql::copy::pending(&log)),
+        ("acknowledge and keep", sql::copy::acknowledge(syntax, &log, ROWS)),
+        ("acknowledge", sql::copy::delete(syntax, &log, ROWS)),
+        ("rows to carry over", sql::by_keys(syntax, &table, &read, ROWS)),
+        ("lock", sql::copy::lock_rows(syntax, &table, &read, ROWS)),
+        ("insert", sql::copy::insert(syntax, &table, &columns, ROWS)),
+        ("update", sql::copy::update(syntax, &table, &["STATE", "TIME_CREATED"])),
+        ("delete", sql::copy::delete(syntax, &table, ROWS)),
+    ];
+    if !sync.unique.is_empty() {
+        statements.push(("who is in the way", sql::copy::holders(syntax, &table, sync.unique, false)));
+    }
+    if !sync.unique.is_empty() && syntax.write == Write::Arrays {
+        statements.push((
+            "who is in the way, in another case",
+            sql::copy::holders(syntax, &table, sync.unique, true),
+        ));
+    }
+    statements.into_iter().map(|(what, sql)| (what.to_owned(), sql)).collect()
 }
 
 fn writes(syntax: &Syntax, table: &Table, columns: &[&str]) -> Vec<(&'static str, String)> {

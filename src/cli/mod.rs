@@ -8,6 +8,7 @@ mod session;
 mod setup;
 mod steps;
 mod verify;
+mod work;
 
 use std::io::Write as _;
 

@@ -6,22 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keyrotation_journal::{Event, Journal, Rotation, SessionEnd};
+use keyrotation_journal::{Event, Journal, Rotation};
 
 use super::args::{ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
+use super::work::Work;
 use super::{Session, print};
 use crate::cipher::{Digester, chain_key};
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::{self, Level, Notice, Overrides, Settings};
-use crate::engine::{self, Context, Flow, Ledger, Pacer, Preparer};
+use crate::engine::{self, Preparer};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::plan::{self, Deployment, Fingerprint, SyncPlan};
-use crate::report::{Reporter, StatusView, publish, status_text, summary_sentence, thousands};
+use crate::plan::{self, Fingerprint};
+use crate::report::{StatusView, publish, summary_sentence};
 use crate::signals::{self, Stop};
-use crate::sink::files;
-use crate::sync::{self, End, Sync, Watch};
-use crate::telemetry;
 
 /// Starts a rotation.
 pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
@@ -258,185 +256,9 @@ pub(super) fn preparer(settings: &Settings, rotation: &Rotation) -> Preparer {
     Preparer::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
 }
 
-fn pacer(settings: &Settings, deployment: &Deployment) -> Pacer {
-    let pacer = Pacer::new(settings.chunk_size.start as usize, settings.chunk_size.fixed);
-    let pacer = pacer.within(deployment.statement_limit);
-    pacer.limit(settings.max_rows_per_second);
-    pacer
-}
-
-/// A rotation that is about to be worked on.
-struct Work<'a> {
-    session: &'a Session,
-    settings: &'a Settings,
-    deployment: Deployment,
-    dir: &'a Path,
-    stop: Stop,
-    /// Rows and files in all, for the progress.
-    total: u64,
-    /// What was asked of the sync phase.
-    sync: &'a SyncArgs,
-}
-
-impl Work<'_> {
-    fn context(&self, journal: Journal) -> Context {
-        Context {
-            preparer: preparer(self.settings, &journal.state().rotation),
-            ledger: Ledger::new(journal),
-            pacer: pacer(self.settings, &self.deployment),
-            workers: self.deployment.writers(self.settings) as usize,
-            stop: self.stop.clone(),
-        }
-    }
-
-    /// Works the rotation off, records how the session ended, and says what came of it.
-    async fn finish(self, context: Context, retry_failed: bool, first: Vec<Event>) -> Result<Exit> {
-        tracing::info!("rotation {}", context.ledger.state(|state| state.rotation.name()));
-        for place in &self.deployment.places {
-            tracing::info!("this will change: {place}");
-        }
-        for place in &self.deployment.beside {
-            tracing::info!("in the old deployment: {place}");
-        }
-        tracing::info!(
-            "from key {} to key {} (fingerprints)",
-            self.settings.old_key.fingerprint(),
-            self.settings.new_key.fingerprint()
-        );
-        self.deployment.remark_on_files()?;
-        self.remove_leftovers()?;
-        let mut events = vec![session_started()];
-        events.extend(first);
-        context.ledger.append(events.into_iter().map(Into::into).collect()).await?;
-        context.ledger.take_steps(self.dir.to_owned()).await?;
-        let quiet = self.session.global.quiet;
-        let watch = Watch::default();
-        let reporter = Reporter::start(
-            context.ledger.clone(),
-            watch.clone(),
-            self.dir.to_owned(),
-            self.total,
-            &self.session.progress,
-            quiet,
-        );
-        let worked = Box::pin(self.work(&context, retry_failed, &watch)).await;
-        let recorded = record_end(&context, &worked).await;
-        reporter.finish().await;
-        tokio::select! {
-            () = self.deployment.close() => {}
-            () = self.stop.now() => {} // a statement is still on: its transaction ends with the process
-        }
-        let flow = worked?;
-        recorded?;
-        let view = context.ledger.state(|state| {
-            let view = StatusView::new(state, false);
-            match watch.look() {
-                Some(seen) => view.observed(state, &seen),
-                None => view,
-            }
-        });
-        print(&status_text(&view));
-        print(&format!("{}\n", summary_sentence(&view)));
-        tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(&view));
-        Ok(match flow {
-            End::Interrupted => {
-                tracing::warn!("interrupted at a safe point; `keyrotation resume` goes on from here");
-                Exit::Interrupted
-            }
-            End::Stuck => {
-                tracing::warn!("nothing else waits, but rows are held or have failed: see the list");
-                Exit::Differences
-            }
-            End::Drained if view.failed() > 0 => {
-                tracing::warn!("{} rows or files failed", thousands(view.failed()));
-                Exit::Differences
-            }
-            End::Drained => Exit::Done,
-        })
-    }
-
-    async fn work(&self, context: &Context, retry_failed: bool, watch: &Watch) -> Result<End> {
-        if retry_failed && engine::reopen_failed(context, &self.deployment.jobs).await? == Flow::Interrupted {
-            return Ok(End::Interrupted);
-        }
-        if engine::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
-            return Ok(End::Interrupted);
-        }
-        match &self.deployment.sync {
-            Some(plan) if self.settings.sync_tables.is_some() && !plan.jobs.is_empty() => {
-                self.keep_in_step(context, plan, watch).await
-            }
-            _ => Ok(End::Drained),
-        }
-    }
-
-    /// The second phase: from here on the new server may run.
-    async fn keep_in_step(&self, context: &Context, plan: &SyncPlan, watch: &Watch) -> Result<End> {
-        if sync::baseline(context, plan).await? == Flow::Interrupted {
-            return Ok(End::Interrupted);
-        }
-        let at = Timestamp::now().as_millisecond();
-        let (finished, started) =
-            context.ledger.state(|state| (state.finished_at.is_some(), state.sync.started_at.is_some()));
-        let finish = (!finished).then_some(Event::RotationFinished { at });
-        let start = (!started).then_some(Event::SyncStarted { at });
-        context.ledger.append(finish.into_iter().chain(start).map(Into::into).collect()).await?;
-        tracing::info!("NEW_IS_HOME may be started now (step 8); changes on the old server are carried over");
-        plan.guard.expect_others(true);
-        sync::settle(context, plan).await?;
-        let options = sync::Options {
-            until_quiet_for: self.sync.until_drained.then_some(self.sync.quiet_for),
-            keep_acknowledged: self.sync.keep_acknowledged,
-        };
-        Box::pin(Sync::new(context, plan, options, watch, self.dir.to_owned()).run()).await
-    }
-
-    /// Removes temporary files that a killed session left beside configuration files.
-    fn remove_leftovers(&self) -> Result<()> {
-        for folder in self.deployment.file_folders()? {
-            for leftover in files::sweep(&folder)? {
-                tracing::info!("removed {}, left by an interrupted session", leftover.display());
-            }
-        }
-        Ok(())
-    }
-}
-
 /// This host, and the operating system's user.
 pub(super) fn whoami() -> (String, String) {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let user = std::env::var("USER").unwrap_or_else(|_| rustix::process::geteuid().as_raw().to_string());
     (host, user)
-}
-
-/// The beginning of this process's work.
-fn session_started() -> Event {
-    let (host, user) = whoami();
-    let command = std::env::args().skip(1).collect::<Vec<_>>().join(" ");
-    Event::SessionStarted {
-        at: Timestamp::now().as_millisecond(),
-        pid: std::process::id(),
-        host,
-        user,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        command,
-    }
-}
-
-/// Records how the session ended; a journal that cannot be written any more is no second error.
-async fn record_end(context: &Context, worked: &Result<End>) -> Result<()> {
-    let at = Timestamp::now().as_millisecond();
-    let mut events = Vec::new();
-    let end = match worked {
-        Ok(End::Drained | End::Stuck) => {
-            if context.ledger.state(|state| state.finished_at.is_none()) {
-                events.push(Event::RotationFinished { at });
-            }
-            SessionEnd::Completed
-        }
-        Ok(End::Interrupted) => SessionEnd::Interrupted,
-        Err(error) => SessionEnd::Failed { id: error.id().code().to_owned(), what: error.what().to_owned() },
-    };
-    events.push(Event::SessionEnded { at, end });
-    context.ledger.append(events.into_iter().map(Into::into).collect()).await
 }

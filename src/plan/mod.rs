@@ -3,15 +3,17 @@
 mod checks;
 mod fingerprint;
 mod job;
+mod open;
 mod protect;
 mod size;
 mod survey;
 mod sync;
 
 pub use crate::db::Access;
-pub use checks::{Deployment, connect, connect_both, open_alone};
+pub use checks::{Deployment, connect, connect_both};
 pub use fingerprint::Fingerprint;
 pub use job::Job;
+pub use open::open_alone;
 pub use size::{Disk, TOKENS, Tokens};
 pub use survey::{JobSurvey, Survey, survey};
 pub use sync::{Cipher, SyncJob, SyncPlan};

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use keyrotation_journal::{TargetHead, TargetKind};
 
-use super::checks::{Deployment, open};
+use super::checks::Deployment;
+use super::open::open;
 use crate::config::{Settings, SyncChoice};
 use crate::db::{Access, Db, DbError, Filter, Relation, Table, TableInfo, Write};
 use crate::error::{Error, Id, Result};

@@ -13,7 +13,7 @@ use super::batch::Batch;
 use super::rows::{Opened, Row, Side, open};
 use super::{Sync, failed};
 use crate::blocking::blocking;
-use crate::db::{DbError, Record, Value};
+use crate::db::{Class, DbError, Record, Value};
 use crate::error::{Error, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::SyncJob;
@@ -103,9 +103,15 @@ impl Sync<'_> {
             match Box::pin(self.attempt(job, rows)).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Trouble::Stop(error)) => return Err(error),
-                Err(Trouble::Db(error)) => {
-                    backoff.after(error).await.map_err(|error| failed(job.place(), &error))?;
-                }
+                Err(Trouble::Db(error)) => match backoff.after(error).await {
+                    Ok(()) => {}
+                    // Whoever is in the way holds up these rows, and no others.
+                    Err(error) if error.class == Class::Retry => {
+                        let outcome = Outcome::Failed(format!("somebody is in the way: {error}"));
+                        return Ok(rows.iter().map(|(key, _)| (key.clone(), outcome.clone())).collect());
+                    }
+                    Err(error) => return Err(failed(job.place(), &error)),
+                },
             }
         }
     }

@@ -139,6 +139,9 @@ impl<'a> Sync<'a> {
             let busy = self.round().await?;
             self.count().await?;
             let idle = !busy && self.cursors.iter().all(Option::is_none);
+            if idle {
+                self.context.ledger.flush().await?; // so that others see what was done
+            }
             if !idle {
                 quiet_since = Instant::now();
                 continue;

@@ -9,8 +9,9 @@ use crate::error::Result;
 use crate::plan::SyncJob;
 use crate::source::key_values;
 
-/// Keys that are compared at once.
+/// Keys that are compared at once, and pages after which the change log gets its turn.
 const KEYS: usize = 1000;
+const PAGES: u32 = 10;
 
 impl Sync<'_> {
     /// Deletes rows that were carried over and that the old database no longer has; once traffic is
@@ -36,7 +37,17 @@ impl Sync<'_> {
     async fn reconcile_table(&mut self, job: &SyncJob) -> Result<u64> {
         let switched = self.is_switched();
         let (mut after, mut count) = (None, 0);
-        while !self.context.stop.requested() {
+        for page_number in 1.. {
+            if page_number % PAGES == 0 {
+                self.counts_superseded = true;
+                let worked = Box::pin(self.round()).await;
+                self.counts_superseded = false;
+                worked?;
+                self.count().await?;
+            }
+            if self.context.stop.requested() {
+                break;
+            }
             let from: Option<Vec<Value>> = after.as_ref().map(key_values);
             let read = || self.plan.new.page(&job.new, &[], from.as_deref(), None, KEYS);
             let page = self.plan.guard.try_reading(job.place(), read).await;

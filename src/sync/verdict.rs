@@ -60,6 +60,11 @@ pub async fn verdict(
             verdict.reasons.push(format!("{}: {pending} entries wait", job.table.log));
         }
     }
+    if !stopped && plan.old.is_blind().await.map_err(|error| failed("old database", &error))? {
+        let text = "who is connected to the old database cannot be seen: grant PROCESS, or \
+                    `keyrotation confirm old-server-stopped`";
+        verdict.reasons.push(text.to_owned());
+    }
     if !stopped {
         let others = plan.old.strangers().await.map_err(|error| failed("old database", &error))?;
         verdict.reasons.extend(

@@ -5,6 +5,7 @@ mod damage;
 mod encoding;
 mod failures;
 mod replay;
+mod sync;
 mod transitions;
 
 use crate::{
