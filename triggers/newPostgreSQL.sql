@@ -24,7 +24,7 @@ BEGIN
     DROP TRIGGER IF EXISTS totp_sync_insert ON IDN_IDENTITY_USER_DATA;
     DROP TRIGGER IF EXISTS totp_sync_update ON IDN_IDENTITY_USER_DATA;
     DROP TRIGGER IF EXISTS totp_sync_delete ON IDN_IDENTITY_USER_DATA;
-    FOREACH entry IN ARRAY functions LOOP
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %sIDN_IDENTITY_USER_DATA_TEMP', place);
@@ -47,7 +47,7 @@ BEGIN
     DROP TRIGGER IF EXISTS oauth2_code_sync_insert ON IDN_OAUTH2_AUTHORIZATION_CODE;
     DROP TRIGGER IF EXISTS oauth2_code_sync_update ON IDN_OAUTH2_AUTHORIZATION_CODE;
     DROP TRIGGER IF EXISTS oauth2_code_sync_delete ON IDN_OAUTH2_AUTHORIZATION_CODE;
-    FOREACH entry IN ARRAY functions LOOP
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_AUTHORIZATION_CODE_TEMP', place);
@@ -70,7 +70,7 @@ BEGIN
     DROP TRIGGER IF EXISTS token_sync_insert ON IDN_OAUTH2_ACCESS_TOKEN;
     DROP TRIGGER IF EXISTS token_sync_update ON IDN_OAUTH2_ACCESS_TOKEN;
     DROP TRIGGER IF EXISTS token_sync_delete ON IDN_OAUTH2_ACCESS_TOKEN;
-    FOREACH entry IN ARRAY functions LOOP
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_ACCESS_TOKEN_TEMP', place);
@@ -93,7 +93,7 @@ BEGIN
     DROP TRIGGER IF EXISTS scope_sync_insert ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
     DROP TRIGGER IF EXISTS scope_sync_update ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
     DROP TRIGGER IF EXISTS scope_sync_delete ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
-    FOREACH entry IN ARRAY functions LOOP
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP', place);
@@ -116,7 +116,7 @@ BEGIN
     DROP TRIGGER IF EXISTS token_binding_sync_insert ON IDN_OAUTH2_TOKEN_BINDING;
     DROP TRIGGER IF EXISTS token_binding_sync_update ON IDN_OAUTH2_TOKEN_BINDING;
     DROP TRIGGER IF EXISTS token_binding_sync_delete ON IDN_OAUTH2_TOKEN_BINDING;
-    FOREACH entry IN ARRAY functions LOOP
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_TOKEN_BINDING_TEMP', place);
@@ -139,7 +139,7 @@ BEGIN
     DROP TRIGGER IF EXISTS code_scope_sync_insert ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
     DROP TRIGGER IF EXISTS code_scope_sync_update ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
     DROP TRIGGER IF EXISTS code_scope_sync_delete ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
-    FOREACH entry IN ARRAY functions LOOP
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP', place);
@@ -162,7 +162,7 @@ BEGIN
     DROP TRIGGER IF EXISTS refresh_token_sync_insert ON IDN_OAUTH2_REFRESH_TOKEN;
     DROP TRIGGER IF EXISTS refresh_token_sync_update ON IDN_OAUTH2_REFRESH_TOKEN;
     DROP TRIGGER IF EXISTS refresh_token_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN;
-    FOREACH entry IN ARRAY functions LOOP
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_REFRESH_TOKEN_TEMP', place);
@@ -185,7 +185,7 @@ BEGIN
     DROP TRIGGER IF EXISTS refresh_scope_sync_insert ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
     DROP TRIGGER IF EXISTS refresh_scope_sync_update ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
     DROP TRIGGER IF EXISTS refresh_scope_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
-    FOREACH entry IN ARRAY functions LOOP
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP', place);
@@ -208,7 +208,7 @@ BEGIN
     DROP TRIGGER IF EXISTS refresh_binding_sync_insert ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
     DROP TRIGGER IF EXISTS refresh_binding_sync_update ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
     DROP TRIGGER IF EXISTS refresh_binding_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
-    FOREACH entry IN ARRAY functions LOOP
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP', place);

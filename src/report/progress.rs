@@ -77,13 +77,13 @@ impl Reporter {
         let (end, mut ended) = oneshot::channel();
         let task = tokio::spawn(async move {
             loop {
-                shown.tick();
+                shown.tick(false);
                 tokio::select! {
                     _ = &mut ended => break,
                     () = tokio::time::sleep(TICK) => {}
                 }
             }
-            shown.tick();
+            shown.tick(true);
             if let Some(bar) = &shown.bar {
                 bar.finish_and_clear();
             }
@@ -132,11 +132,11 @@ fn bar(total: u64) -> ProgressBar {
 
 impl Shown {
     /// The guide's lines of the sync phase, those whose counts have changed.
-    fn tell_sync(&mut self, view: &StatusView) {
+    fn tell_sync(&mut self, view: &StatusView, is_last: bool) {
         let Some(sync) = view.sync.as_ref().filter(|sync| sync.started_at.is_some()) else { return };
         let lines = sync.guide_lines();
-        let idle = self.line_at.elapsed() < SYNC_LINES_EVERY;
-        if lines == self.sync_lines || idle {
+        let is_early = self.line_at.elapsed() < SYNC_LINES_EVERY && !is_last;
+        if lines == self.sync_lines || is_early {
             return;
         }
         self.line_at = Instant::now();
@@ -144,7 +144,7 @@ impl Shown {
         self.sync_lines = lines;
     }
 
-    fn tick(&mut self) {
+    fn tick(&mut self, is_last: bool) {
         let view = view(&self.ledger, &self.watch);
         publish(&self.journal, &view);
         for (kind, targets) in [(TargetKind::Table, &view.targets), (TargetKind::Files, &view.files)] {
@@ -157,7 +157,7 @@ impl Shown {
                 }
             }
         }
-        self.tell_sync(&view);
+        self.tell_sync(&view, is_last);
         let rows: u64 = view.all().map(|target| target.rows).sum();
         let current = view.all().find(|target| matches!(&*target.state, "running" | "sweeping"));
         let doing = current.map_or_else(String::new, |target| match &*target.state {

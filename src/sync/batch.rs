@@ -307,7 +307,9 @@ impl<'a, 'b> Batch<'a, 'b> {
             Some(Wanted::Gone) | None => None,
             Some(Wanted::Unreadable(reason)) => return Ok(Err(Outcome::Failed(reason))),
         };
+        let known = self.done.superseded.len();
         self.look(&[(key.clone(), row)]).await?;
+        self.done.superseded.truncate(known); // it is the row in the way that counts
         Ok(self.works.remove(key).ok_or_else(|| self.done.outcomes.remove(key).unwrap_or(Outcome::Later)))
     }
 

@@ -29,6 +29,7 @@ mod servers;
 mod signals;
 mod smoke;
 mod status;
+mod sync;
 mod tables;
 mod values;
 mod verify;

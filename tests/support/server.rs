@@ -85,15 +85,15 @@ impl Admin {
             Session::MariaDb(_) => {
                 let of = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{database}'");
                 for row in self.rows(&of.replace("ID FROM", "CAST(ID AS CHAR) FROM")) {
-                    self.try_to(&format!("KILL {}", row[0].as_deref().unwrap()));
+                    let _ = self.attempt(&format!("KILL {}", row[0].as_deref().unwrap()));
                 }
             }
         }
     }
 
     /// Runs statements that may fail.
-    fn try_to(&mut self, sql: &str) {
-        let _ = self.runtime.block_on(self.session.attempt(sql));
+    pub(crate) fn attempt(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        self.runtime.block_on(self.session.attempt(sql))
     }
 
     /// The first column of the first row.

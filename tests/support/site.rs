@@ -86,6 +86,44 @@ impl Site {
         properties.lines().map(|text| line(text) + "\n").collect()
     }
 
+    /// A properties.yaml that names three databases: the new identity database, the new registry, and the
+    /// old identity database.
+    pub(crate) fn all_properties(&self, properties: &str) -> String {
+        let server = format!("127.0.0.1:{}", self.engine.port());
+        let (user, password) = (self.user(), STANDARD.encode(PASSWORD));
+        let line = |line: &str| {
+            let key = line.split(':').next().unwrap_or_default();
+            match key {
+                "newIdnDBUrl" => format!("{key}: {}", self.url(0, &server, "")),
+                "newRegDBUrl" => format!("{key}: {}", self.url(1, &server, "")),
+                "oldIdnDBUrl" => format!("{key}: {}", self.url(2, &server, "")),
+                key if key.ends_with("Username") => format!("{key}: '{user}'"),
+                key if key.ends_with("Password") => format!("{key}: {password}"),
+                _ => line.to_owned(),
+            }
+        };
+        properties.lines().map(|text| line(text) + "\n").collect()
+    }
+
+    /// Lets the user who rotates do anything: also what a DBA does with triggers.
+    pub(crate) fn grant_all(&self) {
+        for at in 0..self.files.len() {
+            let (name, user) = (self.database(at), self.user());
+            let mut admin = Admin::connect(self.engine, &name);
+            match self.engine {
+                Engine::Postgres => {
+                    admin.execute(&format!("GRANT CREATE, USAGE ON SCHEMA public TO \"{user}\""));
+                    let tables = admin.rows("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'");
+                    for table in tables {
+                        let table = table[0].as_deref().unwrap();
+                        admin.execute(&format!("ALTER TABLE {table} OWNER TO \"{user}\""));
+                    }
+                }
+                _ => admin.execute(&format!("GRANT ALL ON {name}.* TO '{user}'@'%'")),
+            }
+        }
+    }
+
     /// From now on the server counts the updates of every row.
     pub(crate) fn count_updates(&self) {
         let mut same = self.same.lock().unwrap();

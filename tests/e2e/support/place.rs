@@ -45,6 +45,11 @@ impl Place {
         Self::within(&env::temp_dir(), &Spec { tokens, ..Spec::default() })
     }
 
+    /// A new deployment whose databases are files, whatever the tests are run on.
+    pub(crate) fn in_files(spec: &Spec) -> Self {
+        Self::made(&scratch(), spec, Engine::Sqlite)
+    }
+
     /// A new deployment whose databases are on a server.
     pub(crate) fn on(engine: Engine, tokens: u64) -> Self {
         Self::made(&scratch(), &Spec { tokens, ..Spec::default() }, engine)
@@ -161,6 +166,11 @@ impl Place {
     /// Runs the program to its end, without a look at the databases before and after.
     pub(crate) fn run_unlooked(&self, args: &[&str]) -> Ran {
         Ran::of(&mut self.command(args), None)
+    }
+
+    /// Starts the program, with what is to happen at its failpoints, without a look at the databases.
+    pub(crate) fn start_unlooked(&self, points: &str, args: &[&str]) -> Running {
+        Running::of(self.command(args).env("FAILPOINTS", points), None)
     }
 
     /// Runs the program to its end, with what is to happen at its failpoints.

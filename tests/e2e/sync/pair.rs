@@ -1,0 +1,197 @@
+//! Two identity databases of one deployment, the old server's and the copy, both in use while the
+//! program is at work.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyrotation::demo::Spec;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection};
+
+use crate::support::{Admin, Engine, Place, Ran, Running, Site};
+
+/// A row as texts.
+pub(crate) type Row = Vec<Option<String>>;
+
+/// Which of the two databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Old,
+    New,
+}
+
+/// Both databases, the copy being as it was made, with triggers on the old one.
+pub(crate) struct Pair {
+    pub(crate) place: Place,
+    pub(crate) engine: Engine,
+    site: Option<Arc<Site>>,
+}
+
+impl Pair {
+    /// A deployment of which the old database records changes, and a fresh copy of it.
+    pub(crate) fn new(engine: Engine, tokens: u64) -> Self {
+        let pair = Self::without_triggers(engine, tokens);
+        pair.run(&["triggers", "install"]).exits(0);
+        pair
+    }
+
+    /// Likewise, with nothing installed yet.
+    pub(crate) fn without_triggers(engine: Engine, tokens: u64) -> Self {
+        let place = Place::in_files(&Spec { tokens, ..Spec::default() });
+        let d = &place.deployment;
+        let files = vec![d.new_identity.clone(), d.new_registry.clone(), d.old_identity.clone()];
+        let config = fs::read_to_string(&d.config).unwrap();
+        let config = config.replace("enableSyncMigrator: false", "enableSyncMigrator: true");
+        let (config, site) = if engine == Engine::Sqlite {
+            (config, None)
+        } else {
+            let site = Site::new(engine, files);
+            let config = site.all_properties(&config);
+            site.push();
+            site.grant_all();
+            (config, Some(Arc::new(site)))
+        };
+        fs::write(&d.config, config).unwrap();
+        Self { place, engine, site }
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        self.place.run_unlooked(args)
+    }
+
+    /// Runs it to its end, with what is to happen at its failpoints.
+    pub(crate) fn run_at(&self, points: &str, args: &[&str]) -> Ran {
+        self.place.start_unlooked(points, args).wait()
+    }
+
+    /// Starts it.
+    pub(crate) fn start(&self, args: &[&str]) -> Running {
+        self.place.start_unlooked("", args)
+    }
+
+    /// Starts it and waits until the sync phase has begun.
+    pub(crate) fn start_syncing(&self, args: &[&str]) -> Running {
+        let mut running = self.start(args);
+        running.until_it_says("NEW_IS_HOME may be started now");
+        running
+    }
+
+    /// The number of a database among the site's.
+    fn at(side: Side) -> usize {
+        match side {
+            Side::New => 0,
+            Side::Old => 2,
+        }
+    }
+
+    fn file(&self, side: Side) -> PathBuf {
+        match side {
+            Side::New => self.place.deployment.new_identity.clone(),
+            Side::Old => self.place.deployment.old_identity.clone(),
+        }
+    }
+
+    /// A session of a server in one of the databases.
+    pub(crate) fn session(&self, side: Side) -> Session {
+        match &self.site {
+            Some(site) => Session::Server(Admin::connect(self.engine, &site.database(Self::at(side)))),
+            None => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let options = SqliteConnectOptions::new()
+                    .filename(self.file(side))
+                    .busy_timeout(Duration::from_mins(1))
+                    .disable_statement_logging();
+                let connection = runtime.block_on(options.connect()).unwrap();
+                Session::Sqlite(Box::new(connection), runtime)
+            }
+        }
+    }
+
+    /// Runs statements in one of the databases.
+    #[track_caller]
+    pub(crate) fn execute(&self, side: Side, sql: &str) {
+        self.session(side).try_run(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
+    }
+
+    /// Rows of one of the databases.
+    #[track_caller]
+    pub(crate) fn rows(&self, side: Side, sql: &str) -> Vec<Row> {
+        self.session(side).rows(sql)
+    }
+
+    /// How many rows match.
+    #[track_caller]
+    pub(crate) fn count(&self, side: Side, table_and_condition: &str) -> u64 {
+        let text = self.engine.text("COUNT(*)");
+        let rows = self.rows(side, &format!("SELECT {text} FROM {table_and_condition}"));
+        rows[0][0].as_deref().unwrap().parse().unwrap()
+    }
+
+    /// The member `sync` of the status.
+    pub(crate) fn sync_status(&self) -> serde_json::Value {
+        self.run(&["status", "--json"]).exits(0).json()["sync"].clone()
+    }
+
+    /// The keys, as deployment.toml has them.
+    pub(crate) fn keys(&self) -> [&str; 2] {
+        [&self.place.deployment.spec.old_key, &self.place.deployment.spec.new_key]
+    }
+}
+
+/// A connection that stays open.
+pub(crate) enum Session {
+    Sqlite(Box<SqliteConnection>, tokio::runtime::Runtime),
+    Server(Admin),
+}
+
+impl Session {
+    /// Runs statements, which may fail.
+    pub(crate) fn try_run(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Sqlite(connection, runtime) => {
+                let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+                runtime.block_on(statements.execute(&mut **connection)).map(drop)
+            }
+            Self::Server(admin) => admin.attempt(sql),
+        }
+    }
+
+    /// Runs statements as one transaction; whether it was committed. Somebody may be in the way.
+    pub(crate) fn transaction(&mut self, statements: &[String]) -> bool {
+        let begin = if matches!(self, Self::Sqlite(..)) { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let all: Vec<&str> = statements.iter().map(String::as_str).collect();
+        let done = self.try_run(&format!("{begin}; {}; COMMIT", all.join("; ")));
+        if done.is_err() {
+            let _ = self.try_run("ROLLBACK");
+        }
+        done.is_ok()
+    }
+
+    #[track_caller]
+    pub(crate) fn rows(&mut self, sql: &str) -> Vec<Row> {
+        match self {
+            Self::Sqlite(connection, runtime) => {
+                let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
+                let rows = runtime.block_on(query.fetch_all(&mut **connection));
+                let rows = rows.unwrap_or_else(|error| panic!("{error}: {sql}"));
+                let texts = |row: &SqliteRow| (0..row.len()).map(|at| row.get(at)).collect();
+                rows.iter().map(texts).collect()
+            }
+            Self::Server(admin) => admin.rows(sql),
+        }
+    }
+}
+
+impl Engine {
+    /// An expression as text.
+    pub(crate) fn text(self, expression: &str) -> String {
+        match self {
+            Self::Postgres => format!("({expression})::text"),
+            Self::MariaDb => format!("CAST({expression} AS CHAR)"),
+            Self::Sqlite => format!("CAST({expression} AS TEXT)"),
+        }
+    }
+}

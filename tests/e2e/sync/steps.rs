@@ -1,0 +1,125 @@
+//! Triggers: installed, printed, removed, and what is refused without them.
+
+use super::pair::{Pair, Side};
+use crate::kit::Refused as _;
+use crate::support::Engine;
+
+const LOG: &str = "IDN_OAUTH2_ACCESS_TOKEN_TEMP";
+
+fn on_old(pair: &Pair) -> u64 {
+    pair.count(Side::Old, LOG)
+}
+
+fn revoke_one(pair: &Pair) {
+    let one = "(SELECT T FROM (SELECT MIN(TOKEN_ID) AS T FROM IDN_OAUTH2_ACCESS_TOKEN) AS X)";
+    let sql = format!("UPDATE IDN_OAUTH2_ACCESS_TOKEN SET TOKEN_STATE = 'REVOKED' WHERE TOKEN_ID = {one}");
+    pair.execute(Side::Old, &sql);
+}
+
+pub(super) fn triggers_come_and_go_without_a_trace(engine: Engine) {
+    let pair = Pair::without_triggers(engine, 60);
+    pair.run(&["run", "--until-drained"]).refused(2, "KR-CFG-052");
+    let ran = pair.run(&["triggers", "install"]).exits(0);
+    assert!(ran.stdout.contains("changes to 8 tables are recorded"), "{ran}");
+    revoke_one(&pair);
+    assert_eq!(on_old(&pair), 1);
+    // Again: what is noted is kept, and nothing is noted twice.
+    pair.run(&["triggers", "install"]).exits(0);
+    revoke_one(&pair);
+    assert_eq!(on_old(&pair), 2);
+    let ran = pair.run(&["triggers", "remove", "--on", "new"]).exits(0);
+    assert!(ran.stdout.contains("no sync triggers"), "{ran}");
+    pair.run(&["triggers", "remove", "--on", "old"]).exits(0);
+    revoke_one(&pair);
+    let ran = pair.run(&["triggers", "remove", "--on", "old"]).exits(0);
+    assert!(ran.stdout.contains("no sync triggers"), "{ran}");
+    pair.run(&["run"]).refused(2, "KR-CFG-052");
+    // What was done before the rotation is no rotation, and is on record once there is one.
+    pair.run(&["triggers", "install"]).exits(0);
+    pair.run(&["run", "--until-drained", "--quiet-for", "1s"]).exits(0);
+    let status = pair.run(&["status", "--json"]).exits(0).json();
+    let steps: Vec<_> = status["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["triggers-installed", "triggers-installed", "triggers-removed", "triggers-installed"]);
+}
+
+pub(super) fn a_copy_with_triggers_is_refused_and_cleaned(engine: Engine) {
+    let pair = Pair::new(engine, 60);
+    let script = pair.run(&["triggers", "print"]).exits(0).stdout;
+    assert!(!script.contains("-- table: IDN_OAUTH2_REFRESH_TOKEN_BINDING"), "a table that is not there");
+    pair.execute(Side::New, &script);
+    pair.run(&["run"]).refused(2, "KR-CFG-050");
+    pair.run(&["triggers", "remove", "--on", "new"]).exits(0);
+    pair.run(&["run", "--until-drained", "--quiet-for", "1s"]).exits(0);
+}
+
+pub(super) fn tables_can_be_left_out(engine: Engine) {
+    let pair = Pair::new(engine, 60);
+    let config = std::fs::read_to_string(&pair.place.deployment.config).unwrap();
+    let with = |line: &str| std::fs::write(&pair.place.deployment.config, format!("{config}{line}\n")).unwrap();
+    with("syncTables: [-IDN_OAUTH2_ACCESS_TOKEN]");
+    let ran = pair.run(&["run"]).refused(2, "KR-CFG-005");
+    assert!(ran.stderr.contains("IDN_OAUTH2_ACCESS_TOKEN_SCOPE cannot be without it"), "{ran}");
+    with("syncTables: [-IDN_SESSION]");
+    pair.run(&["run"]).refused(2, "KR-CFG-005");
+    with("syncTables: [-IDN_OAUTH2_TOKEN_BINDING]");
+    pair.run(&["run", "--until-drained", "--quiet-for", "1s"]).exits(0);
+    let tables = pair.sync_status()["tables"].clone();
+    assert_eq!(tables.as_array().unwrap().len(), 8);
+}
+
+/// The Java tool's tables are wider, and its log has neither times nor an index.
+pub(super) fn the_java_tools_triggers_will_do(engine: Engine) {
+    let pair = Pair::without_triggers(engine, 60);
+    for (table, triggers, key) in [
+        ("IDN_IDENTITY_USER_DATA", "totp_sync", &["TENANT_ID", "USER_NAME", "DATA_KEY"][..]),
+        ("IDN_OAUTH2_AUTHORIZATION_CODE", "oauth2_code_sync", &["CODE_ID"]),
+        ("IDN_OAUTH2_ACCESS_TOKEN", "token_sync", &["TOKEN_ID"]),
+        ("IDN_OAUTH2_ACCESS_TOKEN_SCOPE", "scope_sync", &["TOKEN_ID", "TOKEN_SCOPE"]),
+    ] {
+        pair.execute(Side::Old, &java_tool(engine, table, triggers, key));
+    }
+    let ran = pair.run(&["triggers", "install"]).exits(0);
+    assert!(ran.stdout.contains("it works with keyrotation, and nothing was changed"), "{ran}");
+    revoke_one(&pair);
+    pair.run(&["run", "--until-drained", "--quiet-for", "1s", "--keep-acknowledged"]).exits(0);
+    assert_eq!(pair.count(Side::New, "IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_STATE = 'REVOKED' AND TOKEN_STATE_ID = 'NONE'"), 1);
+    assert_eq!(pair.count(Side::Old, &format!("{LOG} WHERE SYNCED = 1")), 1, "it is marked, and kept");
+    pair.run(&["triggers", "remove", "--on", "old"]).exits(0);
+}
+
+/// A change log with a column that is not the key's, as the Java tool's has many.
+fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> String {
+    let log = format!("{table}_TEMP");
+    let typed = |name: &&str| format!("{name} {}", if *name == "TENANT_ID" { "INTEGER" } else { "VARCHAR(255)" });
+    let columns = key.iter().map(|name| typed(name)).collect::<Vec<_>>().join(", ");
+    let id = match engine {
+        Engine::Postgres => "SERIAL PRIMARY KEY",
+        Engine::MariaDb => "INTEGER AUTO_INCREMENT PRIMARY KEY",
+        Engine::Sqlite => "INTEGER PRIMARY KEY AUTOINCREMENT",
+    };
+    let mut sql = format!(
+        "CREATE TABLE {log} (SYNC_ID {id}, {columns}, SOMETHING_MORE VARCHAR(2048), AVAILABILITY INTEGER NOT NULL, \
+         SYNCED INTEGER DEFAULT 0);"
+    );
+    for (event, row, availability) in [("insert", "NEW", 1), ("update", "NEW", 1), ("delete", "OLD", 0)] {
+        let values = key.iter().map(|name| format!("{row}.{name}")).collect::<Vec<_>>().join(", ");
+        let names = key.join(", ");
+        let insert = format!("INSERT INTO {log} ({names}, SOMETHING_MORE, AVAILABILITY) VALUES ({values}, 'x', {availability})");
+        sql += &match engine {
+            Engine::Postgres => format!(
+                "CREATE FUNCTION {triggers}_{event}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert}; RETURN NULL; END $$; \
+                 CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {triggers}_{event}();"
+            ),
+            Engine::MariaDb => format!("CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} FOR EACH ROW {insert};"),
+            Engine::Sqlite => format!("CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} BEGIN {insert}; END;"),
+        };
+    }
+    sql
+}
+
+super::on_each_engine!(
+    triggers_come_and_go_without_a_trace,
+    a_copy_with_triggers_is_refused_and_cleaned,
+    tables_can_be_left_out,
+    the_java_tools_triggers_will_do,
+);

@@ -1,0 +1,72 @@
+//! Both servers at work at once while the program carries changes over, and is killed.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::judge::must_be_settled;
+use super::pair::{Pair, Side};
+use super::workload::Workload;
+use crate::support::Engine;
+
+/// How long the servers work, in seconds: `KEYROTATION_SYNC_SECONDS`.
+fn seconds() -> u64 {
+    std::env::var("KEYROTATION_SYNC_SECONDS").map_or(4, |text| text.parse().unwrap())
+}
+
+pub(super) fn nothing_is_lost_while_both_servers_work(engine: Engine) {
+    let pair = Pair::new(engine, 240);
+    let old = Workload::start(&pair, Side::Old, 3);
+    let running = pair.start_syncing(&["run", "--until-drained", "--quiet-for", "2s"]);
+    let new = Workload::start(&pair, Side::New, 2);
+    thread::sleep(Duration::from_secs(seconds()));
+    let (busy, busy_too) = (old.done(), new.done());
+    old.finish();
+    let left = new.finish();
+    assert!(busy > 50 && busy_too > 20, "only {busy} and {busy_too} transactions");
+    running.wait().exits(0);
+    must_be_settled(&pair, &left);
+    let status = pair.sync_status();
+    assert!(status["applied"].as_u64().unwrap() > 30, "{status}");
+    assert_eq!((&status["failed"], &status["held"]), (&0.into(), &0.into()), "{status}");
+    pair.run(&["safe-to-retire"]).exits(0);
+    pair.run(&["verify"]).exits(0);
+}
+
+pub(super) fn nothing_is_lost_when_it_is_killed_again_and_again(engine: Engine) {
+    let pair = Pair::new(engine, 240);
+    let old = Workload::start(&pair, Side::Old, 3);
+    let mut running = pair.start_syncing(&["run"]);
+    let new = Workload::start(&pair, Side::New, 2);
+    let begun = Instant::now();
+    let mut kills = 0_u64;
+    while begun.elapsed() < Duration::from_secs(seconds()) {
+        thread::sleep(Duration::from_millis(150 + 170 * (kills % 5)));
+        running.kill();
+        kills += 1;
+        running = pair.start(&["resume"]);
+    }
+    old.finish();
+    let left = new.finish();
+    running.kill();
+    pair.run(&["resume", "--until-drained", "--quiet-for", "1s"]).exits(0);
+    assert!(kills >= 4, "only {kills} kills");
+    must_be_settled(&pair, &left);
+    pair.run(&["safe-to-retire"]).exits(0);
+    pair.run(&["verify"]).exits(0);
+}
+
+pub(super) fn what_waited_before_the_rotation_is_carried_over(engine: Engine) {
+    let pair = Pair::new(engine, 240);
+    let old = Workload::start(&pair, Side::Old, 2);
+    thread::sleep(Duration::from_millis(800));
+    old.finish();
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    must_be_settled(&pair, &BTreeMap::new());
+}
+
+super::on_each_engine!(
+    nothing_is_lost_while_both_servers_work,
+    nothing_is_lost_when_it_is_killed_again_and_again,
+    what_waited_before_the_rotation_is_carried_over,
+);
