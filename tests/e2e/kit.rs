@@ -21,6 +21,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, TypeInfo as _, ValueRef as _};
 use tempfile::TempDir;
 
+pub(crate) use crate::support::seal;
 use crate::support::{Place, Ran, Running, wait};
 
 /// Tokens in a usual deployment: several hundred rows over all tables, made in a tenth of a second.
@@ -196,19 +197,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
         let _ = write!(digits, "{byte:02x}");
         digits
     })
-}
-
-/// A value under a key, as servers before 6.0 write it: GCM with an IV of 16 bytes.
-pub(crate) fn seal(key: &str, plaintext: &str) -> String {
-    static UNIQUE: AtomicU64 = AtomicU64::new(1);
-    let mut iv = [0x5a; 16];
-    iv[..8].copy_from_slice(&UNIQUE.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-    let key = SecretKey::parse(key).unwrap();
-    let sealed = cipher::seal(&key, Transformation::Gcm, &iv, plaintext.as_bytes()).unwrap();
-    let (cipher, iv) = (STANDARD.encode(sealed), STANDARD.encode(iv));
-    let inner = format!(r#"{{"cipher":"{cipher}","initializationVector":"{iv}"}}"#);
-    let c = STANDARD.encode(inner);
-    STANDARD.encode(format!(r#"{{"c":"{c}","t":"AES/GCM/NoPadding","iv":"{iv}"}}"#))
 }
 
 /// What an independent reader makes of stored values: see `tests/support/open_values.py`.

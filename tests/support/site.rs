@@ -113,7 +113,8 @@ impl Site {
             match self.engine {
                 Engine::Postgres => {
                     admin.execute(&format!("GRANT CREATE, USAGE ON SCHEMA public TO \"{user}\""));
-                    let tables = admin.rows("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'");
+                    let tables =
+                        admin.rows("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'");
                     for table in tables {
                         let table = table[0].as_deref().unwrap();
                         admin.execute(&format!("ALTER TABLE {table} OWNER TO \"{user}\""));

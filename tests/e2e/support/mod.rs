@@ -7,6 +7,8 @@ mod envelopes;
 mod opener;
 mod place;
 mod program;
+#[path = "../../support/seal.rs"]
+mod seal;
 #[path = "../../support/server.rs"]
 mod server;
 #[path = "../../support/site.rs"]
@@ -16,6 +18,7 @@ mod tables;
 
 pub(crate) use place::Place;
 pub(crate) use program::{Ran, Running};
+pub(crate) use seal::seal;
 pub(crate) use server::{ADMIN, Admin, Engine, OwnServers, database_of_its_own};
 pub(crate) use site::Site;
 pub(crate) use snapshot::{Except, Snapshot, updates};

@@ -53,15 +53,21 @@ pub(super) fn a_row_that_changed_ten_times_is_carried_over_once(engine: Engine) 
     let pair = synced(engine);
     pair.execute(Side::Old, &new_token(&pair, Side::Old, "a-new-token", 1, "ACTIVE"));
     for n in 0..10 {
-        let sql = format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'subject {n}' WHERE TOKEN_ID = 'a-new-token'");
+        let sql =
+            format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'subject {n}' WHERE TOKEN_ID = 'a-new-token'");
         pair.execute(Side::Old, &sql);
     }
     assert_eq!(pair.count(Side::Old, &format!("{TOKENS}_TEMP")), 11);
     drain(&pair);
     let status = pair.sync_status();
-    assert_eq!((&status["applied"], &status["pending"], &status["drained"]), (&1.into(), &0.into(), &true.into()), "{status}");
+    assert_eq!(
+        (&status["applied"], &status["pending"], &status["drained"]),
+        (&1.into(), &0.into(), &true.into()),
+        "{status}"
+    );
     assert_eq!(pair.count(Side::Old, &format!("{TOKENS}_TEMP")), 0, "what is acknowledged is deleted");
-    let stored = pair.rows(Side::New, &format!("SELECT ACCESS_TOKEN FROM {TOKENS} WHERE TOKEN_ID = 'a-new-token'"));
+    let stored =
+        pair.rows(Side::New, &format!("SELECT ACCESS_TOKEN FROM {TOKENS} WHERE TOKEN_ID = 'a-new-token'"));
     let stored = stored[0][0].as_deref().unwrap();
     assert_eq!(plaintext(pair.keys()[1], stored).as_deref(), Some("a-new-token"));
     must_be_settled(&pair, &BTreeMap::new());
@@ -73,20 +79,29 @@ pub(super) fn what_the_new_server_has_made_its_own_is_left_alone(engine: Engine)
     let ids = actives(&pair);
     let [changed, deleted, revoked] = [&ids[0], &ids[1], &ids[2]];
     // Made by both: the new server's counts.
-    let claim = |key, value: &str| format!("INSERT INTO {CLAIMS} VALUES (-1234, 'both', 'claim', '{}')", seal(key, value));
+    let claim = |key, value: &str| {
+        format!("INSERT INTO {CLAIMS} VALUES (-1234, 'both', 'claim', '{}')", seal(key, value))
+    };
     pair.execute(Side::New, &claim(pair.keys()[1], "of the new server"));
     pair.execute(Side::Old, &claim(pair.keys()[0], "of the old server"));
-    pair.execute(Side::New, &format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'new' WHERE TOKEN_ID = '{changed}'"));
+    pair.execute(
+        Side::New,
+        &format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'new' WHERE TOKEN_ID = '{changed}'"),
+    );
     pair.execute(Side::New, &format!("DELETE FROM {TOKENS}_SCOPE WHERE TOKEN_ID = '{deleted}'"));
     pair.execute(Side::New, &format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{deleted}'"));
     pair.execute(Side::New, &set_state(revoked, "REVOKED"));
     for id in [changed, deleted, revoked] {
-        pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'old' WHERE TOKEN_ID = '{id}'"));
+        pair.execute(
+            Side::Old,
+            &format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'old' WHERE TOKEN_ID = '{id}'"),
+        );
     }
     pair.execute(Side::Old, &format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{}'", ids[3]));
     drain(&pair);
     let subject = |id: &str| {
-        let rows = pair.rows(Side::New, &format!("SELECT SUBJECT_IDENTIFIER FROM {TOKENS} WHERE TOKEN_ID = '{id}'"));
+        let rows =
+            pair.rows(Side::New, &format!("SELECT SUBJECT_IDENTIFIER FROM {TOKENS} WHERE TOKEN_ID = '{id}'"));
         rows.into_iter().next().and_then(|mut row| row[0].take())
     };
     assert_eq!(subject(changed).as_deref(), Some("new"));
@@ -94,7 +109,10 @@ pub(super) fn what_the_new_server_has_made_its_own_is_left_alone(engine: Engine)
     assert_eq!(state_of(&pair, Side::New, revoked).as_deref(), Some("REVOKED"));
     assert_eq!(state_of(&pair, Side::New, &ids[3]), None, "what only the old server touched is carried over");
     let value = pair.rows(Side::New, &format!("SELECT DATA_VALUE FROM {CLAIMS} WHERE USER_NAME = 'both'"));
-    assert_eq!(plaintext(pair.keys()[1], value[0][0].as_deref().unwrap()).as_deref(), Some("of the new server"));
+    assert_eq!(
+        plaintext(pair.keys()[1], value[0][0].as_deref().unwrap()).as_deref(),
+        Some("of the new server")
+    );
     let status = pair.sync_status();
     assert_eq!(status["superseded"], 4, "{status}");
     let ran = pair.run(&["safe-to-retire", "--json"]).exits(0);
@@ -115,9 +133,15 @@ pub(super) fn an_inactive_token_never_becomes_active(engine: Engine) {
 
 pub(super) fn a_token_of_an_unknown_application_is_held_and_holds_up_nothing(engine: Engine) {
     let pair = synced(engine);
-    pair.execute(Side::Old, "INSERT INTO IDN_OAUTH_CONSUMER_APPS (ID, CONSUMER_KEY, TENANT_ID) VALUES (77, 'late-app', -1234)");
+    pair.execute(
+        Side::Old,
+        "INSERT INTO IDN_OAUTH_CONSUMER_APPS (ID, CONSUMER_KEY, TENANT_ID) VALUES (77, 'late-app', -1234)",
+    );
     pair.execute(Side::Old, &new_token(&pair, Side::Old, "of-the-late-app", 77, "ACTIVE"));
-    pair.execute(Side::Old, &format!("INSERT INTO {TOKENS}_SCOPE VALUES ('of-the-late-app', 'openid', -1234)"));
+    pair.execute(
+        Side::Old,
+        &format!("INSERT INTO {TOKENS}_SCOPE VALUES ('of-the-late-app', 'openid', -1234)"),
+    );
     pair.execute(Side::Old, &new_token(&pair, Side::Old, "of-another", 2, "ACTIVE"));
     let ran = pair.run(&DRAIN).exits(1);
     assert!(ran.stdout.contains("application 77 (late-app) is not in the new database"), "{ran}");
@@ -127,7 +151,10 @@ pub(super) fn a_token_of_an_unknown_application_is_held_and_holds_up_nothing(eng
     assert_eq!((&status["held"], &status["pending"]), (&2.into(), &2.into()), "{status}");
     pair.run(&["safe-to-retire"]).exits(1);
     // Another application under the same number is not the same.
-    pair.execute(Side::New, "INSERT INTO IDN_OAUTH_CONSUMER_APPS (ID, CONSUMER_KEY, TENANT_ID) VALUES (77, 'other-app', -1234)");
+    pair.execute(
+        Side::New,
+        "INSERT INTO IDN_OAUTH_CONSUMER_APPS (ID, CONSUMER_KEY, TENANT_ID) VALUES (77, 'other-app', -1234)",
+    );
     pair.run(&DRAIN).exits(1);
     pair.execute(Side::New, "UPDATE IDN_OAUTH_CONSUMER_APPS SET CONSUMER_KEY = 'late-app' WHERE ID = 77");
     drain(&pair);
@@ -138,13 +165,18 @@ pub(super) fn a_token_of_an_unknown_application_is_held_and_holds_up_nothing(eng
 pub(super) fn tokens_that_swap_what_is_unique_are_put_right(engine: Engine) {
     let pair = synced(engine);
     for id in ["one", "two", "three"] {
-        let insert = new_token(&pair, Side::Old, id, 3, "INACTIVE").replace("'NONE')", &format!("'state-{id}')"));
+        let insert =
+            new_token(&pair, Side::Old, id, 3, "INACTIVE").replace("'NONE')", &format!("'state-{id}')"));
         pair.execute(Side::Old, &insert);
     }
     drain(&pair);
     // Round and round: each has what another is to have, and a new active one comes.
-    let set = |id: &str, state: &str| format!("UPDATE {TOKENS} SET TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{id}'");
-    for sql in [set("one", "x"), set("two", "state-one"), set("three", "state-two"), set("one", "state-three")] {
+    let set = |id: &str, state: &str| {
+        format!("UPDATE {TOKENS} SET TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{id}'")
+    };
+    for sql in
+        [set("one", "x"), set("two", "state-one"), set("three", "state-two"), set("one", "state-three")]
+    {
         pair.execute(Side::Old, &sql);
     }
     drain(&pair);
@@ -171,16 +203,26 @@ pub(super) fn deletes_that_no_trigger_sees_are_found(engine: Engine) {
     let pair = synced(engine);
     let ids = actives(&pair);
     let (lost, switched) = (&ids[0], &ids[1]);
-    let delete = |id: &str| format!("DELETE FROM {TOKENS}_SCOPE WHERE TOKEN_ID = '{id}'; DELETE FROM {TOKENS} WHERE TOKEN_ID = '{id}'");
+    let delete = |id: &str| {
+        format!(
+            "DELETE FROM {TOKENS}_SCOPE WHERE TOKEN_ID = '{id}'; DELETE FROM {TOKENS} WHERE TOKEN_ID = '{id}'"
+        )
+    };
     // As if by a cascade of MySQL: the entries are not there.
-    pair.execute(Side::Old, &format!("{}; DELETE FROM {TOKENS}_TEMP; DELETE FROM {TOKENS}_SCOPE_TEMP", delete(lost)));
+    pair.execute(
+        Side::Old,
+        &format!("{}; DELETE FROM {TOKENS}_TEMP; DELETE FROM {TOKENS}_SCOPE_TEMP", delete(lost)),
+    );
     pair.execute(Side::New, &new_token(&pair, Side::New, "of-the-new-server", 5, "ACTIVE"));
     drain(&pair);
     assert_eq!(state_of(&pair, Side::New, lost), None);
     assert_eq!(state_of(&pair, Side::New, "of-the-new-server").as_deref(), Some("ACTIVE"));
     assert_eq!(pair.sync_status()["superseded"], 0);
     pair.run(&["confirm", "route-traffic", "--note", "at night"]).exits(0);
-    pair.execute(Side::Old, &format!("{}; DELETE FROM {TOKENS}_TEMP; DELETE FROM {TOKENS}_SCOPE_TEMP", delete(switched)));
+    pair.execute(
+        Side::Old,
+        &format!("{}; DELETE FROM {TOKENS}_TEMP; DELETE FROM {TOKENS}_SCOPE_TEMP", delete(switched)),
+    );
     let ran = pair.run(&DRAIN).exits(0);
     assert!(ran.stderr.contains("traffic is switched, so they stay"), "{ran}");
     assert_eq!(state_of(&pair, Side::New, switched).as_deref(), Some("ACTIVE"));
@@ -190,7 +232,10 @@ pub(super) fn names_that_differ_in_case_alone(engine: Engine) {
     let pair = synced(engine);
     pair.execute(Side::Old, &format!("INSERT INTO {CLAIMS} VALUES (-1234, 'Bob', 'claim', 'one')"));
     drain(&pair);
-    pair.execute(Side::Old, &format!("UPDATE {CLAIMS} SET USER_NAME = 'bob', DATA_VALUE = 'two' WHERE USER_NAME = 'Bob'"));
+    pair.execute(
+        Side::Old,
+        &format!("UPDATE {CLAIMS} SET USER_NAME = 'bob', DATA_VALUE = 'two' WHERE USER_NAME = 'Bob'"),
+    );
     drain(&pair);
     must_be_settled(&pair, &BTreeMap::new());
     pair.execute(Side::Old, &format!("DELETE FROM {CLAIMS} WHERE USER_NAME = 'bob'"));
@@ -222,10 +267,18 @@ pub(super) fn it_runs_until_it_is_stopped_and_one_at_a_time(engine: Engine) {
     eventually("the token is carried over", || state_of(&pair, Side::New, "while-it-runs").is_some());
     eventually("the status tells", || pair.sync_status()["applied"] == 1);
     let status = pair.run(&["status", "--json"]).exits(0).json();
-    assert_eq!((&status["state"], &status["sync"]["drained"].is_boolean()), (&"running".into(), &true), "{status}");
+    assert_eq!(
+        (&status["state"], &status["sync"]["drained"].is_boolean()),
+        (&"running".into(), &true),
+        "{status}"
+    );
     running.signal(Signal::INT);
     let ran = running.wait().exits(130);
-    assert!(ran.stderr.contains("Successfully transformed OAuth token data records in IDN_OAUTH2_ACCESS_TOKEN_TEMP: 1"), "{ran}");
+    assert!(
+        ran.stderr
+            .contains("Successfully transformed OAuth token data records in IDN_OAUTH2_ACCESS_TOKEN_TEMP: 1"),
+        "{ran}"
+    );
     let status = pair.run(&["status", "--json"]).exits(0).json();
     assert_eq!((&status["state"], &status["resumable"]), (&"interrupted".into(), &true.into()), "{status}");
     pair.run(&["run"]).refused(4, "KR-JRN-006");
@@ -244,7 +297,11 @@ pub(super) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
     for (n, point) in points.iter().enumerate() {
         for what in ["exit", "return"] {
             let id = format!("crash-{n}-{what}");
-            pair.execute(Side::Old, &new_token(&pair, Side::Old, &id, 10 + n as u64, "INACTIVE").replace("'NONE')", &format!("'{id}')")));
+            pair.execute(
+                Side::Old,
+                &new_token(&pair, Side::Old, &id, 10 + n as u64, "INACTIVE")
+                    .replace("'NONE')", &format!("'{id}')")),
+            );
             pair.execute(Side::Old, &format!("INSERT INTO {TOKENS}_SCOPE VALUES ('{id}', 'openid', -1234)"));
             let ran = pair.run_at(&format!("{point}={what}"), &DRAIN);
             assert_ne!(ran.code(), Some(0), "{point} was not reached: {ran}");

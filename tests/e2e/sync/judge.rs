@@ -72,14 +72,24 @@ const TABLES: &[Table] = &[
         ],
         sealed: &["ACCESS_TOKEN", "REFRESH_TOKEN"],
     },
-    Table { name: "IDN_OAUTH2_ACCESS_TOKEN_SCOPE", key: &["TOKEN_ID", "TOKEN_SCOPE"], columns: &["TENANT_ID"], sealed: &[] },
+    Table {
+        name: "IDN_OAUTH2_ACCESS_TOKEN_SCOPE",
+        key: &["TOKEN_ID", "TOKEN_SCOPE"],
+        columns: &["TENANT_ID"],
+        sealed: &[],
+    },
     Table {
         name: "IDN_OAUTH2_TOKEN_BINDING",
         key: &["TOKEN_ID"],
         columns: &["TOKEN_BINDING_TYPE", "TOKEN_BINDING_REF", "TOKEN_BINDING_VALUE", "TENANT_ID"],
         sealed: &[],
     },
-    Table { name: "IDN_OAUTH2_AUTHZ_CODE_SCOPE", key: &["CODE_ID", "SCOPE"], columns: &["TENANT_ID"], sealed: &[] },
+    Table {
+        name: "IDN_OAUTH2_AUTHZ_CODE_SCOPE",
+        key: &["CODE_ID", "SCOPE"],
+        columns: &["TENANT_ID"],
+        sealed: &[],
+    },
     Table {
         name: "IDN_OAUTH2_REFRESH_TOKEN",
         key: &["REFRESH_TOKEN_ID"],
@@ -147,19 +157,26 @@ fn everything(pair: &Pair, side: Side) -> BTreeMap<Place, Content> {
 fn opened(rows: &BTreeMap<Place, Content>, key: &str) -> BTreeMap<Place, Content> {
     let is_sealed = |place: &Place, at: usize, value: &Option<String>| {
         let table = table(place.table);
-        table.sealed.contains(&table.columns[at]) && value.as_ref().is_some_and(|text| text.starts_with("eyJ"))
+        table.sealed.contains(&table.columns[at])
+            && value.as_ref().is_some_and(|text| text.starts_with("eyJ"))
     };
     let cells = rows.iter().flat_map(|(place, content)| {
         let sealed = content.iter().enumerate().filter(|(at, value)| is_sealed(place, *at, value));
         sealed.filter_map(|(_, value)| value.as_deref())
     });
     let values: Vec<&str> = cells.collect();
-    let mut plain = open_values(key, &values).into_iter().map(|answer| answer["plaintext"].as_str().map(str::to_owned));
+    let mut plain =
+        open_values(key, &values).into_iter().map(|answer| answer["plaintext"].as_str().map(str::to_owned));
     let mut opened = rows.clone();
     for (place, content) in &mut opened {
         for (at, value) in content.iter_mut().enumerate() {
             if is_sealed(place, at, value) {
-                *value = Some(plain.next().unwrap().map_or_else(|| "it does not open".to_owned(), |hex| format!("plain {hex}")));
+                *value = Some(
+                    plain
+                        .next()
+                        .unwrap()
+                        .map_or_else(|| "it does not open".to_owned(), |hex| format!("plain {hex}")),
+                );
             }
         }
     }
@@ -178,13 +195,24 @@ pub(crate) fn must_be_settled(pair: &Pair, left_by_new: &Ledger) {
     for place in places {
         if let Some(left) = left_by_new.get(place) {
             if new.get(place) != left.as_ref() {
-                problems.push(format!("{place:?}: the new server left {left:?}, there is {:?}", new.get(place)));
+                problems
+                    .push(format!("{place:?}: the new server left {left:?}, there is {:?}", new.get(place)));
             }
         } else if old_plain.get(place) != new_plain.get(place) {
-            problems.push(format!("{place:?}: old {:?}\n  new {:?}", old_plain.get(place), new_plain.get(place)));
+            problems.push(format!(
+                "{place:?}: old {:?}\n  new {:?}",
+                old_plain.get(place),
+                new_plain.get(place)
+            ));
         }
     }
-    let unopened = old_plain.values().flatten().flatten().filter(|value| *value == "it does not open").count();
+    let unopened =
+        old_plain.values().flatten().flatten().filter(|value| *value == "it does not open").count();
     assert_eq!(unopened, 0, "values of the old database that the judge cannot open");
-    assert!(problems.is_empty(), "{} rows differ:\n{}", problems.len(), problems[..problems.len().min(8)].join("\n"));
+    assert!(
+        problems.is_empty(),
+        "{} rows differ:\n{}",
+        problems.len(),
+        problems[..problems.len().min(8)].join("\n")
+    );
 }

@@ -116,6 +116,17 @@ impl Pair {
         self.session(side).try_run(sql).unwrap_or_else(|error| panic!("{error}: {sql}"));
     }
 
+    /// Likewise, as the owner of its tables: what is made then is the owner's.
+    #[track_caller]
+    pub(crate) fn execute_as_owner(&self, side: Side, sql: &str) {
+        match (&self.site, self.engine) {
+            (Some(site), Engine::Postgres) => {
+                self.execute(side, &format!("SET ROLE \"{}\"; {sql}", site.user()));
+            }
+            _ => self.execute(side, sql),
+        }
+    }
+
     /// Rows of one of the databases.
     #[track_caller]
     pub(crate) fn rows(&self, side: Side, sql: &str) -> Vec<Row> {

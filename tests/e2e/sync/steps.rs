@@ -38,7 +38,8 @@ pub(super) fn triggers_come_and_go_without_a_trace(engine: Engine) {
     pair.run(&["triggers", "install"]).exits(0);
     pair.run(&["run", "--until-drained", "--quiet-for", "1s"]).exits(0);
     let status = pair.run(&["status", "--json"]).exits(0).json();
-    let steps: Vec<_> = status["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
+    let steps: Vec<_> =
+        status["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
     assert_eq!(steps, ["triggers-installed", "triggers-installed", "triggers-removed", "triggers-installed"]);
 }
 
@@ -46,7 +47,7 @@ pub(super) fn a_copy_with_triggers_is_refused_and_cleaned(engine: Engine) {
     let pair = Pair::new(engine, 60);
     let script = pair.run(&["triggers", "print"]).exits(0).stdout;
     assert!(!script.contains("-- table: IDN_OAUTH2_REFRESH_TOKEN_BINDING"), "a table that is not there");
-    pair.execute(Side::New, &script);
+    pair.execute_as_owner(Side::New, &script);
     pair.run(&["run"]).refused(2, "KR-CFG-050");
     pair.run(&["triggers", "remove", "--on", "new"]).exits(0);
     pair.run(&["run", "--until-drained", "--quiet-for", "1s"]).exits(0);
@@ -55,7 +56,8 @@ pub(super) fn a_copy_with_triggers_is_refused_and_cleaned(engine: Engine) {
 pub(super) fn tables_can_be_left_out(engine: Engine) {
     let pair = Pair::new(engine, 60);
     let config = std::fs::read_to_string(&pair.place.deployment.config).unwrap();
-    let with = |line: &str| std::fs::write(&pair.place.deployment.config, format!("{config}{line}\n")).unwrap();
+    let with =
+        |line: &str| std::fs::write(&pair.place.deployment.config, format!("{config}{line}\n")).unwrap();
     with("syncTables: [-IDN_OAUTH2_ACCESS_TOKEN]");
     let ran = pair.run(&["run"]).refused(2, "KR-CFG-005");
     assert!(ran.stderr.contains("IDN_OAUTH2_ACCESS_TOKEN_SCOPE cannot be without it"), "{ran}");
@@ -76,13 +78,19 @@ pub(super) fn the_java_tools_triggers_will_do(engine: Engine) {
         ("IDN_OAUTH2_ACCESS_TOKEN", "token_sync", &["TOKEN_ID"]),
         ("IDN_OAUTH2_ACCESS_TOKEN_SCOPE", "scope_sync", &["TOKEN_ID", "TOKEN_SCOPE"]),
     ] {
-        pair.execute(Side::Old, &java_tool(engine, table, triggers, key));
+        pair.execute_as_owner(Side::Old, &java_tool(engine, table, triggers, key));
     }
     let ran = pair.run(&["triggers", "install"]).exits(0);
     assert!(ran.stdout.contains("it works with keyrotation, and nothing was changed"), "{ran}");
     revoke_one(&pair);
     pair.run(&["run", "--until-drained", "--quiet-for", "1s", "--keep-acknowledged"]).exits(0);
-    assert_eq!(pair.count(Side::New, "IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_STATE = 'REVOKED' AND TOKEN_STATE_ID = 'NONE'"), 1);
+    assert_eq!(
+        pair.count(
+            Side::New,
+            "IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_STATE = 'REVOKED' AND TOKEN_STATE_ID = 'NONE'"
+        ),
+        1
+    );
     assert_eq!(pair.count(Side::Old, &format!("{LOG} WHERE SYNCED = 1")), 1, "it is marked, and kept");
     pair.run(&["triggers", "remove", "--on", "old"]).exits(0);
 }
@@ -90,7 +98,8 @@ pub(super) fn the_java_tools_triggers_will_do(engine: Engine) {
 /// A change log with a column that is not the key's, as the Java tool's has many.
 fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> String {
     let log = format!("{table}_TEMP");
-    let typed = |name: &&str| format!("{name} {}", if *name == "TENANT_ID" { "INTEGER" } else { "VARCHAR(255)" });
+    let typed =
+        |name: &&str| format!("{name} {}", if *name == "TENANT_ID" { "INTEGER" } else { "VARCHAR(255)" });
     let columns = key.iter().map(|name| typed(name)).collect::<Vec<_>>().join(", ");
     let id = match engine {
         Engine::Postgres => "SERIAL PRIMARY KEY",
@@ -104,14 +113,20 @@ fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> Strin
     for (event, row, availability) in [("insert", "NEW", 1), ("update", "NEW", 1), ("delete", "OLD", 0)] {
         let values = key.iter().map(|name| format!("{row}.{name}")).collect::<Vec<_>>().join(", ");
         let names = key.join(", ");
-        let insert = format!("INSERT INTO {log} ({names}, SOMETHING_MORE, AVAILABILITY) VALUES ({values}, 'x', {availability})");
+        let insert = format!(
+            "INSERT INTO {log} ({names}, SOMETHING_MORE, AVAILABILITY) VALUES ({values}, 'x', {availability})"
+        );
         sql += &match engine {
             Engine::Postgres => format!(
                 "CREATE FUNCTION {triggers}_{event}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert}; RETURN NULL; END $$; \
                  CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {triggers}_{event}();"
             ),
-            Engine::MariaDb => format!("CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} FOR EACH ROW {insert};"),
-            Engine::Sqlite => format!("CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} BEGIN {insert}; END;"),
+            Engine::MariaDb => {
+                format!("CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} FOR EACH ROW {insert};")
+            }
+            Engine::Sqlite => {
+                format!("CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} BEGIN {insert}; END;")
+            }
         };
     }
     sql

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
@@ -17,6 +18,9 @@ use crate::support::Engine;
 
 /// What the new server has left: the row, or none.
 pub(crate) type Ledger = BTreeMap<Place, Option<Content>>;
+
+/// Between two transactions of a session: no server is busy without a break.
+const PAUSE: Duration = Duration::from_millis(1);
 
 const DAYS_60: i64 = 60 * 24 * 3600 * 1000;
 const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
@@ -44,6 +48,7 @@ impl Workload {
             thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     server.act();
+                    thread::sleep(PAUSE);
                     done.fetch_add(1, Ordering::Relaxed);
                 }
             })
@@ -207,8 +212,13 @@ impl Server {
 
     /// One of this session's tokens.
     fn pick(&mut self, active: bool) -> Option<usize> {
-        let of: Vec<usize> =
-            self.tokens.iter().enumerate().filter(|(_, token)| token.active == active).map(|(at, _)| at).collect();
+        let of: Vec<usize> = self
+            .tokens
+            .iter()
+            .enumerate()
+            .filter(|(_, token)| token.active == active)
+            .map(|(at, _)| at)
+            .collect();
         (!of.is_empty()).then(|| of[usize::try_from(self.below(of.len() as u64)).unwrap()])
     }
 
@@ -218,7 +228,10 @@ impl Server {
         let new = Token { id: self.name("token"), ..old.clone() };
         let state = self.name("state");
         let statements = vec![
-            format!("UPDATE {TOKENS} SET TOKEN_STATE = 'INACTIVE', TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{}'", old.id),
+            format!(
+                "UPDATE {TOKENS} SET TOKEN_STATE = 'INACTIVE', TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{}'",
+                old.id
+            ),
             self.insert_token(&new, "refresh_token"),
             format!("INSERT INTO {SCOPES} VALUES ('{}', 'openid', -1234)", new.id),
         ];
@@ -236,7 +249,9 @@ impl Server {
     fn revoke(&mut self) {
         let Some(at) = self.pick(true) else { return };
         let (id, state) = (self.tokens[at].id.clone(), self.name("state"));
-        let sql = format!("UPDATE {TOKENS} SET TOKEN_STATE = 'REVOKED', TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{id}'");
+        let sql = format!(
+            "UPDATE {TOKENS} SET TOKEN_STATE = 'REVOKED', TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{id}'"
+        );
         if self.commit(&[sql], &[Place::new(TOKENS, [&id])]) {
             self.tokens[at].active = false;
         }
@@ -325,12 +340,15 @@ impl Server {
         let (Some(one), Some(other)) = (self.pick(false), self.pick(false)) else { return };
         let [one, other] = [one, other].map(|at| self.tokens[at].id.clone());
         let ids = [&one, &other].map(|id| {
-            let rows = self.session.rows(&format!("SELECT TOKEN_STATE_ID FROM {TOKENS} WHERE TOKEN_ID = '{id}'"));
+            let rows =
+                self.session.rows(&format!("SELECT TOKEN_STATE_ID FROM {TOKENS} WHERE TOKEN_ID = '{id}'"));
             rows.first().and_then(|row| row[0].clone())
         });
         let [Some(first), Some(second)] = ids else { return };
         let between = self.name("between");
-        let set = |id: &str, state: &str| format!("UPDATE {TOKENS} SET TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{id}'");
+        let set = |id: &str, state: &str| {
+            format!("UPDATE {TOKENS} SET TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{id}'")
+        };
         let statements = [set(&one, &between), set(&other, &first), set(&one, &second)];
         self.commit(&statements, &[Place::new(TOKENS, [&one]), Place::new(TOKENS, [&other])]);
     }
@@ -342,7 +360,9 @@ impl Server {
             self.delete_token(&id);
         } else {
             let state = self.name("state");
-            let sql = format!("UPDATE {TOKENS} SET TOKEN_STATE = 'REVOKED', TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{id}'");
+            let sql = format!(
+                "UPDATE {TOKENS} SET TOKEN_STATE = 'REVOKED', TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{id}'"
+            );
             self.commit(&[sql], &[Place::new(TOKENS, [&id])]);
         }
     }
@@ -353,7 +373,9 @@ impl Server {
         let is = if self.below(2) == 0 { was.to_uppercase() } else { self.name("person") };
         let one = vec![format!("INSERT INTO {CLAIMS} VALUES (-1234, '{was}', '{key}', 'now')")];
         if self.commit(&one, &[Place::new(CLAIMS, ["-1234", &was, key])]) {
-            let sql = format!("UPDATE {CLAIMS} SET USER_NAME = '{is}' WHERE USER_NAME = '{was}' AND DATA_KEY = '{key}'");
+            let sql = format!(
+                "UPDATE {CLAIMS} SET USER_NAME = '{is}' WHERE USER_NAME = '{was}' AND DATA_KEY = '{key}'"
+            );
             let touched = [&was, &is].map(|user| Place::new(CLAIMS, ["-1234", user, key]));
             self.commit(&[sql], &touched);
         }
@@ -361,7 +383,8 @@ impl Server {
 
     /// Begins something and takes it back: numbers of the change log are lost.
     fn think_better(&mut self) {
-        let token = Token { id: self.name("token"), application: 1, user: 100_000 + self.serial, active: true };
+        let token =
+            Token { id: self.name("token"), application: 1, user: 100_000 + self.serial, active: true };
         let begin = if self.engine == Engine::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
         let sql = format!("{begin}; {}; ROLLBACK", self.insert_token(&token, "password"));
         if self.session.try_run(&sql).is_err() {
