@@ -7,8 +7,9 @@ use super::{Db, DbError, POSTGRES, Record, Syntax, Table, Transaction, Value, sq
 /// The most keys in one statement.
 const KEYS_AT_ONCE: usize = 256;
 
-/// The most values in one statement.
-const VALUES_AT_ONCE: usize = 2048;
+/// The most rows, and values, that one statement inserts.
+const ROWS_AT_ONCE: usize = 500;
+const VALUES_AT_ONCE: usize = 16_000;
 
 impl Transaction {
     fn syntax(&self) -> &'static Syntax {
@@ -80,7 +81,8 @@ impl Transaction {
             }
             return Ok(());
         }
-        for part in parts(rows, (VALUES_AT_ONCE / columns.len().max(1)).max(1)) {
+        let most = (VALUES_AT_ONCE / columns.len().max(1)).clamp(1, ROWS_AT_ONCE);
+        for part in parts(rows, most) {
             let sql = sql::copy::insert(self.syntax(), table, columns, part.len());
             let params: Vec<Value> = part.iter().flatten().map(|value| (*value).clone()).collect();
             self.run(&sql, &params).await?;

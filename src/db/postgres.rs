@@ -19,6 +19,9 @@ use super::{Access, Class, DbError, POSTGRES, Record, Value};
 /// How long a statement waits for a row that somebody else has locked, before it is tried again.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '30s'";
 const READ_COMMITTED: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
+/// Rows are looked up by their keys, of which a statement names hundreds: always by the index. The
+/// planner, which cannot know how many there are, would now and then read the whole table.
+const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
 
 /// A PostgreSQL database.
@@ -165,7 +168,7 @@ impl PostgresTransaction {
 
 /// The statements that prepare a session.
 fn session(server: &Server, access: Access) -> Vec<String> {
-    let mut setup = vec![READ_COMMITTED.to_owned(), LOCK_TIMEOUT.to_owned()];
+    let mut setup = vec![READ_COMMITTED.to_owned(), LOCK_TIMEOUT.to_owned(), BY_INDEX.to_owned()];
     if access == Access::Look {
         setup.push(READ_ONLY.to_owned());
     }

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use keyrotation_journal::{CopyRow, Key, RowMark};
 
 use super::Sync;
-use super::carry::{Outcome, Trouble, Wanted, key_of};
+use super::carry::{Outcome, Trouble};
+use super::read::{Wanted, key_of};
 use super::rows::{Row, Side};
 use crate::db::{Class, DbError, Transaction, Value, sql};
 use crate::error::Result;
@@ -32,6 +33,8 @@ pub(super) struct Done {
     pub(super) same: Vec<(Key, Option<RowMark>)>,
     /// Rows that are the new server's own.
     pub(super) superseded: Vec<Key>,
+    /// Whether rows were read that nobody had asked for.
+    pub(super) fetched: bool,
 }
 
 pub(super) struct Batch<'a, 'b> {
@@ -89,7 +92,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         let columns: Vec<&str> = self.job.read_new.iter().map(String::as_str).collect();
         let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
         let records = self.transaction.lock_rows(&self.job.new, &columns, &values).await?;
-        let opened = self.sync.opened(self.job, Side::New, records).await?;
+        let opened = self.sync.reader.opened(self.job, Side::New, records).await?;
         Ok(opened.into_iter().flatten().map(|row| (row.key.clone(), row)).collect())
     }
 
@@ -301,8 +304,9 @@ impl<'a, 'b> Batch<'a, 'b> {
 
     /// What is to be done with a row that no entry has named.
     async fn fetch(&mut self, key: &Key) -> Result<Result<Work, Outcome>, Trouble> {
-        let (mut wanted, _) = self.sync.wanted(self.job, std::slice::from_ref(key)).await?;
-        let row = match wanted.remove(key) {
+        let mut asked = self.sync.reader.wanted(self.job, std::slice::from_ref(key)).await?;
+        self.done.fetched = true;
+        let row = match asked.rows.remove(key) {
             Some(Wanted::Row(row)) => Some(*row),
             Some(Wanted::Gone) | None => None,
             Some(Wanted::Unreadable(reason)) => return Ok(Err(Outcome::Failed(reason))),

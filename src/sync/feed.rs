@@ -12,11 +12,11 @@ use super::{Sync, failed};
 use crate::db::{Db, DbError, Record, Value};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
-use crate::plan::SyncJob;
+use crate::plan::{SyncJob, SyncPlan};
 use crate::source::key_part;
 
 /// Entries that are read, and acknowledged, at once: never a long transaction on the live server.
-pub(super) const ENTRIES: usize = 1000;
+pub(super) const ENTRIES: usize = 2000;
 
 /// Entries of a change log.
 #[derive(Debug, Default)]
@@ -45,29 +45,56 @@ impl Sync<'_> {
         Ok(coalesced(job.table.relation.key.len(), records))
     }
 
-    /// Says of entries that they were seen to: they are deleted, or kept and marked.
-    pub(super) async fn acknowledge(&self, job: &SyncJob, entries: &[i64]) -> Result<()> {
-        async_failpoint!("sync-before-acknowledge", super::planned_failure());
-        for batch in entries.chunks(ENTRIES) {
-            let numbers: Vec<Vec<Value>> = batch.iter().map(|number| vec![Value::Int(*number)]).collect();
-            let mut backoff = self.plan.old_guard.backoff(job.table.log);
-            while let Err(error) = self.acknowledge_once(&self.plan.old, job, &numbers).await {
-                backoff.after(error).await.map_err(|error| failed(job.table.log, &error))?;
-            }
+    /// Says of entries that they were seen to, while the next rows are carried over.
+    pub(super) async fn acknowledge(&mut self, job: &SyncJob, entries: Vec<i64>) -> Result<()> {
+        self.acknowledged().await?;
+        if !entries.is_empty() {
+            let (plan, job, keep) = (self.plan.clone(), job.clone(), self.options.keep_acknowledged);
+            self.acknowledging =
+                Some(tokio::spawn(async move { acknowledge(&plan, &job, &entries, keep).await }));
         }
-        async_failpoint!("sync-after-acknowledge", super::planned_failure());
         Ok(())
     }
 
-    async fn acknowledge_once(&self, old: &Db, job: &SyncJob, numbers: &[Vec<Value>]) -> Result<(), DbError> {
-        let mut transaction = old.begin().await?;
-        if self.options.keep_acknowledged {
-            transaction.acknowledge(&job.log, numbers).await?;
-        } else {
-            transaction.delete_rows(&job.log, numbers).await?;
+    /// Waits until the entries that were seen to are acknowledged.
+    pub(super) async fn acknowledged(&mut self) -> Result<()> {
+        match self.acknowledging.take() {
+            None => Ok(()),
+            Some(task) => match task.await {
+                Ok(done) => done,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            },
         }
-        transaction.commit().await
     }
+}
+
+/// Deletes entries that were seen to, or marks them and keeps them.
+async fn acknowledge(plan: &SyncPlan, job: &SyncJob, entries: &[i64], keep: bool) -> Result<()> {
+    async_failpoint!("sync-before-acknowledge", super::planned_failure());
+    for batch in entries.chunks(ENTRIES) {
+        let numbers: Vec<Vec<Value>> = batch.iter().map(|number| vec![Value::Int(*number)]).collect();
+        let mut backoff = plan.old_guard.backoff(job.table.log);
+        while let Err(error) = acknowledge_once(&plan.old, job, &numbers, keep).await {
+            backoff.after(error).await.map_err(|error| failed(job.table.log, &error))?;
+        }
+    }
+    async_failpoint!("sync-after-acknowledge", super::planned_failure());
+    Ok(())
+}
+
+async fn acknowledge_once(
+    old: &Db,
+    job: &SyncJob,
+    numbers: &[Vec<Value>],
+    keep: bool,
+) -> Result<(), DbError> {
+    let mut transaction = old.begin().await?;
+    if keep {
+        transaction.acknowledge(&job.log, numbers).await?;
+    } else {
+        transaction.delete_rows(&job.log, numbers).await?;
+    }
+    transaction.commit().await
 }
 
 /// Entries by their keys. A row that was changed ten times is one row.

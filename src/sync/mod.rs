@@ -10,6 +10,7 @@ mod batch;
 mod carry;
 mod feed;
 mod parents;
+mod read;
 mod reconcile;
 mod rows;
 mod settle;
@@ -21,6 +22,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use keyrotation_journal::{Key, KeyPart};
+use tokio::task::JoinHandle;
 
 use crate::db::{Class, Db, DbError};
 use crate::engine::{Context, Flow};
@@ -29,6 +31,7 @@ use crate::plan::{SyncJob, SyncPlan};
 
 pub use baseline::{baseline, is_marked};
 use carry::Outcome;
+use read::{Asked, Reader};
 pub use settle::settle;
 pub use verdict::{Verdict, verdict};
 use watch::Waiting;
@@ -72,6 +75,24 @@ pub enum End {
     Stuck,
 }
 
+/// Rows that are being read; dropped, they are not.
+struct Reading(JoinHandle<Result<Asked>>);
+
+impl Reading {
+    async fn await_rows(mut self) -> Result<Asked> {
+        match (&mut self.0).await {
+            Ok(read) => read,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// The sync phase of one session.
 pub struct Sync<'a> {
     context: &'a Context,
@@ -87,6 +108,11 @@ pub struct Sync<'a> {
     waiting: Vec<HashMap<Key, Waiting>>,
     counts_superseded: bool,
     counted: Option<Instant>,
+    reader: Reader,
+    /// Whether rows were read that no entry had named.
+    fetched: bool,
+    /// Entries that are being acknowledged.
+    acknowledging: Option<JoinHandle<Result<()>>>,
 }
 
 impl<'a> Sync<'a> {
@@ -110,6 +136,9 @@ impl<'a> Sync<'a> {
             waiting: vec![HashMap::new(); tables],
             counts_superseded: true,
             counted: None,
+            reader: Reader { plan: plan.clone(), preparer: context.preparer.clone() },
+            fetched: false,
+            acknowledging: None,
         }
     }
 
@@ -117,6 +146,7 @@ impl<'a> Sync<'a> {
     pub async fn run(&mut self) -> Result<End> {
         prepare(&self.plan.new).await?;
         let end = self.rounds().await;
+        let acknowledged = self.acknowledged().await;
         let end = match end {
             // Somebody asked to stop while a server that is gone was waited for.
             Err(error) if error.id() == Id::DatabaseLost && self.context.stop.requested() => {
@@ -124,6 +154,7 @@ impl<'a> Sync<'a> {
             }
             end => end,
         }?;
+        acknowledged?;
         self.record_seen(end != End::Interrupted).await?;
         Ok(end)
     }
@@ -199,9 +230,19 @@ impl<'a> Sync<'a> {
         let now: Vec<(Key, Vec<i64>)> =
             entries.by_key.into_iter().filter(|(key, numbers)| self.is_due(at, key, numbers)).collect();
         let mut worked = !seen_to.is_empty();
-        for part in now.chunks(ROWS) {
+        let mut parts = now.chunks(ROWS).peekable();
+        let mut ahead = parts.peek().map(|part| self.read_ahead(job, part));
+        while let Some(part) = parts.next() {
             let keys: Vec<Key> = part.iter().map(|(key, _)| key.clone()).collect();
-            let mut outcomes = self.carry(job, &keys).await?;
+            let asked = match ahead.take() {
+                Some(reading) => reading.await_rows().await?,
+                None => self.reader.wanted(job, &keys).await?,
+            };
+            ahead = parts.peek().map(|part| self.read_ahead(job, part));
+            let mut outcomes = self.carry_read(job, &keys, asked).await?;
+            if std::mem::take(&mut self.fetched) {
+                ahead = None; // it may have read a row before the one that was fetched since
+            }
             for (key, numbers) in part {
                 let outcome = outcomes.remove(key).unwrap_or(Outcome::Later);
                 worked |= outcome.is_final();
@@ -214,13 +255,23 @@ impl<'a> Sync<'a> {
                     self.wait(at, key, numbers, outcome);
                 }
             }
-            self.acknowledge(job, &std::mem::take(&mut seen_to)).await?;
+            self.acknowledge(job, std::mem::take(&mut seen_to)).await?;
             if self.context.stop.requested() {
-                return Ok((worked, more));
+                break;
             }
         }
-        self.acknowledge(job, &seen_to).await?;
+        self.acknowledge(job, seen_to).await?;
+        if !more {
+            self.acknowledged().await?; // or they would be read again
+        }
         Ok((worked, more))
+    }
+
+    /// Reads rows of the old database while others are being written.
+    fn read_ahead(&self, job: &SyncJob, part: &[(Key, Vec<i64>)]) -> Reading {
+        let (reader, job) = (self.reader.clone(), job.clone());
+        let keys: Vec<Key> = part.iter().map(|(key, _)| key.clone()).collect();
+        Reading(tokio::spawn(async move { reader.wanted(&job, &keys).await }))
     }
 
     async fn take_steps(&self) -> Result<()> {

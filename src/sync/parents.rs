@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use keyrotation_journal::{Key, KeyPart};
 
-use super::carry::{Outcome, key_of};
+use super::carry::Outcome;
+use super::read::key_of;
 use super::rows::Row;
 use super::{Sync, failed};
 use crate::db::{Db, Table, Value};

@@ -2,7 +2,8 @@
 
 use keyrotation_journal::Key;
 
-use super::carry::{Outcome, key_of};
+use super::carry::Outcome;
+use super::read::key_of;
 use super::{Sync, failed};
 use crate::db::{Record, Value};
 use crate::error::Result;
