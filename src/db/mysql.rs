@@ -196,6 +196,7 @@ async fn prepare(
     access: Access,
     sessions: &Sessions,
 ) -> Result<(), sqlx::Error> {
+    remote::send_at_once();
     let session: u64 = sqlx::query_scalar("SELECT CONNECTION_ID()").fetch_one(&mut *connection).await?;
     let session = i64::try_from(session).unwrap_or_default();
     sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);

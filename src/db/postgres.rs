@@ -184,6 +184,7 @@ fn quoted(schema: &str) -> String {
 }
 
 async fn prepare(connection: &mut PgConnection, setup: &[String]) -> Result<(), sqlx::Error> {
+    remote::send_at_once();
     for statement in setup {
         connection.execute(AssertSqlSafe(statement.clone())).await?;
     }
