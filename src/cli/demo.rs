@@ -24,7 +24,7 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
     if exit != Exit::Done {
         return Ok(exit);
     }
-    let exit = verify::verify(&session, &VerifyArgs::default()).await?;
+    let exit = Box::pin(verify::verify(&session, &VerifyArgs::default())).await?;
     print(&afterword(&args.folder, &deployment.config));
     let view = look::view(&session.global.journal_dir())?;
     let verified = if exit == Exit::Done { "and verified" } else { "but verify found differences" };

@@ -64,7 +64,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::SafeToRetire(args) => Box::pin(steps::safe_to_retire(&session, &args)).await,
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
         Command::Status(args) => look::status(&session, &args),
-        Command::Verify(args) => verify::verify(&session, &args).await,
+        Command::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),
         Command::Demo(args) => Box::pin(demo::demo(session, &args)).await,

@@ -31,9 +31,10 @@ impl Resolver<'_> {
     pub(super) fn databases(&mut self, sync: bool) -> Result<DatabaseJob> {
         let identity = self.database(&NEW_IDENTITY)?;
         let registry = self.database(&NEW_REGISTRY)?;
-        let old_identity = match sync {
-            true => Some(self.synced_database(&identity)?),
-            false => self.old_database([&identity, &registry])?,
+        let old_identity = if sync {
+            Some(self.synced_database(&identity)?)
+        } else {
+            self.old_database([&identity, &registry])?
         };
         Ok(DatabaseJob { identity, registry, old_identity })
     }

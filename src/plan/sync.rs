@@ -148,8 +148,9 @@ impl Deployment {
         };
         match job(plan, index, table).await? {
             Ok(job) => {
-                let jobs = self.sync.as_mut().map(|plan| &mut plan.jobs);
-                jobs.into_iter().for_each(|jobs| jobs.push(job.clone()));
+                if let Some(plan) = &mut self.sync {
+                    plan.jobs.push(job);
+                }
             }
             Err(why) => self.absent.push((index, why)),
         }

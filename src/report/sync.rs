@@ -1,6 +1,7 @@
 //! The sync phase as people and scripts see it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use keyrotation_journal::{JobState, Seen, TargetHead, TargetKind};
 use serde::{Deserialize, Serialize};
@@ -172,10 +173,10 @@ impl SyncView {
         );
         for table in &self.tables {
             for (why, rows) in &table.reasons {
-                out += &format!("held: {} rows of {}: {why}\n", thousands(*rows), table.place);
+                let _ = writeln!(out, "held: {} rows of {}: {why}", thousands(*rows), table.place);
             }
             for (key, why) in &table.failures {
-                out += &format!("failed: {} {}: {why}\n", table.place, super::printable(key));
+                let _ = writeln!(out, "failed: {} {}: {why}", table.place, super::printable(key));
             }
         }
         out

@@ -21,6 +21,9 @@ use crate::target::sync::ACTIVE;
 /// Rows that make way for one row.
 const WAYS: usize = 8;
 
+/// A row's key, and new values.
+type Update<'a> = (Vec<Value>, Vec<&'a Value>);
+
 /// What a batch came to.
 #[derive(Debug, Default)]
 pub(super) struct Done {
@@ -159,7 +162,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         let table = &self.job.new;
         let mut deleted = Vec::new();
         let mut inserted = Vec::new();
-        let mut updated: BTreeMap<Vec<&str>, Vec<(Vec<Value>, Vec<&Value>)>> = BTreeMap::new();
+        let mut updated: BTreeMap<Vec<&str>, Vec<Update<'_>>> = BTreeMap::new();
         let works: Vec<Work> = self.works.values().cloned().collect();
         for work in &works {
             match (&work.present, &work.wanted) {
@@ -299,7 +302,8 @@ impl<'a, 'b> Batch<'a, 'b> {
         let found = self.transaction.holders(&self.job.new, &self.job.unique, &values).await?;
         let keys = found.iter().filter_map(|record| key_of(self.job, record));
         let own = work.present.as_ref().map_or(&work.key, |row| &row.key);
-        Ok(keys.filter(|key| key != own).last())
+        let mut others = keys.filter(|key| key != own);
+        Ok(others.next())
     }
 
     /// What is to be done with a row that no entry has named.

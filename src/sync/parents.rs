@@ -22,22 +22,16 @@ impl Sync<'_> {
         job: &SyncJob,
         rows: &mut Vec<(Key, Option<Row>)>,
     ) -> Result<HashMap<Key, Outcome>> {
-        let problems = match job.table.parent {
-            None => return Ok(HashMap::new()),
-            Some(Parent::Application { column }) => {
-                let asked = parents_of(job, rows, column);
-                self.unknown_applications(asked).await?
-            }
-            Some(Parent::Synced { column, table }) => {
+        let Some(parent) = job.table.parent else { return Ok(HashMap::new()) };
+        let (Parent::Application { column } | Parent::Synced { column, .. }) = parent;
+        let asked = parents_of(job, rows, column);
+        let problems = match parent {
+            Parent::Application { .. } => self.unknown_applications(asked).await?,
+            Parent::Synced { table, .. } => {
                 let parent = self.plan.jobs.iter().find(|parent| parent.place() == table).cloned();
                 let Some(parent) = parent else { return Ok(HashMap::new()) };
-                let asked = parents_of(job, rows, column);
                 self.absent_parents(&parent, asked).await?
             }
-        };
-        let (Parent::Application { column } | Parent::Synced { column, .. }) = match job.table.parent {
-            Some(parent) => parent,
-            None => return Ok(HashMap::new()),
         };
         let mut left = HashMap::new();
         rows.retain(|(key, row)| {

@@ -82,8 +82,8 @@ const fn table(
     }
 }
 
-const fn child_of(name: &'static str, column: &'static str) -> Option<Parent> {
-    Some(Parent::Synced { column, table: name })
+const fn child_of(name: &'static str, column: &'static str) -> Parent {
+    Parent::Synced { column, table: name }
 }
 
 const OF_APPLICATION: Option<Parent> = Some(Parent::Application { column: "CONSUMER_KEY_ID" });
@@ -153,7 +153,7 @@ pub const SYNC_TABLES: &[&SyncTable] = &[
         )
     },
     &SyncTable {
-        parent: child_of("IDN_OAUTH2_AUTHORIZATION_CODE", "CODE_ID"),
+        parent: Some(child_of("IDN_OAUTH2_AUTHORIZATION_CODE", "CODE_ID")),
         ..table(
             "sync-oauth2-authz-code-scope",
             "OAuth code scope",
@@ -163,7 +163,7 @@ pub const SYNC_TABLES: &[&SyncTable] = &[
         )
     },
     &SyncTable {
-        parent: child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID"),
+        parent: Some(child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID")),
         needed: true,
         ..table(
             "sync-oauth2-access-token-scope",
@@ -174,7 +174,7 @@ pub const SYNC_TABLES: &[&SyncTable] = &[
         )
     },
     &SyncTable {
-        parent: child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID"),
+        parent: Some(child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID")),
         ..table(
             "sync-oauth2-token-binding",
             "OAuth token binding",
@@ -184,7 +184,7 @@ pub const SYNC_TABLES: &[&SyncTable] = &[
         )
     },
     &SyncTable {
-        parent: child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID"),
+        parent: Some(child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID")),
         ..table(
             "sync-oauth2-refresh-token-scope",
             "OAuth refresh token scope",
@@ -194,7 +194,7 @@ pub const SYNC_TABLES: &[&SyncTable] = &[
         )
     },
     &SyncTable {
-        parent: child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID"),
+        parent: Some(child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID")),
         ..table(
             "sync-oauth2-refresh-token-binding",
             "OAuth refresh token binding",

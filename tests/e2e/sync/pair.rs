@@ -22,6 +22,16 @@ pub(crate) enum Side {
     New,
 }
 
+impl Side {
+    /// 0 or 1.
+    pub(crate) const fn number(self) -> u64 {
+        match self {
+            Self::Old => 0,
+            Self::New => 1,
+        }
+    }
+}
+
 /// Both databases, the copy being as it was made, with triggers on the old one.
 pub(crate) struct Pair {
     pub(crate) place: Place,
@@ -96,18 +106,16 @@ impl Pair {
 
     /// A session of a server in one of the databases.
     pub(crate) fn session(&self, side: Side) -> Session {
-        match &self.site {
-            Some(site) => Session::Server(Admin::connect(self.engine, &site.database(Self::at(side)))),
-            None => {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                let options = SqliteConnectOptions::new()
-                    .filename(self.file(side))
-                    .busy_timeout(Duration::from_mins(1))
-                    .disable_statement_logging();
-                let connection = runtime.block_on(options.connect()).unwrap();
-                Session::Sqlite(Box::new(connection), runtime)
-            }
+        if let Some(servers) = &self.site {
+            return Session::Server(Admin::connect(self.engine, &servers.database(Self::at(side))));
         }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let options = SqliteConnectOptions::new()
+            .filename(self.file(side))
+            .busy_timeout(Duration::from_mins(1))
+            .disable_statement_logging();
+        let connection = runtime.block_on(options.connect()).unwrap();
+        Session::Sqlite(Box::new(connection), runtime)
     }
 
     /// Runs statements in one of the databases.
@@ -120,8 +128,8 @@ impl Pair {
     #[track_caller]
     pub(crate) fn execute_as_owner(&self, side: Side, sql: &str) {
         match (&self.site, self.engine) {
-            (Some(site), Engine::Postgres) => {
-                self.execute(side, &format!("SET ROLE \"{}\"; {sql}", site.user()));
+            (Some(servers), Engine::Postgres) => {
+                self.execute(side, &format!("SET ROLE \"{}\"; {sql}", servers.user()));
             }
             _ => self.execute(side, sql),
         }

@@ -100,7 +100,7 @@ fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> Strin
     let log = format!("{table}_TEMP");
     let typed =
         |name: &&str| format!("{name} {}", if *name == "TENANT_ID" { "INTEGER" } else { "VARCHAR(255)" });
-    let columns = key.iter().map(|name| typed(name)).collect::<Vec<_>>().join(", ");
+    let columns = key.iter().map(typed).collect::<Vec<_>>().join(", ");
     let id = match engine {
         Engine::Postgres => "SERIAL PRIMARY KEY",
         Engine::MariaDb => "INTEGER AUTO_INCREMENT PRIMARY KEY",

@@ -112,7 +112,7 @@ impl Server {
         let found = found.enumerate().filter(|(at, _)| *at as u64 % 4 == number).map(|(_, id)| id).collect();
         let [old, new] = pair.keys();
         let key = if side == Side::Old { old } else { new }.to_owned();
-        let random = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(number + 1 + 100 * u64::from(mine_of(side)));
+        let random = 0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(number + 1 + 100 * side.number());
         Self {
             session,
             engine: pair.engine,
@@ -138,7 +138,7 @@ impl Server {
     /// A name that nobody else has.
     fn name(&mut self, kind: &str) -> String {
         self.serial += 1;
-        let place = u64::from(mine_of(self.side)) * 100 + self.number;
+        let place = self.side.number() * 100 + self.number;
         let tail = hex(&Sha256::digest(format!("{kind}{place}-{}", self.serial))[..6]);
         format!("{tail}-{kind}-{place}-{:06}", self.serial)
     }
@@ -169,7 +169,7 @@ impl Server {
         };
         let organization = if token.user.is_multiple_of(2) { "NONE" } else { "an-organization" };
         let (id, application, user) = (&token.id, token.application, token.user);
-        let place = self.number + 100 * u64::from(mine_of(self.side));
+        let place = self.number + 100 * self.side.number();
         format!(
             "INSERT INTO {TOKENS} (TOKEN_ID, ACCESS_TOKEN, REFRESH_TOKEN, CONSUMER_KEY_ID, AUTHZ_USER, TENANT_ID, \
              USER_DOMAIN, USER_TYPE, GRANT_TYPE, TIME_CREATED, REFRESH_TOKEN_TIME_CREATED, VALIDITY_PERIOD, \
@@ -194,7 +194,9 @@ impl Server {
         let grant = if self.below(4) == 0 { "client_credentials" } else { "authorization_code" };
         let mut statements = vec![self.insert_token(&token, grant)];
         let mut touched = vec![Place::new(TOKENS, [&token.id])];
-        for scope in ["openid", "email", "orders:read"].into_iter().take(1 + usize::from(user % 3 == 0)) {
+        for scope in
+            ["openid", "email", "orders:read"].into_iter().take(1 + usize::from(user.is_multiple_of(3)))
+        {
             statements.push(format!("INSERT INTO {SCOPES} VALUES ('{}', '{scope}', -1234)", token.id));
             touched.push(Place::new(SCOPES, [token.id.as_str(), scope]));
         }
@@ -306,7 +308,7 @@ impl Server {
 
     fn user(&mut self) -> String {
         let number = self.below(30);
-        format!("user-{}-{}-{number}", mine_of(self.side), self.number)
+        format!("user-{}-{}-{number}", self.side.number(), self.number)
     }
 
     /// Enrols a user, again, or not any more.
@@ -405,13 +407,6 @@ impl Server {
             self.ledger.lock().unwrap().extend(left);
         }
         true
-    }
-}
-
-const fn mine_of(side: Side) -> u8 {
-    match side {
-        Side::Old => 0,
-        Side::New => 1,
     }
 }
 
