@@ -19,6 +19,7 @@ use crate::record::{Chain, Kind, MacBytes, from_bytes, seal, to_bytes, unseal};
 use crate::sled_store::SledStore;
 use crate::snapshot::{Parts, SEAL_KEY, Seal, put_together, take_apart};
 use crate::state::JobState;
+use crate::steps::keep_steps;
 use crate::store::{Store, Write};
 use crate::wire::Malformed;
 
@@ -230,8 +231,9 @@ impl Journal {
         Ok(HeadFile::open(dir)?.map(|file| file.head().mark).filter(|mark| mark.group > 0))
     }
 
-    /// Renames the folder `dir` to `<dir>-<name>` and says where it is now. Refused while someone,
-    /// this process included, holds the journal.
+    /// Renames the folder `dir` to `<dir>-<name>` and says where it is now. Steps that nobody has taken
+    /// over yet stay, for the next rotation. Refused while someone, this process included, holds the
+    /// journal.
     pub fn archive(dir: &Path, name: &str) -> Result<PathBuf> {
         let _lock = Lock::acquire(dir)?;
         let mut archived = dir.as_os_str().to_owned();
@@ -242,6 +244,7 @@ impl Journal {
             return Err(Error::Exists { dir: archived });
         }
         fs::rename(dir, &archived).map_err(Error::io("rename", dir))?;
+        keep_steps(&archived, dir)?;
         match archived.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent)?,
             _ => sync_folder(Path::new("."))?,

@@ -59,6 +59,17 @@ pub fn take_steps<E: From<Error>>(
     Ok(())
 }
 
+/// Moves the steps that nobody has taken over from one folder to another.
+pub(crate) fn keep_steps(from: &Path, to: &Path) -> Result<()> {
+    let (left, kept) = (from.join(STEPS), to.join(STEPS));
+    if left.metadata().map_or(0, |file| file.len()) == 0 {
+        return Ok(());
+    }
+    make_folder(to)?;
+    std::fs::rename(&left, &kept).map_err(Error::io("move", &left))?;
+    sync_folder(to)
+}
+
 fn open(path: &Path, create: bool) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(create).mode(0o600);
@@ -91,5 +102,22 @@ mod tests {
         .unwrap();
         assert_eq!(taken, [step("one"), step("two")]);
         take_steps::<Error>(dir.path(), |_| panic!("nothing is left")).unwrap();
+    }
+
+    #[test]
+    fn steps_for_the_next_rotation_are_not_put_aside_with_the_last_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("journal");
+        let step =
+            Step { at: 1, name: "one".into(), note: String::new(), user: "u".into(), host: "h".into() };
+        leave_step(&dir, &step).unwrap();
+        crate::Journal::archive(&dir, "old").unwrap();
+        let mut taken = Vec::new();
+        take_steps::<Error>(&dir, |steps| {
+            taken = steps;
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(taken, [step]);
     }
 }

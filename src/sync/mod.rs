@@ -38,7 +38,7 @@ use watch::Waiting;
 pub use watch::{Observation, TableView, Watch};
 
 /// Rows that are carried over in one transaction.
-const ROWS: usize = 500;
+const ROWS: usize = 1000;
 
 /// Pages of entries that one table gets before the next one's turn.
 const PAGES: usize = 4;

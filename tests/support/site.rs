@@ -22,7 +22,7 @@ use super::server::Session;
 use super::{Admin, Engine, wait};
 
 /// The password of the user who rotates.
-const PASSWORD: &str = "ro%20t&a=te\"'\\";
+pub(super) const PASSWORD: &str = "ro%20t&a=te\"'\\";
 
 /// Rows in one statement.
 const ROWS: usize = 200;
@@ -34,7 +34,7 @@ type Rows = BTreeMap<(String, String), BTreeMap<String, String>>;
 pub(crate) struct Site {
     pub(crate) engine: Engine,
     name: String,
-    files: Vec<PathBuf>,
+    pub(super) files: Vec<PathBuf>,
     /// What each file held when server and file were the same last.
     same: Mutex<Vec<Vec<u8>>>,
     /// What the server held when it was looked at last.
@@ -84,45 +84,6 @@ impl Site {
             }
         };
         properties.lines().map(|text| line(text) + "\n").collect()
-    }
-
-    /// A properties.yaml that names three databases: the new identity database, the new registry, and the
-    /// old identity database.
-    pub(crate) fn all_properties(&self, properties: &str) -> String {
-        let server = format!("127.0.0.1:{}", self.engine.port());
-        let (user, password) = (self.user(), STANDARD.encode(PASSWORD));
-        let line = |line: &str| {
-            let key = line.split(':').next().unwrap_or_default();
-            match key {
-                "newIdnDBUrl" => format!("{key}: {}", self.url(0, &server, "")),
-                "newRegDBUrl" => format!("{key}: {}", self.url(1, &server, "")),
-                "oldIdnDBUrl" => format!("{key}: {}", self.url(2, &server, "")),
-                key if key.ends_with("Username") => format!("{key}: '{user}'"),
-                key if key.ends_with("Password") => format!("{key}: {password}"),
-                _ => line.to_owned(),
-            }
-        };
-        properties.lines().map(|text| line(text) + "\n").collect()
-    }
-
-    /// Lets the user who rotates do anything: also what a DBA does with triggers.
-    pub(crate) fn grant_all(&self) {
-        for at in 0..self.files.len() {
-            let (name, user) = (self.database(at), self.user());
-            let mut admin = Admin::connect(self.engine, &name);
-            match self.engine {
-                Engine::Postgres => {
-                    admin.execute(&format!("GRANT CREATE, USAGE ON SCHEMA public TO \"{user}\""));
-                    let tables =
-                        admin.rows("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'");
-                    for table in tables {
-                        let table = table[0].as_deref().unwrap();
-                        admin.execute(&format!("ALTER TABLE {table} OWNER TO \"{user}\""));
-                    }
-                }
-                _ => admin.execute(&format!("GRANT ALL ON {name}.* TO '{user}'@'%'")),
-            }
-        }
     }
 
     /// From now on the server counts the updates of every row.

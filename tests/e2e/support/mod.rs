@@ -7,6 +7,8 @@ mod envelopes;
 mod opener;
 mod place;
 mod program;
+#[path = "../../support/rights.rs"]
+mod rights;
 #[path = "../../support/seal.rs"]
 mod seal;
 #[path = "../../support/server.rs"]

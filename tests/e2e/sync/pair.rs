@@ -7,10 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyrotation::demo::Spec;
+use sqlx::mysql::MySqlConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _, SqliteConnection};
 
-use crate::support::{Admin, Engine, Place, Ran, Running, Site};
+use crate::support::{Admin, Engine, Place, Ran, Running, Site, wait};
 
 /// A row as texts.
 pub(crate) type Row = Vec<Option<String>>;
@@ -49,6 +50,15 @@ impl Pair {
 
     /// Likewise, with nothing installed yet.
     pub(crate) fn without_triggers(engine: Engine, tokens: u64) -> Self {
+        let pair = Self::without_rights(engine, tokens);
+        if let Some(servers) = &pair.site {
+            servers.grant_all();
+        }
+        pair
+    }
+
+    /// Likewise, and the user who rotates has only what docs/databases.md grants.
+    pub(crate) fn without_rights(engine: Engine, tokens: u64) -> Self {
         let place = Place::in_files(&Spec { tokens, ..Spec::default() });
         let d = &place.deployment;
         let files = vec![d.new_identity.clone(), d.new_registry.clone(), d.old_identity.clone()];
@@ -60,7 +70,6 @@ impl Pair {
             let site = Site::new(engine, files);
             let config = site.all_properties(&config);
             site.push();
-            site.grant_all();
             (config, Some(Arc::new(site)))
         };
         fs::write(&d.config, config).unwrap();
@@ -135,6 +144,18 @@ impl Pair {
         }
     }
 
+    /// Likewise, as another user of MariaDB.
+    #[track_caller]
+    pub(crate) fn execute_as(&self, side: Side, user: &str, password: &str, sql: &str) {
+        let name = self.site.as_ref().unwrap().database(Self::at(side));
+        let options = MySqlConnectOptions::new().host("127.0.0.1").port(self.engine.port());
+        let options = options.username(user).password(password).database(&name);
+        wait(async {
+            let mut connection = options.connect().await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
+        });
+    }
+
     /// Rows of one of the databases.
     #[track_caller]
     pub(crate) fn rows(&self, side: Side, sql: &str) -> Vec<Row> {
@@ -147,6 +168,11 @@ impl Pair {
         let text = self.engine.text("COUNT(*)");
         let rows = self.rows(side, &format!("SELECT {text} FROM {table_and_condition}"));
         rows[0][0].as_deref().unwrap().parse().unwrap()
+    }
+
+    /// Grants the user who rotates this in one of the databases, and takes all else away.
+    pub(crate) fn grant_only(&self, side: Side, grants: &[String]) {
+        self.site.as_ref().unwrap().grant_only(Self::at(side), grants);
     }
 
     /// The member `sync` of the status.

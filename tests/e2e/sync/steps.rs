@@ -69,6 +69,71 @@ pub(super) fn tables_can_be_left_out(engine: Engine) {
     assert_eq!(tables.as_array().unwrap().len(), 8);
 }
 
+/// The DBA runs the script, the server writes as a user of its own, and the program has the rights that
+/// the script's head and docs/databases.md name, no more.
+fn three_users(engine: Engine) {
+    let pair = Pair::without_rights(engine, 60);
+    let script = pair.run(&["triggers", "print"]).exits(0).stdout;
+    pair.execute(Side::Old, &script);
+    let head: String =
+        script.lines().filter_map(|line| line.strip_prefix("--")).collect::<Vec<_>>().join(" ");
+    let grants =
+        head.split("GRANT ").skip(1).map(|rest| format!("GRANT {}", rest.split(';').next().unwrap()));
+    let is_there = |grant: &String| !grant.contains("REFRESH_TOKEN_BINDING");
+    let mut grants: Vec<String> = grants.filter(is_there).collect();
+    assert!(grants.len() > 2, "{grants:?}");
+    if engine == Engine::Postgres {
+        // The statement that names the table which is not there names two others.
+        let refresh = "IDN_OAUTH2_REFRESH_TOKEN";
+        grants.push(format!("GRANT SELECT ON {refresh}, {refresh}_SCOPE TO keyrotation"));
+        grants.push(format!(
+            "GRANT SELECT, UPDATE, DELETE ON {refresh}_TEMP, {refresh}_SCOPE_TEMP TO keyrotation"
+        ));
+    }
+    pair.grant_only(Side::Old, &grants);
+    let all = match engine {
+        Engine::Postgres => vec![
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO keyrotation".to_owned(),
+        ],
+        _ => ["SELECT", "INSERT", "UPDATE", "DELETE", "TRIGGER"]
+            .map(|right| format!("GRANT {right} ON * TO keyrotation"))
+            .to_vec(),
+    };
+    pair.grant_only(Side::New, &all);
+    let server = if engine == Engine::Postgres { "identity_server" } else { "'identity_server'@'%'" };
+    let own = "IDN_OAUTH2_ACCESS_TOKEN";
+    let revoke = format!("UPDATE {own} SET TOKEN_STATE = 'REVOKED' WHERE TOKEN_ID LIKE '%'");
+    if engine == Engine::Postgres {
+        pair.execute(Side::Old, "DROP ROLE IF EXISTS identity_server; CREATE ROLE identity_server");
+        pair.execute(
+            Side::Old,
+            &format!("GRANT SELECT, UPDATE ON {own} TO {server}; SET ROLE {server}; {revoke}"),
+        );
+        pair.execute(Side::Old, &format!("DROP OWNED BY {server}; DROP ROLE {server}"));
+    } else {
+        pair.execute(Side::Old, &format!("CREATE OR REPLACE USER {server} IDENTIFIED BY 'secret'; GRANT SELECT, UPDATE ON {own} TO {server}"));
+        pair.execute_as(Side::Old, "identity_server", "secret", &revoke);
+        pair.execute(Side::Old, &format!("DROP USER {server}"));
+    }
+    pair.run(&["run", "--until-drained", "--quiet-for", "1s"]).exits(0);
+    let left = pair.count(Side::New, &format!("{own} WHERE TOKEN_STATE <> 'REVOKED'"));
+    assert_eq!((left, on_old(&pair)), (0, 0));
+    // It may read and acknowledge, and nothing more.
+    pair.run(&["triggers", "remove", "--on", "old"]).refused(3, "KR-DB-006");
+}
+
+mod rights {
+    #[test]
+    fn three_users_on_postgresql() {
+        super::three_users(crate::support::Engine::Postgres);
+    }
+
+    #[test]
+    fn three_users_on_mariadb() {
+        super::three_users(crate::support::Engine::MariaDb);
+    }
+}
+
 /// The Java tool's tables are wider, and its log has neither times nor an index.
 pub(super) fn the_java_tools_triggers_will_do(engine: Engine) {
     let pair = Pair::without_triggers(engine, 60);
