@@ -64,12 +64,6 @@ impl RowMark {
     }
 }
 
-impl From<&CopyRow> for RowMark {
-    fn from(row: &CopyRow) -> Self {
-        Self { before: row.before, after: row.after }
-    }
-}
-
 /// What became of entries of one table's change log, in all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CopyTally {

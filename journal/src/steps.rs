@@ -45,6 +45,9 @@ pub fn take_steps<E: From<Error>>(
     file.lock().map_err(Error::io("lock", &path))?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+    if bytes.is_empty() {
+        return Ok(()); // asked all the time while changes are carried over
+    }
     let mut reader = Reader::new(&bytes);
     let mut steps = Vec::new();
     while !reader.is_empty() {

@@ -104,6 +104,7 @@ impl Sync<'_> {
                 // Nobody knows what came of a commit whose answer was lost: the rows tell.
                 self.context.ledger.flush().await?;
                 settle(self.context, self.plan).await?;
+                self.unwritten.clear();
             }
             match Box::pin(self.attempt(job, rows)).await {
                 Ok(outcomes) => return Ok(outcomes),
@@ -138,6 +139,7 @@ impl Sync<'_> {
         if applied > 0 {
             let started = Event::CopyStarted { target, rows: done.written.clone() };
             ledger.append(vec![started.into()]).await?;
+            self.unwritten.clear(); // what was left to the next group is in it
             async_failpoint!("sync-before-commit", Trouble::Stop(super::planned_failure()));
             transaction.commit().await?;
             async_failpoint!("sync-after-commit", Trouble::Stop(super::planned_failure()));
@@ -148,6 +150,8 @@ impl Sync<'_> {
             let settled = |row: &CopyRow| (row.key.clone(), row.after.map(RowMark::settled));
             let removed = done.removed.into_iter().map(|key| (key, None));
             let marks = done.written.iter().map(settled).chain(done.same).chain(removed).collect();
+            let marks: Vec<(Key, Option<RowMark>)> = marks;
+            self.unwritten.extend(marks.iter().map(|(key, mark)| ((target, key.clone()), *mark)));
             let superseded = if self.counts_superseded { done.superseded } else { Vec::new() };
             ledger.defer(Entry::marked(Event::CopyDone { target, applied, superseded }, marks));
         }
@@ -157,9 +161,16 @@ impl Sync<'_> {
     /// The marks of rows.
     pub(super) async fn marks(&self, job: &SyncJob, keys: HashSet<Key>) -> Result<HashMap<Key, RowMark>> {
         let target = job.index;
+        let mut known = HashMap::new();
+        let (here, there): (Vec<Key>, Vec<Key>) =
+            keys.into_iter().partition(|key| self.unwritten.contains_key(&(target, key.clone())));
+        for key in here {
+            let mark = self.unwritten.get(&(target, key.clone())).copied().flatten();
+            known.extend(mark.map(|mark| (key, mark)));
+        }
         let found = self.context.ledger.read(move |journal| {
-            let mut marks = HashMap::new();
-            for key in keys {
+            let mut marks = known;
+            for key in there {
                 if let Some(mark) = journal.mark(target, &key)? {
                     marks.insert(key, mark);
                 }

@@ -21,11 +21,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use keyrotation_journal::{Key, KeyPart};
+use keyrotation_journal::{Key, KeyPart, RowMark};
 use tokio::task::JoinHandle;
 
 use crate::db::{Class, Db, DbError};
-use crate::engine::{Context, Flow};
+use crate::engine::Context;
 use crate::error::{Error, Id, Result};
 use crate::plan::{SyncJob, SyncPlan};
 
@@ -109,6 +109,8 @@ pub struct Sync<'a> {
     counts_superseded: bool,
     counted: Option<Instant>,
     reader: Reader,
+    /// Marks that wait for the journal's next group.
+    unwritten: HashMap<(u16, Key), Option<RowMark>>,
     /// Whether rows were read that no entry had named.
     fetched: bool,
     /// Entries that are being acknowledged.
@@ -137,6 +139,7 @@ impl<'a> Sync<'a> {
             counts_superseded: true,
             counted: None,
             reader: Reader { plan: plan.clone(), preparer: context.preparer.clone() },
+            unwritten: HashMap::new(),
             fetched: false,
             acknowledging: None,
         }
@@ -292,16 +295,6 @@ async fn prepare(new: &Db) -> Result<()> {
         on.map_err(|error| failed("the new identity database", &error))?;
     }
     Ok(())
-}
-
-/// Ends when a flow does.
-impl From<Flow> for End {
-    fn from(flow: Flow) -> Self {
-        match flow {
-            Flow::Finished => Self::Drained,
-            Flow::Interrupted => Self::Interrupted,
-        }
-    }
 }
 
 fn failed(place: &str, error: &DbError) -> Error {

@@ -1,13 +1,14 @@
 //! Whether the old database can be retired: nothing waits, nobody is there, and both databases say
 //! the same.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use keyrotation_journal::Key;
 use serde::Serialize;
 
-use super::failed;
+use super::read::key_of;
 use super::rows::{Row, Side, open};
+use super::{ROUTE_TRAFFIC, failed};
 use crate::db::{Db, Value};
 use crate::engine::{Ledger, Preparer};
 use crate::error::Result;
@@ -46,6 +47,15 @@ pub struct Compared {
     pub differences: u64,
 }
 
+impl Compared {
+    fn add(&mut self, key: &Key) {
+        self.differences += 1;
+        if self.differing.len() < LISTED {
+            self.differing.push(key.to_string());
+        }
+    }
+}
+
 /// Looks at everything. `stopped` is whether somebody has said that the old server is stopped.
 pub async fn verdict(
     ledger: &Ledger,
@@ -72,7 +82,8 @@ pub async fn verdict(
         );
     }
     for job in &plan.jobs {
-        let compared = compare(ledger, preparer, plan, job).await?;
+        let mut compared = compare(ledger, preparer, plan, job).await?;
+        find_left_over(ledger, preparer, plan, job, &mut compared).await?;
         if compared.differences > 0 {
             let text = format!("{}: {} rows are not the same", job.place(), compared.differences);
             verdict.reasons.push(text);
@@ -110,16 +121,54 @@ async fn compare(ledger: &Ledger, preparer: &Preparer, plan: &SyncPlan, job: &Sy
             // Not as this program left it, or never its own: the new server has changed it.
             let is_ours = mark.map_or(present.is_none(), |mark| mark.allows(present));
             if is_ours {
-                compared.differences += 1;
-                if compared.differing.len() < LISTED {
-                    compared.differing.push(row.key.to_string());
-                }
+                compared.add(&row.key);
             } else {
                 compared.superseded += 1;
             }
         }
         if !full {
             return Ok(compared);
+        }
+    }
+}
+
+/// Adds rows that were carried over, or were there when the copy was made, that the new database still
+/// has and the old one has not.
+async fn find_left_over(
+    ledger: &Ledger,
+    preparer: &Preparer,
+    plan: &SyncPlan,
+    job: &SyncJob,
+    compared: &mut Compared,
+) -> Result<()> {
+    // Once traffic is switched the old database is not what counts any more.
+    if ledger.state(|state| state.steps.iter().any(|step| step.name == ROUTE_TRAFFIC)) {
+        return Ok(());
+    }
+    let mut after: Option<Key> = None;
+    loop {
+        let from: Option<Vec<Value>> = after.as_ref().map(key_values);
+        let read = || plan.new.page(&job.new, &[], from.as_deref(), None, ROWS);
+        let page = plan.guard.try_reading(job.place(), read).await;
+        let page = page.map_err(|error| failed(job.place(), &error))?;
+        let keys: Vec<Key> = page.iter().filter_map(|record| key_of(job, record)).collect();
+        let Some(last) = keys.last() else { return Ok(()) };
+        after = Some(last.clone());
+        let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
+        let read = || plan.old.rows(&job.old, &[], &values);
+        let found = plan.old_guard.try_reading(job.place(), read).await;
+        let found = found.map_err(|error| failed(job.place(), &error))?;
+        let found: HashSet<Key> = found.iter().filter_map(|record| key_of(job, record)).collect();
+        let missing: Vec<Key> = keys.into_iter().filter(|key| !found.contains(key)).collect();
+        for (key, row) in present(preparer, &plan.new, plan, job, &missing).await? {
+            let (target, asked) = (job.index, key.clone());
+            let mark = ledger.read(move |journal| journal.mark(target, &asked)).await?;
+            if mark.is_some_and(|mark| mark.allows(Some(row.digest))) {
+                compared.add(&key);
+            }
+        }
+        if page.len() < ROWS {
+            return Ok(());
         }
     }
 }

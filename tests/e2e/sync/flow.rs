@@ -214,7 +214,13 @@ pub(super) fn deletes_that_no_trigger_sees_are_found(engine: Engine) {
         &format!("{}; DELETE FROM {TOKENS}_TEMP; DELETE FROM {TOKENS}_SCOPE_TEMP", delete(lost)),
     );
     pair.execute(Side::New, &new_token(&pair, Side::New, "of-the-new-server", 5, "ACTIVE"));
+    let verdict = pair.run(&["safe-to-retire", "--json"]).exits(1).json();
+    assert!(
+        verdict["reasons"].to_string().contains("IDN_OAUTH2_ACCESS_TOKEN: 1 rows are not the same"),
+        "{verdict}"
+    );
     drain(&pair);
+    pair.run(&["safe-to-retire"]).exits(0);
     assert_eq!(state_of(&pair, Side::New, lost), None);
     assert_eq!(state_of(&pair, Side::New, "of-the-new-server").as_deref(), Some("ACTIVE"));
     assert_eq!(pair.sync_status()["superseded"], 0);

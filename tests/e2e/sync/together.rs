@@ -56,6 +56,28 @@ pub(super) fn nothing_is_lost_when_it_is_killed_again_and_again(engine: Engine) 
     pair.run(&["verify"]).exits(0);
 }
 
+/// Nothing else changes, so that no round of the program is idle or has another table's rows.
+pub(super) fn a_row_that_never_rests_ends_as_it_is(engine: Engine) {
+    let pair = Pair::new(engine, 60);
+    let running = pair.start_syncing(&["run", "--until-drained", "--quiet-for", "1s"]);
+    let mut session = pair.session(Side::Old);
+    let row = "TENANT_ID = -1234 AND USER_NAME = 'restless' AND DATA_KEY = 'claim'";
+    session.try_run("INSERT INTO IDN_IDENTITY_USER_DATA VALUES (-1234, 'restless', 'claim', '0')").unwrap();
+    let begun = Instant::now();
+    let mut count = 0;
+    while begun.elapsed() < Duration::from_secs(2) {
+        count += 1;
+        let sql = format!("UPDATE IDN_IDENTITY_USER_DATA SET DATA_VALUE = '{count}' WHERE {row}");
+        session.try_run(&sql).unwrap();
+    }
+    drop(session);
+    running.wait().exits(0);
+    must_be_settled(&pair, &BTreeMap::new());
+    let status = pair.sync_status();
+    assert_eq!(status["superseded"], 0, "{status}");
+    assert!(status["applied"].as_u64().unwrap() > 2, "it was carried over on the way: {status}");
+}
+
 pub(super) fn what_waited_before_the_rotation_is_carried_over(engine: Engine) {
     let pair = Pair::new(engine, 240);
     let old = Workload::start(&pair, Side::Old, 2);
@@ -69,4 +91,5 @@ super::on_each_engine!(
     nothing_is_lost_while_both_servers_work,
     nothing_is_lost_when_it_is_killed_again_and_again,
     what_waited_before_the_rotation_is_carried_over,
+    a_row_that_never_rests_ends_as_it_is,
 );
