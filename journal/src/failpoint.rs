@@ -6,7 +6,7 @@
 //!
 //! - `return`: the operation fails with an error,
 //! - `panic`: it panics,
-//! - `return(abort)`: the process ends at once, without any cleaning up,
+//! - `return(kill)`: the process sends itself SIGKILL,
 //! - `return(/path)`: it makes the file `/path`, and goes on once that is gone.
 
 /// A named point: returns the error from the enclosing function if a test asked for that.
@@ -26,13 +26,25 @@ pub fn reached(name: &str) -> bool {
     tracing::trace!("failpoint {name}");
     fail::fail_point!(name, |act: Option<String>| match act.as_deref() {
         None => true,
-        Some("abort") => std::process::abort(),
+        Some("kill") => kill(),
         Some(path) => {
             wait_at(path);
             false
         }
     });
     false
+}
+
+#[cfg(feature = "failpoints")]
+fn kill() -> bool {
+    use rustix::process::{Signal, getpid, kill_process};
+
+    match kill_process(getpid(), Signal::KILL) {
+        Ok(()) => loop {
+            std::thread::park(); // for the moment that it takes
+        },
+        Err(error) => panic!("the failpoint cannot kill: {error}"),
+    }
 }
 
 /// Tells a test that this point is reached, and waits for it to remove the file.

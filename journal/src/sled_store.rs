@@ -28,6 +28,8 @@ const LOG: &str = "log";
 const DB: &str = "db";
 /// sled's folder for pages that are too long for its file.
 const BLOBS: &str = "blobs";
+/// How the names of snapshots end that sled has not finished.
+const UNFINISHED: &str = "generating";
 /// sled grows and shrinks its file by this much.
 const SEGMENT_BYTES: u64 = 512 * 1024;
 /// sled cuts this into 256 shards of at least one page each; more only costs memory, since the log
@@ -89,6 +91,7 @@ impl SledStore {
     fn start(dir: &Path, head: HeadFile, lock: Lock) -> Result<Self> {
         let log = dir.join(LOG);
         let path = log.join(DB);
+        settle(&log)?;
         let config = sled::Config::default()
             .path(&log)
             .cache_capacity(CACHE_BYTES)
@@ -228,6 +231,23 @@ fn recorded(dir: &Path) -> Result<Option<HeadFile>> {
         ));
     }
     Ok(Some(file))
+}
+
+/// Makes sled's folder one that sled can open after whatever ended the last process.
+///
+/// - sled takes a snapshot that it had only begun to write for its newest one, and then for damage.
+///   It is written while opening, from the log alone, so without it nothing is missing.
+/// - What is not durable yet becomes so: sled writes durable snapshots of what it reads in its log.
+fn settle(log: &Path) -> Result<()> {
+    for entry in fs::read_dir(log).map_err(Error::io("list", log))? {
+        let path = entry.map_err(Error::io("list", log))?.path();
+        if path.extension().is_some_and(|extension| extension == UNFINISHED) {
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        } else if path.file_name().is_some_and(|name| name == DB) {
+            File::open(&path).and_then(|file| file.sync_data()).map_err(Error::io("sync", &path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Makes a folder for its owner only, if it is not there.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow};
+use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteRow, SqliteSynchronous};
 use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _, TypeInfo as _,
     ValueRef as _,
@@ -67,6 +67,9 @@ impl Sqlite {
             .pragma("cache_size", CACHE_KIB)
             .statement_cache_capacity(STATEMENTS)
             .pragma("wal_autocheckpoint", WAL_AUTOCHECKPOINT)
+            // The folder is synced when a rollback journal is removed, too: else a committed transaction
+            // is rolled back if the power is lost then, and the journal had counted on it.
+            .synchronous(SqliteSynchronous::Extra)
             .pragma("query_only", if access == Access::Look { "ON" } else { "OFF" })
             .disable_statement_logging()
             .connect()

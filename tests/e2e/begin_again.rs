@@ -22,7 +22,7 @@ fn begins_again(place: &Place, plan: &str, lose: impl Fn(&Place), again: &[&str]
     let uninterrupted = place.copy();
     uninterrupted.run(RUN).exits(0);
     let ran = place.run_at(plan, RUN);
-    assert_eq!(ran.signal(), Some(6), "{ran}");
+    assert_eq!(ran.signal(), Some(9), "{ran}");
     lose(place);
     place.run(again).exits(0);
     let (whole, counts) = (uninterrupted.counts(), place.counts());
@@ -41,20 +41,20 @@ fn delete_journal(place: &Place) {
 
 #[test]
 fn after_the_journal_was_lost() {
-    begins_again(&Place::new(60), "table-before-commit=6*off->1*return(abort)", delete_journal, RUN);
-    begins_again(&Place::new(60), "table-after-commit=14*off->1*return(abort)", delete_journal, RUN);
+    begins_again(&Place::new(60), "table-before-commit=6*off->1*return(kill)", delete_journal, RUN);
+    begins_again(&Place::new(60), "table-after-commit=14*off->1*return(kill)", delete_journal, RUN);
 }
 
 #[test]
 fn after_the_journal_was_lost_among_files() {
-    begins_again(&Place::new(60), "file-after-rename=3*off->1*return(abort)", delete_journal, RUN);
+    begins_again(&Place::new(60), "file-after-rename=3*off->1*return(kill)", delete_journal, RUN);
 }
 
 #[test]
 fn after_the_journal_was_put_aside() {
     let place = Place::new(60);
     let new = &["run", "--new", "--chunk-size", "40"];
-    begins_again(&place, "table-after-commit=6*off->1*return(abort)", |_| {}, new);
+    begins_again(&place, "table-after-commit=6*off->1*return(kill)", |_| {}, new);
     let aside = |name: &str| name.starts_with("keyrotation-journal-");
     assert_eq!(place.names().iter().filter(|name| aside(name)).count(), 1);
 }
@@ -62,7 +62,7 @@ fn after_the_journal_was_put_aside() {
 #[test]
 fn with_one_database_for_identity_and_registry() {
     let place = Place::of(&Spec { tokens: 60, separate_registry: false, ..Spec::default() });
-    begins_again(&place, "table-after-commit=14*off->1*return(abort)", delete_journal, RUN);
+    begins_again(&place, "table-after-commit=14*off->1*return(kill)", delete_journal, RUN);
 }
 
 /// ECB does not tell the keys apart by itself, and these tables have no hash that could.
@@ -84,15 +84,15 @@ fn with_values_that_nothing_authenticates() {
     ] {
         execute(database, &format!("UPDATE {table} SET {column} = '{ecb}'"));
     }
-    begins_again(&place, "table-after-commit=14*off->1*return(abort)", delete_journal, RUN);
+    begins_again(&place, "table-after-commit=14*off->1*return(kill)", delete_journal, RUN);
 }
 
 /// Whatever a kill leaves of a journal in which nothing was recorded is no journal.
 #[test]
 fn over_the_beginnings_of_a_journal() {
     let place = Place::new(20);
-    let ran = place.run_at("journal-before-batch=return(abort)", RUN);
-    assert_eq!(ran.signal(), Some(6), "{ran}");
+    let ran = place.run_at("journal-before-batch=return(kill)", RUN);
+    assert_eq!(ran.signal(), Some(9), "{ran}");
     let saved = place.save();
     // From the last moment to the first: what was not there yet, and what was.
     let moments: &[(&[&str], &[&str])] = &[

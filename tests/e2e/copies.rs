@@ -12,8 +12,8 @@ use crate::support::{Place, execute};
 #[cfg(feature = "failpoints")]
 fn died_midway(place: &Place) -> Vec<u8> {
     let original = fs::read(&place.deployment.new_identity).unwrap();
-    let ran = place.run_at("table-before-commit=4*off->1*return(abort)", &["run", "--chunk-size", "40"]);
-    assert_eq!(ran.signal(), Some(6), "{ran}");
+    let ran = place.run_at("table-before-commit=4*off->1*return(kill)", &["run", "--chunk-size", "40"]);
+    assert_eq!(ran.signal(), Some(9), "{ran}");
     original
 }
 

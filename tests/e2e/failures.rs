@@ -238,8 +238,8 @@ fn a_retry_that_died_is_retried() {
             ),
         );
         let tokens = spoiled.iter().filter(|row| row.table == "IDN_OAUTH2_ACCESS_TOKEN").count() as u64;
-        let died = place.run_at(&format!("{point}=return(abort)"), RETRY);
-        assert_eq!(died.signal(), Some(6), "{died}");
+        let died = place.run_at(&format!("{point}=return(kill)"), RETRY);
+        assert_eq!(died.signal(), Some(9), "{died}");
         execute(database, "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_ID = 'spoiled-foreign'");
         let damaged = "eyJjIjoiQUFBQSIsInQiOiJBRVMifQ==";
         let set = "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET ACCESS_TOKEN =";
@@ -273,9 +273,9 @@ fn dying_while_they_are_tried_again_costs_nothing() {
     assert!(groups > 10, "{groups}");
     for group in 0..groups {
         place.restore(&saved);
-        let plan = format!("journal-after-head={group}*off->1*return(abort)").replace("=0*off->", "=");
+        let plan = format!("journal-after-head={group}*off->1*return(kill)").replace("=0*off->", "=");
         let died = place.run_at(&plan, RETRY);
-        assert_eq!(died.signal(), Some(6), "{died}");
+        assert_eq!(died.signal(), Some(9), "{died}");
         // Those that it had come to are settled; the others are still failed, and asked for again.
         let resumed = place.run(&["resume"]);
         assert!(matches!(resumed.code(), Some(0 | 1)), "{resumed}");

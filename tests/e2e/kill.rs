@@ -1,23 +1,21 @@
 //! SIGKILL at random moments, over and over, on the same folder.
 //!
-//! 30 kills by default. More, or another sequence of moments:
-//! `KEYROTATION_KILL_ROUNDS=300 KEYROTATION_KILL_SEED=7 cargo test --features failpoints --test e2e kill::`
+//! 30 kills by default; `bash tests/torture.sh kill` makes more.
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::{Except, Place, Snapshot, execute};
+use crate::support::{Except, Place, Random, Snapshot, execute, rounds};
 
 const CHUNK: &str = "100";
 
 #[test]
 fn killed_at_random_moments_each_row_and_file_is_changed_once() {
-    let rounds = number_from("KEYROTATION_KILL_ROUNDS", 30);
-    let mut random = Random(number_from("KEYROTATION_KILL_SEED", 1));
+    let rounds = rounds(30);
+    let mut random = Random::seeded();
     let template = Place::on_disk(2000);
     template.count_updates();
     let before = template.snapshot();
@@ -59,17 +57,17 @@ fn killed_at_random_moments_each_row_and_file_is_changed_once() {
 #[test]
 #[cfg(feature = "failpoints")]
 fn killed_while_they_look_status_and_verify_harm_nothing() {
-    let mut random = Random(number_from("KEYROTATION_KILL_SEED", 1));
+    let mut random = Random::seeded();
     let place = Place::on_disk(60);
     let before = place.snapshot();
-    let ran = place.run_at("table-before-commit=6*off->1*return(abort)", &["run", "--chunk-size", "40"]);
-    assert_eq!(ran.signal(), Some(6), "{ran}");
+    let ran = place.run_at("table-before-commit=6*off->1*return(kill)", &["run", "--chunk-size", "40"]);
+    assert_eq!(ran.signal(), Some(9), "{ran}");
     let status = place.status();
     for command in ["status", "verify"] {
         let begun = Instant::now();
         place.run(&[command]);
         let whole = begun.elapsed();
-        for _ in 0..number_from("KEYROTATION_KILL_ROUNDS", 30) / 3 {
+        for _ in 0..rounds(30) / 3 {
             let looking = place.start(&[command]);
             thread::sleep(whole.mul_f64(random.part()));
             looking.kill();
@@ -141,22 +139,5 @@ impl Files {
             let first = *self.0.entry(name.clone()).or_insert(now);
             assert_eq!(now, first, "{name} was replaced again");
         }
-    }
-}
-
-fn number_from(variable: &str, default: u64) -> u64 {
-    env::var(variable).map_or(default, |text| text.parse().unwrap())
-}
-
-/// A sequence of moments that can be had again (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    /// Between 0 and 1.
-    fn part(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        f64::from((self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 32) as u32) / f64::from(u32::MAX)
     }
 }

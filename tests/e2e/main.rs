@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test says what is wrong by panicking")]
 #![allow(clippy::format_push_string, clippy::format_collect, reason = "SQL is put together to be read")]
+#![allow(clippy::print_stdout, reason = "a long run says what it did")]
 // Many tests need the crash points: cargo test --features failpoints --test e2e
 
 #[cfg(not(feature = "failpoints"))]
@@ -16,6 +17,7 @@ mod support;
 mod begin_again;
 mod commands;
 mod copies;
+mod disk;
 mod failures;
 mod files;
 mod kill;

@@ -88,7 +88,7 @@ fn between_reading_and_writing() {
 fn between_death_and_resumption() {
     for point in ["table-before-commit", "table-after-commit"] {
         let place = Place::new(60);
-        place.run_at(&format!("{point}=2*off->1*return(abort)"), &["run", "--chunk-size", "1000"]);
+        place.run_at(&format!("{point}=2*off->1*return(kill)"), &["run", "--chunk-size", "1000"]);
         meddle(&place);
         place.count_updates();
         let before = place.snapshot();

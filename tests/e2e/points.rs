@@ -18,7 +18,7 @@ impl Act {
         match self {
             Self::Error => "return",
             Self::Panic => "panic",
-            Self::End => "return(abort)",
+            Self::End => "return(kill)",
         }
     }
 }
@@ -79,12 +79,12 @@ fn every_act_at(point: &str, code: i32) {
 }
 
 fn ended_as_planned(ran: &Ran, act: Act, code: i32) {
-    const ABORTED: i32 = 6; // SIGABRT
+    const KILLED: i32 = 9;
     let ended = (ran.code(), ran.signal());
     let expected = match act {
         Act::Error => (Some(code), None),
         Act::Panic => (Some(101), None),
-        Act::End => (None, Some(ABORTED)),
+        Act::End => (None, Some(KILLED)),
     };
     assert_eq!(ended, expected, "{ran}");
 }
@@ -108,7 +108,7 @@ fn ends_again_and_again(point: &str, at_least: u32) {
     let before = place.snapshot();
     let uninterrupted = place.copy();
     uninterrupted.run(RUN).exits(0);
-    let plan = format!("{point}=return(abort)");
+    let plan = format!("{point}=return(kill)");
     let mut ends = 0;
     while place.run_at(&plan, &["resume", "--chunk-size", "40"]).code() != Some(0) {
         ends += 1;

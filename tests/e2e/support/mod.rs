@@ -3,10 +3,14 @@
 
 #[path = "../../support/columns.rs"]
 mod columns;
+mod disk;
 mod envelopes;
 mod opener;
 mod place;
 mod program;
+#[path = "../../support/proxy.rs"]
+mod proxy;
+mod random;
 #[path = "../../support/rights.rs"]
 mod rights;
 #[path = "../../support/seal.rs"]
@@ -18,8 +22,11 @@ mod site;
 mod snapshot;
 mod tables;
 
+pub(crate) use disk::{Fault, Report};
 pub(crate) use place::Place;
 pub(crate) use program::{Ran, Running};
+pub(crate) use proxy::{Proxy, Trouble};
+pub(crate) use random::{Random, rounds};
 pub(crate) use seal::seal;
 pub(crate) use server::{ADMIN, Admin, Engine, OwnServers, database_of_its_own};
 pub(crate) use site::Site;

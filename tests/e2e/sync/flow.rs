@@ -296,13 +296,19 @@ pub(super) fn it_runs_until_it_is_stopped_and_one_at_a_time(engine: Engine) {
 
 pub(super) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
     let pair = Pair::new(engine, 60);
-    pair.run_at("journal-before-append=5*off->exit", &["run", "--until-drained", "--quiet-for", "0s"]);
+    let ran = pair.run_at(
+        "journal-before-sync=5*off->1*return(kill)",
+        &["run", "--until-drained", "--quiet-for", "0s"],
+    );
+    assert_eq!(ran.signal(), Some(9), "{ran}");
     pair.run(&["resume", "--until-drained", "--quiet-for", "0s"]).exits(0);
     let points =
         ["sync-before-commit", "sync-after-commit", "sync-before-acknowledge", "sync-after-acknowledge"];
     for (n, point) in points.iter().enumerate() {
-        for what in ["exit", "return"] {
-            let id = format!("crash-{n}-{what}");
+        for (what, code, signal) in
+            [("return(kill)", None, Some(9)), ("panic", Some(101), None), ("return", Some(3), None)]
+        {
+            let id = format!("crash-{n}-{}", code.unwrap_or(9));
             pair.execute(
                 Side::Old,
                 &new_token(&pair, Side::Old, &id, 10 + n as u64, "INACTIVE")
@@ -310,7 +316,7 @@ pub(super) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
             );
             pair.execute(Side::Old, &format!("INSERT INTO {TOKENS}_SCOPE VALUES ('{id}', 'openid', -1234)"));
             let ran = pair.run_at(&format!("{point}={what}"), &DRAIN);
-            assert_ne!(ran.code(), Some(0), "{point} was not reached: {ran}");
+            assert_eq!((ran.code(), ran.signal()), (code, signal), "{point} {what}: {ran}");
             drain(&pair);
             assert_eq!(state_of(&pair, Side::New, &id).as_deref(), Some("INACTIVE"), "{point} {what}");
             must_be_settled(&pair, &BTreeMap::new());
@@ -318,7 +324,7 @@ pub(super) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
     }
     let status = pair.sync_status();
     assert_eq!((&status["superseded"], &status["pending"]), (&0.into(), &0.into()), "{status}");
-    assert_eq!(status["applied"], 16, "{status}");
+    assert_eq!(status["applied"], 24, "{status}");
 }
 
 super::on_each_engine!(

@@ -1,0 +1,121 @@
+//! A network between the program and the server that breaks, stalls and half closes connections.
+
+use std::time::Duration;
+
+use super::{on, on_each_server, outside};
+use crate::kit::{Kit, Refused as _};
+use crate::support::{Engine, Except, Place, Proxy, Random, Snapshot, Trouble, rounds};
+
+on_each_server!(
+    connections_that_break_anywhere_cost_nothing,
+    a_server_that_moves_to_another_address_is_followed,
+    a_server_without_room_for_connections_is_named,
+);
+
+/// Lets the program reach its databases through this port only, unencrypted: the proxy must see commits.
+fn through(kit: &Kit, hosts: &str, parameters: &str) {
+    let plain = if kit.site().engine == Engine::Postgres { "?sslmode=disable" } else { "?useSsl=false" };
+    for (at, key) in [(0, "newIdnDBUrl"), (1, "newRegDBUrl")] {
+        kit.configure(key, Some(&kit.site().url(at, hosts, &format!("{plain}{parameters}"))));
+    }
+}
+
+#[track_caller]
+fn must_be_done(kit: &Kit, before: &Snapshot) {
+    before.must_be_rotated(kit, &Except::default());
+    before.must_be_updated_once(kit, &Except::default());
+    kit.run(&["verify"]).exits(0);
+}
+
+fn trouble(random: &mut Random) -> Trouble {
+    // Logging in takes a few hundred bytes, the whole work of a connection some hundred thousand.
+    let most = 1 << (6 + random.below(12));
+    let bytes = random.below(most);
+    match random.below(6) {
+        0 => Trouble::CutAfter(bytes),
+        1 => Trouble::CutBeforeCommit(random.below(6)),
+        2 => Trouble::CutAfterCommit(random.below(6)),
+        3 => Trouble::StallAfter(bytes, Duration::from_millis(500 + random.below(2500))),
+        4 => Trouble::HalfCloseAfter(bytes),
+        _ => Trouble::Delay,
+    }
+}
+
+/// Each connection has its own trouble, until there were enough; then the network is sound.
+fn connections_that_break_anywhere_cost_nothing(engine: Engine) {
+    let template = Place::on(engine, 60);
+    template.count_updates();
+    let before = template.snapshot();
+    let mut random = Random::seeded();
+    let (mut troubles, mut deployments, mut ended) = (0, 0, 0);
+    while troubles < rounds(40) {
+        let kit = Kit::around(template.copy());
+        deployments += 1;
+        let mut chances = random.fork();
+        let mut left = 25_u32;
+        let proxy = Proxy::to(engine.port(), move || {
+            left = left.checked_sub(1)?;
+            (chances.below(3) > 0).then(|| trouble(&mut chances))
+        });
+        through(&kit, &format!("127.0.0.1:{}", proxy.port), "&socketTimeout=2000");
+        let mut command = "run";
+        for attempt in 0.. {
+            assert!(attempt < 60, "it never gets through");
+            let ran = kit.run(&[command, "--chunk-size", "40", "--patience", "20"]);
+            assert!(!ran.stderr.contains("panicked"), "{ran}");
+            if ran.code() == Some(0) {
+                break;
+            }
+            // Before the first write nothing is waited for.
+            let ran = ran.exits(3);
+            assert!(ran.error().contains("KR-DB-00") && ran.error().contains("fix:"), "{ran}");
+            ended += 1;
+            command = "resume";
+        }
+        troubles += proxy.troubles();
+        drop(proxy);
+        through(&kit, &format!("127.0.0.1:{}", engine.port()), "");
+        let status = kit.status();
+        assert_eq!(status["state"], "completed", "{status}");
+        before.must_be_rotated(&kit, &Except::default());
+        before.must_be_updated_once(&kit, &Except::default());
+    }
+    println!("{troubles} troubles on {deployments} deployments, {ended} of them ended a run");
+}
+
+/// The first address goes away in the middle; the second leads to the same server.
+fn a_server_that_moves_to_another_address_is_followed(engine: Engine) {
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    let (first, second) = (Proxy::to(engine.port(), || None), Proxy::to(engine.port(), || None));
+    through(&kit, &format!("127.0.0.1:{},127.0.0.1:{}", first.port, second.port), "");
+    let mut running = kit.start(&["run", "--max-rows-per-second", "150"]);
+    running.until_it_says("this will change");
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(!running.ended());
+    first.close();
+    let ran = running.wait().exits(0);
+    assert!(ran.stderr.contains("the rotation's lock was lost"), "{ran}");
+    must_be_done(&kit, &before);
+}
+
+fn a_server_without_room_for_connections_is_named(engine: Engine) {
+    let kit = on(engine);
+    let before = kit.snapshot();
+    let user = kit.site().user();
+    let limit = |connections: i32| match engine {
+        Engine::Postgres => format!("ALTER ROLE \"{user}\" CONNECTION LIMIT {connections}"),
+        _ => format!("ALTER USER '{user}'@'%' WITH MAX_USER_CONNECTIONS {connections}"),
+    };
+    kit.run(&["plan"]).exits(0);
+    outside(engine).execute(&limit(1));
+    let ran = kit.run(&["run"]);
+    assert!(matches!(ran.code(), Some(2 | 3)), "{ran}");
+    assert!(ran.error().contains("KR-DB-00") && ran.error().contains("connections"), "{ran}");
+    before.must_be_untouched(&kit);
+    outside(engine).execute(&limit(if engine == Engine::Postgres { -1 } else { 0 }));
+    kit.run(&["run"]).exits(0);
+    before.must_be_rotated(&kit, &Except::default());
+    kit.run(&["verify"]).exits(0);
+}
