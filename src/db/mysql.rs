@@ -87,13 +87,13 @@ impl MySqlDb {
 
     /// A connection from the pool; where the server has gone, another host's.
     async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<MySql>, DbError> {
-        match self.pool.acquire().await.map_err(explain) {
+        match remote::connected(self.pool.acquire()).await.map_err(explain) {
             Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
                 let (options, connection) =
                     Box::pin(reach(&self.server, self.access, &self.sessions)).await?;
                 let _ = connection.close().await;
                 self.pool.set_connect_options(options);
-                self.pool.acquire().await.map_err(explain)
+                remote::connected(self.pool.acquire()).await.map_err(explain)
             }
             acquired => acquired,
         }
@@ -196,7 +196,7 @@ async fn prepare(
     access: Access,
     sessions: &Sessions,
 ) -> Result<(), sqlx::Error> {
-    remote::send_at_once();
+    remote::set_up_sockets();
     let session: u64 = sqlx::query_scalar("SELECT CONNECTION_ID()").fetch_one(&mut *connection).await?;
     let session = i64::try_from(session).unwrap_or_default();
     sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
@@ -217,8 +217,10 @@ async fn reach(
     let mut problems = remote::Problems::default();
     for host in &server.hosts {
         let options = options(server, host);
-        match remote::within(Some(server.connect_timeout), async { options.connect().await.map_err(explain) })
-            .await
+        match remote::within(Some(server.connect_timeout), async {
+            remote::connected(options.connect()).await.map_err(explain)
+        })
+        .await
         {
             Err(error) => problems.add(host, &error),
             Ok(mut connection) => {

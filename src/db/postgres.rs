@@ -66,12 +66,12 @@ impl PostgresDb {
 
     /// A connection from the pool; where the server has gone, another host's.
     async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, DbError> {
-        match self.pool.acquire().await.map_err(explain) {
+        match remote::connected(self.pool.acquire()).await.map_err(explain) {
             Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
                 let (options, connection) = Box::pin(reach(&self.server, self.access)).await?;
                 let _ = connection.close().await;
                 self.pool.set_connect_options(options);
-                self.pool.acquire().await.map_err(explain)
+                remote::connected(self.pool.acquire()).await.map_err(explain)
             }
             acquired => acquired,
         }
@@ -184,7 +184,7 @@ fn quoted(schema: &str) -> String {
 }
 
 async fn prepare(connection: &mut PgConnection, setup: &[String]) -> Result<(), sqlx::Error> {
-    remote::send_at_once();
+    remote::set_up_sockets();
     for statement in setup {
         connection.execute(AssertSqlSafe(statement.clone())).await?;
     }
@@ -196,8 +196,10 @@ async fn reach(server: &Server, access: Access) -> Result<(PgConnectOptions, PgC
     let mut problems = remote::Problems::default();
     for host in &server.hosts {
         let options = options(server, host);
-        match remote::within(Some(server.connect_timeout), async { options.connect().await.map_err(explain) })
-            .await
+        match remote::within(Some(server.connect_timeout), async {
+            remote::connected(options.connect()).await.map_err(explain)
+        })
+        .await
         {
             Err(error) => problems.add(host, &error),
             Ok(mut connection) => {

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use rustix::net::sockopt::set_tcp_nodelay;
+use rustix::fd::OwnedFd;
+use rustix::net::sockopt;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 
 use super::server::Host;
@@ -25,12 +27,18 @@ pub(super) fn application() -> &'static str {
 /// idle wait: its closing is not answered, and the network holds the next packet back for 40 ms.
 pub(super) const STATEMENTS: usize = 500;
 
-/// Lets what is written go out at once, on every connection of this process.
+/// How long a server may be out of reach without a word before its connections count as lost.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// Sets up the sockets of all connections of this process: what is written goes out at once, and a
+/// server that vanishes without a word (its machine, the network, a firewall that forgets) is noticed
+/// after [`SILENCE`] however long a statement may take.
 ///
-/// Else what is written in parts, as TLS does with more than 16 KiB, waits 40 ms for the other side's
-/// acknowledgement of the first part. sqlx has no option for it and does not give its sockets away, so
-/// they are found among the open files. Where that is not allowed they only stay slower.
-pub(super) fn send_at_once() {
+/// Without the first, what is written in parts, as TLS does, waits 40 ms for the other side's
+/// acknowledgement of the first part; without the second, it waits for hours or for ever. sqlx has no
+/// options for them and does not give its sockets away, so they are found among the open files. Where
+/// that is not allowed they stay as they are.
+pub(super) fn set_up_sockets() {
     let Ok(process) = pidfd_open(getpid(), PidfdFlags::empty()) else { return };
     let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
     for entry in open.flatten() {
@@ -39,8 +47,31 @@ pub(super) fn send_at_once() {
         let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
         let Some(number) = number.filter(|_| is_socket) else { continue };
         if let Ok(socket) = pidfd_getfd(&process, number, PidfdGetfdFlags::empty()) {
-            let _ = set_tcp_nodelay(socket, true); // it may be no TCP socket
+            let _ = set_up(&socket); // it may be no TCP socket
         }
+    }
+}
+
+fn set_up(socket: &OwnedFd) -> rustix::io::Result<()> {
+    const PROBES: u32 = 6;
+    sockopt::set_tcp_nodelay(socket, true)?;
+    sockopt::set_socket_keepalive(socket, true)?;
+    sockopt::set_tcp_keepidle(socket, SILENCE / 3)?;
+    sockopt::set_tcp_keepintvl(socket, SILENCE * 2 / 3 / PROBES)?;
+    sockopt::set_tcp_keepcnt(socket, PROBES)?;
+    sockopt::set_tcp_user_timeout(socket, u32::try_from(SILENCE.as_millis()).unwrap_or(u32::MAX))
+}
+
+/// Waits for a connection and sets its socket up as soon as it is there.
+pub(super) async fn connected<T>(connecting: impl Future<Output = T>) -> T {
+    let mut connecting = pin!(connecting);
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Ok(done) = tokio::time::timeout(pause, &mut connecting).await {
+            return done;
+        }
+        set_up_sockets();
+        pause *= 2;
     }
 }
 
@@ -172,6 +203,26 @@ mod tests {
         assert_eq!(redact(&format!("broken '{secret}")), "broken '…");
         assert_eq!(redact("don't"), "don't");
         assert_eq!(redact("no quotes"), "no quotes");
+    }
+
+    #[tokio::test]
+    async fn sockets_are_set_up_while_a_connection_is_made() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let connecting = async {
+            let socket = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            while !socket.nodelay().unwrap() {
+                tokio::time::sleep(Duration::from_millis(1)).await; // as a handshake that goes on
+            }
+            socket
+        };
+        let socket = within(Some(Duration::from_secs(10)), async { Ok(connected(connecting).await) });
+        let socket = socket.await.unwrap();
+        assert!(sockopt::socket_keepalive(&socket).unwrap());
+        let idle = sockopt::tcp_keepidle(&socket).unwrap();
+        let probes = sockopt::tcp_keepintvl(&socket).unwrap() * sockopt::tcp_keepcnt(&socket).unwrap();
+        assert_eq!(idle + probes, SILENCE);
+        let unacknowledged = sockopt::tcp_user_timeout(&socket).unwrap();
+        assert_eq!(u128::from(unacknowledged), SILENCE.as_millis());
     }
 
     #[test]
