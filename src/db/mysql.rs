@@ -87,13 +87,13 @@ impl MySqlDb {
 
     /// A connection from the pool; where the server has gone, another host's.
     async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<MySql>, DbError> {
-        match remote::connected(self.pool.acquire()).await.map_err(explain) {
+        match remote::connected(Box::pin(self.pool.acquire())).await.map_err(explain) {
             Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
                 let (options, connection) =
                     Box::pin(reach(&self.server, self.access, &self.sessions)).await?;
                 let _ = connection.close().await;
                 self.pool.set_connect_options(options);
-                remote::connected(self.pool.acquire()).await.map_err(explain)
+                remote::connected(Box::pin(self.pool.acquire())).await.map_err(explain)
             }
             acquired => acquired,
         }
@@ -218,7 +218,7 @@ async fn reach(
     for host in &server.hosts {
         let options = options(server, host);
         match remote::within(Some(server.connect_timeout), async {
-            remote::connected(options.connect()).await.map_err(explain)
+            remote::connected(Box::pin(options.connect())).await.map_err(explain)
         })
         .await
         {

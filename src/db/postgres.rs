@@ -66,12 +66,12 @@ impl PostgresDb {
 
     /// A connection from the pool; where the server has gone, another host's.
     async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, DbError> {
-        match remote::connected(self.pool.acquire()).await.map_err(explain) {
+        match remote::connected(Box::pin(self.pool.acquire())).await.map_err(explain) {
             Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
                 let (options, connection) = Box::pin(reach(&self.server, self.access)).await?;
                 let _ = connection.close().await;
                 self.pool.set_connect_options(options);
-                remote::connected(self.pool.acquire()).await.map_err(explain)
+                remote::connected(Box::pin(self.pool.acquire())).await.map_err(explain)
             }
             acquired => acquired,
         }
@@ -197,7 +197,7 @@ async fn reach(server: &Server, access: Access) -> Result<(PgConnectOptions, PgC
     for host in &server.hosts {
         let options = options(server, host);
         match remote::within(Some(server.connect_timeout), async {
-            remote::connected(options.connect()).await.map_err(explain)
+            remote::connected(Box::pin(options.connect())).await.map_err(explain)
         })
         .await
         {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -63,8 +62,7 @@ fn set_up(socket: &OwnedFd) -> rustix::io::Result<()> {
 }
 
 /// Waits for a connection and sets its socket up as soon as it is there.
-pub(super) async fn connected<T>(connecting: impl Future<Output = T>) -> T {
-    let mut connecting = pin!(connecting);
+pub(super) async fn connected<T>(mut connecting: impl Future<Output = T> + Unpin) -> T {
     let mut pause = Duration::from_millis(1);
     loop {
         if let Ok(done) = tokio::time::timeout(pause, &mut connecting).await {
@@ -215,7 +213,8 @@ mod tests {
             }
             socket
         };
-        let socket = within(Some(Duration::from_secs(10)), async { Ok(connected(connecting).await) });
+        let socket =
+            within(Some(Duration::from_secs(10)), async { Ok(connected(Box::pin(connecting)).await) });
         let socket = socket.await.unwrap();
         assert!(sockopt::socket_keepalive(&socket).unwrap());
         let idle = sockopt::tcp_keepidle(&socket).unwrap();
