@@ -17,6 +17,7 @@ mod support;
 mod begin_again;
 mod commands;
 mod copies;
+mod damage;
 mod disk;
 mod failures;
 mod files;

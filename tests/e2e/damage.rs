@@ -1,0 +1,117 @@
+//! The journal of an interrupted rotation, damaged: the rotation goes on correctly, or one line says
+//! what is wrong and what to do, and doing it ends well.
+//!
+//! Every case is cut, zeroed or flipped out of the same journal; by default a sample of them is tried.
+#![cfg(feature = "failpoints")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Except, Place, Ran, Random, rounds};
+
+const BLOCK: usize = 4096;
+const FLIPS: usize = 1000;
+
+#[derive(Debug, Clone)]
+enum Damage {
+    CutTo(PathBuf, usize),
+    ZeroedAt(PathBuf, usize),
+    Flipped(PathBuf, usize),
+    Removed(PathBuf),
+}
+
+impl Damage {
+    fn inflict(&self, journal: &Path) {
+        let (Self::CutTo(file, _) | Self::ZeroedAt(file, _) | Self::Flipped(file, _) | Self::Removed(file)) =
+            self;
+        let path = journal.join(file);
+        let mut bytes = fs::read(&path).unwrap();
+        match *self {
+            Self::CutTo(_, length) => bytes.truncate(length),
+            Self::ZeroedAt(_, at) => {
+                let end = bytes.len().min(at + BLOCK);
+                bytes[at..end].fill(0);
+            }
+            Self::Flipped(_, bit) => bytes[bit / 8] ^= 1 << (bit % 8),
+            Self::Removed(_) => return fs::remove_file(&path).unwrap(),
+        }
+        fs::write(&path, bytes).unwrap();
+    }
+}
+
+/// Every block of every file cut off and zeroed, every file removed, and bits anywhere.
+fn all_damages(journal: &Path, random: &mut Random) -> Vec<Damage> {
+    let mut all = Vec::new();
+    let mut lengths = Vec::new();
+    for file in ["head", "log/conf", "log/db"].map(PathBuf::from) {
+        let length = fs::metadata(journal.join(&file)).unwrap().len() as usize;
+        for at in (0..length).step_by(BLOCK) {
+            all.push(Damage::CutTo(file.clone(), at));
+            all.push(Damage::ZeroedAt(file.clone(), at));
+        }
+        all.push(Damage::CutTo(file.clone(), length - 1));
+        all.push(Damage::Removed(file.clone()));
+        lengths.push((file, length));
+    }
+    // Half of the bits in the small files, which hold what all depends on.
+    for n in 0..FLIPS {
+        let (file, length) = &lengths[if n % 2 == 0 { 2 } else { n / 2 % 2 }];
+        all.push(Damage::Flipped(file.clone(), random.below(*length as u64 * 8) as usize));
+    }
+    all
+}
+
+fn shuffle<T>(items: &mut [T], random: &mut Random) {
+    for at in (1..items.len()).rev() {
+        items.swap(at, random.below(at as u64 + 1) as usize);
+    }
+}
+
+/// One line on the screen says what is wrong and what to do.
+#[track_caller]
+fn must_be_refused(ran: &Ran, damage: &Damage) {
+    assert_eq!(ran.code(), Some(4), "{damage:?}: {ran}");
+    assert!(!ran.stderr.contains("panicked"), "{damage:?}: {ran}");
+    let error = ran.stderr.split("error: ").nth(1).unwrap_or_else(|| panic!("{damage:?}: {ran}"));
+    assert!(error.starts_with("[KR-JRN-002]") && error.contains("move the folder away"), "{damage:?}: {ran}");
+}
+
+#[test]
+fn a_damaged_journal_is_refused_or_goes_on_correctly() {
+    let mut random = Random::seeded();
+    let rounds = rounds(60);
+    // The longer run's journal has 2 MB.
+    let place = Place::new(if rounds > 1000 { 12_000 } else { 300 });
+    place.count_updates();
+    let before = place.snapshot();
+    let ran = place.run_at("table-before-commit=9*off->1*return(kill)", &["run", "--chunk-size", "40"]);
+    assert_eq!(ran.signal(), Some(9), "{ran}");
+    let journal = place.journal();
+    let mut damages = all_damages(&journal, &mut random);
+    println!("{} cases in {} bytes", damages.len(), fs::metadata(journal.join("log/db")).unwrap().len());
+    shuffle(&mut damages, &mut random);
+    damages.truncate(rounds as usize);
+    let interrupted = place.save();
+    let (mut refused, mut went_on) = (0, 0);
+    for damage in &damages {
+        place.restore(&interrupted);
+        damage.inflict(&journal);
+        let status = place.run(&["status"]);
+        let ran = place.run(&["resume"]);
+        if ran.code() == Some(0) {
+            assert_eq!(status.code(), Some(0), "{damage:?}: {status}");
+            went_on += 1;
+        } else {
+            must_be_refused(&ran, damage);
+            must_be_refused(&status, damage);
+            refused += 1;
+            fs::rename(&journal, place.path("away")).unwrap();
+            place.run(&["run"]).exits(0);
+        }
+        before.must_be_rotated(&place, &Except::default());
+        before.must_be_updated_once(&place, &Except::default());
+        place.run(&["verify"]).exits(0);
+    }
+    println!("{refused} refused, {went_on} went on");
+    assert!(refused > 0, "nothing was found out");
+}
