@@ -11,12 +11,12 @@ use crate::clock::now_millis;
 use crate::copy::{CopyRow, RowMark, mark_key, read_mark, write_mark};
 use crate::error::{Error, Result};
 use crate::event::{Entry, Event, Rotation};
-use crate::head::{HeadFile, Mark, sync_folder};
+use crate::head::{Mark, sync_folder};
 use crate::key::Key;
 use crate::lock::{self, Holder, Lock};
 use crate::log::{Extent, Index, has_entry, read_entry, unsealed, write_entry};
 use crate::record::{Chain, Kind, MacBytes, from_bytes, seal, to_bytes, unseal};
-use crate::sled_store::SledStore;
+use crate::sled_store::{SledStore, head_of};
 use crate::snapshot::{Parts, SEAL_KEY, Seal, put_together, take_apart};
 use crate::state::JobState;
 use crate::steps::keep_steps;
@@ -228,7 +228,7 @@ impl Journal {
     /// How much is recorded in `dir`, from the head record alone: none if nothing ever was.
     /// Writes nothing at all, unlike opening, and works while another process holds the journal.
     pub fn peek(dir: &Path) -> Result<Option<Mark>> {
-        Ok(HeadFile::open(dir)?.map(|file| file.head().mark).filter(|mark| mark.group > 0))
+        Ok(head_of(dir)?.map(|file| file.head().mark).filter(|mark| mark.group > 0))
     }
 
     /// Renames the folder `dir` to `<dir>-<name>` and says where it is now. Steps that nobody has taken

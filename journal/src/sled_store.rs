@@ -203,15 +203,21 @@ impl Drop for SledStore {
     }
 }
 
+/// The head file in `dir`, if there ever was a journal.
+pub(crate) fn head_of(dir: &Path) -> Result<Option<HeadFile>> {
+    match HeadFile::open(dir)? {
+        // The head is made first, so sled is never there without it.
+        None if exists(&dir.join(LOG))? => Err(Error::damaged(dir, "its head record is missing")),
+        head => Ok(head),
+    }
+}
+
 /// The head of the journal in `dir` if it ever got to its first group, checked against sled's file
 /// without touching that.
 fn recorded(dir: &Path) -> Result<Option<HeadFile>> {
     let log = dir.join(LOG);
     let path = log.join(DB);
-    let Some(file) = HeadFile::open(dir)? else {
-        // The head is made first, so sled is never there without it.
-        return if exists(&log)? { Err(Error::damaged(dir, "its head record is missing")) } else { Ok(None) };
-    };
+    let Some(file) = head_of(dir)? else { return Ok(None) };
     let head = file.head();
     if head.mark.group == 0 {
         return Ok(None);

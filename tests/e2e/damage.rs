@@ -90,6 +90,7 @@ fn a_damaged_journal_is_refused_or_goes_on_correctly() {
     let mut damages = all_damages(&journal, &mut random);
     println!("{} cases in {} bytes", damages.len(), fs::metadata(journal.join("log/db")).unwrap().len());
     shuffle(&mut damages, &mut random);
+    damages.sort_by_key(|damage| !matches!(damage, Damage::Removed(_))); // these in any case
     damages.truncate(rounds as usize);
     let interrupted = place.save();
     let (mut refused, mut went_on) = (0, 0);

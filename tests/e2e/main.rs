@@ -23,6 +23,7 @@ mod failures;
 mod files;
 mod kill;
 mod meddling;
+mod placements;
 mod plan;
 mod points;
 mod prefixes;

@@ -1,6 +1,11 @@
 //! Where ciphertexts may stand: the scope of a rotation, written down a second time, and the
 //! envelopes within what is stored.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{Cell, Random};
+
 /// The tables and columns of the scope.
 const COLUMNS: &[(&str, &[&str])] = &[
     ("IDN_IDENTITY_USER_DATA", &["DATA_VALUE"]),
@@ -35,9 +40,52 @@ pub(super) fn row_in_scope<'a>(table: &str, value: impl Fn(&str) -> Option<&'a [
 
 /// What is stored, taken apart: the envelopes, and all that is around them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Apart {
-    pub(super) envelopes: Vec<String>,
-    pub(super) rest: Vec<u8>,
+pub(crate) struct Apart {
+    pub(crate) envelopes: Vec<String>,
+    pub(crate) rest: Vec<u8>,
+}
+
+/// What is stored in a column of a table; nothing if it is no text.
+pub(crate) fn apart(table: &str, cell: &Cell) -> Option<Apart> {
+    if table == "WF_REQUEST" && cell.kind == "blob" {
+        Some(java(&cell.bytes))
+    } else {
+        cell.text().map(value)
+    }
+}
+
+/// Another envelope, of the same length: one bit of the ciphertext is the other one.
+pub(crate) fn flip_a_bit(envelope: &str, random: &mut Random) -> String {
+    let compact: String = envelope.split_ascii_whitespace().collect();
+    let outer = String::from_utf8(STANDARD.decode(compact).unwrap()).unwrap();
+    let c = member(&outer, "c");
+    let inner = STANDARD.decode(&c).unwrap();
+    let is_json = inner.starts_with(b"{");
+    let mut flip = |text: &str| {
+        let mut bytes = STANDARD.decode(text).unwrap();
+        let bit = random.below(bytes.len() as u64 * 8) as usize;
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        STANDARD.encode(bytes)
+    };
+    let flipped = if is_json {
+        let inner = String::from_utf8(inner).unwrap();
+        let cipher = member(&inner, "cipher");
+        STANDARD.encode(replace(&inner, &cipher, &flip(&cipher)))
+    } else {
+        flip(&c)
+    };
+    STANDARD.encode(replace(&outer, &c, &flipped))
+}
+
+fn member(json: &str, name: &str) -> String {
+    serde_json::from_str::<serde_json::Value>(json).unwrap()[name].as_str().unwrap().to_owned()
+}
+
+/// Replaces what is encoded in base64; the sign at its end may be escaped in JSON, and stays.
+fn replace(text: &str, old: &str, new: &str) -> String {
+    let (old, new) = (old.trim_end_matches('='), new.trim_end_matches('='));
+    assert_eq!(text.matches(old).count(), 1, "{old} in {text}");
+    text.replace(old, new)
 }
 
 /// Every envelope is the base64 of `{"`.
@@ -62,7 +110,7 @@ pub(super) fn java(bytes: &[u8]) -> Apart {
 }
 
 /// Envelopes in an XML file, outside comments.
-pub(super) fn xml(bytes: &[u8]) -> Apart {
+pub(crate) fn xml(bytes: &[u8]) -> Apart {
     let mut comment = false;
     take(bytes, |at| {
         let here = bytes.get(at..)?;

@@ -23,6 +23,7 @@ mod snapshot;
 mod tables;
 
 pub(crate) use disk::{Fault, Report};
+pub(crate) use envelopes::{apart, flip_a_bit, xml};
 pub(crate) use place::Place;
 pub(crate) use program::{Ran, Running};
 pub(crate) use proxy::{Proxy, Trouble};
@@ -30,7 +31,7 @@ pub(crate) use random::{Random, rounds};
 pub(crate) use seal::seal;
 pub(crate) use server::{ADMIN, Admin, Engine, OwnServers, database_of_its_own};
 pub(crate) use site::Site;
-pub(crate) use snapshot::{Except, Snapshot, updates};
+pub(crate) use snapshot::{Except, Snapshot, Spot, updates};
 pub(crate) use tables::{Cell, Table, execute, number, tables};
 
 use std::future::Future;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::envelopes::{self, Apart};
 use super::place::UPDATES;
-use super::{Place, Table, opener, tables};
+use super::{Cell, Place, Table, opener, tables};
 
 /// A place where something is stored: a table's row and column, or a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,15 +64,13 @@ impl Snapshot {
                     continue;
                 }
                 for (column, cell) in columns.iter().zip(cells) {
-                    let apart = match (table.as_str(), cell.kind.as_str()) {
-                        _ if !envelopes::in_scope(table, column) => continue,
-                        ("WF_REQUEST", "blob") => envelopes::java(&cell.bytes),
-                        _ => match cell.text() {
-                            Some(text) => envelopes::value(text),
-                            None => continue,
-                        },
-                    };
-                    stored.insert(Spot { table: table.clone(), row: *row, column: column.clone() }, apart);
+                    if !envelopes::in_scope(table, column) {
+                        continue;
+                    }
+                    if let Some(apart) = envelopes::apart(table, cell) {
+                        let spot = Spot { table: table.clone(), row: *row, column: column.clone() };
+                        stored.insert(spot, apart);
+                    }
                 }
             }
         }
@@ -83,6 +81,22 @@ impl Snapshot {
             }
         }
         stored
+    }
+
+    /// Every ciphertext: the place where it is stored, and which of those stored there it is.
+    pub(crate) fn sealed_spots(&self) -> Vec<(Spot, usize)> {
+        let spots = self.stored().into_iter().flat_map(|(spot, apart)| {
+            let sealed = apart.envelopes.into_iter().enumerate();
+            sealed.filter(|(_, text)| self.sealed.contains_key(text)).map(move |(at, _)| (spot.clone(), at))
+        });
+        spots.collect()
+    }
+
+    /// What stood in a column.
+    pub(crate) fn cell(&self, spot: &Spot) -> Option<&Cell> {
+        let table = self.databases.iter().find_map(|database| database.get(&spot.table))?;
+        let at = table.columns.iter().position(|column| *column == spot.column)?;
+        Some(&table.rows.get(&spot.row)?[at])
     }
 
     /// A file's content, by its path under the home.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::judge::must_be_settled;
 use super::pair::{Pair, Side};
 use super::workload::Workload;
-use crate::support::Engine;
+use crate::support::{Engine, rounds};
 
 /// How long the servers work, in seconds: `KEYROTATION_SYNC_SECONDS`.
 fn seconds() -> u64 {
@@ -78,6 +78,22 @@ pub(super) fn a_row_that_never_rests_ends_as_it_is(engine: Engine) {
     assert!(status["applied"].as_u64().unwrap() > 2, "it was carried over on the way: {status}");
 }
 
+/// What a working server does is never taken for damage.
+pub(super) fn verify_raises_no_false_alarm_while_the_new_server_works(engine: Engine) {
+    let pair = Pair::new(engine, 240);
+    let old = Workload::start(&pair, Side::Old, 2);
+    let running = pair.start_syncing(&["run", "--until-drained", "--quiet-for", "1s"]);
+    let new = Workload::start(&pair, Side::New, 2);
+    thread::sleep(Duration::from_secs(1));
+    old.finish();
+    running.wait().exits(0);
+    for _ in 0..rounds(5) {
+        let report = pair.run(&["verify", "--live", "--json"]).exits(0).json();
+        assert_eq!(report["differences"], 0, "{report}");
+    }
+    new.finish();
+}
+
 pub(super) fn what_waited_before_the_rotation_is_carried_over(engine: Engine) {
     let pair = Pair::new(engine, 240);
     let old = Workload::start(&pair, Side::Old, 2);
@@ -92,4 +108,5 @@ super::on_each_engine!(
     nothing_is_lost_when_it_is_killed_again_and_again,
     what_waited_before_the_rotation_is_carried_over,
     a_row_that_never_rests_ends_as_it_is,
+    verify_raises_no_false_alarm_while_the_new_server_works,
 );
