@@ -44,7 +44,7 @@ fn all_damages(journal: &Path, random: &mut Random) -> Vec<Damage> {
     let mut all = Vec::new();
     let mut lengths = Vec::new();
     for file in ["head", "log/conf", "log/db"].map(PathBuf::from) {
-        let length = fs::metadata(journal.join(&file)).unwrap().len() as usize;
+        let length = fs::read(journal.join(&file)).unwrap().len();
         for at in (0..length).step_by(BLOCK) {
             all.push(Damage::CutTo(file.clone(), at));
             all.push(Damage::ZeroedAt(file.clone(), at));
@@ -56,14 +56,14 @@ fn all_damages(journal: &Path, random: &mut Random) -> Vec<Damage> {
     // Half of the bits in the small files, which hold what all depends on.
     for n in 0..FLIPS {
         let (file, length) = &lengths[if n % 2 == 0 { 2 } else { n / 2 % 2 }];
-        all.push(Damage::Flipped(file.clone(), random.below(*length as u64 * 8) as usize));
+        all.push(Damage::Flipped(file.clone(), random.index(*length * 8)));
     }
     all
 }
 
 fn shuffle<T>(items: &mut [T], random: &mut Random) {
     for at in (1..items.len()).rev() {
-        items.swap(at, random.below(at as u64 + 1) as usize);
+        items.swap(at, random.index(at + 1));
     }
 }
 
@@ -91,7 +91,7 @@ fn a_damaged_journal_is_refused_or_goes_on_correctly() {
     println!("{} cases in {} bytes", damages.len(), fs::metadata(journal.join("log/db")).unwrap().len());
     shuffle(&mut damages, &mut random);
     damages.sort_by_key(|damage| !matches!(damage, Damage::Removed(_))); // these in any case
-    damages.truncate(rounds as usize);
+    damages.truncate(usize::try_from(rounds).unwrap());
     let interrupted = place.save();
     let (mut refused, mut went_on) = (0, 0);
     for damage in &damages {

@@ -73,7 +73,7 @@ impl Rotated {
 
     /// Any of them.
     fn any<T>(&mut self, items: Vec<T>) -> T {
-        let at = self.random.below(items.len() as u64) as usize;
+        let at = self.random.index(items.len());
         items.into_iter().nth(at).unwrap()
     }
 
@@ -260,7 +260,7 @@ fn a_row_added_under_the_old_key() {
         let spot = rotated.any(rotated.alone());
         let mut row = rotated.row(&spot);
         let value = seal(&rotated.place.deployment.spec.old_key, "added by the old server");
-        row.number = 1_000_000 + rotated.random.below(1000) as i64;
+        row.number = 1_000_000 + i64::try_from(rotated.random.below(1000)).unwrap();
         // Nothing else of it is unique, neither.
         for (column, cell) in row.columns.iter().zip(&mut row.cells) {
             match cell.kind.as_str() {
@@ -301,7 +301,7 @@ fn a_file_edited() {
         let (spot, _) = rotated.any(files);
         let path = rotated.path_of(&spot);
         let mut bytes = fs::read(&path).unwrap();
-        let at = rotated.random.below(bytes.len() as u64) as usize;
+        let at = rotated.random.index(bytes.len());
         bytes[at] = if bytes[at] == b'x' { b'y' } else { b'x' };
         fs::write(&path, bytes).unwrap();
         vec![Named::file(&spot, &["bad", "changed"])]
@@ -365,10 +365,10 @@ fn a_record_of_the_journal_edited_and_its_checksum_mended() {
     always_refused(|journal, random| {
         let db = opened(journal);
         let records = records(&db);
-        let (key, value) = &records[random.below(records.len() as u64) as usize];
+        let (key, value) = &records[random.index(records.len())];
         assert_eq!(&fitted(key, value)[..], &value[..], "this is how a checksum is made");
         let mut edited = value.to_vec();
-        let bit = 6 * 8 + random.below((value.len() as u64 - 6) * 8) as usize;
+        let bit = 6 * 8 + random.index((value.len() - 6) * 8);
         edited[bit / 8] ^= 1 << (bit % 8);
         db.insert(key, fitted(key, &edited)).unwrap();
         db.flush().unwrap();
@@ -382,7 +382,7 @@ fn two_records_of_the_journal_exchanged_and_their_checksums_mended() {
         let db = opened(journal);
         let records = records(&db);
         let (one, other) = loop {
-            let [one, other] = [0; 2].map(|_| &records[random.below(records.len() as u64) as usize]);
+            let [one, other] = [0; 2].map(|_| &records[random.index(records.len())]);
             if one.1 != other.1 {
                 break (one, other);
             }

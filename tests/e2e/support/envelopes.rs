@@ -63,7 +63,7 @@ pub(crate) fn flip_a_bit(envelope: &str, random: &mut Random) -> String {
     let is_json = inner.starts_with(b"{");
     let mut flip = |text: &str| {
         let mut bytes = STANDARD.decode(text).unwrap();
-        let bit = random.below(bytes.len() as u64 * 8) as usize;
+        let bit = random.index(bytes.len() * 8);
         bytes[bit / 8] ^= 1 << (bit % 8);
         STANDARD.encode(bytes)
     };

@@ -37,6 +37,11 @@ impl Random {
         self.next() % limit
     }
 
+    /// A place in something so long.
+    pub(crate) fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap()
+    }
+
     /// Between 0 and 1.
     pub(crate) fn part(&mut self) -> f64 {
         let of = u32::MAX;
