@@ -193,12 +193,10 @@ static void lose_data(struct file *file) {
     struct stat now;
     if (fstat(file->fd, &now)) abort();
     off_t size = now.st_size, durable = file->durable_size;
-    {char l[64],q[4096];snprintf(l,64,"/proc/self/fd/%d",file->fd);ssize_t n=readlink(l,q,4000);q[n>0?n:0]=0;dprintf(2,"LOSE %s now %ld durable %ld chance %ld\n",q,(long)size,(long)durable,(long)chance);}
     if (size != durable && chance && below(2)) {
         size = size > durable && !below(3) ? durable + (off_t)below((uint64_t)(size - durable)) : durable;
         if (syscall(SYS_ftruncate, file->fd, size)) abort();
     }
-    dprintf(2,"  size then %ld\n",(long)size);
     for (size_t at = 0; at < file->sectors; at++) {
         off_t from = (off_t)at * SECTOR, left = size - from;
         if (!file->before[at] || left <= 0) continue;
@@ -215,7 +213,6 @@ static void stash_path(int number, char *path) {
 }
 
 static void undo(const struct name *name) {
-    dprintf(2,"UNDO %d %s %s\n",name->kind,name->path,name->to);
     char stash[PATH_MAX];
     switch (name->kind) {
     case MADE: syscall(SYS_unlink, name->path); break;
