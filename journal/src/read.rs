@@ -95,8 +95,8 @@ impl Journal {
 
     /// The span of a chunk.
     pub fn span(&self, target: u16, ordinal: u64) -> Result<Span> {
-        let start = self.chunk_entries(target, ordinal)?.first().copied();
-        let Some(start) = start else { return Err(self.no_such_chunk(target, ordinal)) };
+        let entries = self.chunk_entries(target, ordinal)?;
+        let start = entries.first().copied().ok_or_else(|| self.no_such_chunk(target, ordinal))?;
         let logged = read_entry(&*self.store, start, Extent::Event, None)?.logged;
         self.must_speak_of(&logged, target, ordinal)?;
         match logged.event {
@@ -108,10 +108,15 @@ impl Journal {
     fn chunk_entries(&self, target: u16, ordinal: u64) -> Result<Vec<u64>> {
         let state = self.state.targets.get(usize::from(target)).filter(|state| ordinal < state.next_ordinal);
         let state = state.ok_or_else(|| self.no_such_chunk(target, ordinal))?;
-        match state.open.get(&ordinal) {
-            Some(chunk) => Ok(chunk.entries.clone()),
-            None => Ok(Index::read(&*self.store, target, ordinal)?.entries),
+        let entries = match state.open.get(&ordinal) {
+            Some(chunk) => chunk.entries.clone(),
+            None => Index::read(&*self.store, target, ordinal)?.entries,
+        };
+        if entries.is_empty() {
+            let what = format!("no event speaks of chunk {ordinal} of target {target}");
+            return Err(Error::damaged(self.store.place(), what));
         }
+        Ok(entries)
     }
 
     fn must_speak_of(&self, logged: &Logged, target: u16, ordinal: u64) -> Result<()> {

@@ -15,7 +15,7 @@ macro_rules! keys {
             /// The key as the file writes it.
             pub const fn name(self) -> &'static str { match self { $( Self::$variant => $name, )+ } }
 
-            /// Whether a message may show the value. URLs are hidden too: they may carry a password.
+            /// Whether no message may show the value. URLs are hidden too: they may carry a password.
             pub const fn is_secret(self) -> bool { match self { $( Self::$variant => keys!(@ $shown), )+ } }
         }
     };

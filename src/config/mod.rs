@@ -35,7 +35,7 @@ pub use keys::Key;
 pub use secret::Secret;
 pub use syntax::{Raw, parse};
 pub use template::{generate_key, template};
-pub use url::{JdbcUrl, ServerUrl};
+pub use url::{JdbcUrl, ServerUrl, UrlError};
 
 /// The smallest chunk that rows are handled in, unless the command line says otherwise.
 pub const CHUNK_MIN: u32 = 100;

@@ -143,7 +143,7 @@ impl Differing<'_> {
         let because = Because::of(self.written);
         let (properties, yaml) = if java::continues(self.written) {
             ("the value goes on in the next line".to_owned(), "it ends here".to_owned())
-        } else if key.is_secret() {
+        } else if key.is_secret() || swallowed_a_line(self.written) {
             let (properties, yaml) = because.in_words();
             (format!("the value {properties}"), yaml.to_owned())
         } else {
@@ -159,6 +159,11 @@ impl Differing<'_> {
         )
         .fix(because.fix(key))
     }
+}
+
+/// Whether a line break was lost in front of a secret.
+fn swallowed_a_line(written: &str) -> bool {
+    Key::ALL.iter().any(|key| key.is_secret() && written.contains(key.name()))
 }
 
 /// Why the readings differ, as far as a look at the text tells.

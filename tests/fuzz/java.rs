@@ -2,7 +2,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use keyrotation::codec::{Codec, Reason, Slot};
+use keyrotation::codec::{Codec, Reason};
+
+use crate::splices::splices_hold;
 
 pub(crate) const DICTIONARY: &[&[u8]] = &[
     b"\x70",
@@ -54,7 +56,7 @@ pub(crate) fn run(input: &[u8]) -> u64 {
     let mut seen = DefaultHasher::new();
     match Codec::Java.slots(input) {
         Ok(slots) => {
-            splices_hold(input, &slots);
+            splices_hold(Codec::Java, input, &slots, &TEXTS);
             slots.len().min(16).hash(&mut seen);
             for slot in slots.iter().take(4) {
                 (slot.range.start * 8 / input.len().max(1)).hash(&mut seen);
@@ -68,30 +70,6 @@ pub(crate) fn run(input: &[u8]) -> u64 {
     }
     input.len().checked_ilog2().hash(&mut seen);
     seen.finish()
-}
-
-fn splices_hold(input: &[u8], slots: &[Slot]) {
-    for slot in slots {
-        assert!(slot.range.start < slot.range.end && slot.range.end <= input.len(), "{:?}", slot.range);
-    }
-    assert!(slots.windows(2).all(|pair| pair[0].range.end <= pair[1].range.start), "slots overlap");
-    let splice = |stored: &[u8], slots: &[Slot], texts: &[&str]| {
-        let replacements: Vec<(&Slot, &str)> = slots.iter().zip(texts.iter().copied()).collect();
-        let spliced = Codec::Java.splice(stored, &replacements).expect("what can be read can be spliced");
-        let again = Codec::Java.slots(&spliced).expect("what was spliced can be read");
-        let read: Vec<&str> = again.iter().map(|slot| slot.text.as_str()).collect();
-        assert!(read == texts, "other texts are read than were put in");
-        (spliced, again)
-    };
-    // One new text in all slots, a different one for each input.
-    let new = TEXTS[input.len() % TEXTS.len()];
-    let (spliced, new_slots) = splice(input, slots, &vec![new; slots.len()]);
-    // With the old texts back, nothing is left of it; what a first splice split stays split.
-    let old: Vec<&str> = slots.iter().map(|slot| slot.text.as_str()).collect();
-    let (restored, _) = splice(&spliced, &new_slots, &old);
-    let (split, split_slots) = splice(input, slots, &old);
-    assert!(restored == split, "the old texts do not undo the new ones");
-    assert!(splice(&split, &split_slots, &old).0 == split, "a second splice finds something to split");
 }
 
 /// In which eighth of the input the walk ended: a prefix that ends before that place ends too early.

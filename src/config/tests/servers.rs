@@ -127,6 +127,22 @@ fn the_journal_knows_a_database_by_its_name_not_its_hosts() {
 }
 
 #[test]
+fn a_name_with_odd_characters_is_no_other_ones() {
+    let url = |url: &str| JdbcUrl::parse(url, std::path::Path::new("/")).unwrap();
+    let (slash, schema) = (url("jdbc:postgresql://a/idn/x"), url("jdbc:postgresql://a/idn?currentSchema=x"));
+    assert_eq!(
+        (slash.identity().as_str(), schema.identity().as_str()),
+        ("postgresql:idn%2Fx", "postgresql:idn/x")
+    );
+    assert_eq!(schema.to_string(), "jdbc:postgresql://a:5432/idn?currentSchema=x");
+    let spaced = url("jdbc:postgresql://a/i%3Fd?currentSchema=%22 x%22");
+    assert_eq!(spaced.to_string(), "jdbc:postgresql://a:5432/i%3Fd?currentSchema=\" x\"");
+    for odd in ["a b", "a\tb", "a[b", "[a ]"] {
+        bench(&format!("jdbc:postgresql://{odd}/idn")).fails(Id::ConfigUrl, "a host with white space");
+    }
+}
+
+#[test]
 fn the_old_server_by_name_is_refused_before_anybody_connects() {
     let old = bench("jdbc:mysql://DB:3306/IDN").set("oldIdnDBUrl", "jdbc:mariadb://db/idn");
     old.fails(Id::ConfigOldDatabase, "is the same database as oldIdnDBUrl");

@@ -203,6 +203,13 @@ fn a_line_with_two_readings_is_refused_with_both() {
 }
 
 #[test]
+fn a_secret_whose_line_break_was_lost_is_not_shown() {
+    let error = refused("newISHome: /isnewIdnPassword: hunter2", Id::ConfigSyntax);
+    assert!(error.what().starts_with("line 1: newISHome can be read in two ways"), "{error}");
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+}
+
+#[test]
 fn a_continued_line_is_refused() {
     for text in ["newISHome: /is\\\n  /home", "newISHome: /is\\", "newISHome: \\\\\\\n"] {
         let error = refused(text, Id::ConfigSyntax);

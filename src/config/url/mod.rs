@@ -24,7 +24,7 @@ pub enum JdbcUrl {
 
 /// Why a text is no URL of a database that can be rotated. No variant shows the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum UrlError {
+pub enum UrlError {
     /// Not a URL, or not one that its database takes; says what is wrong.
     Malformed(&'static str),
     /// Likewise, with the name of a parameter in it.
@@ -50,7 +50,7 @@ const KNOWN: &[(&str, &str)] =
 
 impl JdbcUrl {
     /// Reads a URL; a relative path is relative to `folder`. The file is looked at, not opened.
-    pub(super) fn parse(text: &str, folder: &Path) -> Result<Self, UrlError> {
+    pub fn parse(text: &str, folder: &Path) -> Result<Self, UrlError> {
         use UrlError::Malformed;
         if text.is_empty() {
             return Err(Malformed("is empty"));

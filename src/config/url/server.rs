@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{percent_decode_str, percent_encode_byte};
 
 use super::UrlError;
 use super::parameters::{self, Driver};
@@ -68,12 +68,15 @@ impl ServerUrl {
 
     /// Kind, name and schema: hosts may change while a rotation is interrupted.
     pub(super) fn identity(&self) -> String {
-        let kind = match self.kind {
+        let schema = self.schema.as_ref().map(|schema| format!("/{}", encoded(schema))).unwrap_or_default();
+        format!("{}:{}{schema}", self.scheme(), encoded(&self.database))
+    }
+
+    fn scheme(&self) -> &'static str {
+        match self.kind {
             Kind::Postgres => "postgresql",
             Kind::MySql => "mysql",
-        };
-        let schema = self.schema.as_ref().map(|schema| format!("/{schema}")).unwrap_or_default();
-        format!("{kind}:{}{schema}", self.database)
+        }
     }
 
     /// Whether both name one database by the same name on the same host.
@@ -99,12 +102,12 @@ impl Eq for ServerUrl {}
 
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.kind {
-            Kind::Postgres => "postgresql",
-            Kind::MySql => "mysql",
-        };
         let hosts: Vec<_> = self.hosts.iter().map(Host::to_string).collect();
-        write!(f, "jdbc:{scheme}://{}/{}", hosts.join(","), self.database)
+        write!(f, "jdbc:{}://{}/{}", self.scheme(), hosts.join(","), encoded(&self.database))?;
+        match &self.schema {
+            Some(schema) => write!(f, "?currentSchema={}", encoded(&quoted(schema))),
+            None => Ok(()),
+        }
     }
 }
 
@@ -178,6 +181,9 @@ fn host(text: &str, default_port: u16) -> Result<Host, UrlError> {
             Ok(port) => port,
         },
     };
+    if name.contains(|c: char| c.is_whitespace() || c.is_control() || "[]".contains(c)) {
+        return Err(Malformed("has a host with white space or a bracket in it"));
+    }
     let name = if name.is_empty() { "localhost" } else { name };
     Ok(Host { name: name.to_owned(), port })
 }
@@ -190,6 +196,25 @@ fn pairs(query: &str) -> Result<Vec<(String, String)>, UrlError> {
         Ok((decoded(name)?, decoded(value)?))
     };
     query.split('&').filter(|part| !part.is_empty()).map(pair).collect()
+}
+
+/// What means something in a URL, or is seen by nobody, as a % code: names are shown as they are written.
+fn encoded(name: &str) -> String {
+    let mut text = String::new();
+    for c in name.chars() {
+        if c.is_control() || "%/?&".contains(c) {
+            text.extend(c.encode_utf8(&mut [0; 4]).bytes().map(percent_encode_byte));
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+/// In quotes, if it would be read as another name without.
+fn quoted(schema: &str) -> String {
+    let plain = !schema.is_empty() && schema.trim() == schema && !schema.contains('"');
+    if plain { schema.to_owned() } else { format!("\"{schema}\"") }
 }
 
 fn decoded(text: &str) -> Result<String, UrlError> {
