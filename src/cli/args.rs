@@ -125,6 +125,12 @@ pub struct RunArgs {
     /// Put the journal of an earlier rotation aside under its id, and begin again.
     #[arg(long)]
     pub new: bool,
+    /// Do everything but write, and tell what would be rotated and what would fail.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// With --dry-run: one JSON document on stdout.
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
     /// What it has in common with `resume`.
     #[command(flatten)]
     pub work: WorkArgs,

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod demo;
+mod dry_run;
 mod look;
 mod plan;
 mod session;
@@ -56,6 +57,7 @@ pub fn main() -> Exit {
 
 async fn dispatch(session: Session, command: Command) -> Result<Exit> {
     match command {
+        Command::Run(args) if args.dry_run => Box::pin(dry_run::dry_run(&session, &args)).await,
         Command::Run(args) => Box::pin(session::run(&session, &args)).await,
         Command::Resume(args) => Box::pin(session::resume(&session, &args)).await,
         Command::Sync(args) => Box::pin(session::sync(&session, &args)).await,

@@ -64,7 +64,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
 }
 
 /// Seals as a rotation would; its digests are of a rotation that does not exist.
-fn preparer(settings: &Settings) -> Preparer {
+pub(super) fn preparer(settings: &Settings) -> Preparer {
     Preparer::new(session::recoder(settings), Digester::new(&settings.new_key, &[0; 16]))
 }
 

@@ -17,7 +17,7 @@ use crate::config::{self, Level, Notice, Overrides, Settings};
 use crate::engine::{self, Preparer};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::plan::{self, Fingerprint};
+use crate::plan::{self, Deployment, Fingerprint, Survey};
 use crate::report::{StatusView, publish, summary_sentence};
 use crate::signals::{self, Stop};
 
@@ -110,7 +110,7 @@ async fn go_on(
     Box::pin(work.finish(context, args.retry_failed, Vec::new())).await
 }
 
-fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
+pub(super) fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
     let overrides = Overrides {
         chunk_size: args.chunk_size,
         connections: args.connections,
@@ -157,20 +157,10 @@ async fn begin(
     dir: &Path,
     earlier: Option<Journal>,
 ) -> Result<Exit> {
-    let deployment = plan::connect(&settings, None, plan::Access::Change).await?;
-    deployment.claim(&settings, args.others_connected).await?;
-
-    let stop = listen()?;
-    deployment.obey(&stop);
-    let recoder = recoder(&settings);
-    tracing::info!("looking at what is there");
-    let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
-    if stop.requested() {
+    let Some((deployment, survey, stop)) = checked(&settings, args, plan::Access::Change).await? else {
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
-    }
-    tracing::info!("{}", survey.check_keys()?);
-    survey.check_ambiguous(args.accept_ambiguous)?;
+    };
     let total = survey.rows();
     let rotation = Rotation {
         id: new_id()?,
@@ -202,6 +192,27 @@ async fn begin(
         .map(|(found, job)| Event::TargetStarted { target: job.index, total: Some(found.rows) });
     let first = absent.chain(started).collect();
     Box::pin(work.finish(context, false, first)).await
+}
+
+/// Connects, and refuses what must not be rotated: all that comes before the first write. None when
+/// asked to stop.
+pub(super) async fn checked(
+    settings: &Settings,
+    args: &WorkArgs,
+    access: plan::Access,
+) -> Result<Option<(Deployment, Survey, Stop)>> {
+    let deployment = plan::connect(settings, None, access).await?;
+    deployment.claim(settings, args.others_connected).await?;
+    let stop = listen()?;
+    deployment.obey(&stop);
+    tracing::info!("looking at what is there");
+    let survey = plan::survey(&deployment.jobs, &recoder(settings), &stop).await?;
+    if stop.requested() {
+        return Ok(None);
+    }
+    tracing::info!("{}", survey.check_keys()?);
+    survey.check_ambiguous(args.accept_ambiguous)?;
+    Ok(Some((deployment, survey, stop)))
 }
 
 /// Names the log file: where it was asked for, else beside the journal. A rotation whose log

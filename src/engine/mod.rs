@@ -6,6 +6,7 @@
 
 mod chunk;
 mod drive;
+mod dry_run;
 mod evidence;
 mod ledger;
 mod pace;
@@ -18,6 +19,7 @@ mod workers;
 
 pub use chunk::RowOutcome;
 pub use drive::drive;
+pub use dry_run::dry_run;
 pub use evidence::check_evidence;
 pub use ledger::Ledger;
 pub use pace::Pacer;

@@ -7,7 +7,7 @@ use keyrotation_journal::{CellOutcome, CellRecord, Key, RowRecord, Tally};
 use super::chunk::RowOutcome;
 use crate::cipher::{Digest, Digester};
 use crate::codec::value::{Evidence, Recoder, Verdict};
-use crate::db::{Unit, Value};
+use crate::db::Value;
 use crate::plan::Job;
 use crate::sink::{Change, ChangedCell};
 use crate::source::Row;
@@ -153,7 +153,7 @@ impl Preparer {
             Verdict::Unreadable(reason) => failed(reason.to_string()),
             Verdict::UnderOld(opened) => match self.recoder.reseal(stored, &opened) {
                 Err(reason) => failed(reason.to_string()),
-                Ok(new) => match too_long(job, column, &new) {
+                Ok(new) => match job.too_long(column, &new) {
                     Some(reason) => failed(reason),
                     None => CellPlan::Change(
                         CellOutcome::Rotated {
@@ -205,17 +205,4 @@ fn plain_of(outcome: &CellOutcome) -> Option<Digest> {
         CellOutcome::Rotated { plain, .. } | CellOutcome::AlreadyNew { plain, .. } => Some(*plain),
         CellOutcome::Failed { .. } | CellOutcome::Gone => None,
     }
-}
-
-/// Why a new value does not fit its column, if it does not.
-fn too_long(job: &Job, column: usize, new: &[u8]) -> Option<String> {
-    let limit = (*job.limits.get(column)?)?;
-    let (length, unit) = match limit.unit {
-        Unit::Bytes => (new.len(), "bytes"),
-        // New values are base64 or the bytes of the old one around it.
-        Unit::Characters => (String::from_utf8_lossy(new).chars().count(), "characters"),
-    };
-    (length > limit.length).then(|| {
-        format!("the new value has {length} {unit}, and {} holds {}", job.columns[column], limit.length)
-    })
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use keyrotation_journal::{TargetHead, TargetKind};
 
 use super::open::{is_same, open};
+use super::privileges::forbidden;
 use super::sync::{self, SyncPlan};
 use super::{Fingerprint, Job, protect};
 use crate::codec::Codec;
@@ -249,6 +250,10 @@ impl Deployment {
         self.identity.as_ref()
     }
 
+    pub(super) fn registry(&self) -> Option<&Db> {
+        self.registry.as_ref()
+    }
+
     fn databases(&self) -> impl Iterator<Item = &Db> {
         self.identity.iter().chain(&self.registry)
     }
@@ -336,10 +341,6 @@ impl Deployment {
             sink: Sink::Files(FileSink::new(rows)),
         });
     }
-}
-
-fn forbidden(place: &str, error: &DbError) -> Error {
-    Error::new(Id::Privilege, format!("{place}: {error}"))
 }
 
 async fn refuse_sync_leftovers(identity: &Db) -> Result<()> {

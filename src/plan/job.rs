@@ -1,7 +1,7 @@
 //! One target resolved against the live deployment.
 
 use crate::codec::Codec;
-use crate::db::Limit;
+use crate::db::{Limit, Unit};
 use crate::sink::Sink;
 use crate::source::Source;
 
@@ -29,6 +29,19 @@ pub struct Job {
 }
 
 impl Job {
+    /// Why a new value does not fit its column, if it does not.
+    pub fn too_long(&self, column: usize, new: &[u8]) -> Option<String> {
+        let limit = (*self.limits.get(column)?)?;
+        let (length, unit) = match limit.unit {
+            Unit::Bytes => (new.len(), "bytes"),
+            // New values are base64 or the bytes of the old one around it.
+            Unit::Characters => (String::from_utf8_lossy(new).chars().count(), "characters"),
+        };
+        (length > limit.length).then(|| {
+            format!("the new value has {length} {unit}, and {} holds {}", self.columns[column], limit.length)
+        })
+    }
+
     /// How many rows are read at once where nothing is known of their weight. Envelopes have a few
     /// hundred bytes; serialized objects and files may have a thousand times that.
     pub fn page_rows(&self) -> usize {

@@ -4,6 +4,7 @@ mod checks;
 mod fingerprint;
 mod job;
 mod open;
+mod privileges;
 mod protect;
 mod size;
 mod survey;

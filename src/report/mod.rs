@@ -1,11 +1,13 @@
 //! What people and scripts get to see of a rotation: made from the journal's state alone.
 
+mod dry_run;
 mod lines;
 mod progress;
 mod status;
 mod sync;
 mod text;
 
+pub use dry_run::DryRunView;
 pub use lines::guide_lines;
 pub use progress::{Reporter, publish};
 pub use status::{FailureView, RunState, StatusView, TargetView, failures_of};

@@ -216,7 +216,8 @@ impl StatusView {
 }
 
 impl TargetView {
-    fn new(head: &TargetHead, target: &TargetState) -> Self {
+    /// The status that a target's state amounts to.
+    pub(super) fn new(head: &TargetHead, target: &TargetState) -> Self {
         let groups = head
             .groups
             .iter()

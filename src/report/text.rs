@@ -46,19 +46,8 @@ pub fn status_text(view: &StatusView) -> String {
         let _ = write!(out, " (process {pid}{host})");
     }
     let _ = write!(out, "\nstarted {}, last change {}\n\n", view.started_at, view.updated_at);
-    out.push_str(&table(view));
-    for target in view.all() {
-        for failure in &target.failures {
-            let _ = writeln!(
-                out,
-                "failed: {} {} {}: {}",
-                target.place,
-                printable(&failure.key),
-                failure.column,
-                failure.reason
-            );
-        }
-    }
+    out.push_str(&table(&view.all().collect::<Vec<_>>()));
+    out.push_str(&failures(&view.all().collect::<Vec<_>>(), usize::MAX));
     if view.all().any(|target| target.failures.len() < usize::try_from(target.failed).unwrap_or(usize::MAX)) {
         out.push_str("more rows failed than are listed; `keyrotation status --failures` lists them all\n");
     }
@@ -76,11 +65,24 @@ pub fn status_text(view: &StatusView) -> String {
     out
 }
 
-fn table(view: &StatusView) -> String {
+/// The failures of tables and files, one a line, so many of each.
+pub(super) fn failures(targets: &[&TargetView], most: usize) -> String {
+    let mut out = String::new();
+    for target in targets {
+        for failure in target.failures.iter().take(most) {
+            let (key, column, reason) = (printable(&failure.key), &failure.column, &failure.reason);
+            let _ = writeln!(out, "failed: {} {key} {column}: {reason}", target.place);
+        }
+    }
+    out
+}
+
+/// The counts of tables and files, one a line.
+pub(super) fn table(targets: &[&TargetView]) -> String {
     let header =
         ["table or files", "state", "rows", "rotated", "already new", "plain", "NULL", "gone", "failed"];
     let mut lines: Vec<Vec<String>> = vec![header.map(str::to_owned).to_vec()];
-    for target in view.all() {
+    for target in targets {
         let counts = [
             target.rows,
             target.rotated,

@@ -21,10 +21,26 @@ impl FileSink {
     }
 
     pub(super) fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
-        let listing = self.rows.list()?;
-        let paths: HashMap<String, PathBuf> =
-            listing.candidates.into_iter().map(|file| (file.relative, file.path)).collect();
+        let paths = self.paths()?;
         changes.iter().map(|change| apply_one(change, &paths)).collect()
+    }
+
+    /// What would become of changes, as far as the file system tells.
+    pub(super) fn foresee(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
+        let paths = self.paths()?;
+        let foreseen = |change: &&Change| match name_of(&change.key).and_then(|name| paths.get(name)) {
+            None => Applied::Missed,
+            Some(path) => match files::may_replace(path) {
+                Ok(()) => Applied::Written,
+                Err(error) => Applied::Refused(error.what().to_owned()),
+            },
+        };
+        Ok(changes.iter().map(foreseen).collect())
+    }
+
+    fn paths(&self) -> Result<HashMap<String, PathBuf>> {
+        let candidates = self.rows.list()?.candidates;
+        Ok(candidates.into_iter().map(|file| (file.relative, file.path)).collect())
     }
 }
 

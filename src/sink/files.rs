@@ -74,6 +74,45 @@ pub fn replace(path: &Path, expected: &[u8], new: &[u8]) -> Result<Outcome> {
     Ok(Outcome::Replaced)
 }
 
+/// Whether [`replace`] would be allowed to replace the file, with the error that it would end with.
+/// Writes nothing. A file that is gone is no error, and what attributes the folder's file system takes
+/// shows only when they are set.
+pub fn may_replace(path: &Path) -> Result<()> {
+    let Some(original) = open(path).map_err(|error| untouched(path, "open it", error))? else {
+        return Ok(());
+    };
+    let Some(folder) = path.parent() else { return Err(untouched(path, "find its folder", "none")) };
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)
+        .map_err(|error| untouched(path, "create a temporary file", io::Error::from(error)))?;
+    may_keep_owner(&original, folder)
+        .map_err(|error| untouched(path, "keep its owner, access list and mode", error))
+}
+
+/// Whether a file made in `folder` could be given the owner and the group of `original`.
+fn may_keep_owner(original: &File, folder: &Path) -> io::Result<()> {
+    const SET_GROUP: u32 = 0o2000;
+    let (wanted, folder) = (original.metadata()?, fs::metadata(folder)?);
+    let user = rustix::process::geteuid().as_raw();
+    let own_group = rustix::process::getegid().as_raw();
+    let given = if folder.mode() & SET_GROUP == 0 { own_group } else { folder.gid() };
+    if (wanted.uid(), wanted.gid()) == (user, given) || may_give_away() {
+        return Ok(());
+    }
+    let groups = rustix::process::getgroups()?;
+    let is_ours = |group: u32| group == own_group || groups.iter().any(|ours| ours.as_raw() == group);
+    if wanted.uid() == user && is_ours(wanted.gid()) { Ok(()) } else { Err(Errno::PERM.into()) }
+}
+
+/// Whether this process may give files to others (CAP_CHOWN, the first of the capabilities).
+fn may_give_away() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    match effective.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()) {
+        Some(capabilities) => capabilities & 1 == 1,
+        None => rustix::process::geteuid().is_root(),
+    }
+}
+
 /// Removes the temporary files that a killed process left in `folder`, and names them.
 ///
 /// Only while nobody else replaces files there: whoever does would find its temporary file gone,

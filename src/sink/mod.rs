@@ -75,6 +75,14 @@ impl Sink {
         matches!(self, Self::Table(_))
     }
 
+    /// What would become of changes, as far as that shows without writing.
+    pub fn foresee(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
+        match self {
+            Self::Table(table) => Ok(table.foresee(changes)),
+            Self::Files(files) => files.foresee(changes),
+        }
+    }
+
     /// Begins to apply the changes of several chunks at once.
     pub async fn begin(&self) -> Result<Transaction, Trouble> {
         match self {

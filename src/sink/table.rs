@@ -47,6 +47,13 @@ impl TableSink {
         }
     }
 
+    /// What would become of changes, as far as the server's limits tell.
+    pub(super) fn foresee(&self, changes: &[&Change]) -> Vec<Applied> {
+        let most = self.db.statement_bytes();
+        let foreseen = |change: &&Change| too_heavy(swap(change).weight(), most).unwrap_or(Applied::Written);
+        changes.iter().map(foreseen).collect()
+    }
+
     async fn transaction(&self, changes: &[&Change], care: Care) -> Result<Vec<Applied>, DbError> {
         let mut transaction = self.begin().await?;
         let applied = transaction.changes(changes, care).await?;
@@ -142,11 +149,8 @@ impl TableTransaction {
         for at in rows {
             let swap = swap(changes[at]);
             let weight = swap.weight();
-            if weight > self.statement_bytes {
-                let limit = self.statement_bytes;
-                applied[at] = Applied::Refused(format!(
-                    "its values have {weight} bytes, and a statement to this server may carry {limit}"
-                ));
+            if let Some(refused) = too_heavy(weight, self.statement_bytes) {
+                applied[at] = refused;
                 continue;
             }
             match batches.last_mut() {
@@ -212,6 +216,15 @@ impl TableTransaction {
         let is_written = |swap: &Swap<'_>| key(swap.key.clone()).is_some_and(|key| written.contains(&key));
         Ok(part.iter().filter(|(_, swap)| is_written(swap)).map(|(at, _)| *at).collect())
     }
+}
+
+/// Refuses a row that no statement can carry.
+fn too_heavy(weight: usize, most: usize) -> Option<Applied> {
+    (weight > most).then(|| {
+        Applied::Refused(format!(
+            "its values have {weight} bytes, and a statement to this server may carry {most}"
+        ))
+    })
 }
 
 fn swap(change: &Change) -> Swap<'_> {

@@ -45,6 +45,11 @@ impl TableSource {
         &self.db
     }
 
+    /// The table.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
     pub(super) async fn page(
         &self,
         after: Option<&Key>,

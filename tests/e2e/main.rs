@@ -19,6 +19,7 @@ mod commands;
 mod copies;
 mod damage;
 mod disk;
+mod dry_run;
 mod failures;
 mod files;
 mod kill;

@@ -50,6 +50,25 @@ fn a_file_that_is_gone_stays_gone() {
 }
 
 #[test]
+fn asking_whether_a_file_may_be_replaced_writes_nothing() {
+    let (folder, path) = folder();
+    let before = fs::metadata(folder.path()).unwrap().modified().unwrap();
+    may_replace(&path).unwrap();
+    may_replace(&folder.path().join("none.xml")).unwrap();
+    let link = folder.path().join("link.xml");
+    assert_eq!(fs::metadata(folder.path()).unwrap().modified().unwrap(), before);
+    symlink(&path, &link).unwrap();
+    let (foreseen, happened) = (may_replace(&link).unwrap_err(), replace(&link, OLD, NEW).unwrap_err());
+    assert_eq!((foreseen.id(), foreseen.what()), (happened.id(), happened.what()));
+    // Whoever is root may do both.
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    let said = |error: Error| (error.id(), error.what().to_owned());
+    let (foreseen, happened) = (may_replace(&path), replace(&path, OLD, NEW));
+    assert_eq!(foreseen.map_err(said), happened.map(drop).map_err(said));
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
 fn owner_group_and_mode_are_kept() {
     let (_folder, path) = folder();
     // Only root can give files away; anyone else checks that nothing is taken.

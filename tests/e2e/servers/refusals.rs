@@ -25,9 +25,11 @@ on_each_server!(
 #[track_caller]
 fn refused(kit: &Kit, code: i32, id: &str, names: &[&str]) {
     let before = kit.snapshot();
-    let ran = kit.run(&["run"]).refused(code, id);
-    for name in names {
-        assert!(ran.error().contains(name), "no {name} in {}", ran.error());
+    for args in [&["run", "--dry-run"][..], &["run"]] {
+        let ran = kit.run(args).refused(code, id);
+        for name in names {
+            assert!(ran.error().contains(name), "no {name} in {}", ran.error());
+        }
     }
     before.must_be_untouched(kit);
     assert!(!kit.journal().exists());

@@ -24,7 +24,7 @@ mod tables;
 
 pub(crate) use disk::{Fault, Report};
 pub(crate) use envelopes::{apart, flip_a_bit, xml};
-pub(crate) use place::Place;
+pub(crate) use place::{Place, counts};
 pub(crate) use program::{Ran, Running};
 pub(crate) use proxy::{Proxy, Trouble};
 pub(crate) use random::{Random, rounds};

@@ -1,0 +1,81 @@
+//! A dry run: all that a rotation does to a row, but for the write.
+//!
+//! Rows are read, opened, sealed and measured by what a rotation does it with, and counted as it
+//! counts them. What only a write can show is not known: a trigger or a CHECK that refuses a row, a
+//! disk that is full.
+
+use keyrotation_journal::{CellOutcome, Failure, Phase, RowRecord, Tally, TargetState};
+
+use super::Preparer;
+use super::chunk::failed;
+use super::prepare::{Known, Prepared, empty_tally};
+use crate::blocking::blocking;
+use crate::error::Result;
+use crate::plan::Job;
+use crate::signals::Stop;
+use crate::sink::{Applied, Change};
+use crate::source::Pages;
+
+/// What each job would come to, with all of its failures; none when asked to stop.
+pub async fn dry_run(by: &Preparer, jobs: &[Job], stop: &Stop) -> Result<Option<Vec<TargetState>>> {
+    let mut states = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let Some(state) = one(by, job, stop).await? else { return Ok(None) };
+        states.push(state);
+    }
+    Ok(Some(states))
+}
+
+async fn one(by: &Preparer, job: &Job, stop: &Stop) -> Result<Option<TargetState>> {
+    let (mut tally, mut failures) = (empty_tally(job.groups), Vec::new());
+    let mut pages = Pages::new(&job.source, job.page_rows());
+    loop {
+        if stop.requested() {
+            return Ok(None);
+        }
+        let Some(page) = pages.next().await? else { break };
+        let (by, of) = (by.clone(), job.clone());
+        (tally, failures) = blocking(move || {
+            let prepared = by.prepare(&of, page, &Known::new());
+            foresee(&of, prepared, &mut tally, &mut failures)?;
+            Ok((tally, failures))
+        })
+        .await?;
+    }
+    Ok(Some(TargetState {
+        phase: Phase::Done,
+        total: Some(tally.rows),
+        tally,
+        failures,
+        ..TargetState::default()
+    }))
+}
+
+/// Counts a chunk as it would be counted once it is written.
+fn foresee(job: &Job, prepared: Prepared, tally: &mut Tally, failures: &mut Vec<Failure>) -> Result<()> {
+    *tally = tally.plus(&prepared.settled).unwrap_or_else(|| tally.clone());
+    failures.extend(prepared.records.iter().flat_map(failed_cells));
+    let changes: Vec<&Change> = prepared.pending.iter().map(|pending| &pending.change).collect();
+    let applied = job.sink.foresee(&changes)?;
+    for (row, applied) in prepared.pending.into_iter().zip(applied) {
+        match applied {
+            Applied::Written => {
+                row.outcome.count(tally, row.group);
+                failures.extend(failed_cells(&row.record));
+            }
+            Applied::Refused(reason) => failures.extend(failed_cells(&failed(row, &reason, tally))),
+            Applied::Missed => tally.gone += 1,
+        }
+    }
+    Ok(())
+}
+
+fn failed_cells(row: &RowRecord) -> Vec<Failure> {
+    let failure = |cell: &keyrotation_journal::CellRecord| match &cell.outcome {
+        CellOutcome::Failed { reason, .. } => {
+            Some(Failure { key: row.key.clone(), column: cell.column, reason: reason.clone() })
+        }
+        _ => None,
+    };
+    row.cells.iter().filter_map(failure).collect()
+}

@@ -1,0 +1,46 @@
+//! Whether the database's user may do what a rotation does, asked without writing.
+
+use super::Deployment;
+use super::open::open_alone;
+use crate::config::Settings;
+use crate::db::{Access, Db, DbError};
+use crate::error::{Error, Id, Result};
+use crate::source::Source;
+
+impl Deployment {
+    /// Asks each server for every table, in a transaction that changes nothing and is rolled back. A
+    /// deployment that was connected to be changed has been asked already.
+    pub async fn check_privileges(&self, settings: &Settings) -> Result<()> {
+        let Some(databases) = &settings.databases else { return Ok(()) };
+        let stores = [(self.identity(), &databases.identity), (self.registry(), &databases.registry)];
+        let mut asked: Vec<&Db> = Vec::new();
+        for (db, database) in stores {
+            let Some(db) = db.filter(|db| db.server_kind().is_some()) else { continue };
+            if asked.iter().any(|one| one.is_same_handle(db)) {
+                continue;
+            }
+            asked.push(db);
+            let writer = open_alone(database, Access::Change).await?;
+            let allowed = self.ask(db, &writer).await;
+            writer.close().await;
+            allowed?;
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, db: &Db, writer: &Db) -> Result<()> {
+        for job in &self.jobs {
+            let Source::Table(source) = &job.source else { continue };
+            if source.db().is_same_handle(db) {
+                let mut table = source.table().clone();
+                let asked = writer.rehearse(&mut table, &job.columns).await;
+                asked.map_err(|error| forbidden(&job.place, &error))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn forbidden(place: &str, error: &DbError) -> Error {
+    Error::new(Id::Privilege, format!("{place}: {error}"))
+}
