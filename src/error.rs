@@ -191,6 +191,12 @@ ids! {
         "nothing was written; please report this with the log";
     JournalForeign = "KR-JRN-009", Journal, "the folder for the journal holds something else",
         "name an empty or a new folder with --journal";
+    NotRunning = "KR-CTL-001", NotRunning, "no process works on the rotation",
+        "`keyrotation status` shows where it stands, `keyrotation resume` goes on";
+    NotListening = "KR-CTL-002", Environment, "the process that holds the journal cannot be controlled",
+        "if it is a run, resume or sync that only begins, ask again; SIGTERM stops it at a safe point";
+    ControlRefused = "KR-CTL-003", Environment, "the running program refused what was asked of it",
+        "use the keyrotation that runs it, as the same user or as root";
     SyncNotReady = "KR-SYN-001", Usage, "the sync phase has not begun",
         "finish the re-encryption first: `keyrotation resume`";
     SyncNotBegun = "KR-SYN-002", Journal, "the rotation was begun without sync",

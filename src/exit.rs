@@ -18,6 +18,11 @@ pub enum Exit {
     Journal = 4,
     /// A human must look before anything more is written.
     Human = 5,
+    /// No process works on the rotation: there is nothing to control, or what was waited for did not
+    /// come.
+    NotRunning = 6,
+    /// What was waited for did not come in time.
+    TimedOut = 124,
     /// Interrupted at a safe point; `resume` goes on.
     Interrupted = 130,
 }

@@ -5,6 +5,7 @@ pub mod cipher;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod control;
 pub mod db;
 pub mod demo;
 pub mod engine;

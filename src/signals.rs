@@ -21,7 +21,7 @@ pub struct Stop {
 }
 
 /// Asks to stop: the other end of a [`Stop`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stopper {
     urgency: watch::Sender<Urgency>,
 }
@@ -57,6 +57,20 @@ impl Stop {
 }
 
 impl Stopper {
+    /// Asks to stop at the next safe point, however often it is asked; says whether nobody had before.
+    pub fn ask_once(&self) -> bool {
+        self.urgency.send_if_modified(|urgency| {
+            let is_new = *urgency == Urgency::None;
+            *urgency = (*urgency).max(Urgency::AtSafePoint);
+            is_new
+        })
+    }
+
+    /// Whether somebody has asked.
+    pub fn is_asked(&self) -> bool {
+        *self.urgency.borrow() != Urgency::None
+    }
+
     /// Asks once more.
     pub fn ask(&self) -> Urgency {
         let next = match *self.urgency.borrow() {
@@ -68,9 +82,10 @@ impl Stopper {
     }
 }
 
-/// A stop that SIGINT and SIGTERM ask for.
-pub fn listen() -> std::io::Result<Stop> {
+/// A stop that SIGINT and SIGTERM ask for, and whoever else is given the other end.
+pub fn listen() -> std::io::Result<(Stopper, Stop)> {
     let (stopper, stop) = Stop::new();
+    let other = stopper.clone();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
@@ -86,5 +101,5 @@ pub fn listen() -> std::io::Result<Stop> {
             }
         }
     });
-    Ok(stop)
+    Ok((other, stop))
 }

@@ -195,6 +195,8 @@ fn every_exit_code_is_explained_in_both_places() {
         Exit::Environment,
         Exit::Journal,
         Exit::Human,
+        Exit::NotRunning,
+        Exit::TimedOut,
         Exit::Interrupted,
     ];
     assert!(Id::ALL.iter().all(|id| all.contains(&id.exit())));

@@ -52,7 +52,7 @@ pub use error::{Error, Result};
 pub use event::{Entry, Event, GroupTally, Rotation, SessionEnd, Tally, TargetHead, TargetKind};
 pub use journal::Journal;
 pub use key::{Key, KeyPart};
-pub use live::{read_live, write_live};
+pub use live::{CONTROL, read_live, write_live};
 pub use lock::Holder;
 pub use log::Logged;
 pub use memory_store::{Fault, MemoryStore};

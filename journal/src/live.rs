@@ -14,6 +14,10 @@ use crate::head::replace;
 pub(crate) const LIVE: &str = "live";
 pub(crate) const LIVE_TEMPORARY: &str = "live.tmp";
 
+/// The name that is kept free in the folder for a socket on which the holder of the journal listens.
+/// Whoever holds the journal may replace it: it is an earlier holder's.
+pub const CONTROL: &str = "control";
+
 /// Replaces the live status of the journal in `dir`.
 pub fn write_live(dir: &Path, bytes: &[u8]) -> Result<()> {
     replace(&dir.join(LIVE), bytes, false)

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::head::{HEAD, HeadFile, Mark, sync_folder};
-use crate::live::{LIVE, LIVE_TEMPORARY, clear_live};
+use crate::live::{CONTROL, LIVE, LIVE_TEMPORARY, clear_live};
 use crate::lock::{LOCK, Lock};
 use crate::quiet::quietly;
 use crate::steps::STEPS;
@@ -265,7 +265,7 @@ pub(crate) fn make_folder(dir: &Path) -> Result<()> {
 fn refuse_foreign(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
         let name = entry.map_err(Error::io("list", dir))?.file_name();
-        let ours = [LOCK, HEAD, "head.tmp", LOG, LIVE, LIVE_TEMPORARY, STEPS];
+        let ours = [LOCK, HEAD, "head.tmp", LOG, LIVE, LIVE_TEMPORARY, CONTROL, STEPS];
         if !ours.iter().any(|known| name == *known) {
             return Err(Error::Foreign { dir: dir.to_owned(), name: name.to_string_lossy().into_owned() });
         }

@@ -15,7 +15,8 @@ use crate::telemetry::{Color, LogFormat, Verbosity};
 #[derive(Debug, Parser)]
 #[command(name = "keyrotation", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done; 1 finished, but rows failed or verify found differences; \
-2 usage or configuration; 3 environment; 4 journal; 5 a human must look; 130 interrupted, resumable.")]
+2 usage or configuration; 3 environment; 4 journal; 5 a human must look; 6 no process works on it; \
+124 not in time; 130 interrupted, resumable.")]
 pub struct Cli {
     /// What every subcommand takes.
     #[command(flatten)]
@@ -80,6 +81,14 @@ pub enum Command {
     Plan(PlanArgs),
     /// Show where the rotation stands, also while it runs.
     Status(StatusArgs),
+    /// Let the running rotation stand still at a safe point, until `continue`.
+    Pause,
+    /// Let a paused rotation go on.
+    Continue,
+    /// Let the running rotation write no more rows in a second.
+    Pace(PaceArgs),
+    /// End the running rotation at a safe point.
+    Stop(StopArgs),
     /// Check the journal, then every row and file against it.
     Verify(VerifyArgs),
     /// Write a commented properties.yaml.
@@ -278,6 +287,26 @@ pub struct StatusArgs {
     pub failures: bool,
 }
 
+/// Options of `pace`.
+#[derive(Debug, Clone, Args)]
+pub struct PaceArgs {
+    /// Rows in a second, over all connections; `off` lifts the limit.
+    #[arg(value_name = "N|off", value_parser = pace)]
+    pub pace: Pace,
+}
+
+/// A pace as typed: rows in a second, or none for no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace(pub Option<u32>);
+
+/// Options of `stop`.
+#[derive(Debug, Clone, Args)]
+pub struct StopArgs {
+    /// Do not wait until it has ended.
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
 /// Options of `verify`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct VerifyArgs {
@@ -332,6 +361,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: u64 = digits.parse().map_err(|_| "write it as 90s, 5m or 1h".to_owned())?;
     Ok(Duration::from_secs(number.saturating_mul(seconds)))
+}
+
+fn pace(text: &str) -> Result<Pace, String> {
+    if text == "off" {
+        return Ok(Pace(None));
+    }
+    match text.replace([',', '_'], "").parse() {
+        Ok(most) if most > 0 => Ok(Pace(Some(most))),
+        _ => Err("a number of rows of at least 1, or `off`; to stand still: `keyrotation pause`".to_owned()),
+    }
 }
 
 fn percent(text: &str) -> Result<f64, String> {

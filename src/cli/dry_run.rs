@@ -25,7 +25,8 @@ pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
             "the journal holds a rotation, so `keyrotation run` begins none without --new; this is what one would do"
         );
     }
-    let Some((deployment, _, stop)) = session::checked(&settings, &args.work, Access::Look).await? else {
+    let Some((deployment, _, (_, stop))) = session::checked(&settings, &args.work, Access::Look).await?
+    else {
         return Ok(interrupted());
     };
     deployment.check_privileges(&settings).await?;

@@ -1,6 +1,7 @@
 //! The command line: one thin file a subcommand. Results go to stdout, talk to stderr.
 
 pub mod args;
+mod control;
 mod demo;
 mod dry_run;
 mod look;
@@ -66,6 +67,10 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::SafeToRetire(args) => Box::pin(steps::safe_to_retire(&session, &args)).await,
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
         Command::Status(args) => look::status(&session, &args),
+        Command::Pause => control::pause(&session).await,
+        Command::Continue => control::go_on(&session).await,
+        Command::Pace(args) => control::pace(&session, args.pace).await,
+        Command::Stop(args) => control::stop(&session, &args).await,
         Command::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),

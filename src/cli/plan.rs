@@ -34,7 +34,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     if args.rehearse {
         deployment.claim(&settings, false).await?;
     }
-    let stop = session::listen()?;
+    let (_, stop) = session::listen()?;
     deployment.obey(&stop);
     let recoder = session::recoder(&settings);
     let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;

@@ -19,7 +19,7 @@ use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::{self, Deployment, Fingerprint, Survey};
 use crate::report::{StatusView, publish, summary_sentence};
-use crate::signals::{self, Stop};
+use crate::signals::{self, Stop, Stopper};
 
 /// Starts a rotation.
 pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
@@ -99,10 +99,10 @@ async fn go_on(
     // Once sync has begun the new server may run.
     deployment.claim(&settings, args.work.others_connected || syncs).await?;
 
-    let stop = listen()?;
+    let (stopper, stop) = listen()?;
     deployment.obey(&stop);
     let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
-    let work = Work { session, settings: &settings, deployment, dir, stop, total, sync: &args.sync };
+    let work = Work { session, settings: &settings, deployment, dir, stopper, stop, total, sync: &args.sync };
     let context = work.context(journal);
     if !syncs {
         engine::check_evidence(&context, &work.deployment.jobs).await?;
@@ -157,7 +157,7 @@ async fn begin(
     dir: &Path,
     earlier: Option<Journal>,
 ) -> Result<Exit> {
-    let Some((deployment, survey, stop)) = checked(&settings, args, plan::Access::Change).await? else {
+    let Some((deployment, survey, stops)) = checked(&settings, args, plan::Access::Change).await? else {
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
     };
@@ -178,7 +178,8 @@ async fn begin(
         tracing::info!("the journal of rotation {name} is now {}", aside.display());
     }
     let journal = Journal::begin(dir, rotation, &chain)?;
-    let work = Work { session, settings: &settings, deployment, dir, stop, total, sync };
+    let (stopper, stop) = stops;
+    let work = Work { session, settings: &settings, deployment, dir, stopper, stop, total, sync };
     let context = work.context(journal);
     let absent = work
         .deployment
@@ -200,10 +201,10 @@ pub(super) async fn checked(
     settings: &Settings,
     args: &WorkArgs,
     access: plan::Access,
-) -> Result<Option<(Deployment, Survey, Stop)>> {
+) -> Result<Option<(Deployment, Survey, (Stopper, Stop))>> {
     let deployment = plan::connect(settings, None, access).await?;
     deployment.claim(settings, args.others_connected).await?;
-    let stop = listen()?;
+    let (stopper, stop) = listen()?;
     deployment.obey(&stop);
     tracing::info!("looking at what is there");
     let survey = plan::survey(&deployment.jobs, &recoder(settings), &stop).await?;
@@ -212,7 +213,7 @@ pub(super) async fn checked(
     }
     tracing::info!("{}", survey.check_keys()?);
     survey.check_ambiguous(args.accept_ambiguous)?;
-    Ok(Some((deployment, survey, stop)))
+    Ok(Some((deployment, survey, (stopper, stop))))
 }
 
 /// Names the log file: where it was asked for, else beside the journal. A rotation whose log
@@ -247,7 +248,7 @@ pub(super) fn unlock(journal: &mut Journal, settings: &Settings) -> Result<Arc<R
     Ok(rotation)
 }
 
-pub(super) fn listen() -> Result<Stop> {
+pub(super) fn listen() -> Result<(Stopper, Stop)> {
     signals::listen().map_err(|error| Error::new(Id::System, format!("signals cannot be received: {error}")))
 }
 

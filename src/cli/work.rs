@@ -1,6 +1,7 @@
 //! A rotation that is being worked on: from its first event in this session to its last.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use keyrotation_journal::{Event, Journal, SessionEnd};
@@ -9,12 +10,13 @@ use super::args::SyncArgs;
 use super::session::{preparer, whoami};
 use super::{Session, print};
 use crate::config::Settings;
-use crate::engine::{self, Context, Flow, Ledger, Pacer};
+use crate::control::{Board, Controls, Server};
+use crate::engine::{self, Context, Flow, Ledger, Pacer, Pause};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan::{Deployment, SyncPlan};
-use crate::report::{Reporter, StatusView, status_text, summary_sentence, thousands};
-use crate::signals::Stop;
+use crate::report::{Reporter, Sources, StatusView, status_text, summary_sentence, thousands};
+use crate::signals::{Stop, Stopper};
 use crate::sink::files;
 use crate::sync::{self, End, Sync, Watch};
 use crate::telemetry;
@@ -25,6 +27,7 @@ pub(super) struct Work<'a> {
     pub(super) settings: &'a Settings,
     pub(super) deployment: Deployment,
     pub(super) dir: &'a Path,
+    pub(super) stopper: Stopper,
     pub(super) stop: Stop,
     /// Rows and files in all, for the progress.
     pub(super) total: u64,
@@ -38,6 +41,8 @@ impl Work<'_> {
             preparer: preparer(self.settings, &journal.state().rotation),
             ledger: Ledger::new(journal),
             pacer: pacer(self.settings, &self.deployment),
+            pause: Pause::default(),
+            guards: self.deployment.guards(),
             workers: self.deployment.writers(self.settings) as usize,
             stop: self.stop.clone(),
         }
@@ -70,17 +75,21 @@ impl Work<'_> {
         context.ledger.take_steps(self.dir.to_owned()).await?;
         let quiet = self.session.global.quiet;
         let watch = Watch::default();
-        let reporter = Reporter::start(
-            context.ledger.clone(),
-            watch.clone(),
-            self.dir.to_owned(),
-            self.total,
-            &self.session.progress,
-            quiet,
-        );
+        let board = Board::default();
+        let server = self.listen(&context, board.clone());
+        let sources = Sources {
+            ledger: context.ledger.clone(),
+            watch: watch.clone(),
+            pacer: context.pacer.clone(),
+            pause: context.pause.clone(),
+            board,
+        };
+        let reporter =
+            Reporter::start(sources, self.dir.to_owned(), self.total, &self.session.progress, quiet);
         let worked = Box::pin(self.work(&context, retry_failed, &watch)).await;
         let recorded = record_end(&context, &worked).await;
         reporter.finish().await;
+        drop(server); // while the journal, and so the socket's name, is this process's
         tokio::select! {
             () = self.deployment.close() => {}
             () = self.stop.now() => {} // a statement is still on: its transaction ends with the process
@@ -112,6 +121,24 @@ impl Work<'_> {
             }
             End::Drained => Exit::Done,
         })
+    }
+
+    /// Listens for what others want of this process. Where that cannot be had the rotation goes on
+    /// without.
+    fn listen(&self, context: &Context, board: Board) -> Option<Server> {
+        let controls = Controls {
+            pacer: context.pacer.clone(),
+            pause: context.pause.clone(),
+            stopper: self.stopper.clone(),
+            ledger: context.ledger.clone(),
+            board,
+            turn: Arc::default(),
+        };
+        Server::start(self.dir, controls)
+            .inspect_err(|error| {
+                tracing::warn!("`keyrotation pause`, `pace` and `stop` do not reach this process: {error}");
+            })
+            .ok()
     }
 
     async fn work(&self, context: &Context, retry_failed: bool, watch: &Watch) -> Result<End> {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use keyrotation_journal::{Event, Key, Phase, Span};
 use tokio::sync::mpsc;
 
+use super::pause::Turn;
 use super::prepare::Prepared;
 use super::transaction::Chunks;
 use super::{Context, Flow, chunk, settle, sweep, workers};
@@ -34,7 +35,7 @@ pub async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
 async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
     let target = job.index;
     loop {
-        if context.stop.requested() {
+        if context.go_on().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         let phase = context.ledger.state(|state| state.targets[usize::from(target)].phase.clone());
@@ -104,10 +105,19 @@ async fn one_after_the_other(
 ) -> Result<Flow> {
     let mut chunks = Chunks::new(context, job);
     while let Some((span, prepared)) = pages.recv().await {
-        let paced = context.pacer.wait(prepared.pending.len(), &context.stop).await;
-        if paced == Flow::Interrupted || context.stop.requested() {
-            chunks.commit().await?;
-            return Ok(Flow::Interrupted);
+        loop {
+            let turn = context.turn(prepared.pending.len()).await;
+            if turn == Turn::Go {
+                break;
+            }
+            // Nobody is to wait for a transaction that stands still.
+            let committed = chunks.commit().await?;
+            if turn == Turn::Stop
+                || committed == Flow::Interrupted
+                || context.stand().await? == Flow::Interrupted
+            {
+                return Ok(Flow::Interrupted);
+            }
         }
         let flow = tokio::select! {
             biased;

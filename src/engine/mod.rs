@@ -10,6 +10,7 @@ mod dry_run;
 mod evidence;
 mod ledger;
 mod pace;
+mod pause;
 mod prepare;
 mod rehearse;
 mod settle;
@@ -23,11 +24,15 @@ pub use dry_run::dry_run;
 pub use evidence::check_evidence;
 pub use ledger::Ledger;
 pub use pace::Pacer;
+pub use pause::{Pause, Paused, Still};
 pub(crate) use prepare::recorded_cell;
 pub use prepare::{Known, Prepared, Preparer};
 pub use rehearse::{Rehearsal, rehearse};
 pub use settle::{failed_rows, reopen_failed};
 
+use std::sync::Arc;
+
+use crate::guard::Guard;
 use crate::signals::Stop;
 
 /// What every part of the engine needs.
@@ -37,8 +42,12 @@ pub struct Context {
     pub preparer: Preparer,
     /// The journal.
     pub ledger: Ledger,
-    /// How large chunks are.
+    /// How large chunks are, and how many rows are written in a second.
     pub pacer: Pacer,
+    /// Whether to stand still.
+    pub pause: Pause,
+    /// The databases' locks, which are kept meanwhile.
+    pub guards: Vec<Arc<Guard>>,
     /// How many chunks are written at once, where each has a transaction of its own.
     pub workers: usize,
     /// Whether somebody asked to stop.

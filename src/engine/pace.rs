@@ -1,9 +1,10 @@
 //! How many rows a chunk has, and how many are written in a second.
 
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Flow;
@@ -40,7 +41,7 @@ pub struct Pacer {
     /// The most rows where chunks are written side by side, each with a commit of its own.
     alone: Arc<AtomicUsize>,
     /// The most rows that are written in a second; 0 for no limit.
-    most: Arc<AtomicU32>,
+    most: watch::Sender<u32>,
     /// A chunk quicker than the first is followed by a larger one, one slower than the second by a
     /// smaller one.
     bounds: (Duration, Duration),
@@ -56,7 +57,7 @@ impl Pacer {
             rows: Arc::new(AtomicUsize::new(rows)),
             light: Arc::new(AtomicUsize::new(MAX_ROWS)),
             alone: Arc::new(AtomicUsize::new(MAX_ROWS)),
-            most: Arc::default(),
+            most: watch::Sender::default(),
             bounds: (QUICK, SLOW),
             free_at: Arc::new(Mutex::new(Instant::now())),
             fixed,
@@ -76,27 +77,46 @@ impl Pacer {
         self
     }
 
-    /// From now on no more rows than this are written in a second; `None` lifts the limit.
-    pub fn limit(&self, rows_per_second: Option<u32>) {
-        self.most.store(rows_per_second.unwrap_or_default(), Ordering::Relaxed);
+    /// From now on no more rows than this are written in a second; `None` lifts the limit. Says what
+    /// the limit was.
+    pub fn limit(&self, rows_per_second: Option<u32>) -> Option<u32> {
+        self.restart();
+        let before = self.most.send_replace(rows_per_second.unwrap_or_default());
+        (before > 0).then_some(before)
     }
 
-    /// Returns when so many rows may be written, or when somebody asks to stop.
+    /// The most rows that are written in a second, if there is a limit.
+    pub fn pace(&self) -> Option<u32> {
+        let most = *self.most.borrow();
+        (most > 0).then_some(most)
+    }
+
+    /// Forgets whose turn was promised for when: nobody waits for it any more.
+    pub(super) fn restart(&self) {
+        *self.free_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// Returns when so many rows may be written, or when somebody asks to stop. A new limit counts
+    /// for whoever waits, too.
     pub async fn wait(&self, rows: usize, stop: &Stop) -> Flow {
-        let most = self.most.load(Ordering::Relaxed);
-        if most == 0 || rows == 0 {
-            return Flow::Finished;
-        }
-        let turn = {
-            let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
-            // Time that nobody used is not saved up: the pace holds in every second.
-            let turn = (*free_at).max(Instant::now());
-            *free_at = turn + Duration::from_secs(rows as u64) / most;
-            turn
-        };
-        tokio::select! {
-            () = tokio::time::sleep_until(turn) => Flow::Finished,
-            () = stop.asked() => Flow::Interrupted,
+        let mut limit = self.most.subscribe();
+        loop {
+            let most = *limit.borrow_and_update();
+            if most == 0 || rows == 0 {
+                return Flow::Finished;
+            }
+            let turn = {
+                let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+                // Time that nobody used is not saved up: the pace holds in every second.
+                let turn = (*free_at).max(Instant::now());
+                *free_at = turn + Duration::from_secs(rows as u64) / most;
+                turn
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(turn) => return Flow::Finished,
+                () = stop.asked() => return Flow::Interrupted,
+                Ok(()) = limit.changed() => {}
+            }
         }
     }
 
@@ -115,10 +135,7 @@ impl Pacer {
             return rows;
         }
         // At a slow pace a chunk is a second's worth.
-        let most = match self.most.load(Ordering::Relaxed) {
-            0 => MAX_ROWS,
-            most => usize::try_from(most).unwrap_or(MAX_ROWS),
-        };
+        let most = self.pace().map_or(MAX_ROWS, |most| usize::try_from(most).unwrap_or(MAX_ROWS));
         let alone = self.alone.load(Ordering::Relaxed);
         rows.min(self.light.load(Ordering::Relaxed)).min(most).min(alone)
     }
@@ -214,6 +231,22 @@ mod tests {
         let begun = Instant::now();
         pacer.wait(1_000_000, &stop).await;
         assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_for_a_slow_pace_goes_on_as_soon_as_it_is_lifted() {
+        let (_stopper, stop) = Stop::new();
+        let pacer = Pacer::new(1000, true);
+        assert_eq!(pacer.limit(Some(1)), None);
+        pacer.wait(1000, &stop).await; // the next turn is in a thousand seconds
+        let begun = Instant::now();
+        let faster = async {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+            assert_eq!(pacer.limit(None), Some(1));
+        };
+        tokio::join!(pacer.wait(1000, &stop), faster);
+        assert_eq!(begun.elapsed(), Duration::from_secs(5));
+        assert_eq!(pacer.pace(), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
         target.open.iter().map(|(ordinal, chunk)| (*ordinal, chunk.span.clone())).collect()
     });
     for (ordinal, span) in open {
-        if context.stop.requested() {
+        if context.go_on().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         if settle(context, job, ordinal, span).await? == Flow::Interrupted {
@@ -72,7 +72,7 @@ async fn range(job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Vec<R
 /// Runs chunks of rows named by key, in place of whatever they were counted as before.
 pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<Flow> {
     for keys in keys.chunks(KEYED_ROWS) {
-        if context.stop.requested() {
+        if context.go_on().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;

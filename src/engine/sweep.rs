@@ -48,7 +48,7 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
     let mut found = 0;
     let mut strays = Vec::new();
     loop {
-        if context.stop.requested() {
+        if context.go_on().await? == Flow::Interrupted {
             return Ok(None);
         }
         let Some(page) = pages.next().await? else { break };

@@ -9,6 +9,7 @@ use keyrotation_journal::Span;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{JoinError, JoinSet};
 
+use super::pause::Turn;
 use super::prepare::{Prepared, empty_tally};
 use super::{Context, Flow, chunk};
 use crate::error::Result;
@@ -23,35 +24,56 @@ pub(super) async fn write_all(
 ) -> Result<Flow> {
     let mut busy: JoinSet<Result<Flow>> = JoinSet::new();
     let mut outcome = Ok(Flow::Finished);
+    let mut next: Option<(Span, Prepared)> = None;
     while matches!(outcome, Ok(Flow::Finished)) && !context.stop.requested() {
+        if context.pause.requested() {
+            outcome = all_ended(&mut busy, outcome).await;
+            outcome = worse(outcome, context.stand().await);
+            continue;
+        }
         while busy.len() >= context.workers {
             if let Some(ended) = busy.join_next().await {
                 outcome = worse(outcome, flatten(ended));
             }
         }
-        tokio::select! {
-            biased;
-            () = context.stop.asked() => break,
-            Some(ended) = busy.join_next() => outcome = worse(outcome, flatten(ended)),
-            page = pages.recv() => {
-                let Some((span, prepared)) = page else { break };
-                if context.pacer.wait(prepared.pending.len(), &context.stop).await == Flow::Interrupted {
-                    break;
-                }
-                match chunk::record(context, job, span, chunk::planned(&prepared)).await {
-                    Ok(ordinal) => drop(busy.spawn(write(context.clone(), job.clone(), ordinal, prepared))),
-                    Err(error) => outcome = Err(error),
-                }
+        let Some((span, prepared)) = next.take() else {
+            tokio::select! {
+                biased;
+                () = context.stop.asked() => break,
+                () = context.pause.asked() => {}
+                Some(ended) = busy.join_next() => outcome = worse(outcome, flatten(ended)),
+                page = pages.recv() => match page {
+                    Some(page) => next = Some(page),
+                    None => break,
+                },
             }
+            continue;
+        };
+        match context.turn(prepared.pending.len()).await {
+            Turn::Go => {}
+            Turn::Pause => {
+                next = Some((span, prepared));
+                continue;
+            }
+            Turn::Stop => break,
+        }
+        match chunk::record(context, job, span, chunk::planned(&prepared)).await {
+            Ok(ordinal) => drop(busy.spawn(write(context.clone(), job.clone(), ordinal, prepared))),
+            Err(error) => outcome = Err(error),
         }
     }
-    while let Some(ended) = busy.join_next().await {
-        outcome = worse(outcome, flatten(ended));
-    }
-    match outcome {
+    match all_ended(&mut busy, outcome).await {
         Ok(Flow::Finished) if context.stop.requested() => Ok(Flow::Interrupted),
         outcome => outcome,
     }
+}
+
+/// Waits for those that are on.
+async fn all_ended(busy: &mut JoinSet<Result<Flow>>, mut outcome: Result<Flow>) -> Result<Flow> {
+    while let Some(ended) = busy.join_next().await {
+        outcome = worse(outcome, flatten(ended));
+    }
+    outcome
 }
 
 async fn write(context: Context, job: Job, ordinal: u64, prepared: Prepared) -> Result<Flow> {

@@ -99,6 +99,28 @@ impl Guard {
         Ok(())
     }
 
+    /// Keeps the database's lock while nothing is done with it. A server that is gone, or a lock that
+    /// somebody else has taken meanwhile, counts once work goes on: then [`Guard::hold`] sees to it.
+    pub async fn keep(&self) {
+        if self.db.server_kind().is_none() {
+            return;
+        }
+        let _one_at_a_time = self.asked.lock().await;
+        let store = self.store.name();
+        match self.db.hold().await {
+            Ok(Held::Still) => {}
+            Ok(Held::Again) => {
+                tracing::warn!(
+                    "{store} database: the rotation's lock was lost with its connection, and taken again"
+                );
+            }
+            Ok(Held::ByAnother) => {
+                tracing::debug!("{store} database: another session has the rotation's lock");
+            }
+            Err(error) => tracing::debug!("{store} database: {error}"),
+        }
+    }
+
     async fn keep_claim(&self) -> Result<()> {
         let begun = Instant::now();
         loop {

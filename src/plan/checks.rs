@@ -169,8 +169,7 @@ impl Deployment {
 
     /// From now on waits for a database end when somebody asks to stop.
     pub fn obey(&self, stop: &Stop) {
-        let old = self.sync.iter().map(|sync| &sync.old_guard);
-        for guard in self.guards.iter().chain(old) {
+        for guard in self.guards() {
             guard.obey(stop.clone());
         }
     }
@@ -265,6 +264,12 @@ impl Deployment {
             (Some(identity), Some(registry)) if identity.is_same_handle(registry) => vec![identity],
             (identity, registry) => identity.into_iter().chain(registry).collect(),
         }
+    }
+
+    /// The guards of all databases.
+    pub fn guards(&self) -> Vec<Arc<Guard>> {
+        let old = self.sync.iter().map(|sync| &sync.old_guard);
+        self.guards.iter().chain(old).cloned().collect()
     }
 
     /// The guard of a database, one for each.

@@ -11,8 +11,9 @@ use keyrotation_journal::TargetKind;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{StatusView, SyncView, guide_lines, thousands};
-use crate::engine::Ledger;
+use super::{ActivityView, StatusView, SyncView, guide_lines, thousands};
+use crate::control::Board;
+use crate::engine::{Ledger, Pacer, Pause};
 use crate::sync::Watch;
 
 /// How often the status file and the bar are made new: `status` is never more than a second old.
@@ -31,9 +32,25 @@ pub struct Reporter {
     task: JoinHandle<()>,
 }
 
+/// Where it is looked up what the program does, and where that is shown to other processes.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// The journal.
+    pub ledger: Ledger,
+    /// What the sync phase sees.
+    pub watch: Watch,
+    /// The pace.
+    pub pacer: Pacer,
+    /// Whether it stands still.
+    pub pause: Pause,
+    /// For whoever asks over the control socket.
+    pub board: Board,
+}
+
 struct Shown {
-    ledger: Ledger,
-    watch: Watch,
+    sources: Sources,
+    /// The status that was shown last.
+    last: Option<StatusView>,
     /// The guide's lines of the sync phase that were told last.
     sync_lines: Vec<String>,
     journal: PathBuf,
@@ -48,23 +65,22 @@ struct Shown {
 impl Reporter {
     /// Begins to show. `total` is how many rows and files there are in all.
     pub fn start(
-        ledger: Ledger,
-        watch: Watch,
+        sources: Sources,
         journal: PathBuf,
         total: u64,
         progress: &MultiProgress,
         quiet: bool,
     ) -> Self {
         let bar = (!quiet && std::io::stderr().is_terminal()).then(|| progress.add(bar(total)));
-        let view = view(&ledger, &watch);
+        let view = sources.view();
         let told =
             view.all().filter(|target| is_finished(&target.state)).map(|target| target.id.clone()).collect();
         let rows_before = view.all().map(|target| target.rows).sum();
         let now = Instant::now();
         let sync_lines = view.sync.iter().flat_map(SyncView::guide_lines).collect();
         let mut shown = Shown {
-            ledger,
-            watch,
+            sources,
+            last: None,
             sync_lines,
             journal,
             bar,
@@ -80,6 +96,7 @@ impl Reporter {
                 shown.tick(false);
                 tokio::select! {
                     _ = &mut ended => break,
+                    () = shown.sources.board.wanted() => {}
                     () = tokio::time::sleep(TICK) => {}
                 }
             }
@@ -108,15 +125,18 @@ pub fn publish(dir: &Path, view: &StatusView) {
     }
 }
 
-fn view(ledger: &Ledger, watch: &Watch) -> StatusView {
-    let seen = watch.look();
-    ledger.state(|state| {
-        let view = StatusView::new(state, true);
-        match &seen {
-            Some(seen) => view.observed(state, seen),
-            None => view,
-        }
-    })
+impl Sources {
+    fn view(&self) -> StatusView {
+        let seen = self.watch.look();
+        let view = self.ledger.state(|state| {
+            let view = StatusView::new(state, true);
+            match &seen {
+                Some(seen) => view.observed(state, seen),
+                None => view,
+            }
+        });
+        StatusView { activity: Some(ActivityView::of(&self.pacer, &self.pause)), ..view }
+    }
 }
 
 fn is_finished(state: &str) -> bool {
@@ -145,8 +165,15 @@ impl Shown {
     }
 
     fn tick(&mut self, is_last: bool) {
-        let view = view(&self.ledger, &self.watch);
+        let view = self.sources.view();
         publish(&self.journal, &view);
+        // That time has passed is no news.
+        let is_news = self.last.as_ref().is_none_or(|last| {
+            let same_time = StatusView { updated_at: last.updated_at.clone(), ..view.clone() };
+            same_time != *last
+        });
+        self.sources.board.show(&view, is_news);
+        self.last = Some(view.clone());
         for (kind, targets) in [(TargetKind::Table, &view.targets), (TargetKind::Files, &view.files)] {
             for target in targets.iter().filter(|target| is_finished(&target.state)) {
                 if self.told.insert(target.id.clone()) {

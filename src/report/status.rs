@@ -8,7 +8,7 @@ use keyrotation_journal::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::SyncView;
+use super::{ActivityView, SyncView};
 use crate::sync::Observation;
 use crate::target::TARGETS;
 
@@ -62,6 +62,9 @@ pub struct StatusView {
     pub pid: Option<u32>,
     /// The host of that process.
     pub host: Option<String>,
+    /// What that process is at.
+    #[serde(default)]
+    pub activity: Option<ActivityView>,
     /// The error that ended the last session, with its id.
     pub error: Option<String>,
     /// Tables.
@@ -183,6 +186,7 @@ impl StatusView {
             finished_at: state.finished_at.map(time),
             pid: session.map(|session| session.pid),
             host: session.map(|session| session.host.clone()),
+            activity: None,
             error: error.filter(|_| !running),
             targets: view(TargetKind::Table),
             files: view(TargetKind::Files),

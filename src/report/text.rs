@@ -41,6 +41,10 @@ pub fn printable(text: &str) -> String {
 /// The status for people: a headline, a table, what failed, what to do next.
 pub fn status_text(view: &StatusView) -> String {
     let mut out = format!("rotation {} is {}", view.rotation_id, view.state.word());
+    let paused = view.activity.as_ref().and_then(|activity| activity.paused.as_ref());
+    if let Some(paused) = paused {
+        let _ = write!(out, ", {}", paused.text());
+    }
     if let Some(pid) = view.pid {
         let host = view.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
         let _ = write!(out, " (process {pid}{host})");
@@ -53,6 +57,10 @@ pub fn status_text(view: &StatusView) -> String {
     }
     if let Some(sync) = &view.sync {
         out.push_str(&sync.text());
+    }
+    let pace = view.activity.as_ref().and_then(|activity| activity.rows_per_second_limit);
+    if let Some(most) = pace {
+        let _ = writeln!(out, "it writes no more than {} rows/s", thousands(most.into()));
     }
     for step in &view.steps {
         let note = if step.note.is_empty() { String::new() } else { format!(": {}", printable(&step.note)) };
@@ -134,7 +142,19 @@ pub fn summary_sentence(view: &StatusView) -> String {
 
 fn next_step(view: &StatusView) -> String {
     match view.state {
-        RunState::Running => "it is running; Ctrl-C in its terminal stops it at a safe point".to_owned(),
+        RunState::Running if view.activity.as_ref().is_some_and(|activity| activity.paused.is_some()) => {
+            let backlog = match &view.sync {
+                Some(sync) if sync.started_at.is_some() => {
+                    "; what users change on the old server waits meanwhile, and becomes more"
+                }
+                _ => "",
+            };
+            format!("it is paused{backlog}; `keyrotation continue` lets it go on")
+        }
+        RunState::Running => {
+            "it is running; `keyrotation stop`, or Ctrl-C in its terminal, stops it at a safe point"
+                .to_owned()
+        }
         RunState::Interrupted | RunState::Failed => "next: `keyrotation resume`".to_owned(),
         RunState::Completed if view.failed() > 0 => {
             "next: put right what the failures name, then `keyrotation resume --retry-failed`".to_owned()

@@ -40,7 +40,7 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
     }
     let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
     loop {
-        if context.stop.requested() {
+        if context.go_on().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         let (after, exhausted, ordinal) = context.ledger.state(|state| {

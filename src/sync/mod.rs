@@ -169,6 +169,11 @@ impl<'a> Sync<'a> {
             if self.context.stop.requested() {
                 return Ok(End::Interrupted);
             }
+            if self.context.pause.requested() {
+                self.stand().await?;
+                quiet_since = Instant::now();
+                continue;
+            }
             self.take_steps().await?;
             let busy = self.round().await?;
             self.count().await?;
@@ -182,11 +187,18 @@ impl<'a> Sync<'a> {
             }
             if reconciled.elapsed() >= RECONCILE_EVERY {
                 self.reconcile().await?;
+                if self.context.is_held_up() {
+                    continue; // what it has not come to is looked at later
+                }
                 reconciled = Instant::now();
             }
             if self.options.until_quiet_for.is_some_and(|quiet| quiet_since.elapsed() >= quiet) {
                 // Once more, and with the deletes that no trigger has seen.
-                if self.reconcile().await? == 0 && !self.round().await? {
+                let found = self.reconcile().await? > 0 || self.round().await?;
+                if self.context.is_held_up() {
+                    continue; // what it has not come to may wait
+                }
+                if !found {
                     self.counted = None;
                     self.count().await?;
                     let stuck = self.waiting.iter().any(|waiting| !waiting.is_empty());
@@ -198,9 +210,24 @@ impl<'a> Sync<'a> {
             self.watch.idle_for(quiet_since.elapsed());
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
+                () = self.context.pause.asked() => {}
                 () = self.context.stop.asked() => {}
             }
         }
+    }
+
+    /// Stands still while somebody wants it to. What comes meanwhile waits, and is counted.
+    async fn stand(&mut self) -> Result<()> {
+        self.acknowledged().await?;
+        self.context.ledger.flush().await?;
+        let _still = self.context.pause.stand();
+        while self.context.stands_for(COUNT_EVERY).await {
+            self.take_steps().await?;
+            if let Err(error) = self.count().await {
+                tracing::debug!("while it stands still: {error}"); // it matters once work goes on
+            }
+        }
+        Ok(())
     }
 
     /// Sees to some of each table's entries; whether there was anything to do.
@@ -208,7 +235,7 @@ impl<'a> Sync<'a> {
         let mut busy = false;
         for at in 0..self.plan.jobs.len() {
             for _ in 0..PAGES {
-                if self.context.stop.requested() {
+                if self.context.is_held_up() {
                     return Ok(busy);
                 }
                 let job = self.plan.jobs[at].clone();
@@ -259,7 +286,8 @@ impl<'a> Sync<'a> {
                 }
             }
             self.acknowledge(job, std::mem::take(&mut seen_to)).await?;
-            if self.context.stop.requested() {
+            if self.context.is_held_up() {
+                self.cursors[at] = None; // what is left of the page is read again
                 break;
             }
         }

@@ -46,7 +46,7 @@ impl Sync<'_> {
                 worked?;
                 self.count().await?;
             }
-            if self.context.stop.requested() {
+            if self.context.is_held_up() {
                 break;
             }
             let from: Option<Vec<Value>> = after.as_ref().map(key_values);

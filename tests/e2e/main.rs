@@ -16,6 +16,7 @@ mod support;
 
 mod begin_again;
 mod commands;
+mod control;
 mod copies;
 mod damage;
 mod disk;

@@ -275,7 +275,7 @@ fn copy_tree(from: &Path, to: &Path) {
         let to = to.join(entry.path().strip_prefix(from).unwrap());
         if entry.file_type().is_dir() {
             fs::create_dir(&to).unwrap();
-        } else {
+        } else if entry.file_type().is_file() {
             match fs::copy(entry.path(), &to) {
                 // A running program replaces its status file now and then.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}

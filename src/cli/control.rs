@@ -1,0 +1,120 @@
+//! `pause`, `continue`, `pace` and `stop`: what another terminal can do to the running rotation.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use keyrotation_journal::{Holder, Journal};
+
+use super::args::{Pace, StopArgs};
+use super::{Session, look, print, session};
+use crate::control::{Answer, Ask, Client};
+use crate::error::{Error, Id, Result};
+use crate::exit::Exit;
+use crate::report::RunState;
+
+/// How long a process that holds the journal may take until it listens.
+const UNTIL_IT_LISTENS: Duration = Duration::from_secs(5);
+
+/// How often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Lets the running rotation stand still.
+pub(super) async fn pause(session: &Session) -> Result<Exit> {
+    act(session, Ask::Pause).await
+}
+
+/// Lets it go on.
+pub(super) async fn go_on(session: &Session) -> Result<Exit> {
+    act(session, Ask::Continue).await
+}
+
+/// Sets its pace.
+pub(super) async fn pace(session: &Session, Pace(rows_per_second): Pace) -> Result<Exit> {
+    act(session, Ask::Pace { rows_per_second }).await
+}
+
+async fn act(session: &Session, ask: Ask) -> Result<Exit> {
+    let dir = session.global.journal_dir();
+    let Some((mut client, name)) = reach(&dir).await? else { return Err(not_running(&dir)?) };
+    match done(client.ask(ask).await)? {
+        Some(answer) => print(&format!("rotation {name}: {}\n", answer.text)),
+        None => return Err(not_running(&dir)?),
+    }
+    Ok(Exit::Done)
+}
+
+/// Ends the running rotation at a safe point. That nothing runs is no failure: it is what was asked for.
+pub(super) async fn stop(session: &Session, args: &StopArgs) -> Result<Exit> {
+    let dir = session.global.journal_dir();
+    let Some((mut client, name)) = reach(&dir).await? else {
+        print(&format!("there is nothing to stop: {}\n", not_running(&dir)?.what()));
+        return Ok(Exit::Done);
+    };
+    let answer = done(client.ask(Ask::Stop).await)?;
+    let text = answer.map_or_else(|| "it has ended already".to_owned(), |answer| answer.text);
+    print(&format!("rotation {name}: {text}\n"));
+    if args.no_wait {
+        return Ok(Exit::Done);
+    }
+    // The connection ends with the process.
+    let mut known = None;
+    while let Ok(Some(answer)) = client.ask(Ask::Status { after: known }).await {
+        known = answer.number;
+    }
+    while Journal::holder(&dir)?.is_some() {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let view = look::view(&dir)?;
+    let next = match view.state {
+        RunState::Interrupted | RunState::Failed => "; `keyrotation resume` goes on",
+        RunState::Running | RunState::Completed => "",
+    };
+    print(&format!("rotation {name} is {}{next}\n", view.state.word()));
+    Ok(Exit::Done)
+}
+
+/// Connects to the process that works on the rotation in `dir`; none if there is none. Says the
+/// rotation's name, too.
+pub(super) async fn reach(dir: &Path) -> Result<Option<(Client, String)>> {
+    let begun = Instant::now();
+    loop {
+        let Some(holder) = Journal::holder(dir)? else { return Ok(None) };
+        let (host, user) = session::whoami();
+        match Client::connect(dir, host, user).await {
+            Ok(mut client) => {
+                // Without an answer it has just ended.
+                if let Some(answer) = done(client.ask(Ask::Status { after: None }).await)? {
+                    return Ok(Some((client, name(&answer))));
+                }
+            }
+            Err(error) if begun.elapsed() >= UNTIL_IT_LISTENS => return Err(deaf(&holder, &error)),
+            Err(_) => tokio::time::sleep(LOOK_EVERY).await,
+        }
+    }
+}
+
+fn name(answer: &Answer) -> String {
+    let status = answer.status.as_ref();
+    let id = status.and_then(|status| status["rotation_id"].as_str());
+    id.unwrap_or("of the journal").to_owned()
+}
+
+/// An answer that is no refusal.
+fn done(answer: std::io::Result<Option<Answer>>) -> Result<Option<Answer>> {
+    let answer = answer.map_err(|error| Error::new(Id::NotListening, error.to_string()))?;
+    match answer.as_ref().and_then(|answer| answer.error.clone()) {
+        Some(why) => Err(Error::new(Id::ControlRefused, why)),
+        None => Ok(answer),
+    }
+}
+
+/// That nothing runs, with the state that the rotation is in; an error if there is no rotation.
+fn not_running(dir: &Path) -> Result<Error> {
+    let view = look::view(dir)?;
+    let (name, state) = (&view.rotation_id, view.state.word());
+    Ok(Error::new(Id::NotRunning, format!("no process works on rotation {name}, which is {state}")))
+}
+
+fn deaf(holder: &Holder, error: &std::io::Error) -> Error {
+    Error::new(Id::NotListening, format!("{holder} holds the journal and does not listen: {error}"))
+}

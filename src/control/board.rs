@@ -1,0 +1,59 @@
+//! What the program is doing now, for whoever asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::{Notify, watch};
+
+/// How long whoever has changed something waits until it is seen.
+const UNTIL_SEEN: Duration = Duration::from_secs(1);
+
+/// A status, with its number.
+#[derive(Debug, Clone, Default)]
+struct Notice {
+    /// Grows with each status that says something new.
+    number: u64,
+    status: Arc<serde_json::Value>,
+}
+
+/// Where the status hangs out; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Board {
+    notice: watch::Sender<Notice>,
+    wanted: Arc<Notify>,
+}
+
+impl Board {
+    /// Hangs out a status. Whoever waits for news is told only if it is any.
+    pub fn show(&self, status: &impl Serialize, is_news: bool) {
+        let Ok(status) = serde_json::to_value(status) else { return };
+        self.notice.send_if_modified(|notice| {
+            notice.status = Arc::new(status);
+            notice.number += u64::from(is_news);
+            is_news
+        });
+    }
+
+    /// Returns when somebody wants a new status to be hung out at once.
+    pub async fn wanted(&self) {
+        self.wanted.notified().await;
+    }
+
+    /// Lets a new status be hung out, which whoever looks next is to find.
+    pub(super) async fn renew(&self) {
+        let mut notice = self.notice.subscribe();
+        self.wanted.notify_one();
+        let _ = tokio::time::timeout(UNTIL_SEEN, notice.changed()).await;
+    }
+
+    /// The status and its number, as soon as it is not number `after`, at the latest after `patience`.
+    /// Without a number it is the one that hangs there, as soon as there is one.
+    pub(super) async fn look(&self, after: Option<u64>, patience: Duration) -> (u64, serde_json::Value) {
+        let known = after.unwrap_or_default(); // the first one is number 1
+        let mut news = self.notice.subscribe();
+        let _ = tokio::time::timeout(patience, news.wait_for(|notice| notice.number != known)).await;
+        let notice = self.notice.borrow().clone();
+        (notice.number, (*notice.status).clone())
+    }
+}

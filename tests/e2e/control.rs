@@ -1,0 +1,203 @@
+//! Live control: another terminal lets a running rotation stand still, go on, slow down and end.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::kit::{Kit, Refused as _, eventually};
+use crate::support::{Except, Place, Running};
+
+/// A rotation that is so slow that whatever is asked of it comes in time.
+fn slow(place: &Place) -> Running {
+    let mut running = place.start(&["run", "--chunk-size", "20", "--max-rows-per-second", "20"]);
+    let socket = place.journal().join("control");
+    running.until(|| socket.exists());
+    running
+}
+
+fn rows(status: &Value) -> u64 {
+    let targets = status["targets"].as_array().unwrap().iter();
+    targets.map(|target| target["rows"].as_u64().unwrap()).sum()
+}
+
+fn steps(status: &Value) -> Vec<(String, String)> {
+    let text = |step: &Value, member: &str| step[member].as_str().unwrap().to_owned();
+    let steps = status["steps"].as_array().unwrap().iter();
+    steps.map(|step| (text(step, "name"), text(step, "note"))).collect()
+}
+
+/// What the test of each engine runs.
+#[test]
+fn a_rotation_pauses_goes_on_changes_its_pace_and_stops() {
+    let place = Place::new(120);
+    place.count_updates();
+    let before = place.snapshot();
+    let mut running = slow(&place);
+    let look = || place.run_unlooked(&["status", "--json"]).exits(0).json();
+    let act = |args: &[&str]| place.run_unlooked(args).exits(0).stdout;
+
+    let said = act(&["pause"]);
+    assert!(said.contains(": paused: it stands at a safe point and keeps its locks"), "{said}");
+    let status = look();
+    let paused = &status["activity"]["paused"];
+    assert_eq!((&status["state"], &paused["still"]), (&"running".into(), &true.into()), "{status}");
+    assert!(act(&["pause"]).contains("it was paused already, since"));
+    let text = act(&["status"]);
+    assert!(text.contains(" is running, paused since ") && text.contains("`keyrotation continue`"), "{text}");
+    // It stands at a safe point: nothing moves, and nobody waits for it.
+    let standing = rows(&look());
+    std::thread::sleep(std::time::Duration::from_millis(1200)); // at its pace 24 rows
+    assert_eq!(rows(&look()), standing);
+
+    let said = act(&["pace", "1,000,000"]);
+    assert!(said.contains("its pace is now 1000000 rows/s; it was 20 rows/s"), "{said}");
+    assert!(act(&["pace", "1000000"]).contains("this already"));
+    assert!(act(&["pace", "30"]).contains("its pace is now 30 rows/s"));
+    assert_eq!(look()["activity"]["rows_per_second_limit"], 30);
+    assert!(act(&["continue"]).contains("it goes on; it was paused since"));
+    assert!(act(&["continue"]).contains("it was not paused"));
+    eventually("it goes on", || rows(&look()) > standing);
+
+    let said = act(&["stop"]);
+    assert!(said.contains("it stops at the next safe point\n"), "{said}");
+    assert!(said.ends_with(" is interrupted; `keyrotation resume` goes on\n"), "it has waited: {said}");
+    assert!(running.ended() || !place.journal().join("control").exists());
+    running.wait().exits(130);
+    assert!(!place.journal().join("control").exists());
+
+    let status = place.status();
+    assert_eq!((&status["state"], &status["activity"]), (&"interrupted".into(), &Value::Null));
+    let recorded: Vec<_> = steps(&status);
+    let names: Vec<_> = recorded.iter().map(|(name, note)| (name.as_str(), note.as_str())).collect();
+    let expected =
+        [("paused", ""), ("pace", "1000000 rows/s"), ("pace", "30 rows/s"), ("continued", ""), ("stop", "")];
+    assert_eq!(names, expected);
+
+    place.run(&["resume"]).exits(0);
+    before.must_be_rotated(&place, &Except::default());
+    before.must_be_updated_once(&place, &Except::default());
+    place.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_paused_rotation_stops_at_once_when_asked_or_signalled() {
+    for ask in [true, false] {
+        let place = Place::new(60);
+        let running = slow(&place);
+        place.run_unlooked(&["pause"]).exits(0);
+        if ask {
+            let said = place.run_unlooked(&["stop", "--no-wait"]).exits(0).stdout;
+            assert!(!said.contains("interrupted"), "{said}");
+        } else {
+            running.signal(rustix::process::Signal::TERM);
+        }
+        running.wait().exits(130);
+        place.run(&["resume"]).exits(0);
+    }
+}
+
+#[test]
+fn a_pause_lets_what_is_in_flight_end_and_says_so_until_then() {
+    let place = Place::new(60);
+    let gate = place.path("gate");
+    let plan = format!("table-before-commit=2*off->1*return({})", gate.display());
+    let mut running = place.start_at(&plan, &["run", "--chunk-size", "300"]);
+    running.until_it_waits(&gate);
+    let said = place.run_unlooked(&["pause"]).exits(0).stdout;
+    assert!(said.contains("paused; what it has begun it still ends"), "{said}");
+    let look = || place.run_unlooked(&["status", "--json"]).exits(0).json();
+    assert_eq!(look()["activity"]["paused"]["still"], false);
+    fs::remove_file(&gate).unwrap();
+    eventually("it stands still", || look()["activity"]["paused"]["still"] == true);
+    place.run_unlooked(&["continue"]).exits(0);
+    running.wait().exits(0);
+}
+
+#[test]
+fn without_a_running_program_each_says_so_in_one_line() {
+    let kit = Kit::new();
+    for command in [&["pause"][..], &["continue"], &["pace", "5"], &["stop"]] {
+        kit.run(command).refused(4, "KR-JRN-007");
+    }
+    kit.interrupt();
+    for command in [&["pause"][..], &["continue"], &["pace", "off"]] {
+        let ran = kit.run(command).refused(6, "KR-CTL-001");
+        assert!(ran.stderr.contains(", which is failed"), "{ran}");
+    }
+    let ran = kit.run(&["stop"]).exits(0);
+    assert!(ran.stdout.starts_with("there is nothing to stop: no process works on rotation "), "{ran}");
+    assert_eq!(ran.stdout.lines().count(), 1);
+    assert_eq!(kit.run(&["pace", "0"]).code(), Some(2));
+}
+
+#[test]
+fn a_killed_programs_socket_is_no_programs_and_the_next_one_replaces_it() {
+    let place = Place::new(60);
+    let running = slow(&place);
+    place.run_unlooked(&["pause"]).exits(0);
+    running.kill();
+    assert!(place.journal().join("control").exists(), "a killed process leaves its socket");
+    assert_eq!(place.run_unlooked(&["pause"]).code(), Some(6));
+    let mut running = place.start(&["resume"]);
+    running.until_it_says("rotation ");
+    running.wait().exits(0);
+    assert!(!place.journal().join("control").exists());
+}
+
+/// Whoever verifies holds the journal, and cannot be controlled.
+#[test]
+fn a_process_that_does_not_listen_is_named() {
+    let kit = Kit::rotated();
+    let mut verify = kit.start_at("verify-target=1*sleep(7000)", &["verify"]);
+    verify.until_it_says("comparing rows and files");
+    let ran = kit.run(&["pause"]).refused(3, "KR-CTL-002");
+    assert!(ran.stderr.contains(&format!("process {}", verify.pid())), "{ran}");
+    verify.wait().exits(0);
+}
+
+/// What a user who is somebody else hears; the folder's rights, which keep them out, are taken away.
+#[test]
+fn another_user_is_refused_whatever_the_rights_of_the_folder_are() {
+    let place = Place::new(60);
+    let running = slow(&place);
+    let socket = place.journal().join("control");
+    let open = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    assert_eq!(place.journal().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    open(place.deployment.folder.as_path(), 0o755);
+    open(&place.journal(), 0o755);
+    open(&socket, 0o777);
+    let mut ask = Command::new("python3");
+    ask.args(["-c", ASK]).arg(&socket).stdin(Stdio::null());
+    let own = rustix::process::geteuid();
+    if own.is_root() {
+        ask.uid(65_534);
+    } else {
+        // Without root there is no second user to be: the same user is heard, which shows at least
+        // that the question is asked of the right process. Who is heard is a test of src/control.
+        let said = String::from_utf8(ask.output().unwrap().stdout).unwrap();
+        assert!(said.contains("\"changed\":true"), "{said}");
+        return;
+    }
+    let said = ask.output().unwrap();
+    let text = String::from_utf8(said.stdout).unwrap();
+    assert!(text.contains("only the same user, or root, is heard"), "{text}{:?}", said.stderr);
+    let status = place.run_unlooked(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["activity"]["paused"], Value::Null);
+    place.run_unlooked(&["stop"]).exits(0);
+    running.wait().exits(130);
+}
+
+const ASK: &str = r#"
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+try:
+    s.sendall(b'{"version":1,"ask":"pause","user":"x","host":"y"}\n')
+except BrokenPipeError:
+    pass
+print(s.makefile().readline())
+"#;
