@@ -11,11 +11,14 @@ use crate::clock::now_millis;
 use crate::copy::{CopyRow, RowMark, mark_key, read_mark, write_mark};
 use crate::error::{Error, Result};
 use crate::event::{Entry, Event, Rotation};
+use crate::failpoint;
 use crate::head::{Mark, sync_folder};
 use crate::key::Key;
 use crate::lock::{self, Holder, Lock};
 use crate::log::{Extent, Index, has_entry, read_entry, unsealed, write_entry};
 use crate::record::{Chain, Kind, MacBytes, from_bytes, seal, to_bytes, unseal};
+#[cfg(feature = "failpoints")]
+use crate::sled_store::planned_failure;
 use crate::sled_store::{SledStore, head_of};
 use crate::snapshot::{Parts, SEAL_KEY, Seal, put_together, take_apart};
 use crate::state::JobState;
@@ -243,8 +246,11 @@ impl Journal {
         if archived.try_exists().map_err(Error::io("look at", &archived))? {
             return Err(Error::Exists { dir: archived });
         }
+        failpoint!("archive-before-rename", planned_failure(dir));
         fs::rename(dir, &archived).map_err(Error::io("rename", dir))?;
+        failpoint!("archive-after-rename", planned_failure(dir));
         keep_steps(&archived, dir)?;
+        failpoint!("archive-after-steps", planned_failure(dir));
         match archived.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => sync_folder(parent)?,
             _ => sync_folder(Path::new("."))?,

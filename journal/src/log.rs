@@ -158,6 +158,9 @@ impl Index {
     fn decode(body: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(body);
         let flags = reader.byte()?;
+        if flags > 3 {
+            return Err(Malformed("it has a flag that nobody knows"));
+        }
         let mut entries = Vec::new();
         while !reader.is_empty() {
             entries.push(reader.varint()?);

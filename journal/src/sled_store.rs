@@ -293,6 +293,6 @@ fn explain(dir: &Path, error: sled::Error) -> Error {
 }
 
 #[cfg(feature = "failpoints")]
-fn planned_failure(path: &Path) -> Error {
+pub(crate) fn planned_failure(path: &Path) -> Error {
     Error::io("write", path)(io::Error::other("failure planned by a test"))
 }

@@ -59,6 +59,24 @@ fn after_the_journal_was_put_aside() {
     assert_eq!(place.names().iter().filter(|name| aside(name)).count(), 1);
 }
 
+/// Dies or fails while the journal is put aside: it stands at its place or at the other one, whole.
+#[test]
+fn around_the_moment_in_which_the_journal_is_put_aside() {
+    for (point, again) in [
+        ("archive-before-rename", &["run", "--new", "--chunk-size", "40"][..]),
+        ("archive-after-rename", RUN),
+        ("archive-after-steps", RUN),
+    ] {
+        for (act, code, signal) in [("return(kill)", None, Some(9)), ("return", Some(4), None)] {
+            let lose = |place: &Place| {
+                let ran = place.run_at(&format!("{point}={act}"), &["run", "--new", "--chunk-size", "40"]);
+                assert_eq!((ran.code(), ran.signal()), (code, signal), "{point} {act}: {ran}");
+            };
+            begins_again(&Place::new(60), "table-after-commit=6*off->1*return(kill)", lose, again);
+        }
+    }
+}
+
 #[test]
 fn with_one_database_for_identity_and_registry() {
     let place = Place::of(&Spec { tokens: 60, separate_registry: false, ..Spec::default() });

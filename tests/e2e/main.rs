@@ -14,7 +14,9 @@ compile_error!("these tests need failpoints: run them with --features failpoints
 mod kit;
 mod support;
 
+mod bad_data;
 mod begin_again;
+mod clock;
 mod commands;
 mod control;
 mod copies;
@@ -23,6 +25,7 @@ mod disk;
 mod dry_run;
 mod failures;
 mod files;
+mod golden;
 mod kill;
 mod meddling;
 mod placements;

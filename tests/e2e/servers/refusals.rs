@@ -19,6 +19,7 @@ on_each_server!(
     a_server_that_refuses_plain_connections_is_understood,
     the_first_host_that_answers_is_taken,
     rows_that_the_server_refuses_fail_alone,
+    rows_that_break_a_constraint_fail_alone,
 );
 
 /// Runs it and expects a refusal that names all of this, and nothing written.
@@ -171,5 +172,47 @@ fn rows_that_the_server_refuses_fail_alone(engine: Engine) {
     before.must_be_rotated(&kit, &Except::default());
     before.must_be_updated_once(&kit, &Except::default());
     assert!(updates(&kit).len() > 50);
+    kit.run(&["verify"]).exits(0);
+}
+
+/// A CHECK that only the old values of some rows keep, and one on the length of another's.
+fn rows_that_break_a_constraint_fail_alone(engine: Engine) {
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    let rows = kit.sql(
+        "SELECT TOKEN_ID, rowid, ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%' \
+         ORDER BY rowid LIMIT 40",
+    );
+    let text = |row: &[Option<String>], at: usize| row[at].clone().unwrap();
+    let chosen = [&rows[3], &rows[4], &rows[30]];
+    let pinned = |row: &[Option<String>]| {
+        format!("(TOKEN_ID <> '{}' OR ACCESS_TOKEN = '{}')", text(row, 0), text(row, 2))
+    };
+    let pins = [pinned(chosen[0]), pinned(chosen[1])].join(" AND ");
+    let long = &chosen[2];
+    let length = text(long, 2).len();
+    // No new value of this row has the length of the old one; if it had, it would be rotated.
+    let short = format!("TOKEN_ID <> '{}' OR LENGTH(ACCESS_TOKEN) = {length}", text(long, 0));
+    kit.run(&["plan"]).exits(0); // the server holds the deployment from here on
+    let add = "ALTER TABLE IDN_OAUTH2_ACCESS_TOKEN ADD CONSTRAINT";
+    admin(&kit).execute(&format!("{add} E2E_PINS CHECK ({pins})"));
+    admin(&kit).execute(&format!("{add} E2E_SHORT CHECK ({short})"));
+    let ran = kit.run(&["run"]).exits(1);
+    assert!(ran.stdout.to_lowercase().contains("e2e_pins"), "{ran}");
+    let number =
+        |row: &[Option<String>]| ("IDN_OAUTH2_ACCESS_TOKEN".to_owned(), text(row, 1).parse().unwrap());
+    let mut except = Except(chosen.iter().map(|row| number(row)).collect());
+    if !ran.stdout.to_lowercase().contains("e2e_short") {
+        except.0.remove(&number(long));
+    }
+    before.must_be_rotated(&kit, &except);
+    before.must_be_updated_once(&kit, &except);
+    for name in ["E2E_PINS", "E2E_SHORT"] {
+        admin(&kit).execute(&format!("ALTER TABLE IDN_OAUTH2_ACCESS_TOKEN DROP CONSTRAINT {name}"));
+    }
+    kit.run(&["resume", "--retry-failed"]).exits(0);
+    before.must_be_rotated(&kit, &Except::default());
+    before.must_be_updated_once(&kit, &Except::default());
     kit.run(&["verify"]).exits(0);
 }

@@ -1,9 +1,10 @@
-//! The disk that fails: `tests/support/faulty_disk.c` between the program and the kernel.
+//! The disk and the clock that fail: C between the program and the kernel (`tests/support/faulty_*.c`).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
@@ -45,7 +46,10 @@ impl Place {
         let lost = TempDir::new_in(self.deployment.folder.parent().unwrap()).unwrap();
         let report = lost.path().join("report");
         let mut command = self.command(args);
-        command.env("LD_PRELOAD", shim()).env("FAULTY_ROOT", root).env("FAULTY_LOST", lost.path());
+        command
+            .env("LD_PRELOAD", shim("faulty_disk"))
+            .env("FAULTY_ROOT", root)
+            .env("FAULTY_LOST", lost.path());
         command.env("FAULTY_SEED", seed.to_string()).env("FAULTY_REPORT", &report);
         let mut set = |name, value: u64| _ = command.env(name, value.to_string());
         match fault {
@@ -70,22 +74,33 @@ impl Place {
         });
         (ran, counted)
     }
+
+    /// Runs the program to its end with a wall clock that jumps (`tests/support/faulty_clock.c`), and with
+    /// what is to happen at its failpoints.
+    pub(crate) fn run_in_odd_times(&self, start: u64, points: &str, args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        command.env("LD_PRELOAD", shim("faulty_clock")).env("CLOCK_START", start.to_string());
+        Ran::of(command.env("FAILPOINTS", points), self.site.clone())
+    }
 }
 
-/// The shim, compiled. It needs a C compiler and a dynamic loader with LD_PRELOAD, which glibc has.
-fn shim() -> &'static Path {
-    static SHIM: OnceLock<PathBuf> = OnceLock::new();
-    SHIM.get_or_init(|| {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/faulty_disk.c");
-        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-        let made = target.join(format!("faulty_disk-{}.so", std::process::id()));
-        let mut compiler = Command::new("cc");
-        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]);
-        let built = compiler.arg(&made).arg(source).output();
-        let built = built.expect("a C compiler is needed: install gcc; power cannot be cut without");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let shim = target.join("faulty_disk.so");
-        fs::rename(&made, &shim).unwrap();
-        shim
-    })
+/// A shim, compiled. It needs a C compiler and a dynamic loader with LD_PRELOAD, which glibc has.
+fn shim(name: &str) -> PathBuf {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    built.entry(name.to_owned()).or_insert_with(|| compiled(name)).clone()
+}
+
+fn compiled(name: &str) -> PathBuf {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support").join(name).with_extension("c");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let made = target.join(format!("{name}-{}.so", std::process::id()));
+    let mut compiler = Command::new("cc");
+    compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o"]);
+    let done = compiler.arg(&made).arg(source).output();
+    let done = done.expect("a C compiler is needed: install gcc; power cannot be cut without");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let shim = target.join(name).with_extension("so");
+    fs::rename(&made, &shim).unwrap();
+    shim
 }

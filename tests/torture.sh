@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# The long runs: `bash tests/torture.sh kill --rounds 1000 --seed 7 --on postgresql`.
+#
+# What is tortured is one of the words below. The same seed makes the same run, as far as the machine's
+# timing lets it; what a run did is on the screen at its end. Needs what `bash tests/run.sh` has installed.
+# docs/reliability.md has what came of them.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+    cat >&2 <<'END'
+bash tests/torture.sh WHAT [--rounds N] [--seed N] [--seconds N] [--on sqlite|postgresql|mariadb]
+
+  kill        SIGKILL at random moments, over and over              1000 kills; --on
+  points      errors, panics and SIGKILL at every failpoint         all of them; --on
+  power       disks that lose power, fail, fill up                  400 faults of each kind
+  damage      the journal of an interrupted rotation, damaged       3000 damages of 2 MB
+  network     connections that break, stall and half close          400 troubles, on both servers
+  placements  damages after a rotation, which verify must name      100 of each kind
+  bad-data    rows and, a tenth as many, files that do not open     10000 rows
+  fuzz        each reader of what others wrote, one after another   600 seconds each
+END
+    exit 2
+}
+
+what=${1-}
+[[ -n $what ]] || usage
+shift
+rounds='' seed=1 seconds=600 on=sqlite
+while (($#)); do
+    case $1 in
+        --rounds) rounds=${2-} ;;
+        --seed) seed=${2-} ;;
+        --seconds) seconds=${2-} ;;
+        --on) on=${2-} ;;
+        *) usage ;;
+    esac
+    shift 2 || usage
+done
+
+case $what in
+    kill) filter='test(/^kill::killed_at/)' default=1000 ;;
+    points) filter='test(/^points::/)' default=1 ;;
+    power) filter='test(/^disk::/)' default=400 ;;
+    damage) filter='test(/^damage::/)' default=3000 ;;
+    network) filter='test(/^servers::network::/)' default=400 ;;
+    placements) filter='test(/^placements::/)' default=100 ;;
+    bad-data) filter='test(/^bad_data::/)' default=10000 ;;
+    fuzz) exec cargo test --features failpoints --workspace --test fuzz -- --seconds "$seconds" --seed "$seed" ;;
+    *) usage ;;
+esac
+
+tools=$PWD/target/test-tools/bin
+[[ -x $tools/cargo-nextest ]] || {
+    echo "tests/torture.sh: there is no cargo-nextest in $tools: bash tests/run.sh installs it" >&2
+    exit 1
+}
+export PATH="$tools:$PATH" KEYROTATION_E2E=$on KEYROTATION_SEED=$seed KEYROTATION_ROUNDS=${rounds:-$default}
+echo "$what: $KEYROTATION_ROUNDS rounds, seed $seed, on $on"
+exec cargo nextest run --workspace --features failpoints --profile torture --no-capture -E "binary(e2e) & $filter"
