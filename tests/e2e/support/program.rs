@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use super::Site;
 
 /// Nothing here takes this long: whatever does hangs.
-const PATIENCE: Duration = Duration::from_mins(2);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// The program, having ended.
 #[derive(Debug)]
