@@ -1,9 +1,13 @@
 //! The change log of the old identity database: scripts that install and remove it, one for each
 //! dialect, as data. A DBA can run them, too.
 
+mod client;
+
 use crate::db::{Db, DbError, server::Kind};
 use crate::error::{Error, Id, Result};
 use crate::target::{SYNC_TABLES, SyncTable};
+
+pub use client::Client;
 
 /// What a line says before the name of the table that the statements below it are for.
 const SECTION: &str = "-- table: ";
@@ -121,18 +125,31 @@ mod tests {
 
     const KINDS: [Option<Kind>; 3] = [None, Some(Kind::Postgres), Some(Kind::MySql)];
 
+    /// Every pair of scripts, with a name for it.
+    fn scripts() -> Vec<(String, &'static str, &'static str)> {
+        let native = KINDS
+            .map(|kind| (format!("{kind:?}"), script(kind, Action::Install), script(kind, Action::Remove)));
+        let bridged = Client::ALL.map(|client| {
+            (client.database().to_owned(), client.script(Action::Install), client.script(Action::Remove))
+        });
+        native.into_iter().chain(bridged).collect()
+    }
+
     #[test]
     fn each_script_has_a_section_for_every_table_and_all_its_triggers() {
-        for kind in KINDS {
-            let install = script(kind, Action::Install);
+        for (name, install, remove) in scripts() {
             let sections: Vec<_> = install.lines().filter_map(|line| line.strip_prefix(SECTION)).collect();
-            assert_eq!(sections.len(), SYNC_TABLES.len(), "{kind:?}");
+            assert_eq!(sections.len(), SYNC_TABLES.len(), "{name}");
             for table in SYNC_TABLES {
-                assert!(sections.contains(&table.relation.table), "{kind:?} {}", table.id);
+                assert!(sections.contains(&table.relation.table), "{name} {}", table.id);
                 let only = without_absent(install, |name| name == table.relation.table);
-                assert!(only.contains(table.log), "{kind:?} {}", table.id);
-                let remove = script(kind, Action::Remove);
-                assert!(remove.contains(table.log), "{kind:?} {}", table.id);
+                assert!(only.contains(table.log), "{name} {}", table.id);
+                let (only, remove) = (only.to_uppercase(), remove.to_uppercase());
+                for trigger in table.trigger_names() {
+                    assert!(only.contains(&trigger) && remove.contains(&trigger), "{name} {trigger}");
+                }
+                let (first, last) = (remove.find(&table.trigger_names()[2]), remove.rfind(table.log));
+                assert!(first < last, "{name} {}: the log goes after its triggers", table.id);
             }
         }
     }

@@ -2,8 +2,9 @@
 # Sets up what the tests need and runs all of them: `bash tests/run.sh`.
 #
 # On Debian, with Rust and its components clippy and rustfmt there; the rest is installed: with
-# apt-get (as root or with sudo) git, a C compiler, a JDK, Python, strace, PostgreSQL, MariaDB and
-# OpenSSL; from PyPI, into target/test-tools, what tests/tools.txt names. A tool that is missing is a failure, never
+# apt-get (as root or with sudo) git, a C compiler, a JDK, Python, strace, PostgreSQL, MariaDB,
+# OpenSSL, H2, HSQLDB and Derby; from PyPI, into target/test-tools, what tests/tools.txt and tests/sqlfluff.txt
+# name. A tool that is missing is a failure, never
 # a reason to leave a part out. docs/testing.md tells of the longer runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -29,6 +30,9 @@ install_packages() {
     has javac || missing+=(default-jdk-headless)
     has strace || missing+=(strace)
     has openssl || missing+=(openssl)
+    [[ -e /usr/share/java/h2.jar ]] || missing+=(libh2-java)
+    [[ -e /usr/share/java/hsqldb.jar ]] || missing+=(libhsqldb-java)
+    [[ -e /usr/share/java/derby.jar ]] || missing+=(libderby-java)
     # Servers of their own are started: the packages' services are not needed, and not touched.
     has mariadbd || [[ -x /usr/sbin/mariadbd ]] || missing+=(mariadb-server)
     has initdb || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
@@ -48,12 +52,13 @@ install_packages() {
 
 install_tools() {
     local wanted
-    wanted=$(cat tests/tools.txt "${BASH_SOURCE[0]}" | sha256sum)
+    wanted=$(cat tests/tools.txt tests/sqlfluff.txt "${BASH_SOURCE[0]}" | sha256sum)
     [[ -f $TOOLS/installed && $(<"$TOOLS/installed") == "$wanted" ]] && return 0
     rm -rf "$TOOLS"
     python3 -m venv "$TOOLS"
     local pip=("$TOOLS/bin/pip" --quiet --disable-pip-version-check --no-input install)
     "${pip[@]}" --only-binary=:all: --require-hashes --requirement tests/tools.txt
+    "${pip[@]}" --only-binary=:all: --require-hashes --requirement tests/sqlfluff.txt
     "${pip[@]}" cryptography==50.0.2 # an independent reading of what keyrotation seals
     echo "$wanted" >"$TOOLS/installed"
 }
