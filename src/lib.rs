@@ -1,5 +1,6 @@
 //! keyrotation: rotates the data encryption key of a WSO2 Identity Server deployment.
 
+pub mod activity;
 mod blocking;
 pub mod cipher;
 pub mod cli;

@@ -51,6 +51,35 @@ impl Color {
     }
 }
 
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Progress {
+    /// A bar on a terminal, lines elsewhere.
+    #[default]
+    Auto,
+    /// A bar that is drawn again and again; nothing where there is no terminal.
+    Bar,
+    /// A line every ten seconds or so.
+    Plain,
+    /// One JSON object a line, on stderr.
+    Json,
+    /// Not at all.
+    None,
+}
+
+impl Progress {
+    /// What `auto` comes to on this stderr.
+    #[must_use]
+    pub fn resolved(self) -> Self {
+        let dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        match self {
+            Self::Auto if io::stderr().is_terminal() && !dumb() => Self::Bar,
+            Self::Auto => Self::Plain,
+            other => other,
+        }
+    }
+}
+
 /// How much is said, and where.
 #[derive(Debug, Clone, Copy)]
 pub struct Verbosity {

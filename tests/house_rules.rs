@@ -24,6 +24,7 @@ const LONGEST: usize = 420;
 /// (`config`) do not know each other, but for the codec that a target names. `report` reads the
 /// job's state and never touches a database.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("activity", &[]),
     ("cipher", &[]),
     ("db", &[]),
     ("exit", &[]),
@@ -36,19 +37,38 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("demo", &["cipher", "error"]),
     ("target", &["codec", "db"]),
     ("failpoint", &[]),
-    ("guard", &["db", "error", "signals", "target"]),
+    ("guard", &["activity", "db", "error", "signals", "target"]),
     ("source", &["codec", "db", "error", "guard", "target"]),
     ("sink", &["db", "error", "failpoint", "guard", "source", "target"]),
-    ("plan", &["blocking", "codec", "config", "db", "error", "guard", "signals", "sink", "source", "target"]),
-    ("engine", &["blocking", "cipher", "codec", "db", "error", "guard", "plan", "signals", "sink", "source"]),
+    (
+        "plan",
+        &[
+            "activity", "blocking", "codec", "config", "db", "error", "guard", "signals", "sink", "source",
+            "target",
+        ],
+    ),
+    (
+        "engine",
+        &[
+            "activity", "blocking", "cipher", "codec", "db", "error", "guard", "plan", "signals", "sink",
+            "source",
+        ],
+    ),
     ("control", &["engine", "signals"]),
     ("triggers", &["db", "error", "target"]),
-    ("sync", &["blocking", "codec", "db", "engine", "error", "failpoint", "plan", "source", "target"]),
-    ("report", &["control", "engine", "sync", "target"]),
-    ("verify", &["blocking", "cipher", "codec", "db", "engine", "error", "plan", "signals", "source"]),
+    (
+        "sync",
+        &["activity", "blocking", "codec", "db", "engine", "error", "failpoint", "plan", "source", "target"],
+    ),
+    ("report", &["activity", "control", "engine", "sync", "target", "telemetry"]),
+    (
+        "verify",
+        &["activity", "blocking", "cipher", "codec", "db", "engine", "error", "plan", "signals", "source"],
+    ),
     (
         "cli",
         &[
+            "activity",
             "cipher",
             "codec",
             "config",

@@ -1,11 +1,15 @@
 //! The command line as typed.
 
+mod live;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::telemetry::{Color, LogFormat, Verbosity};
+use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
+
+pub use live::{EndArgs, Pace, PaceArgs, StatusArgs, StopArgs, Until};
 
 /// Rotates the data encryption key of a WSO2 Identity Server deployment, resumably.
 ///
@@ -48,12 +52,23 @@ pub struct Global {
     /// How lines on the screen and in the log look.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
+    /// How progress is shown.
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    pub progress: Progress,
 }
 
 impl Global {
     /// The journal's folder: where it was asked for, else beside the properties file.
     pub fn journal_dir(&self) -> PathBuf {
         self.journal.clone().unwrap_or_else(|| self.config.with_file_name("keyrotation-journal"))
+    }
+
+    /// How progress is shown; whoever wants little to be said gets none unless it is asked for.
+    pub fn progress(&self) -> Progress {
+        match (self.progress, self.quiet) {
+            (Progress::Auto, true) => Progress::None,
+            (progress, _) => progress,
+        }
     }
 
     /// How much is said.
@@ -143,6 +158,9 @@ pub struct RunArgs {
     /// What it has in common with `resume`.
     #[command(flatten)]
     pub work: WorkArgs,
+    /// When it ends at the latest.
+    #[command(flatten)]
+    pub end: EndArgs,
     /// What it does once everything is re-encrypted.
     #[command(flatten)]
     pub sync: SyncArgs,
@@ -157,6 +175,9 @@ pub struct ResumeArgs {
     /// What it has in common with `run`.
     #[command(flatten)]
     pub work: WorkArgs,
+    /// When it ends at the latest.
+    #[command(flatten)]
+    pub end: EndArgs,
     /// What it does once everything is re-encrypted.
     #[command(flatten)]
     pub sync: SyncArgs,
@@ -183,6 +204,9 @@ pub struct SyncPhaseArgs {
     /// What it has in common with `resume`.
     #[command(flatten)]
     pub sync: SyncArgs,
+    /// When it ends at the latest.
+    #[command(flatten)]
+    pub end: EndArgs,
     /// The log file; by default `keyrotation-<id>.log` beside the journal.
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
@@ -276,37 +300,6 @@ pub struct PlanArgs {
     pub rehearse: bool,
 }
 
-/// Options of `status`.
-#[derive(Debug, Clone, Args)]
-pub struct StatusArgs {
-    /// One JSON document on stdout.
-    #[arg(long)]
-    pub json: bool,
-    /// List every failure, not only the first hundred of each table.
-    #[arg(long)]
-    pub failures: bool,
-}
-
-/// Options of `pace`.
-#[derive(Debug, Clone, Args)]
-pub struct PaceArgs {
-    /// Rows in a second, over all connections; `off` lifts the limit.
-    #[arg(value_name = "N|off", value_parser = pace)]
-    pub pace: Pace,
-}
-
-/// A pace as typed: rows in a second, or none for no limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace(pub Option<u32>);
-
-/// Options of `stop`.
-#[derive(Debug, Clone, Args)]
-pub struct StopArgs {
-    /// Do not wait until it has ended.
-    #[arg(long)]
-    pub no_wait: bool,
-}
-
 /// Options of `verify`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct VerifyArgs {
@@ -361,16 +354,6 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let number: u64 = digits.parse().map_err(|_| "write it as 90s, 5m or 1h".to_owned())?;
     Ok(Duration::from_secs(number.saturating_mul(seconds)))
-}
-
-fn pace(text: &str) -> Result<Pace, String> {
-    if text == "off" {
-        return Ok(Pace(None));
-    }
-    match text.replace([',', '_'], "").parse() {
-        Ok(most) if most > 0 => Ok(Pace(Some(most))),
-        _ => Err("a number of rows of at least 1, or `off`; to stand still: `keyrotation pause`".to_owned()),
-    }
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -7,12 +7,13 @@ use keyrotation_journal::{Journal, Phase, TargetState};
 
 use super::args::RunArgs;
 use super::plan::preparer;
-use super::{Session, print, print_json, session};
+use super::session::Checked;
+use super::{Session, moment, print, print_json, session};
 use crate::engine;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan::Access;
-use crate::report::DryRunView;
+use crate::report::{DryRunView, Reporter};
 
 /// Reads, opens and seals everything, and tells what would be rotated and what would fail. It refuses
 /// what `run` refuses, and keeps other rotations off the databases meanwhile; it begins no journal and
@@ -20,19 +21,23 @@ use crate::report::DryRunView;
 pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let (started_at, begun) = (Timestamp::now(), Instant::now());
     let settings = session::load(session, &args.work)?;
+    let end = moment::planned(&args.end)?;
     if !args.new && Journal::peek(&session.global.journal_dir())?.is_some() {
         tracing::warn!(
             "the journal holds a rotation, so `keyrotation run` begins none without --new; this is what one would do"
         );
     }
-    let Some((deployment, _, (_, stop))) = session::checked(&settings, &args.work, Access::Look).await?
-    else {
+    let Some(checked) = session::checked(session, &settings, &args.work, end, Access::Look).await? else {
         return Ok(interrupted());
     };
+    let Checked { deployment, stop, activity, .. } = checked;
     deployment.check_privileges(&settings).await?;
     deployment.remark_on_files()?;
     tracing::info!("a dry run: every value is opened and sealed, and nothing is written");
-    let states = engine::dry_run(&preparer(&settings), &deployment.jobs, &stop).await?;
+    let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
+    let states = engine::dry_run(&preparer(&settings), &deployment.jobs, &activity, &stop).await;
+    reporter.finish().await;
+    let states = states?;
     deployment.close().await;
     let Some(states) = states else { return Ok(interrupted()) };
 

@@ -55,7 +55,7 @@ pub(super) fn open(dir: &Path) -> Result<Journal> {
     Journal::open(dir)?.ok_or_else(|| absent(dir))
 }
 
-fn absent(dir: &Path) -> Error {
+pub(super) fn absent(dir: &Path) -> Error {
     Error::new(Id::JournalAbsent, format!("{} holds no rotation", dir.display()))
 }
 

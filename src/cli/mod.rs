@@ -4,7 +4,9 @@ pub mod args;
 mod control;
 mod demo;
 mod dry_run;
+mod follow;
 mod look;
+mod moment;
 mod plan;
 mod session;
 mod setup;
@@ -66,7 +68,11 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Confirm(args) => steps::confirm(&session, &args),
         Command::SafeToRetire(args) => Box::pin(steps::safe_to_retire(&session, &args)).await,
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
-        Command::Status(args) => look::status(&session, &args),
+        Command::Status(args) => match args.wait {
+            Some(until) => follow::wait(&session, &args, until).await,
+            None if args.watch => follow::watch(&session, &args).await,
+            None => look::status(&session, &args),
+        },
         Command::Pause => control::pause(&session).await,
         Command::Continue => control::go_on(&session).await,
         Command::Pace(args) => control::pace(&session, args.pace).await,

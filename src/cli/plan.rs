@@ -6,13 +6,14 @@ use keyrotation_journal::Journal;
 
 use super::args::PlanArgs;
 use super::{Session, print, print_json, session};
+use crate::activity::Activity;
 use crate::cipher::Digester;
 use crate::config::{self, Overrides, Settings};
 use crate::engine::{self, Preparer, Rehearsal};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan::{self, Access, Deployment, Disk, Survey, Tokens};
-use crate::report::{bytes, thousands};
+use crate::report::{Reporter, bytes, thousands};
 
 /// All that is known of a rotation before it begins.
 struct Plan {
@@ -35,9 +36,13 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
         deployment.claim(&settings, false).await?;
     }
     let (_, stop) = session::listen()?;
-    deployment.obey(&stop);
+    let activity = Activity::default();
+    deployment.obey(&stop, &activity);
     let recoder = session::recoder(&settings);
-    let survey = plan::survey(&deployment.jobs, &recoder, &stop).await?;
+    let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
+    let survey = plan::survey(&deployment.jobs, &recoder, &activity, &stop).await;
+    reporter.finish().await;
+    let survey = survey?;
     if stop.requested() {
         return Ok(Exit::Interrupted);
     }

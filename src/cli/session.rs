@@ -10,7 +10,8 @@ use keyrotation_journal::{Event, Journal, Rotation};
 
 use super::args::{ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
 use super::work::Work;
-use super::{Session, print};
+use super::{Session, moment, print};
+use crate::activity::Activity;
 use crate::cipher::{Digester, chain_key};
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::{self, Level, Notice, Overrides, Settings};
@@ -18,12 +19,13 @@ use crate::engine::{self, Preparer};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::{self, Deployment, Fingerprint, Survey};
-use crate::report::{StatusView, publish, summary_sentence};
+use crate::report::{Reporter, StatusView, publish, summary_sentence};
 use crate::signals::{self, Stop, Stopper};
 
 /// Starts a rotation.
 pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let settings = load(session, &args.work)?;
+    let end = moment::planned(&args.end)?;
     let dir = session.global.journal_dir();
     let earlier = Journal::open(&dir)?;
     if let Some(journal) = earlier.as_ref().filter(|_| !args.new) {
@@ -42,21 +44,22 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
             "go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`",
         ));
     }
-    Box::pin(begin(session, &args.work, &args.sync, settings, &dir, earlier)).await
+    Box::pin(begin(session, &args.work, &args.sync, settings, &dir, earlier, end)).await
 }
 
 /// Goes on with a rotation, or starts one.
 pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit> {
     let settings = load(session, &args.work)?;
+    let end = moment::planned(&args.end)?;
     let dir = session.global.journal_dir();
     let Some(journal) = Journal::open(&dir)? else {
         tracing::info!("no rotation was begun yet: it begins now");
-        return Box::pin(begin(session, &args.work, &args.sync, settings, &dir, None)).await;
+        return Box::pin(begin(session, &args.work, &args.sync, settings, &dir, None, end)).await;
     };
     if journal.state().finished_at.is_some() && !args.retry_failed && !journal.state().syncs() {
         return Ok(already_finished(&journal));
     }
-    Box::pin(go_on(session, args, settings, journal, &dir)).await
+    Box::pin(go_on(session, args, settings, journal, &dir, end)).await
 }
 
 /// Carries over what end users change: `resume`, once everything is re-encrypted.
@@ -68,6 +71,7 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
         ..WorkArgs::default()
     };
     let settings = load(session, &work)?;
+    let end = moment::planned(&args.end)?;
     if settings.sync_tables.is_none() {
         return Err(Error::new(Id::SyncNotEnabled, "there is nothing to keep in step"));
     }
@@ -80,8 +84,8 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
     if journal.state().sync.started_at.is_none() {
         return Err(Error::new(Id::SyncNotReady, "not everything is re-encrypted yet"));
     }
-    let args = ResumeArgs { retry_failed: false, work, sync: args.sync.clone() };
-    Box::pin(go_on(session, &args, settings, journal, &dir)).await
+    let args = ResumeArgs { retry_failed: false, work, end: args.end, sync: args.sync.clone() };
+    Box::pin(go_on(session, &args, settings, journal, &dir, end)).await
 }
 
 async fn go_on(
@@ -90,6 +94,7 @@ async fn go_on(
     settings: Settings,
     mut journal: Journal,
     dir: &Path,
+    end: Option<Timestamp>,
 ) -> Result<Exit> {
     let rotation = unlock(&mut journal, &settings)?;
     let syncs = journal.state().sync.started_at.is_some();
@@ -99,10 +104,20 @@ async fn go_on(
     // Once sync has begun the new server may run.
     deployment.claim(&settings, args.work.others_connected || syncs).await?;
 
-    let (stopper, stop) = listen()?;
-    deployment.obey(&stop);
-    let total = journal.state().targets.iter().filter_map(|target| target.total).sum();
-    let work = Work { session, settings: &settings, deployment, dir, stopper, stop, total, sync: &args.sync };
+    let (stopper, stop) = listen_until(end)?;
+    let activity = Activity::default();
+    deployment.obey(&stop, &activity);
+    let work = Work {
+        session,
+        settings: &settings,
+        deployment,
+        dir,
+        stopper,
+        stop,
+        end,
+        activity,
+        sync: &args.sync,
+    };
     let context = work.context(journal);
     if !syncs {
         engine::check_evidence(&context, &work.deployment.jobs).await?;
@@ -156,12 +171,13 @@ async fn begin(
     settings: Settings,
     dir: &Path,
     earlier: Option<Journal>,
+    end: Option<Timestamp>,
 ) -> Result<Exit> {
-    let Some((deployment, survey, stops)) = checked(&settings, args, plan::Access::Change).await? else {
+    let Some(checked) = checked(session, &settings, args, end, plan::Access::Change).await? else {
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
     };
-    let total = survey.rows();
+    let Checked { deployment, survey, stopper, stop, activity } = checked;
     let rotation = Rotation {
         id: new_id()?,
         created_at: Timestamp::now().as_millisecond(),
@@ -178,8 +194,7 @@ async fn begin(
         tracing::info!("the journal of rotation {name} is now {}", aside.display());
     }
     let journal = Journal::begin(dir, rotation, &chain)?;
-    let (stopper, stop) = stops;
-    let work = Work { session, settings: &settings, deployment, dir, stopper, stop, total, sync };
+    let work = Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync };
     let context = work.context(journal);
     let absent = work
         .deployment
@@ -195,25 +210,40 @@ async fn begin(
     Box::pin(work.finish(context, false, first)).await
 }
 
+/// A deployment that may be rotated.
+pub(super) struct Checked {
+    pub(super) deployment: Deployment,
+    pub(super) survey: Survey,
+    pub(super) stopper: Stopper,
+    pub(super) stop: Stop,
+    pub(super) activity: Activity,
+}
+
 /// Connects, and refuses what must not be rotated: all that comes before the first write. None when
 /// asked to stop.
 pub(super) async fn checked(
+    session: &Session,
     settings: &Settings,
     args: &WorkArgs,
+    end: Option<Timestamp>,
     access: plan::Access,
-) -> Result<Option<(Deployment, Survey, (Stopper, Stop))>> {
+) -> Result<Option<Checked>> {
     let deployment = plan::connect(settings, None, access).await?;
     deployment.claim(settings, args.others_connected).await?;
-    let (stopper, stop) = listen()?;
-    deployment.obey(&stop);
+    let (stopper, stop) = listen_until(end)?;
+    let activity = Activity::default();
+    deployment.obey(&stop, &activity);
     tracing::info!("looking at what is there");
-    let survey = plan::survey(&deployment.jobs, &recoder(settings), &stop).await?;
+    let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
+    let survey = plan::survey(&deployment.jobs, &recoder(settings), &activity, &stop).await;
+    reporter.finish().await;
+    let survey = survey?;
     if stop.requested() {
         return Ok(None);
     }
     tracing::info!("{}", survey.check_keys()?);
     survey.check_ambiguous(args.accept_ambiguous)?;
-    Ok(Some((deployment, survey, (stopper, stop))))
+    Ok(Some(Checked { deployment, survey, stopper, stop, activity }))
 }
 
 /// Names the log file: where it was asked for, else beside the journal. A rotation whose log
@@ -246,6 +276,15 @@ pub(super) fn unlock(journal: &mut Journal, settings: &Settings) -> Result<Arc<R
     begun_with.must_match(&Fingerprint::of(settings, begun_with.targets.clone()))?;
     journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
     Ok(rotation)
+}
+
+/// Likewise, and stops at the end that is planned.
+fn listen_until(end: Option<Timestamp>) -> Result<(Stopper, Stop)> {
+    let (stopper, stop) = listen()?;
+    if let Some(at) = end {
+        moment::keep_to(at, stopper.clone());
+    }
+    Ok((stopper, stop))
 }
 
 pub(super) fn listen() -> Result<(Stopper, Stop)> {

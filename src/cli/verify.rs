@@ -4,12 +4,13 @@ use std::fmt::Write as _;
 
 use super::args::VerifyArgs;
 use super::{Session, look, print, print_json, session};
+use crate::activity::{Activity, Task};
 use crate::config::{self, Overrides};
 use crate::engine::Ledger;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan;
-use crate::report::{StatusView, printable, publish, thousands};
+use crate::report::{Reporter, StatusView, printable, publish, thousands};
 use crate::verify::{LISTED, Options, Report, Verdict, verify as compare};
 
 /// Checks the journal's chain, then compares every row and file with it.
@@ -21,7 +22,19 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     let rotation = session::unlock(&mut journal, &settings)?;
     publish(&dir, &StatusView::new(journal.state(), false));
     tracing::info!("checking the journal's chain");
-    let chain = journal.check_chain(|_, _| {})?;
+    let activity = Activity::default();
+    let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
+    let chain = {
+        let doing = activity.begin(Task::Chain, "the journal", Some(journal.state().entries));
+        journal.check_chain(|_, _| doing.advance(1))
+    };
+    let chain = match chain {
+        Ok(chain) => chain,
+        Err(error) => {
+            reporter.finish().await;
+            return Err(error.into());
+        }
+    };
     let status = StatusView::new(journal.state(), false);
     if status.finished_at.is_none() {
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
@@ -36,7 +49,11 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     let options = Options { sample: args.sample.map(|percent| percent / 100.0), live };
     tracing::info!("comparing rows and files with the journal");
     let preparer = session::preparer(&settings, &rotation);
-    let report = compare(&Ledger::new(journal), &preparer, &deployment.jobs, options, &stop).await?;
+    deployment.obey(&stop, &activity);
+    let ledger = Ledger::new(journal);
+    let report = compare(&ledger, &preparer, &deployment.jobs, options, &activity, &stop).await;
+    reporter.finish().await;
+    let report = report?;
     deployment.close().await;
     if stop.requested() {
         return Ok(Exit::Interrupted);

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keyrotation_journal::{Event, Journal, SessionEnd};
+use keyrotation_journal::{Event, Journal, SessionEnd, Step};
 
 use super::args::SyncArgs;
 use super::session::{preparer, whoami};
 use super::{Session, print};
+use crate::activity::Activity;
 use crate::config::Settings;
 use crate::control::{Board, Controls, Server};
 use crate::engine::{self, Context, Flow, Ledger, Pacer, Pause};
@@ -29,8 +30,9 @@ pub(super) struct Work<'a> {
     pub(super) dir: &'a Path,
     pub(super) stopper: Stopper,
     pub(super) stop: Stop,
-    /// Rows and files in all, for the progress.
-    pub(super) total: u64,
+    /// When it is to end at the latest.
+    pub(super) end: Option<Timestamp>,
+    pub(super) activity: Activity,
     /// What was asked of the sync phase.
     pub(super) sync: &'a SyncArgs,
 }
@@ -42,7 +44,8 @@ impl Work<'_> {
             ledger: Ledger::new(journal),
             pacer: pacer(self.settings, &self.deployment),
             pause: Pause::default(),
-            guards: self.deployment.guards(),
+            activity: self.activity.clone(),
+            guards: self.deployment.guards().to_vec(),
             workers: self.deployment.writers(self.settings) as usize,
             stop: self.stop.clone(),
         }
@@ -70,10 +73,10 @@ impl Work<'_> {
         self.deployment.remark_on_files()?;
         self.remove_leftovers()?;
         let mut events = vec![session_started()];
+        events.extend(self.end.map(|at| step("stop-planned", &format!("at {at}"))));
         events.extend(first);
         context.ledger.append(events.into_iter().map(Into::into).collect()).await?;
         context.ledger.take_steps(self.dir.to_owned()).await?;
-        let quiet = self.session.global.quiet;
         let watch = Watch::default();
         let board = Board::default();
         let server = self.listen(&context, board.clone());
@@ -82,12 +85,18 @@ impl Work<'_> {
             watch: watch.clone(),
             pacer: context.pacer.clone(),
             pause: context.pause.clone(),
+            activity: self.activity.clone(),
+            end: self.end,
             board,
         };
-        let reporter =
-            Reporter::start(sources, self.dir.to_owned(), self.total, &self.session.progress, quiet);
+        let reporter = Reporter::start(
+            sources,
+            self.dir.to_owned(),
+            self.session.global.progress(),
+            &self.session.progress,
+        );
         let worked = Box::pin(self.work(&context, retry_failed, &watch)).await;
-        let recorded = record_end(&context, &worked).await;
+        let recorded = record_end(&context, &worked, self.end).await;
         reporter.finish().await;
         drop(server); // while the journal, and so the socket's name, is this process's
         tokio::select! {
@@ -202,10 +211,20 @@ fn session_started() -> Event {
     }
 }
 
+/// A step that this process takes of its own accord.
+fn step(name: &str, note: &str) -> Event {
+    let (host, user) = whoami();
+    let at = Timestamp::now().as_millisecond();
+    Event::StepTaken(Step { at, name: name.to_owned(), note: note.to_owned(), user, host })
+}
+
 /// Records how the session ended; a journal that cannot be written any more is no second error.
-async fn record_end(context: &Context, worked: &Result<End>) -> Result<()> {
+async fn record_end(context: &Context, worked: &Result<End>, end: Option<Timestamp>) -> Result<()> {
     let at = Timestamp::now().as_millisecond();
     let mut events = Vec::new();
+    if matches!(worked, Ok(End::Interrupted)) && end.is_some_and(|end| end <= Timestamp::now()) {
+        events.push(step("stop", "as planned"));
+    }
     let end = match worked {
         Ok(End::Drained | End::Stuck) => {
             if context.ledger.state(|state| state.finished_at.is_none()) {

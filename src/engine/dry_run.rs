@@ -9,6 +9,7 @@ use keyrotation_journal::{CellOutcome, Failure, Phase, RowRecord, Tally, TargetS
 use super::Preparer;
 use super::chunk::failed;
 use super::prepare::{Known, Prepared, empty_tally};
+use crate::activity::{Activity, Doing, Task};
 use crate::blocking::blocking;
 use crate::error::Result;
 use crate::plan::Job;
@@ -17,16 +18,22 @@ use crate::sink::{Applied, Change};
 use crate::source::Pages;
 
 /// What each job would come to, with all of its failures; none when asked to stop.
-pub async fn dry_run(by: &Preparer, jobs: &[Job], stop: &Stop) -> Result<Option<Vec<TargetState>>> {
+pub async fn dry_run(
+    by: &Preparer,
+    jobs: &[Job],
+    activity: &Activity,
+    stop: &Stop,
+) -> Result<Option<Vec<TargetState>>> {
     let mut states = Vec::with_capacity(jobs.len());
     for job in jobs {
-        let Some(state) = one(by, job, stop).await? else { return Ok(None) };
+        let doing = activity.begin(Task::DryRun, &job.place, None);
+        let Some(state) = one(by, job, &doing, stop).await? else { return Ok(None) };
         states.push(state);
     }
     Ok(Some(states))
 }
 
-async fn one(by: &Preparer, job: &Job, stop: &Stop) -> Result<Option<TargetState>> {
+async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<TargetState>> {
     let (mut tally, mut failures) = (empty_tally(job.groups), Vec::new());
     let mut pages = Pages::new(&job.source, job.page_rows());
     loop {
@@ -34,6 +41,7 @@ async fn one(by: &Preparer, job: &Job, stop: &Stop) -> Result<Option<TargetState
             return Ok(None);
         }
         let Some(page) = pages.next().await? else { break };
+        doing.advance(page.len() as u64);
         let (by, of) = (by.clone(), job.clone());
         (tally, failures) = blocking(move || {
             let prepared = by.prepare(&of, page, &Known::new());

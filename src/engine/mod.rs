@@ -32,6 +32,7 @@ pub use settle::{failed_rows, reopen_failed};
 
 use std::sync::Arc;
 
+use crate::activity::Activity;
 use crate::guard::Guard;
 use crate::signals::Stop;
 
@@ -46,6 +47,8 @@ pub struct Context {
     pub pacer: Pacer,
     /// Whether to stand still.
     pub pause: Pause,
+    /// What the program is at.
+    pub activity: Activity,
     /// The databases' locks, which are kept meanwhile.
     pub guards: Vec<Arc<Guard>>,
     /// How many chunks are written at once, where each has a transaction of its own.

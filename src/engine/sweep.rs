@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use keyrotation_journal::{Event, Key, Phase};
 
 use super::{Context, Flow, drive, settle};
+use crate::activity::Task;
 use crate::blocking::blocking;
 use crate::codec::value::{Evidence, Verdict};
 use crate::error::{Error, Id, Result};
@@ -44,6 +45,8 @@ pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
 /// One pass; rotates what it finds, and returns how many rows that were.
 async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
     let known: HashSet<Key> = settle::failed_keys(context, job).await?.into_iter().collect();
+    let rows = context.ledger.state(|state| state.targets[usize::from(job.index)].tally.rows);
+    let doing = context.activity.begin(Task::Check, &job.place, Some(rows));
     let mut pages = Pages::new(&job.source, job.page_rows());
     let mut found = 0;
     let mut strays = Vec::new();
@@ -52,6 +55,7 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
             return Ok(None);
         }
         let Some(page) = pages.next().await? else { break };
+        doing.advance(page.len() as u64);
         strays.extend(under_old(context, job, page).await?.into_iter().filter(|key| !known.contains(key)));
         if strays.len() >= STRAYS_AT_ONCE {
             found += strays.len() as u64;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::activity::{Activity, Waiting};
 use crate::db::{Class, DbError};
 use crate::signals::Stop;
 
@@ -22,11 +23,19 @@ pub struct Backoff {
     begun: Option<Instant>,
     said: Option<Instant>,
     attempts: u32,
+    activity: Option<Activity>,
+    /// Says what is waited for, from the first failure until the attempts are over.
+    waiting: Option<Waiting>,
 }
 
 impl Backoff {
-    pub(super) fn new(place: String, patience: Duration, stop: Option<Stop>) -> Self {
-        Self { place, patience, stop, begun: None, said: None, attempts: 0 }
+    pub(super) fn new(
+        place: String,
+        patience: Duration,
+        stop: Option<Stop>,
+        activity: Option<Activity>,
+    ) -> Self {
+        Self { place, patience, stop, begun: None, said: None, attempts: 0, activity, waiting: None }
     }
 
     /// Waits before another attempt, and says why; gives the error back if another makes no sense.
@@ -49,6 +58,8 @@ impl Backoff {
             tracing::warn!("{}: {error}; trying again, {limit}", self.place);
             self.said = Some(Instant::now());
         }
+        self.waiting =
+            self.activity.as_ref().map(|activity| activity.wait(format!("{}: {error}", self.place)));
         let pause = pause(self.attempts, random());
         match &self.stop {
             Some(stop) => tokio::select! {
@@ -89,14 +100,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_is_in_the_way_gets_ten_attempts_and_a_refusal_none() {
         let error = |class| DbError::new(class, "planned");
-        let mut backoff = Backoff::new("T".into(), Duration::from_mins(2), None);
+        let mut backoff = Backoff::new("T".into(), Duration::from_mins(2), None, None);
         let mut attempts = 1;
         while backoff.after(error(Class::Retry)).await.is_ok() {
             attempts += 1;
         }
         assert_eq!(attempts, ATTEMPTS);
         for class in [Class::Row, Class::Environment] {
-            let mut backoff = Backoff::new("T".into(), Duration::from_mins(2), None);
+            let mut backoff = Backoff::new("T".into(), Duration::from_mins(2), None, None);
             assert!(backoff.after(error(class)).await.is_err());
         }
     }
@@ -104,13 +115,24 @@ mod tests {
     #[tokio::test]
     async fn a_lost_server_is_waited_for_until_patience_ends_or_somebody_asks_to_stop() {
         let lost = || DbError::new(Class::Lost, "planned");
-        let mut impatient = Backoff::new("T".into(), Duration::from_millis(300), None);
+        let mut impatient = Backoff::new("T".into(), Duration::from_millis(300), None, None);
         let begun = Instant::now();
         while impatient.after(lost()).await.is_ok() {}
         assert!(begun.elapsed() >= Duration::from_millis(300));
         let (stopper, stop) = Stop::new();
-        let mut asked = Backoff::new("T".into(), Duration::from_mins(2), Some(stop));
+        let mut asked = Backoff::new("T".into(), Duration::from_mins(2), Some(stop), None);
         stopper.ask();
         assert!(asked.after(lost()).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_known_what_is_waited_for_until_that_is_there() {
+        let activity = Activity::default();
+        let mut backoff = Backoff::new("T".into(), Duration::from_mins(2), None, Some(activity.clone()));
+        assert_eq!(activity.waiting(), None);
+        backoff.after(DbError::new(Class::Lost, "planned")).await.unwrap();
+        assert_eq!(activity.waiting().as_deref(), Some("T: planned"), "while it is tried again, too");
+        drop(backoff);
+        assert_eq!(activity.waiting(), None);
     }
 }

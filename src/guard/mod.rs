@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
+use crate::activity::Activity;
 use crate::db::guard::Held;
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
@@ -31,6 +32,7 @@ pub struct Guard {
     patience: Duration,
     others_expected: AtomicBool,
     stop: OnceLock<Stop>,
+    activity: OnceLock<Activity>,
     asked: Mutex<Instant>,
 }
 
@@ -43,18 +45,20 @@ impl Guard {
             patience,
             others_expected: AtomicBool::new(true),
             stop: OnceLock::new(),
+            activity: OnceLock::new(),
             asked: Mutex::new(Instant::now()),
         }
     }
 
-    /// From now on waits end when somebody asks to stop.
-    pub fn obey(&self, stop: Stop) {
+    /// From now on waits end when somebody asks to stop, and it is known what is waited for.
+    pub fn obey(&self, stop: Stop, activity: Activity) {
         let _ = self.stop.set(stop); // there is only one
+        let _ = self.activity.set(activity);
     }
 
     /// Pauses between attempts at something in `place`.
     pub fn backoff(&self, place: &str) -> Backoff {
-        Backoff::new(place.to_owned(), self.patience, self.stop.get().cloned())
+        Backoff::new(place.to_owned(), self.patience, self.stop.get().cloned(), self.activity.get().cloned())
     }
 
     /// Tries something that changes nothing until it succeeds or there is no sense in it.
@@ -123,6 +127,7 @@ impl Guard {
 
     async fn keep_claim(&self) -> Result<()> {
         let begun = Instant::now();
+        let mut waiting = None;
         loop {
             let problem = match self.db.hold().await {
                 Ok(Held::Still) => return Ok(()),
@@ -143,6 +148,10 @@ impl Guard {
                     self.store.name()
                 );
                 return Err(Error::new(Id::DatabaseLost, text));
+            }
+            if waiting.is_none() {
+                let what = format!("the lock of the {} database: {problem}", self.store.name());
+                waiting = self.activity.get().map(|activity| activity.wait(what));
             }
             if begun.elapsed() < PAUSE {
                 tracing::warn!(

@@ -10,6 +10,7 @@ use super::open::{is_same, open};
 use super::privileges::forbidden;
 use super::sync::{self, SyncPlan};
 use super::{Fingerprint, Job, protect};
+use crate::activity::Activity;
 use crate::codec::Codec;
 use crate::config::Settings;
 use crate::db::{Access, Db, DbError, Kind, Table, TableInfo, sql};
@@ -167,10 +168,12 @@ impl Deployment {
         Ok(())
     }
 
-    /// From now on waits for a database end when somebody asks to stop.
-    pub fn obey(&self, stop: &Stop) {
-        for guard in self.guards() {
-            guard.obey(stop.clone());
+    /// From now on waits for a database end when somebody asks to stop, and it is known what is waited
+    /// for.
+    pub fn obey(&self, stop: &Stop, activity: &Activity) {
+        let old = self.sync.iter().map(|sync| &sync.old_guard);
+        for guard in self.guards.iter().chain(old) {
+            guard.obey(stop.clone(), activity.clone());
         }
     }
 
@@ -266,10 +269,9 @@ impl Deployment {
         }
     }
 
-    /// The guards of all databases.
-    pub fn guards(&self) -> Vec<Arc<Guard>> {
-        let old = self.sync.iter().map(|sync| &sync.old_guard);
-        self.guards.iter().chain(old).cloned().collect()
+    /// The guards of the databases that are this rotation's: with the old one it has no lock.
+    pub fn guards(&self) -> &[Arc<Guard>] {
+        &self.guards
     }
 
     /// The guard of a database, one for each.

@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 
+use crate::activity::{Activity, Task};
 use crate::blocking::blocking;
 use crate::codec::Codec;
 use crate::codec::Reason;
@@ -127,13 +128,15 @@ impl Survey {
 }
 
 /// Looks at every row of every job. Ends early, with what it has, when asked to stop.
-pub async fn survey(jobs: &[Job], recoder: &Recoder, stop: &Stop) -> Result<Survey> {
+pub async fn survey(jobs: &[Job], recoder: &Recoder, activity: &Activity, stop: &Stop) -> Result<Survey> {
     let mut survey = Survey::default();
     for job in jobs {
         let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
+        let doing = activity.begin(Task::Survey, &job.place, None);
         let mut pages = Pages::new(&job.source, job.page_rows());
         while !stop.requested() {
             let Some(page) = pages.next().await? else { break };
+            doing.advance(page.len() as u64);
             let (job, recoder) = (job.clone(), recoder.clone());
             found = blocking(move || {
                 for row in &page {

@@ -2,14 +2,19 @@
 
 mod activity;
 mod dry_run;
+mod frame;
+mod gauge;
 mod lines;
+mod meter;
 mod progress;
+mod show;
 mod status;
 mod sync;
 mod text;
 
-pub use activity::{ActivityView, PausedView};
+pub use activity::{ActivityView, PausedView, TaskView};
 pub use dry_run::DryRunView;
+pub use frame::{frame, line};
 pub use lines::guide_lines;
 pub use progress::{Reporter, Sources, publish};
 pub use status::{FailureView, RunState, StatusView, TargetView, failures_of};

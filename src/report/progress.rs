@@ -1,31 +1,33 @@
-//! What a running rotation shows: a bar or lines on the screen, the guide's lines, and the status
-//! file that `status` reads from another terminal.
+//! Shows long work while it is on: progress and the guide's lines on the screen, and for other
+//! processes the status file and the control socket.
 
 use std::collections::HashSet;
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::MultiProgress;
+use jiff::Timestamp;
 use keyrotation_journal::TargetKind;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::{ActivityView, StatusView, SyncView, guide_lines, thousands};
+use super::gauge::Gauge;
+use super::show::Display;
+use super::status::time;
+use super::{ActivityView, PausedView, StatusView, SyncView, guide_lines};
+use crate::activity::Activity;
 use crate::control::Board;
 use crate::engine::{Ledger, Pacer, Pause};
 use crate::sync::Watch;
+use crate::telemetry::Progress;
 
-/// How often the status file and the bar are made new: `status` is never more than a second old.
+/// How often the status file and the screen are made new: `status` is never more than a second old.
 const TICK: Duration = Duration::from_millis(400);
-
-/// How often a line tells the progress where there is no terminal for a bar.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// How often the lines of the sync phase are told when they change.
 const SYNC_LINES_EVERY: Duration = Duration::from_secs(1);
 
-/// Shows a rotation until told to end.
+/// Shows work until told to end.
 #[derive(Debug)]
 pub struct Reporter {
     end: oneshot::Sender<()>,
@@ -43,52 +45,46 @@ pub struct Sources {
     pub pacer: Pacer,
     /// Whether it stands still.
     pub pause: Pause,
+    /// What it is at.
+    pub activity: Activity,
+    /// When it ends at the latest.
+    pub end: Option<Timestamp>,
     /// For whoever asks over the control socket.
     pub board: Board,
 }
 
+/// A rotation that is shown.
 struct Shown {
     sources: Sources,
+    gauge: Gauge,
+    display: Display,
+    journal: PathBuf,
     /// The status that was shown last.
     last: Option<StatusView>,
-    /// The guide's lines of the sync phase that were told last.
-    sync_lines: Vec<String>,
-    journal: PathBuf,
-    bar: Option<ProgressBar>,
-    total: u64,
+    /// Targets of which it was told that they are finished.
     told: HashSet<String>,
-    line_at: Instant,
-    began: Instant,
-    rows_before: u64,
+    /// The guide's lines of the sync phase that were told last, and when.
+    sync_lines: Vec<String>,
+    sync_told: Instant,
 }
 
 impl Reporter {
-    /// Begins to show. `total` is how many rows and files there are in all.
-    pub fn start(
-        sources: Sources,
-        journal: PathBuf,
-        total: u64,
-        progress: &MultiProgress,
-        quiet: bool,
-    ) -> Self {
-        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| progress.add(bar(total)));
+    /// Begins to show a rotation whose journal is in the folder `journal`.
+    pub fn start(sources: Sources, journal: PathBuf, progress: Progress, screen: &MultiProgress) -> Self {
         let view = sources.view();
         let told =
             view.all().filter(|target| is_finished(&target.state)).map(|target| target.id.clone()).collect();
-        let rows_before = view.all().map(|target| target.rows).sum();
         let now = Instant::now();
-        let sync_lines = view.sync.iter().flat_map(SyncView::guide_lines).collect();
+        let board = sources.board.clone();
         let mut shown = Shown {
             sources,
-            last: None,
-            sync_lines,
+            gauge: Gauge::new(now),
+            display: Display::new(progress, screen),
             journal,
-            bar,
-            total,
+            last: None,
             told,
-            line_at: now,
-            began: now,
-            rows_before,
+            sync_lines: view.sync.iter().flat_map(SyncView::guide_lines).collect(),
+            sync_told: now,
         };
         let (end, mut ended) = oneshot::channel();
         let task = tokio::spawn(async move {
@@ -96,14 +92,31 @@ impl Reporter {
                 shown.tick(false);
                 tokio::select! {
                     _ = &mut ended => break,
-                    () = shown.sources.board.wanted() => {}
+                    () = board.wanted() => {}
                     () = tokio::time::sleep(TICK) => {}
                 }
             }
             shown.tick(true);
-            if let Some(bar) = &shown.bar {
-                bar.finish_and_clear();
+            shown.display.clear();
+        });
+        Self { end, task }
+    }
+
+    /// Begins to show work that no journal counts.
+    pub fn of(activity: Activity, progress: Progress, screen: &MultiProgress) -> Self {
+        let (mut gauge, mut display) = (Gauge::new(Instant::now()), Display::new(progress, screen));
+        let (end, mut ended) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            loop {
+                let waiting = activity.waiting();
+                let task = gauge.read(Instant::now(), None, &activity, waiting.is_some());
+                display.show(&ActivityView { task, waiting, ..ActivityView::default() }, false);
+                tokio::select! {
+                    _ = &mut ended => break,
+                    () = tokio::time::sleep(TICK) => {}
+                }
             }
+            display.clear();
         });
         Self { end, task }
     }
@@ -128,14 +141,29 @@ pub fn publish(dir: &Path, view: &StatusView) {
 impl Sources {
     fn view(&self) -> StatusView {
         let seen = self.watch.look();
-        let view = self.ledger.state(|state| {
+        self.ledger.state(|state| {
             let view = StatusView::new(state, true);
             match &seen {
                 Some(seen) => view.observed(state, seen),
                 None => view,
             }
+        })
+    }
+
+    /// What the program is at, besides its task.
+    fn activity(&self) -> ActivityView {
+        let paused = self.pause.look().map(|(paused, still)| PausedView {
+            since: time(paused.since),
+            by: paused.by,
+            still,
         });
-        StatusView { activity: Some(ActivityView::of(&self.pacer, &self.pause)), ..view }
+        ActivityView {
+            task: None,
+            waiting: self.activity.waiting(),
+            paused,
+            rows_per_second_limit: self.pacer.pace(),
+            stops_at: self.end.map(|at| at.to_string()),
+        }
     }
 }
 
@@ -143,29 +171,13 @@ fn is_finished(state: &str) -> bool {
     matches!(state, "done" | "skipped")
 }
 
-fn bar(total: u64) -> ProgressBar {
-    let style = "{msg:40!} {wide_bar} {human_pos}/{human_len} rows, {per_sec}, {eta} left";
-    // The template is a constant; the default style stands in if it were wrong.
-    let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(total).with_style(style)
-}
-
 impl Shown {
-    /// The guide's lines of the sync phase, those whose counts have changed.
-    fn tell_sync(&mut self, view: &StatusView, is_last: bool) {
-        let Some(sync) = view.sync.as_ref().filter(|sync| sync.started_at.is_some()) else { return };
-        let lines = sync.guide_lines();
-        let is_early = self.line_at.elapsed() < SYNC_LINES_EVERY && !is_last;
-        if lines == self.sync_lines || is_early {
-            return;
-        }
-        self.line_at = Instant::now();
-        lines.iter().filter(|line| !self.sync_lines.contains(line)).for_each(|line| tracing::info!("{line}"));
-        self.sync_lines = lines;
-    }
-
     fn tick(&mut self, is_last: bool) {
-        let view = self.sources.view();
+        let mut view = self.sources.view();
+        let mut activity = self.sources.activity();
+        let held_up = activity.paused.is_some() || activity.waiting.is_some();
+        activity.task = self.gauge.read(Instant::now(), Some(&view), &self.sources.activity, held_up);
+        view.activity = Some(activity.clone());
         publish(&self.journal, &view);
         // That time has passed is no news.
         let is_news = self.last.as_ref().is_none_or(|last| {
@@ -173,7 +185,14 @@ impl Shown {
             same_time != *last
         });
         self.sources.board.show(&view, is_news);
-        self.last = Some(view.clone());
+        self.tell_finished(&view);
+        self.tell_sync(&view, is_last);
+        self.display.show(&activity, is_last);
+        self.last = Some(view);
+    }
+
+    /// The guide's lines of targets that are finished by now.
+    fn tell_finished(&mut self, view: &StatusView) {
         for (kind, targets) in [(TargetKind::Table, &view.targets), (TargetKind::Files, &view.files)] {
             for target in targets.iter().filter(|target| is_finished(&target.state)) {
                 if self.told.insert(target.id.clone()) {
@@ -184,27 +203,18 @@ impl Shown {
                 }
             }
         }
-        self.tell_sync(&view, is_last);
-        let rows: u64 = view.all().map(|target| target.rows).sum();
-        let current = view.all().find(|target| matches!(&*target.state, "running" | "sweeping"));
-        let doing = current.map_or_else(String::new, |target| match &*target.state {
-            "sweeping" => format!("checking {}", target.place),
-            _ => target.place.clone(),
-        });
-        if let Some(bar) = &self.bar {
-            bar.set_length(self.total.max(rows));
-            bar.set_position(rows);
-            bar.set_message(doing);
-        } else if self.line_at.elapsed() >= LINE_EVERY && current.is_some() {
-            self.line_at = Instant::now();
-            let seconds = self.began.elapsed().as_secs().max(1);
-            let rate = rows.saturating_sub(self.rows_before) / seconds;
-            tracing::info!(
-                "{doing}: {} of {} rows in all, {} rows/s",
-                thousands(rows),
-                thousands(self.total.max(rows)),
-                thousands(rate)
-            );
+    }
+
+    /// The guide's lines of the sync phase, those whose counts have changed.
+    fn tell_sync(&mut self, view: &StatusView, is_last: bool) {
+        let Some(sync) = view.sync.as_ref().filter(|sync| sync.started_at.is_some()) else { return };
+        let lines = sync.guide_lines();
+        let is_early = self.sync_told.elapsed() < SYNC_LINES_EVERY && !is_last;
+        if lines == self.sync_lines || is_early {
+            return;
         }
+        self.sync_told = Instant::now();
+        lines.iter().filter(|line| !self.sync_lines.contains(line)).for_each(|line| tracing::info!("{line}"));
+        self.sync_lines = lines;
     }
 }

@@ -58,9 +58,12 @@ pub fn status_text(view: &StatusView) -> String {
     if let Some(sync) = &view.sync {
         out.push_str(&sync.text());
     }
-    let pace = view.activity.as_ref().and_then(|activity| activity.rows_per_second_limit);
-    if let Some(most) = pace {
-        let _ = writeln!(out, "it writes no more than {} rows/s", thousands(most.into()));
+    if let Some(at) = view.activity.as_ref().and_then(|activity| activity.stops_at.as_ref()) {
+        let _ = writeln!(out, "it stops at a safe point at {at}");
+    }
+    let activity = view.activity.as_ref().map(super::ActivityView::text);
+    if let Some(text) = activity.filter(|text| !text.is_empty()) {
+        let _ = writeln!(out, "now: {text}");
     }
     for step in &view.steps {
         let note = if step.note.is_empty() { String::new() } else { format!(": {}", printable(&step.note)) };

@@ -6,6 +6,7 @@ use keyrotation_journal::{Entry, Event, Key, Phase, RowMark, Span, Tally, Target
 
 use super::failed;
 use super::rows::{Side, open};
+use crate::activity::Task;
 use crate::blocking::blocking;
 use crate::db::Record;
 use crate::engine::{Context, Flow};
@@ -38,6 +39,12 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
     } else if phase != Phase::Running {
         return Ok(Flow::Finished);
     }
+    let (total, marked) = context.ledger.state(|state| {
+        let target = &state.targets[at];
+        (target.total, target.tally.rows)
+    });
+    let doing = context.activity.begin(Task::Mark, job.place(), total);
+    doing.advance(marked);
     let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
     loop {
         if context.go_on().await? == Flow::Interrupted {
@@ -68,6 +75,7 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
             upto => upto.flatten().map(Key),
         };
         let rows = page.len() as u64;
+        doing.advance(rows);
         let (preparer, opening) = (context.preparer.clone(), job.clone());
         let opened = blocking(move || Ok(open(&preparer, &opening, Side::New, page))).await?;
         let marks = opened.into_iter().flatten().map(|row| (row.key, Some(RowMark::settled(row.digest))));

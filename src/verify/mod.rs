@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use keyrotation_journal::{Journal, Key, RowRecord, Span, failpoint};
 use serde::Serialize;
 
+use crate::activity::{Activity, Task};
 use crate::blocking::blocking;
 use crate::engine::{Ledger, Preparer};
 use crate::error::Result;
@@ -91,6 +92,7 @@ pub async fn verify(
     preparer: &Preparer,
     jobs: &[Job],
     options: Options,
+    activity: &Activity,
     stop: &Stop,
 ) -> Result<Report> {
     let mut report = Report::default();
@@ -98,7 +100,7 @@ pub async fn verify(
         if stop.requested() {
             break;
         }
-        report.targets.push(verify_one(ledger, preparer, job, options, stop).await?);
+        report.targets.push(verify_one(ledger, preparer, job, options, activity, stop).await?);
     }
     Ok(report)
 }
@@ -108,8 +110,11 @@ async fn verify_one(
     preparer: &Preparer,
     job: &Job,
     options: Options,
+    activity: &Activity,
     stop: &Stop,
 ) -> Result<TargetReport> {
+    let chunks = ledger.state(|state| state.targets[usize::from(job.index)].next_ordinal);
+    let doing = activity.begin(Task::Verify, &job.place, Some(chunks));
     failpoint!("verify-target", Error::new(Id::System, "failure planned by a test"));
     let target = job.index;
     let mut report =
@@ -117,10 +122,10 @@ async fn verify_one(
     // Rows that were tried again or found astray: their last record counts, wherever they stand.
     let later = ledger.read(move |journal| keyed_rows(journal, target)).await?;
     let mut later_seen = HashSet::new();
-    let chunks = ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
     let mut covered = false;
     let sample = options.sample.map(|part| Sample::new(part, chunks));
     for ordinal in 0..chunks {
+        doing.advance(1);
         let span = ledger.read(move |journal| journal.span(target, ordinal)).await?;
         let Span::Range { after, upto } = span else { continue };
         covered |= upto.is_none();

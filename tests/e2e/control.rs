@@ -12,8 +12,14 @@ use crate::kit::{Kit, Refused as _, eventually};
 use crate::support::{Except, Place, Running};
 
 /// A rotation that is so slow that whatever is asked of it comes in time.
-fn slow(place: &Place) -> Running {
-    let mut running = place.start(&["run", "--chunk-size", "20", "--max-rows-per-second", "20"]);
+pub(crate) fn slow(place: &Place) -> Running {
+    slow_with(place, &[])
+}
+
+/// Likewise, with more options.
+pub(crate) fn slow_with(place: &Place, args: &[&str]) -> Running {
+    let slowly = ["run", "--chunk-size", "20", "--max-rows-per-second", "20"];
+    let mut running = place.start(&[&slowly, args].concat());
     let socket = place.journal().join("control");
     running.until(|| socket.exists());
     running

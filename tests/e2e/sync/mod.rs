@@ -5,6 +5,7 @@ mod pair;
 mod workload;
 
 mod flow;
+mod pause;
 mod steps;
 mod together;
 

@@ -1,0 +1,157 @@
+//! What the program is at, beyond what the journal tells: the long work that is on, how far it is, and
+//! what it waits for. Whoever works says so, whoever shows it looks; nobody waits for anybody.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Long work that the journal does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// The first look at everything.
+    Survey,
+    /// All that a rotation does to a row, but for the write.
+    DryRun,
+    /// The pass after which a target is done.
+    Check,
+    /// The marks without which sync cannot begin.
+    Mark,
+    /// The journal's own chain.
+    Chain,
+    /// Rows and files against the journal.
+    Verify,
+}
+
+impl Task {
+    /// What it does, to be followed by where.
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Survey => "looking at",
+            Self::DryRun => "trying",
+            Self::Check => "checking",
+            Self::Mark => "marking",
+            Self::Chain => "reading",
+            Self::Verify => "verifying",
+        }
+    }
+
+    /// What it counts.
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Chain => "events",
+            Self::Verify => "chunks",
+            Self::Survey | Self::DryRun | Self::Check | Self::Mark => "rows",
+        }
+    }
+}
+
+/// How far a task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// The task.
+    pub task: Task,
+    /// The table, the kind of files, or the journal.
+    pub place: String,
+    /// How many are done.
+    pub done: u64,
+    /// How many there are, where that is known.
+    pub total: Option<u64>,
+}
+
+/// What the program is at; all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct Activity(Arc<Mutex<Inner>>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    stage: Option<Stage>,
+    /// What is waited for, each thing under the number of whoever waits.
+    waits: BTreeMap<u64, String>,
+    next: u64,
+}
+
+/// A task is on until this is dropped.
+#[derive(Debug)]
+pub struct Doing(Activity);
+
+/// Something is waited for until this is dropped.
+#[derive(Debug)]
+pub struct Waiting {
+    activity: Activity,
+    number: u64,
+}
+
+impl Activity {
+    /// A task begins at a place, where so many are to be done.
+    pub fn begin(&self, task: Task, place: &str, total: Option<u64>) -> Doing {
+        self.lock().stage = Some(Stage { task, place: place.to_owned(), done: 0, total });
+        Doing(self.clone())
+    }
+
+    /// Says what is waited for from now on.
+    pub fn wait(&self, what: String) -> Waiting {
+        let mut inner = self.lock();
+        let number = inner.next;
+        inner.next += 1;
+        inner.waits.insert(number, what);
+        Waiting { activity: self.clone(), number }
+    }
+
+    /// The task that is on.
+    pub fn stage(&self) -> Option<Stage> {
+        self.lock().stage.clone()
+    }
+
+    /// What is waited for, by whoever has waited longest.
+    pub fn waiting(&self) -> Option<String> {
+        self.lock().waits.values().next().cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Doing {
+    /// So many more are done.
+    pub fn advance(&self, done: u64) {
+        if let Some(stage) = &mut self.0.lock().stage {
+            stage.done += done;
+        }
+    }
+}
+
+impl Drop for Doing {
+    fn drop(&mut self) {
+        self.0.lock().stage = None;
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.activity.lock().waits.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_counts_and_a_wait_lasts_as_long_as_whoever_waits() {
+        let activity = Activity::default();
+        assert_eq!(activity.stage(), None);
+        let doing = activity.clone().begin(Task::Check, "T", Some(10));
+        doing.advance(3);
+        doing.advance(4);
+        assert_eq!(activity.stage().map(|stage| stage.done), Some(7), "all clones are one");
+        let first = activity.wait("one".into());
+        let second = activity.wait("two".into());
+        assert_eq!(activity.waiting().as_deref(), Some("one"));
+        drop(first);
+        assert_eq!(activity.waiting().as_deref(), Some("two"));
+        drop(second);
+        assert_eq!(activity.waiting(), None);
+        drop(doing);
+        assert_eq!(activity.stage(), None);
+    }
+}

@@ -1,0 +1,260 @@
+//! `status --watch` and `status --wait`: following a rotation, whoever works on it.
+//!
+//! While its process listens, news comes over the control socket as soon as there is any; else the
+//! status file is looked at once a second.
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use keyrotation_journal::Journal;
+
+use super::args::{StatusArgs, Until};
+use super::{Session, look, print, print_json, session};
+use crate::control::{Ask, Client};
+use crate::error::{Error, Id, Result};
+use crate::exit::Exit;
+use crate::report::{RunState, StatusView, frame, line, status_text};
+
+/// How often a rotation is looked for that does not bring its news itself.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The least time between two frames or lines.
+const SHOW_EVERY: Duration = Duration::from_millis(500);
+const LINE_EVERY: Duration = Duration::from_secs(1);
+
+/// What is seen of a rotation.
+enum Seen {
+    /// None was begun.
+    Absent,
+    /// A process works on it.
+    Running(StatusView),
+    /// No process works on it.
+    Still(StatusView),
+    /// Likewise, and the last one did not end by itself.
+    Dead(StatusView),
+}
+
+/// Looks at a rotation again and again.
+struct Follow {
+    dir: PathBuf,
+    client: Option<Client>,
+    /// The number of the status that was seen last.
+    known: Option<u64>,
+    looked: bool,
+}
+
+impl Follow {
+    fn new(dir: PathBuf) -> Self {
+        Self { dir, client: None, known: None, looked: false }
+    }
+
+    /// What is seen: at once the first time, later when there may be news.
+    async fn next(&mut self) -> Result<Seen> {
+        loop {
+            if let Some(view) = self.news().await {
+                self.looked = true;
+                return Ok(Seen::Running(view));
+            }
+            if std::mem::replace(&mut self.looked, true) {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            if Journal::holder(&self.dir)?.is_some() {
+                let (host, user) = session::whoami();
+                self.client = Client::connect(&self.dir, host, user).await.ok();
+                self.known = None;
+                if self.client.is_some() {
+                    continue;
+                }
+            }
+            if Journal::peek(&self.dir)?.is_none() {
+                return Ok(Seen::Absent);
+            }
+            return match seen(&self.dir) {
+                Err(error) if error.id() == Id::JournalLocked => continue, // somebody has just begun
+                seen => seen,
+            };
+        }
+    }
+
+    /// What the process says, over a connection that is there; none if it has ended.
+    async fn news(&mut self) -> Option<StatusView> {
+        let client = self.client.as_mut()?;
+        let answer = client.ask(Ask::Status { after: self.known }).await.ok().flatten();
+        let view = answer.and_then(|answer| {
+            self.known = answer.number;
+            serde_json::from_value(answer.status?).ok()
+        });
+        if view.is_none() {
+            self.client = None;
+        }
+        view
+    }
+}
+
+fn seen(dir: &Path) -> Result<Seen> {
+    if Journal::holder(dir)?.is_some() {
+        let view = look::view(dir)?;
+        return Ok(if view.state == RunState::Running { Seen::Running(view) } else { Seen::Still(view) });
+    }
+    let journal = look::open(dir)?;
+    let view = StatusView::new(journal.state(), false);
+    Ok(if journal.state().open_session().is_some() { Seen::Dead(view) } else { Seen::Still(view) })
+}
+
+/// Waits until the rotation is so far.
+pub(super) async fn wait(session: &Session, args: &StatusArgs, until: Until) -> Result<Exit> {
+    let mut follow = Follow::new(session.global.journal_dir());
+    let deadline = args.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
+    let mut told = false;
+    loop {
+        let seen = match deadline {
+            None => follow.next().await?,
+            Some(deadline) => {
+                let Ok(seen) = tokio::time::timeout_at(deadline, follow.next()).await else {
+                    tracing::warn!("the rotation was not {} in time", until.word());
+                    return Ok(Exit::TimedOut);
+                };
+                seen?
+            }
+        };
+        let (view, runs) = match seen {
+            Seen::Absent => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!("no rotation was begun yet: waiting for one");
+                }
+                continue;
+            }
+            Seen::Running(view) => (view, true),
+            Seen::Still(view) | Seen::Dead(view) => (view, false),
+        };
+        if until == Until::Drained && view.sync.is_none() {
+            let text = format!("rotation {} has no sync that could be drained", view.rotation_id);
+            return Err(Error::new(Id::SyncNotBegun, text));
+        }
+        if until.is_reached(&view) {
+            if args.json {
+                print_json(&view)?;
+            } else {
+                print(&format!("rotation {} is {}\n", view.rotation_id, until.word()));
+            }
+            return Ok(Exit::Done);
+        }
+        if !runs {
+            let (name, state) = (&view.rotation_id, view.state.word());
+            let text =
+                format!("no process works on rotation {name}, which is {state} and not {}", until.word());
+            return Err(Error::new(Id::NotRunning, text));
+        }
+    }
+}
+
+impl Until {
+    /// The word for it, as on the command line.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::ReEncrypted => "re-encrypted",
+            Self::Drained => "drained",
+            Self::Finished => "finished",
+        }
+    }
+
+    fn is_reached(self, view: &StatusView) -> bool {
+        match self {
+            Self::ReEncrypted => view.finished_at.is_some(),
+            Self::Drained => view.sync.as_ref().is_some_and(|sync| sync.drained),
+            Self::Finished => view.state == RunState::Completed,
+        }
+    }
+}
+
+/// Shows the rotation until nobody works on it any more, and ends as it did.
+pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> {
+    let dir = session.global.journal_dir();
+    let mut follow = Follow::new(dir.clone());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let redraws = std::io::stdout().is_terminal() && !args.json && !dumb;
+    let mut screen = Screen::default();
+    let mut last = (String::new(), Instant::now());
+    loop {
+        let (view, exit) = match follow.next().await? {
+            Seen::Absent => return Err(look::absent(&dir)),
+            Seen::Running(view) => (view, None),
+            Seen::Still(view) => (view.clone(), Some(exit_of(&view))),
+            Seen::Dead(view) => {
+                tracing::warn!("the process that worked on it was killed, or its machine went down");
+                (view, Some(Exit::NotRunning))
+            }
+        };
+        match (redraws, args.json) {
+            (true, _) if exit.is_some() => screen.draw(&status_text(&view).lines().collect::<Vec<_>>()),
+            (true, _) => {
+                let lines = frame(&view, size());
+                screen.draw(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+            }
+            (_, true) => {
+                let text = serde_json::to_string(&view).unwrap_or_default();
+                print(&format!("{text}\n"));
+            }
+            (false, false) => {
+                let now = line(&view);
+                if now != last.0 && (exit.is_some() || last.0.is_empty() || last.1.elapsed() >= LINE_EVERY) {
+                    print(&format!("{} {now}\n", view.updated_at));
+                    last = (now, Instant::now());
+                }
+            }
+        }
+        if let Some(exit) = exit {
+            return Ok(exit);
+        }
+        tokio::time::sleep(SHOW_EVERY).await;
+    }
+}
+
+/// The exit code that a rotation ended with on which nobody works any more.
+fn exit_of(view: &StatusView) -> Exit {
+    let stuck = view.sync.as_ref().map_or(0, |sync| sync.failed + sync.held);
+    match view.state {
+        RunState::Completed if view.failed() + stuck > 0 => Exit::Differences,
+        RunState::Completed => Exit::Done,
+        RunState::Running | RunState::Interrupted => Exit::Interrupted,
+        RunState::Failed => {
+            let error = view.error.as_deref().unwrap_or_default();
+            let id = Id::ALL.iter().find(|id| error.starts_with(&format!("[{id}]")));
+            id.map_or(Exit::Environment, |id| id.exit())
+        }
+    }
+}
+
+/// A part of the terminal that is drawn again and again.
+#[derive(Debug, Default)]
+struct Screen {
+    /// Lines that stand there.
+    drawn: usize,
+}
+
+impl Screen {
+    fn draw(&mut self, lines: &[&str]) {
+        let mut text = String::new();
+        if self.drawn > 0 {
+            // Up to its first line, and all of it away.
+            let _ = write!(text, "\x1b[{}A\r\x1b[J", self.drawn);
+        }
+        for line in lines {
+            text += line;
+            text.push('\n');
+        }
+        self.drawn = lines.len();
+        let mut stdout = std::io::stdout().lock();
+        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    }
+}
+
+/// Columns and lines of the terminal.
+fn size() -> (usize, usize) {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        _ => (80, 24),
+    }
+}

@@ -1,0 +1,129 @@
+//! `--stop-at` and `--stop-after`: an end that is planned when the work begins.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::civil::Time;
+use jiff::{SignedDuration, Timestamp, Zoned};
+
+use super::args::EndArgs;
+use crate::error::{Error, Id, Result};
+use crate::signals::Stopper;
+
+/// How often the clock is looked at meanwhile: it may be set, and a machine may sleep.
+const LOOK_EVERY: Duration = Duration::from_secs(20);
+
+/// A moment as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The next time that the clock on the wall shows this.
+    Clock(Time),
+    /// This very moment.
+    At(Timestamp),
+}
+
+impl FromStr for Moment {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_clock = text.len() <= 8 && text.contains(':');
+        match (is_clock, text.parse(), text.parse()) {
+            (true, Ok(time), _) => Ok(Self::Clock(time)),
+            (false, _, Ok(at)) => Ok(Self::At(at)),
+            _ => Err("write a time of day as 05:00, or a moment as 2026-11-25T05:00:00+01:00".to_owned()),
+        }
+    }
+}
+
+impl Moment {
+    /// When that is.
+    fn after(self, now: &Zoned) -> Option<Timestamp> {
+        match self {
+            Self::At(at) => (at > now.timestamp()).then_some(at),
+            Self::Clock(time) => {
+                // Where a time is skipped or comes twice, because clocks are set, the day has it all the same.
+                let on =
+                    |day: jiff::civil::Date| day.to_datetime(time).to_zoned(now.time_zone().clone()).ok();
+                let days = [Some(now.date()), now.date().tomorrow().ok()];
+                let moments = days.into_iter().flatten().filter_map(on);
+                moments.map(|moment| moment.timestamp()).find(|at| *at > now.timestamp())
+            }
+        }
+    }
+}
+
+/// The end that is planned, if any.
+pub(super) fn planned(args: &EndArgs) -> Result<Option<Timestamp>> {
+    planned_at(args, &Zoned::now())
+}
+
+fn planned_at(args: &EndArgs, now: &Zoned) -> Result<Option<Timestamp>> {
+    let at = match (args.stop_at, args.stop_after) {
+        (Some(moment), _) => moment.after(now),
+        (_, Some(time)) => {
+            SignedDuration::try_from(time).ok().and_then(|time| now.timestamp().checked_add(time).ok())
+        }
+        (None, None) => return Ok(None),
+    };
+    match at {
+        Some(at) => Ok(Some(at)),
+        None => Err(Error::new(Id::CommandLineValue, "the time to stop at is past, or too far away")),
+    }
+}
+
+/// Asks to stop when the time has come.
+pub(super) fn keep_to(at: Timestamp, stopper: Stopper) {
+    let local = at.to_zoned(jiff::tz::TimeZone::system());
+    let local = local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
+    tracing::info!("it will stop at a safe point at {local}");
+    tokio::spawn(async move {
+        loop {
+            let left = at.duration_since(Timestamp::now());
+            let Ok(left) = Duration::try_from(left) else { break }; // it is past
+            if left.is_zero() {
+                break;
+            }
+            tokio::time::sleep(left.min(LOOK_EVERY)).await;
+        }
+        if stopper.ask_once() {
+            tracing::warn!("it is {local}: stopping at the next safe point, as was planned");
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(moment: &str, now: &str) -> Option<String> {
+        let now: Zoned = now.parse().unwrap();
+        let at = moment.parse::<Moment>().unwrap().after(&now)?;
+        Some(at.to_zoned(now.time_zone().clone()).strftime("%Y-%m-%d %H:%M:%S").to_string())
+    }
+
+    #[test]
+    fn a_time_of_day_is_the_next_one_on_the_wall() {
+        let evening = "2026-11-24T22:30:00[Europe/Berlin]";
+        assert_eq!(after("05:00", evening).unwrap(), "2026-11-25 05:00:00");
+        assert_eq!(after("23:15:30", evening).unwrap(), "2026-11-24 23:15:30");
+        assert_eq!(after("22:30", evening).unwrap(), "2026-11-25 22:30:00", "now is not the next one");
+        // Clocks are set: 02:30 is skipped on the one day, and comes twice on the other.
+        assert_eq!(after("02:30", "2026-03-29T01:00:00[Europe/Berlin]").unwrap(), "2026-03-29 03:30:00");
+        assert_eq!(after("02:30", "2026-10-25T01:00:00[Europe/Berlin]").unwrap(), "2026-10-25 02:30:00");
+    }
+
+    #[test]
+    fn a_moment_is_that_one_and_must_not_be_past() {
+        let now = "2026-11-24T22:30:00[Europe/Berlin]";
+        assert_eq!(after("2026-11-24T22:00:00Z", now).unwrap(), "2026-11-24 23:00:00");
+        assert_eq!(after("2026-11-24T21:30:00Z", now), None);
+        for wrong in ["5", "25:00", "05:00pm", "tomorrow", "2026-11-24", "2026-11-24T22:00:00", ""] {
+            assert!(wrong.parse::<Moment>().is_err(), "{wrong}");
+        }
+        let past = EndArgs { stop_at: Some("2020-01-01T00:00:00Z".parse().unwrap()), stop_after: None };
+        assert_eq!(planned_at(&past, &now.parse().unwrap()).unwrap_err().exit() as u8, 2);
+        let after = EndArgs { stop_at: None, stop_after: Some(Duration::from_hours(2)) };
+        let at = planned_at(&after, &now.parse().unwrap()).unwrap().unwrap();
+        assert_eq!(at.to_string(), "2026-11-24T23:30:00Z");
+    }
+}

@@ -1,0 +1,122 @@
+//! Progress on the screen: a bar on a terminal, a line now and then elsewhere, or JSON for a machine.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use super::ActivityView;
+use crate::telemetry::Progress;
+
+/// When the first line comes, and how long after each the next one may.
+const FIRST_LINE: Duration = Duration::from_secs(3);
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// The least and the most time between two objects of JSON.
+const OBJECT_EVERY: Duration = Duration::from_secs(1);
+const OBJECT_AFTER: Duration = Duration::from_secs(10);
+
+/// Where progress is shown.
+#[derive(Debug)]
+pub(super) struct Display {
+    kind: Kind,
+    screen: MultiProgress,
+    began: Instant,
+    shown: Option<Instant>,
+    last: String,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Bar(ProgressBar),
+    Plain,
+    Json,
+    None,
+}
+
+impl Display {
+    /// As was asked for; on the screen beside what else is said there.
+    pub(super) fn new(progress: Progress, screen: &MultiProgress) -> Self {
+        let kind = match progress.resolved() {
+            Progress::Bar => Kind::Bar(screen.add(ProgressBar::new(0).with_style(style(false)))),
+            Progress::Plain => Kind::Plain,
+            Progress::Json => Kind::Json,
+            Progress::Auto | Progress::None => Kind::None,
+        };
+        Self { kind, screen: screen.clone(), began: Instant::now(), shown: None, last: String::new() }
+    }
+
+    /// Shows it, if it is time.
+    pub(super) fn show(&mut self, activity: &ActivityView, is_last: bool) {
+        let since = self.shown.map(|shown| shown.elapsed());
+        match &self.kind {
+            Kind::None => {}
+            Kind::Bar(bar) => draw(bar, activity),
+            Kind::Plain => {
+                let text = activity.text();
+                let due = since.map_or(self.began.elapsed() >= FIRST_LINE, |since| since >= LINE_EVERY);
+                if due && !is_last && !text.is_empty() && text != self.last {
+                    tracing::info!("{text}");
+                    self.shown = Some(Instant::now());
+                    self.last = text;
+                }
+            }
+            Kind::Json => {
+                let text = serde_json::to_string(activity).unwrap_or_default();
+                let news = text != self.last && since.is_none_or(|since| since >= OBJECT_EVERY);
+                if news || is_last || since.is_some_and(|since| since >= OBJECT_AFTER) {
+                    self.write(activity);
+                    self.shown = Some(Instant::now());
+                    self.last = text;
+                }
+            }
+        }
+    }
+
+    /// Takes it off the screen.
+    pub(super) fn clear(&self) {
+        if let Kind::Bar(bar) = &self.kind {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn write(&self, activity: &ActivityView) {
+        let object = serde_json::json!({
+            "schema": 1,
+            "event": "progress",
+            "at": Timestamp::now().to_string(),
+            "activity": activity,
+        });
+        self.screen.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "{object}");
+        });
+    }
+}
+
+fn draw(bar: &ProgressBar, activity: &ActivityView) {
+    let (mut prefix, mut message) = (String::new(), activity.reason().unwrap_or_default());
+    if let Some(task) = &activity.task {
+        prefix = task.title();
+        message = match message.as_str() {
+            "" => task.counts(),
+            reason => format!("{}; {reason}", task.counts()),
+        };
+    }
+    let total = activity.task.as_ref().and_then(|task| task.total.map(|total| (task.done, total)));
+    bar.set_style(style(total.is_some()));
+    if let Some((done, total)) = total {
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+    bar.set_prefix(prefix);
+    bar.set_message(message);
+    bar.tick();
+}
+
+fn style(has_total: bool) -> ProgressStyle {
+    let style =
+        if has_total { "{prefix} [{wide_bar}] {percent}%\n{wide_msg}" } else { "{prefix}\n{wide_msg}" };
+    // The templates are constants; the default style stands in if they were wrong.
+    ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+}

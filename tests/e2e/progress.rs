@@ -1,0 +1,115 @@
+//! Progress: lines, bars and JSON while long work is on.
+
+use serde_json::Value;
+
+use crate::control::slow_with;
+use crate::follow::{Terminal, parser};
+use crate::kit::{Kit, eventually};
+use crate::support::Place;
+
+/// The objects among what was said.
+fn objects(said: &str) -> Vec<Value> {
+    let whole = said.rsplit_once('\n').map_or("", |(whole, _)| whole); // the last line may be half there
+    whole
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect()
+}
+
+#[test]
+fn a_machine_gets_one_object_a_line_with_reasons() {
+    let place = Place::new(60);
+    let running = slow_with(&place, &["--progress", "json", "--log-format", "json", "--quiet"]);
+    let seen = |wanted: &dyn Fn(&Value) -> bool| objects(&running.said("err")).iter().any(wanted);
+    let is_rotating = |object: &Value| {
+        object["event"] == "progress"
+            && object["activity"]["task"]["name"] == "rotating"
+            && object["activity"]["rows_per_second_limit"] == 20
+    };
+    eventually("it tells what it does", || seen(&is_rotating));
+    place.run_unlooked(&["pause"]).exits(0);
+    let is_paused = |object: &Value| object["activity"]["paused"]["still"] == true;
+    eventually("it tells that it is paused", || seen(&is_paused));
+    place.run_unlooked(&["stop"]).exits(0);
+    let ran = running.wait().exits(130);
+    for object in objects(&ran.stderr).iter().filter(|object| object["event"] == "progress") {
+        assert_eq!(object["schema"], 1);
+        object["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        let Value::Object(task) = &object["activity"]["task"] else { continue };
+        let members: Vec<_> = task.keys().map(String::as_str).collect();
+        let expected =
+            ["name", "place", "unit", "done", "total", "per_second", "seconds_left", "seconds_left_here"];
+        assert_eq!(members, expected);
+        let total = task["total"].as_u64().unwrap_or(u64::MAX);
+        assert!(task["done"].as_u64().unwrap() <= total, "{object}");
+    }
+}
+
+#[test]
+fn lines_come_now_and_then_where_there_is_no_terminal() {
+    let place = Place::new(60);
+    let mut running = slow_with(&place, &[]);
+    let silent = Place::new(60);
+    let none = slow_with(&silent, &["--progress", "none"]);
+    running.until_it_says(" rows in all");
+    let said = running.said("err");
+    let line = said.lines().find(|line| line.contains(" rows in all")).unwrap();
+    assert!(line.contains("rotating ") && line.contains("paced at 20 rows/s"), "{line}");
+    assert!(!line.contains('\x1b'), "{line}");
+    for place in [&place, &silent] {
+        place.run_unlooked(&["stop"]).exits(0);
+    }
+    let ran = running.wait().exits(130);
+    let lines = ran.stderr.lines().filter(|line| line.contains(" rows in all")).count();
+    assert!(lines <= 6, "{lines} lines within seconds:\n{}", ran.stderr);
+    let ran = none.wait().exits(130);
+    assert!(!ran.stderr.contains(" rows in all"), "{ran}");
+}
+
+#[test]
+fn a_bar_stands_in_one_place_on_a_terminal_and_goes_in_the_end() {
+    let place = Place::new(60);
+    let slowly = ["run", "--chunk-size", "20", "--max-rows-per-second", "20"];
+    let terminal = Terminal::of(&place, &slowly, None);
+    eventually("it listens", || place.journal().join("control").exists());
+    std::thread::sleep(std::time::Duration::from_millis(2500)); // some frames
+    place.run_unlooked(&["stop"]).exits(0);
+    let (code, written) = terminal.end();
+    assert_eq!(code, Some(130));
+    let mut parser = parser();
+    let (mut most, mut seen) = (0, String::new());
+    for some in written.chunks(64) {
+        parser.process(some);
+        let screen = parser.screen().contents();
+        most = most.max(screen.matches("rows in all").count());
+        if screen.contains("rotating IDN_IDENTITY_USER_DATA [") && screen.contains("paced at 20 rows/s") {
+            seen = screen;
+        }
+    }
+    assert_eq!(most, 1, "bars pile up: {seen}");
+    assert!(!seen.is_empty(), "no bar was seen:\n{}", parser.screen().contents());
+    let end = parser.screen().contents();
+    assert!(!end.contains("rows in all") && end.contains("`keyrotation resume`"), "{end}");
+    assert!(String::from_utf8_lossy(&written).contains("\x1b[33m"), "no colours");
+
+    let terminal = Terminal::of(&place, &["resume"], Some(("NO_COLOR", "1")));
+    let (code, written) = terminal.end();
+    assert_eq!(code, Some(0));
+    let text = String::from_utf8_lossy(&written);
+    for colour in ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[2m"] {
+        assert!(!text.contains(colour), "a colour in spite of NO_COLOR: {text}");
+    }
+}
+
+#[test]
+fn verify_tells_how_far_it_is() {
+    let kit = Kit::rotated();
+    let args = ["verify", "--progress", "json", "--log-format", "json", "--quiet"];
+    let verify = kit.start_at("verify-target=1*sleep(2500)", &args);
+    let ran = verify.wait().exits(0);
+    let objects = objects(&ran.stderr);
+    let verifying = objects.iter().find(|object| object["activity"]["task"]["name"] == "verifying");
+    let task = &verifying.unwrap_or_else(|| panic!("{ran}"))["activity"]["task"];
+    assert_eq!((&task["unit"], &task["place"]), (&"chunks".into(), &"IDN_IDENTITY_USER_DATA".into()));
+    assert!(task["total"].as_u64().unwrap() > 0);
+}

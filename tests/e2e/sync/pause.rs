@@ -1,0 +1,38 @@
+//! A paused sync: what users change waits, is counted, and is carried over afterwards.
+
+use super::on_each_engine;
+use super::pair::{Pair, Side};
+use crate::kit::eventually;
+use crate::support::Engine;
+
+on_each_engine!(a_pause_lets_changes_wait_and_keeps_the_locks);
+
+fn a_pause_lets_changes_wait_and_keeps_the_locks(engine: Engine) {
+    let pair = Pair::new(engine, 60);
+    let running = pair.start_syncing(&["run"]);
+    let said = pair.run(&["pause"]).exits(0).stdout;
+    assert!(said.contains("what users change on the old server waits until it goes on"), "{said}");
+
+    let revoked = "IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_STATE = 'REVOKED'";
+    let before = pair.count(Side::New, revoked);
+    let one = "(SELECT T FROM (SELECT MIN(TOKEN_ID) AS T FROM IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_STATE <> 'REVOKED') AS X)";
+    let sql = format!("UPDATE IDN_OAUTH2_ACCESS_TOKEN SET TOKEN_STATE = 'REVOKED' WHERE TOKEN_ID = {one}");
+    pair.execute(Side::Old, &sql);
+    eventually("what waits is counted", || pair.sync_status()["pending"] == 1);
+    let text = pair.run(&["status"]).exits(0).stdout;
+    assert!(text.contains("waits meanwhile, and becomes more"), "{text}");
+    if engine != Engine::Sqlite {
+        let other = tempfile::tempdir().unwrap();
+        let journal = other.path().join("another").to_str().unwrap().to_owned();
+        let ran = pair.run(&["run", "--journal", &journal, "--no-log-file"]).exits(3);
+        assert!(ran.stderr.contains("KR-DB-003"), "{ran}");
+    }
+    assert_eq!(pair.count(Side::New, revoked), before, "it is carried over all the same");
+
+    assert!(pair.run(&["pace", "5"]).exits(0).stdout.contains("which the pace does not slow down"));
+    pair.run(&["continue"]).exits(0);
+    eventually("it is carried over", || pair.count(Side::New, revoked) == before + 1);
+    pair.run(&["status", "--wait", "drained", "--timeout", "2m"]).exits(0);
+    pair.run(&["stop"]).exits(0);
+    running.wait().exits(130);
+}
