@@ -64,8 +64,22 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+/// Whether data is safe after errors with this exit code, where their ids say nothing else.
+const fn usually_safe(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Usage => "Yes: nothing was written.",
+        Exit::Environment => "Yes: what was in flight was rolled back, or `keyrotation resume` settles it.",
+        Exit::Journal => "Yes: the journal is evidence, and the data does not depend on it.",
+        Exit::Human => "Yes: what was found was not touched, and nothing was written after it was found.",
+        Exit::NotRunning | Exit::TimedOut => "Yes: nothing was changed by asking.",
+        Exit::Done | Exit::Differences | Exit::Interrupted => "Yes.",
+    }
+}
+
+/// The table: name, id, exit code, what happened, what to do, and, if it is not what
+/// [`usually_safe`] says, whether data is safe.
 macro_rules! ids {
-    ($( $name:ident = $code:literal, $exit:ident, $meaning:literal, $remedy:literal; )+) => {
+    ($( $name:ident = $code:literal, $exit:ident, $meaning:literal, $remedy:literal $(, $safe:literal)?; )+) => {
         /// The stable id of an error.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Id { $( #[doc = $meaning] $name, )+ }
@@ -82,6 +96,10 @@ macro_rules! ids {
             pub const fn meaning(self) -> &'static str { match self { $( Self::$name => $meaning, )+ } }
             /// What to do, in general.
             pub const fn remedy(self) -> &'static str { match self { $( Self::$name => $remedy, )+ } }
+            /// Whether data is safe: what the table says, else what holds for all of that exit code.
+            pub fn safe(self) -> &'static str {
+                match self { $( Self::$name => [$( $safe, )? usually_safe(Exit::$exit)][0], )+ }
+            }
         }
     };
 }
@@ -109,7 +127,7 @@ ids! {
         "make a new key with `keyrotation keygen` and set newSecretKey to it";
     ConfigBase64 = "KR-CFG-011", Usage, "a password in properties.yaml is not base64 of UTF-8 text",
         "encode it with `printf %s 'the password' | base64 -w0`, or use `env:NAME` or `file:/path`, which take it as it is";
-    ConfigSecretSource = "KR-CFG-012", Usage, "an environment variable or file that should hold a secret cannot be read",
+    ConfigSecretSource = "KR-CFG-012", Usage, "a secret cannot be read from where properties.yaml says it is",
         "set the variable, or make the file readable for the user who runs keyrotation";
     ConfigUrl = "KR-CFG-013", Usage, "a database URL is not one that can be used",
         "write `jdbc:postgresql://host:port/database`, `jdbc:mysql://host:port/database` or `jdbc:sqlite:/path/to/file.db`";
@@ -126,7 +144,8 @@ ids! {
     CommandLineValue = "KR-CFG-020", Usage, "a value on the command line is not one that its option takes",
         "correct the value";
     NoRandomness = "KR-CFG-021", Environment, "the operating system gives no random bytes",
-        "make a key elsewhere: `openssl rand -hex 16`";
+        "make a key elsewhere: `openssl rand -hex 16`",
+        "Yes: nothing was written.";
     SyncLeftovers = "KR-CFG-050", Usage, "the new identity database carries sync tables or triggers",
         "this is the old database, or step 4 of the guide is missing: drop the sync triggers and the _TEMP tables in the copy";
     SyncNoTriggers = "KR-CFG-052", Usage, "enableSyncMigrator is on, and the old identity database has no sync triggers",
@@ -137,18 +156,27 @@ ids! {
         "set `enableSyncMigrator: true` and oldIdnDBUrl";
     WrongOldKey = "KR-CFG-051", Usage, "no encrypted value opens under the old or the new key",
         "take oldSecretKey from [encryption] key in the old server's deployment.toml, decrypted if it is a $secret";
+    DeploymentMissing = "KR-CFG-060", Usage, "deployment.toml of the new server cannot be read",
+        "see that newISHome is the new server's folder and its repository/conf/deployment.toml can be read, or name the file with --file",
+        "Yes: the file was not touched.";
+    DeploymentShape = "KR-CFG-061", Usage, "deployment.toml of the new server is written in a way that cannot be changed safely",
+        "put right what the message names, or set the entries that docs/configure.md lists by hand; the file is as it was",
+        "Yes: the file is as it was.";
     Database = "KR-DB-001", Environment, "a database cannot be reached, read or written",
         "put right what the message names, then `keyrotation resume`";
     Schema = "KR-DB-002", Environment, "a table is not as WSO2 makes it",
-        "compare the table with WSO2's script for this database; a key must be unique and NOT NULL";
+        "compare the table with WSO2's script for this database; a key must be unique and NOT NULL",
+        "Yes: the table was not touched.";
     DatabaseBusy = "KR-DB-003", Environment, "another rotation is working on this database",
-        "wait for it to end, or stop it";
+        "wait for it to end, or stop it",
+        "Yes: this process has written nothing; the other one goes on.";
     OthersConnected = "KR-DB-004", Usage, "other programs are connected to a database that is to be rewritten",
         "stop them; if they are known and change nothing, repeat with --others-connected";
     Pooler = "KR-DB-005", Usage, "a connection pooler stands before the database and breaks sessions",
         "give the database's own host and port, or a pool in session mode";
     Privilege = "KR-DB-006", Environment, "the database user may not do what a rotation needs",
-        "let a DBA grant what docs/databases.md lists";
+        "let a DBA grant what docs/databases.md lists",
+        "Yes: nothing was written, or what was is recorded, and `keyrotation resume` goes on.";
     DatabaseLost = "KR-DB-007", Environment, "a database did not come back in time",
         "see that the server is up, then `keyrotation resume`";
     File = "KR-ENV-001", Environment, "a file or folder cannot be read or written",
@@ -156,31 +184,41 @@ ids! {
     System = "KR-ENV-002", Environment, "the operating system refused something",
         "put right what the message names, then run the same command again";
     HomeUnreadable = "KR-ENV-020", Environment, "newISHome, or a folder under allowedRoots, is not there or cannot be read",
-        "correct newISHome or allowedRoots, and let the user who runs keyrotation read the folder";
+        "correct newISHome or allowedRoots, and let the user who runs keyrotation read the folder",
+        "Yes: no file was written.";
     FolderUnreadable = "KR-ENV-021", Environment, "a folder with configuration files cannot be read",
         "let the user who runs keyrotation read the folder, then `keyrotation resume`";
     FileNotReplaced = "KR-ENV-022", Environment, "a configuration file could not be replaced; it is as it was",
-        "free disk space, or let the user who runs keyrotation write to its folder and keep its owner; then `keyrotation resume --retry-failed`";
+        "free disk space, or let the user who runs keyrotation write to its folder and keep its owner; then `keyrotation resume --retry-failed`",
+        "Yes: the file is as it was, byte for byte.";
     FileNotFlushed = "KR-ENV-023", Environment, "a configuration file was replaced, but the disk did not confirm it",
-        "check the disk, then `keyrotation resume`, which looks at the file again";
+        "check the disk, then `keyrotation resume`, which looks at the file again",
+        "Yes, but look again after a power cut: the file is whole, with its new content or its old one.";
     LeftoverStays = "KR-ENV-024", Environment, "a temporary file that an interrupted run left behind cannot be removed",
-        "remove the file by hand; it is named `.keyrotation-….tmp` and nothing reads it";
+        "remove the file by hand; it is named `.keyrotation-….tmp` and nothing reads it",
+        "Yes: nothing reads the file.";
     DemoFolder = "KR-ENV-030", Environment, "the folder for the demo is not empty",
-        "name a folder that is empty or absent, or delete it";
+        "name a folder that is empty or absent, or delete it",
+        "Yes: a demo touches nothing outside its folder.";
     DemoWrite = "KR-ENV-031", Environment, "a file of the demo cannot be written",
-        "see that the folder can be written and has room, then delete what is there and start again";
+        "see that the folder can be written and has room, then delete what is there and start again",
+        "Yes: a demo touches nothing outside its folder.";
     DemoDatabase = "KR-ENV-032", Environment, "a database of the demo cannot be made",
-        "see that the folder can be written and has room, then delete what is there and start again";
+        "see that the folder can be written and has room, then delete what is there and start again",
+        "Yes: a demo touches nothing outside its folder.";
     DemoKey = "KR-ENV-033", Environment, "a key for the demo is none",
-        "give keys of 16, 24 or 32 characters, or of 48 or 64 hexadecimal digits";
+        "give keys of 16, 24 or 32 characters, or of 48 or 64 hexadecimal digits",
+        "Yes: a demo touches nothing outside its folder.";
     JournalLocked = "KR-JRN-001", Journal, "another process holds the journal",
-        "wait for it, or stop it; `keyrotation status` shows how far it is";
+        "wait for it, or stop it; `keyrotation status` shows how far it is",
+        "Yes: this process has written nothing; the other one goes on.";
     JournalDamaged = "KR-JRN-002", Journal, "the journal is damaged",
         "move the journal folder away and start again with `keyrotation run`: what is rotated is recognised";
     JournalFormat = "KR-JRN-003", Journal, "the journal was written by another version of this program",
         "use the version that wrote it";
     JournalWrite = "KR-JRN-004", Journal, "the journal cannot be written",
-        "make room or give access, then `keyrotation resume`";
+        "make room or give access, then `keyrotation resume`",
+        "Yes: nothing is written to a database or file without a record of it first.";
     JournalOther = "KR-JRN-005", Journal, "the journal belongs to another rotation",
         "use the properties.yaml that it was started with, or another --journal folder";
     JournalUnfinished = "KR-JRN-006", Journal, "the journal holds a rotation that is not finished",
@@ -202,7 +240,8 @@ ids! {
     SyncNotBegun = "KR-SYN-002", Journal, "the rotation was begun without sync",
         "begin again with sync: make a new copy, then `keyrotation run --new`";
     AnotherCopy = "KR-RUN-001", Human, "the database or home is not the one that the journal tells of",
-        "bring back the rotated copy, or begin again on this one with `keyrotation run --new`";
+        "bring back the rotated copy, or begin again on this one with `keyrotation run --new`",
+        "Yes: nothing was written to it.";
     Ambiguous = "KR-RUN-002", Human, "values open under both keys, and nothing tells which one is right",
         "look at the rows; to leave them as they are, repeat with --accept-ambiguous and their number";
     KeepsChanging = "KR-RUN-003", Human, "somebody keeps writing values under the old key",

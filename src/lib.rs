@@ -6,6 +6,7 @@ pub mod cipher;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod configure;
 pub mod control;
 pub mod db;
 pub mod demo;

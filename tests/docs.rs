@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use keyrotation::cli::args::Cli;
+use keyrotation::cli::examples::EXAMPLES;
 use keyrotation::config::Key;
 use keyrotation::error::Id;
 use keyrotation::exit::Exit;
@@ -90,8 +91,9 @@ fn inline_code(line: &str) -> impl Iterator<Item = &str> {
 
 /// The words of a shell command, if it calls this program; quotes are removed, nothing is expanded.
 fn arguments(command: &str) -> Option<Vec<String>> {
+    let before = command.split_once(" > ").map_or(command, |(before, _)| before); // where its output goes
     let words: Vec<String> =
-        command.split_whitespace().map(|word| word.trim_matches(['\'', '"']).to_owned()).collect();
+        before.split_whitespace().map(|word| word.trim_matches(['\'', '"']).to_owned()).collect();
     let program = words.iter().position(|word| !word.contains('='))?;
     let words = &words[program..];
     match words.first()?.as_str() {
@@ -150,6 +152,23 @@ fn every_subcommand_is_in_the_readme() {
         let name = format!("keyrotation {}", command.get_name());
         assert!(readme.first_cells().contains(&name.as_str()), "README.md has no row for `{name}`");
     }
+}
+
+/// What `--help` shows is parsed, too; every subcommand shows something.
+#[test]
+fn every_subcommand_has_examples_that_parse() {
+    let mut names = BTreeSet::new();
+    for (name, examples) in EXAMPLES {
+        assert!(!examples.is_empty() && names.insert(*name), "{name} has no examples, or two entries");
+        for (typed, _) in *examples {
+            let typed: Vec<_> = typed.split_whitespace().map(|word| word.trim_matches('\'')).collect();
+            assert_eq!(typed.get(1), Some(name));
+            Cli::try_parse_from(&typed).unwrap_or_else(|error| panic!("{typed:?}: {error}"));
+        }
+    }
+    let command = <Cli as clap::CommandFactory>::command();
+    let all = command.get_subcommands().map(clap::Command::get_name).collect();
+    assert_eq!(names, all, "src/cli/examples.rs has an entry for every subcommand");
 }
 
 #[test]

@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("blocking", &["error"]),
     ("codec", &["cipher"]),
     ("config", &["cipher", "db", "error"]),
+    ("configure", &["cipher", "config", "db", "error"]),
     ("demo", &["cipher", "error"]),
     ("target", &["codec", "db"]),
     ("failpoint", &[]),
@@ -73,6 +74,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "codec",
             "config",
             "control",
+            "configure",
             "db",
             "demo",
             "engine",
@@ -252,6 +254,7 @@ fn error_ids_are_unique_and_say_what_to_do() {
     assert_eq!(codes.len(), Id::ALL.len(), "an id stands twice in the table");
     for id in Id::ALL {
         assert!(!id.meaning().is_empty() && !id.remedy().is_empty(), "{id} says nothing");
+        assert!(id.safe().starts_with("Yes") && id.safe().ends_with('.'), "{id}: is data safe?");
         assert!(!id.meaning().contains('\n') && !id.remedy().contains('\n'), "{id} is not one line each");
     }
 }
@@ -264,13 +267,21 @@ fn errors_page() -> String {
          to do next. With `--log-format json` it is `error.id`, beside `exit_code`. What the exit codes mean\n\
          is in [exit-codes.md](exit-codes.md).\n\n\
          This page is generated from the table in `src/error.rs`.\n\n\
-         | id | exit code | what happened | what to do |\n\
-         |---|---|---|---|\n",
+         | id | exit code | what happened |\n\
+         |---|---|---|\n",
     );
     for id in Id::ALL {
-        let cell = |text: &str| text.replace('|', "\\|");
-        let (meaning, remedy) = (cell(id.meaning()), cell(id.remedy()));
-        let _ = writeln!(page, "| {id} | {} | {meaning} | {remedy} |", id.exit() as u8);
+        let (code, exit, anchor) = (id.code(), id.exit() as u8, id.code().to_lowercase());
+        let _ = writeln!(page, "| [{code}](#{anchor}) | {exit} | {} |", id.meaning().replace('|', "\\|"));
+    }
+    for id in Id::ALL {
+        let _ = writeln!(
+            page,
+            "\n## {id}\n\nWhat happened: {}.\n\nIs data safe? {}\n\nWhat to do now: {}.",
+            id.meaning(),
+            id.safe(),
+            id.remedy()
+        );
     }
     page
 }

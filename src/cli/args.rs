@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 
+pub use super::configure::ConfigureArgs;
+pub use super::paper::{CompletionsArgs, ManArgs};
 pub use live::{EndArgs, Pace, PaceArgs, StatusArgs, StopArgs, Until};
 
 /// Rotates the data encryption key of a WSO2 Identity Server deployment, resumably.
@@ -92,6 +94,8 @@ pub enum Command {
     Confirm(ConfirmArgs),
     /// Say whether the old identity database can be retired.
     SafeToRetire(RetireArgs),
+    /// Put the new key and the copies into the new server's deployment.toml (step 7).
+    Configure(ConfigureArgs),
     /// Show what `run` would do, and change nothing.
     Plan(PlanArgs),
     /// Show where the rotation stands, also while it runs.
@@ -110,8 +114,14 @@ pub enum Command {
     Init(InitArgs),
     /// Print a new random key.
     Keygen(KeygenArgs),
+    /// Print the fingerprints of both keys, to compare them over the phone.
+    Fingerprint(FingerprintArgs),
     /// Make a small deployment in a folder, rotate it and verify it.
     Demo(DemoArgs),
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+    /// Print the manual page, or write one for every command into a folder.
+    Man(ManArgs),
 }
 
 /// Options of what writes.
@@ -328,6 +338,14 @@ pub struct KeygenArgs {
     /// The Identity Server's version; from 7.1 on a key has 64 digits.
     #[arg(long = "for", value_name = "VERSION")]
     pub server: Option<String>,
+}
+
+/// Options of `fingerprint`.
+#[derive(Debug, Clone, Args)]
+pub struct FingerprintArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `demo`.

@@ -1,12 +1,15 @@
 //! The command line: one thin file a subcommand. Results go to stdout, talk to stderr.
 
 pub mod args;
+mod configure;
 mod control;
 mod demo;
 mod dry_run;
+pub mod examples;
 mod follow;
 mod look;
 mod moment;
+mod paper;
 mod plan;
 mod session;
 mod setup;
@@ -16,7 +19,7 @@ mod work;
 
 use std::io::Write as _;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -32,9 +35,15 @@ struct Session {
     progress: MultiProgress,
 }
 
+/// The command line, with examples in the help of every subcommand.
+pub fn command() -> clap::Command {
+    examples::added(Cli::command())
+}
+
 /// Runs the program on the process's arguments.
 pub fn main() -> Exit {
-    let cli = match Cli::try_parse() {
+    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are results; the rest is a mistake in the command line.
@@ -67,6 +76,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Triggers(args) => steps::triggers(&session, &args).await,
         Command::Confirm(args) => steps::confirm(&session, &args),
         Command::SafeToRetire(args) => Box::pin(steps::safe_to_retire(&session, &args)).await,
+        Command::Configure(args) => configure::configure(&session, &args),
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
         Command::Status(args) => match args.wait {
             Some(until) => follow::wait(&session, &args, until).await,
@@ -80,6 +90,9 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),
+        Command::Fingerprint(args) => setup::fingerprint(&session, &args),
+        Command::Completions(args) => Ok(paper::completions(&args)),
+        Command::Man(args) => paper::man(&args),
         Command::Demo(args) => Box::pin(demo::demo(session, &args)).await,
     }
 }

@@ -63,7 +63,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     if args.json {
         print_json(&plan.json(&settings))?;
     } else {
-        print(&plan.text());
+        print(&plan.text(&settings));
     }
     Ok(Exit::Done)
 }
@@ -93,7 +93,7 @@ impl Plan {
         })
     }
 
-    fn text(&self) -> String {
+    fn text(&self, settings: &Settings) -> String {
         let mut out = String::from("`keyrotation run` would change:\n");
         for place in &self.deployment.places {
             let _ = writeln!(out, "  {place}");
@@ -120,7 +120,8 @@ impl Plan {
         for (place, reason) in self.deployment.absent_places() {
             let _ = writeln!(out, "{place}: skipped, {reason}");
         }
-        let _ = writeln!(out, "\n{}", self.keys);
+        let (old, new) = (settings.old_key.fingerprint(), settings.new_key.fingerprint());
+        let _ = writeln!(out, "\nfrom key {old} to key {new} (fingerprints)\n{}", self.keys);
         self.warnings(&mut out);
         self.needs(&mut out);
         self.time(&mut out);

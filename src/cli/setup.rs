@@ -1,14 +1,16 @@
-//! `init` and `keygen`: before a rotation.
+//! `init`, `keygen` and `fingerprint`: before a rotation.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
-use super::args::{InitArgs, KeygenArgs};
-use super::{Session, print};
+use super::args::{FingerprintArgs, InitArgs, KeygenArgs};
+use super::{Session, print, print_json, session};
+use crate::cipher::SecretKey;
 use crate::config;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use zeroize::Zeroizing;
 
 /// Writes a commented properties file, readable by its owner alone.
 pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
@@ -34,9 +36,25 @@ pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
     }
 }
 
-/// Prints a new key.
+/// Prints a new key; its fingerprint goes to the screen.
 pub(super) fn keygen(args: &KeygenArgs) -> Result<Exit> {
-    let key = config::generate_key(args.server.as_deref())?;
-    print(&format!("{key}\n"));
+    let key = Zeroizing::new(config::generate_key(args.server.as_deref())?);
+    print(&Zeroizing::new(format!("{}\n", *key)));
+    if let Ok(parsed) = SecretKey::parse(&key) {
+        tracing::info!("the fingerprint of this key is {}", parsed.fingerprint());
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints the fingerprints of both keys.
+pub(super) fn fingerprint(session: &Session, args: &FingerprintArgs) -> Result<Exit> {
+    let (old, new, notices) = config::load_keys(&session.global.config)?;
+    session::say(&notices);
+    let (old, new) = (old.fingerprint(), new.fingerprint());
+    if args.json {
+        print_json(&serde_json::json!({ "schema": 1, "old": old, "new": new }))?;
+    } else {
+        print(&format!("oldSecretKey {old}\nnewSecretKey {new}\n"));
+    }
     Ok(Exit::Done)
 }

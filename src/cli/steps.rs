@@ -98,7 +98,7 @@ pub(super) fn confirm(session: &Session, args: &ConfirmArgs) -> Result<Exit> {
 
 /// Leaves a step for the journal: before a rotation there is none, and while one runs its process
 /// holds it.
-fn leave(session: &Session, name: &str, note: &str) -> Result<()> {
+pub(super) fn leave(session: &Session, name: &str, note: &str) -> Result<()> {
     let (host, user) = session::whoami();
     let at = Timestamp::now().as_millisecond();
     let step = Step { at, name: name.to_owned(), note: note.to_owned(), user, host };

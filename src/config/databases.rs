@@ -99,7 +99,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn url(&self, entry: &Entry) -> Result<JdbcUrl, UrlError> {
+    pub(super) fn url(&self, entry: &Entry) -> Result<JdbcUrl, UrlError> {
         JdbcUrl::parse(entry.value.expose(), self.lookup.folder)
     }
 
@@ -154,7 +154,7 @@ impl Resolver<'_> {
     }
 
     /// The password: base64 in the file itself, as it is anywhere else.
-    fn password(&mut self, key: Key) -> Result<Option<Secret>> {
+    pub(super) fn password(&mut self, key: Key) -> Result<Option<Secret>> {
         let Some(entry) = self.given(key) else { return Ok(None) };
         match Origin::of(entry.value.expose()) {
             Origin::Here(text) => {
@@ -192,7 +192,7 @@ impl Resolver<'_> {
 }
 
 /// An error about a URL, which itself is never shown: it may carry a password.
-fn explain(key: Key, entry: &Entry, error: UrlError) -> Error {
+pub(super) fn explain(key: Key, entry: &Entry, error: UrlError) -> Error {
     let because = |id, what: String| wrong(id, key, entry, what);
     match error {
         UrlError::Malformed(what) => because(Id::ConfigUrl, what.to_owned()),

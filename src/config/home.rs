@@ -16,7 +16,7 @@ pub(super) const KEY_IDS_SINCE: Version = (7, 1, 0);
 const KEY_IDS_SINCE_KERNEL: Version = (4, 10, 24);
 
 /// Where a server keeps its settings.
-pub(super) const DEPLOYMENT: &str = "repository/conf/deployment.toml";
+pub const DEPLOYMENT: &str = "repository/conf/deployment.toml";
 
 /// No file that is read here is larger.
 const LARGEST: u64 = 4 * 1024 * 1024;

@@ -8,11 +8,14 @@
 //! `Debug`. What the file does not say is not guessed, except for the defaults documented here.
 
 mod databases;
+mod handed;
 mod home;
 mod java;
 mod keys;
+mod new_server;
 mod resolve;
 mod secret;
+mod secrets;
 mod syntax;
 mod template;
 mod url;
@@ -30,8 +33,9 @@ use crate::db::Server;
 use crate::db::server::Kind;
 use crate::error::{Error, Id, Result};
 
-pub use home::{Home, Version};
+pub use home::{DEPLOYMENT, Home, Version};
 pub use keys::Key;
+pub use new_server::read_url;
 pub use secret::Secret;
 pub use syntax::{Raw, parse};
 pub use template::{generate_key, template};
@@ -166,6 +170,42 @@ impl Database {
     }
 }
 
+/// What the new server's `deployment.toml` is to say.
+#[derive(Debug)]
+pub struct NewServer {
+    /// Its folder: absolute, without symbolic links.
+    pub home: Option<PathBuf>,
+    /// Its version, if that is known.
+    pub version: Option<Version>,
+    /// The old key, as it is written and as it is used.
+    pub old_key: (Secret, SecretKey),
+    /// The new key, likewise.
+    pub new_key: (Secret, SecretKey),
+    /// Whether the rotation writes the new key's id into every value.
+    pub key_ids: bool,
+    /// Its identity database.
+    pub identity: Option<NewDatabase>,
+    /// Its registry (shared) database.
+    pub registry: Option<NewDatabase>,
+    /// The old server's identity database, which nothing of the new one should name.
+    pub old_identity: Option<JdbcUrl>,
+}
+
+/// A database of the new server.
+#[derive(Debug)]
+pub struct NewDatabase {
+    /// The key that named it, such as `newIdnDBUrl`.
+    pub key: &'static str,
+    /// Its URL, less user and password.
+    pub url: Secret,
+    /// The same, taken apart; `None` for kinds that are not rotated here.
+    pub parsed: Option<JdbcUrl>,
+    /// Who logs on.
+    pub user: Option<String>,
+    /// That user's password.
+    pub password: Option<Secret>,
+}
+
 /// How many rows a chunk begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkSize {
@@ -195,21 +235,34 @@ pub struct Notice {
 
 /// Reads and checks the configuration in the file at `path`.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Settings> {
-    let file = std::path::absolute(path)
-        .map_err(|e| Error::new(Id::ConfigUnreadable, format!("{}: {e}", path.display())))?;
-    let (text, exposed) = read(&file)?;
-    let origin = resolve::Origin { file: &file, exposed, env: &|name| std::env::var_os(name) };
-    parse(&text).and_then(|raw| resolve::settings(&raw, origin, *overrides)).map_err(|e| located(path, &e))
+    resolved(path, |raw, origin| resolve::settings(raw, origin, *overrides))
 }
 
 /// Reads the configuration as far as one identity database needs it, the old one or the new one: the
 /// rest may not be there yet.
 pub fn load_identity(path: &Path, old: bool) -> Result<(Database, Vec<Notice>)> {
+    resolved(path, |raw, origin| resolve::identity(raw, origin, old))
+}
+
+/// Reads what the new server's `deployment.toml` is to say; with `elsewhere` that file is not in
+/// `newISHome`, which need not be given then.
+pub fn load_new_server(path: &Path, elsewhere: bool) -> Result<(NewServer, Vec<Notice>)> {
+    resolved(path, |raw, origin| new_server::new_server(raw, origin, elsewhere))
+}
+
+/// Reads both keys, and nothing else.
+pub fn load_keys(path: &Path) -> Result<(SecretKey, SecretKey, Vec<Notice>)> {
+    resolved(path, secrets::keys)
+}
+
+/// What `resolve` makes of the file at `path`.
+fn resolved<T>(path: &Path, resolve: impl FnOnce(&Raw, resolve::Origin<'_>) -> Result<T>) -> Result<T> {
     let file = std::path::absolute(path)
         .map_err(|e| Error::new(Id::ConfigUnreadable, format!("{}: {e}", path.display())))?;
     let (text, exposed) = read(&file)?;
-    let origin = resolve::Origin { file: &file, exposed, env: &|name| std::env::var_os(name) };
-    parse(&text).and_then(|raw| resolve::identity(&raw, origin, old)).map_err(|e| located(path, &e))
+    let stdin = handed::Stdin::of_this_process();
+    let origin = resolve::Origin { file: &file, exposed, env: &|name| std::env::var_os(name), stdin: &stdin };
+    parse(&text).and_then(|raw| resolve(&raw, origin)).map_err(|e| located(path, &e))
 }
 
 /// The file's text, and whether everyone may read it.

@@ -6,23 +6,16 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::handed::Stdin;
 use super::home::{DEPLOYMENT, Home, KEY_IDS_SINCE};
 use super::keys::Key;
-use super::secret::{Lookup, Origin as SecretOrigin, Secret, look_up};
+use super::secret::Lookup;
 use super::syntax::{Entry, Raw, items};
 use super::{
     CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, CONNECTIONS_MAX, ChunkSize, Database, FilesJob,
     Level, Notice, Overrides, PATIENCE, Settings, SyncChoice, expand,
 };
-use crate::cipher::{KeyError, SecretKey};
 use crate::error::{Error, Id, Result};
-
-/// The key that every release of the Identity Server is shipped with.
-const PUBLISHED_KEY: &str = "03BAFEB27A8E871CAD83C5CD4E771DAB";
-
-/// The keys that may hold a secret in the properties file itself.
-const SECRETS: [Key; 5] =
-    [Key::OldSecretKey, Key::NewSecretKey, Key::OldIdnPassword, Key::NewIdnPassword, Key::NewRegPassword];
 
 /// Where the values come from.
 #[derive(Clone, Copy)]
@@ -33,17 +26,17 @@ pub(super) struct Origin<'a> {
     pub(super) exposed: bool,
     /// The environment.
     pub(super) env: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Standard input.
+    pub(super) stdin: &'a Stdin,
 }
 
 /// Checks the values and puts them together.
 pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> Result<Settings> {
-    let folder = origin.file.parent().unwrap_or(origin.file);
-    let lookup = Lookup { folder, env: origin.env };
-    let mut resolver = Resolver { raw, lookup, notices: Vec::new(), new_key_is_hex: false };
+    let mut resolver = Resolver::new(raw, origin);
     let parts = resolver.parts()?;
     resolver.require(&parts)?;
 
-    let (old_key, new_key) = resolver.keys()?;
+    let [(_, old_key), (_, new_key)] = resolver.keys()?;
     let chunk_size = resolver.chunk_size(overrides)?;
     let connections = resolver.number(Key::Connections, overrides.connections, CONNECTIONS_MAX)?;
     let max_rows_per_second =
@@ -60,7 +53,8 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     };
     resolver.warn_of_exposure(origin);
 
-    let (file, folder, notices) = (origin.file.to_owned(), folder.to_owned(), resolver.notices);
+    let (file, folder) = (origin.file.to_owned(), resolver.lookup.folder.to_owned());
+    let notices = resolver.notices;
     Ok(Settings {
         file,
         folder,
@@ -81,9 +75,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
 
 /// One identity database alone, with what the operator should know.
 pub(super) fn identity(raw: &Raw, origin: Origin<'_>, old: bool) -> Result<(Database, Vec<Notice>)> {
-    let folder = origin.file.parent().unwrap_or(origin.file);
-    let lookup = Lookup { folder, env: origin.env };
-    let mut resolver = Resolver { raw, lookup, notices: Vec::new(), new_key_is_hex: false };
+    let mut resolver = Resolver::new(raw, origin);
     let database = resolver.identity(old)?;
     Ok((database, resolver.notices))
 }
@@ -99,8 +91,8 @@ struct Parts {
 pub(super) struct Resolver<'a> {
     raw: &'a Raw,
     pub(super) lookup: Lookup<'a>,
-    notices: Vec<Notice>,
-    new_key_is_hex: bool,
+    pub(super) notices: Vec<Notice>,
+    pub(super) new_key_is_hex: bool,
 }
 
 /// An error about a key's value.
@@ -109,6 +101,12 @@ pub(super) fn wrong(id: Id, key: Key, entry: &Entry, what: impl std::fmt::Displa
 }
 
 impl<'a> Resolver<'a> {
+    pub(super) fn new(raw: &'a Raw, origin: Origin<'a>) -> Self {
+        let folder = origin.file.parent().unwrap_or(origin.file);
+        let lookup = Lookup { folder, env: origin.env, stdin: origin.stdin };
+        Self { raw, lookup, notices: Vec::new(), new_key_is_hex: false }
+    }
+
     pub(super) fn note(&mut self, level: Level, text: impl Into<String>) {
         self.notices.push(Notice { level, text: text.into() });
     }
@@ -185,61 +183,6 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A secret that stands in the file as it is, unless the file says where else it is.
-    pub(super) fn secret(&mut self, key: Key, entry: &Entry) -> Result<Secret> {
-        let found = look_up(SecretOrigin::of(entry.value.expose()), self.lookup)
-            .map_err(|problem| wrong(Id::ConfigSecretSource, key, entry, problem))?;
-        if let Some(file) = found.exposed {
-            let text = format!("everyone may read {}, which holds {key}; `chmod 600` it", file.display());
-            self.note(Level::Warning, text);
-        }
-        Ok(found.secret)
-    }
-
-    fn keys(&mut self) -> Result<(SecretKey, SecretKey)> {
-        let (old_text, old) = self.secret_key(Key::OldSecretKey)?;
-        let (new_text, new) = self.secret_key(Key::NewSecretKey)?;
-        self.new_key_is_hex = matches!(new_text.expose().len(), 48 | 64);
-        let entry = self.needed(Key::NewSecretKey)?;
-        if old == new {
-            return Err(wrong(
-                Id::ConfigSameKeys,
-                Key::NewSecretKey,
-                entry,
-                "is the same key as oldSecretKey",
-            ));
-        }
-        if SecretKey::parse(PUBLISHED_KEY).is_ok_and(|published| published == new) {
-            return Err(wrong(
-                Id::ConfigDefaultKey,
-                Key::NewSecretKey,
-                entry,
-                "is WSO2's published default key",
-            ));
-        }
-        if old_text.expose().eq_ignore_ascii_case(new_text.expose()) {
-            self.note(
-                Level::Warning,
-                "oldSecretKey and newSecretKey differ only in the case of letters: \
-                 two keys to the server, but was that meant?",
-            );
-        }
-        Ok((old, new))
-    }
-
-    fn secret_key(&mut self, key: Key) -> Result<(Secret, SecretKey)> {
-        let entry = self.needed(key)?;
-        let text = self.secret(key, entry)?;
-        match SecretKey::parse(text.expose()) {
-            Ok(parsed) => Ok((text, parsed)),
-            Err(_) if text.expose().is_empty() => Err(wrong(Id::ConfigKeyLength, key, entry, "is empty")),
-            Err(e @ KeyError::Length(_)) => Err(wrong(Id::ConfigKeyLength, key, entry, format!("is {e}"))),
-            Err(e @ KeyError::Hex { .. }) => {
-                Err(wrong(Id::ConfigKeyHex, key, entry, format!("is no key: {e}")))
-            }
-        }
-    }
-
     fn chunk_size(&mut self, overrides: Overrides) -> Result<ChunkSize> {
         if let Some(start) = overrides.chunk_size {
             if !(1..=CHUNK_LITERAL_MAX).contains(&start) {
@@ -313,7 +256,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// The new server's folder, if it is named; it must be one when its files are to be rotated.
-    fn home(&mut self, needed: bool) -> Result<Option<PathBuf>> {
+    pub(super) fn home(&mut self, needed: bool) -> Result<Option<PathBuf>> {
         let key = Key::NewIsHome;
         let entry = if needed { Some(self.needed(key)?) } else { self.given(key) };
         let Some(entry) = entry else { return Ok(None) };
@@ -354,7 +297,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// Whether new values carry the new key's id: as `enableKeyId` says, else as the server needs.
-    fn key_id(&mut self, folder: Option<&Path>) -> Result<bool> {
+    pub(super) fn key_id(&mut self, folder: Option<&Path>) -> Result<bool> {
         let asked = self.flag(Key::EnableKeyId)?;
         let Some(folder) = folder else { return Ok(asked.unwrap_or(false)) };
         let home = Home::inspect(folder);
@@ -393,20 +336,6 @@ impl<'a> Resolver<'a> {
                 version.0, version.1, version.2
             );
             self.note(Level::Warning, text);
-        }
-    }
-
-    /// Says so when everyone may read secrets in the properties file itself.
-    fn warn_of_exposure(&mut self, origin: Origin<'_>) {
-        let here = |entry: &Entry| matches!(SecretOrigin::of(entry.value.expose()), SecretOrigin::Here(_));
-        let held: Vec<_> =
-            SECRETS.into_iter().filter(|key| self.given(*key).is_some_and(here)).map(Key::name).collect();
-        if origin.exposed && !held.is_empty() {
-            let (file, held) = (origin.file.display(), held.join(", "));
-            self.note(
-                Level::Warning,
-                format!("everyone may read {file}, which holds {held}; `chmod 600` it"),
-            );
         }
     }
 }

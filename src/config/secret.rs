@@ -1,4 +1,5 @@
-//! Secrets and where they come from: the file itself, the environment, or a file of their own.
+//! Secrets and where they come from: the file itself, the environment, a file of their own, or what is
+//! handed over while the program runs ([`handed`](super::handed)).
 //!
 //! Invariant: no error of this module shows a character of a secret; names of variables and paths
 //! of files are no secrets.
@@ -16,6 +17,8 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::expand;
+use super::handed::{self, Stdin};
+use super::keys::Key;
 
 /// A text that is never shown; its memory is wiped when it goes.
 #[derive(Clone, Default)]
@@ -47,7 +50,7 @@ impl fmt::Debug for Secret {
 }
 
 /// No key and no password is longer; a file that is, was named by mistake.
-const LONGEST: u64 = 64 * 1024;
+pub(super) const LONGEST: u64 = 64 * 1024;
 
 /// What a secret's value in `properties.yaml` says.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,13 +61,22 @@ pub(super) enum Origin<'a> {
     Env(&'a str),
     /// `file:PATH`
     File(&'a str),
+    /// `stdin:` or `stdin:LINE`
+    Stdin(&'a str),
+    /// `prompt:` or `prompt:TEXT`
+    Prompt(&'a str),
+    /// `cmd:PROGRAM ARGUMENT…`
+    Command(&'a str),
 }
 
 impl<'a> Origin<'a> {
     pub(super) fn of(value: &'a str) -> Self {
-        match (value.strip_prefix("env:"), value.strip_prefix("file:")) {
-            (Some(name), _) => Self::Env(name),
-            (_, Some(path)) => Self::File(path),
+        match value.split_once(':') {
+            Some(("env", name)) => Self::Env(name),
+            Some(("file", path)) => Self::File(path),
+            Some(("stdin", line)) => Self::Stdin(line),
+            Some(("prompt", text)) => Self::Prompt(text),
+            Some(("cmd", command)) => Self::Command(command),
             _ => Self::Here(value),
         }
     }
@@ -77,6 +89,8 @@ pub(super) struct Lookup<'a> {
     pub(super) folder: &'a Path,
     /// The environment.
     pub(super) env: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Standard input.
+    pub(super) stdin: &'a Stdin,
 }
 
 /// A secret that was looked up.
@@ -86,10 +100,15 @@ pub(super) struct Found {
     pub(super) exposed: Option<PathBuf>,
 }
 
-/// Reads `env:NAME` or `file:PATH`; the secret is what stands there, less one newline at the end.
-pub(super) fn look_up(origin: Origin<'_>, lookup: Lookup<'_>) -> Result<Found, String> {
+/// Reads the value of `key` from where it is; the secret is what stands there, less one newline at
+/// the end.
+pub(super) fn look_up(key: Key, origin: Origin<'_>, lookup: Lookup<'_>) -> Result<Found, String> {
+    let unexposed = |secret| Found { secret, exposed: None };
     match origin {
-        Origin::Here(value) => Ok(Found { secret: value.into(), exposed: None }),
+        Origin::Here(value) => Ok(unexposed(value.into())),
+        Origin::Stdin(line) => lookup.stdin.line(line).map(unexposed),
+        Origin::Prompt(text) => handed::ask(key, text).map(unexposed),
+        Origin::Command(command) => handed::run(command, lookup.folder).map(unexposed),
         Origin::Env(name) => from_env(name, lookup.env),
         Origin::File(path) => from_file(&expand(path, lookup.folder)?),
     }
@@ -130,7 +149,7 @@ fn from_file(path: &Path) -> Result<Found, String> {
     Ok(Found { secret: without_newline(secret), exposed })
 }
 
-fn without_newline(secret: Secret) -> Secret {
+pub(super) fn without_newline(secret: Secret) -> Secret {
     let text = secret.expose();
     match text.strip_suffix('\n') {
         Some(line) => line.strip_suffix('\r').unwrap_or(line).into(),
@@ -153,7 +172,7 @@ pub(super) fn from_base64(text: &str) -> Result<Secret, &'static str> {
     utf8(Zeroizing::new(bytes)).ok_or("is base64 of something that is not UTF-8 text")
 }
 
-fn utf8(mut bytes: Zeroizing<Vec<u8>>) -> Option<Secret> {
+pub(super) fn utf8(mut bytes: Zeroizing<Vec<u8>>) -> Option<Secret> {
     match String::from_utf8(std::mem::take(&mut *bytes)) {
         Ok(text) => Some(text.into()),
         Err(e) => {

@@ -129,6 +129,10 @@ fn agreed(key: Key, written: &str) -> Result<Secret, Differing<'_>> {
             }
         };
     }
+    if key.is_secret() && matches!(written, "stdin:" | "prompt:") {
+        // To YAML a word that ends in a colon is a key, and there cannot be one here.
+        return Ok(written.into());
+    }
     let properties = java::unescape(written).map(Secret::from);
     let yaml = yaml::<String>(written).map(Secret::from);
     // With a backslash they agree only by way of the quotes that Java would have kept, if at all.

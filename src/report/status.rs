@@ -48,6 +48,9 @@ pub struct StatusView {
     pub schema: u32,
     /// The rotation's id.
     pub rotation_id: String,
+    /// The fingerprints of its keys.
+    #[serde(default)]
+    pub keys: Option<KeysView>,
     /// Where it stands.
     pub state: RunState,
     /// Whether `resume` would go on.
@@ -75,6 +78,15 @@ pub struct StatusView {
     pub sync: Option<SyncView>,
     /// Steps that were taken outside of this program, or before the rotation began.
     pub steps: Vec<StepView>,
+}
+
+/// The fingerprints of a rotation's keys, as the journal keeps them among other things.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysView {
+    /// The old key's.
+    pub old_key: String,
+    /// The new key's.
+    pub new_key: String,
 }
 
 /// A step that was taken.
@@ -179,6 +191,7 @@ impl StatusView {
         Self {
             schema: SCHEMA,
             rotation_id: state.rotation.name(),
+            keys: serde_json::from_slice(&state.rotation.fingerprint).ok(),
             state: run_state,
             resumable: matches!(run_state, RunState::Interrupted | RunState::Failed),
             started_at: time(state.rotation.created_at),

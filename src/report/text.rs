@@ -49,6 +49,9 @@ pub fn status_text(view: &StatusView) -> String {
         let host = view.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
         let _ = write!(out, " (process {pid}{host})");
     }
+    if let Some(keys) = &view.keys {
+        let _ = write!(out, "\nfrom key {} to key {} (fingerprints)", keys.old_key, keys.new_key);
+    }
     let _ = write!(out, "\nstarted {}, last change {}\n\n", view.started_at, view.updated_at);
     out.push_str(&table(&view.all().collect::<Vec<_>>()));
     out.push_str(&failures(&view.all().collect::<Vec<_>>(), usize::MAX));

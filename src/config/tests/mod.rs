@@ -1,6 +1,7 @@
 //! Tests of the configuration, as tables: one row a rule.
 
 mod databases;
+mod handed;
 mod home;
 mod secrets;
 mod servers;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::handed::Stdin;
 use super::{Level, Overrides, Settings, parse, resolve};
 use crate::error::{Error, Id, Result};
 
@@ -29,6 +31,7 @@ struct Bench {
     env: BTreeMap<String, OsString>,
     overrides: Overrides,
     exposed: bool,
+    stdin: String,
 }
 
 impl Bench {
@@ -45,6 +48,7 @@ impl Bench {
             env: BTreeMap::new(),
             overrides: Overrides::default(),
             exposed: false,
+            stdin: String::new(),
         };
         bench.write("home/bin/version.txt", "WSO2 Identity Server v6.1.0\n");
         bench
@@ -73,6 +77,11 @@ impl Bench {
         self
     }
 
+    fn stdin(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.stdin);
+        self
+    }
+
     fn path(&self, file: &str) -> PathBuf {
         self.dir.path().join(file)
     }
@@ -95,7 +104,8 @@ impl Bench {
     fn load(&self) -> Result<Settings> {
         let file = self.path("properties.yaml");
         let env = |name: &str| self.env.get(name).cloned();
-        let origin = resolve::Origin { file: &file, exposed: self.exposed, env: &env };
+        let stdin = Stdin::of(self.stdin.as_bytes());
+        let origin = resolve::Origin { file: &file, exposed: self.exposed, env: &env, stdin: &stdin };
         resolve::settings(&parse(&self.text())?, origin, self.overrides)
     }
 

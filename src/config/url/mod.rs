@@ -110,6 +110,16 @@ impl fmt::Display for JdbcUrl {
     }
 }
 
+/// A URL without the parameters that log on: those stand beside it.
+pub(super) fn without_log_on(text: &str) -> String {
+    let Some((place, query)) = text.split_once('?') else { return text.to_owned() };
+    let separator = if query.contains("&amp;") { "&amp;" } else { "&" };
+    let logs_on =
+        |part: &str| matches!(part.split_once('=').map_or(part, |(name, _)| name), "user" | "password");
+    let kept: Vec<_> = query.split(separator).filter(|part| !logs_on(part)).collect();
+    if kept.is_empty() { place.to_owned() } else { format!("{place}?{}", kept.join(separator)) }
+}
+
 fn sqlite(rest: &str, folder: &Path) -> Result<JdbcUrl, UrlError> {
     use UrlError::Malformed;
     if rest.is_empty() || rest.starts_with(':') {

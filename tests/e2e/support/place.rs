@@ -163,6 +163,11 @@ impl Place {
         Ran::of(&mut self.command(args), self.site.clone())
     }
 
+    /// Runs a command that runs the program, to its end.
+    pub(crate) fn run_as(&self, command: &mut Command) -> Ran {
+        Ran::of(command, self.site.clone())
+    }
+
     /// Runs the program to its end, without a look at the databases before and after.
     pub(crate) fn run_unlooked(&self, args: &[&str]) -> Ran {
         Ran::of(&mut self.command(args), None)

@@ -1,0 +1,48 @@
+//! `completions` and `man`: what shells and `man` know of the command line.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap_complete::Shell;
+
+use super::{command, print};
+use crate::error::{Error, Id, Result};
+use crate::exit::Exit;
+
+/// Options of `completions`.
+#[derive(Debug, Clone, Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: Shell,
+}
+
+/// Options of `man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArgs {
+    /// The folder, which must be there.
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+}
+
+/// Prints completions.
+pub(super) fn completions(args: &CompletionsArgs) -> Exit {
+    let mut bytes = Vec::new();
+    clap_complete::generate(args.shell, &mut command(), "keyrotation", &mut bytes);
+    print(&String::from_utf8_lossy(&bytes));
+    Exit::Done
+}
+
+/// Prints the main manual page, or writes all of them.
+pub(super) fn man(args: &ManArgs) -> Result<Exit> {
+    if let Some(folder) = &args.folder {
+        clap_mangen::generate_to(command(), folder)
+            .map_err(|error| Error::new(Id::File, format!("{}: {error}", folder.display())))?;
+        return Ok(Exit::Done);
+    }
+    let mut bytes = Vec::new();
+    clap_mangen::Man::new(command())
+        .render(&mut bytes)
+        .map_err(|error| Error::new(Id::System, format!("the page cannot be written: {error}")))?;
+    print(&String::from_utf8_lossy(&bytes));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,80 @@
+//! What the new server's `deployment.toml` is to say: the new key, and where the copies are.
+
+use std::path::Path;
+
+use super::home::Home;
+use super::keys::Key;
+use super::resolve::{Origin, Resolver};
+use super::secret::Secret;
+use super::syntax::Raw;
+use super::url::{UrlError, without_log_on};
+use super::{JdbcUrl, NewDatabase, NewServer, Notice};
+use crate::error::{Error, Id, Result};
+
+/// What the new server's own configuration is to say, with what the operator should know.
+pub(super) fn new_server(raw: &Raw, origin: Origin<'_>, elsewhere: bool) -> Result<(NewServer, Vec<Notice>)> {
+    let mut resolver = Resolver::new(raw, origin);
+    let server = resolver.new_server(elsewhere)?;
+    resolver.warn_of_exposure(origin);
+    Ok((server, resolver.notices))
+}
+
+impl Resolver<'_> {
+    /// The new server, as far as the file tells: parts that are switched off count, too, since the
+    /// server needs all of them.
+    fn new_server(&mut self, elsewhere: bool) -> Result<NewServer> {
+        let [old_key, new_key] = self.keys()?;
+        let home = self.home(!elsewhere)?;
+        let key_ids = self.key_id(home.as_deref())?;
+        let identity = self.new_database(Key::NewIdnDbUrl, Key::NewIdnUsername, Key::NewIdnPassword)?;
+        let registry = self.new_database(Key::NewRegDbUrl, Key::NewRegUsername, Key::NewRegPassword)?;
+        if identity.is_none() && registry.is_none() {
+            let what =
+                "neither newIdnDBUrl nor newRegDBUrl is given, so the new server's databases are not known";
+            return Err(Error::new(Id::ConfigMissingKey, what));
+        }
+        let old_identity = self.given(Key::OldIdnDbUrl).and_then(|entry| self.url(entry).ok());
+        Ok(NewServer {
+            version: home.as_deref().map(Home::inspect).unwrap_or_default().version,
+            home,
+            old_key,
+            new_key,
+            key_ids,
+            identity,
+            registry,
+            old_identity,
+        })
+    }
+
+    fn new_database(&mut self, url: Key, user: Key, password: Key) -> Result<Option<NewDatabase>> {
+        let Some(entry) = self.given(url) else { return Ok(None) };
+        let parsed = match self.url(entry) {
+            Ok(parsed) => Some(parsed),
+            // The server itself may well use it.
+            Err(UrlError::Unsupported(_)) => None,
+            Err(error) => return Err(super::databases::explain(url, entry, error)),
+        };
+        let text = match &parsed {
+            Some(known @ JdbcUrl::Sqlite { .. }) => known.to_string(),
+            _ => without_log_on(entry.value.expose()),
+        };
+        let server = match &parsed {
+            Some(JdbcUrl::Server(server)) => Some(server),
+            _ => None,
+        };
+        let name = self.given(user).map(|entry| entry.value.expose().to_owned());
+        let secret = self.password(password)?;
+        Ok(Some(NewDatabase {
+            key: url.name(),
+            user: name.or_else(|| server.and_then(|server| server.user.clone())),
+            password: secret.or_else(|| server.and_then(|server| server.password.clone())),
+            url: Secret::from(text),
+            parsed,
+        }))
+    }
+}
+
+/// A URL as a server's own configuration has it.
+pub fn read_url(text: &str, folder: &Path) -> Option<JdbcUrl> {
+    JdbcUrl::parse(text, folder).ok()
+}

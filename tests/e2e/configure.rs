@@ -1,0 +1,130 @@
+//! `configure`, through the program: the file that a server would read, the copy beside it, and what the journal
+//! remembers of it.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::kit::{Kit, Refused as _};
+
+/// A deployment whose `deployment.toml` has the old key itself, and its path.
+fn kit() -> (Kit, PathBuf) {
+    let kit = Kit::new();
+    let file = kit.deployment.home.join("repository/conf/deployment.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("$secret{encryption_key}", &kit.deployment.spec.old_key)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+    (kit, file)
+}
+
+/// The names beside the file, without its own.
+fn beside(file: &Path) -> Vec<String> {
+    let entries = fs::read_dir(file.parent().unwrap()).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name != "deployment.toml").collect()
+}
+
+#[test]
+fn the_file_gets_the_new_key_and_the_old_one_is_kept_beside_it() {
+    let (kit, file) = kit();
+    let before = fs::read_to_string(&file).unwrap();
+    let (old, new) = (kit.deployment.spec.old_key.clone(), kit.deployment.spec.new_key.clone());
+    let owner = fs::metadata(&file).unwrap();
+
+    let shown = kit.run(&["configure", "--dry-run"]).exits(0);
+    assert!(shown.stdout.contains("+key = \"<new key "), "{shown}");
+    let printed = kit.run(&["configure", "--print"]).exits(0);
+    assert!(printed.stderr.contains("values are masked"), "{printed}");
+    let referring = kit.run(&["configure", "--print", "--key-as", "$env{IS_KEY}"]).exits(0);
+    assert!(referring.stdout.contains("key = \"$env{IS_KEY}\""), "{referring}");
+    assert!(referring.stderr.contains("in the new server's environment set IS_KEY"), "{referring}");
+    for ran in [&shown, &printed, &referring] {
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.contains(&old) && !said.contains(&new), "{ran}");
+    }
+    assert_eq!((fs::read_to_string(&file).unwrap(), beside(&file)), (before.clone(), vec![]));
+    assert!(!kit.journal().exists(), "nothing was done that is to be remembered");
+
+    let ran = kit.run(&["configure"]).exits(0);
+    let said = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!said.contains(&old) && !said.contains(&new), "{ran}");
+    let after: toml::Table = fs::read_to_string(&file).unwrap().parse().unwrap();
+    assert_eq!(after["encryption"]["key"].as_str(), Some(new.as_str()));
+    let names = beside(&file);
+    let [backup] = names.as_slice() else { panic!("{names:?}") };
+    assert!(ran.stdout.contains(backup.as_str()), "{ran}");
+    let backup = file.with_file_name(backup);
+    assert_eq!(fs::read_to_string(&backup).unwrap(), before);
+    assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
+    let now = fs::metadata(&file).unwrap();
+    assert_eq!((now.mode(), now.uid(), now.gid()), (owner.mode(), owner.uid(), owner.gid()));
+
+    let printed = kit.run(&["configure", "--print", "--show-secrets"]).exits(0);
+    assert_eq!(printed.stdout, fs::read_to_string(&file).unwrap());
+    let again = kit.run(&["configure", "--json"]).exits(0).json();
+    assert_eq!((&again["written"], &again["backup"]), (&false.into(), &serde_json::Value::Null));
+    assert_eq!(beside(&file).len(), 1);
+
+    kit.run(&["run"]).exits(0);
+    let steps = kit.status()["steps"].clone();
+    let done: Vec<_> = steps.as_array().unwrap().iter().filter(|step| step["name"] == "configured").collect();
+    let [done] = done.as_slice() else { panic!("{steps}") };
+    assert!(done["note"].as_str().unwrap().contains(".bak"), "{done}");
+    kit.run(&["verify"]).exits(0);
+}
+
+/// A key that the cipher tool keeps is explained, not overwritten.
+#[test]
+fn a_key_kept_elsewhere_is_left_to_people() {
+    let kit = Kit::new();
+    let file = kit.deployment.home.join("repository/conf/deployment.toml");
+    let ran = kit.run(&["configure"]).exits(0);
+    let after = fs::read_to_string(&file).unwrap();
+    assert!(after.contains("key = \"$secret{encryption_key}\""), "{after}");
+    for says in
+        ["by hand, since [encryption] key is $secret{encryption_key}:", "bin/ciphertool.sh -Dconfigure"]
+    {
+        assert!(ran.stdout.contains(says), "{ran}");
+    }
+    let again = kit.run(&["configure"]).exits(0);
+    assert!(again.stdout.starts_with("nothing is to be changed in "), "{again}");
+}
+
+#[test]
+fn what_is_not_the_new_servers_file_is_not_written() {
+    let (kit, file) = kit();
+    // A link into the old server's home, as a copied tree may have it.
+    let elsewhere = kit.beside("deployment.toml");
+    fs::copy(&file, &elsewhere).unwrap();
+    fs::remove_file(&file).unwrap();
+    symlink(&elsewhere, &file).unwrap();
+    let before = fs::read_to_string(&elsewhere).unwrap();
+    kit.run(&["configure"]).refused(2, "KR-CFG-061");
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), before);
+    fs::remove_file(&file).unwrap();
+    kit.run(&["configure"]).refused(2, "KR-CFG-060");
+    fs::write(&file, "[encryption\n").unwrap();
+    let broken = kit.run(&["configure"]).refused(2, "KR-CFG-061");
+    assert!(broken.stderr.contains("line 1 is not TOML"), "{broken}");
+    // Named, it may stand anywhere.
+    kit.run(&["configure", "--file", elsewhere.to_str().unwrap()]).exits(0);
+    assert!(fs::read_to_string(&elsewhere).unwrap().contains(&kit.deployment.spec.new_key));
+}
+
+/// Killed on the way, it leaves the old file or the new one, and can be called again.
+#[test]
+fn a_failure_on_the_way_leaves_one_file_or_the_other() {
+    for (point, written) in
+        [("file-before-temp", false), ("file-before-rename", false), ("file-after-rename", true)]
+    {
+        let (kit, file) = kit();
+        let before = fs::read_to_string(&file).unwrap();
+        let failed = kit.run_at(&format!("{point}=return"), &["configure"]);
+        assert_eq!(failed.code(), Some(3), "{failed}");
+        assert_eq!(fs::read_to_string(&file).unwrap() != before, written, "{point}");
+        // The old file is beside the new one, and nowhere if there is no new one.
+        assert_eq!(beside(&file).len(), usize::from(written), "{point}: {:?}", beside(&file));
+        kit.run(&["configure"]).exits(0);
+        assert!(fs::read_to_string(&file).unwrap().contains(&kit.deployment.spec.new_key), "{point}");
+    }
+}
