@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Builds the Debian package and tests it: `bash tests/package.sh`. Not a part of tests/run.sh, since a release build
+# takes its time. Needs Debian, as root (or fakeroot), with dpkg-dev, man-db and systemd; lintian, zsh and fish are
+# used where they are.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+fail() {
+    echo "tests/package.sh: $*" >&2
+    exit 1
+}
+
+for tool in dpkg-deb dpkg-shlibdeps man systemd-analyze; do
+    command -v $tool >/dev/null || fail "$tool is missing"
+done
+
+package=$(bash .packaging/deb.sh)
+first=$(sha256sum <"$package")
+bash .packaging/deb.sh >/dev/null
+[[ $(sha256sum <"$package") == "$first" ]] || fail "built twice, it is not the same file"
+echo "built $package: $(stat -c %s "$package") bytes, the same twice"
+
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+mkdir -p "$root/var/lib/dpkg/info" "$root/var/lib/dpkg/updates"
+touch "$root/var/lib/dpkg/status" "$root/var/lib/dpkg/available"
+# The C library that it depends on is this machine's.
+in_root=(dpkg --root="$root" --log=/dev/null --force-depends --force-not-root --force-script-chrootless)
+"${in_root[@]}" --install "$package" >"$root/log" 2>&1 || fail "it cannot be installed: $(<"$root/log")"
+[[ $(dpkg --root="$root" -s keyrotation | sed -n 's/^Status: //p') == "install ok installed" ]] || fail "not installed"
+
+program=$root/usr/bin/keyrotation
+"$program" --version
+last=$("$program" --quiet demo "$root/demo" | tail -n 1)
+[[ $last == "Demo done and verified: "*" 0 failed." ]] || fail "the demo says: $last"
+echo "$last"
+
+for command in $("$program" help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
+    [[ $command == help || -f $root/usr/share/man/man1/keyrotation-$command.1.gz ]] || fail "no page for $command"
+done
+pages=0
+for page in "$root"/usr/share/man/man1/*.1.gz; do
+    said=$(LC_ALL=C.UTF-8 MANWIDTH=80 man --warnings -E UTF-8 -l -Tutf8 "$page" 2>&1 >/dev/null)
+    [[ -z $said ]] || fail "$page: $said"
+    pages=$((pages + 1))
+done
+echo "$pages manual pages, none with a warning"
+
+bash -n "$root/usr/share/bash-completion/completions/keyrotation"
+bash -c 'source "$1"; COMP_WORDS=(keyrotation ver); COMP_CWORD=1; _keyrotation keyrotation ver keyrotation; [[ ${COMPREPLY[*]} == verify ]]' \
+    bash "$root/usr/share/bash-completion/completions/keyrotation" || fail "bash does not complete ver to verify"
+checked=(bash)
+if command -v zsh >/dev/null; then
+    zsh -n "$root/usr/share/zsh/vendor-completions/_keyrotation"
+    checked+=(zsh)
+fi
+if command -v fish >/dev/null; then
+    fish --no-execute "$root/usr/share/fish/vendor_completions.d/keyrotation.fish"
+    checked+=(fish)
+fi
+echo "completions checked with: ${checked[*]}"
+
+# The unit names the installed program; here that is another place.
+unit=$root/keyrotation.service
+sed "s,/usr/bin/keyrotation,$program,; s,^User=.*,User=$(id -un)," "$root/usr/share/doc/keyrotation/examples/keyrotation.service" >"$unit"
+systemd-analyze verify --man=no "$unit" || fail "the unit is wrong"
+systemd-analyze security --offline=true "$unit" | tail -n 1
+
+if command -v lintian >/dev/null; then
+    # unsafe-libyaml is no copy of libyaml, but the same in Rust.
+    lintian --allow-root --fail-on error --suppress-tags embedded-library "$package" || fail "lintian finds errors"
+    echo "lintian finds no error"
+else
+    echo "NOT CHECKED: lintian is not installed"
+fi
+
+"${in_root[@]}" --purge keyrotation >"$root/log" 2>&1 || fail "it cannot be removed: $(<"$root/log")"
+left=$(find "$root/usr" -type f 2>/dev/null || true)
+[[ -z $left ]] || fail "after it was removed, these stay: $left"
+echo "installed, tried and removed"
