@@ -158,10 +158,12 @@ fn a_killed_programs_socket_is_no_programs_and_the_next_one_replaces_it() {
 #[test]
 fn a_process_that_does_not_listen_is_named() {
     let kit = Kit::rotated();
-    let mut verify = kit.start_at("verify-target=1*sleep(7000)", &["verify"]);
-    verify.until_it_says("comparing rows and files");
+    let gate = kit.path("gate");
+    let mut verify = kit.start_at(&format!("verify-target=1*return({})", gate.display()), &["verify"]);
+    verify.until_it_waits(&gate);
     let ran = kit.run(&["pause"]).refused(3, "KR-CTL-002");
     assert!(ran.stderr.contains(&format!("process {}", verify.pid())), "{ran}");
+    fs::remove_file(&gate).unwrap();
     verify.wait().exits(0);
 }
 

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use jiff::{SignedDuration, Timestamp};
@@ -12,13 +13,14 @@ use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::control::slow;
-use crate::kit::{Kit, Refused as _};
+use crate::kit::{Kit, Refused as _, eventually};
 use crate::support::Place;
 
 /// A terminal of its own for a command, with all that was written to it in the end.
 pub(crate) struct Terminal {
     child: Child,
-    reader: JoinHandle<Vec<u8>>,
+    reader: JoinHandle<()>,
+    written: Arc<Mutex<Vec<u8>>>,
 }
 
 const LINES: u16 = 24;
@@ -39,20 +41,27 @@ impl Terminal {
         command.env_remove("NO_COLOR").envs(env);
         let child = command.spawn().unwrap();
         drop((command, end)); // the reader ends once nobody else can write
+        let written = Arc::<Mutex<Vec<u8>>>::default();
+        let all = Arc::clone(&written);
         let reader = std::thread::spawn(move || {
-            let (mut master, mut all, mut some) = (File::from(master), Vec::new(), [0; 4096]);
+            let (mut master, mut some) = (File::from(master), [0; 4096]);
             while let Ok(read @ 1..) = master.read(&mut some) {
-                all.extend(&some[..read]);
+                all.lock().unwrap().extend(&some[..read]);
             }
-            all
         });
-        Self { child, reader }
+        Self { child, reader, written }
     }
 
-    /// Waits for the end: the exit code, and what stood on the screen after each writing.
+    /// All that was written to it so far.
+    pub(crate) fn written(&self) -> String {
+        String::from_utf8_lossy(&self.written.lock().unwrap()).into_owned()
+    }
+
+    /// Waits for the end: the exit code, and all that was written.
     pub(crate) fn end(mut self) -> (Option<i32>, Vec<u8>) {
         let status = self.child.wait().unwrap();
-        (status.code(), self.reader.join().unwrap())
+        self.reader.join().unwrap();
+        (status.code(), std::mem::take(&mut self.written.lock().unwrap()))
     }
 }
 
@@ -76,9 +85,13 @@ fn watch_redraws_on_a_terminal_and_ends_with_the_rotations_exit_code() {
     let watch = Terminal::of(&place, &["status", "--watch"], None);
     place.run_unlooked(&["pause"]).exits(0);
     let second = Terminal::of(&place, &["status", "--watch"], None);
-    std::thread::sleep(std::time::Duration::from_millis(1500)); // some frames
+    for terminal in [&watch, &second] {
+        eventually("it shows the pause", || terminal.written().contains(", paused since "));
+    }
     place.run_unlooked(&["continue"]).exits(0);
-    std::thread::sleep(std::time::Duration::from_millis(1500));
+    for terminal in [&watch, &second] {
+        eventually("it is drawn again", || terminal.written().matches("\x1b[J").count() >= 2);
+    }
     place.run_unlooked(&["stop"]).exits(0);
     running.wait().exits(130);
     for terminal in [watch, second] {
@@ -106,7 +119,7 @@ fn watch_writes_a_line_for_each_change_where_there_is_no_terminal() {
     let watch = place.start_unlooked("", &["status", "--watch"]);
     let json = place.start_unlooked("", &["status", "--watch", "--json"]);
     let wait = |text: &str| {
-        crate::kit::eventually(text, || watch.said("out").contains(text) && !json.said("out").is_empty());
+        eventually(text, || watch.said("out").contains(text) && !json.said("out").is_empty());
     };
     wait("; paused since ");
     std::thread::sleep(std::time::Duration::from_millis(2500));
@@ -129,7 +142,7 @@ fn watch_tells_how_a_rotation_ended_that_nobody_works_on() {
     kit.run(&["status", "--watch"]).refused(4, "KR-JRN-007");
     let running = slow(&kit);
     let watch = kit.start_unlooked("", &["status", "--watch"]);
-    crate::kit::eventually("it watches", || watch.said("out").contains("running: "));
+    eventually("it watches", || watch.said("out").contains("running: "));
     running.kill();
     let ran = watch.wait_unlooked().exits(6);
     assert!(ran.stderr.contains("was killed"), "{ran}");
@@ -182,8 +195,8 @@ fn wait_ends_at_once_when_the_rotation_ends_before_it_is_so_far() {
 #[test]
 fn a_planned_end_comes_at_a_safe_point_and_is_on_record() {
     let place = Place::new(120);
-    let slowly = ["--chunk-size", "20", "--max-rows-per-second", "20"];
-    let ran = place.run(&[&["run", "--stop-after", "8s"], &slowly[..]].concat()).exits(130);
+    let slowly = ["--chunk-size", "10", "--max-rows-per-second", "5"];
+    let ran = place.run(&[&["run", "--stop-after", "12s"], &slowly[..]].concat()).exits(130);
     assert!(ran.stderr.contains("it will stop at a safe point at "), "{ran}");
     assert!(ran.stderr.contains("as was planned"), "{ran}");
     assert!(ran.stderr.contains("`keyrotation resume` goes on from here"), "{ran}");
@@ -193,7 +206,7 @@ fn a_planned_end_comes_at_a_safe_point_and_is_on_record() {
     };
     assert_eq!(names(&place.status()), ["stop-planned", "stop"]);
 
-    let soon = Timestamp::now().checked_add(SignedDuration::from_secs(8)).unwrap().to_string();
+    let soon = Timestamp::now().checked_add(SignedDuration::from_secs(12)).unwrap().to_string();
     let begun = std::time::Instant::now();
     let mut running = place.start(&[&["resume", "--stop-at", &soon], &slowly[..]].concat());
     let socket = place.journal().join("control");
@@ -201,7 +214,7 @@ fn a_planned_end_comes_at_a_safe_point_and_is_on_record() {
     let status = place.run_unlooked(&["status", "--json"]).exits(0).json();
     assert_eq!(status["activity"]["stops_at"], soon.as_str());
     running.wait().exits(130);
-    assert!(begun.elapsed().as_secs() >= 7, "too early");
+    assert!(begun.elapsed().as_secs() >= 11, "too early");
 
     // The rotation may be faster than that: then the end is no interruption.
     place.run(&["resume", "--stop-at", "05:00"]).exits(0);

@@ -72,7 +72,9 @@ fn a_bar_stands_in_one_place_on_a_terminal_and_goes_in_the_end() {
     let slowly = ["run", "--chunk-size", "20", "--max-rows-per-second", "20"];
     let terminal = Terminal::of(&place, &slowly, None);
     eventually("it listens", || place.journal().join("control").exists());
-    std::thread::sleep(std::time::Duration::from_millis(2500)); // some frames
+    eventually("there is a bar", || terminal.written().contains("rows in all"));
+    let so_far = terminal.written().len();
+    eventually("it is drawn again", || terminal.written().len() > so_far + 400);
     place.run_unlooked(&["stop"]).exits(0);
     let (code, written) = terminal.end();
     assert_eq!(code, Some(130));
@@ -105,7 +107,11 @@ fn a_bar_stands_in_one_place_on_a_terminal_and_goes_in_the_end() {
 fn verify_tells_how_far_it_is() {
     let kit = Kit::rotated();
     let args = ["verify", "--progress", "json", "--log-format", "json", "--quiet"];
-    let verify = kit.start_at("verify-target=1*sleep(2500)", &args);
+    let gate = kit.path("gate");
+    let mut verify = kit.start_at(&format!("verify-target=1*return({})", gate.display()), &args);
+    verify.until_it_waits(&gate);
+    verify.until_it_says("\"verifying\"");
+    std::fs::remove_file(&gate).unwrap();
     let ran = verify.wait().exits(0);
     let objects = objects(&ran.stderr);
     let verifying = objects.iter().find(|object| object["activity"]["task"]["name"] == "verifying");
