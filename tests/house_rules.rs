@@ -61,7 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "sync",
         &["activity", "blocking", "codec", "db", "engine", "error", "failpoint", "plan", "source", "target"],
     ),
-    ("report", &["activity", "control", "engine", "sync", "target", "telemetry"]),
+    ("report", &["activity", "control", "engine", "error", "plan", "sync", "target", "telemetry"]),
     (
         "verify",
         &["activity", "blocking", "cipher", "codec", "db", "engine", "error", "plan", "signals", "source"],

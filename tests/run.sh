@@ -60,6 +60,7 @@ install_tools() {
     "${pip[@]}" --only-binary=:all: --require-hashes --requirement tests/tools.txt
     "${pip[@]}" --only-binary=:all: --require-hashes --requirement tests/sqlfluff.txt
     "${pip[@]}" cryptography==50.0.2 # an independent reading of what keyrotation seals
+    "${pip[@]}" html5lib==1.1 # and of its report, by the rules that browsers follow
     echo "$wanted" >"$TOOLS/installed"
 }
 

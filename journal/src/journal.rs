@@ -32,7 +32,7 @@ pub struct Journal {
     pub(crate) state: JobState,
     /// There once the journal is unlocked.
     pub(crate) chain: Option<Chain>,
-    mark: Mark,
+    pub(crate) tip: Mark,
     seal: Seal,
     /// The parts of the state as they stand in the store.
     parts: Parts,
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Journal")
             .field("place", &self.store.place())
-            .field("mark", &self.mark)
+            .field("tip", &self.tip)
             .finish_non_exhaustive()
     }
 }
@@ -75,7 +75,7 @@ impl Journal {
             seal: Seal::new(mark, &Parts::new(), &chain),
             chain: None,
             state: state.clone(),
-            mark,
+            tip: mark,
             parts: Parts::new(),
             broken: false,
         };
@@ -130,7 +130,7 @@ impl Journal {
         if has_entry(&*store, seal.mark.entries)? {
             return Err(damaged("its log goes on after its end".into()));
         }
-        Ok(Some(Self { store, state, chain: None, mark: seal.mark, seal, parts, broken: false }))
+        Ok(Some(Self { store, state, chain: None, tip: seal.mark, seal, parts, broken: false }))
     }
 
     /// Checks the MACs of the rotation, of the last entry and of the state, and allows appending.
@@ -140,7 +140,7 @@ impl Journal {
         let zero = MacBytes::default();
         let first = read_entry(&*self.store, 0, Extent::Whole, Some((&chain, zero)))
             .map_err(|_| Error::WrongKey { dir: self.store.place().to_owned() })?;
-        let last = self.mark.entries.saturating_sub(1);
+        let last = self.tip.entries.saturating_sub(1);
         if last > 0 {
             let before = match last - 1 {
                 0 => first.mac,
@@ -152,10 +152,10 @@ impl Journal {
             let what = "its state was changed after it was written";
             return Err(Error::damaged(self.store.place(), what));
         }
-        if self.store.mark() != self.mark {
+        if self.store.mark() != self.tip {
             // The process died between a group and its mark. The next group may, too: catch up first,
             // so that the log is never two ahead.
-            self.store.commit(Vec::new(), self.mark)?;
+            self.store.commit(Vec::new(), self.tip)?;
         }
         self.chain = Some(chain);
         Ok(())
@@ -179,7 +179,7 @@ impl Journal {
         }
         let at = now_millis();
         let mut group = Vec::new();
-        let mut mac = self.mark.mac;
+        let mut mac = self.tip.mac;
         let mut state = self.state.clone();
         // Each entry is let go once it is encoded: a chunk's rows are large.
         for mut entry in entries {
@@ -261,7 +261,7 @@ impl Journal {
     /// Adds what the new state changes to `group`, writes it, and takes the state over.
     fn commit(&mut self, chain: &Chain, mut group: Vec<Write>, mac: MacBytes, state: JobState) -> Result<()> {
         let parts = take_apart(&state).map_err(|error| self.too_large(error.to_string()))?;
-        let mark = Mark { group: self.mark.group + 1, entries: state.entries, mac };
+        let mark = Mark { group: self.tip.group + 1, entries: state.entries, mac };
         for (key, bytes) in &parts {
             if self.parts.get(key) != Some(bytes) {
                 group.push((key.clone(), Some(seal(key, Kind::State, bytes))));
@@ -276,7 +276,7 @@ impl Journal {
         self.broken = true;
         self.store.commit(group, mark)?;
         self.broken = false;
-        self.mark = mark;
+        self.tip = mark;
         self.seal = new_seal;
         self.parts = parts;
         self.state = state;

@@ -127,6 +127,27 @@ pub(crate) fn read_entry(
     Err(damaged("it has no end"))
 }
 
+/// Hands every record of entry `number` to `take` as it is stored, its key first; checksums are
+/// checked.
+pub(crate) fn stored_records(
+    store: &dyn Store,
+    number: u64,
+    mut take: impl FnMut(&[u8], &[u8]),
+) -> Result<()> {
+    let damaged = |what: &str| Error::damaged(store.place(), format!("event {number}: {what}"));
+    for page in 0..=u32::MAX {
+        let key = record_key(number, page);
+        let value = store.get(&key)?.ok_or_else(|| damaged("a record is missing"))?;
+        let record =
+            Record::open(&key, &value).map_err(|why| unsealed(store, &format!("event {number}"), why))?;
+        take(&key, &value);
+        if record.last {
+            return Ok(());
+        }
+    }
+    Err(damaged("it has no end"))
+}
+
 /// Whether there is an entry with this number.
 pub(crate) fn has_entry(store: &dyn Store, number: u64) -> Result<bool> {
     Ok(store.get(&record_key(number, 0))?.is_some())

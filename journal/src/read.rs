@@ -105,7 +105,7 @@ impl Journal {
         }
     }
 
-    fn chunk_entries(&self, target: u16, ordinal: u64) -> Result<Vec<u64>> {
+    pub(crate) fn chunk_entries(&self, target: u16, ordinal: u64) -> Result<Vec<u64>> {
         let state = self.state.targets.get(usize::from(target)).filter(|state| ordinal < state.next_ordinal);
         let state = state.ok_or_else(|| self.no_such_chunk(target, ordinal))?;
         let entries = match state.open.get(&ordinal) {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::chunk::RowRecord;
 use crate::copy::{Step, SyncState};
 use crate::event::{Event, Rotation, SessionEnd, TargetKind};
+use crate::steps::standing;
 use crate::target::{Phase, TargetState};
 
 /// Where a rotation stands.
@@ -104,6 +105,13 @@ impl JobState {
     /// Whether the rotation keeps tables in step with the old server's.
     pub fn syncs(&self) -> bool {
         self.rotation.targets.iter().any(|head| head.kind == TargetKind::Sync)
+    }
+
+    /// Whether a step was taken since the rotation began, and not taken back. What was left before it
+    /// began may be the end of the one before.
+    pub fn step_stands(&self, name: &str) -> bool {
+        let step = standing(&self.steps, name, |step| &step.name);
+        step.is_some_and(|step| step.at >= self.rotation.created_at)
     }
 
     fn sync_step(&mut self, event: &Event) -> Result<(), String> {

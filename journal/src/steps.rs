@@ -3,6 +3,9 @@
 //! Before a rotation begins there is no journal, and while one runs its process holds it. So a step
 //! is left in a file of the journal's folder, durably, and the next session, or the one that runs,
 //! takes it over into the log. A step is in the file until the log has it.
+//!
+//! Nothing is ever taken out of the record: a step that was a mistake is taken back by another one,
+//! named after it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
@@ -17,6 +20,18 @@ use crate::sled_store::make_folder;
 use crate::wire::{Reader, put_bytes};
 
 pub(crate) const STEPS: &str = "steps";
+
+/// What the name of a step begins with that takes another one back.
+pub const TAKEN_BACK: &str = "undo:";
+
+/// The last step of this name, among steps in the order of recording, unless it was taken back since.
+pub fn standing<'a, T>(steps: &'a [T], name: &str, name_of: impl Fn(&T) -> &str) -> Option<&'a T> {
+    let concerns = |step: &&T| {
+        let its = name_of(step);
+        its.strip_prefix(TAKEN_BACK).unwrap_or(its) == name
+    };
+    steps.iter().rev().find(concerns).filter(|step| name_of(step) == name)
+}
 
 /// Leaves a step for the journal in `dir`, which is made if need be.
 pub fn leave_step(dir: &Path, step: &Step) -> Result<()> {
@@ -48,18 +63,37 @@ pub fn take_steps<E: From<Error>>(
     if bytes.is_empty() {
         return Ok(()); // asked all the time while changes are carried over
     }
-    let mut reader = Reader::new(&bytes);
+    let steps = read(&bytes);
+    if !steps.is_empty() {
+        record(steps)?;
+    }
+    file.set_len(0).and_then(|()| file.sync_all()).map_err(Error::io("write", &path))?;
+    Ok(())
+}
+
+/// The steps that wait in `dir` to be taken over; they go on waiting.
+pub fn left_steps(dir: &Path) -> Result<Vec<Step>> {
+    let path = dir.join(STEPS);
+    let mut file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::io("open", &path)(error)),
+    };
+    file.lock_shared().map_err(Error::io("lock", &path))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
+    Ok(read(&bytes))
+}
+
+fn read(bytes: &[u8]) -> Vec<Step> {
+    let mut reader = Reader::new(bytes);
     let mut steps = Vec::new();
     while !reader.is_empty() {
         // A record that was torn by a crash was never acknowledged.
         let Ok(step) = reader.bytes().and_then(from_bytes::<Step>) else { break };
         steps.push(step);
     }
-    if !steps.is_empty() {
-        record(steps)?;
-    }
-    file.set_len(0).and_then(|()| file.sync_all()).map_err(Error::io("write", &path))?;
-    Ok(())
+    steps
 }
 
 /// Moves the steps that nobody has taken over from one folder to another.
@@ -95,6 +129,7 @@ mod tests {
         };
         leave_step(dir.path(), &step("one")).unwrap();
         leave_step(dir.path(), &step("two")).unwrap();
+        assert_eq!(left_steps(dir.path()).unwrap(), [step("one"), step("two")]);
         let refused = take_steps(dir.path(), |_| Err(Error::damaged(dir.path(), "planned")));
         assert!(refused.is_err());
         let mut taken = Vec::new();
@@ -105,6 +140,17 @@ mod tests {
         .unwrap();
         assert_eq!(taken, [step("one"), step("two")]);
         take_steps::<Error>(dir.path(), |_| panic!("nothing is left")).unwrap();
+        assert!(left_steps(dir.path()).unwrap().is_empty());
+        assert!(left_steps(&dir.path().join("absent")).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_step_stands_until_it_is_taken_back() {
+        let steps = ["a", "b", "undo:a", "undo:b", "b"];
+        let stands = |steps: &[&str], name: &str| standing(steps, name, |step| step).is_some();
+        assert!(stands(&steps[..2], "a") && !stands(&steps[..3], "a") && !stands(&steps, "a"));
+        assert!(!stands(&steps[..4], "b") && stands(&steps, "b"), "and may be taken again");
+        assert!(!stands(&steps, "undo"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The command line as typed.
 
 mod live;
+mod report;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 pub use super::configure::ConfigureArgs;
 pub use super::paper::{CompletionsArgs, ManArgs};
 pub use live::{EndArgs, Pace, PaceArgs, StatusArgs, StopArgs, Until};
+pub use report::{Reason, ReportArgs, ReportFormat, WhyArgs};
 
 /// Rotates the data encryption key of a WSO2 Identity Server deployment, resumably.
 ///
@@ -110,6 +112,8 @@ pub enum Command {
     Stop(StopArgs),
     /// Check the journal, then every row and file against it.
     Verify(VerifyArgs),
+    /// Write a report on the rotation, from its journal alone.
+    Report(ReportArgs),
     /// Write a commented properties.yaml.
     Init(InitArgs),
     /// Print a new random key.
@@ -165,6 +169,9 @@ pub struct RunArgs {
     /// With --dry-run: one JSON document on stdout.
     #[arg(long, requires = "dry_run")]
     pub json: bool,
+    /// Why it is made.
+    #[command(flatten)]
+    pub why: WhyArgs,
     /// What it has in common with `resume`.
     #[command(flatten)]
     pub work: WorkArgs,

@@ -91,6 +91,17 @@ pub const EXAMPLES: &[Examples] = &[
         ],
     ),
     (
+        "report",
+        &[
+            (
+                "keyrotation report --output report.html",
+                "One page for whoever has to answer for the rotation",
+            ),
+            ("keyrotation report --output rows.json --rows --redact", "Every row, without names"),
+            ("keyrotation report --check report.html", "Is it what the journal says?"),
+        ],
+    ),
+    (
         "init",
         &[("keyrotation init --config /etc/keyrotation/properties.yaml", "Write a file to be filled in")],
     ),

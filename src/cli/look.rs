@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keyrotation_journal::Journal;
+use keyrotation_journal::{Journal, left_steps};
 
 use super::args::StatusArgs;
 use super::{Session, print, print_json};
@@ -43,11 +43,11 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
         let Some(holder) = Journal::holder(dir)? else { break };
         // What an earlier process said last is no news of this one.
         if let Some(view) = live(dir)?.filter(|view| view.pid.is_none_or(|pid| pid == holder.pid)) {
-            return Ok(view);
+            return Ok(view.with_left(&left_steps(dir)?));
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    Ok(StatusView::new(open(dir)?.state(), false))
+    Ok(StatusView::new(open(dir)?.state(), false).with_left(&left_steps(dir)?))
 }
 
 /// The journal in `dir`, which must hold a rotation.

@@ -1,6 +1,7 @@
 //! The command line: one thin file a subcommand. Results go to stdout, talk to stderr.
 
 pub mod args;
+mod check_report;
 mod configure;
 mod control;
 mod demo;
@@ -11,6 +12,7 @@ mod look;
 mod moment;
 mod paper;
 mod plan;
+mod report;
 mod session;
 mod setup;
 mod steps;
@@ -56,11 +58,11 @@ pub fn main() -> Exit {
     let session = Session { global: cli.global, log, progress };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return report(&Error::new(Id::System, error.to_string()), format),
+        Err(error) => return explain(&Error::new(Id::System, error.to_string()), format),
     };
     let exit = match runtime.block_on(dispatch(session, cli.command)) {
         Ok(exit) => exit,
-        Err(error) => report(&error, format),
+        Err(error) => explain(&error, format),
     };
     // Work that was dropped on a second signal may still sit in a blocking call: do not wait.
     runtime.shutdown_background();
@@ -88,6 +90,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Pace(args) => control::pace(&session, args.pace).await,
         Command::Stop(args) => control::stop(&session, &args).await,
         Command::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
+        Command::Report(args) => report::report(&session, &args),
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),
         Command::Fingerprint(args) => setup::fingerprint(&session, &args),
@@ -98,7 +101,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
 }
 
 /// Says what went wrong, on the screen and in the log, in words or as JSON.
-fn report(error: &Error, format: LogFormat) -> Exit {
+fn explain(error: &Error, format: LogFormat) -> Exit {
     tracing::error!(target: telemetry::LOG_ONLY, "[{}] {}; to do: {}", error.id(), error.what(), error.remedy());
     let mut stderr = std::io::stderr().lock();
     let _ = match format {

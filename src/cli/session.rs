@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
 use jiff::Timestamp;
-use keyrotation_journal::{Event, Journal, Rotation};
+use keyrotation_journal::{Event, Journal, Rotation, Step};
 
-use super::args::{ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
+use super::args::{Reason, ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
 use super::work::Work;
 use super::{Session, moment, print};
 use crate::activity::Activity;
@@ -19,7 +20,7 @@ use crate::engine::{self, Preparer};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::{self, Deployment, Fingerprint, Survey};
-use crate::report::{Reporter, StatusView, publish, summary_sentence};
+use crate::report::{REASON, Reporter, StatusView, publish, summary_sentence};
 use crate::signals::{self, Stop, Stopper};
 
 /// Starts a rotation.
@@ -44,7 +45,22 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
             "go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`",
         ));
     }
-    Box::pin(begin(session, &args.work, &args.sync, settings, &dir, earlier, end)).await
+    let why = args.why.reason.map(|reason| why(reason, &args.why.note));
+    Box::pin(begin(session, &args.work, &args.sync, settings, &dir, Beginning { earlier, end, why })).await
+}
+
+/// The step that says why a rotation is made.
+fn why(reason: Reason, note: &str) -> Step {
+    let word = reason.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+    let note = if note.is_empty() { word } else { format!("{word}: {note}") };
+    step(REASON, &note)
+}
+
+/// A step that is taken now.
+pub(super) fn step(name: &str, note: &str) -> Step {
+    let (host, user) = whoami();
+    let at = Timestamp::now().as_millisecond();
+    Step { at, name: name.to_owned(), note: note.to_owned(), user, host }
 }
 
 /// Goes on with a rotation, or starts one.
@@ -54,7 +70,8 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     let dir = session.global.journal_dir();
     let Some(journal) = Journal::open(&dir)? else {
         tracing::info!("no rotation was begun yet: it begins now");
-        return Box::pin(begin(session, &args.work, &args.sync, settings, &dir, None, end)).await;
+        let beginning = Beginning { end, ..Beginning::default() };
+        return Box::pin(begin(session, &args.work, &args.sync, settings, &dir, beginning)).await;
     };
     if journal.state().finished_at.is_some() && !args.retry_failed && !journal.state().syncs() {
         return Ok(already_finished(&journal));
@@ -162,7 +179,18 @@ fn already_finished(journal: &Journal) -> Exit {
     Exit::Done
 }
 
-/// Checks everything, then begins a journal and works it off. The journal of an `earlier` rotation
+/// What is known of a rotation before it begins.
+#[derive(Default)]
+struct Beginning {
+    /// The journal of an earlier rotation.
+    earlier: Option<Journal>,
+    /// When it is to be stopped.
+    end: Option<Timestamp>,
+    /// Why it is made.
+    why: Option<Step>,
+}
+
+/// Checks everything, then begins a journal and works it off. The journal of an earlier rotation
 /// is put aside once all checks are passed; until then it is held, so that nobody goes on with it.
 async fn begin(
     session: &Session,
@@ -170,9 +198,9 @@ async fn begin(
     sync: &SyncArgs,
     settings: Settings,
     dir: &Path,
-    earlier: Option<Journal>,
-    end: Option<Timestamp>,
+    beginning: Beginning,
 ) -> Result<Exit> {
+    let Beginning { earlier, end, why } = beginning;
     let Some(checked) = checked(session, &settings, args, end, plan::Access::Change).await? else {
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
@@ -206,7 +234,7 @@ async fn begin(
         .iter()
         .zip(&work.deployment.jobs)
         .map(|(found, job)| Event::TargetStarted { target: job.index, total: Some(found.rows) });
-    let first = absent.chain(started).collect();
+    let first = why.map(Event::StepTaken).into_iter().chain(absent).chain(started).collect();
     Box::pin(work.finish(context, false, first)).await
 }
 

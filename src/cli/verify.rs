@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use keyrotation_journal::leave_step;
+
 use super::args::VerifyArgs;
 use super::{Session, look, print, print_json, session};
 use crate::activity::{Activity, Task};
@@ -10,8 +12,8 @@ use crate::engine::Ledger;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan;
-use crate::report::{Reporter, StatusView, printable, publish, thousands};
-use crate::verify::{LISTED, Options, Report, Verdict, verify as compare};
+use crate::report::{Reporter, StatusView, Verification, printable, publish, thousands};
+use crate::verify::{LISTED, Options, Report, TargetReport, Verdict, verify as compare};
 
 /// Checks the journal's chain, then compares every row and file with it.
 pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit> {
@@ -73,7 +75,30 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     } else {
         print(&text(&report, chain.entries, args, differences));
     }
+    let found = found(&report, chain.entries, args.sample, live);
+    leave_step(&dir, &session::step(found.step_name(), &found.note()))?;
     Ok(if differences == 0 { Exit::Done } else { Exit::Differences })
+}
+
+/// What is left in the journal of what was found.
+fn found(report: &Report, events: u64, sample: Option<f64>, live: bool) -> Verification {
+    let sum = |count: fn(&TargetReport) -> u64| report.targets.iter().map(count).sum();
+    Verification {
+        live,
+        sample: sample.map_or_else(|| "all".to_owned(), |percent| format!("{percent}%")),
+        chunks_checked: sum(|target| target.chunks.0),
+        chunks: sum(|target| target.chunks.1),
+        events,
+        rows: Verdict::ALL.iter().map(|verdict| report.count(*verdict)).sum(),
+        same: report.count(Verdict::Same),
+        gone: report.count(Verdict::Gone),
+        new: report.count(Verdict::New),
+        changed: report.count(Verdict::Changed),
+        failed: report.count(Verdict::Failed),
+        bad: report.count(Verdict::Bad),
+        without_ciphertext: sum(|target| target.without_ciphertext),
+        differences: report.differences(live),
+    }
 }
 
 fn text(report: &Report, events: u64, args: &VerifyArgs, differences: u64) -> String {

@@ -4,11 +4,11 @@
 
 use jiff::Timestamp;
 use keyrotation_journal::{
-    CellOutcome, JobState, Phase, RowRecord, SessionEnd, TargetHead, TargetKind, TargetState,
+    CellOutcome, JobState, Phase, RowRecord, SessionEnd, Step, TargetHead, TargetKind, TargetState,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityView, SyncView};
+use super::{ActivityView, SyncView, Verification};
 use crate::sync::Observation;
 use crate::target::TARGETS;
 
@@ -78,6 +78,21 @@ pub struct StatusView {
     pub sync: Option<SyncView>,
     /// Steps that were taken outside of this program, or before the rotation began.
     pub steps: Vec<StepView>,
+    /// What `verify` found last.
+    #[serde(default)]
+    pub verified: Option<VerifiedView>,
+}
+
+/// What `verify` found, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifiedView {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// The operating system's user, and the host.
+    pub by: String,
+    /// What it found.
+    #[serde(flatten)]
+    pub found: Verification,
 }
 
 /// The fingerprints of a rotation's keys, as the journal keeps them among other things.
@@ -100,6 +115,18 @@ pub struct StepView {
     pub note: String,
     /// The operating system's user, and the host.
     pub by: String,
+}
+
+impl StepView {
+    /// The step as it is shown.
+    pub fn new(step: &Step) -> Self {
+        Self {
+            at: time(step.at),
+            name: step.name.clone(),
+            note: step.note.clone(),
+            by: format!("{} on {}", step.user, step.host),
+        }
+    }
 }
 
 /// The status of one table or group of files.
@@ -181,12 +208,6 @@ impl StatusView {
             (_, _, Some(_)) => RunState::Failed,
             _ => RunState::Interrupted,
         };
-        let step = |step: &keyrotation_journal::Step| StepView {
-            at: time(step.at),
-            name: step.name.clone(),
-            note: step.note.clone(),
-            by: format!("{} on {}", step.user, step.host),
-        };
         let session = state.session.as_ref().filter(|_| running);
         Self {
             schema: SCHEMA,
@@ -204,8 +225,10 @@ impl StatusView {
             targets: view(TargetKind::Table),
             files: view(TargetKind::Files),
             sync: SyncView::of(state),
-            steps: state.steps.iter().map(step).collect(),
+            steps: state.steps.iter().map(StepView::new).collect(),
+            verified: None,
         }
+        .with_left(&[])
     }
 
     /// The status while this process takes the rotation up, before it has recorded that it does.
@@ -218,6 +241,23 @@ impl StatusView {
     #[must_use]
     pub fn observed(mut self, state: &JobState, seen: &Observation) -> Self {
         self.sync = self.sync.map(|sync| sync.observed(&state.rotation.targets, seen));
+        self
+    }
+
+    /// The same with steps that wait to be recorded.
+    #[must_use]
+    pub fn with_left(mut self, steps: &[Step]) -> Self {
+        for step in steps.iter().map(StepView::new) {
+            // Recorded meanwhile.
+            if !self.steps.contains(&step) {
+                self.steps.push(step);
+            }
+        }
+        let verified = |step: &StepView| {
+            let found = Verification::of_step(&step.name, &step.note)?;
+            Some(VerifiedView { at: step.at.clone(), by: step.by.clone(), found })
+        };
+        self.verified = self.steps.iter().rev().find_map(verified);
         self
     }
 
@@ -300,7 +340,7 @@ pub fn failures_of(target: &str, row: &RowRecord) -> Vec<FailureView> {
 }
 
 /// The name of a value column of a target; files have one.
-fn column_name(target: &str, column: u8) -> String {
+pub(super) fn column_name(target: &str, column: u8) -> String {
     let target = TARGETS.iter().find(|candidate| candidate.id == target);
     target
         .and_then(|target| target.values.get(usize::from(column)))
@@ -308,7 +348,7 @@ fn column_name(target: &str, column: u8) -> String {
         .to_owned()
 }
 
-fn place(head: &TargetHead) -> String {
+pub(super) fn place(head: &TargetHead) -> String {
     let table = TARGETS.iter().find(|target| target.id == head.id).map(|target| target.relation.table);
     table.map_or_else(|| head.label.clone(), str::to_owned)
 }

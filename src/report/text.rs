@@ -72,6 +72,18 @@ pub fn status_text(view: &StatusView) -> String {
         let note = if step.note.is_empty() { String::new() } else { format!(": {}", printable(&step.note)) };
         let _ = writeln!(out, "step {} at {} by {}{note}", step.name, step.at, step.by);
     }
+    if let Some(verified) = &view.verified {
+        let found = &verified.found;
+        let part = if found.is_whole() { String::new() } else { format!(" (a sample of {})", found.sample) };
+        let _ = writeln!(
+            out,
+            "verified at {} by {}: {} rows and files as recorded{part}, {} differ",
+            verified.at,
+            verified.by,
+            thousands(found.same),
+            thousands(found.differences)
+        );
+    }
     if let Some(error) = &view.error {
         let _ = writeln!(out, "the last session ended with {error}");
     }

@@ -52,6 +52,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How often deletes are looked for that no trigger has seen.
 const RECONCILE_EVERY: Duration = Duration::from_mins(10);
 
+/// How often what is seen of the change logs goes into the journal: the lag over time, for the report.
+const RECORD_EVERY: Duration = Duration::from_mins(1);
+
 /// The step after which the old database is not what counts any more.
 pub const ROUTE_TRAFFIC: &str = "route-traffic";
 
@@ -165,6 +168,7 @@ impl<'a> Sync<'a> {
     async fn rounds(&mut self) -> Result<End> {
         let mut quiet_since = Instant::now();
         let mut reconciled = Instant::now();
+        let mut recorded: Option<Instant> = None;
         loop {
             if self.context.stop.requested() {
                 return Ok(End::Interrupted);
@@ -177,6 +181,10 @@ impl<'a> Sync<'a> {
             self.take_steps().await?;
             let busy = self.round().await?;
             self.count().await?;
+            if recorded.is_none_or(|at| at.elapsed() >= RECORD_EVERY) {
+                self.record_seen(false).await?;
+                recorded = Some(Instant::now());
+            }
             let idle = !busy && self.cursors.iter().all(Option::is_none);
             if idle {
                 self.context.ledger.flush().await?; // so that others see what was done

@@ -37,6 +37,7 @@ mod points;
 mod prefixes;
 mod progress;
 mod refusals;
+mod report;
 mod secrets;
 mod servers;
 mod signals;

@@ -3,6 +3,7 @@
 mod contract;
 mod damage;
 mod encoding;
+mod evidence;
 mod failures;
 mod replay;
 mod sync;

@@ -6,6 +6,7 @@ mod workload;
 
 mod flow;
 mod pause;
+mod report;
 mod steps;
 mod together;
 

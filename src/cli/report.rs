@@ -1,0 +1,143 @@
+//! `report`: what was done, for whoever has to answer for it; and whether a report is what the
+//! journal says.
+
+use std::io::{BufWriter, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use keyrotation_journal::{Journal, Step, left_steps};
+
+use super::args::{ReportArgs, ReportFormat};
+use super::check_report::{Checked, check};
+use super::{Session, look, print, session};
+use crate::error::{Error, Id, Result};
+use crate::exit::Exit;
+use crate::report::{Document, Format, Made, Source, Trouble};
+
+/// A journal that is held open while its report is written.
+struct Opened {
+    dir: PathBuf,
+    journal: Journal,
+    left: Vec<Step>,
+}
+
+/// Writes a report, or checks one.
+pub(super) fn report(session: &Session, args: &ReportArgs) -> Result<Exit> {
+    let format = format_of(args);
+    if args.rows && format == Format::Html && args.check.is_none() {
+        return Err(Error::new(Id::CommandLineValue, "--rows lists every row, which no page can hold")
+            .fix("add --format json or --format csv"));
+    }
+    let opened = open_all(session, args)?;
+    let sources: Vec<Source<'_>> =
+        opened.iter().map(|o| Source { dir: &o.dir, journal: &o.journal, left: &o.left }).collect();
+    let made = made(args);
+    if let Some(path) = &args.check {
+        let checked = check(path, &sources, made)?;
+        print(&format!("{}: {}\n", path.display(), checked.words()));
+        return Ok(if matches!(checked, Checked::Same) { Exit::Done } else { Exit::Differences });
+    }
+    let document = Document::new(&sources, made.bound_to(&sources)?)?;
+    match args.output.as_deref().filter(|path| *path != Path::new("-")) {
+        None => to_stdout(&document, format, &sources)?,
+        Some(path) => {
+            to_file(&document, format, &sources, path, args.force)?;
+            print(&format!("wrote {}: {}\n", path.display(), document.verdict.headline));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// What was asked for, else what the file's name says, else a page.
+fn format_of(args: &ReportArgs) -> Format {
+    let named = args.output.as_ref().and_then(|path| path.extension()?.to_str());
+    match (args.format, named) {
+        (Some(ReportFormat::Json), _) | (None, Some("json")) => Format::Json,
+        (Some(ReportFormat::Csv), _) | (None, Some("csv")) => Format::Csv,
+        (Some(ReportFormat::Html) | None, _) => Format::Html,
+    }
+}
+
+fn open_all(session: &Session, args: &ReportArgs) -> Result<Vec<Opened>> {
+    let mut opened: Vec<Opened> = Vec::new();
+    for dir in std::iter::once(session.global.journal_dir()).chain(args.also.iter().cloned()) {
+        if opened.iter().any(|other| is_same(&other.dir, &dir)) {
+            return Err(Error::new(Id::CommandLineValue, format!("--also {} is named twice", dir.display()))
+                .fix("name each journal once"));
+        }
+        let journal = look::open(&dir)?;
+        let left = left_steps(&dir)?;
+        opened.push(Opened { dir, journal, left });
+    }
+    Ok(opened)
+}
+
+fn is_same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+fn made(args: &ReportArgs) -> Made {
+    let (host, user) = session::whoami();
+    Made {
+        at: Timestamp::now().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        user,
+        host,
+        rows: args.rows,
+        redacted: args.redact,
+        key_in_use_since: args.key_in_use_since.map(|date| date.to_string()),
+        next_rotation_due: args.next_rotation_due.map(|date| date.to_string()),
+        of: Vec::new(),
+    }
+}
+
+fn to_stdout(document: &Document, format: Format, sources: &[Source<'_>]) -> Result<()> {
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    let written = document.write(format, sources, &mut out).and_then(|()| Ok(out.flush()?));
+    match written {
+        // A reader that went away is no error.
+        Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(Trouble::Output(error)) => Err(Error::new(Id::File, format!("standard output: {error}"))),
+        Err(Trouble::Journal(error)) => Err(error),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Writes a file that is there whole or not at all, for its owner's eyes only.
+fn to_file(
+    document: &Document,
+    format: Format,
+    sources: &[Source<'_>],
+    path: &Path,
+    force: bool,
+) -> Result<()> {
+    let failed = |error: std::io::Error| Error::new(Id::File, format!("{}: {error}", path.display()));
+    let exists = || {
+        Error::new(Id::CommandLineValue, format!("{} exists already", path.display()))
+            .fix("name another file with --output, or overwrite it with --force")
+    };
+    if !force && path.symlink_metadata().is_ok() {
+        return Err(exists());
+    }
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let file = tempfile::Builder::new().prefix(".keyrotation-").suffix(".tmp").tempfile_in(folder);
+    let file = file.map_err(failed)?; // of mode 0600
+    let mut out = BufWriter::new(file);
+    match document.write(format, sources, &mut out) {
+        Err(Trouble::Output(error)) => return Err(failed(error)),
+        Err(Trouble::Journal(error)) => return Err(error),
+        Ok(()) => {}
+    }
+    let file = out.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.as_file().sync_all().map_err(failed)?;
+    let placed = if force { file.persist(path) } else { file.persist_noclobber(path) };
+    match placed {
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists && !force => return Err(exists()),
+        Err(error) => return Err(failed(error.error)),
+        Ok(_) => {}
+    }
+    std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}

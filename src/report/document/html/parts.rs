@@ -1,0 +1,340 @@
+//! The sections on one journal.
+
+use maud::{Markup, html};
+
+use super::charts;
+use super::words::{foreign, moment, mono, span};
+use crate::report::document::{Document, RotationPart, SyncPart, TargetPart};
+use crate::report::thousands;
+
+/// The sections that a journal has, with their titles.
+pub(super) fn sections(rotation: &RotationPart) -> Vec<(&'static str, &'static str)> {
+    let has_failures = rotation.all().any(|target| target.view.failed > 0);
+    let has_course = !rotation.throughput.rows.values.is_empty();
+    [
+        ("scope", "Scope", true),
+        ("tables", "What was rotated", true),
+        ("failures", "Failures", has_failures),
+        ("throughput", "Throughput", has_course),
+        ("sync", "Sync", rotation.sync.is_some()),
+        ("verification", "Verification", true),
+        ("sessions", "Who and when", true),
+        ("steps", "Steps by hand", true),
+        ("evidence", "Evidence", true),
+    ]
+    .into_iter()
+    .filter(|(.., is_there)| *is_there)
+    .map(|(id, title, _)| (id, title))
+    .collect()
+}
+
+/// Everything on one journal.
+pub(super) fn rotation(document: &Document, rotation: &RotationPart, number: usize) -> Markup {
+    let is_one = document.rotations.len() == 1;
+    html! {
+        article id={ "rotation-" (number) } {
+            @if !is_one {
+                h2 { "Rotation " (mono(&rotation.rotation_id)) }
+            }
+            @for (name, title) in sections(rotation) {
+                @let id = format!("{name}-{number}");
+                section aria-labelledby=(id) {
+                    @if is_one { h2 id=(id) { (title) } } @else { h3 id=(id) { (title) } }
+                    (section(rotation, name, &id))
+                }
+            }
+        }
+    }
+}
+
+fn section(rotation: &RotationPart, name: &str, id: &str) -> Markup {
+    match name {
+        "scope" => scope(rotation),
+        "tables" => tables(rotation, id),
+        "failures" => failures(rotation),
+        "throughput" => charts::throughput(&rotation.throughput, id),
+        "sync" => html! { @if let Some(part) = &rotation.sync { (sync(part, id)) } },
+        "verification" => verification(rotation),
+        "sessions" => sessions(rotation),
+        "steps" => steps(rotation),
+        _ => evidence(rotation),
+    }
+}
+
+/// A table that may be wider than the screen.
+fn wide(label: &str, table: &Markup) -> Markup {
+    html! { div.scroll tabindex="0" role="region" aria-label=(label) { (table) } }
+}
+
+fn scope(rotation: &RotationPart) -> Markup {
+    let plan = &rotation.plan;
+    let place = |what: &Option<String>| {
+        html! {
+            @match what { Some(place) => (mono(place)), None => span.none { "not part of it" } }
+        }
+    };
+    html! {
+        dl.facts.card.rows {
+            div { dt { "Rotation" } dd { (mono(&rotation.rotation_id)) } }
+            div { dt { "State" } dd { (rotation.state) @if let Some(error) = &rotation.error { ": " (foreign(error)) } } }
+            div { dt { "Identity database (the copy)" } dd { (place(&plan.identity_database)) } }
+            div { dt { "Registry database (the copy)" } dd { (place(&plan.registry_database)) } }
+            div { dt { "Home (the copy)" } dd { (place(&plan.home)) } }
+            @if plan.old_identity_database.is_some() {
+                div { dt { "Changes carried over from" } dd { (place(&plan.old_identity_database)) } }
+            }
+            div { dt { "Transformation" } dd { (plan.transformation) } }
+            div { dt { "Begun with" } dd { "keyrotation " (rotation.version) } }
+        }
+    }
+}
+
+fn tables(rotation: &RotationPart, id: &str) -> Markup {
+    let sum = |count: fn(&TargetPart) -> u64| thousands(rotation.all().map(count).sum());
+    let row = |place: usize, target: &TargetPart| {
+        html! {
+            tr {
+                th scope="row" {
+                    @if target.view.place == target.view.label {
+                        (target.view.label)
+                    } @else {
+                        code.name { (target.view.place) }
+                        span.label { (target.view.label) }
+                    }
+                    @if let Some(reason) = &target.view.skipped { span.label { "skipped: " (foreign(reason)) } }
+                    @for again in &target.times.reopened {
+                        span.label { "taken up again " (moment(Some(&again.at))) ": " (foreign(&again.reason)) }
+                    }
+                }
+                td.bar { (charts::outcomes(&target.view, &format!("{id}-bar-{place}"))) }
+                @for (_, _, count) in charts::OUTCOMES { (number(count(&target.view))) }
+                td.n { (sweeps(target)) }
+                td.n { @match target.times.milliseconds { Some(time) => (span(time)), None => span.none { (target.view.state) } } }
+            }
+        }
+    };
+    html! {
+        (charts::legend())
+        (wide("Outcomes by table and file group", &html! {
+            table {
+                caption.hidden { "Outcomes by table and file group" }
+                thead {
+                    tr {
+                        th scope="col" { "Table or files" }
+                        th scope="col" { "Outcome" }
+                        @for (_, word, _) in charts::OUTCOMES { th.n scope="col" { (word) } }
+                        th.n scope="col" { "sweeps" }
+                        th.n scope="col" { "time" }
+                    }
+                }
+                tbody { @for (place, target) in rotation.all().enumerate() { (row(place, target)) } }
+                tfoot {
+                    tr {
+                        th scope="row" { "In all" }
+                        td {}
+                        @for count in [|t: &TargetPart| t.view.rotated, |t| t.view.already_new, |t| t.view.plain, |t| t.view.null, |t| t.view.gone, |t| t.view.failed] as [fn(&TargetPart) -> u64; 6] {
+                            td.n { (sum(count)) }
+                        }
+                        td {} td {}
+                    }
+                }
+            }
+        }))
+        p.small {
+            "Rotated: opened under the old key, sealed under the new one, opened again and compared before it was written. "
+            "Plain and NULL: no encrypted value. Gone: deleted by others meanwhile. Sweeps: read-only passes over the whole "
+            "table for values still under the old key; the last one of a finished table found none."
+        }
+    }
+}
+
+/// A count; a zero steps back.
+fn number(count: u64) -> Markup {
+    html! { @if count == 0 { td.n.zero { "0" } } @else { td.n { (thousands(count)) } } }
+}
+
+fn sweeps(target: &TargetPart) -> Markup {
+    let strays: u64 = target.times.sweeps.iter().map(|sweep| sweep.strays).sum();
+    html! {
+        (target.times.sweeps.len())
+        @if strays > 0 { " (" (thousands(strays)) " strays)" }
+    }
+}
+
+fn failures(rotation: &RotationPart) -> Markup {
+    let listed: u64 = rotation.all().map(|target| target.view.failures.len() as u64).sum();
+    let failed: u64 = rotation.all().map(|target| target.view.failed).sum();
+    html! {
+        p { "These values were left as they were. " code { "keyrotation resume --retry-failed" } " tries them again." }
+        (wide("Failures", &html! {
+            table {
+                caption.hidden { "Values that could not be moved to the new key" }
+                thead { tr {
+                    th scope="col" { "Table or files" } th scope="col" { "Key" } th scope="col" { "Column" } th scope="col" { "Reason" }
+                } }
+                tbody {
+                    @for target in rotation.all() {
+                        @for failure in &target.view.failures {
+                            tr {
+                                td { code.name { (target.view.place) } }
+                                th.text scope="row" { (foreign(&failure.key)) }
+                                td { code.name { (failure.column) } }
+                                td { (foreign(&failure.reason)) }
+                            }
+                        }
+                    }
+                }
+            }
+        }))
+        @if listed < failed {
+            p.small {
+                "The first hundred of each table are listed; all are in " code { "keyrotation report --format json --rows" } "."
+            }
+        }
+    }
+}
+
+fn sync(part: &SyncPart, id: &str) -> Markup {
+    let view = &part.view;
+    html! {
+        p {
+            "Began " (moment(view.started_at.as_deref())) ". "
+            strong { (thousands(view.applied)) } " rows were carried over, "
+            (thousands(view.superseded)) " left alone since the new server has made them its own; "
+            (thousands(view.pending)) " entries wait, " (thousands(view.held)) " rows are held, "
+            (thousands(view.failed)) " have failed" @if view.drained { "; drained." } @else { "; not drained." }
+        }
+        @if part.lag.milliseconds.values.is_empty() {
+            p.small { "No lag was recorded." }
+        } @else {
+            (charts::lag(&part.lag.milliseconds, id))
+        }
+        (wide("Sync by table", &html! {
+            table {
+                caption.hidden { "Sync by table" }
+                thead { tr {
+                    th scope="col" { "Table" }
+                    @for word in ["carried over", "superseded", "waiting", "held", "failed"] { th.n scope="col" { (word) } }
+                } }
+                tbody { @for table in &view.tables { tr {
+                    th scope="row" {
+                        code.name { (table.place) }
+                        @if let Some(reason) = &table.skipped { span.label { "skipped: " (foreign(reason)) } }
+                    }
+                    @for count in [table.applied, table.superseded, table.pending, table.held, table.failed] { (number(count)) }
+                } } }
+            }
+        }))
+    }
+}
+
+fn verification(rotation: &RotationPart) -> Markup {
+    if rotation.verifications.is_empty() {
+        return html! { p { "Nothing was verified. " code { "keyrotation verify" } " reads every row and file again and compares it with the journal." } };
+    }
+    html! {
+        (wide("Verifications", &html! {
+            table {
+                caption.hidden { "What keyrotation verify found" }
+                thead { tr {
+                    th scope="col" { "When" } th scope="col" { "By" } th scope="col" { "Mode" }
+                    @for word in ["compared", "as recorded", "gone", "new", "changed", "failed", "bad", "differences"] {
+                        th.n scope="col" { (word) }
+                    }
+                } }
+                tbody { @for each in &rotation.verifications { tr {
+                    th scope="row" {
+                        (moment(Some(&each.at)))
+                        @if each.is_stale { span.label { "rows were written after it" } }
+                    }
+                    td.by { (foreign(&each.user)) " on " (foreign(&each.host)) }
+                    td {
+                        @if each.found.is_whole() { "every row" } @else { "sample of " (each.found.sample) }
+                        @if each.found.live { ", server running" }
+                        span.label { (thousands(each.found.chunks_checked)) " of " (thousands(each.found.chunks)) " chunks" }
+                    }
+                    @let found = &each.found;
+                    @for count in [found.rows, found.same, found.gone, found.new, found.changed, found.failed, found.bad, found.differences] { (number(count)) }
+                } } }
+            }
+        }))
+        p.small { "Each time the chain of the journal was checked whole with the key. Bad: under the old key, unreadable, or with another plaintext than was recorded." }
+    }
+}
+
+fn sessions(rotation: &RotationPart) -> Markup {
+    html! {
+        (wide("Sessions", &html! {
+            table {
+                caption.hidden { "Processes that worked on the rotation" }
+                thead { tr {
+                    th scope="col" { "Began" } th scope="col" { "Ended" } th scope="col" { "How" } th scope="col" { "By" } th scope="col" { "Command" }
+                } }
+                tbody { @for each in &rotation.sessions { tr {
+                    th scope="row" { (moment(Some(&each.started_at))) }
+                    td { (moment(Some(&each.ended_at))) @if each.end == "killed" { span.label { "last heard of" } } }
+                    td.text { (each.end) @if let Some(error) = &each.error { span.label { (foreign(error)) } } }
+                    td.by { (foreign(&each.user)) " on " (foreign(&each.host)) span.label { "process " (each.pid) ", version " (each.version) } }
+                    td.text { code { (foreign(&each.command)) } }
+                } } }
+            }
+        }))
+        @if rotation.sessions.iter().any(|session| session.end == "killed") {
+            p.small { "A session that never said how it ended was killed, or its machine went down; the next one went on where it was." }
+        }
+    }
+}
+
+fn steps(rotation: &RotationPart) -> Markup {
+    if rotation.steps.is_empty() {
+        return html! { p { "No step was recorded." } };
+    }
+    html! {
+        (wide("Steps", &html! {
+            table {
+                caption.hidden { "Steps that people took, or the program outside of a session" }
+                thead { tr { th scope="col" { "When" } th scope="col" { "Step" } th scope="col" { "By" } th scope="col" { "Note" } } }
+                tbody { @for step in &rotation.steps { tr {
+                    td { (moment(Some(&step.at))) }
+                    th.text scope="row" {
+                        (foreign(&step.name))
+                        @if step.taken_back { span.label { "taken back later" } }
+                        @if !step.in_log { span.label { "beside the log" } }
+                    }
+                    td.by { (foreign(&step.user)) " on " (foreign(&step.host)) }
+                    td.text { (foreign(&step.note)) }
+                } } }
+            }
+        }))
+        @if rotation.steps.iter().any(|step| !step.in_log) {
+            p.small { "Steps beside the log were left after the last session; the chain does not cover them until the next one takes them over." }
+        }
+    }
+}
+
+fn evidence(rotation: &RotationPart) -> Markup {
+    let log = &rotation.log;
+    html! {
+        dl.facts.card.rows {
+            div { dt { "Events" } dd { (thousands(log.events)) " in " (thousands(log.groups)) " groups, format " (log.format) } }
+            div { dt { "Last recorded" } dd { (moment(Some(&rotation.updated_at))) } }
+            div { dt { "SHA-256 of the log" } dd { (mono(&log.sha256)) } }
+            div { dt { "Head of the chain" } dd { (mono(&log.chain_head)) } }
+            div {
+                dt { "Chain" }
+                dd {
+                    @match &log.chain_checked {
+                        Some((events, at)) if *events >= log.events => {
+                            "checked whole with the key by verify, " (moment(Some(at)))
+                        }
+                        Some((events, at)) => {
+                            "checked with the key by verify up to event " (thousands(*events)) ", " (moment(Some(at)))
+                        }
+                        None => "not checked with the key: verify was not run",
+                    }
+                    span.label { "for this report the checksums of all records were checked; that needs no key, and finds accidents, not edits" }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! One journal in a report: what was done, by whom, and what holds it to its journal.
+
+use std::path::Path;
+
+use keyrotation_journal::{FORMAT, Journal, Step, TAKEN_BACK, TargetKind, standing};
+use serde::Serialize;
+
+use super::history::{History, Lag, SessionPart, Throughput, Timeline};
+use super::redact::Redactor;
+use super::{Bound, REASON, Source, hex};
+use crate::error::{Error, Id, Result};
+use crate::plan::Fingerprint;
+use crate::report::status::time;
+use crate::report::{StatusView, SyncView, TargetView, Verification};
+
+/// What one journal tells.
+#[derive(Debug, Clone, Serialize)]
+pub struct RotationPart {
+    /// The rotation's id.
+    pub rotation_id: String,
+    /// `completed`, `interrupted` or `failed`.
+    pub state: &'static str,
+    /// When it began, RFC 3339 in UTC.
+    pub started_at: String,
+    /// When something was last recorded.
+    pub updated_at: String,
+    /// When every table and file was done.
+    pub finished_at: Option<String>,
+    /// The version of the program that began it.
+    pub version: String,
+    /// Why it was made: the word that was given, and the note.
+    pub reason: Option<(String, String)>,
+    /// What it was begun with.
+    pub plan: PlanPart,
+    /// The error that ended the last session.
+    pub error: Option<String>,
+    /// Tables.
+    pub targets: Vec<TargetPart>,
+    /// Groups of files.
+    pub files: Vec<TargetPart>,
+    /// The sync phase.
+    pub sync: Option<SyncPart>,
+    /// Processes that worked on it.
+    pub sessions: Vec<SessionPart>,
+    /// Steps that were taken, in the order of recording.
+    pub steps: Vec<StepPart>,
+    /// What `verify` found, each time.
+    pub verifications: Vec<VerificationPart>,
+    /// Rows over time.
+    pub throughput: Throughput,
+    /// What the report is bound to.
+    pub log: LogPart,
+    /// When it began, in Unix milliseconds.
+    #[serde(skip)]
+    pub(super) began_at: i64,
+}
+
+/// What a rotation was begun with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanPart {
+    /// The old key's fingerprint.
+    pub old_key: String,
+    /// The new key's fingerprint.
+    pub new_key: String,
+    /// The identity database that was rewritten.
+    pub identity_database: Option<String>,
+    /// The registry database that was rewritten.
+    pub registry_database: Option<String>,
+    /// The home whose files were rewritten.
+    pub home: Option<String>,
+    /// The old identity database that changes were carried over from.
+    pub old_identity_database: Option<String>,
+    /// `each value's own`, or the one that values were moved to.
+    pub transformation: &'static str,
+}
+
+/// A table or group of files: the members of `status --json`, and its times.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetPart {
+    /// The counts.
+    #[serde(flatten)]
+    pub view: TargetView,
+    /// The times.
+    #[serde(flatten)]
+    pub times: Timeline,
+}
+
+/// The sync phase: the member `sync` of `status --json`, and its lag over time.
+#[derive(Debug, Clone, Serialize)]
+pub struct SyncPart {
+    /// The counts.
+    #[serde(flatten)]
+    pub view: SyncView,
+    /// The lag, where it was recorded.
+    pub lag: Lag,
+}
+
+/// A step that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StepPart {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// Its name.
+    pub name: String,
+    /// What was said of it.
+    pub note: String,
+    /// The operating system's user.
+    pub user: String,
+    /// The host.
+    pub host: String,
+    /// Whether it is in the log, whose chain covers it. One that is not stands in a file beside it.
+    pub in_log: bool,
+    /// Whether a later step took it back.
+    pub taken_back: bool,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerificationPart {
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// By whom.
+    pub user: String,
+    /// Where.
+    pub host: String,
+    /// What it found.
+    #[serde(flatten)]
+    pub found: Verification,
+    /// Whether something was written after it.
+    pub is_stale: bool,
+}
+
+/// What the report is bound to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogPart {
+    /// The format of the records.
+    pub format: u8,
+    /// How many events there are.
+    pub events: u64,
+    /// In how many groups they were made durable.
+    pub groups: u64,
+    /// The MAC of the last record, which takes in all before it.
+    pub chain_head: String,
+    /// The SHA-256 over all records.
+    pub sha256: String,
+    /// Up to which event `verify` has checked the chain with the key, and when; none if it never did.
+    pub chain_checked: Option<(u64, String)>,
+    /// Steps beside the log.
+    pub steps_beside: usize,
+}
+
+impl RotationPart {
+    /// What this journal tells.
+    pub(super) fn new(source: &Source<'_>, bound: &Bound, redactor: &Redactor) -> Result<Self> {
+        let state = source.journal.state();
+        let plan = Fingerprint::decode(&state.rotation.fingerprint)?;
+        let history = History::of(source.journal, redactor)?;
+        let view = StatusView::new(state, false);
+        let all: Vec<(&Step, bool)> = with_left(source);
+        let verifications = verifications(&all, &history, redactor);
+        let checked = verifications.last().map(|last| (last.found.events, last.at.clone()));
+        let heads = || state.rotation.targets.iter().zip(history.targets.iter().cloned());
+        let parts = |kind: TargetKind, views: Vec<TargetView>| -> Vec<TargetPart> {
+            let times = heads().filter(|(head, _)| head.kind == kind).map(|(_, times)| times);
+            views.into_iter().zip(times).map(|(view, times)| redacted(view, times, redactor)).collect()
+        };
+        let lag = history.lag.clone();
+        Ok(Self {
+            rotation_id: view.rotation_id.clone(),
+            state: view.state.word(),
+            started_at: view.started_at.clone(),
+            updated_at: view.updated_at.clone(),
+            finished_at: view.finished_at.clone(),
+            version: state.rotation.version.clone(),
+            reason: reason(&all),
+            plan: PlanPart {
+                old_key: plan.old_key,
+                new_key: plan.new_key,
+                identity_database: plan.identity,
+                registry_database: plan.registry,
+                home: plan.home,
+                old_identity_database: plan.old_identity,
+                transformation: if plan.upgrade { "AES/GCM/NoPadding" } else { "each value's own" },
+            },
+            error: view.error.clone(),
+            targets: parts(TargetKind::Table, view.targets),
+            files: parts(TargetKind::Files, view.files),
+            sync: view.sync.map(|view| SyncPart { view: redacted_sync(view, redactor), lag }),
+            steps: steps(&all, redactor),
+            verifications,
+            throughput: history.throughput,
+            log: log(source.journal, bound, checked),
+            sessions: history.sessions,
+            began_at: state.rotation.created_at,
+        })
+    }
+
+    /// Tables, then groups of files.
+    pub fn all(&self) -> impl Iterator<Item = &TargetPart> {
+        self.targets.iter().chain(&self.files)
+    }
+
+    /// When a step was taken that was not taken back; with its RFC 3339 text.
+    pub fn step(&self, name: &str) -> Option<&StepPart> {
+        standing(&self.steps, name, |step| &step.name)
+    }
+
+    /// Journals in one report are of the same two keys.
+    pub(super) fn must_belong_to(&self, other: &Self, dir: &Path) -> Result<()> {
+        let keys = |part: &Self| (part.plan.old_key.clone(), part.plan.new_key.clone());
+        if keys(self) == keys(other) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Id::JournalOther,
+            format!(
+                "{} is of a rotation from key {} to {}, the first journal of one from {} to {}",
+                dir.display(),
+                other.plan.old_key,
+                other.plan.new_key,
+                self.plan.old_key,
+                self.plan.new_key
+            ),
+        )
+        .fix("make a report of its own for each rotation"))
+    }
+}
+
+/// The steps in the log, then those beside it; with whether they are in the log.
+fn with_left<'a>(source: &Source<'a>) -> Vec<(&'a Step, bool)> {
+    let logged = &source.journal.state().steps;
+    let left = source.left.iter().filter(|step| !logged.contains(step));
+    logged.iter().map(|step| (step, true)).chain(left.map(|step| (step, false))).collect()
+}
+
+fn reason(steps: &[(&Step, bool)]) -> Option<(String, String)> {
+    let step = steps.iter().rev().find(|(step, _)| step.name == REASON)?.0;
+    let (word, note) = step.note.split_once(": ").unwrap_or((&step.note, ""));
+    Some((word.to_owned(), note.to_owned()))
+}
+
+fn steps(steps: &[(&Step, bool)], redactor: &Redactor) -> Vec<StepPart> {
+    let part = |(at, (step, in_log)): (usize, &(&Step, bool))| StepPart {
+        at: time(step.at),
+        name: step.name.clone(),
+        note: step.note.clone(),
+        user: redactor.user(&step.user),
+        host: step.host.clone(),
+        in_log: *in_log,
+        taken_back: steps
+            .iter()
+            .skip(at + 1)
+            .any(|(later, _)| later.name.strip_prefix(TAKEN_BACK) == Some(step.name.as_str())),
+    };
+    steps.iter().enumerate().map(part).collect()
+}
+
+fn verifications(steps: &[(&Step, bool)], history: &History, redactor: &Redactor) -> Vec<VerificationPart> {
+    let part = |(step, _): &(&Step, bool)| {
+        Some(VerificationPart {
+            at: time(step.at),
+            user: redactor.user(&step.user),
+            host: step.host.clone(),
+            found: Verification::of_step(&step.name, &step.note)?,
+            is_stale: history.wrote_at.is_some_and(|wrote| wrote > step.at),
+        })
+    };
+    steps.iter().filter_map(part).collect()
+}
+
+fn redacted(mut view: TargetView, times: Timeline, redactor: &Redactor) -> TargetPart {
+    for failure in &mut view.failures {
+        failure.key = redactor.key(&failure.key);
+    }
+    TargetPart { view, times }
+}
+
+fn redacted_sync(mut view: SyncView, redactor: &Redactor) -> SyncView {
+    for (key, _) in view.tables.iter_mut().flat_map(|table| &mut table.failures) {
+        *key = redactor.key(key);
+    }
+    view
+}
+
+fn log(journal: &Journal, bound: &Bound, chain_checked: Option<(u64, String)>) -> LogPart {
+    let tip = journal.tip();
+    LogPart {
+        format: FORMAT,
+        events: tip.entries,
+        groups: tip.group,
+        chain_head: hex(&tip.mac),
+        sha256: bound.log_sha256.clone(),
+        chain_checked,
+        steps_beside: bound.steps_beside,
+    }
+}

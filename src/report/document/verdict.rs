@@ -1,0 +1,134 @@
+//! What came of a rotation, in a sentence, and the sums that it rests on.
+
+use serde::Serialize;
+
+use super::RotationPart;
+use crate::report::thousands;
+
+/// How good it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Nothing is left to do.
+    Good,
+    /// Somebody should look.
+    Attention,
+    /// It is not done, or not right.
+    Bad,
+}
+
+/// What came of a rotation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// How good it is.
+    pub level: Level,
+    /// In a few words.
+    pub headline: String,
+    /// What stands against a better one.
+    pub reasons: Vec<String>,
+}
+
+/// Counts over all journals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Rows that were looked at.
+    pub rows: u64,
+    /// Rows that were moved to the new key.
+    pub rotated_rows: u64,
+    /// Files that were.
+    pub rotated_files: u64,
+    /// Rows and files under the new key before.
+    pub already_new: u64,
+    /// Rows and files that hold plain values only.
+    pub plain: u64,
+    /// Rows that hold NULL only.
+    pub null: u64,
+    /// Rows and files that could not be moved.
+    pub failed: u64,
+    /// Rows that were deleted meanwhile.
+    pub gone: u64,
+    /// Rows that the sync phase carried over.
+    pub carried_over: u64,
+}
+
+impl Totals {
+    pub(super) fn of(rotations: &[RotationPart]) -> Self {
+        let mut totals = Self::default();
+        for rotation in rotations {
+            totals.rotated_rows += rotation.targets.iter().map(|target| target.view.rotated).sum::<u64>();
+            totals.rotated_files += rotation.files.iter().map(|target| target.view.rotated).sum::<u64>();
+            totals.carried_over += rotation.sync.as_ref().map_or(0, |sync| sync.view.applied);
+            for target in rotation.all() {
+                totals.rows += target.view.rows;
+                totals.already_new += target.view.already_new;
+                totals.plain += target.view.plain;
+                totals.null += target.view.null;
+                totals.failed += target.view.failed;
+                totals.gone += target.view.gone;
+            }
+        }
+        totals
+    }
+}
+
+impl Verdict {
+    pub(super) fn of(rotations: &[RotationPart], totals: &Totals) -> Self {
+        let mut found: Vec<(Level, &str, String)> = Vec::new();
+        for rotation in rotations {
+            let of = match rotations.len() {
+                1 => String::new(),
+                _ => format!("rotation {}: ", rotation.rotation_id),
+            };
+            let mut add = |level, headline, why: String| found.push((level, headline, format!("{of}{why}")));
+            if rotation.state != "completed" {
+                let why = match (&rotation.error, &rotation.finished_at) {
+                    (Some(error), _) => format!("the last session ended with {error}"),
+                    (None, Some(_)) => "the sync phase is not drained".to_owned(),
+                    (None, None) => "some tables or files are not done".to_owned(),
+                };
+                add(Level::Bad, "Not finished", why);
+            }
+            match rotation.verifications.last() {
+                None => add(Level::Attention, "Finished, not verified", "nothing was verified".to_owned()),
+                Some(last) if last.found.differences > 0 => {
+                    // What was recorded as failed is a difference, too, but a known one.
+                    let is_known = last.found.differences == last.found.failed;
+                    let why = format!(
+                        "verify found {} differences at {}{}",
+                        thousands(last.found.differences),
+                        last.at,
+                        if is_known { ": the values that had failed, and nothing else" } else { "" }
+                    );
+                    let level = if is_known { Level::Attention } else { Level::Bad };
+                    add(level, "Verification found differences", why);
+                }
+                Some(last) if last.is_stale => {
+                    let why = format!("something was written after it was verified at {}", last.at);
+                    add(Level::Attention, "Finished, not verified since", why);
+                }
+                Some(last) if !last.found.is_whole() => {
+                    let (checked, all) = (thousands(last.found.chunks_checked), thousands(last.found.chunks));
+                    let why = format!("verify looked at a sample: {checked} of {all} chunks");
+                    add(Level::Attention, "Finished and verified by sample", why);
+                }
+                Some(_) => {}
+            }
+        }
+        if totals.failed > 0 {
+            let why = format!("{} rows or files could not be moved to the new key", thousands(totals.failed));
+            found.push((Level::Attention, "Finished, with failures", why));
+        }
+        // The first of the worst is the headline: failures stand above what follows from them.
+        let worst = found.iter().map(|(level, ..)| *level).max().unwrap_or(Level::Good);
+        let failures = found
+            .iter()
+            .rev()
+            .find(|(level, headline, _)| *level == worst && *headline == "Finished, with failures");
+        let headline = failures.or_else(|| found.iter().find(|(level, ..)| *level == worst));
+        Self {
+            level: worst,
+            headline: headline.map_or("Finished and verified", |(_, headline, _)| headline).to_owned(),
+            reasons: found.into_iter().map(|(.., why)| why).collect(),
+        }
+    }
+}
