@@ -91,6 +91,7 @@ fn kill_until_done(
     let mut killed = Vec::new();
     let mut files = Files::default();
     let mut command = "run";
+    let mut in_vain = 0;
     loop {
         // Databases on a server are looked at once it is done.
         let mut running = place.start_unlooked("", &[command, "--chunk-size", CHUNK]);
@@ -98,7 +99,8 @@ fn kill_until_done(
             running.wait().exits(0);
             return killed;
         }
-        thread::sleep(moment());
+        // Later, if it never comes to anything: the machine has become busier.
+        thread::sleep(moment().mul_f64(1.1_f64.powi(in_vain)));
         if running.ended() {
             running.wait().exits(0);
             files.look(place, before);
@@ -106,7 +108,9 @@ fn kill_until_done(
         }
         running.kill();
         files.look(place, before);
-        killed.push(rotated(place));
+        let now = rotated(place);
+        in_vain = if killed.last().is_none_or(|before| *before == now) { in_vain + 1 } else { 0 };
+        killed.push(now);
         command = "resume";
     }
 }

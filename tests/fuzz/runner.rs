@@ -19,7 +19,7 @@ const STACK: usize = 2 * 1024 * 1024;
 /// How much the process may grow over what it takes with the seeds loaded.
 const MEMORY_LIMIT_KIB: u64 = 64 * 1024;
 /// No input takes longer than this, even on a busy machine.
-const HANG: Duration = Duration::from_secs(10);
+const HANG: Duration = Duration::from_secs(30);
 /// Larger inputs are slow and say little: they are chosen seldom and not kept.
 const SMALL: usize = 8 * 1024;
 const CORPUS_LIMIT_BYTES: usize = 8 * 1024 * 1024;
