@@ -130,10 +130,10 @@ ids! {
     ConfigSecretSource = "KR-CFG-012", Usage, "a secret cannot be read from where properties.yaml says it is",
         "set the variable, or make the file readable for the user who runs keyrotation";
     ConfigUrl = "KR-CFG-013", Usage, "a database URL is not one that can be used",
-        "write `jdbc:postgresql://host:port/database`, `jdbc:mysql://host:port/database` or `jdbc:sqlite:/path/to/file.db`";
+        "write `jdbc:postgresql://host:port/database`, `jdbc:mysql://host:port/database`, `jdbc:h2:/path/to/database` or `jdbc:sqlite:/path/to/file.db`";
     ConfigUnsupportedDatabase = "KR-CFG-014", Usage, "a database is of a kind that this version does not rotate yet",
-        "this version rotates PostgreSQL, MySQL, MariaDB and SQLite";
-    ConfigDatabaseFile = "KR-CFG-015", Usage, "an SQLite database file does not exist or is not a regular file",
+        "this version rotates PostgreSQL, MySQL, MariaDB, H2 and SQLite";
+    ConfigDatabaseFile = "KR-CFG-015", Usage, "a database file does not exist or is not a regular file",
         "correct the path; keyrotation never creates a database";
     ConfigOldDatabase = "KR-CFG-016", Usage, "a database to be rewritten is the old server's own",
         "give the copy that was made for the new server (step 3 of the guide)";
@@ -143,6 +143,8 @@ ids! {
         "set `enableDBMigrator: true` and `enableConfigMigrator: true`";
     CommandLineValue = "KR-CFG-020", Usage, "a value on the command line is not one that its option takes",
         "correct the value";
+    ConfigJdbc = "KR-CFG-022", Usage, "a database needs a JDBC driver, and Java or the driver is not found",
+        "set JAVA_HOME to a JDK, 11 or later, and name the driver's file with jdbcDrivers; both come with the Identity Server";
     NoRandomness = "KR-CFG-021", Environment, "the operating system gives no random bytes",
         "make a key elsewhere: `openssl rand -hex 16`",
         "Yes: nothing was written.";

@@ -35,7 +35,7 @@ pub struct Found {
     pub foreign: Vec<&'static str>,
 }
 
-/// The script for a kind of database; for SQLite without one.
+/// The script for a kind of database; for SQLite without one. Empty where there is none yet.
 pub const fn script(kind: Option<Kind>, action: Action) -> &'static str {
     match (kind, action) {
         (None, Action::Install) => include_str!("../triggers/oldSQLite.sql"),
@@ -44,12 +44,17 @@ pub const fn script(kind: Option<Kind>, action: Action) -> &'static str {
         (Some(Kind::Postgres), Action::Remove) => include_str!("../triggers/newPostgreSQL.sql"),
         (Some(Kind::MySql), Action::Install) => include_str!("../triggers/oldMySQL.sql"),
         (Some(Kind::MySql), Action::Remove) => include_str!("../triggers/newMySQL.sql"),
+        (Some(Kind::H2), _) => "",
     }
 }
 
 /// The script for this database: without the sections of tables that it does not have.
 pub async fn script_for(db: &Db, action: Action) -> Result<String> {
     let script = script(db.server_kind(), action);
+    if script.is_empty() {
+        let text = format!("{}: there are no triggers for {} yet", db.place(), db.syntax().name);
+        return Err(Error::new(Id::ConfigUnsupportedDatabase, text));
+    }
     if action == Action::Remove {
         return Ok(script.to_owned());
     }

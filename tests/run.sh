@@ -35,6 +35,11 @@ install_packages() {
     [[ -e /usr/share/java/derby.jar ]] || missing+=(libderby-java)
     # Servers of their own are started: the packages' services are not needed, and not touched.
     has mariadbd || [[ -x /usr/sbin/mariadbd ]] || missing+=(mariadb-server)
+    local driver
+    for driver in h2 postgresql-jdbc mariadb; do
+        # /usr/share/java/h2.jar, …/postgresql.jar, …/mariadb-java-client.jar
+        compgen -G "/usr/share/java/${driver%-jdbc}*.jar" >/dev/null || missing+=("lib$driver-java")
+    done
     has initdb || compgen -G "/usr/lib/postgresql/*/bin/initdb" >/dev/null || missing+=(postgresql)
     { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || missing+=(python3 python3-venv)
     ((${#missing[@]})) || return 0
@@ -98,6 +103,17 @@ tests_on() {
     KEYROTATION_E2E=$1 cargo nextest run "${BUILD[@]}" --profile servers-ci 2>&1 | tee "target/nextest-$1.log"
 }
 
+# A part of them by way of the JDBC bridge.
+tests_over_jdbc() {
+    local database
+    for database in h2 postgresql-jdbc mariadb-jdbc; do
+        local but=()
+        [[ $database == h2 ]] || but=(-E 'not test(/^jdbc::h2::/)')
+        KEYROTATION_E2E=$database KEYROTATION_ROUNDS=3 cargo nextest run "${BUILD[@]}" --profile jdbc-ci "${but[@]}" 2>&1 |
+            tee "target/nextest-$database.log"
+    done
+}
+
 documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --no-deps --document-private-items --quiet
 }
@@ -154,6 +170,7 @@ part "dependencies" dependencies
 part "tests" tests
 part "tests on PostgreSQL" tests_on postgresql
 part "tests on MariaDB" tests_on mariadb
+part "tests over JDBC" tests_over_jdbc
 part "documentation tests" cargo test "${BUILD[@]}" --doc --quiet
 part "demo" demo
 part "lints" cargo clippy "${BUILD[@]}" --all-targets --quiet -- -D warnings
@@ -168,7 +185,7 @@ printf '%-22s %4d s\n\n' "in all" "$SECONDS"
 
 # The counts of nextest's summaries, such as: Summary [  9.1s] 410 tests run: 409 passed, 1 failed, 0 skipped
 passed=0 not_passed=0
-for log in target/nextest{,-postgresql,-mariadb}.log; do
+for log in target/nextest{,-postgresql,-mariadb,-h2,-postgresql-jdbc,-mariadb-jdbc}.log; do
     summary=$(grep -E '^ *Summary \[' "$log" | tail -n 1) || fail "no test was run, see $log"
     count() {
         grep -oE "[0-9]+ $1" <<<"$summary" | cut -d ' ' -f 1 || echo 0

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use keyrotation::db::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
 use keyrotation::db::sql::{self, Ends};
 use keyrotation::db::{
-    ColumnInfo, DIALECTS, Filter, Kind, MYSQL, POSTGRES, Relation, Syntax, Table, TableInfo, Write,
+    ColumnInfo, DIALECTS, Filter, H2, H2_QUESTIONS, Kind, MYSQL, POSTGRES, Relation, Syntax, Table,
+    TableInfo, Write,
 };
 use keyrotation::plan::TOKENS;
 use keyrotation::target::{SYNC_TABLES, SyncTable, TARGETS, Target};
@@ -59,8 +60,10 @@ fn fixed(syntax: &Syntax) -> Vec<(String, String)> {
         ("catalogue: bytes on disk", syntax.table_bytes),
         ("tokens that nobody needs", &sql::outlived(syntax, &TOKENS)),
     ]
+    .into_iter()
+    .filter(|(_, sql)| !sql.is_empty()) // the driver's own affair
     .map(|(what, sql)| (what.to_owned(), sql.to_owned()))
-    .to_vec()
+    .collect()
 }
 
 /// What is asked of servers.
@@ -68,10 +71,12 @@ fn questions(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
     let asked: Option<&Questions> = match syntax.name {
         name if name == POSTGRES.name => Some(&POSTGRES_QUESTIONS),
         name if name == MYSQL.name => Some(&MYSQL_QUESTIONS),
+        name if name == H2.name => Some(&H2_QUESTIONS),
         _ => None,
     };
     let each = |questions: &Questions| {
         vec![
+            ("make the lock", questions.lock_row.map_or("", |row| row.make[0])),
             ("take the lock", questions.claim),
             ("give it back", questions.release),
             ("is it ours", questions.is_ours),
@@ -84,7 +89,9 @@ fn questions(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
             ("limits of statements", questions.limits),
         ]
     };
-    asked.map(each).unwrap_or_default()
+    let mut asked = asked.map(each).unwrap_or_default();
+    asked.retain(|(_, sql)| !sql.is_empty());
+    asked
 }
 
 /// The table of a target, with what its columns hold in WSO2's schemas.
@@ -101,6 +108,11 @@ fn table(target: &Target) -> Table {
     let created = ColumnInfo { on_update: true, ..ColumnInfo::default() };
     info.columns.insert("TIME_CREATED".to_owned(), created);
     Table::new(target.relation, &[], &info)
+}
+
+/// Rows in a statement that may name several.
+fn rows(syntax: &Syntax) -> usize {
+    if syntax.write == Write::Batch { 1 } else { ROWS }
 }
 
 fn of_target(syntax: &Syntax, target: &Target) -> Vec<(String, String)> {
@@ -120,10 +132,11 @@ fn of_target(syntax: &Syntax, target: &Target) -> Vec<(String, String)> {
         let ends = Ends { after, upto };
         statements.push((what.to_owned(), sql::page(syntax, &table, &target.columns(), ends)));
     }
-    statements.push((format!("{ROWS} rows by key"), sql::by_keys(syntax, &table, &target.columns(), ROWS)));
+    let rows = rows(syntax);
+    statements.push((format!("{rows} rows by key"), sql::by_keys(syntax, &table, &target.columns(), rows)));
     for columns in column_sets(target) {
         for (what, sql) in writes(syntax, &table, &columns) {
-            statements.push((format!("{what} {} in {ROWS} rows", columns.join(" and ")), sql));
+            statements.push((format!("{what} {} in {rows} rows", columns.join(" and ")), sql));
         }
     }
     statements
@@ -152,17 +165,18 @@ fn of_sync(syntax: &Syntax, sync: &SyncTable) -> Vec<(String, String)> {
     let read: Vec<&str> = read.iter().map(String::as_str).collect();
     let age = (syntax.log_age)("CHANGED_AT");
     let logged: Vec<&str> = sync.relation.key.iter().copied().chain([age.as_str()]).collect();
+    let rows = rows(syntax);
     let behind = Ends { after: true, upto: false };
     let mut statements = vec![
         ("entries behind a number", sql::page(syntax, &log, &logged, behind)),
         ("how many wait", sql::copy::pending(&log)),
-        ("acknowledge and keep", sql::copy::acknowledge(syntax, &log, ROWS)),
-        ("acknowledge", sql::copy::delete(syntax, &log, ROWS)),
-        ("rows to carry over", sql::by_keys(syntax, &table, &read, ROWS)),
-        ("lock", sql::copy::lock_rows(syntax, &table, &read, ROWS)),
-        ("insert", sql::copy::insert(syntax, &table, &columns, ROWS)),
+        ("acknowledge and keep", sql::copy::acknowledge(syntax, &log, rows)),
+        ("acknowledge", sql::copy::delete(syntax, &log, rows)),
+        ("rows to carry over", sql::by_keys(syntax, &table, &read, rows)),
+        ("lock", sql::copy::lock_rows(syntax, &table, &read, rows)),
+        ("insert", sql::copy::insert(syntax, &table, &columns, rows)),
         ("update", sql::copy::update(syntax, &table, &["STATE", "TIME_CREATED"])),
-        ("delete", sql::copy::delete(syntax, &table, ROWS)),
+        ("delete", sql::copy::delete(syntax, &table, rows)),
     ];
     if !sync.unique.is_empty() {
         statements.push(("who is in the way", sql::copy::holders(syntax, &table, sync.unique, false)));
@@ -180,6 +194,7 @@ fn writes(syntax: &Syntax, table: &Table, columns: &[&str]) -> Vec<(&'static str
     match syntax.write {
         Write::Values => vec![("compare and set", sql::set_from_values(syntax, table, columns, ROWS))],
         Write::Arrays => vec![("compare and set", sql::set_from_arrays(syntax, table, columns))],
+        Write::Batch => vec![("compare and set, row by row", sql::set_if_same(syntax, table, columns))],
         Write::LockFirst => vec![
             ("lock", sql::lock(syntax, table, columns, ROWS)),
             ("set locked", sql::set_locked(syntax, table, columns, ROWS)),

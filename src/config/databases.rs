@@ -6,10 +6,10 @@ use zeroize::Zeroizing;
 use super::resolve::{Resolver, wrong};
 use super::secret::{Origin, Secret, from_base64};
 use super::syntax::Entry;
-use super::url::UrlError;
-use super::{Database, DatabaseJob, JdbcUrl, Level, ServerUrl, expand};
+use super::url::{CONNECT_TIMEOUT, UrlError};
+use super::{BridgedUrl, Database, DatabaseJob, JdbcUrl, Level, ServerUrl, expand};
 use crate::db::Server;
-use crate::db::server::{Tls, TlsMode};
+use crate::db::server::{Route, Tls, TlsMode};
 use crate::error::{Error, Id, Result};
 
 /// The keys of one database.
@@ -71,6 +71,12 @@ impl Resolver<'_> {
     /// The old database, to be kept in step with: of the same kind as the new one.
     fn synced_database(&mut self, new: &Database) -> Result<Database> {
         let old = self.database(&OLD_IDENTITY)?;
+        if let JdbcUrl::Bridged(url) = &new.url {
+            let entry = self.needed(Key::EnableSyncMigrator)?;
+            let what = format!("is true, and tables are not kept in step on {} yet", url.kind.name());
+            return Err(wrong(Id::ConfigValue, Key::EnableSyncMigrator, entry, what)
+                .fix("set `enableSyncMigrator: false` and stop the old server while you rotate"));
+        }
         if old.server.as_ref().map(|server| server.kind) == new.server.as_ref().map(|server| server.kind) {
             return Ok(old);
         }
@@ -87,6 +93,9 @@ impl Resolver<'_> {
         let Some(entry) = self.given(key) else { return Ok(None) };
         match self.url(entry) {
             Ok(JdbcUrl::Server(url)) if !new.iter().any(|new| new.is_on(url.kind)) => Ok(None), // likewise
+            Ok(JdbcUrl::Bridged(url)) if !new.iter().any(|new| new.is_on(url.kind)) => Ok(None),
+            // The files themselves were compared, and the old server may have its own open.
+            Ok(JdbcUrl::Bridged(url)) if url.file.is_some() => Ok(None),
             Ok(url) => self.log_on(&OLD_IDENTITY, url).map(Some),
             Err(UrlError::Unsupported(_)) => Ok(None), // of another kind, so not the same
             Err(e @ (UrlError::Missing(..) | UrlError::NotAFile(_))) => {
@@ -111,6 +120,7 @@ impl Resolver<'_> {
                 None
             }
             JdbcUrl::Server(url) => Some(self.server(keys, url)?),
+            JdbcUrl::Bridged(url) => Some(self.bridged(keys, url)?),
         };
         Ok(Database { key: keys.url.name(), url, server })
     }
@@ -122,22 +132,73 @@ impl Resolver<'_> {
                 format!("{} has the parameter {name}, which is not known and does nothing here", keys.url);
             self.note(Level::Warning, text);
         }
-        let user = self.given(keys.user).map(|entry| Secret::from(entry.value.expose()));
-        let user = Self::one_of(keys.user, user, url.user.clone().map(Secret::from))?;
-        let user = user.ok_or_else(|| missing(keys.user))?;
-        let password = self.password(keys.password)?;
-        let password = Self::one_of(keys.password, password, url.password.clone())?.unwrap_or_default();
+        let (user, password) = self.who(keys, url.user.clone(), url.password.clone())?;
+        let by_jdbc = self.by_jdbc()?;
+        if let (false, Some(problem)) = (by_jdbc, &url.java_only) {
+            let entry = self.needed(keys.url)?;
+            return Err(explain(keys.url, entry, UrlError::Said(problem.clone())));
+        }
+        let java = if by_jdbc { Some(self.java(url.scheme)?) } else { None };
+        let route = java.map(|java| {
+            let url = Zeroizing::new(url.text.expose().to_owned());
+            Route { java, url, read_only: "", sole: false }
+        });
         Ok(Server {
             kind: url.kind,
             hosts: url.hosts.clone(),
             database: url.database.clone(),
             schema: url.schema.clone(),
-            user: user.expose().to_owned(),
-            password: Zeroizing::new(password.expose().to_owned()),
+            user,
+            password,
             tls: self.tls(keys.url, url)?,
             connect_timeout: url.connect_timeout,
             socket_timeout: url.socket_timeout,
+            route,
         })
+    }
+
+    /// A database that only its JDBC driver can reach, likewise.
+    fn bridged(&mut self, keys: &Keys, url: &BridgedUrl) -> Result<Server> {
+        let (user, password) = self.who(keys, url.user.clone(), url.password.clone())?;
+        if let Some(entry) = self.given(Key::Driver)
+            && !self.by_jdbc()?
+        {
+            let what = format!("is native, and {} names a database of {}", keys.url, url.kind.name());
+            return Err(wrong(Id::ConfigValue, Key::Driver, entry, what).fix("write `driver: jdbc`"));
+        }
+        let route = Route {
+            java: self.java(url.scheme())?,
+            url: Zeroizing::new(url.url.expose().to_owned()),
+            read_only: url.read_only,
+            sole: url.sole,
+        };
+        Ok(Server {
+            kind: url.kind,
+            hosts: Vec::new(),
+            database: url.place.clone(),
+            schema: None,
+            user,
+            password,
+            tls: Tls { mode: TlsMode::Preferred, authorities: None, client: None },
+            connect_timeout: CONNECT_TIMEOUT,
+            socket_timeout: None,
+            route: Some(route),
+        })
+    }
+
+    /// User and password, by their keys or in the URL.
+    fn who(
+        &mut self,
+        keys: &Keys,
+        user_in_url: Option<String>,
+        password_in_url: Option<Secret>,
+    ) -> Result<(String, Zeroizing<String>)> {
+        let user = self.given(keys.user).map(|entry| Secret::from(entry.value.expose()));
+        let user = Self::one_of(keys.user, user, user_in_url.map(Secret::from))?;
+        let user = user.ok_or_else(|| missing(keys.user))?;
+        let password = self.password(keys.password)?;
+        let password = Self::one_of(keys.password, password, password_in_url)?.unwrap_or_default();
+        Ok((user.expose().to_owned(), Zeroizing::new(password.expose().to_owned())))
     }
 
     /// What the key and the URL say, which must not be two different things.
@@ -199,7 +260,7 @@ pub(super) fn explain(key: Key, entry: &Entry, error: UrlError) -> Error {
         UrlError::Said(what) | UrlError::Path(what) => because(Id::ConfigUrl, what),
         UrlError::Unknown(scheme) => {
             because(Id::ConfigUrl, format!("begins with a scheme that is not known ({scheme})")).fix(format!(
-                "write jdbc:postgresql://…, jdbc:mysql://…, jdbc:mariadb://… or jdbc:sqlite:/path/to/file.db; known, but not supported yet: {}",
+                "write jdbc:postgresql://…, jdbc:mysql://…, jdbc:mariadb://…, jdbc:h2:… or jdbc:sqlite:/path/to/file.db; known, but not supported yet: {}",
                 JdbcUrl::unsupported()
             ))
         }

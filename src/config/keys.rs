@@ -45,6 +45,8 @@ keys! {
     EnableKeyId = "enableKeyId", open;
     AllowedRoots = "allowedRoots", open;
     TlsCaFile = "tlsCaFile", open;
+    Driver = "driver", open;
+    JdbcDrivers = "jdbcDrivers", open;
     Connections = "connections", open;
     MaxRowsPerSecond = "maxRowsPerSecond", open;
 }

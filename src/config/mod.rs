@@ -8,6 +8,7 @@
 //! `Debug`. What the file does not say is not guessed, except for the defaults documented here.
 
 mod databases;
+mod drivers;
 mod handed;
 mod home;
 mod java;
@@ -39,7 +40,7 @@ pub use new_server::read_url;
 pub use secret::Secret;
 pub use syntax::{Raw, parse};
 pub use template::{generate_key, template};
-pub use url::{JdbcUrl, ServerUrl, UrlError};
+pub use url::{BridgedUrl, JdbcUrl, ServerUrl, UrlError};
 
 /// The smallest chunk that rows are handled in, unless the command line says otherwise.
 pub const CHUNK_MIN: u32 = 100;

@@ -118,7 +118,7 @@ struct Differing<'a> {
 
 /// The value, if properties and YAML read the same.
 fn agreed(key: Key, written: &str) -> Result<Secret, Differing<'_>> {
-    if matches!(key, Key::AllowedRoots | Key::SyncTables) && written.starts_with('[') {
+    if matches!(key, Key::AllowedRoots | Key::SyncTables | Key::JdbcDrivers) && written.starts_with('[') {
         // Only YAML has lists. The plain splitting that is used later must come to the same.
         let list: Option<Vec<String>> = yaml(written);
         return match list {

@@ -1,8 +1,8 @@
 //! Whole rows on their way from one database to another.
 
 use super::table::Kind;
-use super::write::{key_arrays, padded, padded_keys, parts};
-use super::{Db, DbError, POSTGRES, Record, Syntax, Table, Transaction, Value, sql};
+use super::write::{each, key_arrays, keys_by_column, padded, padded_keys, parts};
+use super::{Db, DbError, Record, Syntax, Table, Transaction, Value, Write, sql};
 
 /// The most keys in one statement.
 const KEYS_AT_ONCE: usize = 256;
@@ -12,11 +12,12 @@ const ROWS_AT_ONCE: usize = 500;
 const VALUES_AT_ONCE: usize = 16_000;
 
 impl Transaction {
-    fn syntax(&self) -> &'static Syntax {
+    pub(super) fn syntax(&self) -> &'static Syntax {
         match self {
             Self::Sqlite(_) => &super::SQLITE,
-            Self::Postgres(_) => &POSTGRES,
+            Self::Postgres(_) => &super::POSTGRES,
             Self::MySql(_) => &super::MYSQL,
+            Self::Jdbc(transaction) => transaction.syntax(),
         }
     }
 
@@ -28,6 +29,10 @@ impl Transaction {
         columns: &[&str],
         keys: &[Vec<Value>],
     ) -> Result<Vec<Record>, DbError> {
+        if self.syntax().write == Write::Batch {
+            let sql = sql::copy::lock_rows(self.syntax(), table, columns, 1);
+            return self.each(&sql, &each(keys)).await;
+        }
         let render = |rows| sql::copy::lock_rows(self.syntax(), table, columns, rows);
         let render: Vec<String> = lengths(keys.len()).map(render).collect();
         self.by_keys(table, keys, &render).await
@@ -35,6 +40,9 @@ impl Transaction {
 
     /// Deletes rows by their keys.
     pub async fn delete_rows(&mut self, table: &Table, keys: &[Vec<Value>]) -> Result<(), DbError> {
+        if self.syntax().write == Write::Batch {
+            return self.batch(&sql::copy::delete(self.syntax(), table, 1), &each(keys)).await.map(drop);
+        }
         let render = |rows| sql::copy::delete(self.syntax(), table, rows);
         let render: Vec<String> = lengths(keys.len()).map(render).collect();
         self.by_keys(table, keys, &render).await.map(drop)
@@ -42,6 +50,12 @@ impl Transaction {
 
     /// Says of a change log's entries that they were carried over.
     pub async fn acknowledge(&mut self, log: &Table, entries: &[Vec<Value>]) -> Result<(), DbError> {
+        if self.syntax().write == Write::Batch {
+            return self
+                .batch(&sql::copy::acknowledge(self.syntax(), log, 1), &each(entries))
+                .await
+                .map(drop);
+        }
         let render = |rows| sql::copy::acknowledge(self.syntax(), log, rows);
         let render: Vec<String> = lengths(entries.len()).map(render).collect();
         self.by_keys(log, entries, &render).await.map(drop)
@@ -56,9 +70,8 @@ impl Transaction {
     ) -> Result<Vec<Record>, DbError> {
         let mut records = Vec::new();
         for (batch, sql) in keys.chunks(KEYS_AT_ONCE).zip(statements) {
-            let found = if let Self::Postgres(transaction) = self {
-                let keys = batch.iter().map(Vec::as_slice);
-                transaction.run_arrays(sql, &key_arrays(table, &keys)).await?
+            let found = if self.syntax().write == Write::Arrays {
+                self.run_arrays(sql, &keys_by_column(table, batch)).await?
             } else {
                 self.run(sql, &padded_keys(batch, padded(batch.len(), KEYS_AT_ONCE))).await?
             };
@@ -74,12 +87,21 @@ impl Transaction {
         columns: &[&str],
         rows: &[Vec<&Value>],
     ) -> Result<(), DbError> {
-        if let Self::Postgres(transaction) = self {
-            for part in rows.chunks(KEYS_AT_ONCE) {
-                let sql = sql::copy::insert(&POSTGRES, table, columns, part.len());
-                transaction.run_arrays(&sql, &arrays(table, columns, part)).await?;
+        match self.syntax().write {
+            Write::Arrays => {
+                for part in rows.chunks(KEYS_AT_ONCE) {
+                    let sql = sql::copy::insert(self.syntax(), table, columns, part.len());
+                    self.run_arrays(&sql, &arrays(table, columns, part)).await?;
+                }
+                return Ok(());
             }
-            return Ok(());
+            Write::Batch => {
+                return self
+                    .batch(&sql::copy::insert(self.syntax(), table, columns, 1), rows)
+                    .await
+                    .map(drop);
+            }
+            Write::Values | Write::LockFirst => {}
         }
         let most = (VALUES_AT_ONCE / columns.len().max(1)).clamp(1, ROWS_AT_ONCE);
         for part in parts(rows, most) {
@@ -98,14 +120,22 @@ impl Transaction {
         rows: &[(Vec<Value>, Vec<&Value>)],
     ) -> Result<(), DbError> {
         let sql = sql::copy::update(self.syntax(), table, columns);
-        if let Self::Postgres(transaction) = self {
-            for part in rows.chunks(KEYS_AT_ONCE) {
-                let values: Vec<Vec<&Value>> = part.iter().map(|(_, values)| values.clone()).collect();
-                let mut bound = key_arrays(table, &part.iter().map(|(key, _)| key.as_slice()));
-                bound.extend(arrays(table, columns, &values));
-                transaction.run_arrays(&sql, &bound).await?;
+        match self.syntax().write {
+            Write::Arrays => {
+                for part in rows.chunks(KEYS_AT_ONCE) {
+                    let values: Vec<Vec<&Value>> = part.iter().map(|(_, values)| values.clone()).collect();
+                    let mut bound = key_arrays(table, &part.iter().map(|(key, _)| key.as_slice()));
+                    bound.extend(arrays(table, columns, &values));
+                    self.run_arrays(&sql, &bound).await?;
+                }
+                return Ok(());
             }
-            return Ok(());
+            Write::Batch => {
+                let bound: Vec<Vec<&Value>> =
+                    rows.iter().map(|(key, values)| values.iter().copied().chain(key).collect()).collect();
+                return self.batch(&sql, &bound).await.map(drop);
+            }
+            Write::Values | Write::LockFirst => {}
         }
         for (key, values) in rows {
             let params: Vec<Value> = values.iter().copied().chain(key).cloned().collect();
@@ -123,7 +153,7 @@ impl Transaction {
         values: &[Value],
     ) -> Result<Vec<Record>, DbError> {
         let exact = self.run(&sql::copy::holders(self.syntax(), table, columns, false), values).await?;
-        if exact.is_empty() && matches!(self, Self::Postgres(_)) {
+        if exact.is_empty() && self.syntax().write == Write::Arrays {
             return self.run(&sql::copy::holders(self.syntax(), table, columns, true), values).await;
         }
         Ok(exact)

@@ -8,6 +8,7 @@ use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::postgres::{PgArguments, PgConnection};
 use tokio::sync::Mutex;
 
+use super::jdbc::Lease;
 use super::{Class, Db, DbError, Record, mysql, postgres};
 
 /// How a server's dialect asks.
@@ -19,22 +20,39 @@ pub struct Questions {
     pub release: &'static str,
     /// Whether this session has it.
     pub is_ours: &'static str,
+    /// The row that stands for the lock, where the database has no advisory locks.
+    pub lock_row: Option<&'static LockRow>,
     /// The sessions of other programs in this database: id, user, program, address, whether it is
     /// at work. Those of this process may be among them.
     pub sessions: &'static str,
     /// The id of this session.
     pub session: &'static str,
-    /// What tells this server from all others, and the database's name.
+    /// What tells this server from all others, and the database's name. Empty where nothing does.
     pub identity: &'static str,
-    /// Settings with which the server may lose what it has acknowledged: one text each.
+    /// Settings with which the server may lose what it has acknowledged: one text each. Not asked where
+    /// it is empty.
     pub lossy: &'static str,
     /// Whether sessions of other users are hidden from this one.
     pub is_blind: &'static str,
     /// How many sessions the server takes in all and of this user, and how many there are: the
-    /// least of what is left.
+    /// least of what is left. Not asked where it is empty.
     pub room: &'static str,
-    /// Settings that end a statement after some time: name and value.
+    /// Settings that end a statement after some time: name and value. Not asked where it is empty.
     pub limits: &'static str,
+}
+
+/// A row of a table of ours that a session keeps locked in a transaction without an end: the lock
+/// goes with the session, so none is ever left behind and no clock is needed.
+#[derive(Debug)]
+pub struct LockRow {
+    /// The table.
+    pub table: &'static str,
+    /// Makes it, with its row.
+    pub make: &'static [&'static str],
+    /// Lets a session wait only a moment for the row.
+    pub patience: &'static str,
+    /// Takes the table away.
+    pub remove: &'static str,
 }
 
 /// PostgreSQL. Advisory locks belong to the database.
@@ -53,6 +71,7 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
     identity: "SELECT 'database ' || current_database() || ' of the cluster that began at ' || \
                pg_postmaster_start_time()::text || ', oid ' || oid::text FROM pg_database \
                WHERE datname = current_database()",
+    lock_row: None,
     lossy: "SELECT name || ' = ' || setting FROM pg_settings \
             WHERE (name = 'synchronous_commit' AND setting = 'off') OR (name = 'fsync' AND setting = 'off') \
             OR (name = 'full_page_writes' AND setting = 'off') ORDER BY name",
@@ -74,6 +93,7 @@ pub const MYSQL_QUESTIONS: Questions = Questions {
                WHERE DB = DATABASE() AND USER NOT IN ('system user', 'event_scheduler') ORDER BY ID",
     session: "SELECT CONNECTION_ID()",
     identity: "SELECT CONCAT('database ', DATABASE(), ' of ', @@hostname, ':', @@port, ', server id ', @@server_id)",
+    lock_row: None,
     // Not from information_schema.GLOBAL_VARIABLES, which MySQL has no more.
     lossy: "SELECT CONCAT('innodb_flush_log_at_trx_commit = ', @@GLOBAL.innodb_flush_log_at_trx_commit) \
             FROM DUAL WHERE @@GLOBAL.innodb_flush_log_at_trx_commit <> 1",
@@ -121,6 +141,7 @@ pub enum Held {
 pub(super) enum Lone {
     Postgres(Box<PgConnection>),
     MySql(Box<MySqlConnection>),
+    Jdbc(Lease),
 }
 
 /// The session that holds a database's advisory lock, if this process has it.
@@ -131,12 +152,32 @@ impl Lone {
         match self {
             Self::Postgres(connection) => postgres::fetch(connection, sql, PgArguments::default()).await,
             Self::MySql(connection) => mysql::fetch(connection, sql, MySqlArguments::default()).await,
+            Self::Jdbc(lease) => lease.run(sql, &[]).await,
         }
     }
 
     async fn is_true(&mut self, sql: &str) -> Result<bool, DbError> {
         let answer = self.ask(sql).await?;
         Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
+    }
+
+    /// Takes the lock, if nobody else has it.
+    async fn claim(&mut self, questions: &Questions) -> Result<bool, DbError> {
+        if let (Some(row), Self::Jdbc(lease)) = (questions.lock_row, &mut *self) {
+            lease.run(row.patience, &[]).await?;
+            lease.begin().await?;
+        }
+        match self.is_true(questions.claim).await {
+            Err(error) if error.class == Class::Retry && questions.lock_row.is_some() => Ok(false),
+            asked => asked,
+        }
+    }
+
+    /// Gives everything back, the lock with it.
+    pub(super) async fn close(self) {
+        if let Self::Jdbc(lease) = self {
+            lease.close().await;
+        }
     }
 
     async fn number(&mut self, sql: &str) -> Result<i64, DbError> {
@@ -153,15 +194,22 @@ impl Db {
         let Some((claim, questions)) = self.claimed() else {
             return match self {
                 Self::Sqlite(db) => db.claim(),
-                Self::Postgres(_) | Self::MySql(_) => Ok(true),
+                Self::Postgres(_) | Self::MySql(_) | Self::Jdbc(_) => Ok(true),
             };
         };
         let mut held = claim.lock().await;
         if held.is_some() {
             return Ok(true);
         }
+        if let Some(row) = questions.lock_row
+            && !self.has_lock_row(row).await?
+        {
+            for statement in row.make {
+                self.script(statement).await?;
+            }
+        }
         let mut lone = self.lone().await?;
-        let is_ours = lone.is_true(questions.claim).await?;
+        let is_ours = lone.claim(questions).await?;
         if is_ours {
             *held = Some(lone);
         }
@@ -189,17 +237,30 @@ impl Db {
     /// process has that of the new one, it tells whether they are one.
     pub async fn is_claimed(&self) -> Result<bool, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(false) };
-        let mut lone = self.lone().await?;
-        if !lone.is_true(questions.claim).await? {
-            return Ok(true);
+        if let Some(row) = questions.lock_row
+            && !self.has_lock_row(row).await?
+        {
+            return Ok(false); // nobody has ever
         }
-        lone.ask(questions.release).await?;
-        Ok(false)
+        let mut lone = self.lone().await?;
+        let is_free = lone.claim(questions).await?;
+        if is_free && questions.lock_row.is_none() {
+            lone.ask(questions.release).await?;
+        }
+        lone.close().await;
+        Ok(!is_free)
+    }
+
+    async fn has_lock_row(&self, row: &LockRow) -> Result<bool, DbError> {
+        Ok(self.table_names().await?.iter().any(|name| name == row.table))
     }
 
     /// Which server and database this is, in words.
     pub async fn identity(&self) -> Result<String, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(self.place()) };
+        if questions.identity.is_empty() {
+            return Ok(self.place());
+        }
         let answer = self.read(questions.identity, &[]).await?;
         let text = answer.first().and_then(|record| record.first()?.as_text().map(str::to_owned));
         Ok(text.unwrap_or_else(|| self.place()))
@@ -225,7 +286,7 @@ impl Db {
             let text = |at: usize| record.get(at).and_then(super::Value::as_text).unwrap_or("?");
             let who = format!("user {}, {}, from {}", text(1), text(2), text(3));
             let afterlife = match record.get(4).and_then(super::Value::as_int) {
-                _ if text(1) != self.user() => Duration::ZERO,
+                _ if !text(1).eq_ignore_ascii_case(self.user()) => Duration::ZERO,
                 Some(1) => AT_WORK,
                 _ => IDLE,
             };
@@ -250,12 +311,18 @@ impl Db {
             let limit = Duration::try_from_secs_f64(if is_seconds { value } else { value / 1000.0 }).ok()?;
             (!limit.is_zero()).then_some(limit)
         };
+        if questions.limits.is_empty() {
+            return Ok(None);
+        }
         Ok(self.read(questions.limits, &[]).await?.iter().filter_map(limit).min())
     }
 
     /// Settings of the server with which it may lose what it has acknowledged.
     pub async fn lossy_settings(&self) -> Result<Vec<String>, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
+        if questions.lossy.is_empty() {
+            return Ok(Vec::new());
+        }
         let answer = self.read(questions.lossy, &[]).await?;
         Ok(answer.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
@@ -273,6 +340,8 @@ impl Db {
             Self::Sqlite(_) => None,
             Self::Postgres(db) => Some((&db.claim, &POSTGRES_QUESTIONS)),
             Self::MySql(db) => Some((&db.claim, &MYSQL_QUESTIONS)),
+            // Nobody else can open the file.
+            Self::Jdbc(db) => (!db.is_sole()).then(|| (db.claim(), db.questions())),
         }
     }
 
@@ -281,6 +350,7 @@ impl Db {
             Self::Sqlite(_) => "",
             Self::Postgres(db) => &db.server().user,
             Self::MySql(db) => &db.server().user,
+            Self::Jdbc(db) => &db.server().user,
         }
     }
 
@@ -288,6 +358,7 @@ impl Db {
         match self {
             Self::Postgres(db) => db.connect().await.map(|connection| Lone::Postgres(Box::new(connection))),
             Self::MySql(db) => db.connect().await.map(|connection| Lone::MySql(Box::new(connection))),
+            Self::Jdbc(db) => db.connect().await.map(Lone::Jdbc),
             Self::Sqlite(_) => Err(DbError::new(Class::Environment, "an SQLite file has no sessions")),
         }
     }
@@ -297,6 +368,7 @@ impl Db {
             // There our sessions go by their program's name.
             Self::Sqlite(_) | Self::Postgres(_) => Vec::new(),
             Self::MySql(db) => db.sessions(),
+            Self::Jdbc(db) => db.sessions(),
         }
     }
 }

@@ -7,6 +7,7 @@
 mod copy;
 mod error;
 pub mod guard;
+mod jdbc;
 mod mysql;
 mod postgres;
 mod remote;
@@ -24,11 +25,14 @@ use std::sync::Arc;
 pub use error::{Class, DbError};
 pub use server::Server;
 pub use sql::{Filter, Lifetimes, Relation};
-pub use syntax::{DIALECTS, MYSQL, POSTGRES, Rewrite, SQLITE, Syntax, Write};
+pub use syntax::{
+    DIALECTS, H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS, MYSQL, POSTGRES, Rewrite, SQLITE, Syntax, Write,
+};
 pub use table::{ColumnInfo, Kind, Limit, Table, TableInfo, Unit};
 pub use value::Value;
 pub use write::{Care, Swap};
 
+use jdbc::{JdbcDb, JdbcTransaction};
 use mysql::{MySqlDb, MySqlTransaction};
 use postgres::{PostgresDb, PostgresTransaction};
 use sql::Ends;
@@ -61,6 +65,8 @@ pub enum Db {
     Postgres(PostgresDb),
     /// MySQL or MariaDB.
     MySql(MySqlDb),
+    /// Any of them that has a JDBC driver.
+    Jdbc(JdbcDb),
 }
 
 impl Db {
@@ -71,9 +77,15 @@ impl Db {
 
     /// Connects to a server, with no more than so many connections that share the work.
     pub async fn open_server(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
+        if let Some(route) = &server.route {
+            return Box::pin(JdbcDb::open(server, route, access, connections)).await.map(Self::Jdbc);
+        }
         match server.kind {
             server::Kind::Postgres => PostgresDb::open(server, access, connections).await.map(Self::Postgres),
             server::Kind::MySql => MySqlDb::open(server, access, connections).await.map(Self::MySql),
+            server::Kind::H2 => {
+                Err(DbError::new(Class::Environment, "there is no way but by its JDBC driver"))
+            }
         }
     }
 
@@ -83,6 +95,7 @@ impl Db {
             Self::Sqlite(db) => db.place(),
             Self::Postgres(db) => db.server().to_string(),
             Self::MySql(db) => db.server().to_string(),
+            Self::Jdbc(db) => db.server().to_string(),
         }
     }
 
@@ -92,6 +105,7 @@ impl Db {
             (Self::Sqlite(one), Self::Sqlite(other)) => one.is_same_handle(other),
             (Self::Postgres(one), Self::Postgres(other)) => Arc::ptr_eq(&one.claim, &other.claim),
             (Self::MySql(one), Self::MySql(other)) => Arc::ptr_eq(&one.claim, &other.claim),
+            (Self::Jdbc(one), Self::Jdbc(other)) => one.is_same_handle(other),
             _ => false,
         }
     }
@@ -102,6 +116,7 @@ impl Db {
             Self::Sqlite(_) => None,
             Self::Postgres(_) => Some(server::Kind::Postgres),
             Self::MySql(_) => Some(server::Kind::MySql),
+            Self::Jdbc(db) => Some(db.server().kind),
         }
     }
 
@@ -111,6 +126,7 @@ impl Db {
             Self::Sqlite(_) => 1,
             Self::Postgres(db) => db.connections,
             Self::MySql(db) => db.connections,
+            Self::Jdbc(db) => db.connections(),
         }
     }
 
@@ -120,6 +136,7 @@ impl Db {
             Self::Sqlite(_) => &SQLITE,
             Self::Postgres(_) => &POSTGRES,
             Self::MySql(_) => &MYSQL,
+            Self::Jdbc(db) => db.syntax(),
         }
     }
 
@@ -129,6 +146,7 @@ impl Db {
             Self::Sqlite(_) | Self::Postgres(_) => STATEMENT_BYTES,
             // Room for the text of the statement; what is larger than a packet ends the connection.
             Self::MySql(db) => STATEMENT_BYTES.min(db.max_packet / 4 * 3),
+            Self::Jdbc(db) => db.statement_bytes(),
         }
     }
 
@@ -138,6 +156,7 @@ impl Db {
             Self::Sqlite(db) => db.read(sql, params).await,
             Self::Postgres(db) => db.read(sql, params).await,
             Self::MySql(db) => db.read(sql, params).await,
+            Self::Jdbc(db) => db.read(sql, params).await,
         }
     }
 
@@ -168,13 +187,17 @@ impl Db {
     ) -> Result<Vec<Record>, DbError> {
         let mut rows = Vec::with_capacity(keys.len());
         for batch in keys.chunks(KEYS_AT_ONCE) {
-            let length = write::padded(batch.len(), KEYS_AT_ONCE);
+            let length = match self.syntax().write {
+                Write::Batch => 1,
+                Write::Values | Write::Arrays | Write::LockFirst => write::padded(batch.len(), KEYS_AT_ONCE),
+            };
             let sql = sql::by_keys(self.syntax(), table, columns, length);
-            rows.extend(match self {
-                Self::Postgres(db) => {
-                    let keys = batch.iter().map(Vec::as_slice);
-                    db.read_arrays(&sql, &write::key_arrays(table, &keys)).await?
+            rows.extend(match (self, self.syntax().write) {
+                (Self::Postgres(db), _) => db.read_arrays(&sql, &write::keys_by_column(table, batch)).await?,
+                (Self::Jdbc(db), Write::Arrays) => {
+                    db.read_arrays(&sql, &write::keys_by_column(table, batch)).await?
                 }
+                (Self::Jdbc(db), Write::Batch) => db.read_each(&sql, &write::each(batch)).await?,
                 _ => self.read(&sql, &write::padded_keys(batch, length)).await?,
             });
         }
@@ -199,6 +222,7 @@ impl Db {
             Self::Sqlite(db) => db.script(sql).await,
             Self::Postgres(db) => db.script(sql).await,
             Self::MySql(db) => db.script(sql).await,
+            Self::Jdbc(db) => db.script(sql).await,
         }
     }
 
@@ -208,6 +232,7 @@ impl Db {
             Self::Sqlite(db) => db.begin().await.map(Transaction::Sqlite),
             Self::Postgres(db) => db.begin().await.map(Transaction::Postgres),
             Self::MySql(db) => db.begin().await.map(Transaction::MySql),
+            Self::Jdbc(db) => db.begin().await.map(Transaction::Jdbc),
         }
     }
 
@@ -217,6 +242,7 @@ impl Db {
             Self::Sqlite(db) => db.table(name).await,
             Self::Postgres(db) => db.table(name).await,
             Self::MySql(db) => db.table(name).await,
+            Self::Jdbc(db) => db.table(name).await,
         }
     }
 
@@ -245,6 +271,7 @@ impl Db {
             Self::Sqlite(db) => db.close().await,
             Self::Postgres(db) => db.close().await,
             Self::MySql(db) => db.close().await,
+            Self::Jdbc(db) => db.close().await,
         }
     }
 }
@@ -258,6 +285,8 @@ pub enum Transaction {
     Postgres(PostgresTransaction),
     /// On MySQL or MariaDB.
     MySql(MySqlTransaction),
+    /// By way of a JDBC driver.
+    Jdbc(JdbcTransaction),
 }
 
 impl Transaction {
@@ -267,6 +296,7 @@ impl Transaction {
             Self::Sqlite(transaction) => transaction.run(sql, params).await,
             Self::Postgres(transaction) => transaction.run(sql, params).await,
             Self::MySql(transaction) => transaction.run(sql, params).await,
+            Self::Jdbc(transaction) => transaction.run(sql, params).await,
         }
     }
 
@@ -276,6 +306,7 @@ impl Transaction {
             Self::Sqlite(transaction) => transaction.commit().await,
             Self::Postgres(transaction) => transaction.commit().await,
             Self::MySql(transaction) => transaction.commit().await,
+            Self::Jdbc(transaction) => transaction.commit().await,
         }
     }
 
@@ -285,6 +316,7 @@ impl Transaction {
             Self::Sqlite(transaction) => transaction.rollback().await,
             Self::Postgres(transaction) => transaction.rollback().await,
             Self::MySql(transaction) => transaction.rollback().await,
+            Self::Jdbc(transaction) => transaction.rollback().await,
         }
     }
 }

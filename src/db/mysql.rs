@@ -23,9 +23,13 @@ use super::{Access, Class, DbError, MYSQL, Record, Value};
 const STRICT: &str = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
 const READ_COMMITTED: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
-const ENGINE: &str = "SELECT ENGINE FROM information_schema.TABLES \
+/// What our own driver sees to by itself.
+const UTC: &str = "SET SESSION time_zone = '+00:00'";
+pub(super) const IS_READ_ONLY: &str = "SELECT @@global.read_only";
+pub(super) const MAX_PACKET: &str = "SELECT @@max_allowed_packet";
+pub(super) const ENGINE: &str = "SELECT ENGINE FROM information_schema.TABLES \
                       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND ENGINE <> 'InnoDB'";
-const TRIGGERS: &str = "SELECT 1 FROM information_schema.TRIGGERS \
+pub(super) const TRIGGERS: &str = "SELECT 1 FROM information_schema.TRIGGERS \
                         WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ? LIMIT 1";
 
 /// Numbers of sessions that this process has or had; numbers do not come again soon.
@@ -51,7 +55,7 @@ impl MySqlDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
         let sessions = Sessions::default();
         let (options, mut connection) = Box::pin(reach(server, access, &sessions)).await?;
-        let packet = fetch(&mut connection, "SELECT @@max_allowed_packet", MySqlArguments::default()).await?;
+        let packet = fetch(&mut connection, MAX_PACKET, MySqlArguments::default()).await?;
         let max_packet = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
         let room = fetch(&mut connection, MYSQL_QUESTIONS.room, MySqlArguments::default()).await?;
         let connections = remote::within_room(connections, &room);
@@ -128,30 +132,9 @@ impl MySqlDb {
         if columns.is_empty() {
             return Ok(None);
         }
-        let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
-        for record in &columns {
-            let [Value::Text(column), Value::Text(kind), length, flags @ ..] = record.as_slice() else {
-                continue;
-            };
-            let [not_null, no_default, on_update, computed] = flags else { continue };
-            let is = |flag: &Value| *flag == Value::Int(1);
-            let kind = kind_of(kind);
-            let unit = if kind == Kind::Bytes { Unit::Bytes } else { Unit::Characters };
-            let column_info = ColumnInfo {
-                kind,
-                limit: length.as_length().map(|length| Limit { length, unit }),
-                not_null: is(not_null),
-                required: is(not_null) && is(no_default),
-                on_update: is(on_update),
-            };
-            info.has_triggers |= is(computed);
-            info.columns.insert(column.clone(), column_info);
-        }
-        info.unique = remote::unique_sets(self.read(MYSQL.unique, &name).await?);
+        let mut info = table_info(&columns, self.read(MYSQL.unique, &name).await?);
         info.has_triggers |= !self.read(TRIGGERS, &name).await?.is_empty();
-        let engine = self.read(ENGINE, &name).await?;
-        info.without_transactions =
-            engine.first().and_then(|record| Some(record.first()?.as_text()?.to_owned()));
+        info.without_transactions = engine(&self.read(ENGINE, &name).await?);
         Ok(Some(info))
     }
 
@@ -189,6 +172,42 @@ impl MySqlTransaction {
     pub(super) async fn rollback(self) -> Result<(), DbError> {
         self.inner.rollback().await.map_err(explain)
     }
+}
+
+/// A table, as the catalogue's answers have it.
+pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
+    let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
+    for record in columns {
+        let [Value::Text(column), Value::Text(kind), length, flags @ ..] = record.as_slice() else {
+            continue;
+        };
+        let [not_null, no_default, on_update, computed] = flags else { continue };
+        let is = |flag: &Value| *flag == Value::Int(1);
+        let kind = kind_of(kind);
+        let unit = if kind == Kind::Bytes { Unit::Bytes } else { Unit::Characters };
+        let column_info = ColumnInfo {
+            kind,
+            limit: length.as_length().map(|length| Limit { length, unit }),
+            not_null: is(not_null),
+            required: is(not_null) && is(no_default),
+            on_update: is(on_update),
+        };
+        info.has_triggers |= is(computed);
+        info.columns.insert(column.clone(), column_info);
+    }
+    info.unique = remote::unique_sets(unique);
+    info
+}
+
+/// The storage engine that knows no transactions, if it is one.
+pub(super) fn engine(answer: &[Record]) -> Option<String> {
+    answer.first().and_then(|record| Some(record.first()?.as_text()?.to_owned()))
+}
+
+/// The statements that prepare a session of another driver.
+pub(super) fn session(access: Access) -> Vec<String> {
+    let read_only = (access == Access::Look).then_some(READ_ONLY);
+    [UTC, STRICT, READ_COMMITTED].into_iter().chain(read_only).map(str::to_owned).collect()
 }
 
 async fn prepare(
@@ -237,7 +256,7 @@ async fn reach(
 }
 
 async fn is_read_only(connection: &mut MySqlConnection) -> Result<bool, DbError> {
-    let records = fetch(connection, "SELECT @@global.read_only", MySqlArguments::default()).await?;
+    let records = fetch(connection, IS_READ_ONLY, MySqlArguments::default()).await?;
     Ok(records.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0))
 }
 
@@ -336,7 +355,13 @@ fn kind_of(name: &str) -> Kind {
 pub(super) fn explain(error: sqlx::Error) -> DbError {
     let sqlx::Error::Database(database) = &error else { return remote::explain(&error) };
     let number = database.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
-    let class = match number {
+    let class = class(number.into(), &database.code().unwrap_or_default());
+    DbError::new(class, format!("{} (error {number})", remote::redact(database.message())))
+}
+
+/// What to do about an error, by its number and SQLSTATE.
+pub(super) fn class(number: i64, state: &str) -> Class {
+    match number {
         // lock wait timeout, deadlock, record changed, query interrupted, statement took too long
         1205 | 1213 | 1020 | 1317 | 1969 | 3024 => Class::Retry,
         // too many connections, shutting down, node not ready, connection killed
@@ -346,8 +371,7 @@ pub(super) fn explain(error: sqlx::Error) -> DbError {
         1048 | 1062 | 1451 | 1452 | 1406 | 1264 | 1265 | 1366 | 1292 | 3819 | 4025 | 1644 | 1153 | 1364 => {
             Class::Row
         }
-        _ if database.code().as_deref() == Some("45000") => Class::Row,
+        _ if state == "45000" => Class::Row,
         _ => Class::Environment,
-    };
-    DbError::new(class, format!("{} (error {number})", remote::redact(database.message())))
+    }
 }

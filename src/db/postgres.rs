@@ -23,6 +23,8 @@ const READ_COMMITTED: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATI
 /// planner, which cannot know how many there are, would now and then read the whole table.
 const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
+pub(super) const IS_REPLICA: &str =
+    "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
 
 /// A PostgreSQL database.
 #[derive(Debug, Clone)]
@@ -113,19 +115,7 @@ impl PostgresDb {
         if columns.is_empty() {
             return Ok(None);
         }
-        let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
-        for record in &columns {
-            let [Value::Text(column), Value::Text(kind), length, not_null] = record.as_slice() else {
-                continue;
-            };
-            let limit = length.as_length().map(|length| Limit { length, unit: Unit::Characters });
-            let not_null = *not_null == Value::Int(1);
-            let column_info = ColumnInfo { kind: kind_of(kind), limit, not_null, ..ColumnInfo::default() };
-            info.types.insert(column.clone(), kind.clone());
-            info.columns.insert(column.clone(), column_info);
-        }
-        info.unique = remote::unique_sets(self.read(POSTGRES.unique, &name).await?);
-        Ok(Some(info))
+        Ok(Some(table_info(&columns, self.read(POSTGRES.unique, &name).await?)))
     }
 
     pub(super) async fn close(&self) {
@@ -166,8 +156,23 @@ impl PostgresTransaction {
     }
 }
 
+/// A table, as the catalogue's answers have it.
+pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
+    let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
+    for record in columns {
+        let [Value::Text(column), Value::Text(kind), length, not_null] = record.as_slice() else { continue };
+        let limit = length.as_length().map(|length| Limit { length, unit: Unit::Characters });
+        let not_null = *not_null == Value::Int(1);
+        let column_info = ColumnInfo { kind: kind_of(kind), limit, not_null, ..ColumnInfo::default() };
+        info.types.insert(column.clone(), kind.clone());
+        info.columns.insert(column.clone(), column_info);
+    }
+    info.unique = remote::unique_sets(unique);
+    info
+}
+
 /// The statements that prepare a session.
-fn session(server: &Server, access: Access) -> Vec<String> {
+pub(super) fn session(server: &Server, access: Access) -> Vec<String> {
     let mut setup = vec![READ_COMMITTED.to_owned(), LOCK_TIMEOUT.to_owned(), BY_INDEX.to_owned()];
     if access == Access::Look {
         setup.push(READ_ONLY.to_owned());
@@ -216,8 +221,7 @@ async fn reach(server: &Server, access: Access) -> Result<(PgConnectOptions, PgC
 }
 
 async fn is_replica(connection: &mut PgConnection) -> Result<bool, DbError> {
-    let sql = "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
-    let records = fetch(connection, sql, PgArguments::default()).await?;
+    let records = fetch(connection, IS_REPLICA, PgArguments::default()).await?;
     Ok(records.first().and_then(|record| record.first()) == Some(&Value::Int(1)))
 }
 
@@ -326,11 +330,9 @@ fn kind_of(name: &str) -> Kind {
     }
 }
 
-#[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
-pub(super) fn explain(error: sqlx::Error) -> DbError {
-    let sqlx::Error::Database(database) = &error else { return remote::explain(&error) };
-    let state = database.code().unwrap_or_default().into_owned();
-    let class = match state.as_str() {
+/// What to do about an error, by its SQLSTATE.
+pub(super) fn class(state: &str) -> Class {
+    match state {
         // serialization failure, deadlock, lock not available, statement canceled
         "40001" | "40P01" | "55P03" | "57014" => Class::Retry,
         // shutting down, crashed, starting up, too many connections
@@ -343,7 +345,14 @@ pub(super) fn explain(error: sqlx::Error) -> DbError {
             Some("22" | "23" | "27" | "54") => Class::Row,
             _ => Class::Environment,
         },
-    };
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
+pub(super) fn explain(error: sqlx::Error) -> DbError {
+    let sqlx::Error::Database(database) = &error else { return remote::explain(&error) };
+    let state = database.code().unwrap_or_default().into_owned();
+    let class = class(&state);
     // A prepared statement that is there twice, or not there: it was made in another session.
     let hint = match state.as_str() {
         "26000" | "42P05" => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::fd::OwnedFd;
 use rustix::net::sockopt;
-use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
 
 use super::server::Host;
 use super::{Class, DbError, Record, Value};
@@ -38,8 +38,14 @@ const SILENCE: Duration = Duration::from_secs(90);
 /// options for them and does not give its sockets away, so they are found among the open files. Where
 /// that is not allowed they stay as they are.
 pub(super) fn set_up_sockets() {
-    let Ok(process) = pidfd_open(getpid(), PidfdFlags::empty()) else { return };
-    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
+    set_up_sockets_of(std::process::id());
+}
+
+/// Likewise those of a process that this one has started.
+pub(super) fn set_up_sockets_of(process: u32) {
+    let Ok(open) = std::fs::read_dir(format!("/proc/{process}/fd")) else { return };
+    let process = i32::try_from(process).ok().and_then(Pid::from_raw);
+    let Some(Ok(process)) = process.map(|process| pidfd_open(process, PidfdFlags::empty())) else { return };
     for entry in open.flatten() {
         let is_socket = std::fs::read_link(entry.path())
             .is_ok_and(|target| target.as_os_str().as_encoded_bytes().starts_with(b"socket:"));

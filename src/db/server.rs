@@ -1,5 +1,6 @@
 //! Where a database server is and how to log on to it, as plain data.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,8 @@ pub enum Kind {
     Postgres,
     /// MySQL or MariaDB.
     MySql,
+    /// H2, embedded or on a server.
+    H2,
 }
 
 impl Kind {
@@ -21,6 +24,7 @@ impl Kind {
         match self {
             Self::Postgres => "PostgreSQL",
             Self::MySql => "MySQL",
+            Self::H2 => "H2",
         }
     }
 }
@@ -75,7 +79,7 @@ pub struct Tls {
 pub struct Server {
     /// Its kind.
     pub kind: Kind,
-    /// Where it is; the first host that answers and can be written to is taken.
+    /// Where it is; the first host that answers and can be written to is taken. None for a file.
     pub hosts: Vec<Host>,
     /// The database's name.
     pub database: String,
@@ -91,6 +95,57 @@ pub struct Server {
     pub connect_timeout: Duration,
     /// How long to wait for an answer; forever without one.
     pub socket_timeout: Option<Duration>,
+    /// By which JDBC driver it is reached; without one, by this program's own.
+    pub route: Option<Route>,
+}
+
+/// A Java virtual machine and the JDBC drivers in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Java {
+    /// The program `java`.
+    pub program: PathBuf,
+    /// The drivers' files.
+    pub drivers: Vec<PathBuf>,
+}
+
+impl Java {
+    /// The drivers as Java's class path.
+    pub(super) fn class_path(&self) -> OsString {
+        let mut path = OsString::new();
+        for (at, driver) in self.drivers.iter().enumerate() {
+            path.push(if at == 0 { "" } else { ":" });
+            path.push(driver);
+        }
+        path
+    }
+}
+
+/// A way by a JDBC driver.
+#[derive(Clone)]
+pub struct Route {
+    /// The virtual machine.
+    pub java: Java,
+    /// The URL as the driver takes it, without user and password.
+    pub url: Zeroizing<String>,
+    /// What is put behind it to only read.
+    pub read_only: &'static str,
+    /// It is a file that only one process at a time can open.
+    pub sole: bool,
+}
+
+impl PartialEq for Route {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.java, &*self.url) == (&other.java, &*other.url)
+    }
+}
+
+impl Eq for Route {}
+
+/// Without the URL, which may carry secrets.
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route").field("java", &self.java).field("sole", &self.sole).finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Server {
@@ -106,9 +161,12 @@ impl fmt::Debug for Server {
     }
 }
 
-/// `host:port/database`, with all hosts.
+/// `host:port/database`, with all hosts; the database alone, if it has no host.
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.hosts.is_empty() {
+            return f.write_str(&self.database);
+        }
         for (at, host) in self.hosts.iter().enumerate() {
             write!(f, "{}{host}", if at == 0 { "" } else { "," })?;
         }

@@ -2,6 +2,10 @@
 
 use super::table::Kind;
 
+mod h2;
+
+pub use h2::{H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS};
+
 /// A dialect of SQL.
 #[derive(Debug)]
 pub struct Syntax {
@@ -24,11 +28,13 @@ pub struct Syntax {
     pub row_comparison: bool,
     /// How values are replaced.
     pub write: Write,
+    /// Whether a column holds, byte for byte, what is bound: where the server compares, by itself.
+    pub same: fn(&str, &str, Kind) -> String,
     /// How a truth value is tested.
     pub is_true: fn(&str) -> String,
-    /// The statement that begins a writing transaction.
+    /// The statement that begins a writing transaction; empty where the JDBC driver does.
     pub begin: &'static str,
-    /// The catalogue's columns of a table, which is bound by name.
+    /// The catalogue's columns of a table, which is bound by name; empty where the JDBC driver is asked.
     pub columns: &'static str,
     /// The columns of a table's unique indexes, one row for each, in the index's order; likewise.
     pub unique: &'static str,
@@ -61,13 +67,20 @@ pub enum Write {
     Values,
     /// One statement that compares in the server, with an array for each column.
     Arrays,
+    /// One statement for each row, many in a batch, that compares in the server. Rows are looked up so,
+    /// too: one key in each statement.
+    Batch,
     /// The rows are locked and compared here: collations that ignore case, or trailing blanks, take
     /// different ciphertexts for equal.
     LockFirst,
 }
 
 /// Every dialect.
-pub const DIALECTS: &[&Syntax] = &[&SQLITE, &POSTGRES, &MYSQL];
+pub const DIALECTS: &[&Syntax] = &[&SQLITE, &POSTGRES, &MYSQL, &H2];
+
+fn equal(column: &str, mark: &str, _kind: Kind) -> String {
+    format!("{column} = {mark}")
+}
 
 fn plain_column(name: &str, _kind: Kind) -> String {
     name.to_owned()
@@ -85,6 +98,7 @@ pub const SQLITE: Syntax = Syntax {
     log_age: |column| format!("CAST((julianday('now') - julianday({column})) * 86400000 AS INTEGER)"),
     row_comparison: true,
     write: Write::Values,
+    same: equal,
     is_true: |column| format!("{column} IN (1, '1', 'true', 'TRUE', 'Y')"),
     // Takes the write lock at once: a transaction that reads first could deadlock on upgrading.
     begin: "BEGIN IMMEDIATE",
@@ -112,6 +126,7 @@ pub const POSTGRES: Syntax = Syntax {
     log_age: |column| format!("(EXTRACT(EPOCH FROM clock_timestamp() - {column}) * 1000)::bigint"),
     row_comparison: true,
     write: Write::Arrays,
+    same: equal,
     is_true: |column| format!("{column}::text IN ('1', 't', 'true', 'TRUE', 'Y')"),
     begin: "BEGIN",
     columns: "SELECT upper(a.attname), t.typname::text, \
@@ -156,6 +171,7 @@ pub const MYSQL: Syntax = Syntax {
     log_age: |column| format!("(TIMESTAMPDIFF(MICROSECOND, {column}, CURRENT_TIMESTAMP(6)) DIV 1000)"),
     row_comparison: false,
     write: Write::LockFirst,
+    same: equal,
     // Compared with a text that is no number, a number would be compared with zero.
     is_true: |column| format!("CAST({column} AS CHAR) IN ('1', 'true', 'Y')"),
     begin: "START TRANSACTION",

@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::mysql::{self, MySqlTransaction};
-use super::postgres::PostgresTransaction;
-use super::sqlite::SqliteTransaction;
 use super::table::Kind;
-use super::{Class, DbError, MYSQL, POSTGRES, Record, SQLITE, Table, Transaction, Value, sql};
+use super::{Class, DbError, Record, Table, Transaction, Value, Write, mysql, sql};
 
 /// A row's values: what was read, and what is to stand there.
 #[derive(Debug, Clone)]
@@ -50,39 +47,158 @@ impl Transaction {
         rows: &[&Swap<'_>],
         care: Care,
     ) -> Result<Vec<Record>, DbError> {
+        match self.syntax().write {
+            Write::Values => self.by_values(table, columns, rows).await,
+            Write::Arrays => self.by_arrays(table, columns, rows).await,
+            Write::Batch => self.by_batch(table, columns, rows).await,
+            Write::LockFirst => self.by_locks(table, columns, rows, care).await,
+        }
+    }
+
+    async fn by_values(
+        &mut self,
+        table: &Table,
+        columns: &[&str],
+        rows: &[&Swap<'_>],
+    ) -> Result<Vec<Record>, DbError> {
+        let sql = sql::set_from_values(self.syntax(), table, columns, rows.len());
+        let params: Vec<Value> = rows.iter().flat_map(|row| row.all()).cloned().collect();
+        self.run(&sql, &params).await
+    }
+
+    async fn by_arrays(
+        &mut self,
+        table: &Table,
+        columns: &[&str],
+        rows: &[&Swap<'_>],
+    ) -> Result<Vec<Record>, DbError> {
+        let sql = sql::set_from_arrays(self.syntax(), table, columns);
+        let kinds = || columns.iter().map(|column| table.kind(column)).enumerate();
+        let arrays: Vec<(Kind, Vec<&Value>)> =
+            (key_arrays(table, &rows.iter().map(|row| row.key.as_slice())).into_iter())
+                .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| row.old[at]).collect())))
+                .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| row.new[at]).collect())))
+                .collect();
+        self.run_arrays(&sql, &arrays).await
+    }
+
+    async fn by_batch(
+        &mut self,
+        table: &Table,
+        columns: &[&str],
+        rows: &[&Swap<'_>],
+    ) -> Result<Vec<Record>, DbError> {
+        let sql = sql::set_if_same(self.syntax(), table, columns);
+        let mut bound: Vec<Vec<&Value>> = Vec::with_capacity(rows.len());
+        for row in rows {
+            bound.push(row.new.iter().copied().chain(&row.key).chain(row.old.iter().copied()).collect());
+        }
+        let counts = self.batch(&sql, &bound).await?;
+        let mut changed = Vec::with_capacity(rows.len());
+        for (row, count) in rows.iter().zip(counts) {
+            match count {
+                0 => {}
+                1 => changed.push(row.key.clone()),
+                odd => {
+                    let text = format!("the driver counts {odd} where 0 or 1 was expected; rolled back");
+                    return Err(DbError::new(Class::Environment, text));
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Locks the rows, compares them here, and writes those that are as they were.
+    async fn by_locks(
+        &mut self,
+        table: &Table,
+        columns: &[&str],
+        rows: &[&Swap<'_>],
+        care: Care,
+    ) -> Result<Vec<Record>, DbError> {
+        let syntax = self.syntax();
+        let length = padded(rows.len(), syntax.rows_at_once);
+        let keys: Vec<Vec<Value>> = rows.iter().map(|row| row.key.clone()).collect();
+        let keys = padded_keys(&keys, length);
+        let locked = self.run(&sql::lock(syntax, table, columns, length), &keys).await?;
+        let width = table.relation.key.len();
+        let found: HashMap<Vec<u8>, &[Value]> = locked
+            .iter()
+            .filter_map(|record| record.split_at_checked(width))
+            .map(|(key, values)| (code(key), values))
+            .collect();
+        let is_same = |row: &Swap<'_>| {
+            found.get(&code(&row.key)).is_some_and(|values| values.iter().eq(row.old.iter().copied()))
+        };
+        let same: Vec<&Swap<'_>> = rows.iter().copied().filter(|row| is_same(row)).collect();
+        if same.is_empty() {
+            return Ok(Vec::new());
+        }
+        if table.insertable && care == Care::Fast {
+            for part in parts(&same, syntax.rows_at_once) {
+                let sql = sql::set_locked(syntax, table, columns, part.len());
+                let params = part.iter().flat_map(|row| row.key.iter().chain(row.new.iter().copied()));
+                let affected = self.change(&sql, params.collect()).await?;
+                must_be(affected, 2 * part.len())?; // the server counts a replaced row twice
+            }
+        } else {
+            let sql = sql::copy::set_one(syntax, table, columns);
+            for row in &same {
+                let params = row.new.iter().copied().chain(&row.key);
+                let affected = self.change(&sql, params.collect()).await?;
+                must_be(affected, 1)?;
+            }
+        }
+        Ok(same.into_iter().map(|row| row.key.clone()).collect())
+    }
+
+    /// Runs a statement with an array for each column.
+    pub(super) async fn run_arrays(
+        &mut self,
+        sql: &str,
+        arrays: &[(Kind, Vec<&Value>)],
+    ) -> Result<Vec<Record>, DbError> {
         match self {
-            Self::Sqlite(transaction) => by_values(transaction, table, columns, rows).await,
-            Self::Postgres(transaction) => by_arrays(transaction, table, columns, rows).await,
-            Self::MySql(transaction) => by_locks(transaction, table, columns, rows, care).await,
+            Self::Postgres(transaction) => transaction.run_arrays(sql, arrays).await,
+            Self::Jdbc(transaction) => transaction.run_arrays(sql, arrays).await,
+            Self::Sqlite(_) | Self::MySql(_) => Err(not_so("arrays")),
+        }
+    }
+
+    /// Runs one query for each set of values.
+    pub(super) async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
+        match self {
+            Self::Jdbc(transaction) => transaction.each(sql, rows).await,
+            Self::Sqlite(_) | Self::Postgres(_) | Self::MySql(_) => Err(not_so("batches")),
+        }
+    }
+
+    /// Runs one change for each set of values, and says how many rows each changed.
+    pub(super) async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
+        match self {
+            Self::Jdbc(transaction) => transaction.batch(sql, rows).await,
+            Self::Sqlite(_) | Self::Postgres(_) | Self::MySql(_) => Err(not_so("batches")),
+        }
+    }
+
+    /// Runs a statement and returns how many rows the server says it affected.
+    async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+        match self {
+            Self::MySql(transaction) => transaction.change(sql, mysql::bind(params)?).await,
+            Self::Jdbc(transaction) => transaction.change(sql, params).await,
+            Self::Sqlite(_) | Self::Postgres(_) => Err(not_so("counts of rows")),
         }
     }
 }
 
-async fn by_values(
-    transaction: &mut SqliteTransaction,
-    table: &Table,
-    columns: &[&str],
-    rows: &[&Swap<'_>],
-) -> Result<Vec<Record>, DbError> {
-    let sql = sql::set_from_values(&SQLITE, table, columns, rows.len());
-    let params: Vec<Value> = rows.iter().flat_map(|row| row.all()).cloned().collect();
-    transaction.run(&sql, &params).await
+/// A dialect's way of writing that its driver does not have: a fault of this program.
+fn not_so(what: &str) -> DbError {
+    DbError::new(Class::Environment, format!("this driver is not asked for {what}"))
 }
 
-async fn by_arrays(
-    transaction: &mut PostgresTransaction,
-    table: &Table,
-    columns: &[&str],
-    rows: &[&Swap<'_>],
-) -> Result<Vec<Record>, DbError> {
-    let sql = sql::set_from_arrays(&POSTGRES, table, columns);
-    let kinds = || columns.iter().map(|column| table.kind(column)).enumerate();
-    let arrays: Vec<(Kind, Vec<&Value>)> = (key_arrays(table, &rows.iter().map(|row| row.key.as_slice()))
-        .into_iter())
-    .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| row.old[at]).collect())))
-    .chain(kinds().map(|(at, kind)| (kind, rows.iter().map(|row| row.new[at]).collect())))
-    .collect();
-    transaction.run_arrays(&sql, &arrays).await
+/// Keys as sets of values, one for each statement.
+pub(super) fn each(keys: &[Vec<Value>]) -> Vec<Vec<&Value>> {
+    keys.iter().map(|key| key.iter().collect()).collect()
 }
 
 /// How many keys a statement for so many names: few statements serve all lengths.
@@ -97,55 +213,17 @@ pub(super) fn padded_keys(keys: &[Vec<Value>], length: usize) -> Vec<Value> {
 }
 
 /// An array for each column of the key.
+pub(super) fn keys_by_column<'a>(table: &Table, keys: &'a [Vec<Value>]) -> Vec<(Kind, Vec<&'a Value>)> {
+    key_arrays(table, &keys.iter().map(Vec::as_slice))
+}
+
+/// Likewise, of keys from wherever they are.
 pub(super) fn key_arrays<'a>(
     table: &Table,
     keys: &(impl Iterator<Item = &'a [Value]> + Clone),
 ) -> Vec<(Kind, Vec<&'a Value>)> {
     let column = |(at, (_, kind))| (kind, keys.clone().filter_map(|key| key.get(at)).collect());
     table.key_kinds().enumerate().map(column).collect()
-}
-
-/// Locks the rows, compares them here, and writes those that are as they were.
-async fn by_locks(
-    transaction: &mut MySqlTransaction,
-    table: &Table,
-    columns: &[&str],
-    rows: &[&Swap<'_>],
-    care: Care,
-) -> Result<Vec<Record>, DbError> {
-    let length = padded(rows.len(), MYSQL.rows_at_once);
-    let keys: Vec<Vec<Value>> = rows.iter().map(|row| row.key.clone()).collect();
-    let keys = padded_keys(&keys, length);
-    let locked = transaction.run(&sql::lock(&MYSQL, table, columns, length), &keys).await?;
-    let width = table.relation.key.len();
-    let found: HashMap<Vec<u8>, &[Value]> = locked
-        .iter()
-        .filter_map(|record| record.split_at_checked(width))
-        .map(|(key, values)| (code(key), values))
-        .collect();
-    let is_same = |row: &Swap<'_>| {
-        found.get(&code(&row.key)).is_some_and(|values| values.iter().eq(row.old.iter().copied()))
-    };
-    let same: Vec<&Swap<'_>> = rows.iter().copied().filter(|row| is_same(row)).collect();
-    if same.is_empty() {
-        return Ok(Vec::new());
-    }
-    if table.insertable && care == Care::Fast {
-        for part in parts(&same, MYSQL.rows_at_once) {
-            let sql = sql::set_locked(&MYSQL, table, columns, part.len());
-            let params = part.iter().flat_map(|row| row.key.iter().chain(row.new.iter().copied()));
-            let affected = transaction.change(&sql, mysql::bind(params)?).await?;
-            must_be(affected, 2 * part.len())?; // the server counts a replaced row twice
-        }
-    } else {
-        let sql = sql::copy::set_one(&MYSQL, table, columns);
-        for row in &same {
-            let arguments = mysql::bind(row.new.iter().copied().chain(&row.key))?;
-            let affected = transaction.change(&sql, arguments).await?;
-            must_be(affected, 1)?;
-        }
-    }
-    Ok(same.into_iter().map(|row| row.key.clone()).collect())
 }
 
 /// Divides rows into parts of few different lengths: `most`, or a power of two. A statement for each

@@ -18,13 +18,18 @@ pub(super) async fn open(database: &Database, settings: &Settings, access: Acces
 async fn open_with(database: &Database, access: Access, connections: u32) -> Result<Db> {
     let opened = match (&database.url, &database.server) {
         (JdbcUrl::Sqlite { path }, _) => Db::open_sqlite(path, access).await,
-        (JdbcUrl::Server(_), Some(server)) => Db::open_server(server, access, connections).await,
-        (JdbcUrl::Server(_), None) => Err(DbError::new(Class::Environment, "nobody to log on as")),
+        (JdbcUrl::Server(_) | JdbcUrl::Bridged(_), Some(server)) => {
+            Db::open_server(server, access, connections).await
+        }
+        (JdbcUrl::Server(_) | JdbcUrl::Bridged(_), None) => {
+            Err(DbError::new(Class::Environment, "nobody to log on as"))
+        }
     };
     opened.map_err(|error| {
         let place = match &database.url {
             JdbcUrl::Sqlite { path } => path.display().to_string(),
             JdbcUrl::Server(url) => format!("database {}", url.database),
+            JdbcUrl::Bridged(url) => format!("database {}", url.place),
         };
         Error::new(Id::Database, format!("{}: {place}: {error}", database.key))
     })

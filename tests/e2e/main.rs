@@ -29,6 +29,7 @@ mod files;
 mod follow;
 mod golden;
 mod handed;
+mod jdbc;
 mod kill;
 mod meddling;
 mod placements;

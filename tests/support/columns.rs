@@ -10,10 +10,10 @@ use super::place::UPDATES;
 impl Engine {
     /// Rows come in any order.
     pub(super) const fn without_checks(self) -> &'static str {
-        if matches!(self, Self::Postgres) {
-            "SET session_replication_role = replica"
-        } else {
-            "SET foreign_key_checks = 0"
+        match self {
+            Self::Postgres => "SET session_replication_role = replica",
+            Self::H2 => "SET REFERENTIAL_INTEGRITY FALSE",
+            Self::MariaDb | Self::Sqlite => "SET foreign_key_checks = 0",
         }
     }
 
@@ -24,6 +24,9 @@ impl Engine {
             (Self::Postgres, ColumnKind::Bytes) => format!("encode({name}, 'hex')"),
             (Self::Postgres, ColumnKind::Flag) => format!("{name}::int::text"),
             (Self::Postgres, _) => format!("{name}::text"),
+            (Self::H2, ColumnKind::Bytes) => format!("RAWTOHEX({name})"),
+            (Self::H2, ColumnKind::Flag) => format!("CAST(CAST({name} AS INTEGER) AS VARCHAR)"),
+            (Self::H2, _) => format!("CAST({name} AS VARCHAR)"),
             (_, ColumnKind::Bytes) => format!("HEX({name})"),
             (_, _) => format!("CONVERT({name} USING utf8mb4)"),
         }
@@ -34,7 +37,7 @@ impl Engine {
         match (kind, self) {
             (ColumnKind::Bytes, Self::Postgres) => format!("'\\x{text}'"),
             (ColumnKind::Bytes, _) => format!("X'{text}'"),
-            (_, Self::Postgres) => format!("'{}'", text.replace('\'', "''")),
+            (_, Self::Postgres | Self::H2) => format!("'{}'", text.replace('\'', "''")),
             _ => format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''")),
         }
     }
@@ -122,7 +125,11 @@ pub(super) fn keys(columns: &[Column]) -> Vec<&Column> {
 
 /// Expressions as one text, on a server.
 pub(super) fn joined(parts: &[String]) -> String {
-    if parts.is_empty() { "''".to_owned() } else { format!("CONCAT_WS('/', {})", parts.join(", ")) }
+    match parts {
+        [] => "''".to_owned(),
+        [one] => format!("CONCAT_WS('/', {one}, NULL)"), // H2 takes no fewer
+        parts => format!("CONCAT_WS('/', {})", parts.join(", ")),
+    }
 }
 
 /// The columns of a key as one text, on a server.

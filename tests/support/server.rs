@@ -1,7 +1,8 @@
 //! The servers that `tests/support/servers.py` starts, for an administrator.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,6 +22,7 @@ pub(crate) enum Engine {
     Sqlite,
     Postgres,
     MariaDb,
+    H2,
 }
 
 impl Engine {
@@ -28,16 +30,38 @@ impl Engine {
     pub(crate) fn asked() -> Self {
         match std::env::var("KEYROTATION_E2E").as_deref() {
             Err(_) | Ok("sqlite") => Self::Sqlite,
-            Ok("postgresql") => Self::Postgres,
-            Ok("mariadb") => Self::MariaDb,
-            Ok(other) => panic!("KEYROTATION_E2E={other} is none of sqlite, postgresql, mariadb"),
+            Ok("postgresql" | "postgresql-jdbc") => Self::Postgres,
+            Ok("mariadb" | "mariadb-jdbc") => Self::MariaDb,
+            Ok("h2") => Self::H2,
+            Ok(other) => panic!(
+                "KEYROTATION_E2E={other} is none of sqlite, postgresql, postgresql-jdbc, mariadb, mariadb-jdbc, h2"
+            ),
+        }
+    }
+
+    /// The JDBC driver that the program is to go by, if it is.
+    pub(crate) fn jdbc_driver(self) -> Option<&'static str> {
+        let asked = std::env::var("KEYROTATION_E2E").is_ok_and(|asked| asked.ends_with("-jdbc"));
+        match self {
+            Self::H2 => Some("/usr/share/java/h2.jar"),
+            Self::Postgres => asked.then_some("/usr/share/java/postgresql.jar"),
+            Self::MariaDb => asked.then_some("/usr/share/java/mariadb-java-client.jar"),
+            Self::Sqlite => None,
         }
     }
 
     /// Where its server listens on 127.0.0.1.
     pub(crate) fn port(self) -> u16 {
-        let name =
-            if self == Self::Postgres { "KEYROTATION_TEST_POSTGRESQL" } else { "KEYROTATION_TEST_MARIADB" };
+        self.told(match self {
+            Self::Postgres => "KEYROTATION_TEST_POSTGRESQL",
+            Self::H2 => "KEYROTATION_TEST_H2",
+            Self::MariaDb | Self::Sqlite => "KEYROTATION_TEST_MARIADB",
+        })
+    }
+
+    /// A port that the servers have told of.
+    #[allow(clippy::unused_self)]
+    fn told(self, name: &str) -> u16 {
         let own = OWN.get().and_then(|own| own.get(name).cloned());
         let port = own.or_else(|| std::env::var(name).ok());
         port.unwrap_or_else(|| panic!("{name} is not set: see docs/testing.md on servers")).parse().unwrap()
@@ -45,7 +69,11 @@ impl Engine {
 
     /// A database that is always there.
     pub(crate) const fn home(self) -> &'static str {
-        if matches!(self, Self::Postgres) { "postgres" } else { "mysql" }
+        match self {
+            Self::Postgres => "postgres",
+            Self::H2 => "home",
+            Self::MariaDb | Self::Sqlite => "mysql",
+        }
     }
 }
 
@@ -88,6 +116,7 @@ impl Admin {
                     let _ = self.attempt(&format!("KILL {}", row[0].as_deref().unwrap()));
                 }
             }
+            Session::H2(_) => panic!("no test ends sessions of H2's"),
         }
     }
 
@@ -106,6 +135,7 @@ impl Admin {
 pub(super) enum Session {
     Postgres(PgConnection),
     MariaDb(MySqlConnection),
+    H2(H2Session),
 }
 
 impl Session {
@@ -124,6 +154,8 @@ impl Session {
             let running = Self::open(engine, engine.home()).await.texts(&running).await;
             let name = running.first().and_then(|row| row[0].as_deref()).unwrap_or("a test");
             (Self::connect(engine, database, name).await, String::new())
+        } else if engine == Engine::H2 {
+            (Self::open(engine, database).await, String::new())
         } else {
             (Self::open(engine, engine.home()).await, format!("{database}."))
         }
@@ -137,6 +169,8 @@ impl Session {
             let options = options.password(ADMIN).database(database).ssl_mode(PgSslMode::Disable);
             let options = options.application_name(application).disable_statement_logging();
             Self::Postgres(options.connect().await.unwrap())
+        } else if engine == Engine::H2 {
+            Self::H2(H2Session::open(engine.told("KEYROTATION_TEST_H2_ADMIN"), database))
         } else {
             let options =
                 MySqlConnectOptions::new().host("127.0.0.1").port(port).username("root").password(ADMIN);
@@ -156,6 +190,7 @@ impl Session {
         match self {
             Self::Postgres(connection) => statement.execute(connection).await.map(drop),
             Self::MariaDb(connection) => statement.execute(connection).await.map(drop),
+            Self::H2(session) => session.ask(sql).map(drop).map_err(sqlx::Error::Protocol),
         }
     }
 
@@ -180,11 +215,17 @@ impl Session {
                 };
                 rows.iter().map(|row| (0..row.len()).map(|at| cell(row, at)).collect()).collect()
             }
+            Self::H2(session) => session.ask(sql).unwrap_or_else(|error| panic!("{sql}: {error}")),
         }
     }
 
     /// Ends the session, and waits until the server has noticed.
     pub(super) async fn leave(mut self, engine: Engine) {
+        if let Self::H2(session) = &mut self {
+            session.send("");
+            assert_eq!(session.number(), 0);
+            return;
+        }
         let (sql, find) = match &self {
             Self::Postgres(_) => {
                 ("SELECT pg_backend_pid()::text", "SELECT 1::text FROM pg_stat_activity WHERE pid = ")
@@ -193,16 +234,55 @@ impl Session {
                 "SELECT CAST(CONNECTION_ID() AS CHAR)",
                 "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = ",
             ),
+            Self::H2(_) => unreachable!(),
         };
         let id = self.texts(sql).await.swap_remove(0).swap_remove(0).unwrap();
         match self {
             Self::Postgres(connection) => connection.close().await.unwrap(),
             Self::MariaDb(connection) => connection.close().await.unwrap(),
+            Self::H2(_) => unreachable!(),
         }
         let mut home = Self::open(engine, engine.home()).await;
         while !home.texts(&format!("{find}{id}")).await.is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+/// A session with `tests/support/java/H2Server.java`.
+pub(super) struct H2Session(TcpStream);
+
+impl H2Session {
+    fn open(port: u16, database: &str) -> Self {
+        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        socket.set_nodelay(true).unwrap();
+        let mut session = Self(socket);
+        session.send(database);
+        session
+    }
+
+    fn send(&mut self, text: &str) {
+        let length = u32::try_from(text.len()).unwrap().to_be_bytes();
+        self.0.write_all(&[&length, text.as_bytes()].concat()).unwrap();
+    }
+
+    /// Runs a script and gives back the rows of its last statement.
+    fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, String> {
+        self.send(sql);
+        let Ok(rows) = usize::try_from(self.number()) else { return Err(self.text().unwrap()) };
+        Ok((0..rows).map(|_| (0..self.number()).map(|_| self.text()).collect()).collect())
+    }
+
+    fn number(&mut self) -> i32 {
+        let mut bytes = [0; 4];
+        self.0.read_exact(&mut bytes).unwrap();
+        i32::from_be_bytes(bytes)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let mut bytes = vec![0; usize::try_from(self.number()).ok()?];
+        self.0.read_exact(&mut bytes).unwrap();
+        Some(String::from_utf8(bytes).unwrap())
     }
 }
 
@@ -290,6 +370,7 @@ pub(crate) fn database_of_its_own(engine: Engine) -> (db::Server, Admin) {
         tls: server::Tls { mode: server::TlsMode::Disabled, authorities: None, client: None },
         connect_timeout: Duration::from_secs(10),
         socket_timeout: None,
+        route: None,
         database,
     };
     let admin = Admin::connect(engine, &server.database);

@@ -13,6 +13,11 @@ durable as in production. Where they are is told in environment variables:
     KEYROTATION_TEST_CA           the authority that signed both servers' certificates (PEM)
     KEYROTATION_TEST_FOLDER       their folder; pid files are in it
 
+With KEYROTATION_E2E=h2 it is an H2 server alone (tests/support/java/H2Server.java):
+
+    KEYROTATION_TEST_H2           its port
+    KEYROTATION_TEST_H2_ADMIN     the port for its administrator
+
 The administrators are `postgres` and `root`, with the password below.
 """
 
@@ -93,6 +98,9 @@ class Servers:
         return done.stdout
 
     def start(self):
+        if os.environ.get("KEYROTATION_E2E") == "h2":
+            self.h2()
+            return
         self.certificates()
         self.postgresql()
         self.mariadb()
@@ -172,6 +180,26 @@ class Servers:
         options = [f"--{name}={value}" for name, value in settings.items()]
         self.spawn("mariadb", [server, "--no-defaults", *options], home, "mysql", port)
         self.environment["KEYROTATION_TEST_MARIADB"] = str(port)
+
+    def h2(self):
+        java, javac = program("java", "default-jdk-headless"), program("javac", "default-jdk-headless")
+        jar, home = "/usr/share/java/h2.jar", self.path("h2")
+        if not os.path.exists(jar):
+            fail(f"{jar} is missing: apt-get install libh2-java")
+        os.makedirs(home)
+        sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), "java")
+        names = [os.path.join(sources, f"{name}.java") for name in ("H2Server", "CountUpdates")]
+        self.quietly([javac, "-cp", jar, "-d", home, *names])
+        log = open(os.path.join(home, "log"), "ab")
+        process = subprocess.Popen([java, "-Xmx512m", "-cp", f"{jar}:{home}", "H2Server", os.path.join(home, "data")],
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                                   start_new_session=True)
+        self.processes["h2"] = process
+        ports = process.stdout.readline().split()
+        if len(ports) != 2:
+            self.stop()
+            fail("the H2 server does not start")
+        self.environment["KEYROTATION_TEST_H2"], self.environment["KEYROTATION_TEST_H2_ADMIN"] = ports
 
     def is_ready(self, port):
         ask = program("pg_isready", "postgresql-client", PLACES)

@@ -63,7 +63,11 @@ impl Site {
 
     /// The JDBC URL of a database on these hosts, with these parameters.
     pub(crate) fn url(&self, at: usize, hosts: &str, parameters: &str) -> String {
-        let scheme = if self.engine == Engine::Postgres { "postgresql" } else { "mariadb" };
+        let scheme = match self.engine {
+            Engine::Postgres => "postgresql",
+            Engine::H2 => "h2:tcp",
+            Engine::MariaDb | Engine::Sqlite => "mariadb",
+        };
         format!("jdbc:{scheme}://{hosts}/{}{parameters}", self.database(at))
     }
 
@@ -83,7 +87,11 @@ impl Site {
                 _ => line.to_owned(),
             }
         };
-        properties.lines().map(|text| line(text) + "\n").collect()
+        // A copy of a deployment has them already.
+        let ours = |line: &&str| !line.starts_with("driver:") && !line.starts_with("jdbcDrivers:");
+        let driver =
+            self.engine.jdbc_driver().map(|driver| format!("driver: jdbc\njdbcDrivers: [{driver}]\n"));
+        properties.lines().filter(ours).map(|text| line(text) + "\n").chain(driver).collect()
     }
 
     /// From now on the server counts the updates of every row.
@@ -184,7 +192,8 @@ impl Site {
     /// Makes a database of what is in a file.
     pub(crate) async fn load(&self, at: usize, file: &Path) {
         let name = self.database(at);
-        let mut admin = Session::open(self.engine, self.engine.home()).await;
+        let home = if self.engine == Engine::H2 { &name } else { self.engine.home() };
+        let mut admin = Session::open(self.engine, home).await;
         for statement in self.create(&name) {
             admin.run(&statement).await;
         }
@@ -288,6 +297,11 @@ impl Site {
                      EXCEPTION WHEN duplicate_object THEN NULL; END $$"
                 ),
             ],
+            Engine::H2 => vec![
+                // It stays as long as the server does.
+                "DROP ALL OBJECTS".to_owned(),
+                format!("CREATE USER \"{}\" PASSWORD '{password}' ADMIN", user.to_uppercase()),
+            ],
             _ => vec![
                 format!("DROP DATABASE IF EXISTS {name}"),
                 format!("CREATE DATABASE {name} DEFAULT CHARACTER SET latin1"),
@@ -304,6 +318,8 @@ impl Site {
         let user = self.user();
         match self.engine {
             Engine::Postgres => format!("GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO \"{user}\""),
+            // An administrator, as the user of an Identity Server is.
+            Engine::H2 => "SET REFERENTIAL_INTEGRITY TRUE".to_owned(),
             _ => format!(
                 "GRANT SELECT, INSERT, UPDATE, TRIGGER ON {name}.* TO '{user}'@'%'; GRANT PROCESS ON *.* TO '{user}'@'%'"
             ),
@@ -314,6 +330,9 @@ impl Site {
     fn dialect(&self, table: &str, sql: &str) -> String {
         if self.engine == Engine::Postgres {
             return sql.replace(" BLOB", " BYTEA");
+        }
+        if self.engine == Engine::H2 {
+            return sql.to_owned();
         }
         let mut sql =
             sql.replace(" TIMESTAMP,", " TIMESTAMP NULL,").replace(" TIMESTAMP\n", " TIMESTAMP NULL\n");
@@ -349,6 +368,9 @@ impl Site {
                  BEGIN INSERT INTO public.e2e_updates VALUES ('{table}', {text}); RETURN NULL; END $$; \
                  CREATE TRIGGER e2e_{table} AFTER UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION count_{table}()"
             ),
+            Engine::H2 => format!(
+                "{log}; CREATE TRIGGER e2e_{table} AFTER UPDATE ON {table} FOR EACH ROW CALL 'CountUpdates'"
+            ),
             _ => format!(
                 "{log} CHARACTER SET utf8mb4; CREATE TRIGGER e2e_{table} AFTER UPDATE ON {table} FOR EACH ROW \
                  INSERT INTO e2e_updates VALUES ('{table}', {text})"
@@ -359,6 +381,12 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
+        if self.engine == Engine::H2 {
+            for at in 0..self.files.len() {
+                Admin::connect(self.engine, &self.database(at)).execute("FORGET");
+            }
+            return;
+        }
         let mut admin = Admin::connect(self.engine, self.engine.home());
         for at in 0..self.files.len() {
             let force = if self.engine == Engine::Postgres { " WITH (FORCE)" } else { "" };

@@ -1,5 +1,6 @@
 //! Tests of the configuration, as tables: one row a rule.
 
+mod bridged;
 mod databases;
 mod handed;
 mod home;

@@ -1,5 +1,6 @@
 //! JDBC URLs, as far as this program can connect to what they name.
 
+mod bridged;
 mod parameters;
 mod server;
 
@@ -8,6 +9,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::expand;
+pub use bridged::BridgedUrl;
+pub(super) use server::CONNECT_TIMEOUT;
 pub use server::ServerUrl;
 
 /// A database by its JDBC URL. `Display` shows no user and no password.
@@ -20,6 +23,8 @@ pub enum JdbcUrl {
     },
     /// A database on a server; nobody has connected to it yet.
     Server(Box<ServerUrl>),
+    /// A database that only its JDBC driver can reach.
+    Bridged(Box<BridgedUrl>),
 }
 
 /// Why a text is no URL of a database that can be rotated. No variant shows the text.
@@ -45,8 +50,7 @@ pub enum UrlError {
 const SERVERS: &[&str] = &["postgresql", "mysql", "mariadb"];
 
 /// What else a URL may begin with, and what people call it: not supported so far.
-const KNOWN: &[(&str, &str)] =
-    &[("oracle", "Oracle"), ("sqlserver", "SQL Server"), ("db2", "Db2"), ("h2", "H2")];
+const KNOWN: &[(&str, &str)] = &[("oracle", "Oracle"), ("sqlserver", "SQL Server"), ("db2", "Db2")];
 
 impl JdbcUrl {
     /// Reads a URL; a relative path is relative to `folder`. The file is looked at, not opened.
@@ -61,8 +65,11 @@ impl JdbcUrl {
         if scheme.eq_ignore_ascii_case("sqlite") {
             return sqlite(rest, folder);
         }
+        if scheme.eq_ignore_ascii_case("h2") {
+            return BridgedUrl::h2(rest, folder).map(|url| Self::Bridged(Box::new(url)));
+        }
         if let Some(known) = SERVERS.iter().find(|known| scheme.eq_ignore_ascii_case(known)) {
-            return ServerUrl::parse(known, rest).map(|url| Self::Server(Box::new(url)));
+            return ServerUrl::parse(known, rest, text).map(|url| Self::Server(Box::new(url)));
         }
         match KNOWN.iter().find(|(known, _)| scheme.eq_ignore_ascii_case(known)) {
             Some((_, name)) => Err(UrlError::Unsupported(name)),
@@ -84,6 +91,7 @@ impl JdbcUrl {
         match self {
             Self::Sqlite { path } => format!("sqlite:{}", path.display()),
             Self::Server(url) => url.identity(),
+            Self::Bridged(url) => url.identity(),
         }
     }
 
@@ -96,6 +104,7 @@ impl JdbcUrl {
                 _ => a == b,
             },
             (Self::Server(a), Self::Server(b)) => a.same_database(b),
+            (Self::Bridged(a), Self::Bridged(b)) => a.same_database(b),
             _ => false,
         }
     }
@@ -106,6 +115,7 @@ impl fmt::Display for JdbcUrl {
         match self {
             Self::Sqlite { path } => write!(f, "jdbc:sqlite:{}", path.display()),
             Self::Server(url) => url.fmt(f),
+            Self::Bridged(url) => url.fmt(f),
         }
     }
 }

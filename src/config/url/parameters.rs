@@ -143,6 +143,8 @@ pub(super) struct Wanted {
     pub(super) tls_said: bool,
     /// Names that nobody knows.
     pub(super) unknown: Vec<String>,
+    /// What only a JDBC driver can do, and what to do about it.
+    pub(super) java_only: Option<String>,
 }
 
 #[derive(Default)]
@@ -165,6 +167,7 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
         tls,
         tls_said: false,
         unknown: Vec::new(),
+        java_only: None,
     };
     let mut words = TlsWords::default();
     let (mut certificate, mut key) = (None, None);
@@ -205,9 +208,9 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
             Meaning::ClientCertificate => certificate = Some(PathBuf::from(value)),
             Meaning::ClientKey => key = Some(PathBuf::from(value)),
             Meaning::JavaKeystore => {
-                return Err(format!(
+                wanted.java_only = Some(format!(
                     "has {name}, a Java keystore: export its certificates as PEM (`keytool -exportcert -rfc`), \
-                     name that file with tlsCaFile and take {name} out"
+                     name that file with tlsCaFile and take {name} out; or write `driver: jdbc`"
                 ));
             }
         }

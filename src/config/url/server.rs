@@ -11,13 +11,17 @@ use crate::config::Secret;
 use crate::db::server::{Host, Kind, Tls};
 
 /// How long to wait for a connection when the URL does not say.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(in crate::config) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A database on a server, by its URL. `Display` and `Debug` show no user and no password.
 #[derive(Clone)]
 pub struct ServerUrl {
     /// The kind of server.
     pub kind: Kind,
+    /// The whole URL, for a JDBC driver.
+    pub text: Secret,
+    /// Its scheme, which tells the driver.
+    pub scheme: &'static str,
     /// The hosts, in the order in which they are tried.
     pub hosts: Vec<Host>,
     /// The database.
@@ -38,11 +42,13 @@ pub struct ServerUrl {
     pub socket_timeout: Option<Duration>,
     /// Parameters that are not known and were left out.
     pub unknown: Vec<String>,
+    /// What only the JDBC driver can do, and what to do about it.
+    pub java_only: Option<String>,
 }
 
 impl ServerUrl {
     /// Reads what follows `jdbc:postgresql:`, `jdbc:mysql:` or `jdbc:mariadb:`.
-    pub(super) fn parse(scheme: &str, rest: &str) -> Result<Self, UrlError> {
+    pub(super) fn parse(scheme: &'static str, rest: &str, text: &str) -> Result<Self, UrlError> {
         let driver = match scheme {
             "postgresql" => Driver::Pg,
             "mysql" => Driver::ConnectorJ,
@@ -53,6 +59,8 @@ impl ServerUrl {
         let wanted = parameters::read(driver, &pairs(query)?).map_err(UrlError::Said)?;
         Ok(Self {
             kind: driver.kind(),
+            text: Secret::from(text.replace("&amp;", "&")),
+            scheme,
             hosts,
             database,
             schema: wanted.schema,
@@ -63,20 +71,14 @@ impl ServerUrl {
             connect_timeout: wanted.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             socket_timeout: wanted.socket_timeout,
             unknown: wanted.unknown,
+            java_only: wanted.java_only,
         })
     }
 
     /// Kind, name and schema: hosts may change while a rotation is interrupted.
     pub(super) fn identity(&self) -> String {
         let schema = self.schema.as_ref().map(|schema| format!("/{}", encoded(schema))).unwrap_or_default();
-        format!("{}:{}{schema}", self.scheme(), encoded(&self.database))
-    }
-
-    fn scheme(&self) -> &'static str {
-        match self.kind {
-            Kind::Postgres => "postgresql",
-            Kind::MySql => "mysql",
-        }
+        format!("{}:{}{schema}", kind(self.kind), encoded(&self.database))
     }
 
     /// Whether both name one database by the same name on the same host.
@@ -86,7 +88,7 @@ impl ServerUrl {
         let same_name = match self.kind {
             Kind::Postgres => self.database == other.database && self.schema == other.schema,
             // Whether case matters there is the server's affair: to refuse is safer.
-            Kind::MySql => self.database.eq_ignore_ascii_case(&other.database),
+            Kind::MySql | Kind::H2 => self.database.eq_ignore_ascii_case(&other.database),
         };
         self.kind == other.kind && same_name && self.hosts.iter().any(same_host)
     }
@@ -103,7 +105,7 @@ impl Eq for ServerUrl {}
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts: Vec<_> = self.hosts.iter().map(Host::to_string).collect();
-        write!(f, "jdbc:{}://{}/{}", self.scheme(), hosts.join(","), encoded(&self.database))?;
+        write!(f, "jdbc:{}://{}/{}", kind(self.kind), hosts.join(","), encoded(&self.database))?;
         match &self.schema {
             Some(schema) => write!(f, "?currentSchema={}", encoded(&quoted(schema))),
             None => Ok(()),
@@ -117,11 +119,20 @@ impl fmt::Debug for ServerUrl {
     }
 }
 
+/// What both of MySQL's schemes are called in a journal and on the screen.
+const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => "postgresql",
+        Kind::MySql => "mysql",
+        Kind::H2 => "h2",
+    }
+}
+
 fn hosts_and_database(driver: Driver, place: &str) -> Result<(Vec<Host>, String), UrlError> {
     use UrlError::{Malformed, Said};
-    let port = match driver.kind() {
-        Kind::Postgres => 5432,
-        Kind::MySql => 3306,
+    let port = match driver {
+        Driver::Pg => 5432,
+        Driver::ConnectorJ | Driver::MariaDb => 3306,
     };
     let (hosts, database) = match place.split_once("//") {
         Some(("" | "failover:" | "sequential:", rest)) => {

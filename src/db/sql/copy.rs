@@ -19,7 +19,7 @@ pub fn lock_rows(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) 
     let lock = match syntax.write {
         Write::Values => "", // the transaction has the whole database
         Write::Arrays => " FOR UPDATE OF t",
-        Write::LockFirst => " FOR UPDATE",
+        Write::LockFirst | Write::Batch => " FOR UPDATE",
     };
     format!("{}{lock}", by_keys(syntax, table, columns, rows))
 }

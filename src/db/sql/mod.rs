@@ -213,6 +213,25 @@ pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&str]) -> Stri
     )
 }
 
+/// Replaces one row's values, if it still holds what was read. Bound: the new values, its key, the
+/// values read.
+pub fn set_if_same(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
+    let mut marks = Marks::new(syntax);
+    let set: Vec<_> =
+        columns.iter().map(|name| format!("{name} = {}", marks.mark(table.kind(name)))).collect();
+    let key = is_one_of(&mut marks, table, 1);
+    let same = columns.iter().map(|name| {
+        let kind = table.kind(name);
+        (syntax.same)(name, &marks.mark(kind), kind)
+    });
+    format!(
+        "UPDATE {} SET {} WHERE {}",
+        table.relation.table,
+        join(set.into_iter().chain(kept(table)), ", "),
+        join(std::iter::once(key).chain(same), " AND ")
+    )
+}
+
 /// Locks rows by their keys and reads their values, to be compared here. Bound: `rows` keys.
 pub fn lock(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
     format!("{} FOR UPDATE", by_keys(syntax, table, columns, rows))

@@ -236,7 +236,7 @@ impl Engine {
         match self {
             Self::Postgres => format!("({expression})::text"),
             Self::MariaDb => format!("CAST({expression} AS CHAR)"),
-            Self::Sqlite => format!("CAST({expression} AS TEXT)"),
+            Self::Sqlite | Self::H2 => format!("CAST({expression} AS TEXT)"),
         }
     }
 }

@@ -169,7 +169,7 @@ fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> Strin
     let id = match engine {
         Engine::Postgres => "SERIAL PRIMARY KEY",
         Engine::MariaDb => "INTEGER AUTO_INCREMENT PRIMARY KEY",
-        Engine::Sqlite => "INTEGER PRIMARY KEY AUTOINCREMENT",
+        Engine::Sqlite | Engine::H2 => "INTEGER PRIMARY KEY AUTOINCREMENT",
     };
     let mut sql = format!(
         "CREATE TABLE {log} (SYNC_ID {id}, {columns}, SOMETHING_MORE VARCHAR(2048), AVAILABILITY INTEGER NOT NULL, \
@@ -189,7 +189,7 @@ fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> Strin
             Engine::MariaDb => {
                 format!("CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} FOR EACH ROW {insert};")
             }
-            Engine::Sqlite => {
+            Engine::Sqlite | Engine::H2 => {
                 format!("CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} BEGIN {insert}; END;")
             }
         };

@@ -1,0 +1,116 @@
+//! Databases that are reached by way of their JDBC drivers.
+
+use super::*;
+use crate::config::JdbcUrl;
+use crate::db::Server;
+use crate::db::server::Kind;
+
+/// A bench with an H2 file, a Java and its driver in the new server's home.
+fn bench() -> Bench {
+    let bench = Bench::new();
+    bench
+        .write("idn.mv.db", "")
+        .write("jdk/bin/java", "")
+        .write("home/repository/components/plugins/h2_2.1.210.wso2v1.jar", "")
+        .write("home/repository/components/lib/postgresql-42.5.jar", "");
+    let java = bench.path("jdk");
+    bench.env("JAVA_HOME", java).set("newIdnUsername", "wso2carbon").set("newIdnPassword", "cGFzcw==")
+}
+
+fn server(bench: &Bench) -> Server {
+    bench.settings().databases.unwrap().identity.server.unwrap()
+}
+
+#[test]
+fn an_h2_file_is_opened_where_it_is_and_never_made() {
+    let bench = bench().set("newIdnDBUrl", "jdbc:h2:./idn;DB_CLOSE_ON_EXIT=FALSE;LOCK_TIMEOUT=60000");
+    let server = server(&bench);
+    let place = bench
+        .path("idn")
+        .canonicalize()
+        .unwrap_or_else(|_| bench.dir.path().canonicalize().unwrap().join("idn"));
+    assert_eq!((server.kind, server.to_string()), (Kind::H2, place.display().to_string()));
+    let route = server.route.unwrap();
+    let url =
+        format!("jdbc:h2:file:{};DB_CLOSE_ON_EXIT=FALSE;LOCK_TIMEOUT=60000;IFEXISTS=TRUE", place.display());
+    assert_eq!(
+        (route.url.as_str(), route.read_only, route.sole),
+        (url.as_str(), ";ACCESS_MODE_DATA=r", true)
+    );
+    assert_eq!(route.java.drivers, [bench.path("home/repository/components/plugins/h2_2.1.210.wso2v1.jar")]);
+}
+
+#[test]
+fn a_file_that_h2_shares_and_a_server_have_more_than_one_user() {
+    for url in ["jdbc:h2:./idn;AUTO_SERVER=TRUE", "jdbc:h2:tcp://h:9092/~/idn"] {
+        let route = server(&bench().set("newIdnDBUrl", url)).route.unwrap();
+        assert!(!route.sole && route.read_only.is_empty(), "{url}");
+    }
+}
+
+#[test]
+fn user_and_password_are_taken_out_of_the_url_and_never_shown() {
+    let url = "jdbc:h2:tcp://h:9092/idn;USER=sa;PASSWORD=hunter2;IFEXISTS=TRUE";
+    let bench = bench().unset("newIdnUsername").unset("newIdnPassword").set("newIdnDBUrl", url);
+    let database = bench.settings().databases.unwrap().identity;
+    assert_eq!(database.url.to_string(), "jdbc:h2:tcp://h:9092/idn");
+    assert!(!format!("{database:?}").contains("hunter2"));
+    let server = database.server.unwrap();
+    assert_eq!((server.user.as_str(), server.password.as_str()), ("sa", "hunter2"));
+    assert_eq!(server.route.unwrap().url.as_str(), "jdbc:h2:tcp://h:9092/idn;IFEXISTS=TRUE");
+}
+
+#[test]
+fn one_h2_database_has_one_identity() {
+    let bench = bench();
+    fs::hard_link(bench.path("idn.mv.db"), bench.path("same.mv.db")).unwrap();
+    let parse = |url: &str| JdbcUrl::parse(url, bench.dir.path()).unwrap();
+    assert!(parse("jdbc:h2:./idn").same_database(&parse("jdbc:h2:file:same;IFEXISTS=TRUE")));
+    let (one, moved) = (parse("jdbc:h2:tcp://a:9092/idn"), parse("jdbc:h2:tcp://b/idn"));
+    assert!(!one.same_database(&moved));
+    assert_eq!(one.identity(), moved.identity()); // a server's host may change on the way
+    bench
+        .set("oldIdnDBUrl", "jdbc:h2:./same")
+        .set("newIdnDBUrl", "jdbc:h2:./idn")
+        .fails(Id::ConfigOldDatabase, "is the same database as oldIdnDBUrl");
+}
+
+#[test]
+fn other_databases_take_the_bridge_where_that_is_asked_for() {
+    let url = "jdbc:postgresql://db/idn?sslmode=require&amp;sslfactory=x";
+    let bench = bench().set("newIdnDBUrl", url);
+    assert_eq!(server(&bench).route, None);
+    let bench = bench.set("driver", "jdbc");
+    let route = server(&bench).route.unwrap();
+    assert_eq!(route.url.as_str(), "jdbc:postgresql://db/idn?sslmode=require&sslfactory=x");
+    assert_eq!(route.java.drivers, [bench.path("home/repository/components/lib/postgresql-42.5.jar")]);
+    bench.set("driver", "odbc").fails(Id::ConfigValue, "neither native nor jdbc");
+}
+
+#[test]
+fn only_the_bridge_reads_java_keystores() {
+    let url = "jdbc:mariadb://db/idn?trustStore=/k.jks";
+    let bench = bench().set("newIdnDBUrl", url).set("jdbcDrivers", "[mariadb.jar]");
+    bench.write("mariadb.jar", "");
+    let bench = bench.set("driver", "native");
+    bench.fails(Id::ConfigUrl, "write `driver: jdbc`");
+    let bench = bench.set("driver", "jdbc");
+    assert_eq!(server(&bench).route.unwrap().url.as_str(), url);
+}
+
+#[test]
+fn what_is_missing_is_said_with_where_it_was_looked_for() {
+    let h2 = || bench().set("newIdnDBUrl", "jdbc:h2:./idn");
+    h2().unset("newISHome")
+        .set("enableConfigMigrator", "false")
+        .fails(Id::ConfigJdbc, "neither jdbcDrivers nor newISHome is given");
+    h2().set("jdbcDrivers", "[home/bin]").fails(Id::ConfigJdbc, "home/bin");
+    h2().set("jdbcDrivers", "[absent.jar]").fails(Id::ConfigValue, "neither a file nor a folder");
+    h2().env("JAVA_HOME", "/nowhere").fails(Id::ConfigJdbc, "JAVA_HOME is /nowhere");
+    h2().env("JAVA_HOME", "").fails(Id::ConfigJdbc, "no Java is found");
+    h2().set("driver", "native").fails(Id::ConfigValue, "names a database of H2");
+    h2().set("enableSyncMigrator", "true")
+        .set("oldIdnDBUrl", "jdbc:h2:tcp://old/idn")
+        .set("oldIdnUsername", "wso2carbon")
+        .fails(Id::ConfigValue, "not kept in step on H2 yet");
+}

@@ -1,0 +1,200 @@
+//! What a kind of database needs of the bridge besides its [`Syntax`]: as data.
+
+use std::borrow::Cow;
+
+use super::super::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
+use super::super::server::{Kind, Server};
+use super::super::syntax::{H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS};
+use super::super::{Access, Class, DbError, MYSQL, POSTGRES, Syntax, mysql, postgres, remote};
+use super::postgres::marks;
+use super::wire::Failure;
+
+/// How a kind of database is spoken to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Dialect {
+    pub(super) syntax: &'static Syntax,
+    pub(super) questions: &'static Questions,
+    /// Whether the server takes no writes; not asked where it is empty.
+    pub(super) is_replica: &'static str,
+    /// The most bytes that a statement may have, likewise.
+    pub(super) max_packet: &'static str,
+    /// Run behind each commit, to make it last; empty where the server sees to that.
+    pub(super) flush: &'static str,
+    /// Sessions of this process are known by their numbers, not by a name.
+    pub(super) by_number: bool,
+    /// What to do about an error.
+    class: fn(&Failure) -> Class,
+    /// How an error's code is called.
+    code: fn(&Failure) -> String,
+}
+
+impl Dialect {
+    /// How this kind of database is spoken to, in this major version.
+    pub(super) fn of(kind: Kind, major: i64) -> Self {
+        match kind {
+            Kind::Postgres => Self {
+                syntax: &POSTGRES,
+                questions: &POSTGRES_QUESTIONS,
+                is_replica: postgres::IS_REPLICA,
+                max_packet: "",
+                flush: "",
+                by_number: false,
+                class: |failure| postgres::class(&failure.state),
+                code: |failure| format!("SQLSTATE {}", failure.state),
+            },
+            Kind::MySql => Self {
+                syntax: &MYSQL,
+                questions: &MYSQL_QUESTIONS,
+                is_replica: mysql::IS_READ_ONLY,
+                max_packet: mysql::MAX_PACKET,
+                flush: "",
+                by_number: true,
+                class: |failure| mysql::class(failure.code, &failure.state),
+                code: |failure| format!("error {}", failure.code),
+            },
+            Kind::H2 => Self {
+                syntax: &H2,
+                questions: if major < 2 { &H2_1_QUESTIONS } else { &H2_QUESTIONS },
+                is_replica: "",
+                max_packet: "",
+                flush: H2_FLUSH,
+                by_number: true,
+                class: of_h2,
+                code: |failure| format!("error {}", failure.code),
+            },
+        }
+    }
+
+    /// A statement with marks that JDBC takes.
+    pub(super) fn marks<'a>(&self, sql: &'a str) -> Cow<'a, str> {
+        if (self.syntax.parameter)(1, super::Kind::Text).starts_with('$') { marks(sql) } else { sql.into() }
+    }
+
+    /// The statements of a script, as this database takes them.
+    #[allow(clippy::unused_self)] // some take one at a time
+    pub(super) fn statements<'a>(&self, script: &'a str) -> Vec<&'a str> {
+        vec![script]
+    }
+
+    pub(super) fn explain(&self, failure: &Failure) -> DbError {
+        if self.syntax.name == H2.name && failure.code == IN_USE {
+            let text = "the file is open in another process, as an Identity Server's that runs: an embedded \
+                        H2 database has one user at a time; stop the server that has it open (or, where it \
+                        serves the file over TCP, name it by jdbc:h2:tcp://host:port/path)";
+            return DbError::new(Class::Environment, text);
+        }
+        if self.syntax.name == H2.name && failure.code == GENERAL && failure.text.contains("read-only") {
+            let text = "the file was not closed, and a transaction in it must be rolled back first: go on with \
+                        `keyrotation resume`, or open the database once with the server";
+            return DbError::new(Class::Environment, text);
+        }
+        if self.syntax.name == H2.name && failure.code == NO_ADMIN {
+            let text =
+                "the user must be an administrator of the H2 database, as the Identity Server's own is";
+            return DbError::new(Class::Environment, text);
+        }
+        let mut class = (self.class)(failure);
+        if failure.gone && class == Class::Environment && is_connection(&failure.state) {
+            class = Class::Lost;
+        }
+        // What follows are details and the statement, with values in them.
+        let text = failure.text.lines().next().unwrap_or_default();
+        let text = text.split("; SQL statement:").next().unwrap_or_default();
+        let code = match (failure.state.as_str(), failure.code) {
+            ("", 0) => String::new(), // the bridge's own
+            _ => format!(" ({})", (self.code)(failure)),
+        };
+        DbError::new(class, format!("{}{code}", remote::redact(text.trim())))
+    }
+}
+
+/// What each session is told first.
+pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
+    match server.kind {
+        Kind::Postgres => postgres::session(server, access),
+        Kind::MySql => mysql::session(access),
+        Kind::H2 => vec!["SET LOCK_TIMEOUT 30000".to_owned()],
+    }
+}
+
+/// Properties of the connection, besides user and password.
+pub(super) fn properties(kind: Kind) -> Vec<(&'static str, &'static str)> {
+    match kind {
+        // One that the server does not answer is noticed, and the sessions go by their name.
+        Kind::Postgres => vec![("ApplicationName", remote::application()), ("tcpKeepAlive", "true")],
+        Kind::MySql => vec![("allowMultiQueries", "true")],
+        Kind::H2 => Vec::new(),
+    }
+}
+
+/// Connections, and what SQLSTATEs that begin with 08 are of; without one nobody answered.
+fn is_connection(state: &str) -> bool {
+    state.is_empty() || state.starts_with("08")
+}
+
+/// Database may be already in use.
+const IN_USE: i64 = 90_020;
+/// Any fault within H2.
+const GENERAL: i64 = 50_000;
+/// Admin rights are required.
+const NO_ADMIN: i64 = 90_040;
+
+fn of_h2(failure: &Failure) -> Class {
+    match failure.code {
+        // deadlock, lock timeout, concurrent update, canceled, row was removed meanwhile
+        40_001 | 50_200 | 90_131 | 57_014 | 90_112 => Class::Retry,
+        // connection broken, database closed, closed object, closed by an administrator
+        90_067 | 90_098 | 90_121 | 90_007 | 90_135 => Class::Lost,
+        // raised by a trigger
+        90_044 => Class::Row,
+        _ => match failure.state.get(..2) {
+            Some("08") => Class::Lost,
+            Some("22" | "23") => Class::Row,
+            _ => Class::Environment,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(state: &str, code: i64, text: &str) -> Failure {
+        Failure { gone: false, state: state.into(), code, text: text.into() }
+    }
+
+    #[test]
+    fn errors_of_h2_are_told_apart() {
+        let class = |state, code| Dialect::of(Kind::H2, 2).explain(&failure(state, code, "it")).class;
+        assert_eq!(class("HYT00", 50_200), Class::Retry);
+        assert_eq!(class("90067", 90_067), Class::Lost);
+        assert_eq!(class("23505", 23_505), Class::Row);
+        assert_eq!(class("22001", 22_001), Class::Row);
+        assert_eq!(class("28000", 28_000), Class::Environment);
+        assert_eq!(class("90020", 90_020), Class::Environment);
+    }
+
+    #[test]
+    fn a_connection_that_the_driver_calls_gone_is_lost_unless_the_server_said_more() {
+        let gone = |state: &str| Failure { gone: true, state: state.into(), ..Failure::default() };
+        let class = |kind, state| Dialect::of(kind, 99).explain(&gone(state)).class;
+        assert_eq!(class(Kind::MySql, "08000"), Class::Lost);
+        assert_eq!(class(Kind::Postgres, ""), Class::Lost);
+        assert_eq!(class(Kind::MySql, "28000"), Class::Environment);
+    }
+
+    #[test]
+    fn neither_statement_nor_values_are_shown() {
+        let secret = "eyJjIjoi".repeat(20);
+        let text = format!(
+            "Value too long for column \"V\": \"'{secret}'\"; SQL statement:\nUPDATE T SET V = '{secret}' [22001-214]"
+        );
+        let shown = Dialect::of(Kind::H2, 2).explain(&failure("22001", 22_001, &text)).to_string();
+        assert_eq!(shown, "Value too long for column \"V\": \"…\" (error 22001)");
+        let text = format!(
+            "ERROR: duplicate key value violates unique constraint \"U\"\n  Detail: Key (v)=({secret}) already exists."
+        );
+        let shown = Dialect::of(Kind::Postgres, 15).explain(&failure("23505", 0, &text)).to_string();
+        assert_eq!(shown, "ERROR: duplicate key value violates unique constraint \"U\" (SQLSTATE 23505)");
+    }
+}

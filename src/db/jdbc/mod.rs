@@ -1,0 +1,405 @@
+//! Databases by way of their JDBC drivers: a bridge in Java moves statements and rows, nothing else.
+//! All SQL comes from here, as for the other drivers.
+
+mod dialect;
+mod postgres;
+mod process;
+mod session;
+mod table;
+mod wire;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::guard::{Claim, Questions};
+use super::remote;
+use super::server::{Route, Server};
+use super::table::{Kind, TableInfo};
+use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value};
+use dialect::Dialect;
+use process::Process;
+use session::{Ask, Session};
+use wire::{Done, Operation};
+
+/// A database that is reached through its JDBC driver.
+#[derive(Debug, Clone)]
+pub struct JdbcDb {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    server: Server,
+    route: Route,
+    access: Access,
+    dialect: Dialect,
+    connections: u32,
+    statement_bytes: usize,
+    permits: Arc<Semaphore>,
+    idle: Mutex<Vec<Session>>,
+    claim: Claim,
+    /// The server's numbers for the sessions of this process.
+    sessions: Mutex<Vec<i64>>,
+}
+
+impl JdbcDb {
+    pub(super) async fn open(
+        server: &Server,
+        route: &Route,
+        access: Access,
+        connections: u32,
+    ) -> Result<Self, DbError> {
+        let (mut session, major) = connect(server, route, access, None).await?;
+        let dialect = Dialect::of(server.kind, major);
+        if access == Access::Change && !dialect.is_replica.is_empty() {
+            let answer = answer(&mut session, &dialect, dialect.is_replica).await?;
+            if answer.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0) {
+                let text = "is a replica, or set to read only: give the primary's host";
+                return Err(DbError::new(Class::Environment, text));
+            }
+        }
+        if access == Access::Change && !dialect.flush.is_empty() {
+            answer(&mut session, &dialect, dialect.flush).await?; // whether that is allowed shows now
+        }
+        let mut statement_bytes = STATEMENT_BYTES;
+        if !dialect.max_packet.is_empty() {
+            let answer = answer(&mut session, &dialect, dialect.max_packet).await?;
+            let most = answer.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
+            statement_bytes = statement_bytes.min(most / 4 * 3);
+        }
+        let connections = match dialect.questions.room {
+            "" => connections,
+            room => remote::within_room(connections, &answer(&mut session, &dialect, room).await?),
+        };
+        let inner = Inner {
+            server: server.clone(),
+            route: route.clone(),
+            access,
+            dialect,
+            connections,
+            statement_bytes,
+            permits: Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1))),
+            idle: Mutex::default(),
+            claim: Claim::default(),
+            sessions: Mutex::default(),
+        };
+        inner.greet(&mut session).await?;
+        inner.idle().push(session);
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    pub(super) fn is_same_handle(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.inner.server
+    }
+
+    pub(super) fn syntax(&self) -> &'static Syntax {
+        self.inner.dialect.syntax
+    }
+
+    pub(super) fn questions(&self) -> &'static Questions {
+        self.inner.dialect.questions
+    }
+
+    pub(super) fn connections(&self) -> u32 {
+        self.inner.connections
+    }
+
+    pub(super) fn statement_bytes(&self) -> usize {
+        self.inner.statement_bytes
+    }
+
+    pub(super) fn claim(&self) -> &Claim {
+        &self.inner.claim
+    }
+
+    pub(super) fn sessions(&self) -> Vec<i64> {
+        self.inner.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it is a file that one process at a time can open: nobody else can be at it.
+    pub(super) fn is_sole(&self) -> bool {
+        self.inner.route.sole
+    }
+
+    /// A connection of its own, outside the pool.
+    pub(super) async fn connect(&self) -> Result<Lease, DbError> {
+        let session = self.inner.session().await?;
+        Ok(Lease { session: Some(session), db: Arc::clone(&self.inner), permit: None })
+    }
+
+    async fn acquire(&self) -> Result<Lease, DbError> {
+        let permit = Arc::clone(&self.inner.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| DbError::new(Class::Environment, "the connection is closed"))?;
+        let idle = {
+            let mut idle = self.inner.idle();
+            idle.retain(Session::is_usable);
+            idle.pop()
+        };
+        let session = match idle {
+            Some(session) => session,
+            None => self.inner.session().await?,
+        };
+        Ok(Lease { session: Some(session), db: Arc::clone(&self.inner), permit: Some(permit) })
+    }
+
+    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        self.acquire().await?.run(sql, params).await
+    }
+
+    /// One query for each set of values.
+    pub(super) async fn read_each(&self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
+        self.acquire().await?.each(sql, rows).await
+    }
+
+    pub(super) async fn read_arrays(
+        &self,
+        sql: &str,
+        arrays: &[(Kind, Vec<&Value>)],
+    ) -> Result<Vec<Record>, DbError> {
+        self.read(sql, &postgres::literals(arrays)).await
+    }
+
+    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
+        let mut lease = self.acquire().await?;
+        for statement in self.inner.dialect.statements(sql) {
+            lease.ask(Ask::Text(Operation::Script, statement)).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn begin(&self) -> Result<JdbcTransaction, DbError> {
+        let mut lease = self.acquire().await?;
+        lease.begin().await?;
+        Ok(JdbcTransaction { lease })
+    }
+
+    pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
+        table::describe(self, name).await
+    }
+
+    async fn describe(&self, name: &str) -> Result<Vec<Record>, DbError> {
+        let asked = self.acquire().await?.ask(Ask::Text(Operation::Describe, name)).await;
+        asked.map(|(rows, _)| rows)
+    }
+
+    pub(super) async fn close(&self) {
+        if let Some(claim) = self.inner.claim.lock().await.take() {
+            claim.close().await;
+            if let Some(row) = self.inner.dialect.questions.lock_row {
+                let _ = self.script(row.remove).await; // it does no harm where it stays
+            }
+        }
+        self.inner.permits.close();
+        let idle = std::mem::take(&mut *self.inner.idle());
+        for session in idle {
+            session.close().await;
+        }
+    }
+}
+
+impl Inner {
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new session.
+    async fn session(&self) -> Result<Session, DbError> {
+        let (mut session, _) = connect(&self.server, &self.route, self.access, Some(&self.dialect)).await?;
+        self.greet(&mut session).await?;
+        Ok(session)
+    }
+
+    /// Asks for the server's number of a session, where sessions of this process go by that.
+    async fn greet(&self, session: &mut Session) -> Result<(), DbError> {
+        if !self.dialect.by_number {
+            return Ok(());
+        }
+        let rows = answer(session, &self.dialect, self.dialect.questions.session).await?;
+        let number = rows.first().and_then(|record| record.first()?.as_int());
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).extend(number);
+        Ok(())
+    }
+}
+
+/// The rows that answer a question without values in it.
+async fn answer(session: &mut Session, dialect: &Dialect, sql: &str) -> Result<Vec<Record>, DbError> {
+    let asked = session.ask(Ask::Query(&dialect.marks(sql), &[])).await;
+    asked.map(|(rows, _)| rows).map_err(|failure| dialect.explain(&failure))
+}
+
+/// Opens a session; gives the major version of the database, too.
+async fn connect(
+    server: &Server,
+    route: &Route,
+    access: Access,
+    dialect: Option<&Dialect>,
+) -> Result<(Session, i64), DbError> {
+    let process = Process::with(&route.java).await?;
+    process.hide(&server.password);
+    process.hide(&route.url);
+    let mut session = Session::new(process);
+    let url = match access {
+        Access::Look => format!("{}{}", *route.url, route.read_only),
+        Access::Change => (*route.url).clone(),
+    };
+    let url = zeroize::Zeroizing::new(url);
+    let setup = dialect::setup(server, access);
+    let mut properties = vec![("user", server.user.as_str()), ("password", server.password.as_str())];
+    properties.extend(dialect::properties(server.kind));
+    let opened = session.ask(Ask::Open(&url, access == Access::Look, &properties, &setup));
+    // The driver keeps to the URL's own limit; this is for one that does not.
+    let patience = server.connect_timeout + Duration::from_secs(30);
+    let opened = remote::within(Some(patience), async { Ok(opened.await) }).await?;
+    let unversioned = Dialect::of(server.kind, i64::MAX);
+    let (_, done) = opened.map_err(|failure| dialect.unwrap_or(&unversioned).explain(&failure))?;
+    remote::set_up_sockets_of(session.process().pid);
+    let mut told = done.reader();
+    let product = (told.text(), told.text(), told.text());
+    let major = told.number().unwrap_or_default();
+    if let (None, (Some(name), Some(version), Some(driver))) = (dialect, product) {
+        tracing::debug!("{server}: {name} {version}, driver {driver}");
+    }
+    Ok((session, major))
+}
+
+/// A session that is borrowed from the pool, or alone. Dropped, it goes back, rolled back.
+#[derive(Debug)]
+pub(super) struct Lease {
+    /// None only while it is given back.
+    session: Option<Session>,
+    db: Arc<Inner>,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Lease {
+    async fn ask(&mut self, ask: Ask<'_>) -> Result<(Vec<Record>, Done), DbError> {
+        let Some(session) = &mut self.session else {
+            return Err(DbError::new(Class::Environment, "the connection is closed"));
+        };
+        let timeout = self.db.server.socket_timeout;
+        let outcome = remote::within(timeout, async { Ok(session.ask(ask).await) }).await?;
+        outcome.map_err(|failure| {
+            let error = self.db.dialect.explain(&failure);
+            if error.class == Class::Lost {
+                session.give_up();
+                self.db.idle().clear(); // the others were lost with it
+            }
+            error
+        })
+    }
+
+    pub(super) async fn begin(&mut self) -> Result<(), DbError> {
+        self.ask(Ask::Plain(Operation::Begin)).await.map(drop)
+    }
+
+    async fn end(&mut self, how: Operation) -> Result<(), DbError> {
+        self.ask(Ask::Plain(how)).await.map(drop)
+    }
+
+    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        let sql = self.db.dialect.marks(sql).into_owned();
+        self.ask(Ask::Query(&sql, params)).await.map(|(rows, _)| rows)
+    }
+
+    /// Runs a statement and returns how many rows the server says it affected.
+    async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+        let (_, done) = self.ask(Ask::Change(sql, &params)).await?;
+        Ok(done.reader().number().and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
+    }
+
+    async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
+        self.ask(Ask::Many(Operation::Each, sql, rows)).await.map(|(rows, _)| rows)
+    }
+
+    async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
+        let (_, done) = self.ask(Ask::Many(Operation::Batch, sql, rows)).await?;
+        let mut counts = done.reader();
+        let many = counts.number().and_then(|many| usize::try_from(many).ok()).unwrap_or_default();
+        let counts: Vec<i64> = (0..many).map_while(|_| counts.number()).collect();
+        if counts.len() == rows.len() {
+            return Ok(counts);
+        }
+        let text = format!("the driver counts {} changes where {} were made", counts.len(), rows.len());
+        Err(DbError::new(Class::Environment, text))
+    }
+
+    /// Closes it, and waits for that.
+    pub(super) async fn close(mut self) {
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut session) = self.session.take() else { return };
+        if self.permit.is_none() || !session.is_usable() {
+            return; // it is closed with that, and what it had begun is rolled back
+        }
+        if session.is_working() {
+            session.abandon();
+        }
+        self.db.idle().push(session);
+    }
+}
+
+/// A writing transaction.
+#[derive(Debug)]
+pub struct JdbcTransaction {
+    lease: Lease,
+}
+
+impl JdbcTransaction {
+    pub(super) fn syntax(&self) -> &'static Syntax {
+        self.lease.db.dialect.syntax
+    }
+
+    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        self.lease.run(sql, params).await
+    }
+
+    pub(super) async fn run_arrays(
+        &mut self,
+        sql: &str,
+        arrays: &[(Kind, Vec<&Value>)],
+    ) -> Result<Vec<Record>, DbError> {
+        self.lease.run(sql, &postgres::literals(arrays)).await
+    }
+
+    /// Runs a statement and returns how many rows the server says it affected.
+    pub(super) async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+        self.lease.change(sql, params).await
+    }
+
+    /// Runs one query for each set of values.
+    pub(super) async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
+        self.lease.each(sql, rows).await
+    }
+
+    /// Runs one change for each set of values, and says how many rows each changed.
+    pub(super) async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
+        self.lease.batch(sql, rows).await
+    }
+
+    pub(super) async fn commit(mut self) -> Result<(), DbError> {
+        self.lease.end(Operation::Commit).await?;
+        match self.lease.db.dialect.flush {
+            "" => Ok(()),
+            // Committed or not: whoever reads the rows then knows.
+            flush => self.lease.run(flush, &[]).await.map(drop).map_err(|error| {
+                DbError::new(Class::Lost, format!("what was committed is not on the disk: {error}"))
+            }),
+        }
+    }
+
+    pub(super) async fn rollback(mut self) -> Result<(), DbError> {
+        self.lease.end(Operation::Rollback).await
+    }
+}

@@ -1,0 +1,116 @@
+//! What a table is like: by the catalogue where the dialect asks it, else by the driver.
+
+use super::super::server::Kind as ServerKind;
+use super::super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
+use super::super::{DbError, Record, Value, mysql, postgres, remote};
+use super::JdbcDb;
+
+pub(super) async fn describe(db: &JdbcDb, name: &str) -> Result<Option<TableInfo>, DbError> {
+    let named = [Value::Text(name.to_owned())];
+    let syntax = db.syntax();
+    match db.server().kind {
+        ServerKind::Postgres => {
+            let columns = db.read(syntax.columns, &named).await?;
+            if columns.is_empty() {
+                return Ok(None);
+            }
+            Ok(Some(postgres::table_info(&columns, db.read(syntax.unique, &named).await?)))
+        }
+        ServerKind::MySql => {
+            let columns = db.read(syntax.columns, &named).await?;
+            if columns.is_empty() {
+                return Ok(None);
+            }
+            let mut info = mysql::table_info(&columns, db.read(syntax.unique, &named).await?);
+            info.has_triggers |= !db.read(mysql::TRIGGERS, &named).await?.is_empty();
+            info.without_transactions = mysql::engine(&db.read(mysql::ENGINE, &named).await?);
+            Ok(Some(info))
+        }
+        ServerKind::H2 => Ok(by_driver(db.describe(name).await?)),
+    }
+}
+
+/// From rows as the bridge describes a table: columns (0, …), then the columns of unique sets (1, …).
+fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
+    let (columns, unique): (Vec<Record>, Vec<Record>) =
+        records.into_iter().partition(|record| record.first() == Some(&Value::Int(0)));
+    if columns.is_empty() {
+        return None;
+    }
+    let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
+    for record in &columns {
+        let [_, Value::Text(name), Value::Int(kind), Value::Text(type_name), length, not_null] =
+            record.as_slice()
+        else {
+            continue;
+        };
+        let kind = kind_of(*kind);
+        let limit = match kind {
+            Kind::Text => length.as_length().map(|length| Limit { length, unit: Unit::Characters }),
+            Kind::Bytes => length.as_length().map(|length| Limit { length, unit: Unit::Bytes }),
+            Kind::Integer | Kind::Decimal | Kind::Other => None,
+        };
+        // Without a limit some drivers say 0.
+        let limit = limit.filter(|limit| limit.length > 0);
+        let not_null = *not_null == Value::Int(1);
+        let column = ColumnInfo { kind, limit, not_null, ..ColumnInfo::default() };
+        info.types.insert(name.to_uppercase(), type_name.clone());
+        info.columns.insert(name.to_uppercase(), column);
+    }
+    let upper = |record: Record| {
+        let mut parts = record.into_iter().skip(1);
+        let (index, column) = (parts.next()?, parts.next()?);
+        Some(vec![index, Value::Text(column.as_text()?.to_uppercase())])
+    };
+    info.unique = remote::unique_sets(unique.into_iter().filter_map(upper).collect());
+    Some(info)
+}
+
+/// By the numbers of `java.sql.Types`.
+fn kind_of(number: i64) -> Kind {
+    match number {
+        -6 | 5 | 4 | -5 => Kind::Integer, // TINYINT SMALLINT INTEGER BIGINT
+        2 | 3 => Kind::Decimal,           // NUMERIC DECIMAL
+        1 | 12 | -1 | -15 | -9 | -16 | 2005 | 2011 => Kind::Text, // CHAR VARCHAR LONGVARCHAR N… CLOB NCLOB
+        -2 | -3 | -4 | 2004 => Kind::Bytes, // BINARY VARBINARY LONGVARBINARY BLOB
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_driver_says_becomes_columns_and_unique_sets() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let column = |name, kind, length, not_null| {
+            vec![
+                Value::Int(0),
+                text(name),
+                Value::Int(kind),
+                text("T"),
+                Value::Int(length),
+                Value::Int(not_null),
+            ]
+        };
+        let unique = |index, column| vec![Value::Int(1), text(index), text(column)];
+        let info = by_driver(vec![
+            column("id", 4, 10, 1),
+            column("VALUE", 12, 255, 0),
+            column("DOC", 2004, 0, 0),
+            unique("primary key", "id"),
+            unique("U", "VALUE"),
+            unique("U", "ID"),
+        ])
+        .unwrap();
+        assert_eq!(
+            info.columns["ID"],
+            ColumnInfo { kind: Kind::Integer, not_null: true, ..ColumnInfo::default() }
+        );
+        assert_eq!(info.columns["VALUE"].limit, Some(Limit { length: 255, unit: Unit::Characters }));
+        assert_eq!(info.columns["DOC"].limit, None);
+        assert_eq!(info.unique, [vec!["ID"], vec!["VALUE", "ID"]]);
+        assert!(by_driver(vec![unique("U", "ID")]).is_none());
+    }
+}

@@ -1,0 +1,63 @@
+//! H2's files, embedded: with `KEYROTATION_E2E=h2`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Admin, Engine, Except, Place};
+
+/// A deployment whose databases are files, by their paths; the server has them open. Updates are not
+/// counted: the class of that trigger is the server's own.
+fn embedded(tokens: u64) -> (Place, Vec<PathBuf>) {
+    assert_eq!(Engine::asked(), Engine::H2);
+    let place = Place::new(tokens);
+    let folder = std::env::var("KEYROTATION_TEST_FOLDER").unwrap();
+    let files: Vec<PathBuf> = (0..place.databases().len())
+        .map(|at| Path::new(&folder).join("h2/data").join(place.site().database(at)))
+        .collect();
+    let mut properties = fs::read_to_string(&place.deployment.config).unwrap();
+    for (at, file) in files.iter().enumerate() {
+        let server = format!("127.0.0.1:{}", Engine::H2.port());
+        properties =
+            properties.replace(&place.site().url(at, &server, ""), &format!("jdbc:h2:{}", file.display()));
+    }
+    fs::write(&place.deployment.config, properties).unwrap();
+    (place, files)
+}
+
+/// Lets the server go of its files.
+fn let_go(place: &Place) {
+    for at in 0..place.databases().len() {
+        Admin::connect(Engine::H2, &place.site().database(at)).execute("SHUTDOWN");
+    }
+}
+
+#[test]
+fn an_embedded_file_is_rotated_killed_and_gone_on_with() {
+    let (place, _) = embedded(300);
+    let before = place.snapshot();
+    let_go(&place);
+    place.run_unlooked(&["plan"]).exits(0);
+    let mut running =
+        place.start_unlooked("table-after-commit=6*off->1*return(kill)", &["run", "--chunk-size", "40"]);
+    running.until(|| place.journal().exists());
+    let killed = running.wait();
+    assert_eq!(killed.signal(), Some(9), "{killed}");
+    let resumed = place.run_unlooked(&["resume"]);
+    assert_eq!(resumed.code(), Some(0), "{resumed}");
+    place.run_unlooked(&["verify"]).exits(0);
+    place.site().pull();
+    before.must_be_rotated(&place, &Except::default());
+}
+
+#[test]
+fn a_file_that_a_server_has_open_is_refused_with_what_to_do() {
+    let (place, files) = embedded(5);
+    let held = fs::metadata(files[0].with_extension("mv.db")).unwrap();
+    assert!(held.len() > 0);
+    let ran = place.run(&["plan"]);
+    assert_ne!(ran.code(), Some(0));
+    assert!(
+        ran.stderr.contains("open in another process") && ran.stderr.contains("stop the server"),
+        "{ran}"
+    );
+}
