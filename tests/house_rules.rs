@@ -249,6 +249,17 @@ fn the_page_of_error_ids_is_up_to_date() {
 }
 
 #[test]
+fn the_page_of_checks_is_up_to_date() {
+    let path = Path::new(ROOT).join("docs/preflight.md");
+    let page = checks_page();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "docs/preflight.md is old: UPDATE_DOCS=1 cargo test --test house_rules");
+}
+
+#[test]
 fn error_ids_are_unique_and_say_what_to_do() {
     let codes: BTreeSet<_> = Id::ALL.iter().map(|id| id.code()).collect();
     assert_eq!(codes.len(), Id::ALL.len(), "an id stands twice in the table");
@@ -257,6 +268,34 @@ fn error_ids_are_unique_and_say_what_to_do() {
         assert!(id.safe().starts_with("Yes") && id.safe().ends_with('.'), "{id}: is data safe?");
         assert!(!id.meaning().contains('\n') && !id.remedy().contains('\n'), "{id} is not one line each");
     }
+}
+
+fn checks_page() -> String {
+    let mut page = String::from(
+        "# Preflight checks\n\n\
+         What is looked at before a rotation begins. `keyrotation preflight` makes every check and changes\n\
+         nothing; `keyrotation plan` shows the same list; `keyrotation run` logs the warnings and stops at what it\n\
+         refuses. With `--json` each check has `id`, `title`, `outcome` (`ok`, `warning`, `refuse`, `not_checked`),\n\
+         `found`, `fix` and `error`.\n\n\
+         A check that refuses ends `preflight` with the exit code of its error id; warnings and what is not\n\
+         checked leave it at 0. Only what would lose or corrupt data, or cannot work, is refused. A check that cannot be\n\
+         made says why. What `properties.yaml` itself is refused for comes before all checks\n\
+         ([errors.md](errors.md)).\n\n\
+         Every row is read once, as `plan` does, and the rows of old and new databases are counted: on large\n\
+         databases this takes minutes. The old side is read only.\n\n\
+         This page is generated from the registry in `src/plan/preflight`.\n\n\
+         | id | what should be so | warns when | refuses with | what to do |\n\
+         |---|---|---|---|---|\n",
+    );
+    for check in keyrotation::plan::preflight::checks() {
+        let refuses: Vec<_> = check.refuses.iter().map(|id| id.code()).collect();
+        let mut fixes: Vec<&str> = check.refuses.iter().map(|id| id.remedy()).collect();
+        fixes.extend((!check.fix.is_empty()).then_some(check.fix));
+        let (warns, fix) = (check.warns.replace('|', "\\|"), fixes.join("; ").replace('|', "\\|"));
+        let _ =
+            writeln!(page, "| `{}` | {} | {warns} | {} | {fix} |", check.id, check.title, refuses.join(", "));
+    }
+    page
 }
 
 fn errors_page() -> String {

@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use keyrotation::db::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
+use keyrotation::db::look::{self, LOOKS, Look};
 use keyrotation::db::sql::{self, Ends};
 use keyrotation::db::{
     ColumnInfo, DIALECTS, Filter, H2, H2_QUESTIONS, Kind, MYSQL, POSTGRES, Relation, Syntax, Table,
@@ -25,7 +26,7 @@ fn every_statement() {
         for (what, sql) in fixed(syntax) {
             let _ = writeln!(out, "{what}:\n  {sql}");
         }
-        for (what, sql) in questions(syntax) {
+        for (what, sql) in questions(syntax).into_iter().chain(looks(syntax)) {
             let _ = writeln!(out, "{what}:\n  {sql}");
         }
         for target in TARGETS {
@@ -94,6 +95,16 @@ fn questions(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
     asked
 }
 
+/// What a preflight asks.
+fn looks(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
+    let look = LOOKS.iter().find(|look| look.dialect == syntax.name);
+    let each = |look: &Look| {
+        let asked = [("triggers", Some(look.triggers)), ("its time", look.clock), ("its logs", look.logs)];
+        asked.into_iter().filter_map(|(what, sql)| Some((what, sql?))).collect()
+    };
+    look.map(each).unwrap_or_default()
+}
+
 /// The table of a target, with what its columns hold in WSO2's schemas.
 fn table(target: &Target) -> Table {
     let kind = |column: &str| match column {
@@ -119,6 +130,8 @@ fn of_target(syntax: &Syntax, target: &Target) -> Vec<(String, String)> {
     let table = table(target);
     let names: Vec<_> = target.values.iter().map(|value| value.name).collect();
     let mut statements = vec![
+        ("how many".to_owned(), look::count(&target.relation)),
+        ("how old is the newest".to_owned(), look::newest(syntax, target.relation.table, "TIME_CREATED")),
         ("null key".to_owned(), sql::null_key(&table)),
         ("are we allowed".to_owned(), sql::rehearse(&table, &names)),
     ];

@@ -100,6 +100,8 @@ pub enum Command {
     Configure(ConfigureArgs),
     /// Show what `run` would do, and change nothing.
     Plan(PlanArgs),
+    /// Check all that should be so before a rotation, and change nothing.
+    Preflight(PreflightArgs),
     /// Show where the rotation stands, also while it runs.
     Status(StatusArgs),
     /// Let the running rotation stand still at a safe point, until `continue`.
@@ -315,6 +317,14 @@ pub struct PlanArgs {
     /// Also write a few chunks of each table and roll them back, to measure how long they take.
     #[arg(long)]
     pub rehearse: bool,
+}
+
+/// Options of `preflight`.
+#[derive(Debug, Clone, Args)]
+pub struct PreflightArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `verify`.

@@ -12,6 +12,7 @@ mod look;
 mod moment;
 mod paper;
 mod plan;
+mod preflight;
 mod report;
 mod session;
 mod setup;
@@ -80,6 +81,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::SafeToRetire(args) => Box::pin(steps::safe_to_retire(&session, &args)).await,
         Command::Configure(args) => configure::configure(&session, &args),
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
+        Command::Preflight(args) => Box::pin(preflight::run(&session, &args)).await,
         Command::Status(args) => match args.wait {
             Some(until) => follow::wait(&session, &args, until).await,
             None if args.watch => follow::watch(&session, &args).await,

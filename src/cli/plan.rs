@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use keyrotation_journal::Journal;
 
 use super::args::PlanArgs;
+use super::preflight::text as checks_text;
 use super::{Session, print, print_json, session};
 use crate::activity::Activity;
 use crate::cipher::Digester;
@@ -12,6 +13,7 @@ use crate::config::{self, Overrides, Settings};
 use crate::engine::{self, Preparer, Rehearsal};
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::plan::preflight::{Finding, Ground, preflight};
 use crate::plan::{self, Access, Deployment, Disk, Survey, Tokens};
 use crate::report::{Reporter, bytes, thousands};
 
@@ -23,6 +25,7 @@ struct Plan {
     disk: Vec<Disk>,
     tokens: Option<Tokens>,
     rehearsals: Vec<Rehearsal>,
+    findings: Vec<Finding>,
     journal: String,
 }
 
@@ -53,13 +56,22 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
         Vec::new()
     };
     let (disk, tokens) = (deployment.disk(&survey.jobs).await?, deployment.tokens().await?);
+    let dir = session.global.journal_dir();
+    let ground = Ground {
+        settings: &settings,
+        journal: &dir,
+        deployment: Ok(&deployment),
+        survey: Ok(&survey),
+        claimed: args.rehearse,
+    };
+    let findings = preflight(ground).await;
     deployment.close().await;
     deployment.remark_on_files()?;
-    let journal = match Journal::peek(&session.global.journal_dir())? {
+    let journal = match Journal::peek(&dir)? {
         None => "there is no journal yet: `keyrotation run` starts the rotation".to_owned(),
         Some(_) => "the journal holds a rotation: see `keyrotation status`".to_owned(),
     };
-    let plan = Plan { deployment, survey, keys, disk, tokens, rehearsals, journal };
+    let plan = Plan { deployment, survey, keys, disk, tokens, rehearsals, findings, journal };
     if args.json {
         print_json(&plan.json(&settings))?;
     } else {
@@ -89,6 +101,7 @@ impl Plan {
             "disk": self.disk,
             "tokens": self.tokens,
             "rehearsals": self.rehearsals,
+            "checks": self.findings,
             "journal": self.journal,
         })
     }
@@ -122,29 +135,11 @@ impl Plan {
         }
         let (old, new) = (settings.old_key.fingerprint(), settings.new_key.fingerprint());
         let _ = writeln!(out, "\nfrom key {old} to key {new} (fingerprints)\n{}", self.keys);
-        self.warnings(&mut out);
+        let _ = writeln!(out, "\n{}", checks_text(&self.findings));
         self.needs(&mut out);
         self.time(&mut out);
         let _ = writeln!(out, "{}", self.journal);
         out
-    }
-
-    fn warnings(&self, out: &mut String) {
-        let foreign: u64 = self.survey.jobs.iter().map(|job| job.foreign).sum();
-        if foreign > 0 {
-            let _ = writeln!(
-                out,
-                "{} values cannot be rotated and would be reported as failed",
-                thousands(foreign)
-            );
-        }
-        if self.survey.ambiguous() > 0 {
-            let _ = writeln!(
-                out,
-                "{} ECB or CBC values open under both keys: `run` will stop and ask for --accept-ambiguous",
-                thousands(self.survey.ambiguous())
-            );
-        }
     }
 
     /// Disk, and what need not be rotated at all.

@@ -19,6 +19,7 @@ use crate::config::{self, Level, Notice, Overrides, Settings};
 use crate::engine::{self, Preparer};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::plan::preflight::{self, Ground};
 use crate::plan::{self, Deployment, Fingerprint, Survey};
 use crate::report::{REASON, Reporter, StatusView, publish, summary_sentence};
 use crate::signals::{self, Stop, Stopper};
@@ -120,6 +121,7 @@ async fn go_on(
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Change).await?;
     // Once sync has begun the new server may run.
     deployment.claim(&settings, args.work.others_connected || syncs).await?;
+    preflight::warn_of_servers(&deployment, &settings, dir).await;
 
     let (stopper, stop) = listen_until(end)?;
     let activity = Activity::default();
@@ -271,6 +273,15 @@ pub(super) async fn checked(
     }
     tracing::info!("{}", survey.check_keys()?);
     survey.check_ambiguous(args.accept_ambiguous)?;
+    let journal = session.global.journal_dir();
+    let ground = Ground {
+        settings,
+        journal: &journal,
+        deployment: Ok(&deployment),
+        survey: Ok(&survey),
+        claimed: true,
+    };
+    preflight::log(&preflight::preflight(ground).await);
     Ok(Some(Checked { deployment, survey, stopper, stop, activity }))
 }
 

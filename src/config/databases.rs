@@ -25,6 +25,8 @@ const NEW_IDENTITY: Keys =
     Keys { url: Key::NewIdnDbUrl, user: Key::NewIdnUsername, password: Key::NewIdnPassword };
 const NEW_REGISTRY: Keys =
     Keys { url: Key::NewRegDbUrl, user: Key::NewRegUsername, password: Key::NewRegPassword };
+const OLD_REGISTRY: Keys =
+    Keys { url: Key::OldRegDbUrl, user: Key::OldRegUsername, password: Key::OldRegPassword };
 
 impl Resolver<'_> {
     /// The databases to rotate, and the old one if it is given.
@@ -34,9 +36,10 @@ impl Resolver<'_> {
         let old_identity = if sync {
             Some(self.synced_database(&identity)?)
         } else {
-            self.old_database([&identity, &registry])?
+            self.old_database(&OLD_IDENTITY, [&identity, &registry])?
         };
-        Ok(DatabaseJob { identity, registry, old_identity })
+        let old_registry = self.old_database(&OLD_REGISTRY, [&identity, &registry])?;
+        Ok(DatabaseJob { identity, registry, old_identity, old_registry })
     }
 
     /// The old identity database, or the new one, alone.
@@ -47,16 +50,14 @@ impl Resolver<'_> {
     /// Refuses to rewrite the old server's database. Holds for whatever URLs are given, also those
     /// of parts that are switched off now: with those, other problems are left for later.
     pub(super) fn refuse_old_database(&self) -> Result<()> {
-        let Some(Ok(old)) = self.given(OLD_IDENTITY.url).map(|entry| self.url(entry)) else { return Ok(()) };
-        for Keys { url: key, .. } in [NEW_IDENTITY, NEW_REGISTRY] {
-            let Some(entry) = self.given(key) else { continue };
-            if self.url(entry).is_ok_and(|new| new.same_database(&old)) {
-                return Err(wrong(
-                    Id::ConfigOldDatabase,
-                    key,
-                    entry,
-                    format!("is the same database as oldIdnDBUrl ({old})"),
-                ));
+        for Keys { url: of_old, .. } in [OLD_IDENTITY, OLD_REGISTRY] {
+            let Some(Ok(old)) = self.given(of_old).map(|entry| self.url(entry)) else { continue };
+            for Keys { url: key, .. } in [NEW_IDENTITY, NEW_REGISTRY] {
+                let Some(entry) = self.given(key) else { continue };
+                if self.url(entry).is_ok_and(|new| new.same_database(&old)) {
+                    let what = format!("is the same database as {of_old} ({old})");
+                    return Err(wrong(Id::ConfigOldDatabase, key, entry, what));
+                }
             }
         }
         Ok(())
@@ -86,17 +87,17 @@ impl Resolver<'_> {
             .fix("make the copy on the same kind of database, or set `enableSyncMigrator: false`"))
     }
 
-    /// The old database. Without sync nothing is read from it, so one that cannot be found, or is of
+    /// An old database. Without sync nothing is read from it, so one that cannot be found, or is of
     /// another kind, only leaves the operator without the proof that it is not rewritten.
-    fn old_database(&mut self, new: [&Database; 2]) -> Result<Option<Database>> {
-        let key = OLD_IDENTITY.url;
+    fn old_database(&mut self, keys: &Keys, new: [&Database; 2]) -> Result<Option<Database>> {
+        let key = keys.url;
         let Some(entry) = self.given(key) else { return Ok(None) };
         match self.url(entry) {
             Ok(JdbcUrl::Server(url)) if !new.iter().any(|new| new.is_on(url.kind)) => Ok(None), // likewise
             Ok(JdbcUrl::Bridged(url)) if !new.iter().any(|new| new.is_on(url.kind)) => Ok(None),
             // The files themselves were compared, and the old server may have its own open.
             Ok(JdbcUrl::Bridged(url)) if url.file.is_some() => Ok(None),
-            Ok(url) => self.log_on(&OLD_IDENTITY, url).map(Some),
+            Ok(url) => self.log_on(keys, url).map(Some),
             Err(UrlError::Unsupported(_)) => Ok(None), // of another kind, so not the same
             Err(e @ (UrlError::Missing(..) | UrlError::NotAFile(_))) => {
                 let problem = explain(key, entry, e);

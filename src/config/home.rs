@@ -56,10 +56,8 @@ impl Home {
     fn read_deployment(&mut self, text: &str) {
         let table = match text.parse::<toml::Table>() {
             Ok(table) => table,
-            Err(e) => {
-                let before = e.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-                let line = before.matches('\n').count() + 1;
-                self.problem = Some(format!("line {line} is not TOML"));
+            Err(error) => {
+                self.problem = Some(first_line_that_is_not_toml(text, &error));
                 return;
             }
         };
@@ -86,7 +84,13 @@ impl Home {
     }
 }
 
-fn read(path: &Path) -> std::io::Result<String> {
+/// Where a text stops being TOML, without showing any of it.
+pub(super) fn first_line_that_is_not_toml(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    format!("line {} is not TOML", before.matches('\n').count() + 1)
+}
+
+pub(super) fn read(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     if !path.metadata()?.is_file() {
         return Err(std::io::Error::other("not a regular file"));

@@ -36,6 +36,10 @@ keys! {
     NewRegDbUrl = "newRegDBUrl", secret;
     NewRegUsername = "newRegUsername", open;
     NewRegPassword = "newRegPassword", secret;
+    OldIsHome = "oldISHome", open;
+    OldRegDbUrl = "oldRegDBUrl", secret;
+    OldRegUsername = "oldRegUsername", open;
+    OldRegPassword = "oldRegPassword", secret;
     EnableDbMigrator = "enableDBMigrator", open;
     EnableConfigMigrator = "enableConfigMigrator", open;
     EnableSyncMigrator = "enableSyncMigrator", open;

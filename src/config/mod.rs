@@ -8,9 +8,11 @@
 //! `Debug`. What the file does not say is not guessed, except for the defaults documented here.
 
 mod databases;
+mod deployment;
 mod drivers;
 mod handed;
 mod home;
+mod homes;
 mod java;
 mod keys;
 mod new_server;
@@ -34,6 +36,7 @@ use crate::db::Server;
 use crate::db::server::Kind;
 use crate::error::{Error, Id, Result};
 
+pub use deployment::{Deployment, Said};
 pub use home::{DEPLOYMENT, Home, Version};
 pub use keys::Key;
 pub use new_server::read_url;
@@ -83,6 +86,8 @@ pub struct Settings {
     pub new_key: SecretKey,
     /// The configuration files to rotate, with `enableConfigMigrator`.
     pub files: Option<FilesJob>,
+    /// The old server's folder, absolute, where it is given and there: only compared with the new one.
+    pub old_home: Option<PathBuf>,
     /// The databases to rotate, with `enableDBMigrator`.
     pub databases: Option<DatabaseJob>,
     /// With `enableSyncMigrator`: what `syncTables` says of the tables that are kept in step.
@@ -135,6 +140,8 @@ pub struct DatabaseJob {
     pub registry: Database,
     /// The old server's identity database, when the file names one that can be looked at.
     pub old_identity: Option<Database>,
+    /// The old server's registry database, likewise: only compared with the new one.
+    pub old_registry: Option<Database>,
 }
 
 impl DatabaseJob {

@@ -4,7 +4,7 @@
 //! missing keys are named at once.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::handed::Stdin;
 use super::home::{DEPLOYMENT, Home, KEY_IDS_SINCE};
@@ -13,7 +13,7 @@ use super::secret::Lookup;
 use super::syntax::{Entry, Raw, items};
 use super::{
     CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, CONNECTIONS_MAX, ChunkSize, Database, FilesJob,
-    Level, Notice, Overrides, PATIENCE, Settings, SyncChoice, expand,
+    Level, Notice, Overrides, PATIENCE, Settings, SyncChoice,
 };
 use crate::error::{Error, Id, Result};
 
@@ -47,6 +47,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     let sync_tables = resolver.sync_tables(parts.sync)?;
     let home = resolver.home(parts.files)?;
     let key_id = resolver.key_id(home.as_deref())?;
+    let old_home = resolver.old_home(home.as_deref())?;
     let files = match home {
         Some(home) if parts.files => Some(FilesJob { home, allowed_roots: resolver.allowed_roots()? }),
         _ => None,
@@ -61,6 +62,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         old_key,
         new_key,
         files,
+        old_home,
         databases,
         sync_tables,
         chunk_size,
@@ -89,7 +91,7 @@ struct Parts {
 
 /// The values, and what was found out while reading them.
 pub(super) struct Resolver<'a> {
-    raw: &'a Raw,
+    pub(super) raw: &'a Raw,
     pub(super) lookup: Lookup<'a>,
     pub(super) notices: Vec<Notice>,
     pub(super) new_key_is_hex: bool,
@@ -253,47 +255,6 @@ impl<'a> Resolver<'a> {
         }
         Err(wrong(Id::ConfigValue, Key::Transformation, entry, "is not AES/GCM/NoPadding")
             .fix("write `transformation: AES/GCM/NoPadding`, or remove the line to keep each value's own"))
-    }
-
-    /// The new server's folder, if it is named; it must be one when its files are to be rotated.
-    pub(super) fn home(&mut self, needed: bool) -> Result<Option<PathBuf>> {
-        let key = Key::NewIsHome;
-        let entry = if needed { Some(self.needed(key)?) } else { self.given(key) };
-        let Some(entry) = entry else { return Ok(None) };
-        match self.find_home(entry.value.expose()) {
-            Ok(home) => Ok(Some(home)),
-            Err(problem) if needed => Err(wrong(Id::ConfigHome, key, entry, problem)),
-            Err(problem) => {
-                let text = format!("newISHome {problem}, so the new server's version is not known");
-                self.note(Level::Warning, text);
-                Ok(None)
-            }
-        }
-    }
-
-    fn find_home(&self, value: &str) -> Result<PathBuf, String> {
-        let path = expand(value, self.lookup.folder)?;
-        let home = path.canonicalize().map_err(|e| format!("({}) cannot be found: {e}", path.display()))?;
-        match home.join("repository").is_dir() {
-            true => Ok(home),
-            false if home.is_dir() => Err(format!("({}) has no folder `repository`", path.display())),
-            false => Err(format!("({}) is not a folder", path.display())),
-        }
-    }
-
-    fn allowed_roots(&self) -> Result<Vec<PathBuf>> {
-        let key = Key::AllowedRoots;
-        let Some(entry) = self.raw.get(key) else { return Ok(Vec::new()) };
-        let root = |item: &str| {
-            let path = expand(item, self.lookup.folder)?;
-            match path.canonicalize() {
-                Ok(root) if root.is_dir() => Ok(root),
-                Ok(_) => Err(format!("names {}, which is not a folder", path.display())),
-                Err(e) => Err(format!("names {}, which cannot be found: {e}", path.display())),
-            }
-        };
-        let roots = items(entry.value.expose()).into_iter().map(root).collect::<Result<_, String>>();
-        roots.map_err(|problem| wrong(Id::ConfigValue, key, entry, problem))
     }
 
     /// Whether new values carry the new key's id: as `enableKeyId` says, else as the server needs.

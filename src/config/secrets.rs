@@ -12,8 +12,14 @@ use crate::error::{Id, Result};
 const PUBLISHED_KEY: &str = "03BAFEB27A8E871CAD83C5CD4E771DAB";
 
 /// The keys that may hold a secret in the properties file itself.
-const SECRETS: [Key; 5] =
-    [Key::OldSecretKey, Key::NewSecretKey, Key::OldIdnPassword, Key::NewIdnPassword, Key::NewRegPassword];
+const SECRETS: [Key; 6] = [
+    Key::OldSecretKey,
+    Key::NewSecretKey,
+    Key::OldIdnPassword,
+    Key::NewIdnPassword,
+    Key::NewRegPassword,
+    Key::OldRegPassword,
+];
 
 /// Both keys alone, the old one first.
 pub(super) fn keys(raw: &Raw, origin: Origin<'_>) -> Result<(SecretKey, SecretKey, Vec<Notice>)> {

@@ -8,6 +8,7 @@ mod copy;
 mod error;
 pub mod guard;
 mod jdbc;
+pub mod look;
 mod mysql;
 mod postgres;
 mod remote;

@@ -158,7 +158,7 @@ impl Deployment {
             protect::refuse_old(settings, &self.distinct()).await?;
             for db in self.distinct() {
                 protect::refuse_pooler(db).await?;
-                limits.extend(protect::warn(db, settings.writers()).await?);
+                limits.extend(db.statement_limit().await.map_err(|error| protect::failed(db, &error))?);
             }
             self.statement_limit = limits.into_iter().min();
         }
@@ -261,7 +261,7 @@ impl Deployment {
     }
 
     /// Each database once.
-    fn distinct(&self) -> Vec<&Db> {
+    pub(super) fn distinct(&self) -> Vec<&Db> {
         let one = |store| self.databases().nth(store);
         match (one(0), one(1)) {
             (Some(identity), Some(registry)) if identity.is_same_handle(registry) => vec![identity],

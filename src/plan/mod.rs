@@ -4,6 +4,7 @@ mod checks;
 mod fingerprint;
 mod job;
 mod open;
+pub mod preflight;
 mod privileges;
 mod protect;
 mod size;

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::Settings;
+use crate::config::{Database, Settings};
 use crate::db::guard::Stranger;
 use crate::db::{Access, Db, DbError};
 use crate::error::{Error, Id, Result};
@@ -36,9 +36,14 @@ pub(super) async fn claim(db: &Db) -> Result<()> {
 /// Refuses databases of which one is the old server's, whatever their URLs say. The new ones are
 /// claimed already.
 pub(super) async fn refuse_old(settings: &Settings, new: &[&Db]) -> Result<()> {
-    let Some(old) = settings.databases.as_ref().and_then(|job| job.old_identity.as_ref()) else {
-        return Ok(());
-    };
+    let Some(job) = &settings.databases else { return Ok(()) };
+    for old in [&job.old_identity, &job.old_registry].into_iter().flatten() {
+        refuse_one(old, new).await?;
+    }
+    Ok(())
+}
+
+async fn refuse_one(old: &Database, new: &[&Db]) -> Result<()> {
     let Some(server) = &old.server else { return Ok(()) };
     let rivals: Vec<&&Db> = new.iter().filter(|db| db.server_kind() == Some(server.kind)).collect();
     if rivals.is_empty() {
@@ -46,9 +51,10 @@ pub(super) async fn refuse_old(settings: &Settings, new: &[&Db]) -> Result<()> {
     }
     let db = Db::open_server(server, Access::Look, 1).await.map_err(|error| {
         let text = format!("{}: {error}, so it cannot be asked whether a new database is the same", old.key);
-        Error::new(Id::Database, text).fix(
-            "let this machine reach the old identity database, or remove oldIdnDBUrl to go on without this proof",
-        )
+        Error::new(Id::Database, text).fix(format!(
+            "let this machine reach that database, or remove {} to go on without this proof",
+            old.key
+        ))
     })?;
     let found = same_as(&db, &rivals).await;
     db.close().await;
@@ -109,39 +115,6 @@ pub(super) async fn refuse_pooler(db: &Db) -> Result<()> {
         return Err(Error::new(Id::Pooler, text));
     }
     Ok(())
-}
-
-/// Warns of what the server may lose, hide or end; returns after how long it ends a statement.
-pub(super) async fn warn(db: &Db, writers: u32) -> Result<Option<Duration>> {
-    if db.server_kind().is_some() && db.connections() <= writers {
-        tracing::warn!(
-            "{}: the server has room for {} connections that share the work, and {} were to write; fewer do",
-            db.place(),
-            db.connections(),
-            writers
-        );
-    }
-    for setting in db.lossy_settings().await.map_err(|error| failed(db, &error))? {
-        tracing::warn!(
-            "{}: with {setting} a crash of the server may lose rotated rows; `keyrotation verify` would find them",
-            db.place()
-        );
-    }
-    if db.is_blind().await.map_err(|error| failed(db, &error))? {
-        tracing::warn!(
-            "{}: this user sees only its own sessions, so others cannot be told: grant it PROCESS",
-            db.place()
-        );
-    }
-    let limit = db.statement_limit().await.map_err(|error| failed(db, &error))?;
-    if let Some(limit) = limit {
-        let seconds = limit.as_secs_f64();
-        tracing::warn!(
-            "{}: the server ends statements after {seconds} s: chunks begin small and keep below that",
-            db.place()
-        );
-    }
-    Ok(limit)
 }
 
 /// Says what is waited for, once, and waits a little.

@@ -12,7 +12,7 @@ use crate::codec::Codec;
 use crate::codec::Reason;
 use crate::codec::envelope::{Form, form};
 use crate::codec::value::{Evidence, Recoder, Verdict};
-use crate::db::Value;
+use crate::db::{Limit, Value};
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
 use crate::signals::Stop;
@@ -21,6 +21,9 @@ use crate::source::{Pages, Row};
 /// GCM values of a target that are opened before only every [`SAMPLE_EVERY`]th is.
 const SAMPLE_FIRST: u64 = 20;
 const SAMPLE_EVERY: u64 = 64;
+
+/// By no more than this does a value grow when it is sealed anew: a longer IV, a key id, GCM for ECB.
+const GROWTH: usize = 512;
 
 /// What stands in one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -53,6 +56,8 @@ pub struct JobSurvey {
     pub under_new: u64,
     /// … under neither.
     pub unreadable: u64,
+    /// Values whose new value would be longer than their column.
+    pub too_long: u64,
 }
 
 impl JobSurvey {
@@ -184,11 +189,17 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey
         if gcm + unauthenticated + foreign == 0 {
             found.plain += 1;
         }
-        if unauthenticated > 0 || (gcm > 0 && spread) {
+        let is_near = |limit: Limit| stored.len() + GROWTH > limit.length;
+        let tight = job.limits.get(column).copied().flatten().is_some_and(is_near);
+        if unauthenticated > 0 || (gcm > 0 && (spread || tight)) {
             let hash = row.hashes.get(column).and_then(Option::as_deref);
             match recoder.classify(job.codec, stored, Evidence { hash, recorded: None }) {
                 Verdict::Plain => {}
-                Verdict::UnderOld(_) => found.under_old += 1,
+                Verdict::UnderOld(opened) => {
+                    found.under_old += 1;
+                    let new = recoder.reseal(stored, &opened).ok().filter(|_| tight);
+                    found.too_long += u64::from(new.is_some_and(|new| job.too_long(column, &new).is_some()));
+                }
                 Verdict::UnderNew(_) => found.under_new += 1,
                 Verdict::Unreadable(Reason::Ambiguous) => found.ambiguous += 1,
                 Verdict::Unreadable(_) => found.unreadable += 1,

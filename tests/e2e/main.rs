@@ -36,6 +36,7 @@ mod placements;
 mod plan;
 mod points;
 mod prefixes;
+mod preflight;
 mod progress;
 mod refusals;
 mod report;

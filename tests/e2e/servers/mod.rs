@@ -3,6 +3,7 @@
 
 mod network;
 mod pages;
+mod preflight;
 mod protection;
 mod refusals;
 mod trouble;

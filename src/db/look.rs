@@ -1,0 +1,112 @@
+//! What a preflight asks of a database, beyond what a rotation itself has to know. SQL as data; a
+//! dialect that has none of it is not asked.
+
+use super::sql::Relation;
+use super::{Db, DbError, Record, Syntax, Value};
+
+/// How a dialect answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// The dialect's name.
+    pub dialect: &'static str,
+    /// All triggers: table and name, in upper case.
+    pub triggers: &'static str,
+    /// The server's time in milliseconds since 1970; none for a file.
+    pub clock: Option<&'static str>,
+    /// Settings by which the server keeps its logs for long: name and value. None for a file.
+    pub logs: Option<&'static str>,
+}
+
+/// Every dialect that is known here.
+pub const LOOKS: &[Look] = &[
+    Look {
+        dialect: "SQLite",
+        triggers: "SELECT upper(tbl_name), upper(name) FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2",
+        clock: None,
+        logs: None,
+    },
+    Look {
+        dialect: "PostgreSQL",
+        triggers: "SELECT upper(c.relname::text), upper(t.tgname::text) FROM pg_trigger t \
+                   JOIN pg_class c ON c.oid = t.tgrelid \
+                   WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid) ORDER BY 1, 2",
+        clock: Some("SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"),
+        logs: Some(
+            "SELECT 'replication slot ' || slot_name::text, 'nobody reads from it' \
+             FROM pg_replication_slots WHERE NOT active \
+             UNION ALL SELECT name, setting FROM pg_settings WHERE name = 'archive_mode' AND setting <> 'off'",
+        ),
+    },
+    Look {
+        dialect: "MySQL and MariaDB",
+        triggers: "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM information_schema.TRIGGERS \
+                   WHERE EVENT_OBJECT_SCHEMA = DATABASE() ORDER BY 1, 2",
+        clock: Some("SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"),
+        // The second is MySQL 8's, the third MariaDB's and older MySQL's.
+        logs: Some(
+            "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_expire_logs_seconds', 'expire_logs_days')",
+        ),
+    },
+];
+
+/// How many rows of a table count, read without a lock.
+pub fn count(relation: &Relation) -> String {
+    format!("SELECT COUNT(*) FROM {}", relation.table)
+}
+
+/// How old the newest row of a table is, in milliseconds.
+pub fn newest(syntax: &Syntax, table: &str, column: &str) -> String {
+    format!("SELECT MIN({}) FROM {table}", (syntax.log_age)(column))
+}
+
+impl Db {
+    fn look(&self) -> Option<&'static Look> {
+        LOOKS.iter().find(|look| look.dialect == self.syntax().name)
+    }
+
+    /// All triggers that this user sees: table and name, in upper case. None if the dialect has no
+    /// question for it.
+    pub async fn triggers(&self) -> Result<Option<Vec<(String, String)>>, DbError> {
+        match self.look() {
+            None => Ok(None),
+            Some(look) => Ok(Some(pairs(&self.read(look.triggers, &[]).await?))),
+        }
+    }
+
+    /// The server's time in milliseconds since 1970; none for a file.
+    pub async fn clock(&self) -> Result<Option<i64>, DbError> {
+        let Some(sql) = self.look().and_then(|look| look.clock) else { return Ok(None) };
+        Ok(self.read(sql, &[]).await?.first().and_then(|record| record.first()?.as_int()))
+    }
+
+    /// Settings by which the server keeps its logs for long; none for a file.
+    pub async fn log_settings(&self) -> Result<Option<Vec<(String, String)>>, DbError> {
+        match self.look().and_then(|look| look.logs) {
+            None => Ok(None),
+            Some(sql) => Ok(Some(pairs(&self.read(sql, &[]).await?))),
+        }
+    }
+
+    /// How many milliseconds ago the newest row of a table was made, by the time in a column; none if there
+    /// is no row, or no such column. What is later than the server's clock is negative.
+    pub async fn newest(&self, table: &str, column: &str) -> Result<Option<i64>, DbError> {
+        let has = self.table(table).await?.is_some_and(|info| info.columns.contains_key(column));
+        if !has {
+            return Ok(None);
+        }
+        let sql = newest(self.syntax(), table, column);
+        Ok(self.read(&sql, &[]).await?.first().and_then(|record| record.first()?.as_int()))
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, relation: &Relation) -> Result<u64, DbError> {
+        let answer = self.read(&count(relation), &[]).await?;
+        let rows = answer.first().and_then(|record| record.first()?.as_int());
+        Ok(rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or_default())
+    }
+}
+
+fn pairs(records: &[Record]) -> Vec<(String, String)> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_text).unwrap_or_default().to_owned();
+    records.iter().map(|record| (text(record.first()), text(record.get(1)))).collect()
+}

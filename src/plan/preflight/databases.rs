@@ -1,0 +1,244 @@
+//! Checks of the databases: are they there, are they the copy, are they as WSO2 makes them.
+
+use super::facts::target_of;
+use super::{Check, Facts, Found, Needs, Refusal, known, listed, unless_any};
+use crate::error::Id;
+use crate::target::SYNC_TABLES;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "configuration",
+        title: "properties.yaml says what it should",
+        needs: Needs::Settings,
+        warns: "a setting is probably not what was meant, or a secret is readable for everyone",
+        refuses: &[],
+        fix: "see docs/configuration.md",
+        look: configuration,
+    },
+    Check {
+        id: "databases-reachable",
+        title: "the databases answer",
+        needs: Needs::Settings,
+        warns: "",
+        refuses: &[Id::Database, Id::DatabaseLost],
+        fix: "",
+        look: reachable,
+    },
+    Check {
+        id: "copy-is-not-production",
+        title: "no new database is the old server's",
+        needs: Needs::Databases,
+        warns: "",
+        refuses: &[Id::ConfigOldDatabase],
+        fix: "",
+        look: not_production,
+    },
+    Check {
+        id: "sync-leftovers",
+        title: "the copy carries no sync tables or triggers",
+        needs: Needs::Databases,
+        warns: "",
+        refuses: &[Id::SyncLeftovers],
+        fix: "",
+        look: |_| Found::Ok("none".to_owned()),
+    },
+    Check {
+        id: "sync-triggers",
+        title: "the old database records what users change",
+        needs: Needs::Databases,
+        warns: "a table that is to be kept in step has no triggers there",
+        refuses: &[Id::SyncNoTriggers, Id::ConfigValue],
+        fix: "`keyrotation triggers install` before the copy is made, or leave the table out with syncTables",
+        look: sync_triggers,
+    },
+    Check {
+        id: "schema",
+        title: "tables, columns and keys are as WSO2 makes them",
+        needs: Needs::Databases,
+        warns: "",
+        refuses: &[Id::Schema],
+        fix: "",
+        look: schema,
+    },
+    Check {
+        id: "privileges",
+        title: "the user may write what is rotated",
+        needs: Needs::Databases,
+        warns: "",
+        refuses: &[Id::Privilege],
+        fix: "",
+        look: privileges,
+    },
+    Check {
+        id: "other-rotation",
+        title: "no other rotation works on the copy",
+        needs: Needs::Databases,
+        warns: "",
+        refuses: &[Id::DatabaseBusy],
+        fix: "",
+        look: other_rotation,
+    },
+    Check {
+        id: "others-connected",
+        title: "nobody else is connected to the copy",
+        needs: Needs::Databases,
+        warns: "the user may not see other users' sessions",
+        refuses: &[Id::OthersConnected],
+        fix: "grant it PROCESS (docs/databases.md)",
+        look: others_connected,
+    },
+    Check {
+        id: "foreign-triggers",
+        title: "no triggers on the tables that are rewritten",
+        needs: Needs::Databases,
+        warns: "there are some: they run for every row, and may refuse it or write elsewhere",
+        refuses: &[],
+        fix: "see what they do; drop them in the copy if the new server does not need them",
+        look: foreign_triggers,
+    },
+    Check {
+        id: "backup-tables",
+        title: "no copies of rotated tables beside them",
+        needs: Needs::Databases,
+        warns: "there are tables named like copies of rotated ones: what they hold stays under the old key",
+        refuses: &[],
+        fix: "drop them in the copy before the old key is destroyed, if nobody needs them",
+        look: backup_tables,
+    },
+];
+
+fn configuration(facts: &Facts<'_>) -> Found {
+    let warnings =
+        facts.settings.notices.iter().filter(|notice| notice.level == crate::config::Level::Warning);
+    let warnings: Vec<String> = warnings.map(|notice| notice.text.clone()).collect();
+    unless_any(&warnings, facts.settings.file.display().to_string())
+}
+
+fn reachable(facts: &Facts<'_>) -> Found {
+    if facts.settings.databases.is_none() {
+        return Found::NotChecked("no database is rotated".to_owned());
+    }
+    let silent = facts.reached.iter().filter_map(|(_, asked)| asked.as_ref().err().cloned());
+    let silent: Vec<String> = silent.collect();
+    if !silent.is_empty() {
+        let fix = Id::Database.remedy().to_owned();
+        return Found::Refuse(Refusal { id: Id::Database, what: listed(&silent), fix });
+    }
+    let answered =
+        facts.reached.iter().filter_map(|(key, asked)| Some(format!("{key} {}", asked.as_ref().ok()?)));
+    let answered: Vec<String> = answered.collect();
+    Found::Ok(if answered.is_empty() { "all of them".to_owned() } else { answered.join(", ") })
+}
+
+fn not_production(facts: &Facts<'_>) -> Found {
+    let databases = facts.settings.databases.as_ref();
+    match databases.and_then(|databases| databases.old_identity.as_ref()) {
+        Some(old) => Found::Ok(format!("{} is another database", old.url)),
+        None => Found::NotChecked("oldIdnDBUrl names no database that could be asked".to_owned()),
+    }
+}
+
+fn sync_triggers(facts: &Facts<'_>) -> Found {
+    if facts.settings.sync_tables.is_none() {
+        return Found::NotChecked("enableSyncMigrator is not on".to_owned());
+    }
+    let Some(deployment) = facts.deployment else { return Found::NotChecked("no database".to_owned()) };
+    let without = deployment.absent_places().into_iter().filter(|(place, why)| {
+        why.contains("no sync triggers") && SYNC_TABLES.iter().any(|table| table.relation.table == *place)
+    });
+    let without: Vec<String> = without.map(|(place, why)| format!("{place}: {why}")).collect();
+    unless_any(&without, "on every table that is kept in step")
+}
+
+fn schema(facts: &Facts<'_>) -> Found {
+    let Some(deployment) = facts.deployment else { return Found::NotChecked("no database".to_owned()) };
+    let there = deployment.jobs.iter().filter(|job| target_of(&job.place).is_some()).count();
+    let absent = deployment.absent_places();
+    let absent = absent.iter().filter(|(place, _)| target_of(place).is_some()).count();
+    Found::Ok(format!("{there} tables; {absent} that this version does not have"))
+}
+
+fn privileges(facts: &Facts<'_>) -> Found {
+    if !facts.servers.iter().any(|server| server.remote) {
+        return Found::NotChecked("SQLite has no users".to_owned());
+    }
+    match &facts.privileges {
+        Ok(()) => Found::Ok("it may".to_owned()),
+        Err(refusal) => Found::Refuse(refusal.clone()),
+    }
+}
+
+fn other_rotation(facts: &Facts<'_>) -> Found {
+    for server in &facts.servers {
+        match &server.claimed {
+            Ok(false) => {}
+            Err(why) => return Found::NotChecked(why.clone()),
+            Ok(true) => {
+                let what = format!("another keyrotation process is working on the database {}", server.place);
+                let fix = Id::DatabaseBusy.remedy().to_owned();
+                return Found::Refuse(Refusal { id: Id::DatabaseBusy, what, fix });
+            }
+        }
+    }
+    Found::Ok("none".to_owned())
+}
+
+fn others_connected(facts: &Facts<'_>) -> Found {
+    if !facts.servers.iter().any(|server| server.remote) {
+        return Found::NotChecked("SQLite does not tell who has a file open".to_owned());
+    }
+    for server in &facts.servers {
+        match &server.strangers {
+            Err(why) => return Found::NotChecked(why.clone()),
+            Ok(strangers) if !strangers.is_empty() => {
+                let what = format!("{}: {}", server.place, listed(strangers));
+                let fix = Id::OthersConnected.remedy().to_owned();
+                return Found::Refuse(Refusal { id: Id::OthersConnected, what, fix });
+            }
+            Ok(_) => {}
+        }
+    }
+    let blind = facts.servers.iter().filter(|server| server.blind == Ok(true));
+    let text = |server: &super::facts::Server| {
+        format!("{}: this user sees only its own sessions, so others cannot be told", server.place)
+    };
+    unless_any(&blind.map(text).collect::<Vec<_>>(), "nobody")
+}
+
+fn foreign_triggers(facts: &Facts<'_>) -> Found {
+    let mut found = Vec::new();
+    for server in &facts.servers {
+        let triggers = match &server.triggers {
+            Ok(Some(triggers)) => triggers,
+            Ok(None) => return Found::NotChecked(format!("{}: it cannot be asked", server.place)),
+            Err(why) => return Found::NotChecked(why.clone()),
+        };
+        let ours = triggers.iter().filter(|(table, _)| target_of(table).is_some());
+        found.extend(ours.map(|(table, name)| format!("{name} on {table}")));
+    }
+    unless_any(&found, "none that this user sees")
+}
+
+fn backup_tables(facts: &Facts<'_>) -> Found {
+    const MARKS: &[&str] = &["BACKUP", "BACK", "BAK", "BKP", "OLD", "COPY", "ORIG", "TMP", "TEMP", "SAVE"];
+    let is_copy = |name: &str| {
+        let longer =
+            crate::target::TARGETS.iter().find_map(|target| name.strip_prefix(target.relation.table));
+        longer.is_some_and(|rest| {
+            let rest = rest.trim_start_matches('_');
+            !rest.is_empty()
+                && rest.split('_').any(|word| {
+                    MARKS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit()))
+                        || (word.len() >= 4 && word.bytes().all(|b| b.is_ascii_digit()))
+                })
+        })
+    };
+    let mut found = Vec::new();
+    for server in &facts.servers {
+        match &server.tables {
+            Ok(tables) => found.extend(tables.iter().filter(|name| is_copy(name)).cloned()),
+            Err(why) => return Found::NotChecked(why.clone()),
+        }
+    }
+    known(&Ok(found), |found: &Vec<String>| unless_any(found, "none"))
+}

@@ -1,0 +1,135 @@
+//! Checks of what the new server's deployment.toml says. A rotation does not change it: it must be
+//! right before that server starts.
+
+use super::facts::Facts;
+use super::{Check, Found, Needs};
+use crate::config::{Database, Said};
+
+const CONFIGURE: &str = "put the new key and the new databases there before the new server starts";
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "deployment-toml",
+        title: "newISHome has a deployment.toml",
+        needs: Needs::Files,
+        warns: "it has none, or one that cannot be read",
+        refuses: &[],
+        fix: "copy it from the old server's repository/conf, and see that it is TOML",
+        look: there,
+    },
+    Check {
+        id: "deployment-key",
+        title: "deployment.toml has one of the two keys",
+        needs: Needs::Files,
+        warns: "[encryption] key is neither the old key nor the new one, so one of the three is wrong, or it is not set",
+        refuses: &[],
+        fix: "compare it with oldSecretKey and newSecretKey",
+        look: key,
+    },
+    Check {
+        id: "deployment-key-ids",
+        title: "deployment.toml and enableKeyId agree",
+        needs: Needs::Files,
+        warns: "the server looks for key ids and new values get none, or nobody knows whether it does",
+        refuses: &[],
+        fix: "set `enableKeyId: true` in properties.yaml for 7.1 and later (docs/configuration.md)",
+        look: key_ids,
+    },
+    Check {
+        id: "deployment-identity",
+        title: "deployment.toml names the new identity database",
+        needs: Needs::Files,
+        warns: "it still names the old one, or another: a server that is started like this works on that",
+        refuses: &[],
+        fix: CONFIGURE,
+        look: |facts| database(facts, "identity_db"),
+    },
+    Check {
+        id: "deployment-registry",
+        title: "deployment.toml names the new registry database",
+        needs: Needs::Files,
+        warns: "it names another: a server that is started like this works on that",
+        refuses: &[],
+        fix: CONFIGURE,
+        look: |facts| database(facts, "shared_db"),
+    },
+];
+
+fn there(facts: &Facts<'_>) -> Found {
+    match &facts.toml {
+        Ok(Some(_)) => Found::Ok("yes".to_owned()),
+        Ok(None) => Found::Warning("there is none".to_owned()),
+        Err(why) => Found::Warning(why.clone()),
+    }
+}
+
+fn read<'a>(facts: &'a Facts<'_>) -> Result<&'a crate::config::Deployment, Found> {
+    match &facts.toml {
+        Ok(Some(toml)) => Ok(toml),
+        _ => Err(Found::NotChecked("deployment.toml cannot be read".to_owned())),
+    }
+}
+
+/// What an entry says, or why it says nothing that could be compared.
+fn said<T>(said: Said<T>, entry: &str) -> Result<T, Found> {
+    match said {
+        Said::This(value) => Ok(value),
+        Said::Nothing => Err(Found::Warning(format!("{entry} is not set"))),
+        Said::Unusable(why) => Err(Found::Warning(format!("{entry} cannot be used: {why}"))),
+        Said::Elsewhere => {
+            Err(Found::NotChecked(format!("{entry} stands in the server's secrets or environment")))
+        }
+    }
+}
+
+fn key(facts: &Facts<'_>) -> Found {
+    let key = match read(facts).and_then(|toml| said(toml.key(), "[encryption] key")) {
+        Ok(key) => key,
+        Err(found) => return found,
+    };
+    if key == facts.settings.new_key {
+        Found::Ok("it has the new key".to_owned())
+    } else if key == facts.settings.old_key {
+        Found::Ok(
+            "it has the old key, until the new one is put there before the new server starts".to_owned(),
+        )
+    } else {
+        Found::Warning(format!("it has a key with the fingerprint {}, which is neither", key.fingerprint()))
+    }
+}
+
+fn key_ids(facts: &Facts<'_>) -> Found {
+    let Some(home) = &facts.home else { return Found::NotChecked("it was not looked at".to_owned()) };
+    match (home.key_ids(), facts.settings.key_id) {
+        (None, _) => Found::Warning("nothing tells whether the server looks for key ids".to_owned()),
+        (Some(true), false) => {
+            Found::Warning("the server looks for key ids, and new values get none".to_owned())
+        }
+        (Some(true), true) => Found::Ok("the server looks for key ids, and new values get one".to_owned()),
+        (Some(false), _) => Found::Ok("the server looks for no key ids".to_owned()),
+    }
+}
+
+fn database(facts: &Facts<'_>, section: &str) -> Found {
+    let Some(databases) = &facts.settings.databases else {
+        return Found::NotChecked("no database is rotated".to_owned());
+    };
+    let entry = format!("[database.{section}]");
+    let folder = facts.settings.folder.as_path();
+    let url = match read(facts).and_then(|toml| said(toml.database(section, folder), &entry)) {
+        Ok(url) => url,
+        Err(found) => return found,
+    };
+    let is = |database: &Database| url.same_database(&database.url);
+    let (wanted, old) = match section {
+        "identity_db" => (&databases.identity, databases.old_identity.as_ref()),
+        _ => (&databases.registry, databases.old_registry.as_ref()),
+    };
+    if is(wanted) {
+        Found::Ok(format!("{entry} is {url}"))
+    } else if old.is_some_and(is) {
+        Found::Warning(format!("{entry} is still the old one, {url}"))
+    } else {
+        Found::Warning(format!("{entry} is {url}, and {} is {}", wanted.key, wanted.url))
+    }
+}

@@ -1,0 +1,154 @@
+//! Checks of what stands in tables and files, and of the room that rotating it takes.
+
+use super::facts::Asked;
+use super::{Check, Facts, Found, Needs, Refusal, known};
+use crate::error::Id;
+use crate::plan::JobSurvey;
+
+/// Bytes that the journal takes for a row: docs/performance.md. Twice that should be free.
+const JOURNAL_BYTES: u64 = 200;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "old-key",
+        title: "the old key opens what is there",
+        needs: Needs::Rows,
+        warns: "some sampled values open under neither key",
+        refuses: &[Id::WrongOldKey],
+        fix: "`keyrotation run --dry-run` lists them with reasons",
+        look: old_key,
+    },
+    Check {
+        id: "ambiguous",
+        title: "no value opens under both keys",
+        needs: Needs::Rows,
+        warns: "",
+        refuses: &[Id::Ambiguous],
+        fix: "",
+        look: ambiguous,
+    },
+    Check {
+        id: "foreign-values",
+        title: "every value is of a kind that can be rotated",
+        needs: Needs::Rows,
+        warns: "some are wrapped by the keystore or of an unknown transformation: they would be reported as failed",
+        refuses: &[],
+        fix: "run WSO2's migration client first, or delete what nobody needs; `keyrotation run --dry-run` lists them",
+        look: foreign_values,
+    },
+    Check {
+        id: "column-width",
+        title: "the columns take the new values",
+        needs: Needs::Rows,
+        warns: "some new values would be longer than their column: they would be reported as failed",
+        refuses: &[],
+        fix: "widen the column in the copy; `keyrotation run --dry-run` says by how much",
+        look: column_width,
+    },
+    Check {
+        id: "journal",
+        title: "the journal's folder is free for a new rotation",
+        needs: Needs::Settings,
+        warns: "it holds a rotation, so `run` begins no other",
+        refuses: &[],
+        fix: "see `keyrotation status`; go on with `keyrotation resume`, or put it aside with `keyrotation run --new`",
+        look: journal,
+    },
+    Check {
+        id: "journal-room",
+        title: "there is room for the journal",
+        needs: Needs::Rows,
+        warns: "there is less than twice of what it takes: 200 bytes a row",
+        refuses: &[],
+        fix: "make room, or name another folder with --journal; a full disk ends the rotation at a safe point",
+        look: journal_room,
+    },
+    Check {
+        id: "database-room",
+        title: "there is room for the databases to grow",
+        needs: Needs::Rows,
+        warns: "the files' disk has less room than rewriting takes (an estimate: docs/performance.md)",
+        refuses: &[],
+        fix: "make room on the database's disk",
+        look: database_room,
+    },
+];
+
+/// The sum of a count, and the places where it is not zero.
+fn counted(facts: &Facts<'_>, count: impl Fn(&JobSurvey) -> u64) -> (u64, String) {
+    let jobs = facts.survey.iter().flat_map(|survey| &survey.jobs);
+    let found: Vec<_> = jobs.filter(|job| count(job) > 0).collect();
+    let places: Vec<&str> = found.iter().map(|job| job.place.as_str()).collect();
+    (found.iter().map(|job| count(job)).sum(), places.join(", "))
+}
+
+fn old_key(facts: &Facts<'_>) -> Found {
+    let Some(survey) = facts.survey else { return Found::NotChecked("nothing was read".to_owned()) };
+    match survey.check_keys() {
+        Err(error) => Found::Refuse(Refusal::from(&error)),
+        Ok(said) => match counted(facts, |job| job.unreadable) {
+            (0, _) => Found::Ok(said),
+            (count, places) => Found::Warning(format!("{said}; {count} open under neither, in {places}")),
+        },
+    }
+}
+
+fn ambiguous(facts: &Facts<'_>) -> Found {
+    let Some(survey) = facts.survey else { return Found::NotChecked("nothing was read".to_owned()) };
+    match survey.check_ambiguous(None) {
+        Ok(()) => Found::Ok("none".to_owned()),
+        Err(error) => Found::Refuse(Refusal::from(&error)),
+    }
+}
+
+fn foreign_values(facts: &Facts<'_>) -> Found {
+    match counted(facts, |job| job.foreign) {
+        (0, _) => Found::Ok("yes".to_owned()),
+        (count, places) => Found::Warning(format!("{count} values cannot be rotated, in {places}")),
+    }
+}
+
+fn column_width(facts: &Facts<'_>) -> Found {
+    match counted(facts, |job| job.too_long) {
+        (0, _) => Found::Ok("yes".to_owned()),
+        (count, places) => Found::Warning(format!("{count} new values are too long, in {places}")),
+    }
+}
+
+fn journal(facts: &Facts<'_>) -> Found {
+    known(&facts.journal, |holds| match holds {
+        false => Found::Ok("it holds no rotation".to_owned()),
+        true => Found::Warning("the journal holds a rotation".to_owned()),
+    })
+}
+
+fn journal_room(facts: &Facts<'_>) -> Found {
+    let rows = facts.survey.map_or(0, crate::plan::Survey::rows);
+    within(&facts.journal_room, 2 * rows * JOURNAL_BYTES, "twice of what the journal takes")
+}
+
+fn database_room(facts: &Facts<'_>) -> Found {
+    let needed = match &facts.disk {
+        Ok(disk) => disk.iter().map(|disk| disk.growth.saturating_add(disk.log)).sum(),
+        Err(why) => return Found::NotChecked(why.clone()),
+    };
+    match &facts.database_room {
+        Some(room) => within(room, needed, "what rewriting takes"),
+        None if facts.settings.databases.is_none() => Found::NotChecked("no database is rotated".to_owned()),
+        None => Found::NotChecked(format!(
+            "servers do not tell how much room their disks have; about {} are needed",
+            megabytes(needed)
+        )),
+    }
+}
+
+fn within(room: &Asked<u64>, needed: u64, what: &str) -> Found {
+    known(room, |room| {
+        let text = format!("{} are free, and {what} is about {}", megabytes(*room), megabytes(needed));
+        if *room < needed { Found::Warning(text) } else { Found::Ok(text) }
+    })
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes.div_ceil(1_000_000))
+}

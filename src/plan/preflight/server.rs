@@ -1,0 +1,131 @@
+//! Checks of the servers: what they may lose, end, keep or have no room for.
+
+use super::facts::{Asked, Server};
+use super::{Check, Facts, Found, Needs, unless_any};
+use crate::error::Id;
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        id: "pooler",
+        title: "each connection has a session of its own",
+        needs: Needs::Databases,
+        warns: "",
+        refuses: &[Id::Pooler],
+        fix: "",
+        look: |facts| of_each(facts, |_| Ok(None), "yes"),
+    },
+    Check {
+        id: "connections",
+        title: "the server has room for the connections",
+        needs: Needs::Databases,
+        warns: "it has room for fewer than were to write at once",
+        refuses: &[],
+        fix: "fewer write, and it takes longer; raise the limit or stop what else is connected",
+        look: connections,
+    },
+    Check {
+        id: "statement-limit",
+        title: "the server lets statements end",
+        needs: Needs::Databases,
+        warns: "it ends them after some time",
+        refuses: &[],
+        fix: "nothing must be done; without the limit for this user it goes quicker",
+        look: |facts| of_each(facts, statement_limit, "without a limit"),
+    },
+    Check {
+        id: "lossy-settings",
+        title: "what the server acknowledges is on its disk",
+        needs: Needs::Databases,
+        warns: "with its settings a crash of the server may lose rotated rows",
+        refuses: &[],
+        fix: "set it back for the rotation, or run `keyrotation verify` after any crash of the server: it finds them",
+        look: |facts| of_each(facts, lossy, "yes"),
+    },
+    Check {
+        id: "log-retention",
+        title: "the server's logs do not grow for ever",
+        needs: Needs::Databases,
+        warns: "a replication slot that nobody reads from, or a binary log that is never purged, keeps all that the rotation writes",
+        refuses: &[],
+        fix: "drop the slot, or set an expiry; the logs also hold old ciphertexts: purge them when the old key is retired",
+        look: |facts| of_each(facts, logs, "nothing keeps them for ever"),
+    },
+    Check {
+        id: "clock-skew",
+        title: "this machine and the servers agree on the time",
+        needs: Needs::Databases,
+        warns: "they differ by more than 5 s: the times in journal and reports are this machine's, ages and lags the server's",
+        refuses: &[],
+        fix: "set the clocks by NTP",
+        look: |facts| of_each(facts, clock, "within 5 s"),
+    },
+];
+
+/// A question that every server answers: a warning from any, or that all is well.
+fn of_each(facts: &Facts<'_>, ask: fn(&Server) -> Asked<Option<String>>, well: &str) -> Found {
+    let servers: Vec<&Server> = facts.servers.iter().filter(|server| server.remote).collect();
+    if servers.is_empty() {
+        return Found::NotChecked("SQLite has no server".to_owned());
+    }
+    let mut found = Vec::new();
+    for server in servers {
+        match ask(server) {
+            Ok(answer) => found.extend(answer.map(|text| format!("{}: {text}", server.place))),
+            Err(why) => return Found::NotChecked(format!("{}: {why}", server.place)),
+        }
+    }
+    unless_any(&found, well)
+}
+
+fn connections(facts: &Facts<'_>) -> Found {
+    let writers = facts.settings.writers();
+    let short = facts.servers.iter().filter(|server| server.remote && server.connections <= writers);
+    let text = |server: &Server| {
+        let room = server.connections;
+        format!(
+            "{}: the server has room for {room} connections that share the work, and {writers} were to write; fewer do",
+            server.place
+        )
+    };
+    let short: Vec<String> = short.map(text).collect();
+    if short.is_empty() { of_each(facts, |_| Ok(None), "yes") } else { unless_any(&short, "") }
+}
+
+fn statement_limit(server: &Server) -> Asked<Option<String>> {
+    let text = |seconds: f64| {
+        format!("the server ends statements after {seconds} s: chunks begin small and keep below that")
+    };
+    Ok(server.limit.clone()?.map(text))
+}
+
+fn lossy(server: &Server) -> Asked<Option<String>> {
+    let lossy = server.lossy.clone()?;
+    let text = format!("with {} a crash of the server may lose rotated rows", lossy.join(" and "));
+    Ok((!lossy.is_empty()).then_some(text))
+}
+
+pub(super) fn logs(server: &Server) -> Asked<Option<String>> {
+    let Some(settings) = server.logs.clone()? else { return Err("it cannot be asked".to_owned()) };
+    let value =
+        |name: &str| settings.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str());
+    let slots: Vec<&str> =
+        settings.iter().filter_map(|(name, _)| name.strip_prefix("replication slot ")).collect();
+    if !slots.is_empty() {
+        return Ok(Some(format!("nobody reads from the replication slots {}", slots.join(", "))));
+    }
+    let is_zero =
+        |name: &str| value(name).is_none_or(|value| value.parse::<f64>().is_ok_and(|number| number == 0.0));
+    let never = is_zero("binlog_expire_logs_seconds") && is_zero("expire_logs_days");
+    let on = value("log_bin").is_some_and(|value| value.eq_ignore_ascii_case("ON") || value == "1");
+    Ok((on && never).then(|| "the binary log is on and never expires".to_owned()))
+}
+
+pub(super) fn clock(server: &Server) -> Asked<Option<String>> {
+    const MOST: f64 = 5.0;
+    let Some((ahead, doubt)) = server.clock.clone()? else {
+        return Err("it has no clock of its own".to_owned());
+    };
+    let how = if ahead > 0.0 { "ahead of" } else { "behind" };
+    let text = format!("its clock is {:.0} s {how} this machine's", ahead.abs());
+    Ok((ahead.abs() - doubt / 2.0 > MOST).then_some(text))
+}

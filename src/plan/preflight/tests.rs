@@ -1,0 +1,76 @@
+//! The registry as data.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+#[test]
+fn ids_are_unique_and_lower_case_and_each_error_belongs_to_one_check() {
+    let ids: BTreeSet<_> = checks().map(|check| check.id).collect();
+    assert_eq!(ids.len(), checks().count());
+    assert!(ids.iter().all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    let mut owned = Vec::new();
+    for check in checks() {
+        assert!(!check.title.is_empty(), "{}", check.id);
+        assert_eq!(check.warns.is_empty(), check.fix.is_empty(), "{}: a warning says what to do", check.id);
+        for id in check.refuses {
+            assert!(!owned.contains(id), "{id} belongs to two checks");
+            owned.push(*id);
+        }
+    }
+}
+
+#[test]
+fn a_list_names_five_and_counts_the_rest() {
+    let found: Vec<String> = (1..=7).map(|number| number.to_string()).collect();
+    assert_eq!(listed(&found[..5]), "1; 2; 3; 4; 5");
+    assert_eq!(listed(&found), "1; 2; 3; 4; 5; and 2 more");
+}
+
+fn server(change: impl FnOnce(&mut facts::Server)) -> facts::Server {
+    let mut server = facts::Server {
+        place: "db".to_owned(),
+        remote: true,
+        connections: 9,
+        claimed: Ok(false),
+        strangers: Ok(Vec::new()),
+        blind: Ok(false),
+        lossy: Ok(Vec::new()),
+        limit: Ok(None),
+        logs: Ok(Some(Vec::new())),
+        clock: Ok(Some((0.0, 0.0))),
+        triggers: Ok(Some(Vec::new())),
+        tables: Ok(Vec::new()),
+    };
+    change(&mut server);
+    server
+}
+
+#[test]
+fn clocks_may_differ_by_five_seconds_and_what_the_way_takes() {
+    let warns = |ahead: f64, doubt: f64| {
+        let server = server(|server| server.clock = Ok(Some((ahead, doubt))));
+        server::clock(&server).unwrap()
+    };
+    for (ahead, doubt) in [(4.9, 0.0), (-4.9, 0.0), (5.5, 2.0)] {
+        assert_eq!(warns(ahead, doubt), None);
+    }
+    assert!(warns(7.0, 2.0).unwrap().contains("7 s ahead of"));
+    assert!(warns(-3600.0, 0.1).unwrap().contains("3600 s behind"));
+    assert!(server::clock(&server(|server| server.clock = Ok(None))).is_err());
+}
+
+#[test]
+fn logs_that_nobody_ends_are_told() {
+    let warns = |settings: &[(&str, &str)]| {
+        let settings =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        server::logs(&server(|server| server.logs = Ok(Some(settings)))).unwrap()
+    };
+    assert_eq!(warns(&[]), None);
+    assert_eq!(warns(&[("archive_mode", "on")]), None);
+    assert!(warns(&[("replication slot standby", "nobody reads from it")]).unwrap().contains("standby"));
+    assert!(warns(&[("log_bin", "ON"), ("expire_logs_days", "0.000000")]).is_some());
+    assert_eq!(warns(&[("log_bin", "ON"), ("binlog_expire_logs_seconds", "2592000")]), None);
+    assert_eq!(warns(&[("log_bin", "OFF"), ("expire_logs_days", "0")]), None);
+}
