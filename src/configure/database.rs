@@ -143,13 +143,16 @@ impl Edit<'_, '_> {
 
     /// The type, for a table whose URL is a new one; and what has to go with it.
     fn kind(&mut self, table: &[&str], wanted: &NewDatabase, fresh: bool) -> Result<(), String> {
-        let word = match &wanted.parsed {
-            Some(JdbcUrl::Server(url)) => match url.kind {
-                Kind::Postgres => Some("postgre"),
-                Kind::MySql => Some("mysql"),
-            },
-            _ => None,
+        let known = match &wanted.parsed {
+            Some(JdbcUrl::Server(url)) => Some(url.kind),
+            Some(JdbcUrl::Bridged(url)) => Some(url.kind),
+            Some(JdbcUrl::Sqlite { .. }) | None => None,
         };
+        let word = known.map(|kind| match kind {
+            Kind::Postgres => "postgre",
+            Kind::MySql => "mysql",
+            Kind::H2 => "h2",
+        });
         match word {
             Some(word) => {
                 if self.toml.get(table, "type")?.as_deref() != Some(word) {
@@ -270,6 +273,7 @@ fn kind_of(word: &str) -> Option<Kind> {
     match word.to_ascii_lowercase().as_str() {
         "postgre" | "postgresql" | "postgres" => Some(Kind::Postgres),
         "mysql" | "mariadb" => Some(Kind::MySql),
+        "h2" => Some(Kind::H2),
         _ => None,
     }
 }
@@ -278,5 +282,6 @@ fn default_port(kind: Kind) -> u16 {
     match kind {
         Kind::Postgres => 5432,
         Kind::MySql => 3306,
+        Kind::H2 => 9092,
     }
 }

@@ -182,6 +182,7 @@ fn sqlite_folders(settings: &Settings) -> Vec<PathBuf> {
     let databases = settings.databases.iter().flat_map(|job| [&job.identity, &job.registry]);
     let folder = |database: &Database| match &database.url {
         config::JdbcUrl::Sqlite { path } => path.parent().map(Path::to_owned),
+        config::JdbcUrl::Bridged(url) => url.file.as_deref().and_then(Path::parent).map(Path::to_owned),
         config::JdbcUrl::Server(_) => None,
     };
     databases.filter_map(folder).collect()
