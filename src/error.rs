@@ -150,6 +150,9 @@ ids! {
     NoRandomness = "KR-CFG-021", Environment, "the operating system gives no random bytes",
         "make a key elsewhere: `openssl rand -hex 16`",
         "Yes: nothing was written.";
+    StepNotSo = "KR-CFG-022", Usage, "a step was confirmed that is not done, as far as the program can see",
+        "`keyrotation runbook` says what to do; confirm it when it is done",
+        "Yes: nothing was written, and nothing was recorded.";
     SyncLeftovers = "KR-CFG-050", Usage, "the new identity database carries sync tables or triggers",
         "this is the old database, or step 4 of the guide is missing: drop the sync triggers and the _TEMP tables in the copy";
     SyncNoTriggers = "KR-CFG-052", Usage, "enableSyncMigrator is on, and the old identity database has no sync triggers",

@@ -17,6 +17,7 @@ mod failpoint;
 pub mod guard;
 pub mod plan;
 pub mod report;
+pub mod runbook;
 pub mod signals;
 pub mod sink;
 pub mod source;

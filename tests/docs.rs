@@ -89,11 +89,17 @@ fn inline_code(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 
-/// The words of a shell command, if it calls this program; quotes are removed, nothing is expanded.
+/// The words of a shell command, if it calls this program; what is quoted is one word, nothing is
+/// expanded.
 fn arguments(command: &str) -> Option<Vec<String>> {
     let before = command.split_once(" > ").map_or(command, |(before, _)| before); // where its output goes
-    let words: Vec<String> =
-        before.split_whitespace().map(|word| word.trim_matches(['\'', '"']).to_owned()).collect();
+    let pieces = before.split(['\'', '"']).enumerate();
+    let words: Vec<String> = pieces
+        .flat_map(|(at, piece)| match at % 2 {
+            0 => piece.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![piece.to_owned()],
+        })
+        .collect();
     let program = words.iter().position(|word| !word.contains('='))?;
     let words = &words[program..];
     match words.first()?.as_str() {

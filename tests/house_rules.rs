@@ -62,6 +62,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["activity", "blocking", "codec", "db", "engine", "error", "failpoint", "plan", "source", "target"],
     ),
     ("report", &["activity", "control", "engine", "error", "plan", "sync", "target", "telemetry"]),
+    ("runbook", &["config", "db", "report", "sync"]),
     (
         "verify",
         &["activity", "blocking", "cipher", "codec", "db", "engine", "error", "plan", "signals", "source"],
@@ -82,6 +83,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "exit",
             "plan",
             "report",
+            "runbook",
             "signals",
             "sink",
             "sync",

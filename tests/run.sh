@@ -28,6 +28,7 @@ install_packages() {
     has cc || missing+=(gcc libc6-dev)
     has git || missing+=(git)
     has javac || missing+=(default-jdk-headless)
+    has sqlite3 || missing+=(sqlite3)
     has strace || missing+=(strace)
     has openssl || missing+=(openssl)
     [[ -e /usr/share/java/h2.jar ]] || missing+=(libh2-java)

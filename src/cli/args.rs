@@ -92,6 +92,8 @@ pub enum Command {
     Sync(SyncPhaseArgs),
     /// Install, remove or print what records changes in the old identity database.
     Triggers(TriggersArgs),
+    /// Show the steps of the whole day: what is done, what to do now and how.
+    Runbook(RunbookArgs),
     /// Record a step that people take, such as `route-traffic`.
     Confirm(ConfirmArgs),
     /// Say whether the old identity database can be retired.
@@ -281,23 +283,34 @@ pub enum Side {
     New,
 }
 
+/// Options of `runbook`.
+#[derive(Debug, Clone, Args)]
+pub struct RunbookArgs {
+    /// The step to show, by its number or name [default: the present one].
+    pub step: Option<String>,
+    /// Show every step, to be printed.
+    #[arg(long, conflicts_with = "step")]
+    pub all: bool,
+    /// One JSON document on stdout.
+    #[arg(long, conflicts_with_all = ["step", "all"])]
+    pub json: bool,
+}
+
 /// Options of `confirm`.
 #[derive(Debug, Clone, Args)]
 pub struct ConfirmArgs {
-    /// The step.
-    pub step: Step,
+    /// The step, or an item of it: `block`, `route-traffic`, `retire/dumps`.
+    #[arg(required_unless_present = "list", value_name = "STEP[/ITEM]")]
+    pub step: Option<String>,
     /// What there is to say of it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub note: String,
-}
-
-/// A step that only people can take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Step {
-    /// Traffic goes to the new server (step 9): deletes in the old database do not count any more.
-    RouteTraffic,
-    /// The old server is stopped, every node of it.
-    OldServerStopped,
+    /// Take a confirmation back.
+    #[arg(long)]
+    pub undo: bool,
+    /// List every name, and what is confirmed.
+    #[arg(long, conflicts_with_all = ["step", "undo", "note"])]
+    pub list: bool,
 }
 
 /// Options of `safe-to-retire`.

@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use keyrotation_journal::{Journal, left_steps};
 
+use serde::Serialize;
+
 use super::args::StatusArgs;
 use super::{Session, print, print_json};
 use crate::engine::failed_rows;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::report::{FailureView, RunState, StatusView, failures_of, status_text};
+use crate::runbook::{Facts, Progress, Variant, list, progress};
 
 /// How often, every tenth of a second, `status` looks for the word of a process that holds the journal.
 const PATIENCE: u32 = 20;
@@ -25,12 +28,27 @@ pub(super) fn status(session: &Session, args: &StatusArgs) -> Result<Exit> {
     } else if args.failures {
         all_failures(&open(&dir)?, &mut view)?;
     }
+    let variant = Variant::of(view.sync.is_some());
+    let facts = Facts::new(Some(view), &[]);
+    let progress = progress(variant, &facts);
     if args.json {
-        print_json(&view)?;
+        print_json(&Document { status: facts.status.as_ref(), runbook: progress })?;
     } else {
-        print(&status_text(&view));
+        print(&format!(
+            "{}\n{}",
+            facts.status.as_ref().map(status_text).unwrap_or_default(),
+            list(&progress)
+        ));
     }
     Ok(Exit::Done)
+}
+
+/// What `status --json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    status: Option<&'a StatusView>,
+    runbook: Progress,
 }
 
 /// The status of the rotation in `dir`.
@@ -38,16 +56,17 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
     if Journal::peek(dir)?.is_none() {
         return Err(absent(dir));
     }
+    let left = left_steps(dir)?; // first: what is recorded meanwhile is then in both, and not in neither
     // Whoever holds the journal says at once how it stands; until then there is no status file.
     for _ in 0..PATIENCE {
         let Some(holder) = Journal::holder(dir)? else { break };
         // What an earlier process said last is no news of this one.
         if let Some(view) = live(dir)?.filter(|view| view.pid.is_none_or(|pid| pid == holder.pid)) {
-            return Ok(view.with_left(&left_steps(dir)?));
+            return Ok(view.with_left(&left));
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    Ok(StatusView::new(open(dir)?.state(), false).with_left(&left_steps(dir)?))
+    Ok(StatusView::new(open(dir)?.state(), false).with_left(&left))
 }
 
 /// The journal in `dir`, which must hold a rotation.

@@ -14,6 +14,7 @@ mod paper;
 mod plan;
 mod preflight;
 mod report;
+mod runbook;
 mod session;
 mod setup;
 mod steps;
@@ -77,7 +78,8 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Resume(args) => Box::pin(session::resume(&session, &args)).await,
         Command::Sync(args) => Box::pin(session::sync(&session, &args)).await,
         Command::Triggers(args) => steps::triggers(&session, &args).await,
-        Command::Confirm(args) => steps::confirm(&session, &args),
+        Command::Runbook(args) => runbook::runbook(&session, &args),
+        Command::Confirm(args) => runbook::confirm(&session, &args).await,
         Command::SafeToRetire(args) => Box::pin(steps::safe_to_retire(&session, &args)).await,
         Command::Configure(args) => configure::configure(&session, &args),
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,

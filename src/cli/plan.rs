@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use keyrotation_journal::Journal;
+use keyrotation_journal::{Journal, left_steps};
 
 use super::args::PlanArgs;
 use super::preflight::text as checks_text;
@@ -16,6 +16,7 @@ use crate::exit::Exit;
 use crate::plan::preflight::{Finding, Ground, preflight};
 use crate::plan::{self, Access, Deployment, Disk, Survey, Tokens};
 use crate::report::{Reporter, bytes, thousands};
+use crate::runbook::{Facts, Progress, Variant, list, progress};
 
 /// All that is known of a rotation before it begins.
 struct Plan {
@@ -26,7 +27,9 @@ struct Plan {
     tokens: Option<Tokens>,
     rehearsals: Vec<Rehearsal>,
     findings: Vec<Finding>,
-    journal: String,
+    journal: &'static str,
+    /// The day's steps; none once the journal has them.
+    runbook: Option<Progress>,
 }
 
 /// Shows what `run` would do. Opens no journal: looking at one would write to its folder.
@@ -67,11 +70,17 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let findings = preflight(ground).await;
     deployment.close().await;
     deployment.remark_on_files()?;
-    let journal = match Journal::peek(&dir)? {
-        None => "there is no journal yet: `keyrotation run` starts the rotation".to_owned(),
-        Some(_) => "the journal holds a rotation: see `keyrotation status`".to_owned(),
+    let (journal, runbook) = match Journal::peek(&dir)? {
+        None => {
+            let left = Facts::new(None, &left_steps(&dir)?);
+            // With sync, no plan is made unless they are in the old database and not in the copy.
+            let facts = Facts { configured: Some(Ok(())), triggers_seen: deployment.sync.is_some(), ..left };
+            let journal = "there is no journal yet: `keyrotation run` starts the rotation";
+            (journal, Some(progress(Variant::of(settings.sync_tables.is_some()), &facts)))
+        }
+        Some(_) => ("the journal holds a rotation: see `keyrotation status`", None),
     };
-    let plan = Plan { deployment, survey, keys, disk, tokens, rehearsals, findings, journal };
+    let plan = Plan { deployment, survey, keys, disk, tokens, rehearsals, findings, journal, runbook };
     if args.json {
         print_json(&plan.json(&settings))?;
     } else {
@@ -103,6 +112,7 @@ impl Plan {
             "rehearsals": self.rehearsals,
             "checks": self.findings,
             "journal": self.journal,
+            "runbook": self.runbook,
         })
     }
 
@@ -139,6 +149,9 @@ impl Plan {
         self.needs(&mut out);
         self.time(&mut out);
         let _ = writeln!(out, "{}", self.journal);
+        if let Some(runbook) = &self.runbook {
+            let _ = write!(out, "\n{}", list(runbook));
+        }
         out
     }
 

@@ -1,12 +1,12 @@
-//! Steps around a rotation: triggers in the old database, what people confirm, and the verdict at
+//! Steps around a rotation that the program takes: triggers in the old database, and the verdict at
 //! the end.
 
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use keyrotation_journal::{Step, leave_step};
+use keyrotation_journal::{Step, TAKEN_BACK, leave_step, left_steps};
 
-use super::args::{ConfirmArgs, RetireArgs, Side, TriggersAction, TriggersArgs};
+use super::args::{RetireArgs, Side, TriggersAction, TriggersArgs};
 use super::{Session, look, print, print_json, session};
 use crate::config::{self, Database, Overrides};
 use crate::db::{Access, Db};
@@ -15,7 +15,8 @@ use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan;
 use crate::report::{StatusView, publish, thousands};
-use crate::sync::{ROUTE_TRAFFIC, verdict};
+use crate::runbook::{COPY_CLEANED, RETIRABLE, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
+use crate::sync::{ROUTE_TRAFFIC, Said, verdict};
 use crate::triggers::{self, Action};
 
 /// The step that says that nobody uses the old server any more.
@@ -40,17 +41,19 @@ async fn install(session: &Session) -> Result<Exit> {
     let db = open(session, Side::Old, Access::Change).await?;
     let found = triggers::find(&db).await?;
     if let Some(table) = found.foreign.first() {
-        print(&format!(
+        let text = format!(
             "{}: the Java tool's change log is there ({table}_TEMP and others): it works with keyrotation, \
-             and nothing was changed\n",
+             and nothing was changed",
             db.place()
-        ));
+        );
+        leave(session, TRIGGERS_INSTALLED, &text)?;
+        print(&format!("{text}\n"));
         return Ok(Exit::Done);
     }
     triggers::run(&db, Action::Install).await?;
     let now = triggers::find(&db).await?;
     let text = format!("{}: changes to {} tables are recorded from now on", db.place(), now.whole.len());
-    leave(session, "triggers-installed", &text)?;
+    leave(session, TRIGGERS_INSTALLED, &text)?;
     print(&format!("{text}: {}\nnext: make the copy (step 3 of the guide)\n", now.whole.join(", ")));
     db.close().await;
     Ok(Exit::Done)
@@ -60,7 +63,11 @@ async fn remove(session: &Session, on: Side) -> Result<Exit> {
     let db = open(session, on, Access::Change).await?;
     let found = triggers::find(&db).await?;
     if found.whole.is_empty() && found.parts.is_empty() {
-        print(&format!("{}: there are no sync triggers and no change log\n", db.place()));
+        let text = format!("{}: there are no sync triggers and no change log", db.place());
+        if on == Side::New {
+            leave(session, COPY_CLEANED, &text)?;
+        }
+        print(&format!("{text}\n"));
         return Ok(Exit::Done);
     }
     triggers::run(&db, Action::Remove).await?;
@@ -70,30 +77,19 @@ async fn remove(session: &Session, on: Side) -> Result<Exit> {
         return Err(Error::new(Id::Database, text).fix("remove it in the database's own client"));
     }
     let text = format!("{}: sync triggers and change log removed", db.place());
-    leave(session, "triggers-removed", &text)?;
+    leave(session, if on == Side::New { COPY_CLEANED } else { TRIGGERS_REMOVED }, &text)?;
     print(&format!("{text}\n"));
     db.close().await;
     Ok(Exit::Done)
 }
 
-async fn open(session: &Session, side: Side, access: Access) -> Result<Db> {
+pub(super) async fn open(session: &Session, side: Side, access: Access) -> Result<Db> {
     let (database, notices) = config::load_identity(&session.global.config, side == Side::Old)?;
     session::say(&notices);
     let Database { key, .. } = &database;
     plan::open_alone(&database, access)
         .await
         .map_err(|error| Error::new(error.id(), format!("{key}: {}", error.what())))
-}
-
-/// Records a step that people have taken.
-pub(super) fn confirm(session: &Session, args: &ConfirmArgs) -> Result<Exit> {
-    let name = match args.step {
-        super::args::Step::RouteTraffic => ROUTE_TRAFFIC,
-        super::args::Step::OldServerStopped => OLD_SERVER_STOPPED,
-    };
-    leave(session, name, &args.note)?;
-    print(&format!("recorded: {name}\n"));
-    Ok(Exit::Done)
 }
 
 /// Leaves a step for the journal: before a rotation there is none, and while one runs its process
@@ -121,10 +117,18 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
         return Err(Error::new(Id::SyncNotEnabled, "the old identity database is not known"));
     };
     let preparer = session::preparer(&settings, &rotation);
-    let stopped = journal.state().steps.iter().any(|step| step.name == OLD_SERVER_STOPPED);
+    let mut state = journal.state().clone();
+    state.steps.extend(left_steps(&dir)?); // what was confirmed since the last session
+    let said =
+        Said { switched: state.step_stands(ROUTE_TRAFFIC), stopped: state.step_stands(OLD_SERVER_STOPPED) };
     let ledger = Ledger::new(journal);
-    let verdict = verdict(&ledger, &preparer, plan, stopped).await?;
+    let verdict = verdict(&ledger, &preparer, plan, said).await?;
     deployment.close().await;
+    if verdict.safe {
+        leave(session, RETIRABLE, "nothing waits, and the databases say the same")?;
+    } else if state.step_stands(RETIRABLE) {
+        leave(session, &format!("{TAKEN_BACK}{RETIRABLE}"), &verdict.reasons.join("; "))?;
+    }
     if args.json {
         print_json(&verdict)?;
     } else {

@@ -33,7 +33,7 @@ pub use baseline::{baseline, is_marked};
 use carry::Outcome;
 use read::{Asked, Reader};
 pub use settle::settle;
-pub use verdict::{Verdict, verdict};
+pub use verdict::{Said, Verdict, verdict};
 use watch::Waiting;
 pub use watch::{Observation, TableView, Watch};
 
@@ -319,7 +319,7 @@ impl<'a> Sync<'a> {
 
     /// Whether traffic goes to the new server already.
     fn is_switched(&self) -> bool {
-        self.context.ledger.state(|state| state.steps.iter().any(|step| step.name == ROUTE_TRAFFIC))
+        self.context.ledger.state(|state| state.step_stands(ROUTE_TRAFFIC))
     }
 }
 

@@ -6,9 +6,9 @@ use std::collections::{HashMap, HashSet};
 use keyrotation_journal::Key;
 use serde::Serialize;
 
+use super::failed;
 use super::read::key_of;
 use super::rows::{Row, Side, open};
-use super::{ROUTE_TRAFFIC, failed};
 use crate::db::{Db, Value};
 use crate::engine::{Ledger, Preparer};
 use crate::error::Result;
@@ -56,13 +56,17 @@ impl Compared {
     }
 }
 
-/// Looks at everything. `stopped` is whether somebody has said that the old server is stopped.
-pub async fn verdict(
-    ledger: &Ledger,
-    preparer: &Preparer,
-    plan: &SyncPlan,
-    stopped: bool,
-) -> Result<Verdict> {
+/// What people have said.
+#[derive(Debug, Clone, Copy)]
+pub struct Said {
+    /// Traffic goes to the new server.
+    pub switched: bool,
+    /// The old server is stopped, every node of it.
+    pub stopped: bool,
+}
+
+/// Looks at everything.
+pub async fn verdict(ledger: &Ledger, preparer: &Preparer, plan: &SyncPlan, said: Said) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     for job in &plan.jobs {
         let pending = plan.old.pending(&job.log).await.map_err(|error| failed(job.table.log, &error))?;
@@ -70,12 +74,12 @@ pub async fn verdict(
             verdict.reasons.push(format!("{}: {pending} entries wait", job.table.log));
         }
     }
-    if !stopped && plan.old.is_blind().await.map_err(|error| failed("old database", &error))? {
+    if !said.stopped && plan.old.is_blind().await.map_err(|error| failed("old database", &error))? {
         let text = "who is connected to the old database cannot be seen: grant PROCESS, or \
                     `keyrotation confirm old-server-stopped`";
         verdict.reasons.push(text.to_owned());
     }
-    if !stopped {
+    if !said.stopped {
         let others = plan.old.strangers().await.map_err(|error| failed("old database", &error))?;
         verdict.reasons.extend(
             others.iter().map(|other| format!("somebody is connected to the old database: {}", other.who)),
@@ -83,7 +87,10 @@ pub async fn verdict(
     }
     for job in &plan.jobs {
         let mut compared = compare(ledger, preparer, plan, job).await?;
-        find_left_over(ledger, preparer, plan, job, &mut compared).await?;
+        // Once traffic is switched the old database is not what counts any more.
+        if !said.switched {
+            find_left_over(ledger, preparer, plan, job, &mut compared).await?;
+        }
         if compared.differences > 0 {
             let text = format!("{}: {} rows are not the same", job.place(), compared.differences);
             verdict.reasons.push(text);
@@ -141,10 +148,6 @@ async fn find_left_over(
     job: &SyncJob,
     compared: &mut Compared,
 ) -> Result<()> {
-    // Once traffic is switched the old database is not what counts any more.
-    if ledger.state(|state| state.steps.iter().any(|step| step.name == ROUTE_TRAFFIC)) {
-        return Ok(());
-    }
     let mut after: Option<Key> = None;
     loop {
         let from: Option<Vec<Value>> = after.as_ref().map(key_values);

@@ -1,6 +1,7 @@
 //! What only a database server has: other sessions, locks, privileges, TLS, and an end of its own.
 //! These tests run on both servers whatever `KEYROTATION_E2E` says.
 
+mod dumps;
 mod network;
 mod pages;
 mod preflight;

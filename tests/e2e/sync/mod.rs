@@ -4,6 +4,7 @@ mod judge;
 mod pair;
 mod workload;
 
+mod day;
 mod flow;
 mod pause;
 mod report;

@@ -1,0 +1,145 @@
+//! What `properties.yaml` says so far: enough to tell people what to do next, long before it is
+//! complete. Nothing here is an error, nobody is asked for a secret, and nothing is connected to.
+
+use std::path::{Path, PathBuf};
+
+use super::home::{Home, Version};
+use super::keys::Key;
+use super::syntax::Raw;
+use super::url::UrlError;
+use super::{JdbcUrl, Overrides, expand, load, parse, read};
+use crate::db::server::{Host, Kind};
+use crate::error::Error;
+
+/// Where secrets come from that somebody must be asked for: nobody is, only to be told what to do.
+const ASKED_FOR: [&str; 3] = ["stdin:", "prompt:", "cmd:"];
+
+/// A deployment as far as it is described.
+#[derive(Debug, Clone, Default)]
+pub struct Outline {
+    /// Whether changes are carried over (`enableSyncMigrator`).
+    pub sync: bool,
+    /// The old server's identity database.
+    pub old_identity: Option<Site>,
+    /// The copy of it.
+    pub new_identity: Option<Site>,
+    /// The copy of the registry database.
+    pub new_registry: Option<Site>,
+    /// The new server's folder, which may not be there yet.
+    pub home: Option<PathBuf>,
+    /// The version of the server in it.
+    pub version: Option<Version>,
+    /// Why `run` would refuse the file; none if it would not.
+    pub problem: Option<String>,
+}
+
+/// Where a database is, without any secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Site {
+    /// An SQLite file, which may not be there yet.
+    File(PathBuf),
+    /// A database on a server.
+    Server {
+        /// The kind of server.
+        kind: Kind,
+        /// The first of its hosts.
+        host: Host,
+        /// The database.
+        database: String,
+        /// Who logs on, if that is said.
+        user: Option<String>,
+    },
+    /// Of a kind that is known by name only.
+    Other(&'static str),
+}
+
+impl std::fmt::Display for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Server { kind, host, database, .. } => {
+                write!(f, "{database} on {host} ({})", kind.name())
+            }
+            Self::Other(name) => write!(f, "a database of {name}"),
+        }
+    }
+}
+
+/// What the properties file at `path` says; nothing if there is no such file.
+pub fn outline(path: &Path) -> Outline {
+    let unknown = |error: &Error| Outline { problem: Some(error.what().to_owned()), ..Outline::default() };
+    let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let raw = match read(&file).and_then(|(text, _)| parse(&text)) {
+        Ok(raw) => raw,
+        Err(error) => return unknown(&error),
+    };
+    let asks = |key: &Key| {
+        given(&raw, *key).is_some_and(|value| ASKED_FOR.iter().any(|origin| value.starts_with(origin)))
+    };
+    let problem = match Key::ALL.iter().find(|key| asks(key)) {
+        Some(key) => Some(format!("{key} is asked for: `keyrotation plan` tells whether all is there")),
+        None => load(path, &Overrides::default()).err().map(|error| error.what().to_owned()),
+    };
+    let folder = file.parent().unwrap_or(&file);
+    let home = given(&raw, Key::NewIsHome).and_then(|home| expand(home, folder).ok());
+    let site = |url, user| site(&raw, folder, url, user);
+    Outline {
+        sync: given(&raw, Key::EnableSyncMigrator).is_some_and(|on| on.eq_ignore_ascii_case("true")),
+        old_identity: site(Key::OldIdnDbUrl, Key::OldIdnUsername),
+        new_identity: site(Key::NewIdnDbUrl, Key::NewIdnUsername),
+        new_registry: site(Key::NewRegDbUrl, Key::NewRegUsername),
+        version: home.as_deref().and_then(|home| Home::inspect(home).version),
+        home,
+        problem,
+    }
+}
+
+fn given(raw: &Raw, key: Key) -> Option<&str> {
+    raw.get(key).map(|entry| entry.value.expose()).filter(|value| !value.is_empty())
+}
+
+fn site(raw: &Raw, folder: &Path, url: Key, user: Key) -> Option<Site> {
+    match JdbcUrl::parse(given(raw, url)?, folder) {
+        Ok(JdbcUrl::Sqlite { path }) | Err(UrlError::Missing(path, _) | UrlError::NotAFile(path)) => {
+            Some(Site::File(path))
+        }
+        Ok(JdbcUrl::Server(url)) => Some(Site::Server {
+            kind: url.kind,
+            host: url.hosts.first()?.clone(),
+            database: url.database.clone(),
+            user: given(raw, user).map(str::to_owned).or(url.user),
+        }),
+        Ok(JdbcUrl::Bridged(url)) => Some(Site::Other(url.kind.name())),
+        Err(UrlError::Unsupported(name)) => Some(Site::Other(name)),
+        Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_tells_what_it_has_and_no_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("properties.yaml");
+        assert!(outline(&path).problem.unwrap().contains("properties.yaml"), "there is none");
+        std::fs::write(
+            &path,
+            "oldSecretKey: env:NOT_SET_ANYWHERE\nenableSyncMigrator: true\n\
+             oldIdnDBUrl: jdbc:postgresql://db1,db2/identity?password=hunter2\noldIdnUsername: anna\n\
+             oldIdnPassword: aHVudGVyMg==\nnewIdnDBUrl: jdbc:sqlite:not-yet.db\n\
+             newRegDBUrl: jdbc:db2://localhost:50000/reg\nnewISHome: new-home\n",
+        )
+        .unwrap();
+        let outline = outline(&path);
+        assert!(outline.sync && outline.problem.is_some());
+        let host = Host { name: "db1".to_owned(), port: 5432 };
+        let (kind, database, user) = (Kind::Postgres, "identity".to_owned(), Some("anna".to_owned()));
+        assert_eq!(outline.old_identity, Some(Site::Server { kind, host, database, user }));
+        assert_eq!(outline.new_identity, Some(Site::File(folder.path().join("not-yet.db"))));
+        assert_eq!(outline.new_registry, Some(Site::Other("Db2")));
+        assert_eq!(outline.home, Some(folder.path().join("new-home")));
+        assert!(!format!("{outline:?}").contains("hunter2"));
+    }
+}

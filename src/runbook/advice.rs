@@ -1,0 +1,272 @@
+//! What to do in each step, for this deployment.
+
+use serde::Serialize;
+
+use super::{Step, Variant, dump};
+use crate::config::{Outline, Site};
+
+/// A line of what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Advice {
+    /// In words.
+    Say(String),
+    /// A command for a shell.
+    Command(String),
+}
+
+/// What an Identity Server offers that must be closed or is not carried over.
+struct Offered {
+    path: &'static str,
+    what: &'static str,
+    /// The first version that has it, as major and minor number.
+    since: (u32, u32),
+}
+
+/// The first version that can be rotated.
+const FIRST: (u32, u32) = (5, 11);
+
+const fn offered(path: &'static str, what: &'static str) -> Offered {
+    Offered { path, what, since: FIRST }
+}
+
+/// What administrators use. A tenant's path begins with /t/TENANT, and is meant, too.
+const PRIVILEGED: &[Offered] = &[
+    offered("/carbon", "the management console"),
+    offered("/services", "the admin services (SOAP)"),
+    offered("/console", "the Console"),
+    offered("/api/server/v1", "management of applications, identity providers, user stores, keystores"),
+    offered("/scim2", "management of users, groups and roles"),
+    offered("/api/identity/oauth2/dcr/v1.1", "registration of OAuth applications"),
+    Offered {
+        path: "/o and /t/TENANT/o",
+        what: "the same for organizations, where you have them",
+        since: (6, 0),
+    },
+];
+
+/// What users do for themselves and sync does not carry over.
+const FLOWS: &[Offered] = &[
+    offered("/accountrecoveryendpoint", "sign-up, forgotten passwords and user names"),
+    offered("/api/identity/recovery and /api/identity/user/v1.0", "the same without pages"),
+    offered("/myaccount", "profile, password, consents, linked accounts, devices and keys"),
+    offered(
+        "/api/users/v1 and /scim2/Me",
+        "the same without pages; MFA enrolment (TOTP is carried over where it is an identity claim, FIDO is not)",
+    ),
+    offered("/api/identity/consent-mgt/v1.0", "consents"),
+];
+
+/// What to do in a step.
+pub fn advice(step: &Step, variant: Variant, deployment: &Outline) -> Vec<Advice> {
+    let mut to = To(Vec::new());
+    match (step.id, variant) {
+        ("block", Variant::ZeroDowntime) => block(&mut to, deployment),
+        ("block", Variant::MaintenanceWindow) => {
+            to.say("At the load balancer, answer users with a page that says when you are back.");
+            to.say("Stop the old server, every node of it, and whatever else writes to its databases.");
+        }
+        ("triggers", _) => triggers(&mut to, deployment),
+        ("copy", _) => copy(&mut to, variant, deployment),
+        ("clean-copy", _) => {
+            to.say("The dump has brought triggers and temp tables into the copy. There they would record the new server's own work.");
+            to.run("keyrotation triggers remove --on new");
+        }
+        ("configure", _) => configure(&mut to, variant, deployment),
+        ("run", _) => rotate(&mut to, variant),
+        ("deployment", _) => deployment_toml(&mut to, deployment),
+        ("start", _) => start(&mut to, variant, deployment),
+        ("switch", Variant::ZeroDowntime) => switch(&mut to),
+        ("switch", Variant::MaintenanceWindow) => {
+            to.say("From here on there is no way back without loss: what users do on the new server is only there.");
+            to.say("Add the new nodes to the load balancer, take the old ones out, and send users there.");
+            to.run("keyrotation confirm route-traffic");
+            to.say("Open everything again, and watch the new server's log for decryption errors.");
+            to.run("keyrotation verify --live");
+        }
+        ("retire", _) => retire(&mut to, variant, deployment),
+        _ => {}
+    }
+    to.0
+}
+
+/// Lines that grow.
+struct To(Vec<Advice>);
+
+impl To {
+    fn say(&mut self, text: impl Into<String>) {
+        self.0.push(Advice::Say(text.into()));
+    }
+
+    fn run(&mut self, command: impl Into<String>) {
+        self.0.push(Advice::Command(command.into()));
+    }
+
+    fn offers(&mut self, offered: &[Offered], version: Option<(u32, u32)>) {
+        for Offered { path, what, since } in offered {
+            match version {
+                Some(version) if version < *since => {}
+                None if *since > FIRST => {
+                    self.say(format!("  {path}: {what} (from {}.{} on)", since.0, since.1));
+                }
+                _ => self.say(format!("  {path}: {what}")),
+            }
+        }
+    }
+}
+
+fn block(to: &mut To, deployment: &Outline) {
+    let version = deployment.version.map(|(major, minor, _)| (major, minor));
+    to.say(
+        "What is closed here loses nothing; what stays open and is not carried over is lost at the switch.",
+    );
+    to.say(match version {
+        Some((major, minor)) => {
+            format!("At the load balancer close for everybody (Identity Server {major}.{minor}):")
+        }
+        None => "At the load balancer close for everybody:".to_owned(),
+    });
+    to.offers(PRIVILEGED, version);
+    to.say("These user flows are not carried over; close them, or accept that what they change is lost:");
+    to.offers(FLOWS, version);
+    to.say("A tenant's paths begin with /t/TENANT, and are closed likewise. If users are kept in an LDAP or another store that both servers share, what is changed there is not lost.");
+    to.say("Open stays what logs users in: /oauth2, /oidc, /samlsso, /commonauth, /authenticationendpoint, /logincontext.");
+    to.say("Carried over are tokens, codes, their scopes and bindings, and identity claims. Sessions are not: users log in once more. Consents that are given at a login are asked for again.");
+}
+
+fn triggers(to: &mut To, deployment: &Outline) {
+    match &deployment.old_identity {
+        Some(site) => to.say(format!("The old identity database is {site}.")),
+        None => to.say("Fill in oldIdnDBUrl, oldIdnUsername and oldIdnPassword in properties.yaml."),
+    }
+    to.say("Before the copy is made, so that no change falls in between:");
+    to.run("keyrotation triggers install");
+    to.say("If that needs rights that you do not have, let a DBA run this script, then confirm it:");
+    to.run("keyrotation triggers print");
+    to.run("keyrotation confirm triggers-installed");
+}
+
+fn copy(to: &mut To, variant: Variant, deployment: &Outline) {
+    if variant == Variant::ZeroDowntime {
+        to.say("After the triggers are in: what changes while you copy is carried over later.");
+    }
+    let new = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), dump::path);
+    to.say("The home, as the user who runs the server:");
+    to.run(format!("cp -a -T OLD_IS_HOME {new}"));
+    to.say("The identity database. The tools ask for passwords, or have them from ~/.pgpass or ~/.my.cnf; no password belongs into a command.");
+    to.0.extend(dump::copy(deployment.old_identity.as_ref(), deployment.new_identity.as_ref(), "identity"));
+    if deployment.new_registry.is_some() && deployment.new_registry == deployment.new_identity {
+        to.say("The registry tables are in the same database.");
+    } else {
+        to.say("The registry database:");
+        to.0.extend(dump::copy(None, deployment.new_registry.as_ref(), "registry"));
+    }
+    if is_on_mysql(deployment) {
+        to.say("On MySQL the tools are mysqldump and mysql, with the same options.");
+    }
+    to.say("A DBA's user does as well as the one in properties.yaml. Note where the dumps are: they hold everything under the old key, and step 10 asks for them.");
+}
+
+fn is_on_mysql(deployment: &Outline) -> bool {
+    let kind = |site: &Option<Site>| match site {
+        Some(Site::Server { kind, .. }) => Some(*kind),
+        _ => None,
+    };
+    [&deployment.new_identity, &deployment.new_registry]
+        .map(kind)
+        .contains(&Some(crate::db::server::Kind::MySql))
+}
+
+fn configure(to: &mut To, variant: Variant, deployment: &Outline) {
+    to.say("The new key; it has 32 digits, which every version takes (7.1 and later also take the 64 of `keyrotation keygen --for 7.1`). Keep it where keys are kept before anything is under it:");
+    to.run("keyrotation keygen");
+    to.say("The configuration: both keys, the copies, the new home.");
+    to.run("keyrotation init");
+    if variant == Variant::ZeroDowntime {
+        to.say("`enableSyncMigrator: true`, and oldIdnDBUrl with the old identity database.");
+    }
+    if let Some(problem) = &deployment.problem {
+        to.say(format!("Still to do: {problem}"));
+    }
+    to.say("See what would be done, and rehearse it:");
+    to.run("keyrotation plan --rehearse");
+}
+
+fn rotate(to: &mut To, variant: Variant) {
+    to.say("Nobody else writes to the copy now: the new server is stopped.");
+    to.run("keyrotation run");
+    to.say("Ctrl-C stops it at a safe point, and a crash or a reboot does no harm: `keyrotation resume` goes on.");
+    if variant == Variant::ZeroDowntime {
+        to.say("When everything is re-encrypted it says that NEW_IS_HOME may be started, and carries changes over from then on. Let it run.");
+    } else {
+        to.say("Then, before anything else writes to the copy:");
+        to.run("keyrotation verify");
+    }
+    to.say(
+        "Failed rows are listed with reasons, and everything else is rotated. Put right what can be, then:",
+    );
+    to.run("keyrotation resume --retry-failed");
+}
+
+fn deployment_toml(to: &mut To, deployment: &Outline) {
+    let home =
+        deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".into(), |home| home.display().to_string());
+    to.say(format!("In {home}/repository/conf/deployment.toml, on every node of the new server:"));
+    to.say("  [encryption] key: the new key");
+    for (section, site) in
+        [("identity_db", &deployment.new_identity), ("shared_db", &deployment.new_registry)]
+    {
+        match site {
+            Some(site) => to.say(format!("  [database.{section}]: {site}")),
+            None => to.say(format!("  [database.{section}]: the copy")),
+        }
+    }
+    to.say("This does it for one home, and says what is left to you:");
+    to.run("keyrotation configure --dry-run");
+    to.run("keyrotation configure");
+    to.say("On 7.1 and later leave [encryption] old_key unset. If `key` is a $secret{…}, put the new key into the vault with the cipher tool, and leave the line.");
+}
+
+fn start(to: &mut To, variant: Variant, deployment: &Outline) {
+    if variant == Variant::ZeroDowntime {
+        to.say("Only after `run` has said that NEW_IS_HOME may be started. No users yet: reach it past the load balancer.");
+    }
+    let home = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), dump::path);
+    to.say(format!("Start one node with the script in {home}/bin. Look for errors in repository/logs/wso2carbon.log, log in to an application, use a token that was issued before; then start the others."));
+    to.run("keyrotation confirm start/started");
+    to.say("Going back is still free: stop the new server, drop the copies, remove the triggers from the old database, open everything again. Nothing is lost.");
+}
+
+fn switch(to: &mut To) {
+    to.say("When `keyrotation status` says that little or nothing waits. This is the point of no return: from the first user on the new server on, going back loses what users did there.");
+    to.say("1. Add the new nodes to the load balancer, without traffic, and see that they are healthy.");
+    to.say("2. Take the old nodes out, all in one change: sessions that hop between both see tokens late or not at all.");
+    to.say("3. Let connections to the old nodes drain; keep the old servers running, so that what is under way is recorded. Then say so, which stops deletes of the old server from counting:");
+    to.run("keyrotation confirm route-traffic");
+    to.say("4. Do not stop the sync yet. It ends by itself once nothing has come for a minute:");
+    to.run("keyrotation sync --until-drained");
+    to.say("5. Open at the load balancer what step 1 has closed, all to the new nodes:");
+    to.run("keyrotation confirm switch/opened");
+}
+
+fn retire(to: &mut To, variant: Variant, deployment: &Outline) {
+    if variant == Variant::ZeroDowntime {
+        to.say("Stop the old server, every node, and ask whether anything is left behind:");
+        to.run("keyrotation confirm old-server-stopped");
+        to.run("keyrotation safe-to-retire");
+        to.run("keyrotation verify --live");
+        to.run("keyrotation triggers remove --on old");
+    }
+    to.say("Whoever has old data and the old key can read what was in it. Each of these is destroyed, or sealed for as long as a rule asks for it, and confirmed by itself with how:");
+    match &deployment.old_identity {
+        Some(site) => to.say(format!("  the old identity database: {site}")),
+        None => to.say("  the old identity database"),
+    }
+    to.say("  the old registry database; the dumps of step 3; binlogs or WAL archives of both servers, and replicas");
+    to.say("  backups, snapshots of disks and machines, .bak files beside configuration files; the old home, on every node");
+    to.say("  last the old key: in vaults, in deployment.toml of the old home, in properties.yaml, in notes");
+    to.run("keyrotation confirm retire/dumps --note 'shredded on db1'");
+    to.say(
+        "Keep the journal for as long as verify or an audit may need it; it holds user names, and no secret.",
+    );
+}

@@ -1,0 +1,179 @@
+//! The steps, as data. Names are stable: journals and scripts have them.
+
+use super::KnownBy::{Both, People, Program};
+use super::Variant::{MaintenanceWindow, ZeroDowntime};
+use super::progress::{begun, carried_over, cleaned, configured, drained, installed, re_encrypted, verified};
+use super::{Finding, Item, KnownBy, Step, Variant};
+use crate::report::VERIFIED;
+
+/// Recorded by `triggers install`.
+pub const TRIGGERS_INSTALLED: &str = "triggers-installed";
+/// Recorded by `triggers remove --on old`.
+pub const TRIGGERS_REMOVED: &str = "triggers-removed";
+/// Recorded by `triggers remove --on new`, also when there was nothing to remove.
+pub const COPY_CLEANED: &str = "clean-copy/removed";
+/// Recorded by `safe-to-retire` when it is.
+pub const RETIRABLE: &str = "safe-to-retire";
+
+const fn item(name: &'static str, title: &'static str, known_by: KnownBy) -> Item {
+    Item { name, title, only: None, known_by }
+}
+
+const fn only(variant: Variant, item: Item) -> Item {
+    Item { only: Some(variant), ..item }
+}
+
+const OLD_SERVER: Item = item("old-server-stopped", "every node of the old server is stopped", People);
+
+const VERIFY: Item =
+    item(VERIFIED, "every row and file is as recorded (`keyrotation verify`)", Program(verified));
+
+/// Every step, in order.
+pub const STEPS: &[Step] = &[
+    Step {
+        number: 1,
+        id: "block",
+        title: "Block what is not carried over",
+        in_window: "Stop the old server",
+        item_by_item: false,
+        items: &[
+            only(
+                ZeroDowntime,
+                item("block/admin", "consoles, admin services and management APIs are closed", People),
+            ),
+            only(
+                ZeroDowntime,
+                item(
+                    "block/flows",
+                    "user flows that are not carried over are closed, or may be lost",
+                    People,
+                ),
+            ),
+            only(MaintenanceWindow, OLD_SERVER),
+        ],
+    },
+    Step {
+        number: 2,
+        id: "triggers",
+        title: "Record changes in the old identity database",
+        in_window: "",
+        item_by_item: false,
+        items: &[item(
+            TRIGGERS_INSTALLED,
+            "the sync triggers are in the old identity database",
+            Both(installed),
+        )],
+    },
+    Step {
+        number: 3,
+        id: "copy",
+        title: "Copy the home and both databases",
+        in_window: "Copy the home and both databases",
+        item_by_item: false,
+        items: &[
+            item("copy/home", "the home is copied", Both(begun)),
+            item("copy/identity", "the identity database is copied", Both(begun)),
+            item("copy/registry", "the registry database is copied", Both(begun)),
+        ],
+    },
+    Step {
+        number: 4,
+        id: "clean-copy",
+        title: "Take the triggers out of the copy",
+        in_window: "",
+        item_by_item: false,
+        items: &[item(COPY_CLEANED, "the copy has no sync triggers and no change log", Both(cleaned))],
+    },
+    Step {
+        number: 5,
+        id: "configure",
+        title: "Make the new key and write properties.yaml",
+        in_window: "Make the new key and write properties.yaml",
+        item_by_item: false,
+        items: &[
+            item(
+                "configure/key-kept",
+                "the new key is kept where keys are kept, and can be had again",
+                People,
+            ),
+            item("configure/properties", "properties.yaml is complete", Program(configured)),
+        ],
+    },
+    Step {
+        number: 6,
+        id: "run",
+        title: "Rotate",
+        in_window: "Rotate and verify",
+        item_by_item: false,
+        items: &[
+            item("run/re-encrypted", "everything is under the new key", Program(re_encrypted)),
+            only(MaintenanceWindow, VERIFY),
+        ],
+    },
+    Step {
+        number: 7,
+        id: "deployment",
+        title: "Edit deployment.toml of the new server",
+        in_window: "Edit deployment.toml of the new server",
+        item_by_item: false,
+        items: &[item("deployment/edited", "every node has the new key and the copies", People)],
+    },
+    Step {
+        number: 8,
+        id: "start",
+        title: "Start the new server",
+        in_window: "Start the new server",
+        item_by_item: false,
+        items: &[item("start/started", "every node runs, and a login was tried", People)],
+    },
+    Step {
+        number: 9,
+        id: "switch",
+        title: "Route traffic to the new server",
+        in_window: "Route traffic to the new server",
+        item_by_item: false,
+        items: &[
+            item("route-traffic", "traffic goes to the new server", People),
+            only(ZeroDowntime, item("switch/drained", "what came late is carried over", Program(drained))),
+            item("switch/opened", "everything that was closed is open again", People),
+        ],
+    },
+    Step {
+        number: 10,
+        id: "retire",
+        title: "Retire the old deployment and the old key",
+        in_window: "Retire the old deployment and the old key",
+        item_by_item: true,
+        items: &[
+            only(ZeroDowntime, OLD_SERVER),
+            only(
+                ZeroDowntime,
+                item(
+                    RETIRABLE,
+                    "both databases say the same (`keyrotation safe-to-retire`)",
+                    Program(carried_over),
+                ),
+            ),
+            only(ZeroDowntime, VERIFY),
+            only(
+                ZeroDowntime,
+                item(TRIGGERS_REMOVED, "triggers and temp tables are gone from the old database", People),
+            ),
+            item("retire/old-identity", "the old identity database is destroyed or sealed", People),
+            item("retire/old-registry", "the old registry database is destroyed or sealed", People),
+            item("retire/dumps", "the dumps are destroyed or sealed", People),
+            item("retire/logs", "binlogs or WAL archives are destroyed or sealed", People),
+            item("retire/backups", "backups, snapshots and .bak files are destroyed or sealed", People),
+            item("retire/old-home", "the old home is destroyed or sealed", People),
+            item("retire/old-key", "the old key is destroyed or sealed", People),
+        ],
+    },
+];
+
+/// What people alone can tell.
+pub(super) fn seen(known_by: KnownBy, facts: &super::Facts) -> Finding {
+    match known_by {
+        People => Finding::Unknown,
+        Both(look) | Program(look) => look(facts),
+    }
+}

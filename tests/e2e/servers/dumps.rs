@@ -1,0 +1,91 @@
+//! The commands of step 3 as they are printed, executed against real databases: the copy has what the
+//! old one had.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Admin, Engine, Place};
+
+/// The commands with which the runbook copies databases.
+fn commands(place: &Place) -> Vec<String> {
+    let runbook = place.run_unlooked(&["runbook", "--json"]).exits(0).json();
+    let pages = runbook["advice"].as_array().unwrap();
+    let copy = pages.iter().find(|page| page["id"] == "copy").unwrap();
+    let lines = copy["lines"].as_array().unwrap().iter().filter_map(|line| line["command"].as_str());
+    lines.filter(|line| !line.starts_with("cp ")).map(str::to_owned).collect()
+}
+
+fn execute(command: &str, folder: &Path) {
+    let password = crate::support::ADMIN;
+    let ran = Command::new("sh")
+        .args(["-euc", command])
+        .current_dir(folder)
+        .envs([("PGPASSWORD", password), ("MYSQL_PWD", password)])
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{command}\n{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// Every row of two tables, one of which holds bytes.
+fn content(engine: Engine, database: &str) -> Vec<Vec<Option<String>>> {
+    let mut admin = Admin::connect(engine, database);
+    let bytes = match engine {
+        Engine::Postgres => "encode(REQUEST, 'hex')",
+        _ => "CAST(HEX(REQUEST) AS CHAR)",
+    };
+    let tokens = "SELECT TOKEN_ID, ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN ORDER BY TOKEN_ID";
+    let mut rows = admin.rows(tokens);
+    rows.extend(admin.rows(&format!("SELECT UUID, {bytes} FROM WF_REQUEST ORDER BY UUID")));
+    rows
+}
+
+fn copies_are_made_as_printed(engine: Engine) {
+    let place = Place::on(engine, 60);
+    let old = place.site().database(0);
+    let new = format!("{old}_new copy");
+    let scheme = if engine == Engine::Postgres { "postgresql" } else { "mariadb" };
+    let user = if engine == Engine::Postgres { "postgres" } else { "root" };
+    let url = |database: &str| format!("jdbc:{scheme}://127.0.0.1:{}/{database}", engine.port());
+    let new_url = url(&new.replace(' ', "%20"));
+    let properties = format!(
+        "oldIdnDBUrl: {}\noldIdnUsername: {user}\nnewIdnDBUrl: {new_url}\nnewIdnUsername: {user}\n\
+         newRegDBUrl: {new_url}\nnewRegUsername: {user}\n",
+        url(&old)
+    );
+    fs::write(&place.deployment.config, properties).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let commands = commands(&place);
+    assert_eq!(commands.len(), 3, "{commands:?}");
+    for command in &commands {
+        execute(command, folder.path());
+    }
+    let rows = content(engine, &old);
+    assert!(rows.len() > 60, "{}", rows.len());
+    assert_eq!(rows, content(engine, &new));
+    let quote = if engine == Engine::Postgres { '"' } else { '`' };
+    Admin::connect(engine, engine.home()).execute(&format!("DROP DATABASE {quote}{new}{quote}"));
+}
+
+super::on_each_server!(copies_are_made_as_printed);
+
+#[test]
+fn a_file_of_sqlite_is_copied_as_printed() {
+    let place = Place::in_files(&keyrotation::demo::Spec { tokens: 60, ..Default::default() });
+    let (old, new) = (&place.deployment.old_identity, place.path("o'neill's \"copy\".db"));
+    let properties = format!(
+        "oldIdnDBUrl: jdbc:sqlite:{}\nnewIdnDBUrl: jdbc:sqlite:{}\nnewRegDBUrl: jdbc:sqlite:{}\n",
+        old.display(),
+        new.display(),
+        new.display()
+    );
+    fs::write(&place.deployment.config, properties).unwrap();
+    let commands = commands(&place);
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    execute(&commands[0], place.path(".").as_path());
+    let rows = |file| {
+        crate::kit::query(file, "SELECT TOKEN_ID, ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN ORDER BY 1")
+    };
+    assert_eq!(rows(&new).len(), 60);
+    assert_eq!(rows(&new), rows(old));
+}
