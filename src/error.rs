@@ -141,7 +141,7 @@ ids! {
         "give the absolute path of the new server's folder, the one with `repository` in it";
     ConfigNothingEnabled = "KR-CFG-019", Usage, "properties.yaml enables no part of the rotation",
         "set `enableDBMigrator: true` and `enableConfigMigrator: true`";
-    ConfigOldHome = "KR-CFG-022", Usage, "the folder whose files are to be rewritten is the old server's own",
+    ConfigOldHome = "KR-CFG-023", Usage, "the folder whose files are to be rewritten is the old server's own",
         "give the copy that was made for the new server (step 3 of the guide)";
     CommandLineValue = "KR-CFG-020", Usage, "a value on the command line is not one that its option takes",
         "correct the value";

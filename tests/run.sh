@@ -110,7 +110,7 @@ tests_over_jdbc() {
     for database in h2 postgresql-jdbc mariadb-jdbc; do
         local but=()
         [[ $database == h2 ]] || but=(-E 'not test(/^jdbc::h2::/)')
-        KEYROTATION_E2E=$database KEYROTATION_ROUNDS=3 cargo nextest run "${BUILD[@]}" --profile jdbc-ci "${but[@]}" 2>&1 |
+        KEYROTATION_E2E=$database cargo nextest run "${BUILD[@]}" --profile jdbc-ci "${but[@]}" 2>&1 |
             tee "target/nextest-$database.log"
     done
 }

@@ -40,8 +40,21 @@ pub const EXAMPLES: &[Examples] = &[
         ],
     ),
     (
+        "runbook",
+        &[
+            ("keyrotation runbook", "Show the steps, and what to do now"),
+            ("keyrotation runbook copy", "Show one step, here with the commands that dump and restore"),
+            ("keyrotation runbook --all", "Show all of them, to be printed"),
+        ],
+    ),
+    (
         "confirm",
-        &[("keyrotation confirm route-traffic --note 'CHG-1234'", "Traffic goes to the new server now")],
+        &[
+            ("keyrotation confirm route-traffic --note 'CHG-1234'", "Traffic goes to the new server now"),
+            ("keyrotation confirm retire/dumps --note 'shredded'", "One item of a step"),
+            ("keyrotation confirm start --undo --note 'the wrong node'", "Take a mistake back"),
+            ("keyrotation confirm --list", "List every name, and what is confirmed"),
+        ],
     ),
     ("safe-to-retire", &[("keyrotation safe-to-retire", "The exit code is 0 if it is, and 1 if it is not")]),
     (
@@ -64,6 +77,16 @@ pub const EXAMPLES: &[Examples] = &[
         &[
             ("keyrotation plan", "Check everything, and count"),
             ("keyrotation plan --rehearse", "Also measure how long it will take"),
+        ],
+    ),
+    (
+        "preflight",
+        &[
+            ("keyrotation preflight", "Check all that should be so before a rotation, and say what to do"),
+            (
+                "keyrotation preflight --json",
+                "The same for a script; the exit code is that of the first refusal",
+            ),
         ],
     ),
     (

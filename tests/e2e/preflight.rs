@@ -242,7 +242,7 @@ fn the_old_home_is_compared_with_the_new_one() {
 
     kit.configure("oldISHome", Some(&kit.deployment.home.display().to_string()));
     let refused = kit.run(&["plan"]).exits(2);
-    assert!(refused.stderr.contains("KR-CFG-022"), "{refused}");
+    assert!(refused.stderr.contains("KR-CFG-023"), "{refused}");
     kit.configure("oldISHome", Some("/no/such/home"));
     let all = findings(&kit, 0);
     finds(&all, "configuration", "warning", "oldISHome");

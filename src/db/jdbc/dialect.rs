@@ -134,6 +134,11 @@ fn is_connection(state: &str) -> bool {
 
 /// Database may be already in use.
 const IN_USE: i64 = 90_020;
+
+/// Whether a file cannot be opened since another process has it open.
+pub(super) fn is_in_use(failure: &Failure) -> bool {
+    failure.code == IN_USE
+}
 /// Any fault within H2.
 const GENERAL: i64 = 50_000;
 /// Admin rights are required.

@@ -9,7 +9,7 @@ mod table;
 mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -22,6 +22,10 @@ use dialect::Dialect;
 use process::Process;
 use session::{Ask, Session};
 use wire::{Done, Operation};
+
+/// How long a file may be held by the bridge of a process that was killed: until its Java has noticed.
+const AFTERLIFE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A database that is reached through its JDBC driver.
 #[derive(Debug, Clone)]
@@ -243,7 +247,6 @@ async fn connect(
     let process = Process::with(&route.java).await?;
     process.hide(&server.password);
     process.hide(&route.url);
-    let mut session = Session::new(process);
     let url = match access {
         Access::Look => format!("{}{}", *route.url, route.read_only),
         Access::Change => (*route.url).clone(),
@@ -252,10 +255,19 @@ async fn connect(
     let setup = dialect::setup(server, access);
     let mut properties = vec![("user", server.user.as_str()), ("password", server.password.as_str())];
     properties.extend(dialect::properties(server.kind));
-    let opened = session.ask(Ask::Open(&url, access == Access::Look, &properties, &setup));
     // The driver keeps to the URL's own limit; this is for one that does not.
     let patience = server.connect_timeout + Duration::from_secs(30);
-    let opened = remote::within(Some(patience), async { Ok(opened.await) }).await?;
+    let begun = Instant::now();
+    let (session, opened) = loop {
+        let mut session = Session::new(Arc::clone(&process));
+        let opened = session.ask(Ask::Open(&url, access == Access::Look, &properties, &setup));
+        let opened = remote::within(Some(patience), async { Ok(opened.await) }).await?;
+        let is_held = opened.as_ref().is_err_and(dialect::is_in_use) && route.sole;
+        if !is_held || begun.elapsed() >= AFTERLIFE {
+            break (session, opened);
+        }
+        tokio::time::sleep(PAUSE).await;
+    };
     let unversioned = Dialect::of(server.kind, i64::MAX);
     let (_, done) = opened.map_err(|failure| dialect.unwrap_or(&unversioned).explain(&failure))?;
     remote::set_up_sockets_of(session.process().pid);

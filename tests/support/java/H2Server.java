@@ -21,6 +21,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import org.h2.api.ErrorCode;
 import org.h2.tools.DeleteDbFiles;
 import org.h2.tools.Server;
 
@@ -62,8 +63,7 @@ public final class H2Server {
                         new java.io.BufferedOutputStream(socket.getOutputStream()))) {
             socket.setTcpNoDelay(true);
             String name = text(in);
-            try (Connection connection = DriverManager.getConnection(
-                    "jdbc:h2:" + folder + "/" + name + ";DB_CLOSE_DELAY=-1", "sa", "admin")) {
+            try (Connection connection = open("jdbc:h2:" + folder + "/" + name + ";DB_CLOSE_DELAY=-1")) {
                 for (String sql = text(in); !sql.isEmpty(); sql = text(in)) {
                     answer(connection, name, sql, out);
                     out.flush();
@@ -77,6 +77,25 @@ public final class H2Server {
             // without a word
         } catch (IOException broken) {
             System.err.println(broken);
+        }
+    }
+
+    /** Opens a database, whose file a program that has just ended may hold for a moment. */
+    static Connection open(String url) throws SQLException, IOException {
+        for (int left = 600;; left--) {
+            try {
+                return DriverManager.getConnection(url, "sa", "admin");
+            } catch (SQLException refused) {
+                if (refused.getErrorCode() != ErrorCode.DATABASE_ALREADY_OPEN_1 || left == 0) {
+                    System.err.println(refused);
+                    throw refused;
+                }
+            }
+            try {
+                Thread.sleep(100);
+            } catch (InterruptedException ended) {
+                throw new IOException(ended);
+            }
         }
     }
 
