@@ -150,7 +150,7 @@ ids! {
     NoRandomness = "KR-CFG-021", Environment, "the operating system gives no random bytes",
         "make a key elsewhere: `openssl rand -hex 16`",
         "Yes: nothing was written.";
-    StepNotSo = "KR-CFG-022", Usage, "a step was confirmed that is not done, as far as the program can see",
+    StepNotSo = "KR-CFG-024", Usage, "a step was confirmed that is not done, as far as the program can see",
         "`keyrotation runbook` says what to do; confirm it when it is done",
         "Yes: nothing was written, and nothing was recorded.";
     SyncLeftovers = "KR-CFG-050", Usage, "the new identity database carries sync tables or triggers",

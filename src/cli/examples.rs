@@ -52,7 +52,7 @@ pub const EXAMPLES: &[Examples] = &[
         &[
             ("keyrotation confirm route-traffic --note 'CHG-1234'", "Traffic goes to the new server now"),
             ("keyrotation confirm retire/dumps --note 'shredded'", "One item of a step"),
-            ("keyrotation confirm start --undo --note 'the wrong node'", "Take a mistake back"),
+            ("keyrotation confirm start --undo --note 'misread'", "Take a mistake back"),
             ("keyrotation confirm --list", "List every name, and what is confirmed"),
         ],
     ),

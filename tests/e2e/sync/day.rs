@@ -50,7 +50,7 @@ fn a_day_without_downtime_from_the_first_step_to_the_last() {
     insta::assert_snapshot!("first", steady(&pair, &pair.run(&["runbook"]).exits(0).stdout));
     // Nothing of this is so yet.
     for name in ["triggers-installed", "start", "route-traffic"] {
-        pair.run(&["confirm", name]).refused(2, "KR-CFG-022");
+        pair.run(&["confirm", name]).refused(2, "KR-CFG-024");
     }
     pair.run(&["confirm", "blok"]).refused(2, "KR-CFG-020");
     assert!(!pair.place.journal().exists(), "what is refused leaves nothing");
@@ -82,7 +82,7 @@ fn a_day_without_downtime_from_the_first_step_to_the_last() {
     // A mistake is taken back, and stays on record.
     confirm(&pair, &["start/started", "--undo", "--note", "the wrong node"]);
     assert_eq!(now(&pair), "start");
-    pair.run(&["confirm", "start", "--undo"]).refused(2, "KR-CFG-022");
+    pair.run(&["confirm", "start", "--undo"]).refused(2, "KR-CFG-024");
     let names: Vec<Value> = {
         let status = pair.run(&["status", "--json"]).exits(0).json();
         status["steps"].as_array().unwrap().iter().map(|step| step["name"].clone()).collect()
@@ -100,7 +100,7 @@ fn a_day_without_downtime_from_the_first_step_to_the_last() {
     assert!(list.contains("> 10  now   Retire the old deployment and the old key"), "{list}");
 
     pair.run(&["confirm", "retire"]).refused(2, "KR-CFG-020");
-    pair.run(&["confirm", "triggers-removed"]).refused(2, "KR-CFG-022");
+    pair.run(&["confirm", "triggers-removed"]).refused(2, "KR-CFG-024");
     confirm(&pair, &["old-server-stopped"]);
     pair.run(&["safe-to-retire"]).exits(0);
     pair.run(&["verify"]).exits(0);
