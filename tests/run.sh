@@ -31,7 +31,6 @@ install_packages() {
     has sqlite3 || missing+=(sqlite3)
     has strace || missing+=(strace)
     has openssl || missing+=(openssl)
-    [[ -e /usr/share/java/h2.jar ]] || missing+=(libh2-java)
     [[ -e /usr/share/java/hsqldb.jar ]] || missing+=(libhsqldb-java)
     [[ -e /usr/share/java/derby.jar ]] || missing+=(libderby-java)
     # Servers of their own are started: the packages' services are not needed, and not touched.
