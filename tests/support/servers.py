@@ -172,7 +172,7 @@ class Servers:
                        "DROP USER IF EXISTS root@localhost, root@'127.0.0.1', root@'::1';\n"
                        "FLUSH PRIVILEGES;\n")
         os.chmod(first, 0o644)
-        settings = {"datadir": data, "port": port, "bind-address": "127.0.0.1", "socket": os.path.join(home, "socket"),
+        settings = {"datadir": data, "tmpdir": home, "port": port, "bind-address": "127.0.0.1", "socket": os.path.join(home, "socket"),
                     "innodb-buffer-pool-size": "512M", "innodb-log-file-size": "256M", "max-connections": 100,
                     "init-file": first, "pid-file": os.path.join(home, "pid"), "skip-name-resolve": 1,
                     "character-set-server": "utf8mb4", "ssl-cert": os.path.join(home, "server.pem"),
