@@ -48,7 +48,7 @@ pub struct ConfigureArgs {
     /// Leave users and passwords of the databases: the rotation has a user of its own.
     #[arg(long)]
     pub keep_credentials: bool,
-    /// Remove [encryption] old_key: nothing is left under another key than the new one.
+    /// Remove `[encryption]` old_key: nothing is left under another key than the new one.
     #[arg(long)]
     pub remove_old_key: bool,
     /// The file, if it is not newISHome/repository/conf/deployment.toml.

@@ -1,7 +1,7 @@
 //! The operator's whole day as a list of steps: the guide's nine and a tenth, *retire*.
 //!
 //! Pure: the steps are one table ([`STEPS`]), how far they are is a fold over what is known
-//! ([`progress`]), what to do in each is text made from the deployment's outline ([`advice`]). What the
+//! (`progress`), what to do in each is text made from the deployment's outline (`advice`). What the
 //! program can see it sees for itself; what only a human knows is confirmed, recorded, and can be
 //! taken back. There are two variants of the same table: with sync, and with a maintenance window.
 

@@ -5,7 +5,7 @@
 //! [`Made`] give the same bytes, so a report can be compared with the journal it claims to be of.
 //!
 //! Invariants: rows are written as they are read, never collected; text of others (keys, notes,
-//! reasons) passes through [`safe`] or the JSON writer before it reaches a page or a cell.
+//! reasons) passes through `safe` or the JSON writer before it reaches a page or a cell.
 
 mod csv;
 mod history;
