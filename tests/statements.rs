@@ -130,7 +130,7 @@ fn of_target(syntax: &Syntax, target: &Target) -> Vec<(String, String)> {
     let table = table(target);
     let names: Vec<_> = target.values.iter().map(|value| value.name).collect();
     let mut statements = vec![
-        ("how many".to_owned(), look::count(&target.relation)),
+        ("how many".to_owned(), sql::copy::count(target.relation.table)),
         ("how old is the newest".to_owned(), look::newest(syntax, target.relation.table, "TIME_CREATED")),
         ("null key".to_owned(), sql::null_key(&table)),
         ("are we allowed".to_owned(), sql::rehearse(&table, &names)),

@@ -1,7 +1,6 @@
 //! What a preflight asks of a database, beyond what a rotation itself has to know. SQL as data; a
 //! dialect that has none of it is not asked.
 
-use super::sql::Relation;
 use super::{Db, DbError, Record, Syntax, Value};
 
 /// How a dialect answers.
@@ -49,11 +48,6 @@ pub const LOOKS: &[Look] = &[
     },
 ];
 
-/// How many rows of a table count, read without a lock.
-pub fn count(relation: &Relation) -> String {
-    format!("SELECT COUNT(*) FROM {}", relation.table)
-}
-
 /// How old the newest row of a table is, in milliseconds.
 pub fn newest(syntax: &Syntax, table: &str, column: &str) -> String {
     format!("SELECT MIN({}) FROM {table}", (syntax.log_age)(column))
@@ -96,13 +90,6 @@ impl Db {
         }
         let sql = newest(self.syntax(), table, column);
         Ok(self.read(&sql, &[]).await?.first().and_then(|record| record.first()?.as_int()))
-    }
-
-    /// How many rows a table has.
-    pub async fn count(&self, relation: &Relation) -> Result<u64, DbError> {
-        let answer = self.read(&count(relation), &[]).await?;
-        let rows = answer.first().and_then(|record| record.first()?.as_int());
-        Ok(rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or_default())
     }
 }
 

@@ -127,7 +127,7 @@ async fn compare(old: &Db, new: &Db, store: Store) -> Result<Rows, DbError> {
             continue;
         }
         compared.tables += 1;
-        let (there, here) = (old.count(&target.relation).await?, new.count(&target.relation).await?);
+        let (there, here) = (old.count_rows(table).await?, new.count_rows(table).await?);
         if there != here {
             compared.different.push((table, there, here));
         }
