@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
 use crate::activity::Activity;
-use crate::db::guard::Held;
+use crate::db::guard::{Held, Stranger};
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
+use crate::failpoint::async_failpoint;
 use crate::signals::Stop;
 use crate::target::Store;
 
@@ -95,9 +96,20 @@ impl Guard {
         if asked.elapsed() < INTERVAL {
             return Ok(());
         }
-        self.keep_claim().await?;
-        if !self.others_expected.load(Ordering::Relaxed) {
-            self.refuse_strangers().await?;
+        let mut backoff = self.backoff(&format!("{} database", self.store.name()));
+        loop {
+            self.keep_claim().await?;
+            if self.others_expected.load(Ordering::Relaxed) {
+                break;
+            }
+            match self.strangers().await {
+                Ok(strangers) => {
+                    self.refuse(&strangers)?;
+                    break;
+                }
+                // A server that is gone in between takes the lock with it, too.
+                Err(error) => backoff.after(error).await.map_err(|error| self.failed(&error))?,
+            }
         }
         *asked = Instant::now();
         Ok(())
@@ -163,8 +175,12 @@ impl Guard {
         }
     }
 
-    async fn refuse_strangers(&self) -> Result<()> {
-        let strangers = self.db.strangers().await.map_err(|error| self.failed(&error))?;
+    async fn strangers(&self) -> Result<Vec<Stranger>, DbError> {
+        async_failpoint!("guard-lost", DbError::new(Class::Lost, "failure planned by a test"));
+        self.db.strangers().await
+    }
+
+    fn refuse(&self, strangers: &[Stranger]) -> Result<()> {
         match strangers.first() {
             None => Ok(()),
             Some(one) => Err(Error::new(
@@ -176,6 +192,7 @@ impl Guard {
     }
 
     fn failed(&self, error: &DbError) -> Error {
-        Error::new(Id::Database, format!("{} database: {error}", self.store.name()))
+        let id = if error.class == Class::Lost { Id::DatabaseLost } else { Id::Database };
+        Error::new(id, format!("{} database: {error}", self.store.name()))
     }
 }

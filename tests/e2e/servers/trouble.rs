@@ -100,7 +100,8 @@ fn a_server_that_dies_and_comes_back_costs_nothing(engine: Engine) {
     let kit = Kit::around(Place::on(engine, 60));
     kit.count_updates();
     let before = kit.snapshot();
-    let mut running = kit.start(&[&["run"], SLOWLY].concat());
+    // Once more it is gone while it is asked who else is connected.
+    let mut running = kit.start_at("guard-lost=1*return", &[&["run"], SLOWLY].concat());
     running.until_it_says("this will change");
     for _ in 0..2 {
         thread::sleep(Duration::from_millis(1500));
@@ -110,6 +111,7 @@ fn a_server_that_dies_and_comes_back_costs_nothing(engine: Engine) {
     }
     let ran = running.wait().exits(0);
     assert!(ran.stderr.contains("the rotation's lock was lost"), "{ran}");
+    assert!(ran.stderr.contains("failure planned by a test; trying again"), "{ran}");
     must_be_done(&kit, &before);
 }
 
