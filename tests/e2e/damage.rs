@@ -79,7 +79,7 @@ fn must_be_refused(ran: &Ran, damage: &Damage) {
 #[test]
 fn a_damaged_journal_is_refused_or_goes_on_correctly() {
     let mut random = Random::seeded();
-    let rounds = rounds(60);
+    let rounds = rounds(30);
     // The longer run's journal has 2 MB.
     let place = Place::new(if rounds > 1000 { 12_000 } else { 300 });
     place.count_updates();

@@ -61,7 +61,7 @@ fn power_is_lost_at_any_moment() {
     let template = Template::new();
     let mut random = Random::seeded();
     let (mut losses, mut deployments, mut sectors, mut names) = (0, 0, 0, 0);
-    let rounds = rounds(40);
+    let rounds = rounds(15);
     while losses < rounds {
         let place = template.place.copy();
         if deployments % 2 == 1 {
@@ -105,7 +105,7 @@ fn a_disk_that_lies_about_the_journal_is_found_out() {
     let template = Template::new();
     let mut random = Random::seeded();
     let (mut refused, mut went_on) = (0, 0);
-    for _ in 0..rounds(40) {
+    for _ in 0..rounds(15) {
         let place = template.place.copy();
         let journal = place.journal();
         fs::create_dir(&journal).unwrap();
@@ -137,7 +137,7 @@ fn a_disk_that_lies_about_the_journal_is_found_out() {
 fn a_sync_that_fails_ends_it_and_what_was_not_written_is_not_believed() {
     let template = Template::new();
     let mut random = Random::seeded();
-    for _ in 0..rounds(40) {
+    for _ in 0..rounds(15) {
         let place = template.place.copy();
         let root = place.deployment.folder.clone();
         let at = 1 + random.below(template.whole.syncs);
@@ -157,7 +157,7 @@ fn a_sync_that_fails_ends_it_and_what_was_not_written_is_not_believed() {
 fn a_disk_that_becomes_read_only_ends_it_and_nothing_is_lost() {
     let template = Template::new();
     let mut random = Random::seeded();
-    for _ in 0..rounds(40) {
+    for _ in 0..rounds(15) {
         let place = template.place.copy();
         let root = place.deployment.folder.clone();
         let at = 1 + random.below(template.whole.changes);
@@ -173,7 +173,7 @@ fn a_full_disk_ends_it_and_nothing_is_lost() {
     let template = Template::new();
     let mut random = Random::seeded();
     let mut ended = 0;
-    for _ in 0..rounds(40) {
+    for _ in 0..rounds(15) {
         let place = template.place.copy();
         let root = place.deployment.folder.clone();
         let most = 1 << (10 + random.below(12));
@@ -186,7 +186,7 @@ fn a_full_disk_ends_it_and_nothing_is_lost() {
         }
         template.must_be_rotated(&place);
     }
-    assert!(ended > rounds(40) / 4, "only {ended} ran out of room");
+    assert!(ended > rounds(15) / 4, "only {ended} ran out of room");
 }
 
 /// The folder of the journal goes while it is in use.

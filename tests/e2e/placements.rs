@@ -100,7 +100,7 @@ impl Rotated {
     /// Inflicts a damage over and over, and looks whether its rows or files are named.
     #[track_caller]
     fn always_named(mut self, damage: impl Fn(&mut Self) -> Vec<Named>) {
-        for round in 0..rounds(25) {
+        for round in 0..rounds(10) {
             let named = damage(&mut self);
             let ran = self.place.run(&["verify", "--json"]);
             assert_eq!(ran.code(), Some(1), "round {round}, {named:?}: {ran}");
@@ -169,7 +169,7 @@ const BAD: &[&str] = &["bad"];
 #[test]
 fn nothing_is_named_where_nothing_is_damaged() {
     let mut random = Random::seeded();
-    for _ in 0..rounds(10) {
+    for _ in 0..rounds(5) {
         let separate_registry = random.below(2) == 0;
         let spec =
             Spec { tokens: random.below(150), separate_registry, seed: random.next(), ..Spec::default() };
@@ -312,7 +312,7 @@ fn a_file_edited() {
 fn always_refused(damage: impl Fn(&Path, &mut Random) -> String) {
     let mut rotated = Rotated::new();
     let journal = rotated.place.journal();
-    for round in 0..rounds(25) {
+    for round in 0..rounds(10) {
         let what = damage(&journal, &mut rotated.random);
         let ran = rotated.place.run(&["verify", "--json"]);
         assert_eq!(ran.code(), Some(4), "round {round}, {what}: {ran}");
