@@ -38,7 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("demo", &["cipher", "error"]),
     ("target", &["codec", "db"]),
     ("failpoint", &[]),
-    ("guard", &["activity", "db", "error", "signals", "target"]),
+    ("guard", &["activity", "db", "error", "failpoint", "signals", "target"]),
     ("source", &["codec", "db", "error", "guard", "target"]),
     ("sink", &["db", "error", "failpoint", "guard", "source", "target"]),
     (

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keyrotation_journal::{Event, Journal, SessionEnd, Step};
+use keyrotation_journal::{Event, JobState, Journal, SessionEnd, Step};
 
 use super::args::SyncArgs;
 use super::session::{preparer, whoami};
@@ -13,7 +13,7 @@ use crate::activity::Activity;
 use crate::config::Settings;
 use crate::control::{Board, Controls, Server};
 use crate::engine::{self, Context, Flow, Ledger, Pacer, Pause};
-use crate::error::Result;
+use crate::error::{Id, Result};
 use crate::exit::Exit;
 use crate::plan::{Deployment, SyncPlan};
 use crate::report::{Reporter, Sources, StatusView, status_text, summary_sentence, thousands};
@@ -72,6 +72,10 @@ impl Work<'_> {
         );
         self.deployment.remark_on_files()?;
         self.remove_leftovers()?;
+        // Another server may have taken the place of one that was lost.
+        if context.ledger.state(|state| ended_by(state, Id::DatabaseLost)) {
+            context.guards.iter().for_each(|guard| guard.doubt());
+        }
         let mut events = vec![session_started()];
         events.extend(self.end.map(|at| step("stop-planned", &format!("at {at}"))));
         events.extend(first);
@@ -195,6 +199,12 @@ impl Work<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether the last session ended with this error.
+fn ended_by(state: &JobState, error: Id) -> bool {
+    let ended = state.session.as_ref().and_then(|session| session.ended.as_ref());
+    matches!(ended, Some((_, SessionEnd::Failed { id, .. })) if id == error.code())
 }
 
 /// The beginning of this process's work.

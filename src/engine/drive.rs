@@ -17,19 +17,43 @@ const READ_AHEAD: usize = 1;
 
 /// Brings every job to its end, or to a safe point when asked to stop.
 pub async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
+    let mut flow = one_after_another(context, jobs).await;
+    while matches!(flow, Ok(Flow::Finished)) && reopen_doubtful(context, jobs).await? {
+        flow = one_after_another(context, jobs).await;
+    }
+    let flow = match flow {
+        // Somebody asked to stop while a server that is gone was waited for.
+        Err(error) if error.id() == Id::DatabaseLost && context.stop.requested() => Flow::Interrupted,
+        flow => flow?,
+    };
+    context.ledger.flush().await?;
+    Ok(flow)
+}
+
+async fn one_after_another(context: &Context, jobs: &[Job]) -> Result<Flow> {
     for job in jobs {
-        let flow = match drive_one(context, job).await {
-            // Somebody asked to stop while a server that is gone was waited for.
-            Err(error) if error.id() == Id::DatabaseLost && context.stop.requested() => Flow::Interrupted,
-            flow => flow?,
-        };
-        if flow == Flow::Interrupted {
-            context.ledger.flush().await?;
+        if drive_one(context, job).await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
     }
-    context.ledger.flush().await?;
     Ok(Flow::Finished)
+}
+
+/// Reopens what was done in databases whose server was lost meanwhile: one that took its place may not
+/// have all of it. Says whether there was any.
+async fn reopen_doubtful(context: &Context, jobs: &[Job]) -> Result<bool> {
+    let doubtful: Vec<_> = context.guards.iter().filter(|guard| guard.take_doubt()).collect();
+    let mut reopened = false;
+    for job in jobs {
+        let target = job.index;
+        let done = context.ledger.state(|state| state.targets[usize::from(target)].phase == Phase::Done);
+        if done && doubtful.iter().any(|guard| job.sink.is_guarded_by(guard)) {
+            let reason = "the server was lost meanwhile: it is looked through again".to_owned();
+            append(context, Event::TargetReopened { target, reason }).await?;
+            reopened = true;
+        }
+    }
+    Ok(reopened)
 }
 
 async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {

@@ -32,6 +32,7 @@ pub struct Guard {
     store: Store,
     patience: Duration,
     others_expected: AtomicBool,
+    lost: AtomicBool,
     stop: OnceLock<Stop>,
     activity: OnceLock<Activity>,
     asked: Mutex<Instant>,
@@ -45,6 +46,7 @@ impl Guard {
             store,
             patience,
             others_expected: AtomicBool::new(true),
+            lost: AtomicBool::new(false),
             stop: OnceLock::new(),
             activity: OnceLock::new(),
             asked: Mutex::new(Instant::now()),
@@ -87,6 +89,18 @@ impl Guard {
         self.others_expected.store(expected, Ordering::Relaxed);
     }
 
+    /// The server was lost, or is now: whatever answers next may not have all that was committed.
+    pub fn doubt(&self) {
+        if self.db.server_kind().is_some() {
+            self.lost.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the server was lost since this was last asked.
+    pub fn take_doubt(&self) -> bool {
+        self.lost.swap(false, Ordering::Relaxed)
+    }
+
     /// Returns when the database is ours; an error if it is another rotation's, or others have come.
     pub async fn hold(&self) -> Result<()> {
         if self.db.server_kind().is_none() {
@@ -125,16 +139,18 @@ impl Guard {
         let store = self.store.name();
         match self.db.hold().await {
             Ok(Held::Still) => {}
-            Ok(Held::Again) => {
-                tracing::warn!(
-                    "{store} database: the rotation's lock was lost with its connection, and taken again"
-                );
-            }
+            Ok(Held::Again) => self.regained(),
             Ok(Held::ByAnother) => {
                 tracing::debug!("{store} database: another session has the rotation's lock");
             }
             Err(error) => tracing::debug!("{store} database: {error}"),
         }
+    }
+
+    fn regained(&self) {
+        self.doubt();
+        let store = self.store.name();
+        tracing::warn!("{store} database: the rotation's lock was lost with its connection, and taken again");
     }
 
     async fn keep_claim(&self) -> Result<()> {
@@ -144,10 +160,7 @@ impl Guard {
             let problem = match self.db.hold().await {
                 Ok(Held::Still) => return Ok(()),
                 Ok(Held::Again) => {
-                    let store = self.store.name();
-                    tracing::warn!(
-                        "{store} database: the rotation's lock was lost with its connection, and taken again"
-                    );
+                    self.regained();
                     return Ok(());
                 }
                 Ok(Held::ByAnother) => "another session has the lock".to_owned(),

@@ -7,10 +7,13 @@ mod table;
 pub use file_rows::FileSink;
 pub use table::{TableSink, TableTransaction};
 
+use std::sync::Arc;
+
 use keyrotation_journal::Key;
 
 use crate::db::Value;
 use crate::error::{Error, Result};
+use crate::guard::Guard;
 
 /// A row's new values.
 #[derive(Debug, Clone)]
@@ -59,6 +62,11 @@ impl Sink {
             Self::Table(table) => table.guard.hold().await,
             Self::Files(_) => Ok(()),
         }
+    }
+
+    /// Whether `guard` watches the place.
+    pub fn is_guarded_by(&self, guard: &Arc<Guard>) -> bool {
+        matches!(self, Self::Table(table) if Arc::ptr_eq(&table.guard, guard))
     }
 
     /// Whether the changes of several chunks share a transaction, one after the other; else each

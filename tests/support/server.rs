@@ -336,6 +336,20 @@ impl OwnServers {
         self.ask("start", engine);
     }
 
+    /// Kills it, keeps a copy of its data, and starts it again.
+    pub(crate) fn keep(&mut self, engine: Engine) {
+        for what in ["kill", "keep", "start"] {
+            self.ask(what, engine);
+        }
+    }
+
+    /// Kills it and starts it again with the data that were kept: what it has committed since is lost.
+    pub(crate) fn fall_back(&mut self, engine: Engine) {
+        for what in ["kill", "put-back", "start"] {
+            self.ask(what, engine);
+        }
+    }
+
     fn ask(&mut self, what: &str, engine: Engine) {
         let name = if engine == Engine::Postgres { "postgresql" } else { "mariadb" };
         writeln!(self.child.stdin.as_mut().unwrap(), "{what} {name}").unwrap();

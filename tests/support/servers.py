@@ -3,7 +3,9 @@
     python3 tests/support/servers.py run -- command ...   starts both, runs the command, stops them
     python3 tests/support/servers.py nextest              likewise for as long as nextest runs
     python3 tests/support/servers.py serve                likewise until its input ends; "kill NAME" and
-                                                          "start NAME" there do so with one of them
+                                                          "start NAME" there do so with one of them;
+                                                          "keep NAME" and "put-back NAME", between the
+                                                          two, with its data as they were
 
 The servers listen on free ports of 127.0.0.1, keep their data in a temporary folder, and are as
 durable as in production. Where they are is told in environment variables:
@@ -277,8 +279,13 @@ def serve():
                 for pid in [process.pid, *started]:
                     os.kill(pid, signal.SIGKILL)
                 process.wait()
-            else:
+            elif what == "start":
                 servers.spawn(*servers.how[name])
+            else:
+                data, kept = servers.path(name, "data"), servers.path(name, "kept")
+                source, target = (data, kept) if what == "keep" else (kept, data)
+                shutil.rmtree(target, ignore_errors=True)
+                servers.quietly(["cp", "-a", source, target])
             print("done", flush=True)
     finally:
         servers.stop()
