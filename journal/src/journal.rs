@@ -22,7 +22,7 @@ use crate::sled_store::planned_failure;
 use crate::sled_store::{SledStore, head_of};
 use crate::snapshot::{Parts, SEAL_KEY, Seal, put_together, take_apart};
 use crate::state::JobState;
-use crate::steps::keep_steps;
+use crate::steps::{forget_folder_of_steps, keep_steps, swap_with_steps};
 use crate::store::{Store, Write};
 use crate::wire::Malformed;
 
@@ -33,9 +33,9 @@ pub struct Journal {
     /// There once the journal is unlocked.
     pub(crate) chain: Option<Chain>,
     pub(crate) tip: Mark,
-    seal: Seal,
+    pub(crate) seal: Seal,
     /// The parts of the state as they stand in the store.
-    parts: Parts,
+    pub(crate) parts: Parts,
     /// A write failed.
     broken: bool,
 }
@@ -235,7 +235,7 @@ impl Journal {
     }
 
     /// Renames the folder `dir` to `<dir>-<name>` and says where it is now. Steps that nobody has taken
-    /// over yet stay, for the next rotation. Refused while someone, this process included, holds the
+    /// over yet stay, for the next rotation: at every moment, where the file system can exchange folders. Refused while someone, this process included, holds the
     /// journal.
     pub fn archive(dir: &Path, name: &str) -> Result<PathBuf> {
         let _lock = Lock::acquire(dir)?;
@@ -243,11 +243,14 @@ impl Journal {
         archived.push("-");
         archived.push(name);
         let archived = PathBuf::from(archived);
+        forget_folder_of_steps(&archived)?;
         if archived.try_exists().map_err(Error::io("look at", &archived))? {
             return Err(Error::Exists { dir: archived });
         }
         failpoint!("archive-before-rename", planned_failure(dir));
-        fs::rename(dir, &archived).map_err(Error::io("rename", dir))?;
+        if !swap_with_steps(dir, &archived)? {
+            fs::rename(dir, &archived).map_err(Error::io("rename", dir))?;
+        }
         failpoint!("archive-after-rename", planned_failure(dir));
         keep_steps(&archived, dir)?;
         failpoint!("archive-after-steps", planned_failure(dir));
@@ -283,7 +286,7 @@ impl Journal {
         Ok(())
     }
 
-    fn too_large(&self, what: String) -> Error {
+    pub(crate) fn too_large(&self, what: String) -> Error {
         Error::TooLarge { dir: self.store.place().to_owned(), what }
     }
 }

@@ -17,6 +17,7 @@
 //!
 //! The format is described in `docs/journal.md`.
 
+mod along;
 mod check;
 mod chunk;
 mod clock;
@@ -46,6 +47,7 @@ mod target;
 mod tests;
 mod wire;
 
+pub use along::{Stored, Surface};
 pub use check::ChainReport;
 pub use chunk::{CellOutcome, CellRecord, Digest, REASON_CHARS, RowRecord, Span};
 pub use copy::{CopyRow, CopyTally, Pending, RowMark, Seen, Step, SyncState};

@@ -54,12 +54,73 @@ pub(crate) struct Index {
     pub(crate) entries: Vec<u64>,
 }
 
+/// A key of the log or the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LogKey {
+    /// A page of an entry.
+    Record { entry: u64, page: u32 },
+    /// The index of a closed chunk.
+    Index { target: u16, ordinal: u64 },
+}
+
+impl LogKey {
+    const RECORD: u8 = b'r';
+    /// What keys of the index begin with.
+    pub(crate) const INDEX: u8 = b'c';
+
+    pub(crate) fn bytes(self) -> Vec<u8> {
+        match self {
+            Self::Record { entry, page } => {
+                [&[Self::RECORD], entry.to_be_bytes().as_slice(), page.to_be_bytes().as_slice()].concat()
+            }
+            Self::Index { target, ordinal } => {
+                [&[Self::INDEX], target.to_be_bytes().as_slice(), ordinal.to_be_bytes().as_slice()].concat()
+            }
+        }
+    }
+
+    /// The key that may follow: the next page, or the next chunk of the target.
+    pub(crate) fn following(self) -> Self {
+        match self {
+            Self::Record { entry, page } => Self::Record { entry, page: page.saturating_add(1) },
+            Self::Index { target, ordinal } => Self::Index { target, ordinal: ordinal.saturating_add(1) },
+        }
+    }
+
+    /// The first page of the next entry, after the last page of one; none at the end.
+    pub(crate) fn next_entry(self) -> Option<Self> {
+        match self {
+            Self::Record { entry, page: 1.. } => Some(Self::Record { entry: entry.checked_add(1)?, page: 0 }),
+            _ => None,
+        }
+    }
+}
+
+/// The key that these bytes are; none if they are of another kind.
+pub(crate) fn log_key(key: &[u8]) -> Option<LogKey> {
+    let (kind, rest) = key.split_first()?;
+    match *kind {
+        LogKey::RECORD => {
+            let (entry, page) = rest.split_first_chunk()?;
+            let (entry, page) = (u64::from_be_bytes(*entry), u32::from_be_bytes(page.try_into().ok()?));
+            Some(LogKey::Record { entry, page })
+        }
+        LogKey::INDEX => {
+            let (target, ordinal) = rest.split_first_chunk()?;
+            let (target, ordinal) =
+                (u16::from_be_bytes(*target), u64::from_be_bytes(ordinal.try_into().ok()?));
+            Some(LogKey::Index { target, ordinal })
+        }
+        _ => None,
+    }
+}
+
 fn record_key(entry: u64, page: u32) -> Vec<u8> {
-    [b"r", entry.to_be_bytes().as_slice(), page.to_be_bytes().as_slice()].concat()
+    LogKey::Record { entry, page }.bytes()
 }
 
 fn index_key(target: u16, ordinal: u64) -> Vec<u8> {
-    [b"c", target.to_be_bytes().as_slice(), ordinal.to_be_bytes().as_slice()].concat()
+    LogKey::Index { target, ordinal }.bytes()
 }
 
 /// Appends the records of entry `number` to `group`; `mac` is moved on to the last record's.

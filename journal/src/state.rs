@@ -102,9 +102,16 @@ impl JobState {
         self.session.as_ref().filter(|session| session.ended.is_none())
     }
 
-    /// Whether the rotation keeps tables in step with the old server's.
+    /// Whether the rotation keeps tables in step with the old server's: not if all of those are skipped.
     pub fn syncs(&self) -> bool {
-        self.rotation.targets.iter().any(|head| head.kind == TargetKind::Sync)
+        let is_left = |target: &TargetState| !matches!(target.phase, Phase::Skipped { .. });
+        self.sync.started_at.is_some() || self.sync_targets().any(is_left)
+    }
+
+    /// The tables that were to be kept in step.
+    fn sync_targets(&self) -> impl Iterator<Item = &TargetState> {
+        let targets = self.rotation.targets.iter().zip(&self.targets);
+        targets.filter(|(head, _)| head.kind == TargetKind::Sync).map(|(_, target)| target)
     }
 
     /// Whether a step was taken since the rotation began, and not taken back. What was left before it
@@ -122,7 +129,8 @@ impl JobState {
             }
         }
         if let Event::SyncStarted { at } = event {
-            if !self.syncs() || self.finished_at.is_none() || self.sync.started_at.is_some() {
+            let is_for_nothing = self.sync_targets().next().is_none();
+            if is_for_nothing || self.finished_at.is_none() || self.sync.started_at.is_some() {
                 return Err("the rotation is not finished, syncs nothing, or syncs already".into());
             }
             self.sync.started_at = Some(*at);

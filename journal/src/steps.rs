@@ -7,10 +7,12 @@
 //! Nothing is ever taken out of the record: a step that was a mistake is taken back by another one,
 //! named after it.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::copy::Step;
 use crate::error::{Error, Result};
@@ -96,15 +98,58 @@ fn read(bytes: &[u8]) -> Vec<Step> {
     steps
 }
 
-/// Moves the steps that nobody has taken over from one folder to another.
-pub(crate) fn keep_steps(from: &Path, to: &Path) -> Result<()> {
-    let (left, kept) = (from.join(STEPS), to.join(STEPS));
-    if left.metadata().map_or(0, |file| file.len()) == 0 {
+/// Lets the folders `dir`, which has steps that nobody has taken over, and `aside`, which is made with
+/// the same steps in it, change places, all at once. Whether it did: without steps there is no need to,
+/// and not every file system can.
+pub(crate) fn swap_with_steps(dir: &Path, aside: &Path) -> Result<bool> {
+    if !has_steps(dir) {
+        return Ok(false);
+    }
+    make_folder(aside)?;
+    // One file under both names: whoever is about to leave a step in it does so in both.
+    let swapped = fs::hard_link(dir.join(STEPS), aside.join(STEPS)).and_then(|()| {
+        sync_folder(aside).map_err(io::Error::other)?;
+        Ok(renameat_with(CWD, dir, CWD, aside, RenameFlags::EXCHANGE)?)
+    });
+    if swapped.is_err() {
+        forget_folder_of_steps(aside)?;
+    }
+    Ok(swapped.is_ok())
+}
+
+/// Removes a folder in which nothing but steps are: it was made to take another's place, and did not.
+pub(crate) fn forget_folder_of_steps(dir: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(dir) else { return Ok(()) };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(Error::io("list", dir))?.file_name());
+    }
+    if names.iter().any(|name| name.to_str() != Some(STEPS)) {
         return Ok(());
     }
+    for name in names {
+        fs::remove_file(dir.join(&name)).map_err(Error::io("remove", dir))?;
+    }
+    fs::remove_dir(dir).map_err(Error::io("remove", dir))
+}
+
+/// Moves the steps that nobody has taken over from one folder to another, unless they are there, too.
+pub(crate) fn keep_steps(from: &Path, to: &Path) -> Result<()> {
+    let (left, kept) = (from.join(STEPS), to.join(STEPS));
+    if !has_steps(from) {
+        return Ok(());
+    }
+    if has_steps(to) {
+        fs::remove_file(&left).map_err(Error::io("remove", &left))?;
+        return sync_folder(from);
+    }
     make_folder(to)?;
-    std::fs::rename(&left, &kept).map_err(Error::io("move", &left))?;
+    fs::rename(&left, &kept).map_err(Error::io("move", &left))?;
     sync_folder(to)
+}
+
+fn has_steps(dir: &Path) -> bool {
+    dir.join(STEPS).metadata().is_ok_and(|file| file.len() > 0)
 }
 
 fn open(path: &Path, create: bool) -> Result<File> {
@@ -160,7 +205,15 @@ mod tests {
         let step =
             Step { at: 1, name: "one".into(), note: String::new(), user: "u".into(), host: "h".into() };
         leave_step(&dir, &step).unwrap();
+        let aside = folder.path().join("journal-old");
+        // What was left by an archiving that died before the folders changed places.
+        fs::create_dir(&aside).unwrap();
+        fs::hard_link(dir.join(STEPS), aside.join(STEPS)).unwrap();
         crate::Journal::archive(&dir, "old").unwrap();
+        assert!(!aside.join(STEPS).exists() && aside.join("lock").exists());
+        // One that died after it.
+        assert!(swap_with_steps(&dir, &folder.path().join("journal-next")).unwrap());
+        assert_eq!(left_steps(&dir).unwrap(), std::slice::from_ref(&step));
         let mut taken = Vec::new();
         take_steps::<Error>(&dir, |steps| {
             taken = steps;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::{Holder, Journal};
 
 use super::args::{Pace, StopArgs};
-use super::{Session, look, print, session};
+use super::{Session, look, print, who};
 use crate::control::{Answer, Ask, Client};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -79,7 +79,7 @@ pub(super) async fn reach(dir: &Path) -> Result<Option<(Client, String)>> {
     let begun = Instant::now();
     loop {
         let Some(holder) = Journal::holder(dir)? else { return Ok(None) };
-        let (host, user) = session::whoami();
+        let (host, user) = who::whoami();
         match Client::connect(dir, host, user).await {
             Ok(mut client) => {
                 // Without an answer it has just ended.
@@ -110,7 +110,13 @@ fn done(answer: std::io::Result<Option<Answer>>) -> Result<Option<Answer>> {
 
 /// That nothing runs, with the state that the rotation is in; an error if there is no rotation.
 fn not_running(dir: &Path) -> Result<Error> {
-    let view = look::view(dir)?;
+    let view = look::view(dir).map_err(|error| match error.id() {
+        Id::JournalAbsent => Error::new(error.id(), error.what()).fix(
+            "if one has only begun, it looks at the databases first and cannot be controlled yet: ask again, or end it with \
+             Ctrl-C, which loses nothing; else name its folder with --journal",
+        ),
+        _ => error,
+    })?;
     let (name, state) = (&view.rotation_id, view.state.word());
     Ok(Error::new(Id::NotRunning, format!("no process works on rotation {name}, which is {state}")))
 }

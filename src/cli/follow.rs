@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::Journal;
 
 use super::args::{StatusArgs, Until};
-use super::{Session, look, print, print_json, session};
+use super::{Session, look, print, print_json, who};
 use crate::control::{Ask, Client};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -61,7 +61,7 @@ impl Follow {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             if Journal::holder(&self.dir)?.is_some() {
-                let (host, user) = session::whoami();
+                let (host, user) = who::whoami();
                 self.client = Client::connect(&self.dir, host, user).await.ok();
                 self.known = None;
                 if self.client.is_some() {

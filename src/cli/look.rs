@@ -8,11 +8,12 @@ use keyrotation_journal::{Journal, left_steps};
 use serde::Serialize;
 
 use super::args::StatusArgs;
-use super::{Session, print, print_json};
+use super::{Session, control, print, print_json};
+use crate::control::read_along;
 use crate::engine::failed_rows;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::report::{FailureView, RunState, StatusView, failures_of, status_text};
+use crate::report::{FailureView, StatusView, failures_of, status_text};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
 
 /// How often, every tenth of a second, `status` looks for the word of a process that holds the journal.
@@ -20,13 +21,11 @@ const PATIENCE: u32 = 20;
 
 /// Shows where the rotation stands: from the journal, or, while a process holds it, from what that
 /// process last said.
-pub(super) fn status(session: &Session, args: &StatusArgs) -> Result<Exit> {
+pub(super) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let mut view = view(&dir)?;
-    if args.failures && view.state == RunState::Running {
-        tracing::warn!("while a process works on it, the first hundred failures of each table are listed");
-    } else if args.failures {
-        all_failures(&open(&dir)?, &mut view)?;
+    if args.failures {
+        all_failures(&read(&dir).await?.0, &mut view)?;
     }
     let variant = Variant::of(view.sync.is_some());
     let facts = Facts::new(Some(view), &[]);
@@ -67,6 +66,28 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
         std::thread::sleep(Duration::from_millis(100));
     }
     Ok(StatusView::new(open(dir)?.state(), false).with_left(&left))
+}
+
+/// The journal in `dir`, which must hold a rotation, for reading; and whether another process holds
+/// it, which it is then read by way of.
+pub(super) async fn read(dir: &Path) -> Result<(Journal, bool)> {
+    if Journal::holder(dir)?.is_none() {
+        match Journal::open(dir) {
+            Err(keyrotation_journal::Error::Locked { .. }) => {} // somebody has just taken it
+            opened => return Ok((opened?.ok_or_else(|| absent(dir))?, false)),
+        }
+    }
+    let unheard = |error: Error| match error.id() {
+        Id::NotListening => {
+            let what = format!("{}: {}", dir.display(), error.what());
+            Error::new(Id::NotListening, what).fix("repeat this once that process has ended")
+        }
+        _ => error,
+    };
+    match control::reach(dir).await.map_err(unheard)? {
+        Some((client, _)) => Ok((read_along(dir, client).await?.ok_or_else(|| absent(dir))?, true)),
+        None => Ok((open(dir)?, false)), // it has just ended
+    }
 }
 
 /// The journal in `dir`, which must hold a rotation.

@@ -19,6 +19,7 @@ mod session;
 mod setup;
 mod steps;
 mod verify;
+mod who;
 mod work;
 
 use std::io::Write as _;
@@ -87,14 +88,14 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Status(args) => match args.wait {
             Some(until) => follow::wait(&session, &args, until).await,
             None if args.watch => follow::watch(&session, &args).await,
-            None => look::status(&session, &args),
+            None => look::status(&session, &args).await,
         },
         Command::Pause => control::pause(&session).await,
         Command::Continue => control::go_on(&session).await,
         Command::Pace(args) => control::pace(&session, args.pace).await,
         Command::Stop(args) => control::stop(&session, &args).await,
         Command::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
-        Command::Report(args) => report::report(&session, &args),
+        Command::Report(args) => Box::pin(report::report(&session, &args)).await,
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),
         Command::Fingerprint(args) => setup::fingerprint(&session, &args),

@@ -9,28 +9,35 @@ use keyrotation_journal::{Journal, Step, left_steps};
 
 use super::args::{ReportArgs, ReportFormat};
 use super::check_report::{Checked, check};
-use super::{Session, look, print, session};
+use super::{Session, look, print, who};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::report::{Document, Format, Made, Source, Trouble};
 
-/// A journal that is held open while its report is written.
+/// A journal that is held open, or read along with the process that works on it, while its report is
+/// written.
 struct Opened {
     dir: PathBuf,
     journal: Journal,
     left: Vec<Step>,
+    held: bool,
+}
+
+impl Opened {
+    fn source(&self) -> Source<'_> {
+        Source { dir: &self.dir, journal: &self.journal, left: &self.left, held: self.held }
+    }
 }
 
 /// Writes a report, or checks one.
-pub(super) fn report(session: &Session, args: &ReportArgs) -> Result<Exit> {
+pub(super) async fn report(session: &Session, args: &ReportArgs) -> Result<Exit> {
     let format = format_of(args);
     if args.rows && format == Format::Html && args.check.is_none() {
         return Err(Error::new(Id::CommandLineValue, "--rows lists every row, which no page can hold")
             .fix("add --format json or --format csv"));
     }
-    let opened = open_all(session, args)?;
-    let sources: Vec<Source<'_>> =
-        opened.iter().map(|o| Source { dir: &o.dir, journal: &o.journal, left: &o.left }).collect();
+    let opened = open_all(session, args).await?;
+    let sources: Vec<Source<'_>> = opened.iter().map(Opened::source).collect();
     let made = made(args);
     if let Some(path) = &args.check {
         let checked = check(path, &sources, made)?;
@@ -58,16 +65,16 @@ fn format_of(args: &ReportArgs) -> Format {
     }
 }
 
-fn open_all(session: &Session, args: &ReportArgs) -> Result<Vec<Opened>> {
+async fn open_all(session: &Session, args: &ReportArgs) -> Result<Vec<Opened>> {
     let mut opened: Vec<Opened> = Vec::new();
     for dir in std::iter::once(session.global.journal_dir()).chain(args.also.iter().cloned()) {
         if opened.iter().any(|other| is_same(&other.dir, &dir)) {
             return Err(Error::new(Id::CommandLineValue, format!("--also {} is named twice", dir.display()))
                 .fix("name each journal once"));
         }
-        let journal = look::open(&dir)?;
-        let left = left_steps(&dir)?;
-        opened.push(Opened { dir, journal, left });
+        let left = left_steps(&dir)?; // first: what is recorded meanwhile is then in both, and not in neither
+        let (journal, held) = look::read(&dir).await?;
+        opened.push(Opened { dir, journal, left, held });
     }
     Ok(opened)
 }
@@ -77,7 +84,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
 }
 
 fn made(args: &ReportArgs) -> Made {
-    let (host, user) = session::whoami();
+    let (host, user) = who::whoami();
     Made {
         at: Timestamp::now().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,15 +1,16 @@
 //! `verify`: the journal's chain, then every row and file against it.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use keyrotation_journal::leave_step;
+use keyrotation_journal::{Journal, leave_step};
 
 use super::args::VerifyArgs;
 use super::{Session, look, print, print_json, session};
 use crate::activity::{Activity, Task};
 use crate::config::{self, Overrides};
 use crate::engine::Ledger;
-use crate::error::Result;
+use crate::error::{Id, Result};
 use crate::exit::Exit;
 use crate::plan;
 use crate::report::{Reporter, StatusView, Verification, printable, publish, thousands};
@@ -20,9 +21,13 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     let settings = config::load(&session.global.config, &Overrides::default())?;
     session::notices(&settings);
     let dir = session.global.journal_dir();
-    let mut journal = look::open(&dir)?;
+    let (mut journal, held) = journal(&dir).await?;
     let rotation = session::unlock(&mut journal, &settings)?;
-    publish(&dir, &StatusView::new(journal.state(), false));
+    if held {
+        tracing::info!("another process carries changes over: the journal is read as it is at this moment");
+    } else {
+        publish(&dir, &StatusView::new(journal.state(), false));
+    }
     tracing::info!("checking the journal's chain");
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
@@ -78,6 +83,20 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     let found = found(&report, chain.entries, args.sample, live);
     leave_step(&dir, &session::step(found.step_name(), &found.note()))?;
     Ok(if differences == 0 { Exit::Done } else { Exit::Differences })
+}
+
+/// The journal, and whether another process holds it. One that carries changes over may: what it has
+/// rotated stays as it is. While values are being rotated there is nothing yet that could be verified.
+async fn journal(dir: &Path) -> Result<(Journal, bool)> {
+    let locked = match look::open(dir) {
+        Err(error) if error.id() == Id::JournalLocked => error,
+        opened => return Ok((opened?, false)),
+    };
+    let (journal, held) = look::read(dir).await?;
+    if held && journal.state().sync.started_at.is_none() {
+        return Err(locked);
+    }
+    Ok((journal, held))
 }
 
 /// What is left in the journal of what was found.

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use keyrotation_journal::{Event, JobState, Journal, SessionEnd, Step};
 
 use super::args::SyncArgs;
-use super::session::{preparer, whoami};
+use super::session::preparer;
+use super::who::whoami;
 use super::{Session, print};
 use crate::activity::Activity;
 use crate::config::Settings;
@@ -102,7 +103,9 @@ impl Work<'_> {
         let worked = Box::pin(self.work(&context, retry_failed, &watch)).await;
         let recorded = record_end(&context, &worked, self.end).await;
         reporter.finish().await;
-        drop(server); // while the journal, and so the socket's name, is this process's
+        if let Some(server) = server {
+            server.close().await; // while the journal, and so the socket's name, is this process's
+        }
         tokio::select! {
             () = self.deployment.close() => {}
             () = self.stop.now() => {} // a statement is still on: its transaction ends with the process

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use keyrotation_journal::{Event, Step};
 use tokio::sync::Mutex;
 
-use super::{Answer, Ask, Board, Request};
+use super::{Answer, Ask, Board, Handed, Request};
 use crate::engine::{Ledger, Pacer, Pause, Paused};
 use crate::signals::Stopper;
 
@@ -48,6 +48,7 @@ impl Controls {
                 let (number, status) = self.board.look(after, UNTIL_NEWS).await;
                 return Answer { number: Some(number), status: Some(status), ..Answer::done(false, "") };
             }
+            Ask::Journal { ref from } => return self.hand_over(from.clone()).await,
             Ask::Pause => self.pause(who).await,
             Ask::Continue => self.go_on(who).await,
             Ask::Pace { rows_per_second } => self.pace(who, rows_per_second).await,
@@ -103,11 +104,7 @@ impl Controls {
         let recorded = self.record("pace", &pace(wanted), &who).await;
         self.pacer.limit(wanted);
         let text = format!("its pace is now {}; it was {}", pace(wanted), pace(before));
-        let mut answer = recorded.with(Answer::done(true, text));
-        if self.ledger.state(|state| state.sync.started_at.is_some()) {
-            answer.text += "; but it carries changes over, which the pace does not slow down";
-        }
-        answer
+        recorded.with(Answer::done(true, text))
     }
 
     async fn stop(&self, who: Who) -> Answer {
@@ -119,6 +116,13 @@ impl Controls {
         self.stopper.ask_once();
         tracing::warn!("{who} asks to stop: stopping at the next safe point");
         recorded.with(Answer::done(true, "it stops at the next safe point"))
+    }
+
+    async fn hand_over(&self, from: Option<String>) -> Answer {
+        match self.ledger.read(move |journal| Handed::of(journal, from.as_deref())).await {
+            Ok(part) => Answer { journal: Some(part), ..Answer::done(false, "") },
+            Err(error) => Answer::refused(error.what()),
+        }
     }
 
     /// Leaves in the journal what somebody did.

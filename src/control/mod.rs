@@ -1,11 +1,12 @@
 //! Live control: how other processes on this machine ask the one that works on a rotation to pause,
-//! to go on, to change its pace or to stop, and what it is doing.
+//! to go on, to change its pace or to stop, what it is doing, and what its journal says.
 //!
 //! The process that holds the journal listens on a socket in the journal's folder. Each line from a
 //! client is a [`Request`] as JSON, and each gets an [`Answer`] as one line of JSON. Only this
 //! process's user and root are heard, whatever the folder's rights are. Nothing that a client sends,
 //! or does not send, holds up the rotation.
 
+mod along;
 mod board;
 mod client;
 mod controls;
@@ -14,6 +15,7 @@ mod socket;
 
 use serde::{Deserialize, Serialize};
 
+pub use along::{Handed, read_along};
 pub use board::Board;
 pub use client::Client;
 pub use controls::Controls;
@@ -64,6 +66,11 @@ pub enum Ask {
     },
     /// To end at the next safe point.
     Stop,
+    /// A part of the journal, for whoever reads along.
+    Journal {
+        /// From which key of the log on, in base64; none for the state.
+        from: Option<String>,
+    },
 }
 
 /// What the program answers.
@@ -86,6 +93,9 @@ pub struct Answer {
     /// The status, as `status --json` has it.
     #[serde(default)]
     pub status: Option<serde_json::Value>,
+    /// The part of the journal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<Handed>,
 }
 
 impl Answer {

@@ -2,15 +2,17 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::socket::{Socket, listen};
-use super::{Answer, Controls, LONGEST_REQUEST, Request, VERSION};
+use super::{Answer, Ask, Controls, LONGEST_REQUEST, Request, VERSION};
 
 /// Connections at once. More are closed at once: whoever opens so many does not mean well.
 const CONNECTIONS: usize = 16;
@@ -19,6 +21,9 @@ const CONNECTIONS: usize = 16;
 const SILENCE: Duration = Duration::from_mins(1);
 const READING: Duration = Duration::from_secs(10);
 
+/// How long a program that ends waits until whoever changed something has the answer.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Why accepting may fail for a moment: no more files can be opened.
 const BREATH: Duration = Duration::from_millis(200);
 
@@ -26,6 +31,8 @@ const BREATH: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Server {
     task: JoinHandle<()>,
+    /// One permit for each answer that must not be lost, while it is on its way.
+    answering: Arc<Semaphore>,
     _socket: Socket,
 }
 
@@ -33,7 +40,15 @@ impl Server {
     /// Begins to listen in the folder of a journal that this process holds.
     pub fn start(dir: &Path, controls: Controls) -> io::Result<Self> {
         let (socket, listener) = listen(dir)?;
-        Ok(Self { task: tokio::spawn(accept(listener, controls)), _socket: socket })
+        let answering = Arc::new(Semaphore::new(CONNECTIONS));
+        let task = tokio::spawn(accept(listener, controls, Arc::clone(&answering)));
+        Ok(Self { task, answering, _socket: socket })
+    }
+
+    /// Listens no more, once whoever asked for a change has its answer: the one who asked to stop, say.
+    pub async fn close(self) {
+        let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
+        let _ = timeout(LAST_WORDS, self.answering.acquire_many(all)).await;
     }
 }
 
@@ -43,14 +58,14 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: UnixListener, controls: Controls) {
+async fn accept(listener: UnixListener, controls: Controls, answering: Arc<Semaphore>) {
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = clients.join_next() => {}
             client = listener.accept() => match client {
                 Ok((client, _)) if clients.len() < CONNECTIONS => {
-                    clients.spawn(serve(client, controls.clone()));
+                    clients.spawn(serve(client, controls.clone(), Arc::clone(&answering)));
                 }
                 Ok(_) => tracing::debug!("control: too many connections"),
                 Err(error) => {
@@ -63,7 +78,7 @@ async fn accept(listener: UnixListener, controls: Controls) {
 }
 
 /// Answers one client until it goes, falls silent, or talks nonsense.
-async fn serve(mut client: UnixStream, controls: Controls) {
+async fn serve(mut client: UnixStream, controls: Controls, answering: Arc<Semaphore>) {
     let own = rustix::process::geteuid().as_raw();
     let peer = client.peer_cred().map(|peer| peer.uid());
     if !peer.as_ref().is_ok_and(|peer| is_heard(*peer, own)) {
@@ -78,6 +93,9 @@ async fn serve(mut client: UnixStream, controls: Controls) {
             Ok(Ok(Some(line))) => understand(&line),
             _ => return,
         };
+        // Whoever only looks may wait long for an answer, and loses nothing without one.
+        let changes = request.as_ref().is_ok_and(|request| !matches!(request.ask, Ask::Status { .. }));
+        let _answering = if changes { answering.acquire().await.ok() } else { None };
         let (said, more) = match request {
             Ok(request) => (controls.answer(&request).await, true),
             Err(why) => (Answer::refused(why), false),

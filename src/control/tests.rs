@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use keyrotation_journal::{CONTROL, Event, Journal, MemoryStore, Rotation};
+use keyrotation_journal::{CONTROL, Event, Journal, MemoryStore, Rotation, Step};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 
@@ -108,6 +108,26 @@ async fn what_is_asked_for_is_done_once_and_recorded_with_who_asked() {
         [("paused", ""), ("continued", ""), ("pace", "50 rows/s"), ("pace", "without a limit"), ("stop", "")];
     assert_eq!(names, expected);
     assert!(steps.iter().all(|step| step.user == "anna" && step.host == "here"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_reads_the_journal_along_with_the_program() {
+    let dir = tempfile::tempdir().unwrap();
+    let Program { server, controls, .. } = program(dir.path()).await;
+    let journal = read_along(dir.path(), client(dir.path()).await).await.unwrap().unwrap();
+    assert_eq!(controls.ledger.state(Clone::clone), *journal.state());
+    let digest = controls.ledger.read(|journal| journal.log_sha256(u64::MAX)).await.unwrap();
+    let step = Step { at: 2, name: "a".into(), note: "b".into(), user: "u".into(), host: "h".into() };
+    controls.ledger.append(vec![Event::StepTaken(step).into()]).await.unwrap();
+    assert_eq!(journal.log_sha256(u64::MAX).unwrap(), digest, "what came later is not seen");
+    assert_eq!(journal.events().count(), 2);
+    let asked = client(dir.path()).await.ask(Ask::Journal { from: Some("?".into()) }).await.unwrap().unwrap();
+    assert_eq!(serde_json::to_value(asked.journal).unwrap()["values"], serde_json::json!([]));
+
+    let (other, mut last) = (client(dir.path()).await, client(dir.path()).await);
+    drop(server);
+    assert!(read_along(dir.path(), other).await.unwrap_err().what().contains("has ended meanwhile"));
+    assert!(!matches!(last.ask(Ask::Stop).await, Ok(Some(_))));
 }
 
 #[tokio::test]

@@ -69,10 +69,16 @@ fn around_the_moment_in_which_the_journal_is_put_aside() {
     ] {
         for (act, code, signal) in [("return(kill)", None, Some(9)), ("return", Some(4), None)] {
             let lose = |place: &Place| {
+                place.run_unlooked(&["confirm", "old-server-stopped", "--note", point]).exits(0);
                 let ran = place.run_at(&format!("{point}={act}"), &["run", "--new", "--chunk-size", "40"]);
                 assert_eq!((ran.code(), ran.signal()), (code, signal), "{point} {act}: {ran}");
             };
-            begins_again(&Place::new(60), "table-after-commit=6*off->1*return(kill)", lose, again);
+            let place = Place::new(60);
+            begins_again(&place, "table-after-commit=6*off->1*return(kill)", lose, again);
+            // What people said for the next rotation is the next one's.
+            let status = place.status();
+            let said = status["steps"].as_array().unwrap().iter().filter(|step| step["note"] == point);
+            assert_eq!(said.count(), 1, "{point} {act}: {status}");
         }
     }
 }

@@ -300,13 +300,28 @@ fn a_report_is_written_whole_or_not_at_all_and_over_nothing() {
 }
 
 #[test]
-fn while_a_rotation_runs_there_is_no_report() {
+fn while_a_rotation_runs_the_report_is_on_what_is_done_so_far() {
     let kit = Kit::new();
+    kit.spoil();
+    kit.sql("DELETE FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001"); // it would stop the run
     kit.run(&["report"]).refused(4, "KR-JRN-007");
-    let running = kit.start_slow(2000, &["run"]);
-    kit.run(&["report"]).refused(4, "KR-JRN-001");
-    running.wait().exits(0);
-    kit.run(&["report"]).exits(0);
+    let gate = kit.path("gate");
+    let mut running = kit.start_at(&format!("table-before-commit=1*return({})", gate.display()), &["run"]);
+    running.until_it_waits(&gate);
+    let path = report(&kit, "early.json", &["--rows"]);
+    let early = read("json", &path);
+    assert_eq!(early["verdict"]["headline"], "Not finished yet");
+    let rotation = &early["rotations"][0];
+    assert_eq!((&rotation["state"], &rotation["sessions"][0]["end"]), (&"running".into(), &"running".into()));
+    assert_eq!(rotation["sessions"][0]["pid"], running.pid());
+    assert!(kit.run(&["report", "--format", "html"]).exits(0).stdout.contains("Not finished yet"));
+    check(&kit, &path, &[]).exits(0);
+    let all = kit.run(&["status", "--json", "--failures"]).exits(0);
+    assert_eq!((all.json()["state"].as_str(), &*all.stderr), (Some("running"), ""));
+    fs::remove_file(&gate).unwrap();
+    running.wait().exits(1);
+    let checked = check(&kit, &path, &[]).exits(1);
+    assert!(checked.stdout.contains("which are unchanged"), "{checked}");
 }
 
 /// Needs Chromium, which is large: `docs/testing.md` tells how to run it.

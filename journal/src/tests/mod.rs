@@ -1,5 +1,6 @@
 //! Tests of the journal, and the small rotation that they share.
 
+mod along;
 mod contract;
 mod damage;
 mod encoding;

@@ -84,6 +84,9 @@ fn sync_begins_once_and_only_when_all_is_done() {
     assert!(may(&[], &step()) && may(&syncing, &step()));
     let without = JobState::new(super::rotation());
     assert!(!without.syncs());
+    let skipped = |target| Event::TargetSkipped { target, reason: "no such table".into() };
+    assert!(state_after(&[skipped(1)]).syncs(), "one of two");
+    assert!(!state_after(&[skipped(1), skipped(2)]).syncs(), "nothing is left to be kept in step");
     assert!(!may(&syncing, &copy(0, 1)), "no table that is kept in step");
     assert!(!may(&syncing, &copy(9, 1)), "no table at all");
 }

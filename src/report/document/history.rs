@@ -13,9 +13,9 @@ use crate::report::status::time;
 pub struct SessionPart {
     /// When it began, RFC 3339 in UTC.
     pub started_at: String,
-    /// When it ended, likewise; for one that was killed, when it was last heard of.
+    /// When it ended, likewise; for one that was killed or is running, when it was last heard of.
     pub ended_at: String,
-    /// `completed`, `interrupted`, `failed` or `killed`.
+    /// `completed`, `interrupted`, `failed` or `killed`; `running` for one that was at work.
     pub end: &'static str,
     /// The error that ended it, with its id.
     pub error: Option<String>,
@@ -109,9 +109,9 @@ pub(super) struct History {
 }
 
 impl History {
-    /// Reads all events. Whoever holds the journal open is not at work on it, so a session without
-    /// an end was killed.
-    pub(super) fn of(journal: &Journal, redactor: &Redactor) -> Result<Self> {
+    /// Reads all events. A session without an end was killed, but for the last one if a process is
+    /// `running`.
+    pub(super) fn of(journal: &Journal, running: bool, redactor: &Redactor) -> Result<Self> {
         let targets = &journal.state().rotation.targets;
         let mut history = Self {
             sessions: Vec::new(),
@@ -127,6 +127,9 @@ impl History {
         for logged in journal.events() {
             let logged = logged?;
             history.take(logged.at, &logged.event, redactor);
+        }
+        if let Some(session) = history.sessions.last_mut().filter(|_| running && history.open.is_some()) {
+            session.end = "running";
         }
         history.close();
         Ok(history)

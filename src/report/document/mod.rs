@@ -53,6 +53,8 @@ pub struct Source<'a> {
     pub journal: &'a Journal,
     /// Steps that wait beside it to be recorded.
     pub left: &'a [Step],
+    /// Whether another process holds it and works on the rotation.
+    pub held: bool,
 }
 
 /// What a report looks like.
@@ -100,6 +102,9 @@ pub struct Bound {
     pub log_sha256: String,
     /// Steps that stood beside the log.
     pub steps_beside: usize,
+    /// Whether a process was working on the rotation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub running: bool,
 }
 
 /// A report.
@@ -175,6 +180,7 @@ impl Bound {
             events,
             log_sha256: hex(&source.journal.log_sha256(events)?),
             steps_beside: source.left.len(),
+            running: source.held,
         })
     }
 }

@@ -18,7 +18,7 @@ use crate::report::{StatusView, SyncView, TargetView, Verification};
 pub struct RotationPart {
     /// The rotation's id.
     pub rotation_id: String,
-    /// `completed`, `interrupted` or `failed`.
+    /// `completed`, `interrupted` or `failed`; `running` if a process was working on it.
     pub state: &'static str,
     /// When it began, RFC 3339 in UTC.
     pub started_at: String,
@@ -154,8 +154,8 @@ impl RotationPart {
     pub(super) fn new(source: &Source<'_>, bound: &Bound, redactor: &Redactor) -> Result<Self> {
         let state = source.journal.state();
         let plan = Fingerprint::decode(&state.rotation.fingerprint)?;
-        let history = History::of(source.journal, redactor)?;
-        let view = StatusView::new(state, false);
+        let history = History::of(source.journal, bound.running, redactor)?;
+        let view = StatusView::new(state, bound.running);
         let all: Vec<(&Step, bool)> = with_left(source);
         let verifications = verifications(&all, &history, redactor);
         let checked = verifications.last().map(|last| (last.found.events, last.at.clone()));
@@ -169,7 +169,7 @@ impl RotationPart {
             rotation_id: view.rotation_id.clone(),
             state: view.state.word(),
             started_at: view.started_at.clone(),
-            updated_at: view.updated_at.clone(),
+            updated_at: time(state.updated_at),
             finished_at: view.finished_at.clone(),
             version: state.rotation.version.clone(),
             reason: reason(&all),

@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::{Document, Format, Level, Made, Source};
 use crate::plan::Fingerprint;
 
+mod running;
+
 const START: i64 = 1_750_000_000_000;
 
 /// Text of the worst kind: markup, a formula, control characters, a turn of direction.
@@ -145,8 +147,10 @@ impl Tale {
 }
 
 fn document<'a>(made: &'a [Tale], left: &'a [Step], how: Made) -> (Document, Vec<Source<'a>>) {
-    let sources: Vec<Source<'a>> =
-        made.iter().map(|made| Source { dir: Path::new("j"), journal: &made.journal, left }).collect();
+    let sources: Vec<Source<'a>> = made
+        .iter()
+        .map(|made| Source { dir: Path::new("j"), journal: &made.journal, left, held: false })
+        .collect();
     let how = Made { version: "0.1.0".into(), user: "carol".into(), host: "desk".into(), ..how };
     let document = Document::new(&sources, how.bound_to(&sources).unwrap()).unwrap();
     (document, sources)
@@ -246,19 +250,6 @@ fn rows_of_a_chunk_that_was_not_finished_are_said_to_be_unknown() {
 }
 
 #[test]
-fn a_session_without_an_end_was_killed() {
-    let made = [Tale::finished(1, "aaaa-1111")];
-    let (document, sources) = document(&made, &[], Made::default());
-    let sessions = &document.rotations[0].sessions;
-    assert_eq!(
-        sessions.iter().map(|s| (s.end, s.user.as_str())).collect::<Vec<_>>(),
-        [("killed", "alice"), ("completed", "bob")]
-    );
-    assert!(text(&document, Format::Html, &sources).contains("was killed, or its machine went down"));
-    assert_eq!(document.rotations[0].throughput.breaks.len(), 1);
-}
-
-#[test]
 fn redacting_leaves_no_name_and_the_same_name_stays_the_same() {
     let made = [Tale::finished(1, "aaaa-1111"), Tale::finished(2, "aaaa-1111")];
     let how = Made { rows: true, redacted: true, ..Made::default() };
@@ -298,7 +289,7 @@ fn journals_of_one_report_are_of_the_same_keys_and_named_once() {
         let made = [Tale::finished(1, "aaaa-1111"), other];
         let sources: Vec<Source<'_>> = made
             .iter()
-            .map(|made| Source { dir: Path::new("j"), journal: &made.journal, left: &[] })
+            .map(|made| Source { dir: Path::new("j"), journal: &made.journal, left: &[], held: false })
             .collect();
         let how = Made::default().bound_to(&sources).unwrap();
         let error = Document::new(&sources, how).unwrap_err();

@@ -81,12 +81,14 @@ impl Verdict {
             };
             let mut add = |level, headline, why: String| found.push((level, headline, format!("{of}{why}")));
             if rotation.state != "completed" {
+                let running = rotation.state == "running";
                 let why = match (&rotation.error, &rotation.finished_at) {
+                    _ if running => format!("a process was working on it, up to {}", rotation.updated_at),
                     (Some(error), _) => format!("the last session ended with {error}"),
                     (None, Some(_)) => "the sync phase is not drained".to_owned(),
                     (None, None) => "some tables or files are not done".to_owned(),
                 };
-                add(Level::Bad, "Not finished", why);
+                add(Level::Bad, if running { "Not finished yet" } else { "Not finished" }, why);
             }
             match rotation.verifications.last() {
                 None => add(Level::Attention, "Finished, not verified", "nothing was verified".to_owned()),

@@ -272,7 +272,7 @@ fn sessions(rotation: &RotationPart) -> Markup {
                 } }
                 tbody { @for each in &rotation.sessions { tr {
                     th scope="row" { (moment(Some(&each.started_at))) }
-                    td { (moment(Some(&each.ended_at))) @if each.end == "killed" { span.label { "last heard of" } } }
+                    td { (moment(Some(&each.ended_at))) @if matches!(each.end, "killed" | "running") { span.label { "last heard of" } } }
                     td.text { (each.end) @if let Some(error) = &each.error { span.label { (foreign(error)) } } }
                     td.by { (foreign(&each.user)) " on " (foreign(&each.host)) span.label { "process " (each.pid) ", version " (each.version) } }
                     td.text { code { (foreign(&each.command)) } }
