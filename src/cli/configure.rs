@@ -15,10 +15,8 @@ use crate::config::{self, DEPLOYMENT, NewServer};
 use crate::configure::{self, ByHand, Choices, Edited, parse_reference};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::runbook::{BY_HAND, CONFIGURED};
 use crate::sink::files::{Outcome, replace, sweep};
-
-/// The step that says that the new server's file is as it should be.
-pub(super) const CONFIGURED: &str = "configured";
 
 /// No `deployment.toml` is larger.
 const LARGEST: u64 = 4 * 1024 * 1024;
@@ -87,8 +85,8 @@ pub(super) fn configure(session: &Session, args: &ConfigureArgs) -> Result<Exit>
     }
     let write = !args.dry_run && !edited.changes.is_empty();
     let backup = if write { Some(write_file(&path, &old, &edited.text)?) } else { None };
-    if let Some(backup) = &backup {
-        steps::leave(session, CONFIGURED, &note(&path, backup, &edited))?;
+    if !args.dry_run {
+        steps::leave(session, CONFIGURED, &note(&path, backup.as_deref(), &edited))?;
     }
     if args.json {
         print_json(&serde_json::json!({
@@ -201,12 +199,15 @@ fn print_whole(edited: &Edited, show_secrets: bool) {
 }
 
 /// What the journal is to remember of it.
-fn note(path: &Path, backup: &Path, edited: &Edited) -> String {
+fn note(path: &Path, backup: Option<&Path>, edited: &Edited) -> String {
     let changed: Vec<_> = edited.changes.iter().map(|change| change.entry.as_str()).collect();
-    let mut note = format!("{}: {}; backup {}", path.display(), changed.join(", "), backup.display());
+    let mut note = match backup {
+        Some(backup) => format!("{}: {}; backup {}", path.display(), changed.join(", "), backup.display()),
+        None => format!("{}: nothing was to be changed", path.display()),
+    };
     if !edited.by_hand.is_empty() {
         let left: Vec<_> = edited.by_hand.iter().map(|item| item.what.as_str()).collect();
-        let _ = write!(note, "; by hand: {}", left.join(", "));
+        let _ = write!(note, "{BY_HAND}{}", left.join(", "));
     }
     note
 }
@@ -241,9 +242,12 @@ fn text(path: &Path, backup: Option<&Path>, edited: &Edited, dry_run: bool) -> S
             let _ = writeln!(out, "  {number}. {step}");
         }
     }
-    if backup.is_some() {
+    if !edited.by_hand.is_empty() && !dry_run {
+        out.push_str("when that is done, on every node: `keyrotation confirm deployment`\n");
+    } else if backup.is_some() {
         out.push_str(
-            "next: start the new server (step 8), once `keyrotation status` says that all is re-encrypted\n",
+            "next: start the new server (step 8), once `keyrotation status` says that all is re-encrypted; other nodes \
+             have files of their own (--file)\n",
         );
     }
     out

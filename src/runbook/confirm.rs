@@ -1,7 +1,7 @@
 //! What people may confirm: names as they are typed, and what stands against a confirmation.
 
 use super::progress::{Facts, verified};
-use super::steps::STEPS;
+use super::steps::{BY_HAND, STEPS};
 use super::{Finding, Item, KnownBy, Step, Variant};
 
 /// What a typed name stands for.
@@ -77,6 +77,11 @@ pub fn objection(step: &Step, item: &Item, facts: &Facts) -> Option<Objection> {
             return Some(Objection::Refuse(format!("{} cannot be so: {why}", item.name)));
         }
         _ => {}
+    }
+    if item.name == "deployment/edited"
+        && let Some((_, left)) = facts.configured_last().and_then(|step| step.note.split_once(BY_HAND))
+    {
+        return Some(Objection::Warn(format!("`keyrotation configure` has left to you: {left}")));
     }
     let pending =
         facts.status.as_ref().and_then(|status| status.sync.as_ref()).map_or(0, |sync| sync.pending);

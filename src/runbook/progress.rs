@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use keyrotation_journal::standing;
 use serde::Serialize;
 
-use super::steps::{RETIRABLE, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
+use super::steps::{BY_HAND, CONFIGURED, RETIRABLE, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
 use super::{Finding, Item, KnownBy, Step, Variant};
 use crate::report::{RunState, StatusView, StepView, Verification, thousands};
 
@@ -149,6 +149,11 @@ impl Facts {
         self.recorded(name).filter(|step| !is_before(&step.at, began))
     }
 
+    /// What `configure` did last in this rotation.
+    pub(super) fn configured_last(&self) -> Option<&StepView> {
+        self.recorded_since(CONFIGURED)
+    }
+
     /// Whether the new server may run.
     pub(super) fn may_start(&self) -> Finding {
         let Some(status) = &self.status else { return Finding::Not("no rotation was begun".to_owned()) };
@@ -272,6 +277,17 @@ pub(super) fn re_encrypted(facts: &Facts) -> Finding {
             ))
         }
         None => Finding::Not("it is interrupted: `keyrotation resume` goes on".to_owned()),
+    }
+}
+
+/// `configure` was called, and has left nothing to people. Other nodes' files it cannot see: the note
+/// says which it was.
+pub(super) fn edited(facts: &Facts) -> Finding {
+    match facts.configured_last() {
+        Some(step) if !step.note.contains(BY_HAND) => {
+            Finding::So(format!("`keyrotation configure`: {}", step.note), Some(step.at.clone()))
+        }
+        _ => Finding::Unknown,
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::KnownBy::{Both, People, Program};
 use super::Variant::{MaintenanceWindow, ZeroDowntime};
-use super::progress::{begun, carried_over, cleaned, configured, drained, installed, re_encrypted, verified};
+use super::progress::{
+    begun, carried_over, cleaned, configured, drained, edited, installed, re_encrypted, verified,
+};
 use super::{Finding, Item, KnownBy, Step, Variant};
 use crate::report::VERIFIED;
 
@@ -12,6 +14,10 @@ pub const TRIGGERS_INSTALLED: &str = "triggers-installed";
 pub const TRIGGERS_REMOVED: &str = "triggers-removed";
 /// Recorded by `triggers remove --on new`, also when there was nothing to remove.
 pub const COPY_CLEANED: &str = "clean-copy/removed";
+/// Recorded by `configure` once the new server's file is as it should be.
+pub const CONFIGURED: &str = "configured";
+/// What stands in the note of that step before what is left to people.
+pub const BY_HAND: &str = "; by hand: ";
 /// Recorded by `safe-to-retire` when it is.
 pub const RETIRABLE: &str = "safe-to-retire";
 
@@ -116,7 +122,7 @@ pub const STEPS: &[Step] = &[
         title: "Edit deployment.toml of the new server",
         in_window: "Edit deployment.toml of the new server",
         item_by_item: false,
-        items: &[item("deployment/edited", "every node has the new key and the copies", People)],
+        items: &[item("deployment/edited", "every node has the new key and the copies", Both(edited))],
     },
     Step {
         number: 8,

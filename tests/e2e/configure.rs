@@ -68,8 +68,24 @@ fn the_file_gets_the_new_key_and_the_old_one_is_kept_beside_it() {
     kit.run(&["run"]).exits(0);
     let steps = kit.status()["steps"].clone();
     let done: Vec<_> = steps.as_array().unwrap().iter().filter(|step| step["name"] == "configured").collect();
-    let [done] = done.as_slice() else { panic!("{steps}") };
+    let [done, again] = done.as_slice() else { panic!("{steps}") };
     assert!(done["note"].as_str().unwrap().contains(".bak"), "{done}");
+    assert!(again["note"].as_str().unwrap().contains(": nothing was to be changed"), "{again}");
+    // What was done before the rotation began is not of this one; once called, nobody has to confirm it.
+    let deployment = || {
+        let runbook = kit.run(&["runbook", "--json"]).exits(0).json();
+        runbook["steps"].as_array().unwrap().iter().find(|step| step["id"] == "deployment").cloned().unwrap()
+    };
+    assert_ne!(deployment()["state"], "done");
+    // What it leaves to people they confirm, and are told what that is.
+    let left = "[database.shared_db] password is $secret{shared_db_password}";
+    assert!(again["note"].as_str().unwrap().contains(left), "{again}");
+    let told = kit.run(&["configure"]).exits(0);
+    assert!(told.stdout.ends_with("`keyrotation confirm deployment`\n"), "{told}");
+    assert_ne!(deployment()["state"], "done");
+    let confirmed = kit.run(&["confirm", "deployment"]).exits(0);
+    assert!(confirmed.stderr.contains(left), "{confirmed}");
+    assert_eq!(deployment()["state"], "done", "{}", deployment());
     kit.run(&["verify"]).exits(0);
 }
 
