@@ -228,7 +228,7 @@ impl Resolver<'_> {
 
     /// TLS as the URL has it, with the authorities of `tlsCaFile`.
     fn tls(&self, key: Key, url: &ServerUrl) -> Result<Tls> {
-        let mut tls = url.tls.clone();
+        let tls = url.tls.clone();
         let Some(entry) = self.given(Key::TlsCaFile) else { return Ok(tls) };
         let path = expand(entry.value.expose(), self.lookup.folder)
             .map_err(|problem| wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem))?;
@@ -241,9 +241,7 @@ impl Resolver<'_> {
             return Err(wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem)
                 .fix(format!("take tlsCaFile out, or what forbids TLS in {key}")));
         }
-        tls.mode = tls.mode.max(TlsMode::VerifyCa);
-        tls.authorities.get_or_insert(path);
-        Ok(tls)
+        Ok(tls.trusting(path))
     }
 
     fn check_base64(&self, key: Key) -> Result<()> {

@@ -8,7 +8,7 @@ use super::keys::Key;
 use super::syntax::Raw;
 use super::url::UrlError;
 use super::{JdbcUrl, Overrides, expand, load, parse, read};
-use crate::db::server::{Host, Kind};
+use crate::db::server::{Host, Kind, Tls};
 use crate::error::Error;
 
 /// Where secrets come from that somebody must be asked for: nobody is, only to be told what to do.
@@ -48,6 +48,8 @@ pub enum Site {
         database: String,
         /// Who logs on, if that is said.
         user: Option<String>,
+        /// How the connection is protected, if the URL or tlsCaFile says it.
+        tls: Option<Tls>,
     },
     /// Of a kind that is known by name only.
     Other(&'static str),
@@ -108,10 +110,19 @@ fn site(raw: &Raw, folder: &Path, url: Key, user: Key) -> Option<Site> {
             host: url.hosts.first()?.clone(),
             database: url.database.clone(),
             user: given(raw, user).map(str::to_owned).or(url.user),
+            tls: tls(raw, folder, url.tls, url.tls_said),
         }),
         Ok(JdbcUrl::Bridged(url)) => Some(Site::Other(url.kind.name())),
         Err(UrlError::Unsupported(name)) => Some(Site::Other(name)),
         Err(_) => None,
+    }
+}
+
+/// TLS as a connection will have it, if anybody has said anything of it.
+fn tls(raw: &Raw, folder: &Path, of_url: Tls, said: bool) -> Option<Tls> {
+    match given(raw, Key::TlsCaFile).map(|file| expand(file, folder)) {
+        Some(Ok(file)) => Some(of_url.trusting(file)),
+        _ => Some(of_url).filter(|_| said),
     }
 }
 
@@ -136,7 +147,7 @@ mod tests {
         assert!(outline.sync && outline.problem.is_some());
         let host = Host { name: "db1".to_owned(), port: 5432 };
         let (kind, database, user) = (Kind::Postgres, "identity".to_owned(), Some("anna".to_owned()));
-        assert_eq!(outline.old_identity, Some(Site::Server { kind, host, database, user }));
+        assert_eq!(outline.old_identity, Some(Site::Server { kind, host, database, user, tls: None }));
         assert_eq!(outline.new_identity, Some(Site::File(folder.path().join("not-yet.db"))));
         assert_eq!(outline.new_registry, Some(Site::Other("Db2")));
         assert_eq!(outline.home, Some(folder.path().join("new-home")));

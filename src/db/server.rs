@@ -74,6 +74,16 @@ pub struct Tls {
     pub client: Option<(PathBuf, PathBuf)>,
 }
 
+impl Tls {
+    /// The same, at least verified, by these authorities if no others are named.
+    #[must_use]
+    pub fn trusting(mut self, authorities: PathBuf) -> Self {
+        self.mode = self.mode.max(TlsMode::VerifyCa);
+        self.authorities.get_or_insert(authorities);
+        self
+    }
+}
+
 /// A database on a server and how to log on to it. `Debug` shows no password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Server {

@@ -162,7 +162,7 @@ fn copy(to: &mut To, variant: Variant, deployment: &Outline) {
         to.0.extend(dump::copy(None, deployment.new_registry.as_ref(), "registry"));
     }
     if is_on_mysql(deployment) {
-        to.say("On MySQL the tools are mysqldump and mysql, with the same options.");
+        to.say("On MySQL the tools are mysqldump and mysql, with the same options; but TLS is --ssl-mode=DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY there, in place of --skip-ssl, --ssl and --ssl-verify-server-cert.");
     }
     to.say("A DBA's user does as well as the one in properties.yaml. Note where the dumps are: they hold everything under the old key, and step 10 asks for them.");
 }
@@ -221,7 +221,7 @@ fn deployment_toml(to: &mut To, deployment: &Outline) {
             None => to.say(format!("  [database.{section}]: the copy")),
         }
     }
-    to.say("This does it for one home, and says what is left to you:");
+    to.say("This does it for one home, says what is left to you, and counts as this step's confirmation if nothing is; for other nodes name their files with --file:");
     to.run("keyrotation configure --dry-run");
     to.run("keyrotation configure");
     to.say("On 7.1 and later leave [encryption] old_key unset. If `key` is a $secret{…}, put the new key into the vault with the cipher tool, and leave the line.");

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::Advice;
 use crate::config::Site;
-use crate::db::server::{Host, Kind};
+use crate::db::server::{Host, Kind, Tls, TlsMode};
 
 /// A word for a POSIX shell.
 pub(super) fn word(text: &str) -> String {
@@ -26,13 +26,13 @@ pub(super) fn copy(old: Option<&Site>, new: Option<&Site>, file: &str) -> Vec<Ad
     match (old, new) {
         (Some(Site::File(old)), Some(Site::File(new))) => vec![Advice::Command(sqlite(old, new))],
         (_, Some(Site::File(new))) => vec![Advice::Command(sqlite(Path::new("OLD_DATABASE"), new))],
-        (old, Some(Site::Server { kind, host, database, user })) => {
-            let new = Login { host: Some(host), user: user.as_deref(), database };
+        (old, Some(Site::Server { kind, host, database, user, tls })) => {
+            let new = Login { host: Some(host), user: user.as_deref(), database, tls: tls.as_ref() };
             let old = match old {
-                Some(Site::Server { host, database, user, .. }) => {
-                    Login { host: Some(host), user: user.as_deref(), database }
+                Some(Site::Server { host, database, user, tls, .. }) => {
+                    Login { host: Some(host), user: user.as_deref(), database, tls: tls.as_ref() }
                 }
-                _ => Login { host: None, user: None, database: "OLD_DATABASE" },
+                _ => Login { host: None, user: None, database: "OLD_DATABASE", tls: None },
             };
             match kind {
                 Kind::Postgres => postgresql(&old, &new, file),
@@ -52,6 +52,7 @@ struct Login<'a> {
     host: Option<&'a Host>,
     user: Option<&'a str>,
     database: &'a str,
+    tls: Option<&'a Tls>,
 }
 
 impl Login<'_> {
@@ -62,20 +63,75 @@ impl Login<'_> {
         let user = self.user.unwrap_or("USER");
         format!("--host={} --port={port} --{user_option}={}", word(host), word(user))
     }
+
+    /// What stands before a command of PostgreSQL: `createdb` takes TLS from the environment only.
+    fn pg_environment(&self) -> String {
+        let Some(tls) = self.tls else { return String::new() };
+        let mode = match tls.mode {
+            TlsMode::Disabled => "disable",
+            TlsMode::Preferred => "prefer",
+            TlsMode::Required => "require",
+            TlsMode::VerifyCa => "verify-ca",
+            TlsMode::VerifyFull => "verify-full",
+        };
+        let mut variables = vec![("PGSSLMODE", mode.to_owned())];
+        variables.extend(trusted(tls).map(|file| ("PGSSLROOTCERT", file)));
+        if let Some((certificate, key)) = &tls.client {
+            variables.extend([("PGSSLCERT", path(certificate)), ("PGSSLKEY", path(key))]);
+        }
+        let words: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+        words.concat()
+    }
+
+    /// TLS and the way to the server, for MariaDB's tools; MySQL's call them otherwise.
+    fn mysql_options(&self) -> String {
+        // Without it these tools take a local socket, whatever the port says.
+        let is_local = self.host.is_some_and(|host| host.name.eq_ignore_ascii_case("localhost"));
+        let mut options = if is_local { vec!["--protocol=tcp".to_owned()] } else { Vec::new() };
+        if let Some(tls) = self.tls {
+            match tls.mode {
+                TlsMode::Disabled => options.push("--skip-ssl".to_owned()),
+                TlsMode::Preferred => {}
+                TlsMode::Required => {
+                    options.extend(["--ssl", "--skip-ssl-verify-server-cert"].map(str::to_owned));
+                }
+                TlsMode::VerifyCa | TlsMode::VerifyFull => {
+                    options.extend(trusted(tls).map(|file| format!("--ssl-ca={file}")));
+                    options.push("--ssl-verify-server-cert".to_owned());
+                }
+            }
+            if let Some((certificate, key)) = &tls.client {
+                options.extend([
+                    format!("--ssl-cert={}", path(certificate)),
+                    format!("--ssl-key={}", path(key)),
+                ]);
+            }
+        }
+        let words: Vec<String> = options.iter().map(|option| format!(" {option}")).collect();
+        words.concat()
+    }
+}
+
+/// The file with the authorities, where a certificate is verified by any that are named.
+fn trusted(tls: &Tls) -> Option<String> {
+    tls.authorities.as_deref().filter(|_| tls.mode >= TlsMode::VerifyCa).map(path)
 }
 
 fn postgresql(old: &Login<'_>, new: &Login<'_>, file: &str) -> Vec<Advice> {
     let (from, to) = (old.options("username"), new.options("username"));
+    let (there, here) = (old.pg_environment(), new.pg_environment());
     let (old, new) = (word(old.database), word(new.database));
     vec![
-        Advice::Command(format!("pg_dump {from} --format=custom --file={file}.dump {old}")),
-        Advice::Command(format!("createdb {to} --template=template0 {new}")),
-        Advice::Command(format!("pg_restore {to} --no-owner --exit-on-error --dbname={new} {file}.dump")),
+        Advice::Command(format!("{there}pg_dump {from} --format=custom --file={file}.dump {old}")),
+        Advice::Command(format!("{here}createdb {to} --template=template0 {new}")),
+        Advice::Command(format!(
+            "{here}pg_restore {to} --no-owner --exit-on-error --dbname={new} {file}.dump"
+        )),
     ]
 }
 
 fn mysql(old: &Login<'_>, new: &Login<'_>, file: &str) -> Vec<Advice> {
-    let (from, to) = (old.options("user"), new.options("user"));
+    let [from, to] = [old, new].map(|login| login.options("user") + &login.mysql_options());
     let create = word(&format!("CREATE DATABASE `{}`", new.database.replace('`', "``")));
     let (old, new) = (word(old.database), word(new.database));
     vec![

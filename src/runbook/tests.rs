@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use keyrotation_journal::{Event, JobState, Pending, Rotation, Seen, Step as Taken, TargetHead, TargetKind};
+use keyrotation_journal::{
+    Event, JobState, Pending, Rotation, Seen, Span, Step as Taken, Tally, TargetHead, TargetKind,
+};
 
 use super::*;
 use crate::config::{Outline, Site};
-use crate::db::server::{Host, Kind};
+use crate::db::server::{Host, Kind, Tls, TlsMode};
 use crate::report::{StatusView, Verification};
 
 /// A minute of this day, in Unix milliseconds.
@@ -51,8 +53,15 @@ fn status(sync: bool, events: &[Event]) -> StatusView {
 
 /// What makes a rotation finished, at minute 20.
 fn finished(sync: bool) -> Vec<Event> {
-    let skipped = |target| Event::TargetSkipped { target, reason: "no such table".into() };
-    let mut events: Vec<_> = (0..if sync { 2 } else { 1 }).map(skipped).collect();
+    let mut events = vec![Event::TargetSkipped { target: 0, reason: "no such table".into() }];
+    if sync {
+        let (target, ordinal) = (1, 0);
+        let (tally, replaces) = (Tally::default(), Tally::default());
+        events.push(Event::TargetStarted { target, total: None });
+        events.push(Event::ChunkStarted { target, ordinal, span: Span::Range { after: None, upto: None } });
+        events.push(Event::ChunkDone { target, ordinal, tally, replaces });
+        events.push(Event::TargetDone { target });
+    }
     events.push(Event::RotationFinished { at: minute(20) });
     events
 }
@@ -155,6 +164,21 @@ fn the_end_of_an_earlier_rotation_is_not_this_ones() {
 }
 
 #[test]
+fn configure_counts_unless_it_has_left_something_to_people() {
+    let configured = |at, note: &str| Taken { note: note.into(), ..taken(at, "configured") };
+    let day = |steps: &[Taken]| facts(true, finished(true), steps);
+    assert_eq!(at(Zero, &day(&[])), "oDDDoDNxoo");
+    let whole = configured(30, "/opt/is/deployment.toml: [encryption] key; backup x.bak");
+    assert_eq!(at(Zero, &day(std::slice::from_ref(&whole))), "oDDDoDDNxo");
+    assert_eq!(at(Zero, &day(&[configured(9, "x")])), "oDDDoDNxoo", "of an earlier rotation");
+    let facts = day(&[whole, configured(31, "x: nothing was to be changed; by hand: [encryption] key")]);
+    assert_eq!(at(Zero, &facts), "oDDDoDNxoo");
+    let named = find(Zero, "deployment").unwrap();
+    let left = "`keyrotation configure` has left to you: [encryption] key".to_owned();
+    assert_eq!(objection(named.step, named.items[0], &facts), Some(Objection::Warn(left)));
+}
+
+#[test]
 fn drained_means_after_traffic_was_switched() {
     let routed = taken(30, "route-traffic");
     let item = |facts: &Facts| {
@@ -244,7 +268,7 @@ fn what_cannot_be_is_refused_and_what_is_early_is_warned_of() {
 
 fn on(kind: Kind, database: &str, user: &str) -> Site {
     let host = Host { name: "db1".into(), port: 5000 };
-    Site::Server { kind, host, database: database.into(), user: Some(user.into()) }
+    Site::Server { kind, host, database: database.into(), user: Some(user.into()), tls: None }
 }
 
 fn commands(step: &str, outline: &Outline) -> Vec<String> {
@@ -281,6 +305,47 @@ fn dump_commands_name_hosts_and_users_and_are_quoted() {
     let file = |path: &str| Some(Site::File(Path::new(path).to_owned()));
     let outline = Outline { old_identity: file("/a b"), new_identity: file("/c\"d"), ..Outline::default() };
     assert_eq!(commands("copy", &outline)[1], r#"sqlite3 '/a b' '.backup "/c\"d"'"#);
+}
+
+#[test]
+fn dump_commands_are_protected_as_the_connection_is() {
+    let site = |kind, mode, files: bool| {
+        let authorities = files.then(|| PathBuf::from("/ca's.pem"));
+        let client = files.then(|| (PathBuf::from("/c.pem"), PathBuf::from("/k.pem")));
+        let mut site = on(kind, "identity", "anna");
+        if let Site::Server { tls, host, .. } = &mut site {
+            *tls = Some(Tls { mode, authorities, client });
+            host.name = "localhost".into();
+        }
+        Some(site)
+    };
+    let dump = |site: Option<Site>| {
+        commands("copy", &Outline { old_identity: site.clone(), new_identity: site, ..Outline::default() })
+    };
+    let said = dump(site(Kind::Postgres, TlsMode::VerifyFull, true));
+    let environment = r"PGSSLMODE=verify-full PGSSLROOTCERT='/ca'\''s.pem' PGSSLCERT=/c.pem PGSSLKEY=/k.pem ";
+    for (command, tool) in said[1..4].iter().zip(["pg_dump", "createdb", "pg_restore"]) {
+        assert!(command.starts_with(&format!("{environment}{tool} --host=localhost")), "{command}");
+    }
+    assert!(
+        dump(site(Kind::Postgres, TlsMode::Required, true))[1].starts_with("PGSSLMODE=require PGSSLCERT=")
+    );
+    for (mode, files, options) in [
+        (
+            TlsMode::VerifyFull,
+            true,
+            r" --ssl-ca='/ca'\''s.pem' --ssl-verify-server-cert --ssl-cert=/c.pem --ssl-key=/k.pem ",
+        ),
+        (TlsMode::VerifyCa, false, " --ssl-verify-server-cert "),
+        (TlsMode::Required, false, " --ssl --skip-ssl-verify-server-cert "),
+        (TlsMode::Preferred, false, " "),
+        (TlsMode::Disabled, false, " --skip-ssl "),
+    ] {
+        let said = dump(site(Kind::MySql, mode, files));
+        for command in &said[1..4] {
+            assert!(command.contains(&format!("--user=anna --protocol=tcp{options}")), "{command}");
+        }
+    }
 }
 
 #[test]

@@ -46,7 +46,12 @@ fn copies_are_made_as_printed(engine: Engine) {
     let new = format!("{old}_new copy");
     let scheme = if engine == Engine::Postgres { "postgresql" } else { "mariadb" };
     let user = if engine == Engine::Postgres { "postgres" } else { "root" };
-    let url = |database: &str| format!("jdbc:{scheme}://127.0.0.1:{}/{database}", engine.port());
+    let authority = std::env::var("KEYROTATION_TEST_CA").unwrap();
+    let tls = match engine {
+        Engine::Postgres => format!("sslmode=verify-full&sslrootcert={authority}"),
+        _ => format!("sslMode=verify-full&serverSslCert={authority}"),
+    };
+    let url = |database: &str| format!("jdbc:{scheme}://localhost:{}/{database}?{tls}", engine.port());
     let new_url = url(&new.replace(' ', "%20"));
     let properties = format!(
         "oldIdnDBUrl: {}\noldIdnUsername: {user}\nnewIdnDBUrl: {new_url}\nnewIdnUsername: {user}\n\
@@ -58,6 +63,7 @@ fn copies_are_made_as_printed(engine: Engine) {
     let commands = commands(&place);
     assert_eq!(commands.len(), 3, "{commands:?}");
     for command in &commands {
+        assert!(command.contains(&authority), "its TLS is the URL's: {command}");
         execute(command, folder.path());
     }
     let rows = content(engine, &old);
