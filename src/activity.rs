@@ -19,6 +19,10 @@ pub enum Task {
     Chain,
     /// Rows and files against the journal.
     Verify,
+    /// A few chunks that are written and rolled back.
+    Rehearse,
+    /// The old database against the new one.
+    Compare,
 }
 
 impl Task {
@@ -31,6 +35,8 @@ impl Task {
             Self::Mark => "marking",
             Self::Chain => "reading",
             Self::Verify => "verifying",
+            Self::Rehearse => "rehearsing",
+            Self::Compare => "comparing",
         }
     }
 
@@ -39,7 +45,7 @@ impl Task {
         match self {
             Self::Chain => "events",
             Self::Verify => "chunks",
-            Self::Survey | Self::DryRun | Self::Check | Self::Mark => "rows",
+            Self::Survey | Self::DryRun | Self::Check | Self::Mark | Self::Rehearse | Self::Compare => "rows",
         }
     }
 }

@@ -7,14 +7,16 @@ use jiff::Timestamp;
 use keyrotation_journal::{Step, TAKEN_BACK, leave_step, left_steps};
 
 use super::args::{RetireArgs, Side, TriggersAction, TriggersArgs};
+use super::who::whoami;
 use super::{Session, look, print, print_json, session};
+use crate::activity::Activity;
 use crate::config::{self, Database, Overrides};
 use crate::db::{Access, Db};
 use crate::engine::Ledger;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan;
-use crate::report::{StatusView, publish, thousands};
+use crate::report::{Reporter, StatusView, publish, thousands};
 use crate::runbook::{COPY_CLEANED, RETIRABLE, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
 use crate::sync::{ROUTE_TRAFFIC, Said, verdict};
 use crate::triggers::{self, Action};
@@ -95,7 +97,7 @@ pub(super) async fn open(session: &Session, side: Side, access: Access) -> Resul
 /// Leaves a step for the journal: before a rotation there is none, and while one runs its process
 /// holds it.
 pub(super) fn leave(session: &Session, name: &str, note: &str) -> Result<()> {
-    let (host, user) = session::whoami();
+    let (host, user) = whoami();
     let at = Timestamp::now().as_millisecond();
     let step = Step { at, name: name.to_owned(), note: note.to_owned(), user, host };
     leave_step(&session.global.journal_dir(), &step).map_err(Error::from)
@@ -122,7 +124,11 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     let said =
         Said { switched: state.step_stands(ROUTE_TRAFFIC), stopped: state.step_stands(OLD_SERVER_STOPPED) };
     let ledger = Ledger::new(journal);
-    let verdict = verdict(&ledger, &preparer, plan, said).await?;
+    let activity = Activity::default();
+    let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
+    let verdict = verdict(&ledger, &preparer, plan, said, &activity).await;
+    reporter.finish().await;
+    let verdict = verdict?;
     deployment.close().await;
     if verdict.safe {
         leave(session, RETIRABLE, "nothing waits, and the databases say the same")?;

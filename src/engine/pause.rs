@@ -160,6 +160,11 @@ impl Context {
         }
     }
 
+    /// Waits until so many rows may be written; not if somebody asks to stand still or to stop first.
+    pub async fn may_write(&self, rows: usize) -> bool {
+        self.turn(rows).await == Turn::Go
+    }
+
     /// Waits until so many rows may be written, somebody asks to stand still, or to stop.
     pub(super) async fn turn(&self, rows: usize) -> Turn {
         tokio::select! {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Preparer;
 use super::prepare::{Known, Prepared};
+use crate::activity::{Activity, Doing, Task};
 use crate::blocking::blocking;
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
@@ -33,15 +34,21 @@ pub struct Rehearsal {
 }
 
 /// Rehearses every job whose changes can be rolled back.
-pub async fn rehearse(preparer: &Preparer, jobs: &[Job], stop: &Stop) -> Result<Vec<Rehearsal>> {
+pub async fn rehearse(
+    preparer: &Preparer,
+    jobs: &[Job],
+    activity: &Activity,
+    stop: &Stop,
+) -> Result<Vec<Rehearsal>> {
     let mut rehearsals = Vec::new();
     for job in jobs.iter().filter(|job| job.sink.can_roll_back()) {
-        rehearsals.extend(one(preparer, job, stop).await?);
+        let doing = activity.begin(Task::Rehearse, &job.place, None);
+        rehearsals.extend(one(preparer, job, &doing, stop).await?);
     }
     Ok(rehearsals)
 }
 
-async fn one(by: &Preparer, job: &Job, stop: &Stop) -> Result<Option<Rehearsal>> {
+async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<Rehearsal>> {
     let (mut after, mut rows, mut paces) = (None, 0, Vec::new());
     while paces.len() < CHUNKS && !stop.requested() {
         let begun = Instant::now();
@@ -52,6 +59,7 @@ async fn one(by: &Preparer, job: &Job, stop: &Stop) -> Result<Option<Rehearsal>>
         let prepared = blocking(move || Ok(prepare.prepare(&of, page, &Known::new()))).await?;
         write(job, &prepared).await?;
         rows += prepared.rows;
+        doing.advance(prepared.rows as u64);
         paces.push(pace(begun.elapsed(), prepared.rows));
     }
     paces.sort_by(f64::total_cmp);

@@ -94,8 +94,11 @@ impl Sync<'_> {
         Ok(keys.iter().map(|key| (key.clone(), of(key).unwrap_or(Outcome::Later))).collect())
     }
 
-    /// Writes rows in one transaction, again and again until one is committed.
+    /// Writes rows in one transaction, again and again until one is committed, as soon as the pace allows.
     async fn write(&mut self, job: &SyncJob, rows: &[(Key, Option<Row>)]) -> Result<HashMap<Key, Outcome>> {
+        if !self.context.may_write(rows.len()).await {
+            return Ok(rows.iter().map(|(key, _)| (key.clone(), Outcome::Later)).collect());
+        }
         let mut backoff = self.plan.guard.backoff(job.place());
         let mut first = true;
         loop {

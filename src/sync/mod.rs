@@ -268,7 +268,9 @@ impl<'a> Sync<'a> {
         let now: Vec<(Key, Vec<i64>)> =
             entries.by_key.into_iter().filter(|(key, numbers)| self.is_due(at, key, numbers)).collect();
         let mut worked = !seen_to.is_empty();
-        let mut parts = now.chunks(ROWS).peekable();
+        // At a slow pace a transaction is a second's worth.
+        let most = self.context.pacer.pace().map_or(ROWS, |most| usize::try_from(most).unwrap_or(ROWS));
+        let mut parts = now.chunks(ROWS.min(most)).peekable();
         let mut ahead = parts.peek().map(|part| self.read_ahead(job, part));
         while let Some(part) = parts.next() {
             let keys: Vec<Key> = part.iter().map(|(key, _)| key.clone()).collect();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::failed;
 use super::read::key_of;
 use super::rows::{Row, Side, open};
+use crate::activity::{Activity, Doing, Task};
 use crate::db::{Db, Value};
 use crate::engine::{Ledger, Preparer};
 use crate::error::Result;
@@ -66,7 +67,13 @@ pub struct Said {
 }
 
 /// Looks at everything.
-pub async fn verdict(ledger: &Ledger, preparer: &Preparer, plan: &SyncPlan, said: Said) -> Result<Verdict> {
+pub async fn verdict(
+    ledger: &Ledger,
+    preparer: &Preparer,
+    plan: &SyncPlan,
+    said: Said,
+    activity: &Activity,
+) -> Result<Verdict> {
     let mut verdict = Verdict::default();
     for job in &plan.jobs {
         let pending = plan.old.pending(&job.log).await.map_err(|error| failed(job.table.log, &error))?;
@@ -86,10 +93,11 @@ pub async fn verdict(ledger: &Ledger, preparer: &Preparer, plan: &SyncPlan, said
         );
     }
     for job in &plan.jobs {
-        let mut compared = compare(ledger, preparer, plan, job).await?;
+        let doing = activity.begin(Task::Compare, job.place(), None);
+        let mut compared = compare(ledger, preparer, plan, job, &doing).await?;
         // Once traffic is switched the old database is not what counts any more.
         if !said.switched {
-            find_left_over(ledger, preparer, plan, job, &mut compared).await?;
+            find_left_over(ledger, preparer, plan, job, &doing, &mut compared).await?;
         }
         if compared.differences > 0 {
             let text = format!("{}: {} rows are not the same", job.place(), compared.differences);
@@ -97,12 +105,20 @@ pub async fn verdict(ledger: &Ledger, preparer: &Preparer, plan: &SyncPlan, said
         }
         verdict.tables.push(compared);
     }
+    let doing = activity.begin(Task::Compare, "the other tables", None);
     verdict.drift = drift(plan).await?;
+    drop(doing);
     verdict.safe = verdict.reasons.is_empty();
     Ok(verdict)
 }
 
-async fn compare(ledger: &Ledger, preparer: &Preparer, plan: &SyncPlan, job: &SyncJob) -> Result<Compared> {
+async fn compare(
+    ledger: &Ledger,
+    preparer: &Preparer,
+    plan: &SyncPlan,
+    job: &SyncJob,
+    doing: &Doing,
+) -> Result<Compared> {
     let mut compared = Compared { table: job.place().to_owned(), ..Compared::default() };
     let columns: Vec<&str> = job.read_old.iter().map(String::as_str).collect();
     let mut after: Option<Key> = None;
@@ -111,6 +127,7 @@ async fn compare(ledger: &Ledger, preparer: &Preparer, plan: &SyncPlan, job: &Sy
         let read = || plan.old.page(&job.old, &columns, from.as_deref(), None, ROWS);
         let page = plan.old_guard.try_reading(job.place(), read).await;
         let page = page.map_err(|error| failed(job.place(), &error))?;
+        doing.advance(page.len() as u64);
         let full = page.len() == ROWS;
         let rows: Vec<Row> = open(preparer, job, Side::Old, page).into_iter().flatten().collect();
         let Some(last) = rows.last() else { return Ok(compared) };
@@ -146,6 +163,7 @@ async fn find_left_over(
     preparer: &Preparer,
     plan: &SyncPlan,
     job: &SyncJob,
+    doing: &Doing,
     compared: &mut Compared,
 ) -> Result<()> {
     let mut after: Option<Key> = None;
@@ -154,6 +172,7 @@ async fn find_left_over(
         let read = || plan.new.page(&job.new, &[], from.as_deref(), None, ROWS);
         let page = plan.guard.try_reading(job.place(), read).await;
         let page = page.map_err(|error| failed(job.place(), &error))?;
+        doing.advance(page.len() as u64);
         let keys: Vec<Key> = page.iter().filter_map(|record| key_of(job, record)).collect();
         let Some(last) = keys.last() else { return Ok(()) };
         after = Some(last.clone());

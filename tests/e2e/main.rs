@@ -23,6 +23,7 @@ mod control;
 mod copies;
 mod damage;
 mod disk;
+mod documented;
 mod dry_run;
 mod failures;
 mod files;

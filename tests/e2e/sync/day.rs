@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::pair::Pair;
+use crate::documented::of_the_day;
 use crate::kit::{Refused as _, eventually};
 use crate::support::{Engine, Place};
 
@@ -166,42 +167,11 @@ fn the_runbook_tells_no_secret() {
     assert!(said.stdout.contains("pg_dump --host=127.0.0.1"), "{said}");
 }
 
-/// The commands in one section of docs/runbook.md, in their order.
-fn documented(section: &str) -> Vec<Vec<String>> {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/runbook.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let section = page.split("\n## ").find(|part| part.starts_with(section)).unwrap();
-    let mut in_block = false;
-    let mut commands = Vec::new();
-    for line in section.lines().map(str::trim) {
-        match line.strip_prefix("```") {
-            Some(language) => in_block = !in_block && language == "sh",
-            None if in_block => commands.push(arguments(line)),
-            None => {}
-        }
-    }
-    commands
-}
-
-/// The words after the program's name; what stands in single quotes is one word.
-fn arguments(command: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    for (at, part) in command.split('\'').enumerate() {
-        if at % 2 == 1 {
-            words.push(part.to_owned());
-        } else {
-            words.extend(part.split_whitespace().map(str::to_owned));
-        }
-    }
-    assert_eq!(words.remove(0), "keyrotation", "{command}");
-    words
-}
-
 #[test]
 fn the_documented_day_without_downtime_is_the_real_one() {
     let pair = Pair::without_triggers(Engine::Sqlite, 60);
     let mut running = None;
-    for command in documented("Zero downtime") {
+    for command in of_the_day("Zero downtime") {
         let mut args: Vec<&str> = command.iter().map(String::as_str).collect();
         match args[0] {
             "run" => {
@@ -226,7 +196,7 @@ fn the_documented_day_without_downtime_is_the_real_one() {
 #[test]
 fn the_documented_maintenance_window_is_the_real_one() {
     let place = Place::in_files(&Spec { tokens: 60, ..Spec::default() });
-    for command in documented("Maintenance window") {
+    for command in of_the_day("Maintenance window") {
         let args: Vec<&str> = command.iter().map(String::as_str).collect();
         place.run_unlooked(&args).exits(0);
     }

@@ -29,9 +29,23 @@ fn a_pause_lets_changes_wait_and_keeps_the_locks(engine: Engine) {
     }
     assert_eq!(pair.count(Side::New, revoked), before, "it is carried over all the same");
 
-    assert!(pair.run(&["pace", "5"]).exits(0).stdout.contains("which the pace does not slow down"));
     pair.run(&["continue"]).exits(0);
     eventually("it is carried over", || pair.count(Side::New, revoked) == before + 1);
+    // Meanwhile others may verify: what the running process holds is read by way of it.
+    let verified = pair.run(&["verify", "--json"]).exits(0).json();
+    assert_eq!((&verified["finished"], &verified["live"]), (&true.into(), &true.into()), "{verified}");
+    eventually("it is on record", || pair.run(&["status", "--json"]).exits(0).json()["verified"].is_object());
+    // What comes in is written at the pace that is asked for, and a stop does not wait for it.
+    assert!(pair.run(&["pace", "10"]).exits(0).stdout.contains("its pace is now 10 rows/s"));
+    pair.execute(Side::Old, "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET VALIDITY_PERIOD = 4711");
+    let changed = "IDN_OAUTH2_ACCESS_TOKEN WHERE VALIDITY_PERIOD = 4711";
+    let all = pair.count(Side::Old, changed);
+    let begun = std::time::Instant::now();
+    eventually("some are carried over", || pair.count(Side::New, changed) >= 20);
+    assert!(begun.elapsed().as_millis() > 700, "20 rows at 10 a second");
+    assert!(pair.count(Side::New, changed) < all, "not all {all} of them at once");
+    pair.run(&["pace", "off"]).exits(0);
+    eventually("all are carried over", || pair.count(Side::New, changed) == all);
     pair.run(&["status", "--wait", "drained", "--timeout", "2m"]).exits(0);
     pair.run(&["stop"]).exits(0);
     running.wait().exits(130);
