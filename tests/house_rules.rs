@@ -55,7 +55,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "source",
         ],
     ),
-    ("control", &["engine", "signals"]),
+    ("control", &["engine", "error", "signals"]),
     ("triggers", &["db", "error", "target"]),
     (
         "sync",
@@ -279,8 +279,8 @@ fn checks_page() -> String {
          nothing; `keyrotation plan` shows the same list; `keyrotation run` logs the warnings and stops at what it\n\
          refuses. With `--json` each check has `id`, `title`, `outcome` (`ok`, `warning`, `refuse`, `not_checked`),\n\
          `found`, `fix` and `error`.\n\n\
-         A check that refuses ends `preflight` with the exit code of its error id; warnings and what is not\n\
-         checked leave it at 0. Only what would lose or corrupt data, or cannot work, is refused. A check that cannot be\n\
+         A check that refuses ends `preflight` and `plan` with the exit code of its error id; warnings and what is\n\
+         not checked leave it at 0. Only what would lose or corrupt data, or cannot work, is refused. A check that cannot be\n\
          made says why. What `properties.yaml` itself is refused for comes before all checks\n\
          ([errors.md](errors.md)).\n\n\
          Every row is read once, as `plan` does, and the rows of old and new databases are counted: on large\n\

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use keyrotation_journal::{Journal, left_steps};
 
 use super::args::PlanArgs;
-use super::preflight::text as checks_text;
+use super::preflight::{exit, text as checks_text};
 use super::{Session, print, print_json, session};
 use crate::activity::Activity;
 use crate::cipher::Digester;
@@ -32,7 +32,9 @@ struct Plan {
     runbook: Option<Progress>,
 }
 
-/// Shows what `run` would do. Opens no journal: looking at one would write to its folder.
+/// Shows what `run` would do. Opens no journal: looking at one would write to its folder. The exit code
+/// is that of the first check that refuses, so that a script goes no further; rows that would fail are
+/// a prediction, and none.
 pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let settings = config::load(&session.global.config, &Overrides::default())?;
     session::notices(&settings);
@@ -47,17 +49,24 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let recoder = session::recoder(&settings);
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
     let survey = plan::survey(&deployment.jobs, &recoder, &activity, &stop).await;
-    reporter.finish().await;
-    let survey = survey?;
-    if stop.requested() {
-        return Ok(Exit::Interrupted);
-    }
-    let keys = survey.check_keys()?;
-    let rehearsals = if args.rehearse {
-        engine::rehearse(&preparer(&settings), &deployment.jobs, &stop).await?
-    } else {
-        Vec::new()
+    let survey = match survey {
+        Ok(survey) if !stop.requested() => survey,
+        ended => {
+            reporter.finish().await;
+            return ended.map(|_| Exit::Interrupted);
+        }
     };
+    let rehearsed = match (survey.check_keys(), args.rehearse) {
+        (Ok(keys), false) => Ok((keys, Vec::new())),
+        (Ok(keys), true) => {
+            let by = preparer(&settings);
+            let rehearsed = engine::rehearse(&by, &deployment.jobs, &activity, &stop).await;
+            rehearsed.map(|rehearsals| (keys, rehearsals))
+        }
+        (Err(error), _) => Err(error),
+    };
+    reporter.finish().await;
+    let (keys, rehearsals) = rehearsed?;
     let (disk, tokens) = (deployment.disk(&survey.jobs).await?, deployment.tokens().await?);
     let dir = session.global.journal_dir();
     let ground = Ground {
@@ -66,6 +75,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
         deployment: Ok(&deployment),
         survey: Ok(&survey),
         claimed: args.rehearse,
+        counts_old: true,
     };
     let findings = preflight(ground).await;
     deployment.close().await;
@@ -78,15 +88,19 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
             let journal = "there is no journal yet: `keyrotation run` starts the rotation";
             (journal, Some(progress(Variant::of(settings.sync_tables.is_some()), &facts)))
         }
-        Some(_) => ("the journal holds a rotation: see `keyrotation status`", None),
+        Some(_) => (
+            "the journal holds a rotation: `keyrotation status` shows where each step stands, `keyrotation runbook` what to do",
+            None,
+        ),
     };
+    let exit = exit(&findings);
     let plan = Plan { deployment, survey, keys, disk, tokens, rehearsals, findings, journal, runbook };
     if args.json {
         print_json(&plan.json(&settings))?;
     } else {
         print(&plan.text(&settings));
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Seals as a rotation would; its digests are of a rotation that does not exist.

@@ -33,6 +33,7 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
         deployment: deployment.as_ref(),
         survey: survey.as_ref(),
         claimed: false,
+        counts_old: true,
     };
     let findings = preflight(ground).await;
     if let Ok(deployment) = &deployment {
@@ -67,7 +68,7 @@ async fn look(
 }
 
 /// The exit code of the first refusal; without one, all is done.
-fn exit(findings: &[Finding]) -> Exit {
+pub(super) fn exit(findings: &[Finding]) -> Exit {
     let code = findings.iter().find_map(|finding| finding.error);
     code.and_then(|code| Id::ALL.iter().find(|id| id.code() == code)).map_or(Exit::Done, |id| id.exit())
 }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use keyrotation_journal::{Event, Journal, Rotation, Step};
 
 use super::args::{Reason, ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
+use super::who::whoami;
 use super::work::Work;
 use super::{Session, moment, print};
 use crate::activity::Activity;
@@ -280,6 +281,7 @@ pub(super) async fn checked(
         deployment: Ok(&deployment),
         survey: Ok(&survey),
         claimed: true,
+        counts_old: false,
     };
     preflight::log(&preflight::preflight(ground).await);
     Ok(Some(Checked { deployment, survey, stopper, stop, activity }))
@@ -344,11 +346,4 @@ pub(super) fn recoder(settings: &Settings) -> Recoder {
 
 pub(super) fn preparer(settings: &Settings, rotation: &Rotation) -> Preparer {
     Preparer::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
-}
-
-/// This host, and the operating system's user.
-pub(super) fn whoami() -> (String, String) {
-    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-    let user = std::env::var("USER").unwrap_or_else(|_| rustix::process::geteuid().as_raw().to_string());
-    (host, user)
 }

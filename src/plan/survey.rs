@@ -107,7 +107,15 @@ impl Survey {
                 format!("oldSecretKey: none of {sampled} sampled values opens under the old or the new key"),
             ));
         }
-        if old == 0 && new > 0 {
+        if old == 0 && sampled - new > new {
+            return Err(Error::new(
+                Id::WrongOldKey,
+                format!(
+                    "oldSecretKey: none of {sampled} sampled values opens under it, and only {new} under the new key"
+                ),
+            ));
+        }
+        if old == 0 && sampled == new {
             return Ok(format!("all {new} sampled values are already under the new key"));
         }
         Ok(format!("of {sampled} sampled values {old} open under the old key and {new} under the new one"))

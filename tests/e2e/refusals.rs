@@ -79,6 +79,17 @@ fn an_old_key_that_opens_nothing_is_refused() {
     assert!(plan.stdout.contains("sampled values are already under the new key"), "{}", plan.stdout);
 }
 
+/// A few values under the new key do not make a wrong old key a right one.
+#[test]
+fn an_old_key_that_opens_nothing_is_refused_whatever_the_new_one_opens() {
+    let kit = Kit::new();
+    let rotated = crate::kit::seal(&kit.deployment.spec.new_key, "moved before");
+    kit.sql(&format!("UPDATE IDN_IDENTITY_USER_DATA SET DATA_VALUE = '{rotated}'"));
+    kit.configure("oldSecretKey", Some("00000000000000000000000000000000"));
+    let error = both_refuse(&kit, 2, "KR-CFG-051");
+    assert!(error.contains("opens under it, and only "), "{error}");
+}
+
 #[test]
 fn one_table_of_a_foreign_key_does_not_refuse_the_rest() {
     let kit = Kit::new();

@@ -34,7 +34,7 @@ fn with_an_ambiguous_value() -> (Kit, String) {
 fn an_ambiguous_value_stops_a_rotation_before_anything_is_written() {
     let (kit, stored) = with_an_ambiguous_value();
     let before = kit.snapshot();
-    let plan = kit.run(&["plan"]).exits(0);
+    let plan = kit.run(&["plan"]).exits(5);
     assert!(plan.stdout.contains("open under both keys"), "{}", plan.stdout);
 
     let done = kit.run(&["run"]).refused(5, "KR-RUN-002");

@@ -131,6 +131,8 @@ pub struct Ground<'a> {
     pub survey: Result<&'a Survey, &'a Error>,
     /// The databases are claimed for this process, strangers and privileges have been asked for.
     pub claimed: bool,
+    /// The old databases' tables are counted, too: work for a server that users are on.
+    pub counts_old: bool,
 }
 
 /// Looks at everything and lets every check judge it.
@@ -142,8 +144,14 @@ pub async fn preflight(ground: Ground<'_>) -> Vec<Finding> {
 /// Logs what the servers of a connected deployment should be known for, as warnings.
 pub async fn warn_of_servers(deployment: &Deployment, settings: &Settings, journal: &Path) {
     let nobody_knows = Error::new(Id::System, "it is not looked at here");
-    let ground =
-        Ground { settings, journal, deployment: Ok(deployment), survey: Err(&nobody_knows), claimed: true };
+    let ground = Ground {
+        settings,
+        journal,
+        deployment: Ok(deployment),
+        survey: Err(&nobody_knows),
+        claimed: true,
+        counts_old: false,
+    };
     let facts = facts::of_servers(ground).await;
     log(&server::CHECKS.iter().map(|check| check.judge(&facts)).collect::<Vec<_>>());
 }

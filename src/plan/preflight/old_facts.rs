@@ -62,11 +62,17 @@ pub(super) async fn gather(ground: Ground<'_>) -> Old {
         old.files = settings.files.as_ref().map(|job| files_of(home, job));
     }
     let (Some(databases), Ok(deployment)) = (&settings.databases, ground.deployment) else { return old };
+    let asked = async |database: &Database, store| {
+        if !ground.counts_old {
+            return Err("only `keyrotation preflight` and `plan` count on the old server".to_owned());
+        }
+        rows(database, store, deployment).await
+    };
     if let Some(database) = &databases.old_identity {
-        old.identity = Some(rows(database, Store::Identity, deployment).await);
+        old.identity = Some(asked(database, Store::Identity).await);
     }
     if let Some(database) = &databases.old_registry {
-        old.registry = Some(rows(database, Store::Registry, deployment).await);
+        old.registry = Some(asked(database, Store::Registry).await);
     }
     old
 }
