@@ -5,6 +5,8 @@
 
 mod charts;
 mod parts;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
