@@ -1,7 +1,8 @@
 //! The documentation against the program: commands parse, tables match the code, links lead somewhere.
 //!
 //! Every line of a fenced `sh` block counts as a command, and so does inline code that begins with
-//! `keyrotation`. Nothing is executed.
+//! `keyrotation`. Nothing is executed here: a block is tagged `fast` if a test does that
+//! (`tests/e2e/documented.rs`), and `long` if not.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
@@ -52,7 +53,7 @@ impl Page {
     }
 
     fn commands(&self) -> Vec<&str> {
-        let in_blocks = self.lines().filter(|(block, _)| *block == Some("sh")).map(|(_, line)| line.trim());
+        let in_blocks = self.lines().filter(|(block, _)| is_shell(*block)).map(|(_, line)| line.trim());
         let inline = self.prose().flat_map(inline_code).filter(|code| code.starts_with("keyrotation "));
         in_blocks.chain(inline).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
     }
@@ -82,6 +83,11 @@ fn pages() -> Vec<Page> {
         folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "md")),
     );
     paths.into_iter().map(Page::read).collect()
+}
+
+/// Whether a block holds commands.
+fn is_shell(block: Option<&str>) -> bool {
+    block.is_some_and(|block| block.split_whitespace().next() == Some("sh"))
 }
 
 /// The spans between single backticks.
@@ -126,7 +132,15 @@ fn every_command_parses() {
         }
         for command in page.commands() {
             let Some(arguments) = arguments(command) else { continue };
-            let typed = std::iter::once("keyrotation".to_owned()).chain(arguments);
+            let typed: Vec<_> = std::iter::once("keyrotation".to_owned()).chain(arguments).collect();
+            let help = typed.iter().take(2).cloned().chain(["--help".to_owned()]);
+            let shown = Cli::try_parse_from(help).expect_err("`--help` ends it").kind();
+            let is_help = typed.get(1).is_some_and(|word| word == "help");
+            assert!(
+                is_help || shown == ErrorKind::DisplayHelp,
+                "{}: `{command}` has no help",
+                page.path.display()
+            );
             if let Err(error) = Cli::try_parse_from(typed) {
                 // Help is a result, not a mistake; and a subcommand may be named without what it takes.
                 let lacks = matches!(
@@ -142,11 +156,54 @@ fn every_command_parses() {
     assert!(parsed > 30, "only {parsed} commands were found: the search for them is broken");
 }
 
+/// Whoever adds commands says whether a test executes them.
+#[test]
+fn every_block_of_commands_is_tagged() {
+    let mut tags = BTreeSet::new();
+    for page in pages() {
+        for (block, line) in page.lines().filter(|(block, _)| is_shell(*block)) {
+            let tag = block.and_then(|block| block.strip_prefix("sh "));
+            let is_known = tag.is_some_and(|tag| ["fast", "long"].contains(&tag));
+            assert!(is_known, "{}: `{line}` stands in a block without `fast` or `long`", page.path.display());
+            tags.extend(tag.map(str::to_owned));
+        }
+    }
+    assert_eq!(tags.len(), 2, "{tags:?}");
+}
+
+/// The README's sections, from what it is to who makes it.
+#[test]
+fn the_readme_has_its_sections_in_order() {
+    let readme = Page::named("README.md");
+    let found: Vec<_> = readme.prose().filter_map(|line| line.strip_prefix("## ")).collect();
+    let expected = [
+        "Try it in one minute",
+        "Is it for you?",
+        "Before you start",
+        "Install",
+        "properties.yaml and secrets",
+        "Zero-downtime rotation",
+        "Maintenance window",
+        "Clusters, bastion hosts, Kubernetes, tenants",
+        "Commands",
+        "Watching and pacing",
+        "When something goes wrong",
+        "Verify and report",
+        "Rollback",
+        "Retiring the old key, and after a breach",
+        "Coming from the Java tool",
+        "Figures",
+        "Security",
+        "Contributing",
+    ];
+    assert_eq!(found, expected);
+}
+
 #[test]
 fn the_readme_begins_with_the_demo_and_has_one_line_for_all_tests() {
     let readme = Page::named("README.md");
     let commands: Vec<_> =
-        readme.lines().filter(|(block, _)| *block == Some("sh")).map(|(_, line)| line.trim()).collect();
+        readme.lines().filter(|(block, _)| is_shell(*block)).map(|(_, line)| line.trim()).collect();
     assert_eq!(commands.first(), Some(&"cargo run --release -- demo"));
     assert_eq!(commands.iter().filter(|command| **command == "bash tests/run.sh").count(), 1);
 }
