@@ -130,9 +130,9 @@ ids! {
     ConfigSecretSource = "KR-CFG-012", Usage, "a secret cannot be read from where properties.yaml says it is",
         "set the variable, or make the file readable for the user who runs keyrotation";
     ConfigUrl = "KR-CFG-013", Usage, "a database URL is not one that can be used",
-        "write `jdbc:postgresql://host:port/database`, `jdbc:mysql://host:port/database`, `jdbc:h2:/path/to/database` or `jdbc:sqlite:/path/to/file.db`";
-    ConfigUnsupportedDatabase = "KR-CFG-014", Usage, "a database is of a kind that this version does not rotate yet",
-        "this version rotates PostgreSQL, MySQL, MariaDB, H2 and SQLite";
+        "write `jdbc:postgresql://host:port/database`, `jdbc:mysql://host:port/database`, `jdbc:h2:/path/to/database`, `jdbc:oracle:thin:@//host:1521/service`, `jdbc:sqlserver://host:1433;databaseName=…`, `jdbc:db2://host:50000/database` or `jdbc:sqlite:/path/to/file.db`";
+    ConfigUnsupportedDatabase = "KR-CFG-014", Usage, "this cannot be done on this kind of database",
+        "stop the old server while you rotate, and set `enableSyncMigrator: false`";
     ConfigDatabaseFile = "KR-CFG-015", Usage, "a database file does not exist or is not a regular file",
         "correct the path; keyrotation never creates a database";
     ConfigOldDatabase = "KR-CFG-016", Usage, "a database to be rewritten is the old server's own",

@@ -35,7 +35,7 @@ pub struct Found {
     pub foreign: Vec<&'static str>,
 }
 
-/// The script for a kind of database; for SQLite without one. Empty where there is none yet.
+/// The script for a kind of database; for SQLite without one. Empty where tables are not kept in step.
 pub const fn script(kind: Option<Kind>, action: Action) -> &'static str {
     match (kind, action) {
         (None, Action::Install) => include_str!("../triggers/oldSQLite.sql"),
@@ -45,6 +45,19 @@ pub const fn script(kind: Option<Kind>, action: Action) -> &'static str {
         (Some(Kind::MySql), Action::Install) => include_str!("../triggers/oldMySQL.sql"),
         (Some(Kind::MySql), Action::Remove) => include_str!("../triggers/newMySQL.sql"),
         (Some(Kind::H2), _) => "",
+        (Some(Kind::Oracle), action) => Client::SqlPlus.script(action),
+        (Some(Kind::SqlServer), action) => Client::Sqlcmd.script(action),
+        (Some(Kind::Db2), action) => Client::Db2.script(action),
+    }
+}
+
+/// The client that a kind of database's script is written for, where no driver takes it whole.
+const fn client(kind: Option<Kind>) -> Option<Client> {
+    match kind {
+        Some(Kind::Oracle) => Some(Client::SqlPlus),
+        Some(Kind::SqlServer) => Some(Client::Sqlcmd),
+        Some(Kind::Db2) => Some(Client::Db2),
+        Some(Kind::H2 | Kind::Postgres | Kind::MySql) | None => None,
     }
 }
 
@@ -52,7 +65,12 @@ pub const fn script(kind: Option<Kind>, action: Action) -> &'static str {
 pub async fn script_for(db: &Db, action: Action) -> Result<String> {
     let script = script(db.server_kind(), action);
     if script.is_empty() {
-        let text = format!("{}: there are no triggers for {} yet", db.place(), db.syntax().name);
+        let text = format!(
+            "{}: tables are not kept in step on {}, whose triggers the server's own Java has to compile each time it \
+             opens the database",
+            db.place(),
+            db.syntax().name
+        );
         return Err(Error::new(Id::ConfigUnsupportedDatabase, text));
     }
     if action == Action::Remove {
@@ -79,7 +97,11 @@ fn without_absent(script: &str, is_there: impl Fn(&str) -> bool) -> String {
 /// Runs the script on this database.
 pub async fn run(db: &Db, action: Action) -> Result<()> {
     let script = script_for(db, action).await?;
-    db.script(&script).await.map_err(|error| {
+    let ran = match client(db.server_kind()) {
+        Some(client) => db.statements(&client.statements(&script)).await,
+        None => db.script(&script).await,
+    };
+    ran.map_err(|error| {
         let refused = Error::new(Id::Privilege, format!("{}: {error}", db.place()));
         if error.to_string().contains(NOT_TRUSTED) {
             return refused.fix(

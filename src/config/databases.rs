@@ -9,7 +9,7 @@ use super::syntax::Entry;
 use super::url::{CONNECT_TIMEOUT, UrlError};
 use super::{BridgedUrl, Database, DatabaseJob, JdbcUrl, Level, ServerUrl, expand};
 use crate::db::Server;
-use crate::db::server::{Route, Tls, TlsMode};
+use crate::db::server::{Kind, Route, Tls, TlsMode};
 use crate::error::{Error, Id, Result};
 
 /// The keys of one database.
@@ -50,17 +50,30 @@ impl Resolver<'_> {
     /// Refuses to rewrite the old server's database. Holds for whatever URLs are given, also those
     /// of parts that are switched off now: with those, other problems are left for later.
     pub(super) fn refuse_old_database(&self) -> Result<()> {
-        for Keys { url: of_old, .. } in [OLD_IDENTITY, OLD_REGISTRY] {
-            let Some(Ok(old)) = self.given(of_old).map(|entry| self.url(entry)) else { continue };
-            for Keys { url: key, .. } in [NEW_IDENTITY, NEW_REGISTRY] {
-                let Some(entry) = self.given(key) else { continue };
-                if self.url(entry).is_ok_and(|new| new.same_database(&old)) {
-                    let what = format!("is the same database as {of_old} ({old})");
-                    return Err(wrong(Id::ConfigOldDatabase, key, entry, what));
+        for of_old in [OLD_IDENTITY, OLD_REGISTRY] {
+            let Some(Ok(old)) = self.given(of_old.url).map(|entry| self.url(entry)) else { continue };
+            for of_new in [NEW_IDENTITY, NEW_REGISTRY] {
+                let Some(entry) = self.given(of_new.url) else { continue };
+                let Ok(new) = self.url(entry) else { continue };
+                if new.same_database(&old) && !self.are_of_two_users((&of_old, &old), (&of_new, &new)) {
+                    let what = format!("is the same database as {} ({old})", of_old.url);
+                    return Err(wrong(Id::ConfigOldDatabase, of_new.url, entry, what));
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether two databases of one name are the schemas of two users.
+    fn are_of_two_users(&self, one: (&Keys, &JdbcUrl), other: (&Keys, &JdbcUrl)) -> bool {
+        let user = |(keys, url): (&Keys, &JdbcUrl)| match url {
+            JdbcUrl::Bridged(url) if url.of_user => {
+                let here = self.given(keys.user).map(|entry| entry.value.expose().to_owned());
+                here.or_else(|| url.user.clone()).map(|user| user.to_lowercase())
+            }
+            _ => None,
+        };
+        matches!((user(one), user(other)), (Some(one), Some(other)) if one != other)
     }
 
     fn database(&mut self, keys: &Keys) -> Result<Database> {
@@ -72,9 +85,11 @@ impl Resolver<'_> {
     /// The old database, to be kept in step with: of the same kind as the new one.
     fn synced_database(&mut self, new: &Database) -> Result<Database> {
         let old = self.database(&OLD_IDENTITY)?;
-        if let JdbcUrl::Bridged(url) = &new.url {
+        if let JdbcUrl::Bridged(url) = &new.url
+            && url.kind == Kind::H2
+        {
             let entry = self.needed(Key::EnableSyncMigrator)?;
-            let what = format!("is true, and tables are not kept in step on {} yet", url.kind.name());
+            let what = format!("is true, and tables are not kept in step on {}", url.kind.name());
             return Err(wrong(Id::ConfigValue, Key::EnableSyncMigrator, entry, what)
                 .fix("set `enableSyncMigrator: false` and stop the old server while you rotate"));
         }
@@ -98,7 +113,6 @@ impl Resolver<'_> {
             // The files themselves were compared, and the old server may have its own open.
             Ok(JdbcUrl::Bridged(url)) if url.file.is_some() => Ok(None),
             Ok(url) => self.log_on(keys, url).map(Some),
-            Err(UrlError::Unsupported(_)) => Ok(None), // of another kind, so not the same
             Err(e @ (UrlError::Missing(..) | UrlError::NotAFile(_))) => {
                 let problem = explain(key, entry, e);
                 let text = format!("{}, so it cannot be compared with the new databases", problem.what());
@@ -161,6 +175,16 @@ impl Resolver<'_> {
     /// A database that only its JDBC driver can reach, likewise.
     fn bridged(&mut self, keys: &Keys, url: &BridgedUrl) -> Result<Server> {
         let (user, password) = self.who(keys, url.user.clone(), url.password.clone())?;
+        if url.kind.is_untried() {
+            let text = format!(
+                "no {} was at hand when this version was tested, only stand-ins: rehearse on a copy first, by the \
+                 checklist in docs/databases.md",
+                url.kind.name()
+            );
+            if !self.notices.iter().any(|notice| notice.text == text) {
+                self.note(Level::Warning, text);
+            }
+        }
         if let Some(entry) = self.given(Key::Driver)
             && !self.by_jdbc()?
         {
@@ -258,15 +282,10 @@ pub(super) fn explain(key: Key, entry: &Entry, error: UrlError) -> Error {
         UrlError::Malformed(what) => because(Id::ConfigUrl, what.to_owned()),
         UrlError::Said(what) | UrlError::Path(what) => because(Id::ConfigUrl, what),
         UrlError::Unknown(scheme) => {
-            because(Id::ConfigUrl, format!("begins with a scheme that is not known ({scheme})")).fix(format!(
-                "write jdbc:postgresql://…, jdbc:mysql://…, jdbc:mariadb://…, jdbc:h2:… or jdbc:sqlite:/path/to/file.db; known, but not supported yet: {}",
-                JdbcUrl::unsupported()
-            ))
+            because(Id::ConfigUrl, format!("begins with a scheme that is not known ({scheme})")).fix(
+                "write jdbc:postgresql://…, jdbc:mysql://…, jdbc:mariadb://…, jdbc:h2:…, jdbc:oracle:thin:@…, jdbc:sqlserver://…, jdbc:db2://… or jdbc:sqlite:/path/to/file.db",
+            )
         }
-        UrlError::Unsupported(name) => because(
-            Id::ConfigUnsupportedDatabase,
-            format!("names a database of {name}, which is not supported yet"),
-        ),
         UrlError::Missing(path, problem) => because(
             Id::ConfigDatabaseFile,
             format!("names {}, which cannot be found: {problem}", path.display()),

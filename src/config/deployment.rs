@@ -69,7 +69,6 @@ impl Deployment {
         };
         match JdbcUrl::parse(&url, folder) {
             Ok(url) => Said::This(url),
-            Err(UrlError::Unsupported(kind)) => Said::Unusable(format!("it is a database of {kind}")),
             Err(UrlError::Missing(path, _) | UrlError::NotAFile(path)) => {
                 Said::Unusable(format!("there is no file {}", path.display()))
             }

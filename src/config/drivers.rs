@@ -23,6 +23,16 @@ const FAMILIES: &[Family] = &[
     Family { scheme: "postgresql", files: &["postgresql"], name: "postgresql-….jar" },
     Family { scheme: "mysql", files: &["mysql"], name: "mysql-connector-j-….jar" },
     Family { scheme: "mariadb", files: &["mariadb"], name: "mariadb-java-client-….jar" },
+    // Character sets and wallets are in files of their own.
+    Family {
+        scheme: "oracle",
+        files: &["ojdbc", "orai18n", "oraclepki", "osdt_"],
+        name: "ojdbc8.jar or ojdbc11.jar",
+    },
+    Family {
+        scheme: "sqlserver", files: &["mssql-jdbc", "mssql_jdbc", "sqljdbc"], name: "mssql-jdbc-….jar"
+    },
+    Family { scheme: "db2", files: &["db2jcc", "jcc"], name: "db2jcc4.jar or jcc-….jar" },
 ];
 
 /// Where an Identity Server has them.

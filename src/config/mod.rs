@@ -149,7 +149,9 @@ pub struct DatabaseJob {
 impl DatabaseJob {
     /// Whether identity and registry are one database, to be opened and rotated once.
     pub fn same_database(&self) -> bool {
+        let schema = |database: &Database| database.schema_of_user();
         self.identity.url.same_database(&self.registry.url)
+            && schema(&self.identity) == schema(&self.registry)
     }
 }
 
@@ -174,6 +176,18 @@ pub struct Database {
 }
 
 impl Database {
+    /// Its name for the journal's fingerprint: the same for every way of writing it.
+    pub fn identity(&self) -> String {
+        let schema = self.schema_of_user().map(|user| format!("/{user}")).unwrap_or_default();
+        format!("{}{schema}", self.url.identity())
+    }
+
+    /// The user, in lower case, where each has a database of his own.
+    fn schema_of_user(&self) -> Option<String> {
+        let server = self.server.as_ref().filter(|_| self.url.is_of_user())?;
+        Some(server.user.to_lowercase())
+    }
+
     /// Whether it is on a server of this kind.
     fn is_on(&self, kind: Kind) -> bool {
         self.server.as_ref().is_some_and(|server| server.kind == kind)

@@ -7,7 +7,7 @@ use super::keys::Key;
 use super::resolve::{Origin, Resolver};
 use super::secret::Secret;
 use super::syntax::Raw;
-use super::url::{UrlError, without_log_on};
+use super::url::without_log_on;
 use super::{JdbcUrl, NewDatabase, NewServer, Notice};
 use crate::error::{Error, Id, Result};
 
@@ -50,24 +50,24 @@ impl Resolver<'_> {
         let Some(entry) = self.given(url) else { return Ok(None) };
         let parsed = match self.url(entry) {
             Ok(parsed) => Some(parsed),
-            // The server itself may well use it.
-            Err(UrlError::Unsupported(_)) => None,
             Err(error) => return Err(super::databases::explain(url, entry, error)),
         };
         let text = match &parsed {
             Some(known @ JdbcUrl::Sqlite { .. }) => known.to_string(),
+            Some(JdbcUrl::Bridged(known)) => known.url.expose().to_owned(),
             _ => without_log_on(entry.value.expose()),
         };
-        let server = match &parsed {
-            Some(JdbcUrl::Server(server)) => Some(server),
-            _ => None,
+        let (in_url, secret_in_url) = match &parsed {
+            Some(JdbcUrl::Server(known)) => (known.user.clone(), known.password.clone()),
+            Some(JdbcUrl::Bridged(known)) => (known.user.clone(), known.password.clone()),
+            Some(JdbcUrl::Sqlite { .. }) | None => (None, None),
         };
         let name = self.given(user).map(|entry| entry.value.expose().to_owned());
         let secret = self.password(password)?;
         Ok(Some(NewDatabase {
             key: url.name(),
-            user: name.or_else(|| server.and_then(|server| server.user.clone())),
-            password: secret.or_else(|| server.and_then(|server| server.password.clone())),
+            user: name.or(in_url),
+            password: secret.or(secret_in_url),
             url: Secret::from(text),
             parsed,
         }))

@@ -113,7 +113,6 @@ fn site(raw: &Raw, folder: &Path, url: Key, user: Key) -> Option<Site> {
             tls: tls(raw, folder, url.tls, url.tls_said),
         }),
         Ok(JdbcUrl::Bridged(url)) => Some(Site::Other(url.kind.name())),
-        Err(UrlError::Unsupported(name)) => Some(Site::Other(name)),
         Err(_) => None,
     }
 }

@@ -152,6 +152,9 @@ impl Edit<'_, '_> {
             Kind::Postgres => "postgre",
             Kind::MySql => "mysql",
             Kind::H2 => "h2",
+            Kind::Oracle => "oracle",
+            Kind::SqlServer => "mssql",
+            Kind::Db2 => "db2",
         });
         match word {
             Some(word) => {
@@ -274,6 +277,9 @@ fn kind_of(word: &str) -> Option<Kind> {
         "postgre" | "postgresql" | "postgres" => Some(Kind::Postgres),
         "mysql" | "mariadb" => Some(Kind::MySql),
         "h2" => Some(Kind::H2),
+        "oracle" => Some(Kind::Oracle),
+        "mssql" => Some(Kind::SqlServer),
+        "db2" => Some(Kind::Db2),
         _ => None,
     }
 }
@@ -283,5 +289,8 @@ fn default_port(kind: Kind) -> u16 {
         Kind::Postgres => 5432,
         Kind::MySql => 3306,
         Kind::H2 => 9092,
+        Kind::Oracle => 1521,
+        Kind::SqlServer => 1433,
+        Kind::Db2 => 50_000,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::table::Kind;
 use super::write::{each, key_arrays, keys_by_column, padded, padded_keys, parts};
-use super::{Db, DbError, Record, Syntax, Table, Transaction, Value, Write, sql};
+use super::{Db, DbError, Record, Syntax, Table, Transaction, Value, Write, keys_at_once, sql};
 
 /// The most keys in one statement.
 const KEYS_AT_ONCE: usize = 256;
@@ -29,51 +29,47 @@ impl Transaction {
         columns: &[&str],
         keys: &[Vec<Value>],
     ) -> Result<Vec<Record>, DbError> {
-        if self.syntax().write == Write::Batch {
-            let sql = sql::copy::lock_rows(self.syntax(), table, columns, 1);
-            return self.each(&sql, &each(keys)).await;
+        let syntax = self.syntax();
+        if syntax.write == Write::Batch {
+            return self.each(&sql::lock(syntax, table, columns, 1), &each(keys)).await;
         }
-        let render = |rows| sql::copy::lock_rows(self.syntax(), table, columns, rows);
-        let render: Vec<String> = lengths(keys.len()).map(render).collect();
-        self.by_keys(table, keys, &render).await
+        self.by_keys(table, keys, |rows| sql::lock(syntax, table, columns, rows)).await
     }
 
     /// Deletes rows by their keys.
     pub async fn delete_rows(&mut self, table: &Table, keys: &[Vec<Value>]) -> Result<(), DbError> {
-        if self.syntax().write == Write::Batch {
-            return self.batch(&sql::copy::delete(self.syntax(), table, 1), &each(keys)).await.map(drop);
+        let syntax = self.syntax();
+        if in_batches(syntax) {
+            return self.batch(&sql::copy::delete(syntax, table, 1), &each(keys)).await.map(drop);
         }
-        let render = |rows| sql::copy::delete(self.syntax(), table, rows);
-        let render: Vec<String> = lengths(keys.len()).map(render).collect();
-        self.by_keys(table, keys, &render).await.map(drop)
+        self.by_keys(table, keys, |rows| sql::copy::delete(syntax, table, rows)).await.map(drop)
     }
 
     /// Says of a change log's entries that they were carried over.
     pub async fn acknowledge(&mut self, log: &Table, entries: &[Vec<Value>]) -> Result<(), DbError> {
-        if self.syntax().write == Write::Batch {
-            return self
-                .batch(&sql::copy::acknowledge(self.syntax(), log, 1), &each(entries))
-                .await
-                .map(drop);
+        let syntax = self.syntax();
+        if in_batches(syntax) {
+            return self.batch(&sql::copy::acknowledge(syntax, log, 1), &each(entries)).await.map(drop);
         }
-        let render = |rows| sql::copy::acknowledge(self.syntax(), log, rows);
-        let render: Vec<String> = lengths(entries.len()).map(render).collect();
-        self.by_keys(log, entries, &render).await.map(drop)
+        self.by_keys(log, entries, |rows| sql::copy::acknowledge(syntax, log, rows)).await.map(drop)
     }
 
-    /// Runs one statement for each batch of keys.
+    /// Runs one statement for each batch of keys, rendered for so many.
     async fn by_keys(
         &mut self,
         table: &Table,
         keys: &[Vec<Value>],
-        statements: &[String],
+        render: impl Fn(usize) -> String,
     ) -> Result<Vec<Record>, DbError> {
         let mut records = Vec::new();
-        for (batch, sql) in keys.chunks(KEYS_AT_ONCE).zip(statements) {
+        let most = keys_at_once(self.syntax(), table, KEYS_AT_ONCE);
+        for batch in keys.chunks(most) {
+            let length = padded(batch.len(), most);
+            let sql = render(length);
             let found = if self.syntax().write == Write::Arrays {
-                self.run_arrays(sql, &keys_by_column(table, batch)).await?
+                self.run_arrays(&sql, &keys_by_column(table, batch)).await?
             } else {
-                self.run(sql, &padded_keys(batch, padded(batch.len(), KEYS_AT_ONCE))).await?
+                self.run(&sql, &padded_keys(batch, length)).await?
             };
             records.extend(found);
         }
@@ -95,7 +91,7 @@ impl Transaction {
                 }
                 return Ok(());
             }
-            Write::Batch => {
+            Write::Batch | Write::LockThenBatch => {
                 return self
                     .batch(&sql::copy::insert(self.syntax(), table, columns, 1), rows)
                     .await
@@ -130,7 +126,7 @@ impl Transaction {
                 }
                 return Ok(());
             }
-            Write::Batch => {
+            Write::Batch | Write::LockThenBatch => {
                 let bound: Vec<Vec<&Value>> =
                     rows.iter().map(|(key, values)| values.iter().copied().chain(key).collect()).collect();
                 return self.batch(&sql, &bound).await.map(drop);
@@ -183,9 +179,9 @@ impl Db {
     }
 }
 
-/// How many keys each statement for so many keys names.
-fn lengths(keys: usize) -> impl Iterator<Item = usize> {
-    (0..keys).step_by(KEYS_AT_ONCE).map(move |from| padded((keys - from).min(KEYS_AT_ONCE), KEYS_AT_ONCE))
+/// Whether changes go one by one, many in a batch.
+fn in_batches(syntax: &Syntax) -> bool {
+    matches!(syntax.write, Write::Batch | Write::LockThenBatch)
 }
 
 /// An array for each column.

@@ -29,6 +29,8 @@ pub struct Questions {
     pub session: &'static str,
     /// What tells this server from all others, and the database's name. Empty where nothing does.
     pub identity: &'static str,
+    /// Whether that tells servers apart, not only what is on one: else its name has to.
+    pub tells_server: bool,
     /// Settings with which the server may lose what it has acknowledged: one text each. Not asked where
     /// it is empty.
     pub lossy: &'static str,
@@ -49,7 +51,7 @@ pub struct LockRow {
     pub table: &'static str,
     /// Makes it, with its row.
     pub make: &'static [&'static str],
-    /// Lets a session wait only a moment for the row.
+    /// Lets a session wait only a moment for the row; empty where the claim itself does.
     pub patience: &'static str,
     /// Takes the table away.
     pub remove: &'static str,
@@ -71,6 +73,7 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
     identity: "SELECT 'database ' || current_database() || ' of the cluster that began at ' || \
                pg_postmaster_start_time()::text || ', oid ' || oid::text FROM pg_database \
                WHERE datname = current_database()",
+    tells_server: true,
     lock_row: None,
     lossy: "SELECT name || ' = ' || setting FROM pg_settings \
             WHERE (name = 'synchronous_commit' AND setting = 'off') OR (name = 'fsync' AND setting = 'off') \
@@ -93,6 +96,7 @@ pub const MYSQL_QUESTIONS: Questions = Questions {
                WHERE DB = DATABASE() AND USER NOT IN ('system user', 'event_scheduler') ORDER BY ID",
     session: "SELECT CONNECTION_ID()",
     identity: "SELECT CONCAT('database ', DATABASE(), ' of ', @@hostname, ':', @@port, ', server id ', @@server_id)",
+    tells_server: true,
     lock_row: None,
     // Not from information_schema.GLOBAL_VARIABLES, which MySQL has no more.
     lossy: "SELECT CONCAT('innodb_flush_log_at_trx_commit = ', @@GLOBAL.innodb_flush_log_at_trx_commit) \
@@ -164,7 +168,9 @@ impl Lone {
     /// Takes the lock, if nobody else has it.
     async fn claim(&mut self, questions: &Questions) -> Result<bool, DbError> {
         if let (Some(row), Self::Jdbc(lease)) = (questions.lock_row, &mut *self) {
-            lease.run(row.patience, &[]).await?;
+            if !row.patience.is_empty() {
+                lease.run(row.patience, &[]).await?;
+            }
             lease.begin().await?;
         }
         match self.is_true(questions.claim).await {
@@ -205,7 +211,13 @@ impl Db {
             && !self.has_lock_row(row).await?
         {
             for statement in row.make {
-                self.script(statement).await?;
+                self.script(statement).await.map_err(|error| {
+                    let text = format!(
+                        "the table {}, which stands for the lock, cannot be made: {error}",
+                        row.table
+                    );
+                    DbError::new(error.class, text)
+                })?;
             }
         }
         let mut lone = self.lone().await?;
@@ -263,7 +275,11 @@ impl Db {
         }
         let answer = self.read(questions.identity, &[]).await?;
         let text = answer.first().and_then(|record| record.first()?.as_text().map(str::to_owned));
-        Ok(text.unwrap_or_else(|| self.place()))
+        Ok(match text {
+            Some(text) if questions.tells_server => text,
+            Some(text) => format!("{text} of {}", self.place()),
+            None => self.place(),
+        })
     }
 
     /// Sessions of others in this database, as seen twice within a moment.

@@ -46,6 +46,34 @@ pub const LOOKS: &[Look] = &[
             "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_expire_logs_seconds', 'expire_logs_days')",
         ),
     },
+    Look {
+        dialect: "Oracle",
+        triggers: "SELECT TABLE_NAME, TRIGGER_NAME FROM ALL_TRIGGERS \
+                   WHERE TABLE_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TABLE_NAME IS NOT NULL ORDER BY 1, 2",
+        clock: Some(
+            "SELECT ROUND((CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - DATE '1970-01-01') * 86400000) FROM DUAL",
+        ),
+        logs: None,
+    },
+    Look {
+        dialect: "SQL Server",
+        triggers: "SELECT UPPER(OBJECT_NAME(parent_id)), UPPER(name) FROM sys.triggers \
+                   WHERE parent_class = 1 ORDER BY 1, 2",
+        clock: Some("SELECT DATEDIFF_BIG(MILLISECOND, '1970-01-01', SYSUTCDATETIME())"),
+        logs: Some(
+            "SELECT N'recovery model', recovery_model_desc FROM sys.databases \
+             WHERE database_id = DB_ID() AND recovery_model_desc <> N'SIMPLE'",
+        ),
+    },
+    Look {
+        dialect: "Db2",
+        triggers: "SELECT TABNAME, TRIGNAME FROM SYSCAT.TRIGGERS WHERE TABSCHEMA = CURRENT SCHEMA ORDER BY 1, 2",
+        clock: Some(
+            "SELECT (CAST(DAYS(CURRENT TIMESTAMP - CURRENT TIMEZONE) - DAYS('1970-01-01') AS BIGINT) * 86400 \
+             + MIDNIGHT_SECONDS(CURRENT TIMESTAMP - CURRENT TIMEZONE)) * 1000 FROM SYSIBM.SYSDUMMY1",
+        ),
+        logs: None,
+    },
 ];
 
 /// How old the newest row of a table is, in milliseconds.

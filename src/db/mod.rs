@@ -27,7 +27,9 @@ pub use error::{Class, DbError};
 pub use server::Server;
 pub use sql::{Filter, Lifetimes, Relation};
 pub use syntax::{
-    DIALECTS, H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS, MYSQL, POSTGRES, Rewrite, SQLITE, Syntax, Write,
+    DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION, DIALECTS, H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS, MSSQL,
+    MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
+    Paging, Rewrite, SQLITE, Syntax, Write,
 };
 pub use table::{ColumnInfo, Kind, Limit, Table, TableInfo, Unit};
 pub use value::Value;
@@ -44,6 +46,10 @@ pub type Record = Vec<Value>;
 
 /// Rows asked for by key in one statement.
 const KEYS_AT_ONCE: usize = 500;
+
+/// Likewise, where a key of several columns is written out once for each row: no optimizer takes very
+/// many of them for so many looks into the index.
+const WIDE_KEYS_AT_ONCE: usize = 64;
 
 /// The most bytes of values in one statement, where the server sets no lower limit.
 const STATEMENT_BYTES: usize = 8 << 20;
@@ -84,7 +90,7 @@ impl Db {
         match server.kind {
             server::Kind::Postgres => PostgresDb::open(server, access, connections).await.map(Self::Postgres),
             server::Kind::MySql => MySqlDb::open(server, access, connections).await.map(Self::MySql),
-            server::Kind::H2 => {
+            server::Kind::H2 | server::Kind::Oracle | server::Kind::SqlServer | server::Kind::Db2 => {
                 Err(DbError::new(Class::Environment, "there is no way but by its JDBC driver"))
             }
         }
@@ -173,10 +179,8 @@ impl Db {
     ) -> Result<Vec<Record>, DbError> {
         let syntax = self.syntax();
         let ends = Ends { after: after.is_some(), upto: upto.is_some() };
-        let mut params: Vec<_> =
-            after.into_iter().chain(upto).flat_map(|key| sql::end(syntax, key)).collect();
-        params.push(Value::Int(i64::try_from(limit).unwrap_or(i64::MAX)));
-        self.read(&sql::page(syntax, table, columns, ends), &params).await
+        let params = sql::page_values(syntax, after, upto, limit);
+        self.read(&sql::page(syntax, table, columns, ends, limit), &params).await
     }
 
     /// The rows with these keys, in any order; those that are gone are absent.
@@ -187,13 +191,11 @@ impl Db {
         keys: &[Vec<Value>],
     ) -> Result<Vec<Record>, DbError> {
         let mut rows = Vec::with_capacity(keys.len());
-        for batch in keys.chunks(KEYS_AT_ONCE) {
-            let length = match self.syntax().write {
-                Write::Batch => 1,
-                Write::Values | Write::Arrays | Write::LockFirst => write::padded(batch.len(), KEYS_AT_ONCE),
-            };
-            let sql = sql::by_keys(self.syntax(), table, columns, length);
-            rows.extend(match (self, self.syntax().write) {
+        let (syntax, most) = (self.syntax(), keys_at_once(self.syntax(), table, KEYS_AT_ONCE));
+        for batch in keys.chunks(most) {
+            let length = if syntax.write == Write::Batch { 1 } else { write::padded(batch.len(), most) };
+            let sql = sql::by_keys(syntax, table, columns, length);
+            rows.extend(match (self, syntax.write) {
                 (Self::Postgres(db), _) => db.read_arrays(&sql, &write::keys_by_column(table, batch)).await?,
                 (Self::Jdbc(db), Write::Arrays) => {
                     db.read_arrays(&sql, &write::keys_by_column(table, batch)).await?
@@ -215,6 +217,17 @@ impl Db {
         }
         allowed?;
         transaction.rollback().await
+    }
+
+    /// Runs statements that are not prepared, one by one, in a session of their own that is closed then:
+    /// they may leave it in an odd state.
+    pub async fn statements(&self, statements: &[String]) -> Result<(), DbError> {
+        match self {
+            Self::Jdbc(db) => db.statements(statements).await,
+            Self::Sqlite(_) | Self::Postgres(_) | Self::MySql(_) => {
+                self.script(&statements.join(";\n")).await
+            }
+        }
     }
 
     /// Runs a script of several statements.
@@ -277,6 +290,12 @@ impl Db {
     }
 }
 
+/// How many keys a statement names, of `most`.
+fn keys_at_once(syntax: &Syntax, table: &Table, most: usize) -> usize {
+    let is_wide = table.relation.key.len() > 1 && syntax.write == Write::LockThenBatch;
+    if is_wide { WIDE_KEYS_AT_ONCE } else { most }
+}
+
 /// A writing transaction. Dropped without [`commit`](Self::commit), it is rolled back.
 #[derive(Debug)]
 pub enum Transaction {
@@ -298,6 +317,31 @@ impl Transaction {
             Self::Postgres(transaction) => transaction.run(sql, params).await,
             Self::MySql(transaction) => transaction.run(sql, params).await,
             Self::Jdbc(transaction) => transaction.run(sql, params).await,
+        }
+    }
+
+    /// Marks a point to which a refused statement is rolled back.
+    pub async fn savepoint(&mut self) -> Result<(), DbError> {
+        self.plainly(self.syntax().savepoint).await
+    }
+
+    /// Goes back to that point.
+    pub async fn back_to_savepoint(&mut self) -> Result<(), DbError> {
+        self.plainly(self.syntax().to_savepoint).await
+    }
+
+    /// Forgets that point.
+    pub async fn release_savepoint(&mut self) -> Result<(), DbError> {
+        self.plainly(self.syntax().release_savepoint).await
+    }
+
+    /// Runs a statement without values or rows, unless it is empty.
+    async fn plainly(&mut self, sql: &str) -> Result<(), DbError> {
+        match self {
+            _ if sql.is_empty() => Ok(()),
+            // Not prepared: a procedure of SQL Server's would be around it, and may begin no transaction.
+            Self::Jdbc(transaction) => transaction.plainly(sql).await,
+            _ => self.run(sql, &[]).await.map(drop),
         }
     }
 

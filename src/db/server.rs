@@ -16,6 +16,12 @@ pub enum Kind {
     MySql,
     /// H2, embedded or on a server.
     H2,
+    /// Oracle.
+    Oracle,
+    /// SQL Server, and Azure SQL.
+    SqlServer,
+    /// Db2 for Linux, UNIX and Windows.
+    Db2,
 }
 
 impl Kind {
@@ -25,7 +31,15 @@ impl Kind {
             Self::Postgres => "PostgreSQL",
             Self::MySql => "MySQL",
             Self::H2 => "H2",
+            Self::Oracle => "Oracle",
+            Self::SqlServer => "SQL Server",
+            Self::Db2 => "Db2",
         }
+    }
+
+    /// Whether no server of this kind was at hand when this program was tested.
+    pub const fn is_untried(self) -> bool {
+        matches!(self, Self::Oracle | Self::SqlServer | Self::Db2)
     }
 }
 

@@ -2,9 +2,15 @@
 
 use super::table::Kind;
 
+mod db2;
 mod h2;
+mod mssql;
+mod oracle;
 
+pub use db2::{DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION};
 pub use h2::{H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS};
+pub use mssql::{MSSQL, MSSQL_QUESTIONS, MSSQL_SESSION};
+pub use oracle::{ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION};
 
 /// A dialect of SQL.
 #[derive(Debug)]
@@ -17,17 +23,32 @@ pub struct Syntax {
     pub rows_at_once: usize,
     /// The mark of a parameter, by its number from 1 and what it holds.
     pub parameter: fn(usize, Kind) -> String,
+    /// The mark of a parameter as it is compared with a column of this type, so that the column's index
+    /// serves and its own order counts.
+    pub compared: fn(String, &str) -> String,
     /// How a key column is read.
     pub key_column: fn(&str, Kind) -> String,
     /// How a column that is no key and no value of ours is read, as a text that can be written again.
     pub portable: fn(&str) -> String,
     /// Milliseconds since the time in a column of a change log.
     pub log_age: fn(&str) -> String,
-    /// Whether keys of several columns are compared as rows by way of the index. MySQL and MariaDB
-    /// read the whole table then: there the comparison is written out.
-    pub row_comparison: bool,
+    /// How the rows behind a key are found.
+    pub paging: Paging,
+    /// A SELECT that ends after so many rows: the statement, and the number or its mark.
+    pub limited: fn(&str, &str) -> String,
+    /// What keeps others from changing the rows that are read, until the transaction ends: behind the
+    /// table's name, and at the end of the statement.
+    pub lock: [&'static str; 2],
+    /// Marks a point within a transaction to which a refused statement is rolled back.
+    pub savepoint: &'static str,
+    /// Goes back to that point.
+    pub to_savepoint: &'static str,
+    /// Forgets that point; empty where it is forgotten by itself.
+    pub release_savepoint: &'static str,
     /// How values are replaced.
     pub write: Write,
+    /// Whether the server may take names for the same that differ in case.
+    pub ignores_case: bool,
     /// Whether a column holds, byte for byte, what is bound: where the server compares, by itself.
     pub same: fn(&str, &str, Kind) -> String,
     /// How a truth value is tested.
@@ -73,10 +94,42 @@ pub enum Write {
     /// The rows are locked and compared here: collations that ignore case, or trailing blanks, take
     /// different ciphertexts for equal.
     LockFirst,
+    /// Likewise, since large objects cannot be compared in the server, either; then one statement for
+    /// each row, many in a batch.
+    LockThenBatch,
+}
+
+/// How a dialect finds the rows behind a key of several columns, in order and by way of the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paging {
+    /// Keys are compared as rows.
+    Rows,
+    /// The comparison is written out: MySQL and MariaDB read the whole table for a comparison of rows.
+    Ways,
+    /// A query for each way in which a key can come behind another, each with the limit of the page,
+    /// and of all that the first: so every one is a piece of the index, whatever the optimizer thinks.
+    /// The limit is written out, not bound: it is what makes an optimizer choose the index.
+    Branches,
 }
 
 /// Every dialect.
-pub const DIALECTS: &[&Syntax] = &[&SQLITE, &POSTGRES, &MYSQL, &H2];
+pub const DIALECTS: &[&Syntax] = &[&SQLITE, &POSTGRES, &MYSQL, &H2, &ORACLE, &MSSQL, &DB2];
+
+const SAVEPOINT: &str = "SAVEPOINT chunk_part";
+const TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT chunk_part";
+const RELEASE_SAVEPOINT: &str = "RELEASE SAVEPOINT chunk_part";
+
+fn as_it_is(mark: String, _type: &str) -> String {
+    mark
+}
+
+fn limit(select: &str, rows: &str) -> String {
+    format!("{select} LIMIT {rows}")
+}
+
+fn fetch_first(select: &str, rows: &str) -> String {
+    format!("{select} FETCH FIRST {rows} ROWS ONLY")
+}
 
 fn equal(column: &str, mark: &str, _kind: Kind) -> String {
     format!("{column} = {mark}")
@@ -92,12 +145,19 @@ pub const SQLITE: Syntax = Syntax {
     max_parameters: 32_766,
     rows_at_once: 200,
     parameter: |_, _| "?".to_owned(),
+    compared: as_it_is,
     key_column: plain_column,
     // Each value has its own type, whatever its column's.
     portable: str::to_owned,
     log_age: |column| format!("CAST((julianday('now') - julianday({column})) * 86400000 AS INTEGER)"),
-    row_comparison: true,
+    paging: Paging::Rows,
+    limited: limit,
+    lock: ["", ""], // the transaction has the whole database
+    savepoint: SAVEPOINT,
+    to_savepoint: TO_SAVEPOINT,
+    release_savepoint: RELEASE_SAVEPOINT,
     write: Write::Values,
+    ignores_case: false,
     same: equal,
     is_true: |column| format!("{column} IN (1, '1', 'true', 'TRUE', 'Y')"),
     // Takes the write lock at once: a transaction that reads first could deadlock on upgrading.
@@ -118,14 +178,21 @@ pub const POSTGRES: Syntax = Syntax {
     max_parameters: 65_535,
     rows_at_once: 2000,
     parameter: |number, kind| format!("${number}::{}", postgres_type(kind)),
+    compared: as_it_is,
     key_column: |name, kind| match kind {
         Kind::Decimal => format!("{name}::text"),
         _ => name.to_owned(),
     },
     portable: |column| format!("{column}::text"),
     log_age: |column| format!("(EXTRACT(EPOCH FROM clock_timestamp() - {column}) * 1000)::bigint"),
-    row_comparison: true,
+    paging: Paging::Rows,
+    limited: limit,
+    lock: ["", " FOR UPDATE OF t"],
+    savepoint: SAVEPOINT,
+    to_savepoint: TO_SAVEPOINT,
+    release_savepoint: RELEASE_SAVEPOINT,
     write: Write::Arrays,
+    ignores_case: false,
     same: equal,
     is_true: |column| format!("{column}::text IN ('1', 't', 'true', 'TRUE', 'Y')"),
     begin: "BEGIN",
@@ -163,14 +230,21 @@ pub const MYSQL: Syntax = Syntax {
         Kind::Decimal => "CAST(? AS DECIMAL(65, 30))".to_owned(),
         _ => "?".to_owned(),
     },
+    compared: as_it_is,
     key_column: |name, kind| match kind {
         Kind::Decimal => format!("CAST({name} AS CHAR)"),
         _ => name.to_owned(),
     },
     portable: |column| format!("CAST({column} AS CHAR)"),
     log_age: |column| format!("(TIMESTAMPDIFF(MICROSECOND, {column}, CURRENT_TIMESTAMP(6)) DIV 1000)"),
-    row_comparison: false,
+    paging: Paging::Ways,
+    limited: limit,
+    lock: ["", " FOR UPDATE"],
+    savepoint: SAVEPOINT,
+    to_savepoint: TO_SAVEPOINT,
+    release_savepoint: RELEASE_SAVEPOINT,
     write: Write::LockFirst,
+    ignores_case: true,
     same: equal,
     // Compared with a text that is no number, a number would be compared with zero.
     is_true: |column| format!("CAST({column} AS CHAR) IN ('1', 'true', 'Y')"),

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use super::table::Kind;
-use super::{Class, DbError, Record, Table, Transaction, Value, Write, mysql, sql};
+use super::{Class, DbError, Record, Table, Transaction, Value, Write, keys_at_once, mysql, sql};
+
+/// What a JDBC driver says of a change in a batch that it made but did not count.
+const SUCCESS_NO_INFO: i64 = -2;
 
 /// A row's values: what was read, and what is to stand there.
 #[derive(Debug, Clone)]
@@ -51,7 +54,7 @@ impl Transaction {
             Write::Values => self.by_values(table, columns, rows).await,
             Write::Arrays => self.by_arrays(table, columns, rows).await,
             Write::Batch => self.by_batch(table, columns, rows).await,
-            Write::LockFirst => self.by_locks(table, columns, rows, care).await,
+            Write::LockFirst | Write::LockThenBatch => self.by_locks(table, columns, rows, care).await,
         }
     }
 
@@ -117,10 +120,14 @@ impl Transaction {
         care: Care,
     ) -> Result<Vec<Record>, DbError> {
         let syntax = self.syntax();
-        let length = padded(rows.len(), syntax.rows_at_once);
         let keys: Vec<Vec<Value>> = rows.iter().map(|row| row.key.clone()).collect();
-        let keys = padded_keys(&keys, length);
-        let locked = self.run(&sql::lock(syntax, table, columns, length), &keys).await?;
+        let mut locked = Vec::with_capacity(rows.len());
+        let most = keys_at_once(syntax, table, syntax.rows_at_once);
+        for part in keys.chunks(most) {
+            let length = padded(part.len(), most);
+            let sql = sql::lock(syntax, table, columns, length);
+            locked.extend(self.run(&sql, &padded_keys(part, length)).await?);
+        }
         let width = table.relation.key.len();
         let found: HashMap<Vec<u8>, &[Value]> = locked
             .iter()
@@ -134,7 +141,15 @@ impl Transaction {
         if same.is_empty() {
             return Ok(Vec::new());
         }
-        if table.insertable && care == Care::Fast {
+        if syntax.write == Write::LockThenBatch {
+            let sql = sql::copy::set_one(syntax, table, columns);
+            let bound: Vec<Vec<&Value>> =
+                same.iter().map(|row| row.new.iter().copied().chain(&row.key).collect()).collect();
+            for count in self.batch(&sql, &bound).await? {
+                // Older drivers do not count in a batch.
+                must_be(if count == SUCCESS_NO_INFO { 1 } else { u64::try_from(count).unwrap_or(0) }, 1)?;
+            }
+        } else if table.insertable && care == Care::Fast {
             for part in parts(&same, syntax.rows_at_once) {
                 let sql = sql::set_locked(syntax, table, columns, part.len());
                 let params = part.iter().flat_map(|row| row.key.iter().chain(row.new.iter().copied()));

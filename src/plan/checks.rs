@@ -309,7 +309,8 @@ impl Deployment {
         let table = Arc::new(table);
         let not_null = |column: &&str| info.columns.get(*column).is_some_and(|column| column.not_null);
         let may_be_null = !target.relation.key.iter().all(not_null);
-        if may_be_null && !db.read(&sql::null_key(&table), &[]).await.map_err(failed)?.is_empty() {
+        if may_be_null && !db.read(&sql::null_key(db.syntax(), &table), &[]).await.map_err(failed)?.is_empty()
+        {
             return Err(Error::new(Id::Schema, format!("{place}: there is a row with NULL in its key")));
         }
         let limits =

@@ -35,12 +35,12 @@ impl Fingerprint {
         Self {
             old_key: settings.old_key.fingerprint().to_owned(),
             new_key: settings.new_key.fingerprint().to_owned(),
-            identity: databases.map(|job| job.identity.url.identity()),
-            registry: databases.map(|job| job.registry.url.identity()),
+            identity: databases.map(|job| job.identity.identity()),
+            registry: databases.map(|job| job.registry.identity()),
             home: settings.files.as_ref().map(|job| job.home.display().to_string()),
             old_identity: databases
                 .filter(|_| settings.sync_tables.is_some())
-                .and_then(|job| Some(job.old_identity.as_ref()?.url.identity())),
+                .and_then(|job| Some(job.old_identity.as_ref()?.identity())),
             upgrade: settings.upgrade,
             targets,
         }

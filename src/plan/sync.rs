@@ -7,7 +7,7 @@ use keyrotation_journal::{TargetHead, TargetKind};
 use super::checks::Deployment;
 use super::open::open;
 use crate::config::{Settings, SyncChoice};
-use crate::db::{Access, Db, DbError, Filter, Relation, Table, TableInfo, Write};
+use crate::db::{Access, Db, DbError, Filter, Relation, Table, TableInfo};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
 use crate::target::sync::{APPLICATION_NAME, APPLICATIONS, Parent};
@@ -221,7 +221,7 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
         read_new: new.portable(&new_table, &names),
         ciphers: ciphers.collect(),
         unique: unique.collect(),
-        folds: sync.names && new.syntax().write == Write::LockFirst,
+        folds: sync.names && new.syntax().ignores_case,
         old: old_table,
         new: new_table,
         log,

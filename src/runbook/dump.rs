@@ -37,7 +37,7 @@ pub(super) fn copy(old: Option<&Site>, new: Option<&Site>, file: &str) -> Vec<Ad
             match kind {
                 Kind::Postgres => postgresql(&old, &new, file),
                 Kind::MySql => mysql(&old, &new, file),
-                Kind::H2 => vec![Advice::Say(other(kind.name()).to_owned())],
+                Kind::H2 | Kind::Oracle | Kind::SqlServer | Kind::Db2 => vec![Advice::Say(other(kind.name()).to_owned())],
             }
         }
         (_, Some(Site::Other(name))) | (Some(Site::Other(name)), None) => vec![Advice::Say(other(name).to_owned())],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyrotation_journal::Key;
 
 use super::{Applied, Change, Trouble};
-use crate::db::{Care, Class, Db, DbError, Swap, Table, Transaction, Value, sql};
+use crate::db::{Care, Class, Db, DbError, Swap, Table, Transaction, Value};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
 use crate::guard::Guard;
@@ -176,7 +176,7 @@ impl TableTransaction {
         let mut left = vec![batch];
         while let Some(part) = left.pop() {
             if care == Care::RowByRow {
-                self.inner.run(sql::SAVEPOINT, &[]).await?;
+                self.inner.savepoint().await?;
             }
             match self.statement(columns, part, care).await {
                 Ok(written) => {
@@ -185,7 +185,7 @@ impl TableTransaction {
                     }
                 }
                 Err(error) if error.class == Class::Row && care == Care::RowByRow => {
-                    self.inner.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
+                    self.inner.back_to_savepoint().await?;
                     if let [(at, _)] = part {
                         applied[*at] = Applied::Refused(format!("the database refused it: {error}"));
                     } else {
@@ -196,7 +196,7 @@ impl TableTransaction {
                 Err(error) => return Err(error),
             }
             if care == Care::RowByRow {
-                self.inner.run(sql::RELEASE_SAVEPOINT, &[]).await?;
+                self.inner.release_savepoint().await?;
             }
         }
         Ok(())

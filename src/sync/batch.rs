@@ -12,7 +12,7 @@ use super::Sync;
 use super::carry::{Outcome, Trouble};
 use super::read::{Wanted, key_of};
 use super::rows::{Row, Side};
-use crate::db::{Class, DbError, Transaction, Value, sql};
+use crate::db::{Class, DbError, Transaction, Value};
 use crate::error::Result;
 use crate::plan::SyncJob;
 use crate::source::key_values;
@@ -134,18 +134,18 @@ impl<'a, 'b> Batch<'a, 'b> {
         if self.works.is_empty() {
             return Ok(());
         }
-        self.transaction.run(sql::SAVEPOINT, &[]).await?;
+        self.transaction.savepoint().await?;
         match self.write_together().await {
             Ok(()) => {
-                self.transaction.run(sql::RELEASE_SAVEPOINT, &[]).await?;
+                self.transaction.release_savepoint().await?;
                 for work in std::mem::take(&mut self.works).into_values() {
                     self.note(work);
                 }
                 Ok(())
             }
             Err(error) if error.class == Class::Row => {
-                self.transaction.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
-                self.transaction.run(sql::RELEASE_SAVEPOINT, &[]).await?;
+                self.transaction.back_to_savepoint().await?;
+                self.transaction.release_savepoint().await?;
                 while let Some((_, work)) = self.works.pop_first() {
                     let key = work.key.clone();
                     let outcome = Box::pin(self.place(work, &mut Vec::new())).await?;
@@ -220,17 +220,17 @@ impl<'a, 'b> Batch<'a, 'b> {
         waiting.push(work.key.clone());
         let mut outcome = Outcome::Later;
         for _ in 0..WAYS {
-            self.transaction.run(sql::SAVEPOINT, &[]).await?;
+            self.transaction.savepoint().await?;
             let written = self.write_one(&work).await;
             let refused = match written {
                 Ok(()) => None,
                 Err(error) if error.class == Class::Row => {
-                    self.transaction.run(sql::ROLLBACK_TO_SAVEPOINT, &[]).await?;
+                    self.transaction.back_to_savepoint().await?;
                     Some(error)
                 }
                 Err(error) => return Err(error.into()),
             };
-            self.transaction.run(sql::RELEASE_SAVEPOINT, &[]).await?;
+            self.transaction.release_savepoint().await?;
             let Some(error) = refused else {
                 self.parked.retain(|key| *key != work.key);
                 self.note(work);

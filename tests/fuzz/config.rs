@@ -128,7 +128,7 @@ pub(crate) fn url(input: &[u8]) -> u64 {
             let parts = ["%", "[", "\"", "?currentSchema=", "mysql"].map(|part| shown.contains(part));
             (parts, shown.matches(',').count().min(4), shown.len().ilog2()).hash(&mut seen);
         }
-        Err(UrlError::Malformed(what) | UrlError::Unsupported(what)) => what.hash(&mut seen),
+        Err(UrlError::Malformed(what)) => what.hash(&mut seen),
         // What else is said has words of the input in it.
         Err(error) => {
             let said = format!("{error:?}");

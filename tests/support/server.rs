@@ -32,20 +32,26 @@ impl Engine {
             Err(_) | Ok("sqlite") => Self::Sqlite,
             Ok("postgresql" | "postgresql-jdbc") => Self::Postgres,
             Ok("mariadb" | "mariadb-jdbc") => Self::MariaDb,
-            Ok("h2") => Self::H2,
+            Ok("h2" | "h2-as-oracle" | "h2-as-sqlserver" | "h2-as-db2") => Self::H2,
             Ok(other) => panic!(
-                "KEYROTATION_E2E={other} is none of sqlite, postgresql, postgresql-jdbc, mariadb, mariadb-jdbc, h2"
+                "KEYROTATION_E2E={other} is none of sqlite, postgresql, postgresql-jdbc, mariadb, mariadb-jdbc, h2, \
+                 h2-as-oracle, h2-as-sqlserver, h2-as-db2"
             ),
         }
     }
 
-    /// The JDBC driver that the program is to go by, if it is.
-    pub(crate) fn jdbc_driver(self) -> Option<&'static str> {
+    /// The JDBC drivers that the program is to go by, if it is.
+    pub(crate) fn jdbc_drivers(self) -> Option<String> {
         let asked = std::env::var("KEYROTATION_E2E").is_ok_and(|asked| asked.ends_with("-jdbc"));
+        let jar = |name: &str| format!("/usr/share/java/{name}.jar");
         match self {
-            Self::H2 => Some("/usr/share/java/h2.jar"),
-            Self::Postgres => asked.then_some("/usr/share/java/postgresql.jar"),
-            Self::MariaDb => asked.then_some("/usr/share/java/mariadb-java-client.jar"),
+            Self::H2 if stand_in().is_some() => {
+                let folder = std::env::var("KEYROTATION_TEST_FOLDER").unwrap();
+                Some(format!("{folder}/h2/stand-in.jar, {}", jar("h2")))
+            }
+            Self::H2 => Some(jar("h2")),
+            Self::Postgres => asked.then(|| jar("postgresql")),
+            Self::MariaDb => asked.then(|| jar("mariadb-java-client")),
             Self::Sqlite => None,
         }
     }
@@ -75,6 +81,11 @@ impl Engine {
             Self::MariaDb | Self::Sqlite => "mysql",
         }
     }
+}
+
+/// The database that H2 stands in for, by the scheme of its URLs: see `tests/support/java/StandIn.java`.
+pub(crate) fn stand_in() -> Option<String> {
+    std::env::var("KEYROTATION_E2E").ok()?.strip_prefix("h2-as-").map(str::to_owned)
 }
 
 /// An administrator's connection.

@@ -15,7 +15,7 @@ durable as in production. Where they are is told in environment variables:
     KEYROTATION_TEST_CA           the authority that signed both servers' certificates (PEM)
     KEYROTATION_TEST_FOLDER       their folder; pid files are in it
 
-With KEYROTATION_E2E=h2 it is an H2 server alone (tests/support/java/H2Server.java):
+With KEYROTATION_E2E=h2, or h2-as-something, it is an H2 server alone (tests/support/java/H2Server.java):
 
     KEYROTATION_TEST_H2           its port
     KEYROTATION_TEST_H2_ADMIN     the port for its administrator
@@ -33,6 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 
 PASSWORD = "p@ss w\u00f6rd/:'%"
 PATIENCE = 60  # seconds
@@ -100,7 +101,7 @@ class Servers:
         return done.stdout
 
     def start(self):
-        if os.environ.get("KEYROTATION_E2E") == "h2":
+        if os.environ.get("KEYROTATION_E2E", "").startswith("h2"):
             self.h2()
             return
         self.certificates()
@@ -190,8 +191,13 @@ class Servers:
             fail(f"{jar} is missing: apt-get install libh2-java")
         os.makedirs(home)
         sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), "java")
-        names = [os.path.join(sources, f"{name}.java") for name in ("H2Server", "CountUpdates")]
+        names = [os.path.join(sources, f"{name}.java") for name in ("H2Server", "CountUpdates", "StandIn")]
         self.quietly([javac, "-cp", jar, "-d", home, *names])
+        # The driver with which the server stands in for others: h2/stand-in.jar.
+        with zipfile.ZipFile(os.path.join(home, "stand-in.jar"), "w") as driver:
+            driver.writestr("META-INF/services/java.sql.Driver", "StandIn\n")
+            for name in glob.glob(os.path.join(home, "StandIn*.class")):
+                driver.write(name, os.path.basename(name))
         log = open(os.path.join(home, "log"), "ab")
         process = subprocess.Popen([java, "-Xmx512m", "-cp", f"{jar}:{home}", "H2Server", os.path.join(home, "data")],
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,

@@ -18,7 +18,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 
 use super::columns::{Column, Dump, columns, counted, counts_updates, joined, key_text, keys, table_names};
 use super::place::UPDATES;
-use super::server::Session;
+use super::server::{Session, stand_in};
 use super::{Admin, Engine, wait};
 
 /// The password of the user who rotates.
@@ -63,6 +63,14 @@ impl Site {
 
     /// The JDBC URL of a database on these hosts, with these parameters.
     pub(crate) fn url(&self, at: usize, hosts: &str, parameters: &str) -> String {
+        match stand_in().as_deref() {
+            Some("oracle") => return format!("jdbc:oracle:thin:@//{hosts}/{}", self.database(at)),
+            Some("sqlserver") => {
+                return format!("jdbc:sqlserver://{hosts};databaseName={}", self.database(at));
+            }
+            Some(scheme) => return format!("jdbc:{scheme}://{hosts}/{}", self.database(at)),
+            None => {}
+        }
         let scheme = match self.engine {
             Engine::Postgres => "postgresql",
             Engine::H2 => "h2:tcp",
@@ -90,7 +98,7 @@ impl Site {
         // A copy of a deployment has them already.
         let ours = |line: &&str| !line.starts_with("driver:") && !line.starts_with("jdbcDrivers:");
         let driver =
-            self.engine.jdbc_driver().map(|driver| format!("driver: jdbc\njdbcDrivers: [{driver}]\n"));
+            self.engine.jdbc_drivers().map(|drivers| format!("driver: jdbc\njdbcDrivers: [{drivers}]\n"));
         properties.lines().filter(ours).map(|text| line(text) + "\n").chain(driver).collect()
     }
 

@@ -112,5 +112,62 @@ fn what_is_missing_is_said_with_where_it_was_looked_for() {
     h2().set("enableSyncMigrator", "true")
         .set("oldIdnDBUrl", "jdbc:h2:tcp://old/idn")
         .set("oldIdnUsername", "wso2carbon")
-        .fails(Id::ConfigValue, "not kept in step on H2 yet");
+        .fails(Id::ConfigValue, "not kept in step on H2");
+}
+
+/// A bench with drivers of other databases in the new server's home.
+fn vendors() -> Bench {
+    let bench = bench();
+    for driver in ["ojdbc8_12.2.jar", "orai18n.jar", "mssql-jdbc-12.jar", "db2jcc4.jar"] {
+        bench.write(&format!("home/repository/components/lib/{driver}"), "");
+    }
+    bench
+}
+
+#[test]
+fn oracle_sql_server_and_db2_go_by_the_drivers_of_the_server_and_are_said_to_be_untried() {
+    for (url, kind, drivers) in [
+        ("jdbc:oracle:thin:@//db:1521/is", Kind::Oracle, &["orai18n.jar", "ojdbc8_12.2.jar"] as &[&str]),
+        ("jdbc:sqlserver://db;databaseName=is", Kind::SqlServer, &["mssql-jdbc-12.jar"]),
+        ("jdbc:db2://db:50000/is", Kind::Db2, &["db2jcc4.jar"]),
+    ] {
+        let bench = vendors()
+            .set("newIdnDBUrl", url)
+            .set("newRegDBUrl", url)
+            .set("newRegUsername", "registry")
+            .set("newRegPassword", "cGFzcw==");
+        let server = server(&bench);
+        let lib = bench.path("home/repository/components/lib");
+        let route = server.route.unwrap();
+        assert_eq!((server.kind, route.url.as_str(), route.sole), (kind, url, false));
+        assert_eq!(route.java.drivers, drivers.iter().map(|name| lib.join(name)).collect::<Vec<_>>());
+        let notices = bench.settings().notices;
+        let said = notices.iter().filter(|notice| notice.text.contains("only stand-ins")).count();
+        assert_eq!(said, 1, "{url}");
+    }
+}
+
+#[test]
+fn two_users_of_one_oracle_have_two_databases() {
+    let url = "jdbc:oracle:thin:@//db:1521/is";
+    let bench = |registry: &str, old: &str| {
+        vendors()
+            .set("newIdnDBUrl", url)
+            .set("newRegDBUrl", url)
+            .set("newRegUsername", registry)
+            .set("newRegPassword", "cGFzcw==")
+            .set("oldIdnDBUrl", url)
+            .set("oldIdnUsername", old)
+            .set("oldIdnPassword", "cGFzcw==")
+    };
+    let databases = bench("registry", "old").settings().databases.unwrap();
+    assert!(!databases.same_database());
+    assert_eq!(databases.identity.identity(), "oracle:is/wso2carbon");
+    assert_ne!(databases.identity.identity(), databases.registry.identity());
+    assert!(bench("WSO2Carbon", "old").settings().databases.unwrap().same_database());
+    bench("registry", "WSO2CARBON").fails(Id::ConfigOldDatabase, "is the same database as oldIdnDBUrl");
+    // A schema in the URL is one whoever logs on.
+    let url = "jdbc:db2://db:50000/is:currentSchema=WSO2;";
+    let bench = bench("registry", "old").set("newIdnDBUrl", url).set("newRegDBUrl", url).unset("oldIdnDBUrl");
+    assert!(bench.settings().databases.unwrap().same_database());
 }

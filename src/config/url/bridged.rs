@@ -1,4 +1,4 @@
-//! JDBC URLs of databases that only their own driver can reach: kept whole for it.
+//! JDBC URLs of databases that only their own driver can reach: kept whole for it. Here H2's.
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,6 +20,10 @@ pub struct BridgedUrl {
     pub url: Secret,
     /// Where it is, for people.
     pub place: String,
+    /// Its name for the journal's fingerprint: a server's host may change.
+    pub(super) name: String,
+    /// Whether there is one for each user under that name: a schema of his own.
+    pub of_user: bool,
     /// The file that it is in, if this machine has it.
     pub file: Option<PathBuf>,
     /// Whether one process at a time can open that file.
@@ -57,8 +61,20 @@ impl BridgedUrl {
         let is_server = ["tcp:", "ssl:"].iter().any(|scheme| strip_prefix(base, scheme).is_some());
         if is_server {
             let url = Secret::from(format!("jdbc:h2:{base}{kept}"));
-            let (place, file) = (base.to_owned(), None);
-            return Ok(Self { kind: Kind::H2, url, place, file, sole: false, user, password, read_only: "" });
+            let behind_host = base.split_once("//").and_then(|(_, rest)| rest.split_once('/'));
+            let (place, name) = (base.to_owned(), behind_host.map_or(base, |(_, name)| name).to_owned());
+            return Ok(Self {
+                kind: Kind::H2,
+                url,
+                place,
+                name,
+                of_user: false,
+                file: None,
+                sole: false,
+                user,
+                password,
+                read_only: "",
+            });
         }
         if base.is_empty() || strip_prefix(base, "mem:").is_some() {
             return Err(Malformed("names no file: a database in memory cannot be rotated"));
@@ -80,6 +96,8 @@ impl BridgedUrl {
             kind: Kind::H2,
             url: Secret::from(format!("jdbc:h2:file:{}{kept}", path.display())),
             place: path.display().to_string(),
+            name: path.display().to_string(),
+            of_user: false,
             file: Some(file),
             sole,
             user,
@@ -94,13 +112,14 @@ impl BridgedUrl {
             Kind::Postgres => "postgresql",
             Kind::MySql => "mysql",
             Kind::H2 => "h2",
+            Kind::Oracle => "oracle",
+            Kind::SqlServer => "sqlserver",
+            Kind::Db2 => "db2",
         }
     }
 
-    /// The database's name for the journal's fingerprint: a server's host may change.
     pub(super) fn identity(&self) -> String {
-        let name = self.place.split_once("//").and_then(|(_, rest)| rest.split_once('/'));
-        format!("{}:{}", self.scheme(), name.map_or(self.place.as_str(), |(_, name)| name))
+        format!("{}:{}", self.scheme(), self.name)
     }
 
     pub(super) fn same_database(&self, other: &Self) -> bool {
@@ -125,7 +144,12 @@ impl Eq for BridgedUrl {}
 
 impl fmt::Display for BridgedUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "jdbc:{}:{}", self.scheme(), self.place)
+        let before = match self.kind {
+            Kind::Oracle => "thin:@",
+            Kind::SqlServer | Kind::Db2 => "//",
+            Kind::H2 | Kind::Postgres | Kind::MySql => "",
+        };
+        write!(f, "jdbc:{}:{before}{}", self.scheme(), self.place)
     }
 }
 

@@ -3,6 +3,7 @@
 mod bridged;
 mod parameters;
 mod server;
+mod vendors;
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -38,8 +39,6 @@ pub enum UrlError {
     Path(String),
     /// A scheme that nobody knows.
     Unknown(String),
-    /// A database that this version cannot rotate.
-    Unsupported(&'static str),
     /// No such file, or one that cannot be looked at.
     Missing(PathBuf, String),
     /// A folder or device.
@@ -49,8 +48,11 @@ pub enum UrlError {
 /// The schemes of servers that are supported.
 const SERVERS: &[&str] = &["postgresql", "mysql", "mariadb"];
 
-/// What else a URL may begin with, and what people call it: not supported so far.
-const KNOWN: &[(&str, &str)] = &[("oracle", "Oracle"), ("sqlserver", "SQL Server"), ("db2", "Db2")];
+/// Those that only their own driver reads.
+const VENDORS: &[(&str, Vendor)] =
+    &[("oracle", vendors::oracle), ("sqlserver", vendors::sql_server), ("db2", vendors::db2)];
+
+type Vendor = fn(&str) -> Result<BridgedUrl, UrlError>;
 
 impl JdbcUrl {
     /// Reads a URL; a relative path is relative to `folder`. The file is looked at, not opened.
@@ -71,19 +73,12 @@ impl JdbcUrl {
         if let Some(known) = SERVERS.iter().find(|known| scheme.eq_ignore_ascii_case(known)) {
             return ServerUrl::parse(known, rest, text).map(|url| Self::Server(Box::new(url)));
         }
-        match KNOWN.iter().find(|(known, _)| scheme.eq_ignore_ascii_case(known)) {
-            Some((_, name)) => Err(UrlError::Unsupported(name)),
-            // A word can be shown; anything else might be a misplaced secret.
-            None if scheme.len() <= 16 && scheme.chars().all(|c| c.is_ascii_lowercase()) => {
-                Err(UrlError::Unknown(format!("jdbc:{scheme}:")))
-            }
-            None => Err(UrlError::Unknown("its scheme".into())),
+        if let Some((_, read)) = VENDORS.iter().find(|(known, _)| scheme.eq_ignore_ascii_case(known)) {
+            return read(rest).map(|url| Self::Bridged(Box::new(url)));
         }
-    }
-
-    /// The kinds of database that are known but not supported, in words.
-    pub(super) fn unsupported() -> String {
-        KNOWN.iter().map(|(scheme, _)| *scheme).collect::<Vec<_>>().join(", ")
+        // A word can be shown; anything else might be a misplaced secret.
+        let is_word = scheme.len() <= 16 && scheme.chars().all(|c| c.is_ascii_lowercase());
+        Err(UrlError::Unknown(if is_word { format!("jdbc:{scheme}:") } else { "its scheme".into() }))
     }
 
     /// The database's name for the journal's fingerprint: the same for every way of writing it.
@@ -93,6 +88,11 @@ impl JdbcUrl {
             Self::Server(url) => url.identity(),
             Self::Bridged(url) => url.identity(),
         }
+    }
+
+    /// Whether there is a database for each user under that name: a schema of his own.
+    pub fn is_of_user(&self) -> bool {
+        matches!(self, Self::Bridged(url) if url.of_user)
     }
 
     /// Whether both name one database: for SQLite the same device and inode, whatever the paths; for

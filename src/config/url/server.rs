@@ -88,7 +88,9 @@ impl ServerUrl {
         let same_name = match self.kind {
             Kind::Postgres => self.database == other.database && self.schema == other.schema,
             // Whether case matters there is the server's affair: to refuse is safer.
-            Kind::MySql | Kind::H2 => self.database.eq_ignore_ascii_case(&other.database),
+            Kind::MySql | Kind::H2 | Kind::Oracle | Kind::SqlServer | Kind::Db2 => {
+                self.database.eq_ignore_ascii_case(&other.database)
+            }
         };
         self.kind == other.kind && same_name && self.hosts.iter().any(same_host)
     }
@@ -124,7 +126,8 @@ const fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Postgres => "postgresql",
         Kind::MySql => "mysql",
-        Kind::H2 => "h2",
+        // Only their own drivers read theirs.
+        Kind::H2 | Kind::Oracle | Kind::SqlServer | Kind::Db2 => "bridged",
     }
 }
 

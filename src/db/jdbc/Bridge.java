@@ -127,12 +127,12 @@ public final class Bridge {
         }
 
         /** Binds so many values. */
-        void bind(PreparedStatement statement, int width) throws IOException, SQLException {
+        void bind(PreparedStatement statement, int width, int nulls) throws IOException, SQLException {
             for (int at = 1; at <= width; at++) {
                 int tag = in.readByte();
                 switch (tag) {
                     case 'n':
-                        statement.setNull(at, Types.NULL);
+                        statement.setNull(at, nulls);
                         break;
                     case 'i':
                         statement.setLong(at, in.readLong());
@@ -260,6 +260,8 @@ public final class Bridge {
         private final int number;
         private volatile Connection connection;
         private volatile boolean over;
+        /** As what a NULL is bound. */
+        private int nulls;
         private final Map<String, PreparedStatement> statements =
                 new LinkedHashMap<String, PreparedStatement>(16, 0.75f, true) {
                     @Override
@@ -341,9 +343,7 @@ public final class Bridge {
                     batch(request, done);
                     break;
                 case SCRIPT:
-                    try (Statement statement = connection.createStatement()) {
-                        statement.execute(request.text());
-                    }
+                    script(request.text());
                     break;
                 case BEGIN:
                     connection.setAutoCommit(false);
@@ -375,6 +375,7 @@ public final class Bridge {
         private void open(Request request, Answer done) throws IOException, SQLException {
             String url = request.text();
             boolean readOnly = request.in.readBoolean();
+            nulls = request.in.readInt();
             Properties properties = new Properties();
             for (int left = request.in.readInt(); left > 0; left--) {
                 String name = request.text();
@@ -401,6 +402,17 @@ public final class Bridge {
             done.number(data.getDatabaseMajorVersion());
         }
 
+        /** Runs a text as it is, and hears all that the server says of it. */
+        private void script(String text) throws SQLException {
+            try (Statement statement = connection.createStatement()) {
+                statement.setEscapeProcessing(false);
+                statement.execute(text);
+                while (statement.getMoreResults() || statement.getUpdateCount() != -1) {
+                    // an error among them is thrown
+                }
+            }
+        }
+
         private PreparedStatement prepared(String sql) throws SQLException {
             PreparedStatement statement = statements.get(sql);
             if (statement == null) {
@@ -413,7 +425,7 @@ public final class Bridge {
 
         private void query(Request request, Answer done) throws IOException, SQLException {
             PreparedStatement statement = prepared(request.text());
-            request.bind(statement, request.in.readInt());
+            request.bind(statement, request.in.readInt(), nulls);
             if (statement.execute()) {
                 try (ResultSet rows = statement.getResultSet()) {
                     Rows answer = new Rows(request.number);
@@ -432,7 +444,7 @@ public final class Bridge {
             int width = request.in.readInt();
             Rows answer = new Rows(request.number);
             for (int left = request.in.readInt(); left > 0; left--) {
-                request.bind(statement, width);
+                request.bind(statement, width, nulls);
                 try (ResultSet rows = statement.executeQuery()) {
                     answer.add(rows);
                 }
@@ -446,7 +458,7 @@ public final class Bridge {
             int width = request.in.readInt();
             try {
                 for (int left = request.in.readInt(); left > 0; left--) {
-                    request.bind(statement, width);
+                    request.bind(statement, width, nulls);
                     statement.addBatch();
                 }
                 int[] counts = statement.executeBatch();

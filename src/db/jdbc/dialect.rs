@@ -4,8 +4,12 @@ use std::borrow::Cow;
 
 use super::super::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
 use super::super::server::{Kind, Server};
-use super::super::syntax::{H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS};
+use super::super::syntax::{
+    DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION, H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS, MSSQL,
+    MSSQL_QUESTIONS, MSSQL_SESSION, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION,
+};
 use super::super::{Access, Class, DbError, MYSQL, POSTGRES, Syntax, mysql, postgres, remote};
+use super::errors;
 use super::postgres::marks;
 use super::wire::Failure;
 
@@ -22,6 +26,8 @@ pub(super) struct Dialect {
     pub(super) flush: &'static str,
     /// Sessions of this process are known by their numbers, not by a name.
     pub(super) by_number: bool,
+    /// What is asked instead, where a user is not allowed to ask for the sessions of others.
+    pub(super) blind: Option<&'static Questions>,
     /// What to do about an error.
     class: fn(&Failure) -> Class,
     /// How an error's code is called.
@@ -39,6 +45,7 @@ impl Dialect {
                 max_packet: "",
                 flush: "",
                 by_number: false,
+                blind: None,
                 class: |failure| postgres::class(&failure.state),
                 code: |failure| format!("SQLSTATE {}", failure.state),
             },
@@ -49,6 +56,7 @@ impl Dialect {
                 max_packet: mysql::MAX_PACKET,
                 flush: "",
                 by_number: true,
+                blind: None,
                 class: |failure| mysql::class(failure.code, &failure.state),
                 code: |failure| format!("error {}", failure.code),
             },
@@ -59,21 +67,51 @@ impl Dialect {
                 max_packet: "",
                 flush: H2_FLUSH,
                 by_number: true,
-                class: of_h2,
+                blind: None,
+                class: errors::of_h2,
                 code: |failure| format!("error {}", failure.code),
             },
+            Kind::Oracle => Self {
+                blind: Some(&ORACLE_BLIND),
+                ..Self::plain(&ORACLE, &ORACLE_QUESTIONS, errors::of_oracle, |failure| {
+                    format!("ORA-{:05}", failure.code)
+                })
+            },
+            Kind::SqlServer => Self::plain(&MSSQL, &MSSQL_QUESTIONS, errors::of_sql_server, |failure| {
+                format!("error {}", failure.code)
+            }),
+            Kind::Db2 => Self {
+                blind: Some(&DB2_BLIND),
+                ..Self::plain(&DB2, &DB2_QUESTIONS, errors::of_db2, |failure| {
+                    format!("SQLCODE {}, SQLSTATE {}", failure.code, failure.state)
+                })
+            },
+        }
+    }
+
+    /// One whose server is asked nothing when it is opened.
+    fn plain(
+        syntax: &'static Syntax,
+        questions: &'static Questions,
+        class: fn(&Failure) -> Class,
+        code: fn(&Failure) -> String,
+    ) -> Self {
+        Self {
+            syntax,
+            questions,
+            is_replica: "",
+            max_packet: "",
+            flush: "",
+            by_number: true,
+            blind: None,
+            class,
+            code,
         }
     }
 
     /// A statement with marks that JDBC takes.
     pub(super) fn marks<'a>(&self, sql: &'a str) -> Cow<'a, str> {
         if (self.syntax.parameter)(1, super::Kind::Text).starts_with('$') { marks(sql) } else { sql.into() }
-    }
-
-    /// The statements of a script, as this database takes them.
-    #[allow(clippy::unused_self)] // some take one at a time
-    pub(super) fn statements<'a>(&self, script: &'a str) -> Vec<&'a str> {
-        vec![script]
     }
 
     pub(super) fn explain(&self, failure: &Failure) -> DbError {
@@ -97,9 +135,7 @@ impl Dialect {
         if failure.gone && class == Class::Environment && is_connection(&failure.state) {
             class = Class::Lost;
         }
-        // What follows are details and the statement, with values in them.
-        let text = failure.text.lines().next().unwrap_or_default();
-        let text = text.split("; SQL statement:").next().unwrap_or_default();
+        let text = errors::without_values(&failure.text);
         let code = match (failure.state.as_str(), failure.code) {
             ("", 0) => String::new(), // the bridge's own
             _ => format!(" ({})", (self.code)(failure)),
@@ -114,6 +150,21 @@ pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
         Kind::Postgres => postgres::session(server, access),
         Kind::MySql => mysql::session(access),
         Kind::H2 => vec!["SET LOCK_TIMEOUT 30000".to_owned()],
+        Kind::Oracle => owned(ORACLE_SESSION),
+        Kind::SqlServer => owned(MSSQL_SESSION),
+        Kind::Db2 => owned(DB2_SESSION),
+    }
+}
+
+fn owned(statements: &[&str]) -> Vec<String> {
+    statements.iter().map(|&statement| statement.to_owned()).collect()
+}
+
+/// As what a NULL is bound, of `java.sql.Types`: `VARCHAR` where a driver takes no `NULL`.
+pub(super) fn null_type(kind: Kind) -> u32 {
+    match kind {
+        Kind::Postgres | Kind::MySql | Kind::H2 | Kind::Oracle => 0,
+        Kind::SqlServer | Kind::Db2 => 12,
     }
 }
 
@@ -124,6 +175,9 @@ pub(super) fn properties(kind: Kind) -> Vec<(&'static str, &'static str)> {
         Kind::Postgres => vec![("ApplicationName", remote::application()), ("tcpKeepAlive", "true")],
         Kind::MySql => vec![("allowMultiQueries", "true")],
         Kind::H2 => Vec::new(),
+        Kind::Oracle => vec![("v$session.program", remote::application())],
+        Kind::SqlServer => vec![("applicationName", remote::application())],
+        Kind::Db2 => vec![("clientProgramName", remote::application())],
     }
 }
 
@@ -144,39 +198,12 @@ const GENERAL: i64 = 50_000;
 /// Admin rights are required.
 const NO_ADMIN: i64 = 90_040;
 
-fn of_h2(failure: &Failure) -> Class {
-    match failure.code {
-        // deadlock, lock timeout, concurrent update, canceled, row was removed meanwhile
-        40_001 | 50_200 | 90_131 | 57_014 | 90_112 => Class::Retry,
-        // connection broken, database closed, closed object, closed by an administrator
-        90_067 | 90_098 | 90_121 | 90_007 | 90_135 => Class::Lost,
-        // raised by a trigger
-        90_044 => Class::Row,
-        _ => match failure.state.get(..2) {
-            Some("08") => Class::Lost,
-            Some("22" | "23") => Class::Row,
-            _ => Class::Environment,
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn failure(state: &str, code: i64, text: &str) -> Failure {
         Failure { gone: false, state: state.into(), code, text: text.into() }
-    }
-
-    #[test]
-    fn errors_of_h2_are_told_apart() {
-        let class = |state, code| Dialect::of(Kind::H2, 2).explain(&failure(state, code, "it")).class;
-        assert_eq!(class("HYT00", 50_200), Class::Retry);
-        assert_eq!(class("90067", 90_067), Class::Lost);
-        assert_eq!(class("23505", 23_505), Class::Row);
-        assert_eq!(class("22001", 22_001), Class::Row);
-        assert_eq!(class("28000", 28_000), Class::Environment);
-        assert_eq!(class("90020", 90_020), Class::Environment);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! All SQL comes from here, as for the other drivers.
 
 mod dialect;
+mod errors;
+mod lease;
 mod postgres;
 mod process;
 mod session;
@@ -11,7 +13,7 @@ mod wire;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::guard::{Claim, Questions};
 use super::remote;
@@ -19,9 +21,10 @@ use super::server::{Route, Server};
 use super::table::{Kind, TableInfo};
 use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value};
 use dialect::Dialect;
+pub(in crate::db) use lease::{JdbcTransaction, Lease};
 use process::Process;
 use session::{Ask, Session};
-use wire::{Done, Operation};
+use wire::Operation;
 
 /// How long a file may be held by the bridge of a process that was killed: until its Java has noticed.
 const AFTERLIFE: Duration = Duration::from_secs(5);
@@ -56,7 +59,12 @@ impl JdbcDb {
         connections: u32,
     ) -> Result<Self, DbError> {
         let (mut session, major) = connect(server, route, access, None).await?;
-        let dialect = Dialect::of(server.kind, major);
+        let mut dialect = Dialect::of(server.kind, major);
+        if let Some(blind) = dialect.blind
+            && answer(&mut session, &dialect, dialect.questions.sessions).await.is_err()
+        {
+            dialect.questions = blind;
+        }
         if access == Access::Change && !dialect.is_replica.is_empty() {
             let answer = answer(&mut session, &dialect, dialect.is_replica).await?;
             if answer.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0) {
@@ -170,10 +178,15 @@ impl JdbcDb {
     }
 
     pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        let mut lease = self.acquire().await?;
-        for statement in self.inner.dialect.statements(sql) {
-            lease.ask(Ask::Text(Operation::Script, statement)).await?;
+        self.acquire().await?.plainly(sql).await
+    }
+
+    pub(super) async fn statements(&self, statements: &[String]) -> Result<(), DbError> {
+        let mut lease = self.connect().await?;
+        for statement in statements {
+            lease.plainly(statement).await?;
         }
+        lease.close().await;
         Ok(())
     }
 
@@ -253,6 +266,7 @@ async fn connect(
     };
     let url = zeroize::Zeroizing::new(url);
     let setup = dialect::setup(server, access);
+    let nulls = dialect::null_type(server.kind);
     let mut properties = vec![("user", server.user.as_str()), ("password", server.password.as_str())];
     properties.extend(dialect::properties(server.kind));
     // The driver keeps to the URL's own limit; this is for one that does not.
@@ -260,7 +274,7 @@ async fn connect(
     let begun = Instant::now();
     let (session, opened) = loop {
         let mut session = Session::new(Arc::clone(&process));
-        let opened = session.ask(Ask::Open(&url, access == Access::Look, &properties, &setup));
+        let opened = session.ask(Ask::Open(&url, access == Access::Look, nulls, &properties, &setup));
         let opened = remote::within(Some(patience), async { Ok(opened.await) }).await?;
         let is_held = opened.as_ref().is_err_and(dialect::is_in_use) && route.sole;
         if !is_held || begun.elapsed() >= AFTERLIFE {
@@ -278,140 +292,4 @@ async fn connect(
         tracing::debug!("{server}: {name} {version}, driver {driver}");
     }
     Ok((session, major))
-}
-
-/// A session that is borrowed from the pool, or alone. Dropped, it goes back, rolled back.
-#[derive(Debug)]
-pub(super) struct Lease {
-    /// None only while it is given back.
-    session: Option<Session>,
-    db: Arc<Inner>,
-    permit: Option<OwnedSemaphorePermit>,
-}
-
-impl Lease {
-    async fn ask(&mut self, ask: Ask<'_>) -> Result<(Vec<Record>, Done), DbError> {
-        let Some(session) = &mut self.session else {
-            return Err(DbError::new(Class::Environment, "the connection is closed"));
-        };
-        let timeout = self.db.server.socket_timeout;
-        let outcome = remote::within(timeout, async { Ok(session.ask(ask).await) }).await?;
-        outcome.map_err(|failure| {
-            let error = self.db.dialect.explain(&failure);
-            if error.class == Class::Lost {
-                session.give_up();
-                self.db.idle().clear(); // the others were lost with it
-            }
-            error
-        })
-    }
-
-    pub(super) async fn begin(&mut self) -> Result<(), DbError> {
-        self.ask(Ask::Plain(Operation::Begin)).await.map(drop)
-    }
-
-    async fn end(&mut self, how: Operation) -> Result<(), DbError> {
-        self.ask(Ask::Plain(how)).await.map(drop)
-    }
-
-    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        let sql = self.db.dialect.marks(sql).into_owned();
-        self.ask(Ask::Query(&sql, params)).await.map(|(rows, _)| rows)
-    }
-
-    /// Runs a statement and returns how many rows the server says it affected.
-    async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
-        let (_, done) = self.ask(Ask::Change(sql, &params)).await?;
-        Ok(done.reader().number().and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
-    }
-
-    async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
-        self.ask(Ask::Many(Operation::Each, sql, rows)).await.map(|(rows, _)| rows)
-    }
-
-    async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
-        let (_, done) = self.ask(Ask::Many(Operation::Batch, sql, rows)).await?;
-        let mut counts = done.reader();
-        let many = counts.number().and_then(|many| usize::try_from(many).ok()).unwrap_or_default();
-        let counts: Vec<i64> = (0..many).map_while(|_| counts.number()).collect();
-        if counts.len() == rows.len() {
-            return Ok(counts);
-        }
-        let text = format!("the driver counts {} changes where {} were made", counts.len(), rows.len());
-        Err(DbError::new(Class::Environment, text))
-    }
-
-    /// Closes it, and waits for that.
-    pub(super) async fn close(mut self) {
-        if let Some(session) = self.session.take() {
-            session.close().await;
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        let Some(mut session) = self.session.take() else { return };
-        if self.permit.is_none() || !session.is_usable() {
-            return; // it is closed with that, and what it had begun is rolled back
-        }
-        if session.is_working() {
-            session.abandon();
-        }
-        self.db.idle().push(session);
-    }
-}
-
-/// A writing transaction.
-#[derive(Debug)]
-pub struct JdbcTransaction {
-    lease: Lease,
-}
-
-impl JdbcTransaction {
-    pub(super) fn syntax(&self) -> &'static Syntax {
-        self.lease.db.dialect.syntax
-    }
-
-    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        self.lease.run(sql, params).await
-    }
-
-    pub(super) async fn run_arrays(
-        &mut self,
-        sql: &str,
-        arrays: &[(Kind, Vec<&Value>)],
-    ) -> Result<Vec<Record>, DbError> {
-        self.lease.run(sql, &postgres::literals(arrays)).await
-    }
-
-    /// Runs a statement and returns how many rows the server says it affected.
-    pub(super) async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
-        self.lease.change(sql, params).await
-    }
-
-    /// Runs one query for each set of values.
-    pub(super) async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
-        self.lease.each(sql, rows).await
-    }
-
-    /// Runs one change for each set of values, and says how many rows each changed.
-    pub(super) async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
-        self.lease.batch(sql, rows).await
-    }
-
-    pub(super) async fn commit(mut self) -> Result<(), DbError> {
-        self.lease.end(Operation::Commit).await?;
-        match self.lease.db.dialect.flush {
-            "" => Ok(()),
-            // Committed or not: whoever reads the rows then knows.
-            flush => self.lease.run(flush, &[]).await.map(drop).map_err(|error| {
-                DbError::new(Class::Lost, format!("what was committed is not on the disk: {error}"))
-            }),
-        }
-    }
-
-    pub(super) async fn rollback(mut self) -> Result<(), DbError> {
-        self.lease.end(Operation::Rollback).await
-    }
 }

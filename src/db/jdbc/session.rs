@@ -9,8 +9,8 @@ use super::wire::{Operation, Request};
 /// What is asked of a session.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ask<'a> {
-    /// A connection: URL, whether it only reads, properties, statements to run first.
-    Open(&'a str, bool, &'a [(&'a str, &'a str)], &'a [String]),
+    /// A connection: URL, whether it only reads, the type of NULLs, properties, statements to run first.
+    Open(&'a str, bool, u32, &'a [(&'a str, &'a str)], &'a [String]),
     /// One statement with its values.
     Query(&'a str, &'a [Value]),
     /// Likewise, with values from wherever they are.
@@ -36,7 +36,7 @@ impl Ask<'_> {
     fn room(&self) -> usize {
         let weight = |value: &Value| value.weight() + 8;
         match self {
-            Self::Open(url, _, properties, setup) => {
+            Self::Open(url, _, _, properties, setup) => {
                 let pairs: usize = properties.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
                 url.len() + pairs + setup.iter().map(|statement| statement.len() + 4).sum::<usize>() + 32
             }
@@ -54,8 +54,8 @@ impl Ask<'_> {
 
     fn fill(&self, request: &mut Request) {
         match self {
-            Self::Open(url, read_only, properties, setup) => {
-                request.text(url).flag(*read_only).count(properties.len());
+            Self::Open(url, read_only, nulls, properties, setup) => {
+                request.text(url).flag(*read_only).number(*nulls).count(properties.len());
                 for (name, value) in *properties {
                     request.text(name).text(value);
                 }

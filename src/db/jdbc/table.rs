@@ -26,7 +26,9 @@ pub(super) async fn describe(db: &JdbcDb, name: &str) -> Result<Option<TableInfo
             info.without_transactions = mysql::engine(&db.read(mysql::ENGINE, &named).await?);
             Ok(Some(info))
         }
-        ServerKind::H2 => Ok(by_driver(db.describe(name).await?)),
+        ServerKind::H2 | ServerKind::Oracle | ServerKind::SqlServer | ServerKind::Db2 => {
+            Ok(by_driver(db.describe(name).await?))
+        }
     }
 }
 
@@ -44,8 +46,11 @@ fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
         else {
             continue;
         };
+        // Of a large object some drivers tell the length of what stands in the row.
+        let is_large = LARGE.contains(kind);
         let kind = kind_of(*kind);
         let limit = match kind {
+            _ if is_large => None,
             Kind::Text => length.as_length().map(|length| Limit { length, unit: Unit::Characters }),
             Kind::Bytes => length.as_length().map(|length| Limit { length, unit: Unit::Bytes }),
             Kind::Integer | Kind::Decimal | Kind::Other => None,
@@ -65,6 +70,9 @@ fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
     info.unique = remote::unique_sets(unique.into_iter().filter_map(upper).collect());
     Some(info)
 }
+
+/// `BLOB`, `CLOB` and `NCLOB` among them.
+const LARGE: [i64; 3] = [2004, 2005, 2011];
 
 /// By the numbers of `java.sql.Types`.
 fn kind_of(number: i64) -> Kind {
@@ -98,7 +106,7 @@ mod tests {
         let info = by_driver(vec![
             column("id", 4, 10, 1),
             column("VALUE", 12, 255, 0),
-            column("DOC", 2004, 0, 0),
+            column("DOC", 2004, 4000, 0),
             unique("primary key", "id"),
             unique("U", "VALUE"),
             unique("U", "ID"),

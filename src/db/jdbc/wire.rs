@@ -49,7 +49,11 @@ impl Request {
 
     /// A number of things.
     pub(super) fn count(&mut self, count: usize) -> &mut Self {
-        self.0.extend(u32::try_from(count).unwrap_or(u32::MAX).to_be_bytes());
+        self.number(u32::try_from(count).unwrap_or(u32::MAX))
+    }
+
+    pub(super) fn number(&mut self, number: u32) -> &mut Self {
+        self.0.extend(number.to_be_bytes());
         self
     }
 

@@ -3,25 +3,15 @@
 use super::super::syntax::{Write, postgres_type};
 use super::super::table::Kind;
 use super::super::{Syntax, Table};
-use super::{Marks, by_keys, is_one_of, join, kept, key_arrays, key_names, same_key, selected_key};
+use super::{Marks, is_one_of, join, kept, key_arrays, key_names, same_key, selected_key};
 
 /// A column as it is read so that it can be written again, bit for bit.
 pub fn portable(syntax: &Syntax, table: &Table, column: &str) -> String {
     match table.kind(column) {
-        Kind::Other | Kind::Decimal => (syntax.portable)(column),
+        Kind::Other => (syntax.portable)(column),
+        Kind::Decimal => (syntax.key_column)(column, Kind::Decimal),
         Kind::Integer | Kind::Text | Kind::Bytes => column.to_owned(),
     }
-}
-
-/// Reads rows by their keys and keeps others from changing them until the transaction ends. Bound:
-/// as in [`by_keys`].
-pub fn lock_rows(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
-    let lock = match syntax.write {
-        Write::Values => "", // the transaction has the whole database
-        Write::Arrays => " FOR UPDATE OF t",
-        Write::LockFirst | Write::Batch => " FOR UPDATE",
-    };
-    format!("{}{lock}", by_keys(syntax, table, columns, rows))
 }
 
 /// Inserts rows, and nothing else. Bound, for each row: its columns; with arrays, one for each.
@@ -91,19 +81,20 @@ pub fn holders(syntax: &Syntax, table: &Table, columns: &[&str], folded: bool) -
     let mut marks = Marks::new(syntax);
     let same = columns.iter().map(|column| {
         let kind = table.kind(column);
-        let mark = marks.mark(kind);
+        let mark = marks.compared(table, column);
         if folded && kind == Kind::Text {
             format!("LOWER({column}) = LOWER({mark})")
         } else {
             format!("{column} = {mark}")
         }
     });
-    format!(
-        "SELECT {} FROM {} WHERE {} LIMIT 2",
+    let select = format!(
+        "SELECT {} FROM {} WHERE {}",
         selected_key(syntax, table),
         table.relation.table,
         join(same, " AND ")
-    )
+    );
+    (syntax.limited)(&select, "2")
 }
 
 /// Counts the entries of a change log that wait.

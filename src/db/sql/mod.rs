@@ -3,10 +3,13 @@
 //! Nothing here executes anything. One snapshot (`tests/snapshots`) shows all of it.
 
 pub mod copy;
+mod page;
 
-use super::syntax::{Write, postgres_type};
+pub use page::{Ends, page, page_values};
+
+use super::syntax::{Paging, Write, postgres_type};
 use super::table::Kind;
-use super::{Syntax, Table, Value};
+use super::{Syntax, Table};
 
 /// A table as the program sees it: its key, and which of its rows matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,15 +42,6 @@ impl Filter {
     }
 }
 
-/// Which ends a range of keys has. The ends are bound in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ends {
-    /// Whether it begins behind a key.
-    pub after: bool,
-    /// Whether it ends with a key (included).
-    pub upto: bool,
-}
-
 /// Numbers the parameters of a statement.
 struct Marks<'a> {
     syntax: &'a Syntax,
@@ -65,78 +59,44 @@ impl<'a> Marks<'a> {
         (self.syntax.parameter)(number, kind)
     }
 
+    /// The mark of what a column is compared with.
+    fn compared(&mut self, table: &Table, column: &str) -> String {
+        let mark = self.mark(table.kind(column));
+        (self.syntax.compared)(mark, table.type_name(column).unwrap_or_default())
+    }
+
     fn key(&mut self, table: &Table) -> String {
-        join(table.key_kinds().map(|(_, kind)| self.mark(kind)), ", ")
+        join(table.relation.key.iter().map(|column| self.compared(table, column)), ", ")
     }
-}
-
-/// A page of rows by key: first the key's columns, then `columns`.
-/// Bound: [`end`] of `after` and of `upto`, the limit.
-pub fn page(syntax: &Syntax, table: &Table, columns: &[&str], ends: Ends) -> String {
-    let mut marks = Marks::new(syntax);
-    let mut conditions = Vec::new();
-    if ends.after {
-        conditions.push(compare(&mut marks, table, ">", ">"));
-    }
-    if ends.upto {
-        conditions.push(compare(&mut marks, table, "<", "<="));
-    }
-    conditions.extend(filter(syntax, table));
-    // By the table's columns, never by what is selected under their names: a decimal is selected as text.
-    let name = table.relation.table;
-    let order = table.relation.key.iter().map(|column| format!("{name}.{column}"));
-    format!(
-        "SELECT {} FROM {name}{} ORDER BY {} LIMIT {}",
-        selected(syntax, table, columns, ""),
-        where_clause(&conditions),
-        join(order, ", "),
-        marks.mark(Kind::Integer)
-    )
-}
-
-/// What is bound for one end of a [`page`].
-pub fn end(syntax: &Syntax, key: &[Value]) -> Vec<Value> {
-    if syntax.row_comparison {
-        key.to_vec()
-    } else {
-        (1..=key.len()).flat_map(|length| key.iter().take(length)).cloned().collect()
-    }
-}
-
-/// The key beyond a bound one: `operator` for all columns but the last, `last` for that one.
-fn compare(marks: &mut Marks<'_>, table: &Table, operator: &str, last: &str) -> String {
-    let key = table.relation.key;
-    if marks.syntax.row_comparison {
-        return format!("({}) {last} ({})", key.join(", "), marks.key(table));
-    }
-    let mut ways = Vec::new();
-    for length in 1..=key.len() {
-        let is_last = length == key.len();
-        let parts = table.key_kinds().take(length).enumerate().map(|(at, (name, kind))| {
-            let operator = match at + 1 == length {
-                true if is_last => last,
-                true => operator,
-                false => "=",
-            };
-            format!("{name} {operator} {}", marks.mark(kind))
-        });
-        ways.push(join(parts, " AND "));
-    }
-    format!("(({}))", ways.join(") OR ("))
 }
 
 /// The rows with given keys. Bound: `rows` keys; with arrays, one for each column of the key.
 pub fn by_keys(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+    by_keys_with(syntax, table, columns, rows, ["", ""])
+}
+
+/// Likewise, and keeps others from changing them until the transaction ends.
+pub fn lock(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+    by_keys_with(syntax, table, columns, rows, syntax.lock)
+}
+
+fn by_keys_with(
+    syntax: &Syntax,
+    table: &Table,
+    columns: &[&str],
+    rows: usize,
+    [hint, lock]: [&str; 2],
+) -> String {
     let name = table.relation.table;
     if syntax.write == Write::Arrays {
         let (arrays, names, same) = (key_arrays(table), key_names(table), same_key(table));
         return format!(
-            "SELECT {} FROM {name} AS t JOIN unnest({arrays}) AS v ({names}) ON {same}",
+            "SELECT {} FROM {name} AS t JOIN unnest({arrays}) AS v ({names}) ON {same}{lock}",
             selected(syntax, table, columns, "t."),
         );
     }
     format!(
-        "SELECT {} FROM {name} WHERE {}",
+        "SELECT {} FROM {name}{hint} WHERE {}{lock}",
         selected(syntax, table, columns, ""),
         is_one_of(&mut Marks::new(syntax), table, rows)
     )
@@ -147,12 +107,12 @@ fn is_one_of(marks: &mut Marks<'_>, table: &Table, rows: usize) -> String {
     if let [only] = key {
         return format!("{only} IN ({})", join((0..rows).map(|_| marks.key(table)), ", "));
     }
-    if marks.syntax.row_comparison {
+    if marks.syntax.paging == Paging::Rows {
         let rows = join((0..rows).map(|_| format!("({})", marks.key(table))), ", ");
         return format!("({}) IN (VALUES {rows})", key.join(", "));
     }
     let one = |marks: &mut Marks<'_>| {
-        join(table.key_kinds().map(|(name, kind)| format!("{name} = {}", marks.mark(kind))), " AND ")
+        join(key.iter().map(|name| format!("{name} = {}", marks.compared(table, name))), " AND ")
     };
     join((0..rows).map(|_| format!("({})", one(marks))), " OR ")
 }
@@ -232,11 +192,6 @@ pub fn set_if_same(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
     )
 }
 
-/// Locks rows by their keys and reads their values, to be compared here. Bound: `rows` keys.
-pub fn lock(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
-    format!("{} FOR UPDATE", by_keys(syntax, table, columns, rows))
-}
-
 /// Replaces the values of `rows` locked rows. Each is there, so none is inserted; the comparison of
 /// keys keeps another unique index from ever deciding. Bound, for each row: its key, its new values.
 pub fn set_locked(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
@@ -297,21 +252,16 @@ pub fn outlived(syntax: &Syntax, lifetimes: &Lifetimes) -> String {
 }
 
 /// One row whose key has a NULL in it, if there is any: such rows cannot be paged.
-pub fn null_key(table: &Table) -> String {
+pub fn null_key(syntax: &Syntax, table: &Table) -> String {
     let conditions = table.relation.key.iter().map(|name| format!("{name} IS NULL"));
-    format!("SELECT 1 FROM {} WHERE {} LIMIT 1", table.relation.table, join(conditions, " OR "))
+    let select = format!("SELECT 1 FROM {} WHERE {}", table.relation.table, join(conditions, " OR "));
+    (syntax.limited)(&select, "1")
 }
 
 /// Makes a transaction's changes last.
 pub const COMMIT: &str = "COMMIT";
 /// Undoes a transaction's changes.
 pub const ROLLBACK: &str = "ROLLBACK";
-/// Marks a point within a transaction to which a refused statement is rolled back.
-pub const SAVEPOINT: &str = "SAVEPOINT chunk_part";
-/// Goes back to that point.
-pub const ROLLBACK_TO_SAVEPOINT: &str = "ROLLBACK TO SAVEPOINT chunk_part";
-/// Forgets that point.
-pub const RELEASE_SAVEPOINT: &str = "RELEASE SAVEPOINT chunk_part";
 
 /// Columns that the server would change with the row.
 fn kept(table: &Table) -> impl Iterator<Item = String> + '_ {

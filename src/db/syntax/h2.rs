@@ -1,6 +1,8 @@
 //! H2, embedded and on a server: by way of its JDBC driver.
 
-use super::{Rewrite, Syntax, Write, plain_column};
+use super::{
+    Paging, RELEASE_SAVEPOINT, Rewrite, SAVEPOINT, Syntax, TO_SAVEPOINT, Write, as_it_is, limit, plain_column,
+};
 use crate::db::guard::{LockRow, Questions};
 use crate::db::table::Kind;
 
@@ -10,11 +12,18 @@ pub const H2: Syntax = Syntax {
     max_parameters: 32_767,
     rows_at_once: 1000,
     parameter: |_, _| "?".to_owned(),
+    compared: as_it_is,
     key_column: plain_column,
     portable: |column| format!("CAST({column} AS VARCHAR)"),
     log_age: |column| format!("DATEDIFF('MILLISECOND', {column}, LOCALTIMESTAMP)"),
-    row_comparison: false,
+    paging: Paging::Ways,
+    limited: limit,
+    lock: ["", " FOR UPDATE"],
+    savepoint: SAVEPOINT,
+    to_savepoint: TO_SAVEPOINT,
+    release_savepoint: RELEASE_SAVEPOINT,
     write: Write::Batch,
+    ignores_case: false,
     // Not by the text itself: a collation, or a column that ignores case, takes others for equal.
     same: |column, mark, kind| match kind {
         Kind::Text => format!("RAWTOHEX({column}) = RAWTOHEX(CAST({mark} AS VARCHAR))"),
@@ -48,7 +57,8 @@ pub const H2_QUESTIONS: Questions = Questions {
                FROM INFORMATION_SCHEMA.SESSIONS ORDER BY 1",
     session: "SELECT SESSION_ID()",
     identity: "", // nothing tells one server from another: by its name
-    lossy: "",    // each commit is flushed
+    tells_server: false,
+    lossy: "", // each commit is flushed
     // Without that right a session sees itself alone.
     is_blind: "SELECT COUNT(*) = 0 FROM INFORMATION_SCHEMA.USERS WHERE USER_NAME = CURRENT_USER AND IS_ADMIN",
     room: "",

@@ -2,6 +2,7 @@
 //! `jdbc-ci`, where `KEYROTATION_E2E` chooses such a way.
 
 mod h2;
+mod stand_in;
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use crate::support::{Engine, Except, Place, Running};
 
 /// Without a driver there is no bridge to be tested.
 fn by_a_driver() {
-    assert!(Engine::asked().jdbc_driver().is_some(), "KEYROTATION_E2E names no way by a JDBC driver");
+    assert!(Engine::asked().jdbc_drivers().is_some(), "KEYROTATION_E2E names no way by a JDBC driver");
 }
 
 /// The Java that a running program has started.

@@ -1,55 +1,15 @@
-//! Trigger scripts of databases that are not here (Oracle, SQL Server, Db2), as far as they can be tried
-//! without them, and H2's, which is.
+//! The trigger scripts for databases that are not here, and H2's, for which there is one.
 //!
-//! A parser that is not ours (sqlfluff) reads every statement that the splitter makes of a script, and each
-//! statement within a statement. Tables, triggers and blocks are executed on stand-ins: Derby, whose SQL
-//! is a part of Db2's; HSQLDB and H2 in their modes for other databases. What had to be changed for a
-//! stand-in is in this file, as a replacement of text; what no stand-in takes was only read.
-
-#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+//! The parser reads every statement that the splitter makes of a script, and each statement within a
+//! statement. Tables, triggers and blocks are executed on stand-ins.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::process::{Command, Stdio};
 
 use keyrotation::target::sync::Parent;
 use keyrotation::target::{SYNC_TABLES, SyncTable};
 use keyrotation::triggers::{Action, Client};
 
-const SUPPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support");
-const JARS: &str = "/usr/share/java/h2.jar:/usr/share/java/hsqldb.jar:/usr/share/java/derby.jar";
-
-/// Feeds a program and gives what it prints.
-fn fed(command: &mut Command, input: &str) -> Result<String, String> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("cannot start {}: {error}", command.get_program().display()));
-    // A program that ends before it has read all says why.
-    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    let output = child.wait_with_output().unwrap();
-    if output.status.success() {
-        Ok(String::from_utf8(output.stdout).unwrap())
-    } else {
-        Err(String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-}
-
-/// Runs statements in a new database of a stand-in and gives the rows of its queries.
-fn run(url: &str, statements: &[String]) -> Result<String, String> {
-    let mut java = Command::new("java");
-    java.args(["-Dderby.stream.error.file=/dev/null", "-cp", JARS]);
-    java.args([&format!("{SUPPORT}/java/RunStatements.java"), url]);
-    fed(&mut java, &statements.join("\0"))
-}
-
-fn rows(url: &str, statements: &[String]) -> String {
-    run(url, statements).unwrap_or_else(|error| panic!("{url}: {error}"))
-}
-
-const DERBY: &str = "jdbc:derby:memory:stand_in;create=true";
+use super::{DERBY, must_be_understood, rows, run};
 
 /// The statements of a client's script.
 fn statements(client: Client, action: Action) -> Vec<String> {
@@ -106,24 +66,7 @@ fn another_parser_reads_the_statements_of_every_script() {
             assert!(asked.len() >= before + SYNC_TABLES.len(), "{dialect}: nearly nothing was asked");
         }
     }
-    let input = serde_json::to_string(&asked).unwrap();
-    let answer = fed(Command::new("python3").arg(format!("{SUPPORT}/parse_sql.py")), &input);
-    let answer =
-        answer.unwrap_or_else(|error| panic!("python3 with the package `sqlfluff` is needed: {error}"));
-    let complaints: Vec<Option<String>> = serde_json::from_str(&answer).unwrap();
-    assert_eq!(complaints.len(), asked.len());
-    for ((dialect, statement), complaint) in asked.iter().zip(complaints) {
-        assert!(complaint.is_none(), "{dialect}: {}\nin: {statement}", complaint.unwrap_or_default());
-    }
-}
-
-#[test]
-fn the_other_parser_can_say_no() {
-    let wrong =
-        r#"[["oracle", "CREATE TRIGGER AFTER a"], ["tsql", "SELECT FROM WHERE"], ["db2", "DROP x y z"]]"#;
-    let answer = fed(Command::new("python3").arg(format!("{SUPPORT}/parse_sql.py")), wrong).unwrap();
-    let complaints: Vec<Option<String>> = serde_json::from_str(&answer).unwrap();
-    assert!(complaints.len() == 3 && complaints.iter().all(Option::is_some), "{answer}");
+    must_be_understood(&asked);
 }
 
 // What stand-ins execute.

@@ -1,0 +1,165 @@
+//! Sessions that are borrowed, and transactions in them.
+
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::super::table::Kind;
+use super::super::{Class, DbError, Record, Syntax, Value, remote};
+use super::session::{Ask, Session};
+use super::wire::{Done, Operation};
+use super::{Inner, postgres};
+
+/// A session that is borrowed from the pool, or alone. Dropped, it goes back, rolled back.
+#[derive(Debug)]
+pub(in crate::db) struct Lease {
+    /// None only while it is given back.
+    pub(super) session: Option<Session>,
+    pub(super) db: Arc<Inner>,
+    pub(super) permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Lease {
+    pub(super) async fn ask(&mut self, ask: Ask<'_>) -> Result<(Vec<Record>, Done), DbError> {
+        let Some(session) = &mut self.session else {
+            return Err(DbError::new(Class::Environment, "the connection is closed"));
+        };
+        let timeout = self.db.server.socket_timeout;
+        let outcome = remote::within(timeout, async { Ok(session.ask(ask).await) }).await?;
+        outcome.map_err(|failure| {
+            let error = self.db.dialect.explain(&failure);
+            if error.class == Class::Lost {
+                session.give_up();
+                self.db.idle().clear(); // the others were lost with it
+            }
+            error
+        })
+    }
+
+    /// Runs a statement that is not prepared.
+    pub(super) async fn plainly(&mut self, sql: &str) -> Result<(), DbError> {
+        self.ask(Ask::Text(Operation::Script, sql)).await.map(drop)
+    }
+
+    pub(in crate::db) async fn begin(&mut self) -> Result<(), DbError> {
+        self.ask(Ask::Plain(Operation::Begin)).await.map(drop)
+    }
+
+    async fn end(&mut self, how: Operation) -> Result<(), DbError> {
+        self.ask(Ask::Plain(how)).await.map(drop)
+    }
+
+    pub(in crate::db) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        let sql = self.db.dialect.marks(sql).into_owned();
+        self.ask(Ask::Query(&sql, params)).await.map(|(rows, _)| rows)
+    }
+
+    /// Runs a statement and returns how many rows the server says it affected.
+    async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+        let (_, done) = self.ask(Ask::Change(sql, &params)).await?;
+        Ok(done.reader().number().and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
+    }
+
+    pub(super) async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
+        self.ask(Ask::Many(Operation::Each, sql, rows)).await.map(|(rows, _)| rows)
+    }
+
+    async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
+        let (_, done) = self.ask(Ask::Many(Operation::Batch, sql, rows)).await?;
+        let mut counts = done.reader();
+        let many = counts.number().and_then(|many| usize::try_from(many).ok()).unwrap_or_default();
+        let counts: Vec<i64> = (0..many).map_while(|_| counts.number()).collect();
+        if counts.len() == rows.len() {
+            return Ok(counts);
+        }
+        let text = format!("the driver counts {} changes where {} were made", counts.len(), rows.len());
+        Err(DbError::new(Class::Environment, text))
+    }
+
+    /// Closes it, and waits for that.
+    pub(in crate::db) async fn close(mut self) {
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let Some(mut session) = self.session.take() else { return };
+        if self.permit.is_none() || !session.is_usable() {
+            return; // it is closed with that, and what it had begun is rolled back
+        }
+        if session.is_working() {
+            session.abandon();
+        }
+        self.db.idle().push(session);
+    }
+}
+
+/// A writing transaction.
+#[derive(Debug)]
+pub struct JdbcTransaction {
+    pub(super) lease: Lease,
+}
+
+impl JdbcTransaction {
+    pub(in crate::db) fn syntax(&self) -> &'static Syntax {
+        self.lease.db.dialect.syntax
+    }
+
+    pub(in crate::db) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        self.lease.run(sql, params).await
+    }
+
+    pub(in crate::db) async fn run_arrays(
+        &mut self,
+        sql: &str,
+        arrays: &[(Kind, Vec<&Value>)],
+    ) -> Result<Vec<Record>, DbError> {
+        self.lease.run(sql, &postgres::literals(arrays)).await
+    }
+
+    /// Runs a statement that is not prepared.
+    pub(in crate::db) async fn plainly(&mut self, sql: &str) -> Result<(), DbError> {
+        self.lease.plainly(sql).await
+    }
+
+    /// Runs a statement and returns how many rows the server says it affected.
+    pub(in crate::db) async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+        self.lease.change(sql, params).await
+    }
+
+    /// Runs one query for each set of values.
+    pub(in crate::db) async fn each(
+        &mut self,
+        sql: &str,
+        rows: &[Vec<&Value>],
+    ) -> Result<Vec<Record>, DbError> {
+        self.lease.each(sql, rows).await
+    }
+
+    /// Runs one change for each set of values, and says how many rows each changed.
+    pub(in crate::db) async fn batch(
+        &mut self,
+        sql: &str,
+        rows: &[Vec<&Value>],
+    ) -> Result<Vec<i64>, DbError> {
+        self.lease.batch(sql, rows).await
+    }
+
+    pub(in crate::db) async fn commit(mut self) -> Result<(), DbError> {
+        self.lease.end(Operation::Commit).await?;
+        match self.lease.db.dialect.flush {
+            "" => Ok(()),
+            // Committed or not: whoever reads the rows then knows.
+            flush => self.lease.run(flush, &[]).await.map(drop).map_err(|error| {
+                DbError::new(Class::Lost, format!("what was committed is not on the disk: {error}"))
+            }),
+        }
+    }
+
+    pub(in crate::db) async fn rollback(mut self) -> Result<(), DbError> {
+        self.lease.end(Operation::Rollback).await
+    }
+}

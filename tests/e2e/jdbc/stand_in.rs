@@ -1,0 +1,51 @@
+//! What is special about Oracle, SQL Server and Db2, for which H2 stands in: with `KEYROTATION_E2E=h2-as-…`.
+
+use std::fs;
+
+use crate::kit::Refused as _;
+use crate::support::{Except, Place, stand_in};
+
+/// What people call the database that H2 stands in for.
+fn name() -> &'static str {
+    match stand_in().expect("KEYROTATION_E2E names no stand-in").as_str() {
+        "oracle" => "Oracle",
+        "sqlserver" => "SQL Server",
+        "db2" => "Db2",
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_killed_rotation_goes_on_and_says_that_only_a_stand_in_was_at_hand() {
+    let place = Place::new(300);
+    place.count_updates();
+    let before = place.snapshot();
+    let plan = place.run(&["plan"]).exits(0);
+    let said = plan.stderr.matches(&format!("no {} was at hand", name())).count();
+    assert_eq!(said, 1, "{plan}");
+    assert!(plan.stderr.contains("docs/databases.md"), "{plan}");
+    let mut running =
+        place.start_at("table-after-commit=6*off->1*return(kill)", &["run", "--chunk-size", "40"]);
+    running.until(|| place.journal().exists());
+    let killed = running.wait();
+    assert_eq!(killed.signal(), Some(9), "{killed}");
+    place.run(&["resume"]).exits(0);
+    before.must_be_rotated(&place, &Except::default());
+    before.must_be_updated_once(&place, &Except::default());
+}
+
+#[test]
+fn the_old_database_is_found_behind_another_name() {
+    let place = Place::new(5);
+    let before = place.snapshot();
+    let properties = fs::read_to_string(&place.deployment.config).unwrap();
+    let of_new = properties.lines().filter(|line| line.starts_with("newIdn"));
+    let of_old: Vec<_> =
+        of_new.map(|line| line.replace("newIdn", "oldIdn").replace("127.0.0.1", "localhost")).collect();
+    assert_eq!(of_old.len(), 3, "URL, user, password");
+    let kept = properties.lines().filter(|line| !line.starts_with("oldIdn")).map(str::to_owned);
+    let lines: Vec<_> = kept.chain(of_old).collect();
+    fs::write(&place.deployment.config, lines.join("\n") + "\n").unwrap();
+    place.run(&["run"]).refused(2, "KR-CFG-016");
+    before.must_be_untouched(&place);
+}

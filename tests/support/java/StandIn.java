@@ -1,0 +1,275 @@
+// A JDBC driver that takes the URLs of Oracle, SQL Server and Db2 and leads to an H2 server in its mode for
+// them. What H2 does not take is put into its words here; everything else is executed as it comes.
+//
+//     jdbc:oracle:thin:@//127.0.0.1:PORT/NAME
+//     jdbc:sqlserver://127.0.0.1:PORT;databaseName=NAME
+//     jdbc:db2://127.0.0.1:PORT/NAME
+//
+// A statement that is still not H2's is an error, so a rotation that ends well has been understood whole.
+
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.sql.BatchUpdateException;
+import java.sql.Connection;
+import java.sql.Driver;
+import java.sql.DriverManager;
+import java.sql.DriverPropertyInfo;
+import java.sql.SQLException;
+import java.sql.SQLFeatureNotSupportedException;
+import java.sql.Statement;
+import java.util.Map;
+import java.util.Properties;
+import java.util.logging.Logger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+public final class StandIn implements Driver {
+    static {
+        try {
+            DriverManager.registerDriver(new StandIn());
+        } catch (SQLException impossible) {
+            throw new ExceptionInInitializerError(impossible);
+        }
+    }
+
+    /** What H2 is asked for instead of a catalogue that it does not have, whoever's it is. */
+    static final String TABLES = "SELECT UPPER(TABLE_NAME) FROM INFORMATION_SCHEMA.TABLES "
+            + "WHERE TABLE_SCHEMA = SCHEMA() AND TABLE_TYPE = 'BASE TABLE' ORDER BY 1";
+    static final String OBJECTS = "SELECT UPPER(TABLE_NAME) FROM INFORMATION_SCHEMA.TABLES "
+            + "WHERE TABLE_SCHEMA = SCHEMA() UNION SELECT UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS";
+    static final String TRIGGERS = "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM INFORMATION_SCHEMA.TRIGGERS";
+    static final String BYTES = "SELECT DISK_SPACE_USED(CAST(? AS VARCHAR))";
+    static final String SESSIONS = "SELECT SESSION_ID, USER_NAME, 'a session', COALESCE(CLIENT_ADDR, 'here'), "
+            + "CASE WHEN EXECUTING_STATEMENT IS NULL THEN 0 ELSE 1 END FROM INFORMATION_SCHEMA.SESSIONS ORDER BY 1";
+    static final String SESSION = "SELECT SESSION_ID()";
+    static final String IDENTITY = "SELECT 'database ' || DATABASE_PATH()";
+    static final String NOW = "SELECT DATEDIFF('MILLISECOND', TIMESTAMP '1970-01-01 00:00:00', LOCALTIMESTAMP)";
+    static final String SINCE = "DATEDIFF('MILLISECOND', $1, LOCALTIMESTAMP)";
+    static final String NOTHING = "SELECT 1";
+
+    /** A database: its URL, H2's mode, its statements in H2's words, H2's errors by its codes. */
+    enum Kind {
+        ORACLE("jdbc:oracle:thin:@//([^/]+)/(\\w+)", "Oracle", new String[][] {
+            {"ALTER SESSION SET .*", NOTHING},
+            {".* FROM ALL_TABLES .* UNION .*", OBJECTS},
+            {".* FROM ALL_TABLES .*", TABLES},
+            {".* FROM ALL_TRIGGERS .*", TRIGGERS},
+            {".* FROM USER_SEGMENTS .*", BYTES},
+            {".* FROM GV\\$SESSION .*", SESSIONS},
+            {"SELECT .*'SESSIONID'.*", SESSION},
+            {"SELECT .*'DB_UNIQUE_NAME'.*", IDENTITY},
+            {"SELECT .* - DATE '1970-01-01'.*", NOW},
+            {"ROUND\\(\\(CAST\\(SYS_EXTRACT_UTC\\(SYSTIMESTAMP\\) AS DATE\\) - CAST\\((\\w+) AS DATE\\)\\) \\* 86400000\\)", SINCE},
+            {" FOR UPDATE WAIT 30$", " FOR UPDATE"},
+            {" PURGE$", ""},
+        }, Map.of(50200, 30006, 40001, 60, 90131, 60, 23505, 1, 23502, 1400, 23513, 2290, 22001, 12899)),
+        SQL_SERVER("jdbc:sqlserver://([^;]+);databaseName=(\\w+)", "MSSQLServer", new String[][] {
+            {"SET (XACT_ABORT|NOCOUNT) OFF", NOTHING},
+            {".* FROM sys\\.tables .*", TABLES},
+            {".* FROM sys\\.objects .*", OBJECTS},
+            {".* FROM sys\\.triggers .*", TRIGGERS},
+            {".* FROM sys\\.partitions .*", BYTES},
+            {".* FROM sys\\.dm_exec_sessions .*", SESSIONS},
+            {"SELECT N'recovery model'.*", "SELECT '', '' WHERE 1 = 0"},
+            {".* FROM sys\\.databases .*", "SELECT '' WHERE 1 = 0"},
+            {"SELECT CASE WHEN HAS_PERMS_BY_NAME.*", "SELECT 0"},
+            {"SELECT @@SPID", SESSION},
+            {"SELECT CONCAT\\(N'database .*", IDENTITY},
+            {"SELECT DATEDIFF_BIG\\(MILLISECOND, '1970-01-01', SYSUTCDATETIME\\(\\)\\)", NOW},
+            {"DATEDIFF_BIG\\(MILLISECOND, (\\w+), SYSUTCDATETIME\\(\\)\\)", SINCE},
+            {"IF @@TRANCOUNT = 0 .* SAVE TRANSACTION (\\w+)", "SAVEPOINT $1"},
+            {"ROLLBACK TRANSACTION (\\w+)", "ROLLBACK TO SAVEPOINT $1"},
+            {"(SELECT .*) WITH \\(UPDLOCK, ROWLOCK\\)( WHERE .*)", "$1$2 FOR UPDATE"},
+        }, Map.of(50200, 1222, 40001, 1205, 90131, 1205, 23505, 2627, 23502, 515, 23513, 547, 22001, 2628)),
+        DB2("jdbc:db2://([^/]+)/(\\w+)", "DB2", new String[][] {
+            {"SET CURRENT LOCK TIMEOUT (\\d+)", "SET LOCK_TIMEOUT $1000"},
+            {".* FROM SYSCAT\\.TABLES WHERE .* UNION .*", OBJECTS},
+            {".* FROM SYSCAT\\.TABLES WHERE .*", TABLES},
+            {".* FROM SYSCAT\\.TRIGGERS .*", TRIGGERS},
+            {".* FROM SYSCAT\\.TABLES AS t JOIN .*", BYTES},
+            {".* FROM TABLE\\(MON_GET_CONNECTION.*", SESSIONS},
+            {"SELECT MON_GET_APPLICATION_HANDLE\\(\\) .*", SESSION},
+            {"SELECT 'schema ' .*", IDENTITY},
+            {"SELECT .* - DAYS\\('1970-01-01'\\) .*", NOW},
+            {"\\(\\(CAST\\(DAYS\\((?:CURRENT TIMESTAMP|\\(CURRENT TIMESTAMP - CURRENT TIMEZONE\\))\\) - DAYS\\((\\w+)\\) AS BIGINT\\)"
+                    + ".*?MIDNIGHT_SECONDS\\(\\1\\)\\) \\* 1000\\)", SINCE},
+            {" ON ROLLBACK RETAIN CURSORS$", ""},
+            {" FOR READ ONLY WITH RS USE AND KEEP (UPDATE|EXCLUSIVE) LOCKS$", " FOR UPDATE"},
+        }, Map.of(50200, -913, 40001, -911, 90131, -911, 23505, -803, 23502, -407, 23513, -545, 22001, -302));
+
+        final Pattern url;
+        final String mode;
+        final String[][] words;
+        final Map<Integer, Integer> codes;
+
+        Kind(String url, String mode, String[][] words, Map<Integer, Integer> codes) {
+            this.url = Pattern.compile(url);
+            this.mode = mode;
+            this.words = words;
+            this.codes = codes;
+        }
+
+        String inH2(String sql) {
+            for (String[] word : words) {
+                // $1000 is the first group and three zeros.
+                String to = word[1].replace("$1000", "${n}000");
+                String from = word[1].equals(to) ? word[0] : word[0].replace("(\\d+)", "(?<n>\\d+)");
+                sql = Pattern.compile(from).matcher(sql).replaceAll(to);
+            }
+            return sql;
+        }
+
+        SQLException asOurs(SQLException h2) {
+            Integer code = codes.get(h2.getErrorCode());
+            if (h2 instanceof BatchUpdateException || code == null) {
+                return h2;
+            }
+            return new SQLException(h2.getMessage(), h2.getSQLState(), code, h2);
+        }
+    }
+
+    @Override
+    public boolean acceptsURL(String url) {
+        return url.startsWith("jdbc:oracle:") || url.startsWith("jdbc:sqlserver:") || url.startsWith("jdbc:db2:");
+    }
+
+    @Override
+    public Connection connect(String url, Properties info) throws SQLException {
+        for (Kind kind : Kind.values()) {
+            Matcher named = kind.url.matcher(url);
+            if (named.matches()) {
+                Properties who = new Properties();
+                who.setProperty("user", info.getProperty("user"));
+                who.setProperty("password", info.getProperty("password"));
+                String h2 = "jdbc:h2:tcp://" + named.group(1) + "/" + named.group(2) + ";MODE=" + kind.mode;
+                Connection connection = new org.h2.Driver().connect(h2, who);
+                return (Connection) wrapped(connection, Connection.class, new Session(kind, connection, named.group(2)));
+            }
+        }
+        return null;
+    }
+
+    static Object wrapped(Object inner, Class<?> type, InvocationHandler handler) {
+        return Proxy.newProxyInstance(StandIn.class.getClassLoader(), new Class<?>[] {type}, handler);
+    }
+
+    /** A connection, and the lock of an application that it may have: SQL Server's, which H2 does not know. */
+    static final class Session implements InvocationHandler {
+        final Kind kind;
+        final Connection inner;
+        final String name;
+        FileChannel file;
+        FileLock lock;
+
+        Session(Kind kind, Connection inner, String name) {
+            this.kind = kind;
+            this.inner = inner;
+            this.name = name;
+        }
+
+        @Override
+        public Object invoke(Object proxy, java.lang.reflect.Method method, Object[] arguments) throws Throwable {
+            if (arguments != null && arguments.length > 0 && arguments[0] instanceof String
+                    && method.getName().equals("prepareStatement")) {
+                arguments[0] = words((String) arguments[0]);
+            }
+            if (method.getName().equals("close") && file != null) {
+                file.close();
+            }
+            Object result = called(inner, method, arguments);
+            return result instanceof Statement
+                    ? wrapped(result, method.getReturnType(), (none, asked, values) -> {
+                        if (values != null && values.length > 0 && values[0] instanceof String
+                                && asked.getName().equals("execute")) {
+                            values[0] = words((String) values[0]);
+                        }
+                        return called(result, asked, values);
+                    })
+                    : result;
+        }
+
+        Object called(Object inner, java.lang.reflect.Method method, Object[] arguments) throws Throwable {
+            try {
+                return method.invoke(inner, arguments);
+            } catch (InvocationTargetException failed) {
+                Throwable cause = failed.getCause();
+                if (cause instanceof BatchUpdateException && ((SQLException) cause).getNextException() != null) {
+                    throw kind.asOurs(((SQLException) cause).getNextException());
+                }
+                throw cause instanceof SQLException ? kind.asOurs((SQLException) cause) : cause;
+            }
+        }
+
+        String words(String sql) throws SQLException {
+            if (sql.contains(" FOR UPDATE NOWAIT")) {
+                try (Statement statement = inner.createStatement()) {
+                    statement.execute("SET LOCK_TIMEOUT 500"); // H2 takes the word and waits all the same
+                }
+            }
+            if (sql.contains("sp_getapplock")) {
+                return "SELECT " + (taken() ? 1 : 0);
+            }
+            if (sql.contains("sp_releaseapplock")) {
+                return "SELECT " + (released() ? 1 : 0);
+            }
+            if (sql.contains("APPLOCK_MODE")) {
+                return "SELECT " + (lock == null ? 0 : 1);
+            }
+            return kind.inH2(sql);
+        }
+
+        boolean taken() throws SQLException {
+            try {
+                Path beside = Path.of(System.getProperty("java.class.path").split(":")[0]).resolveSibling(name + ".lock");
+                file = FileChannel.open(beside, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+                lock = file.tryLock();
+            } catch (OverlappingFileLockException ours) {
+                lock = null;
+            } catch (java.io.IOException failed) {
+                throw new SQLException(failed);
+            }
+            return lock != null;
+        }
+
+        boolean released() throws SQLException {
+            try {
+                file.close();
+                lock = null;
+                return true;
+            } catch (java.io.IOException failed) {
+                throw new SQLException(failed);
+            }
+        }
+    }
+
+    @Override
+    public DriverPropertyInfo[] getPropertyInfo(String url, Properties info) {
+        return new DriverPropertyInfo[0];
+    }
+
+    @Override
+    public int getMajorVersion() {
+        return 1;
+    }
+
+    @Override
+    public int getMinorVersion() {
+        return 0;
+    }
+
+    @Override
+    public boolean jdbcCompliant() {
+        return false;
+    }
+
+    @Override
+    public Logger getParentLogger() throws SQLFeatureNotSupportedException {
+        throw new SQLFeatureNotSupportedException();
+    }
+}
