@@ -128,8 +128,8 @@ fn nothing_secret_is_said_or_recorded() {
     secrets.add_values(&kit, &kit.deployment.spec.old_key);
 
     let mut runs = vec![
-        kit.run(&["plan", "-vv"]).exits(0),
-        kit.run(&["plan", "-vv", "--json", "--log-format", "json"]).exits(0),
+        kit.run(&["plan", "-vv"]).exits(5),
+        kit.run(&["plan", "-vv", "--json", "--log-format", "json"]).exits(5),
         kit.run(&["run", "-vv"]).exits(5),
     ];
     let stop = "table-before-commit=2*off->return";
