@@ -85,7 +85,9 @@ pub(super) fn runbook(session: &Session, args: &RunbookArgs) -> Result<Exit> {
         print(&day.page(state));
     } else {
         let mut out = list(&progress);
-        let shown = |state: &&StepState| args.all || Some(state.id) == progress.now;
+        let shown = |state: &&StepState| {
+            Some(state.id) == progress.now || (args.all && state.state != Mark::NotNeeded)
+        };
         for state in progress.steps.iter().filter(shown) {
             out.push('\n');
             out.push_str(&day.page(state));

@@ -23,10 +23,14 @@ pub struct Outline {
     pub old_identity: Option<Site>,
     /// The copy of it.
     pub new_identity: Option<Site>,
+    /// The old server's registry database, if it is named.
+    pub old_registry: Option<Site>,
     /// The copy of the registry database.
     pub new_registry: Option<Site>,
     /// The new server's folder, which may not be there yet.
     pub home: Option<PathBuf>,
+    /// The old server's folder, if it is named.
+    pub old_home: Option<PathBuf>,
     /// The version of the server in it.
     pub version: Option<Version>,
     /// Why `run` would refuse the file; none if it would not.
@@ -89,7 +93,9 @@ pub fn outline(path: &Path) -> Outline {
         sync: given(&raw, Key::EnableSyncMigrator).is_some_and(|on| on.eq_ignore_ascii_case("true")),
         old_identity: site(Key::OldIdnDbUrl, Key::OldIdnUsername),
         new_identity: site(Key::NewIdnDbUrl, Key::NewIdnUsername),
+        old_registry: site(Key::OldRegDbUrl, Key::OldRegUsername),
         new_registry: site(Key::NewRegDbUrl, Key::NewRegUsername),
+        old_home: given(&raw, Key::OldIsHome).and_then(|home| expand(home, folder).ok()),
         version: home.as_deref().and_then(|home| Home::inspect(home).version),
         home,
         problem,
@@ -138,7 +144,7 @@ mod tests {
             &path,
             "oldSecretKey: env:NOT_SET_ANYWHERE\nenableSyncMigrator: true\n\
              oldIdnDBUrl: jdbc:postgresql://db1,db2/identity?password=hunter2\noldIdnUsername: anna\n\
-             oldIdnPassword: aHVudGVyMg==\nnewIdnDBUrl: jdbc:sqlite:not-yet.db\n\
+             oldIdnPassword: aHVudGVyMg==\noldISHome: old-home\noldRegDBUrl: jdbc:sqlite:reg.db\nnewIdnDBUrl: jdbc:sqlite:not-yet.db\n\
              newRegDBUrl: jdbc:db2://localhost:50000/reg\nnewISHome: new-home\n",
         )
         .unwrap();
@@ -150,6 +156,8 @@ mod tests {
         assert_eq!(outline.new_identity, Some(Site::File(folder.path().join("not-yet.db"))));
         assert_eq!(outline.new_registry, Some(Site::Other("Db2")));
         assert_eq!(outline.home, Some(folder.path().join("new-home")));
+        assert_eq!(outline.old_home, Some(folder.path().join("old-home")));
+        assert_eq!(outline.old_registry, Some(Site::File(folder.path().join("reg.db"))));
         assert!(!format!("{outline:?}").contains("hunter2"));
     }
 }

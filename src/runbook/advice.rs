@@ -152,14 +152,16 @@ fn copy(to: &mut To, variant: Variant, deployment: &Outline) {
     }
     let new = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), dump::path);
     to.say("The home, as the user who runs the server:");
-    to.run(format!("cp -a -T OLD_IS_HOME {new}"));
+    let old = deployment.old_home.as_deref().map_or_else(|| "OLD_IS_HOME".to_owned(), dump::path);
+    to.run(format!("cp -a -T {old} {new}"));
     to.say("The identity database. The tools ask for passwords, or have them from ~/.pgpass or ~/.my.cnf; no password belongs into a command.");
     to.0.extend(dump::copy(deployment.old_identity.as_ref(), deployment.new_identity.as_ref(), "identity"));
     if deployment.new_registry.is_some() && deployment.new_registry == deployment.new_identity {
         to.say("The registry tables are in the same database.");
     } else {
         to.say("The registry database:");
-        to.0.extend(dump::copy(None, deployment.new_registry.as_ref(), "registry"));
+        let (old, new) = (deployment.old_registry.as_ref(), deployment.new_registry.as_ref());
+        to.0.extend(dump::copy(old, new, "registry"));
     }
     if is_on_mysql(deployment) {
         to.say("On MySQL the tools are mysqldump and mysql, with the same options; but TLS is --ssl-mode=DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY there, in place of --skip-ssl, --ssl and --ssl-verify-server-cert.");
@@ -262,7 +264,11 @@ fn retire(to: &mut To, variant: Variant, deployment: &Outline) {
         Some(site) => to.say(format!("  the old identity database: {site}")),
         None => to.say("  the old identity database"),
     }
-    to.say("  the old registry database; the dumps of step 3; binlogs or WAL archives of both servers, and replicas");
+    match &deployment.old_registry {
+        Some(site) => to.say(format!("  the old registry database: {site}")),
+        None => to.say("  the old registry database"),
+    }
+    to.say("  the dumps of step 3; binlogs or WAL archives of both servers, and replicas");
     to.say("  backups, snapshots of disks and machines, .bak files beside configuration files; the old home, on every node");
     to.say("  last the old key: in vaults, in deployment.toml of the old home, in properties.yaml, in notes");
     to.run("keyrotation confirm retire/dumps --note 'shredded on db1'");

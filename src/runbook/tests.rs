@@ -286,13 +286,14 @@ fn dump_commands_name_hosts_and_users_and_are_quoted() {
         old_identity: Some(on(Kind::Postgres, "identity", "o'neill")),
         new_identity: Some(on(Kind::Postgres, "identity copy", "anna")),
         new_registry: Some(on(Kind::MySql, "reg`copy", "anna")),
+        old_home: Some(PathBuf::from("/opt/old is")),
         home: Some(PathBuf::from("/opt/new is")),
         ..Outline::default()
     };
     assert_eq!(
         commands("copy", &outline),
         [
-            "cp -a -T OLD_IS_HOME '/opt/new is'",
+            "cp -a -T '/opt/old is' '/opt/new is'",
             r"pg_dump --host=db1 --port=5000 --username='o'\''neill' --format=custom --file=identity.dump identity",
             "createdb --host=db1 --port=5000 --username=anna --template=template0 'identity copy'",
             "pg_restore --host=db1 --port=5000 --username=anna --no-owner --exit-on-error --dbname='identity copy' identity.dump",
@@ -304,6 +305,10 @@ fn dump_commands_name_hosts_and_users_and_are_quoted() {
     );
     let file = |path: &str| Some(Site::File(Path::new(path).to_owned()));
     let outline = Outline { old_identity: file("/a b"), new_identity: file("/c\"d"), ..Outline::default() };
+    assert_eq!(commands("copy", &outline)[0], "cp -a -T OLD_IS_HOME NEW_IS_HOME");
+    let registry =
+        Outline { old_registry: file("/old.db"), new_registry: file("/new.db"), ..outline.clone() };
+    assert_eq!(commands("copy", &registry)[2], r#"sqlite3 /old.db '.backup "/new.db"'"#);
     assert_eq!(commands("copy", &outline)[1], r#"sqlite3 '/a b' '.backup "/c\"d"'"#);
 }
 
