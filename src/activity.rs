@@ -23,6 +23,10 @@ pub enum Task {
     Rehearse,
     /// The old database against the new one.
     Compare,
+    /// How many rows there are on either side.
+    Count,
+    /// The journal, for a report.
+    Report,
 }
 
 impl Task {
@@ -33,10 +37,11 @@ impl Task {
             Self::DryRun => "trying",
             Self::Check => "checking",
             Self::Mark => "marking",
-            Self::Chain => "reading",
+            Self::Chain | Self::Report => "reading",
             Self::Verify => "verifying",
             Self::Rehearse => "rehearsing",
             Self::Compare => "comparing",
+            Self::Count => "counting",
         }
     }
 
@@ -45,7 +50,14 @@ impl Task {
         match self {
             Self::Chain => "events",
             Self::Verify => "chunks",
-            Self::Survey | Self::DryRun | Self::Check | Self::Mark | Self::Rehearse | Self::Compare => "rows",
+            Self::Report => "records",
+            Self::Survey
+            | Self::DryRun
+            | Self::Check
+            | Self::Mark
+            | Self::Rehearse
+            | Self::Compare
+            | Self::Count => "rows",
         }
     }
 }

@@ -27,6 +27,11 @@ impl Journal {
     /// key (13 bytes), the length of its value (4, little-endian) and the value. Needs no key;
     /// checksums are checked on the way.
     pub fn log_sha256(&self, entries: u64) -> Result<[u8; 32]> {
+        self.log_sha256_with(entries, || {})
+    }
+
+    /// Likewise; `read` is called for each entry that was read.
+    pub fn log_sha256_with(&self, entries: u64, mut read: impl FnMut()) -> Result<[u8; 32]> {
         let mut sha = Sha256::new();
         for number in 0..entries.min(self.state.entries) {
             stored_records(&*self.store, number, |key, value| {
@@ -34,6 +39,7 @@ impl Journal {
                 sha.update(u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
                 sha.update(value);
             })?;
+            read();
         }
         Ok(sha.finalize().into())
     }

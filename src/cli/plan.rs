@@ -1,6 +1,7 @@
 //! `plan`: what a rotation would do, and how much of it there is.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use keyrotation_journal::{Journal, left_steps};
 
@@ -17,19 +18,25 @@ use crate::plan::preflight::{Finding, Ground, preflight};
 use crate::plan::{self, Access, Deployment, Disk, Survey, Tokens};
 use crate::report::{Reporter, bytes, thousands};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
+use crate::signals::Stop;
 
 /// All that is known of a rotation before it begins.
 struct Plan {
     deployment: Deployment,
+    looked: Looked,
+    journal: &'static str,
+    /// The day's steps; none once the journal has them.
+    runbook: Option<Progress>,
+}
+
+/// What was seen of it.
+struct Looked {
     survey: Survey,
     keys: String,
     disk: Vec<Disk>,
     tokens: Option<Tokens>,
     rehearsals: Vec<Rehearsal>,
     findings: Vec<Finding>,
-    journal: &'static str,
-    /// The day's steps; none once the journal has them.
-    runbook: Option<Progress>,
 }
 
 /// Shows what `run` would do. Opens no journal: looking at one would write to its folder. The exit code
@@ -46,38 +53,11 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let (_, stop) = session::listen()?;
     let activity = Activity::default();
     deployment.obey(&stop, &activity);
-    let recoder = session::recoder(&settings);
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
-    let survey = plan::survey(&deployment.jobs, &recoder, &activity, &stop).await;
-    let survey = match survey {
-        Ok(survey) if !stop.requested() => survey,
-        ended => {
-            reporter.finish().await;
-            return ended.map(|_| Exit::Interrupted);
-        }
-    };
-    let rehearsed = match (survey.check_keys(), args.rehearse) {
-        (Ok(keys), false) => Ok((keys, Vec::new())),
-        (Ok(keys), true) => {
-            let by = preparer(&settings);
-            let rehearsed = engine::rehearse(&by, &deployment.jobs, &activity, &stop).await;
-            rehearsed.map(|rehearsals| (keys, rehearsals))
-        }
-        (Err(error), _) => Err(error),
-    };
-    reporter.finish().await;
-    let (keys, rehearsals) = rehearsed?;
-    let (disk, tokens) = (deployment.disk(&survey.jobs).await?, deployment.tokens().await?);
     let dir = session.global.journal_dir();
-    let ground = Ground {
-        settings: &settings,
-        journal: &dir,
-        deployment: Ok(&deployment),
-        survey: Ok(&survey),
-        claimed: args.rehearse,
-        counts_old: true,
-    };
-    let findings = preflight(ground).await;
+    let looked = look(&settings, &deployment, &dir, args.rehearse, &activity, &stop).await;
+    reporter.finish().await;
+    let Some(looked) = looked? else { return Ok(Exit::Interrupted) };
     deployment.close().await;
     deployment.remark_on_files()?;
     let (journal, runbook) = match Journal::peek(&dir)? {
@@ -93,14 +73,45 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
             None,
         ),
     };
-    let exit = exit(&findings);
-    let plan = Plan { deployment, survey, keys, disk, tokens, rehearsals, findings, journal, runbook };
+    let exit = exit(&looked.findings);
+    let plan = Plan { deployment, looked, journal, runbook };
     if args.json {
         print_json(&plan.json(&settings))?;
     } else {
         print(&plan.text(&settings));
     }
     Ok(exit)
+}
+
+/// Reads, rehearses and checks everything; none when asked to stop.
+async fn look(
+    settings: &Settings,
+    deployment: &Deployment,
+    journal: &Path,
+    rehearse: bool,
+    activity: &Activity,
+    stop: &Stop,
+) -> Result<Option<Looked>> {
+    let survey = plan::survey(&deployment.jobs, &session::recoder(settings), activity, stop).await?;
+    if stop.requested() {
+        return Ok(None);
+    }
+    let keys = survey.check_keys()?;
+    let mut rehearsals = Vec::new();
+    if rehearse {
+        rehearsals = engine::rehearse(&preparer(settings), &deployment.jobs, activity, stop).await?;
+    }
+    let (disk, tokens) = (deployment.disk(&survey.jobs).await?, deployment.tokens().await?);
+    let ground = Ground {
+        settings,
+        journal,
+        deployment: Ok(deployment),
+        survey: Ok(&survey),
+        claimed: rehearse,
+        counting: Some(activity),
+    };
+    let findings = preflight(ground).await;
+    Ok(Some(Looked { survey, keys, disk, tokens, rehearsals, findings }))
 }
 
 /// Seals as a rotation would; its digests are of a rotation that does not exist.
@@ -116,15 +127,15 @@ impl Plan {
             "keys": {
                 "old": settings.old_key.fingerprint(),
                 "new": settings.new_key.fingerprint(),
-                "sample": self.keys,
+                "sample": self.looked.keys,
             },
-            "targets": self.survey.jobs,
+            "targets": self.looked.survey.jobs,
             "absent": self.deployment.absent_places(),
-            "ambiguous": self.survey.ambiguous(),
-            "disk": self.disk,
-            "tokens": self.tokens,
-            "rehearsals": self.rehearsals,
-            "checks": self.findings,
+            "ambiguous": self.looked.survey.ambiguous(),
+            "disk": self.looked.disk,
+            "tokens": self.looked.tokens,
+            "rehearsals": self.looked.rehearsals,
+            "checks": self.looked.findings,
             "journal": self.journal,
             "runbook": self.runbook,
         })
@@ -140,8 +151,8 @@ impl Plan {
             "\n{:<52} {:>10} {:>10} {:>8} {:>8} {:>10} {:>10}",
             "table or files", "rows", "encrypted", "plain", "NULL", "values", "on disk"
         );
-        for job in &self.survey.jobs {
-            let disk = self.disk.iter().find(|disk| disk.id == job.id).map(|disk| bytes(disk.bytes));
+        for job in &self.looked.survey.jobs {
+            let disk = self.looked.disk.iter().find(|disk| disk.id == job.id).map(|disk| bytes(disk.bytes));
             let line = format!(
                 "{:<52} {:>10} {:>10} {:>8} {:>8} {:>10} {:>10}",
                 job.place,
@@ -158,8 +169,8 @@ impl Plan {
             let _ = writeln!(out, "{place}: skipped, {reason}");
         }
         let (old, new) = (settings.old_key.fingerprint(), settings.new_key.fingerprint());
-        let _ = writeln!(out, "\nfrom key {old} to key {new} (fingerprints)\n{}", self.keys);
-        let _ = writeln!(out, "\n{}", checks_text(&self.findings));
+        let _ = writeln!(out, "\nfrom key {old} to key {new} (fingerprints)\n{}", self.looked.keys);
+        let _ = writeln!(out, "\n{}", checks_text(&self.looked.findings));
         self.needs(&mut out);
         self.time(&mut out);
         let _ = writeln!(out, "{}", self.journal);
@@ -171,8 +182,11 @@ impl Plan {
 
     /// Disk, and what need not be rotated at all.
     fn needs(&self, out: &mut String) {
-        let (growth, log): (u64, u64) =
-            self.disk.iter().fold((0, 0), |(growth, log), disk| (growth + disk.growth, log + disk.log));
+        let (growth, log): (u64, u64) = self
+            .looked
+            .disk
+            .iter()
+            .fold((0, 0), |(growth, log), disk| (growth + disk.growth, log + disk.log));
         if growth + log > 0 {
             let _ = writeln!(
                 out,
@@ -181,7 +195,7 @@ impl Plan {
                 bytes(log)
             );
         }
-        if let Some(tokens) = self.tokens.filter(|tokens| tokens.inactive + tokens.expired > 0) {
+        if let Some(tokens) = self.looked.tokens.filter(|tokens| tokens.inactive + tokens.expired > 0) {
             let useless = tokens.inactive + tokens.expired;
             let _ = writeln!(
                 out,
@@ -198,7 +212,7 @@ impl Plan {
 
     /// From the rehearsal; without one, how to get it.
     fn time(&self, out: &mut String) {
-        if self.rehearsals.is_empty() {
+        if self.looked.rehearsals.is_empty() {
             out.push_str(
                 "time: not measured; `keyrotation plan --rehearse` writes a few chunks and rolls them back\n",
             );
@@ -206,12 +220,12 @@ impl Plan {
         }
         let seconds = |pace: fn(&Rehearsal) -> f64| -> f64 {
             let rows = |rehearsal: &Rehearsal| {
-                self.survey.jobs.iter().find(|job| job.id == rehearsal.id).map_or(0, |job| job.rows)
+                self.looked.survey.jobs.iter().find(|job| job.id == rehearsal.id).map_or(0, |job| job.rows)
             };
             #[allow(clippy::cast_precision_loss)] // an estimate
-            self.rehearsals.iter().map(|one| pace(one) * rows(one) as f64 / 1000.0).sum()
+            self.looked.rehearsals.iter().map(|one| pace(one) * rows(one) as f64 / 1000.0).sum()
         };
-        let rows: usize = self.rehearsals.iter().map(|rehearsal| rehearsal.rows).sum();
+        let rows: usize = self.looked.rehearsals.iter().map(|rehearsal| rehearsal.rows).sum();
         let _ = writeln!(
             out,
             "time: about {} ({} to {}), one writer at a time and without commits, by {} rows that were written and \

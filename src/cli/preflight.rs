@@ -10,20 +10,25 @@ use crate::config::{self, Overrides};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::preflight::{self, Finding, Ground, Outcome, preflight};
-use crate::plan::{self, Access, Deployment, Survey};
+use crate::plan::{self, Access};
 use crate::report::Reporter;
-use crate::signals::Stop;
 
 /// Makes every check and shows them all. The exit code is that of the first refusal.
 pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit> {
     let settings = config::load(&session.global.config, &Overrides::default())?;
     let (_, stop) = listen()?;
+    let activity = Activity::default();
+    let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
     let deployment = plan::connect(&settings, None, Access::Look).await;
     let survey = match &deployment {
-        Ok(deployment) => look(session, deployment, &settings, &stop).await,
+        Ok(deployment) => {
+            deployment.obey(&stop, &activity);
+            plan::survey(&deployment.jobs, &recoder(&settings), &activity, &stop).await
+        }
         Err(_) => Err(Error::new(Id::System, "the databases come first")),
     };
     if stop.requested() {
+        reporter.finish().await;
         return Ok(Exit::Interrupted);
     }
     let journal = session.global.journal_dir();
@@ -33,9 +38,10 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
         deployment: deployment.as_ref(),
         survey: survey.as_ref(),
         claimed: false,
-        counts_old: true,
+        counting: Some(&activity),
     };
     let findings = preflight(ground).await;
+    reporter.finish().await;
     if let Ok(deployment) = &deployment {
         deployment.close().await;
     }
@@ -51,20 +57,6 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
         print(&text(&findings));
     }
     Ok(exit(&findings))
-}
-
-async fn look(
-    session: &Session,
-    deployment: &Deployment,
-    settings: &config::Settings,
-    stop: &Stop,
-) -> Result<Survey> {
-    let activity = Activity::default();
-    deployment.obey(stop, &activity);
-    let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
-    let survey = plan::survey(&deployment.jobs, &recoder(settings), &activity, stop).await;
-    reporter.finish().await;
-    survey
 }
 
 /// The exit code of the first refusal; without one, all is done.

@@ -10,9 +10,11 @@ use keyrotation_journal::{Journal, Step, left_steps};
 use super::args::{ReportArgs, ReportFormat};
 use super::check_report::{Checked, check};
 use super::{Session, look, print, who};
+use crate::activity::{Activity, Doing, Task};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::report::{Document, Format, Made, Source, Trouble};
+use crate::report::{Document, Format, Made, Reporter, Source, Trouble};
+use crate::telemetry::Progress;
 
 /// A journal that is held open, or read along with the process that works on it, while its report is
 /// written.
@@ -24,8 +26,8 @@ struct Opened {
 }
 
 impl Opened {
-    fn source(&self) -> Source<'_> {
-        Source { dir: &self.dir, journal: &self.journal, left: &self.left, held: self.held }
+    fn source<'a>(&'a self, doing: Option<&'a Doing>) -> Source<'a> {
+        Source { dir: &self.dir, journal: &self.journal, left: &self.left, held: self.held, doing }
     }
 }
 
@@ -37,22 +39,46 @@ pub(super) async fn report(session: &Session, args: &ReportArgs) -> Result<Exit>
             .fix("add --format json or --format csv"));
     }
     let opened = open_all(session, args).await?;
-    let sources: Vec<Source<'_>> = opened.iter().map(Opened::source).collect();
+    // On a terminal a report would stand among it.
+    let shows = output(args).is_some() || args.check.is_some();
+    let progress = if shows { session.global.progress() } else { Progress::None };
+    let activity = Activity::default();
+    let reporter = Reporter::of(activity.clone(), progress, &session.progress);
+    let doing = activity.begin(Task::Report, "the journal", None);
+    let done = write_or_check(args, format, &opened, &doing);
+    drop(doing);
+    reporter.finish().await;
+    let (said, exit) = done?;
+    print(&said);
+    Ok(exit)
+}
+
+/// Does it, and returns what is to be said of it.
+fn write_or_check(
+    args: &ReportArgs,
+    format: Format,
+    opened: &[Opened],
+    doing: &Doing,
+) -> Result<(String, Exit)> {
+    let sources: Vec<Source<'_>> = opened.iter().map(|one| one.source(Some(doing))).collect();
     let made = made(args);
     if let Some(path) = &args.check {
         let checked = check(path, &sources, made)?;
-        print(&format!("{}: {}\n", path.display(), checked.words()));
-        return Ok(if matches!(checked, Checked::Same) { Exit::Done } else { Exit::Differences });
+        let exit = if matches!(checked, Checked::Same) { Exit::Done } else { Exit::Differences };
+        return Ok((format!("{}: {}\n", path.display(), checked.words()), exit));
     }
     let document = Document::new(&sources, made.bound_to(&sources)?)?;
-    match args.output.as_deref().filter(|path| *path != Path::new("-")) {
-        None => to_stdout(&document, format, &sources)?,
-        Some(path) => {
-            to_file(&document, format, &sources, path, args.force)?;
-            print(&format!("wrote {}: {}\n", path.display(), document.verdict.headline));
-        }
-    }
-    Ok(Exit::Done)
+    let Some(path) = output(args) else {
+        to_stdout(&document, format, &sources)?;
+        return Ok((String::new(), Exit::Done));
+    };
+    to_file(&document, format, &sources, path, args.force)?;
+    Ok((format!("wrote {}: {}\n", path.display(), document.verdict.headline), Exit::Done))
+}
+
+/// The file to write; none for standard output.
+fn output(args: &ReportArgs) -> Option<&Path> {
+    args.output.as_deref().filter(|path| *path != Path::new("-"))
 }
 
 /// What was asked for, else what the file's name says, else a page.

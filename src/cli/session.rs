@@ -281,7 +281,7 @@ pub(super) async fn checked(
         deployment: Ok(&deployment),
         survey: Ok(&survey),
         claimed: true,
-        counts_old: false,
+        counting: None,
     };
     preflight::log(&preflight::preflight(ground).await);
     Ok(Some(Checked { deployment, survey, stopper, stop, activity }))

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use keyrotation_journal::failpoint;
 use serde::Serialize;
 
 use super::Preparer;
@@ -49,6 +50,7 @@ pub async fn rehearse(
 }
 
 async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<Rehearsal>> {
+    failpoint!("rehearse-target", Error::new(Id::System, "failure planned by a test"));
     let (mut after, mut rows, mut paces) = (None, 0, Vec::new());
     while paces.len() < CHUNKS && !stop.requested() {
         let begun = Instant::now();

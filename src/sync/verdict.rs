@@ -13,6 +13,7 @@ use crate::activity::{Activity, Doing, Task};
 use crate::db::{Db, Value};
 use crate::engine::{Ledger, Preparer};
 use crate::error::Result;
+use crate::failpoint::async_failpoint;
 use crate::plan::{SyncJob, SyncPlan};
 use crate::source::key_values;
 
@@ -120,6 +121,7 @@ async fn compare(
     doing: &Doing,
 ) -> Result<Compared> {
     let mut compared = Compared { table: job.place().to_owned(), ..Compared::default() };
+    async_failpoint!("retire-target", super::planned_failure());
     let columns: Vec<&str> = job.read_old.iter().map(String::as_str).collect();
     let mut after: Option<Key> = None;
     loop {

@@ -103,19 +103,31 @@ fn a_bar_stands_in_one_place_on_a_terminal_and_goes_in_the_end() {
     }
 }
 
-#[test]
-fn verify_tells_how_far_it_is() {
-    let kit = Kit::rotated();
-    let args = ["verify", "--progress", "json", "--log-format", "json", "--quiet"];
-    let gate = kit.path("gate");
-    let mut verify = kit.start_at(&format!("verify-target=1*return({})", gate.display()), &args);
-    verify.until_it_waits(&gate);
-    verify.until_it_says("\"verifying\"");
+/// Holds a command at a point of its work, and returns what it says of that meanwhile.
+pub(crate) fn held_at(place: &Place, point: &str, args: &[&str], name: &str) -> Value {
+    let args = [args, &["--progress", "json", "--log-format", "json", "--quiet"]].concat();
+    let gate = place.path("gate");
+    let mut running = place.start_at(&format!("{point}=1*return({})", gate.display()), &args);
+    running.until_it_waits(&gate);
+    running.until_it_says(&format!("\"{name}\""));
     std::fs::remove_file(&gate).unwrap();
-    let ran = verify.wait().exits(0);
+    let ran = running.wait().exits(0);
     let objects = objects(&ran.stderr);
-    let verifying = objects.iter().find(|object| object["activity"]["task"]["name"] == "verifying");
-    let task = &verifying.unwrap_or_else(|| panic!("{ran}"))["activity"]["task"];
+    let task = objects.iter().map(|object| &object["activity"]["task"]).find(|task| task["name"] == name);
+    task.unwrap_or_else(|| panic!("{ran}")).clone()
+}
+
+#[test]
+fn whoever_takes_long_tells_how_far_it_is() {
+    let kit = Kit::new();
+    let task = held_at(&kit, "rehearse-target", &["plan", "--rehearse"], "rehearsing");
+    assert_eq!((&task["unit"], &task["place"]), (&"rows".into(), &"IDN_IDENTITY_USER_DATA".into()));
+    kit.run(&["run"]).exits(0);
+    let task = held_at(&kit, "verify-target", &["verify"], "verifying");
     assert_eq!((&task["unit"], &task["place"]), (&"chunks".into(), &"IDN_IDENTITY_USER_DATA".into()));
     assert!(task["total"].as_u64().unwrap() > 0);
+    let output = kit.beside("report.html").display().to_string();
+    let task = held_at(&kit, "report-events", &["report", "--output", &output], "reading");
+    assert_eq!((&task["unit"], &task["place"]), (&"records".into(), &"the journal".into()));
+    assert!(task["done"].as_u64().unwrap() > 0, "its digest comes first");
 }

@@ -21,6 +21,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Deployment, Survey};
+use crate::activity::Activity;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
 pub use facts::Facts;
@@ -131,8 +132,9 @@ pub struct Ground<'a> {
     pub survey: Result<&'a Survey, &'a Error>,
     /// The databases are claimed for this process, strangers and privileges have been asked for.
     pub claimed: bool,
-    /// The old databases' tables are counted, too: work for a server that users are on.
-    pub counts_old: bool,
+    /// Where it is said that the old databases' tables are being counted; none if they are not, since it is
+    /// work for a server that users are on.
+    pub counting: Option<&'a Activity>,
 }
 
 /// Looks at everything and lets every check judge it.
@@ -150,7 +152,7 @@ pub async fn warn_of_servers(deployment: &Deployment, settings: &Settings, journ
         deployment: Ok(deployment),
         survey: Err(&nobody_knows),
         claimed: true,
-        counts_old: false,
+        counting: None,
     };
     let facts = facts::of_servers(ground).await;
     log(&server::CHECKS.iter().map(|check| check.judge(&facts)).collect::<Vec<_>>());

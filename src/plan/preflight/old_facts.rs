@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use super::Ground;
 use super::facts::Asked;
+use crate::activity::{Activity, Task};
 use crate::config::{self, Database, FilesJob, Home, Said, Settings};
 use crate::db::{Access, Db, DbError};
 use crate::plan::{Deployment, open_alone};
@@ -62,11 +63,9 @@ pub(super) async fn gather(ground: Ground<'_>) -> Old {
         old.files = settings.files.as_ref().map(|job| files_of(home, job));
     }
     let (Some(databases), Ok(deployment)) = (&settings.databases, ground.deployment) else { return old };
-    let asked = async |database: &Database, store| {
-        if !ground.counts_old {
-            return Err("only `keyrotation preflight` and `plan` count on the old server".to_owned());
-        }
-        rows(database, store, deployment).await
+    let asked = async |database: &Database, store| match ground.counting {
+        Some(activity) => rows(database, store, deployment, activity).await,
+        None => Err("only `keyrotation preflight` and `plan` count on the old server".to_owned()),
     };
     if let Some(database) = &databases.old_identity {
         old.identity = Some(asked(database, Store::Identity).await);
@@ -111,19 +110,24 @@ fn changed(path: &Path) -> Option<SystemTime> {
 }
 
 /// Counts the rotated tables of one database on both sides.
-async fn rows(database: &Database, store: Store, deployment: &Deployment) -> Asked<Rows> {
+async fn rows(
+    database: &Database,
+    store: Store,
+    deployment: &Deployment,
+    activity: &Activity,
+) -> Asked<Rows> {
     let new = match store {
         Store::Identity => deployment.identity(),
         Store::Registry => deployment.registry(),
     };
     let Some(new) = new else { return Err("the new database is not known".to_owned()) };
     let old = open_alone(database, Access::Look).await.map_err(|error| error.what().to_owned())?;
-    let compared = compare(&old, new, store).await;
+    let compared = compare(&old, new, store, activity).await;
     old.close().await;
     compared.map_err(|error| format!("{}: {error}", old.place()))
 }
 
-async fn compare(old: &Db, new: &Db, store: Store) -> Result<Rows, DbError> {
+async fn compare(old: &Db, new: &Db, store: Store, activity: &Activity) -> Result<Rows, DbError> {
     let (in_old, in_new) = (old.table_names().await?, new.table_names().await?);
     let in_both = |table: &str| [&in_old, &in_new].iter().all(|names| names.iter().any(|name| name == table));
     let mut compared = Rows::default();
@@ -133,12 +137,14 @@ async fn compare(old: &Db, new: &Db, store: Store) -> Result<Rows, DbError> {
             continue;
         }
         compared.tables += 1;
+        let _doing = activity.begin(Task::Count, table, None);
         let (there, here) = (old.count_rows(table).await?, new.count_rows(table).await?);
         if there != here {
             compared.different.push((table, there, here));
         }
     }
     for (_, table, column) in NEWEST.iter().filter(|(of, table, _)| *of == store && in_both(table)) {
+        let _doing = activity.begin(Task::Count, table, None);
         // The difference counts: both were written in the time zone of one server.
         if let (Some(there), Some(here)) =
             (old.newest(table, column).await?, new.newest(table, column).await?)

@@ -43,6 +43,7 @@ pub(super) fn write(document: &Document, sources: &[Source<'_>], out: &mut dyn W
         csv.write_record(ROWS).map_err(output)?;
         for source in sources {
             each_row(source.journal, &document.redactor, |row| {
+                source.advance();
                 let values = row.values.iter().map(|value| match &value.reason {
                     Some(reason) => format!("{} {}: {reason}", value.column, value.outcome),
                     None => format!("{} {}", value.column, value.outcome),

@@ -1,11 +1,14 @@
 //! The course of a rotation: one pass over its events, without the rows.
 
-use keyrotation_journal::{Event, Journal, SessionEnd, TargetKind};
+use keyrotation_journal::{Event, SessionEnd, TargetKind, failpoint};
 use serde::Serialize;
 
+use super::Source;
 use super::redact::Redactor;
 use super::series::Series;
 use crate::error::Result;
+#[cfg(feature = "failpoints")]
+use crate::error::{Error, Id};
 use crate::report::status::time;
 
 /// A process that worked on the rotation.
@@ -111,8 +114,8 @@ pub(super) struct History {
 impl History {
     /// Reads all events. A session without an end was killed, but for the last one if a process is
     /// `running`.
-    pub(super) fn of(journal: &Journal, running: bool, redactor: &Redactor) -> Result<Self> {
-        let targets = &journal.state().rotation.targets;
+    pub(super) fn of(source: &Source<'_>, running: bool, redactor: &Redactor) -> Result<Self> {
+        let targets = &source.journal.state().rotation.targets;
         let mut history = Self {
             sessions: Vec::new(),
             targets: vec![Timeline::default(); targets.len()],
@@ -124,8 +127,10 @@ impl History {
             worked: 0,
             lag_since: None,
         };
-        for logged in journal.events() {
+        failpoint!("report-events", Error::new(Id::System, "failure planned by a test"));
+        for logged in source.journal.events() {
             let logged = logged?;
+            source.advance();
             history.take(logged.at, &logged.event, redactor);
         }
         if let Some(session) = history.sessions.last_mut().filter(|_| running && history.open.is_some()) {

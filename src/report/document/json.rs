@@ -19,6 +19,7 @@ pub(super) fn write(document: &Document, sources: &[Source<'_>], out: &mut dyn W
         let mut before: &[u8] = b"\n    ";
         for source in sources {
             each_row(source.journal, &document.redactor, |row| {
+                source.advance();
                 let row = serde_json::to_vec(row).map_err(|error| not_json(&error))?;
                 out.write_all(before)?;
                 before = b",\n    ";

@@ -35,6 +35,7 @@ pub use rows::{RowPart, ValuePart};
 pub use series::Series;
 pub use verdict::{Level, Totals, Verdict};
 
+use crate::activity::Doing;
 use crate::error::{Error, Id, Result};
 use redact::Redactor;
 
@@ -55,6 +56,8 @@ pub struct Source<'a> {
     pub left: &'a [Step],
     /// Whether another process holds it and works on the rotation.
     pub held: bool,
+    /// Where it is said how far it is read.
+    pub doing: Option<&'a Doing>,
 }
 
 /// What a report looks like.
@@ -166,11 +169,25 @@ impl Made {
     }
 }
 
+impl Source<'_> {
+    /// One more record of the journal was read.
+    fn advance(&self) {
+        if let Some(doing) = self.doing {
+            doing.advance(1);
+        }
+    }
+
+    /// The SHA-256 over the first entries of the log.
+    fn sha256(&self, entries: u64) -> Result<String> {
+        Ok(hex(&self.journal.log_sha256_with(entries, || self.advance())?))
+    }
+}
+
 impl Bound {
     /// Whether the journal's log is, or begins with, the one that the report was made from.
     pub fn is_part_of(&self, source: &Source<'_>) -> Result<bool> {
         let is_long_enough = source.journal.state().entries >= self.events;
-        Ok(is_long_enough && hex(&source.journal.log_sha256(self.events)?) == self.log_sha256)
+        Ok(is_long_enough && source.sha256(self.events)? == self.log_sha256)
     }
 
     fn to(source: &Source<'_>) -> Result<Self> {
@@ -178,7 +195,7 @@ impl Bound {
         Ok(Self {
             rotation_id: source.journal.state().rotation.name(),
             events,
-            log_sha256: hex(&source.journal.log_sha256(events)?),
+            log_sha256: source.sha256(events)?,
             steps_beside: source.left.len(),
             running: source.held,
         })

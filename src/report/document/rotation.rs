@@ -154,7 +154,7 @@ impl RotationPart {
     pub(super) fn new(source: &Source<'_>, bound: &Bound, redactor: &Redactor) -> Result<Self> {
         let state = source.journal.state();
         let plan = Fingerprint::decode(&state.rotation.fingerprint)?;
-        let history = History::of(source.journal, bound.running, redactor)?;
+        let history = History::of(source, bound.running, redactor)?;
         let view = StatusView::new(state, bound.running);
         let all: Vec<(&Step, bool)> = with_left(source);
         let verifications = verifications(&all, &history, redactor);

@@ -149,7 +149,7 @@ impl Tale {
 fn document<'a>(made: &'a [Tale], left: &'a [Step], how: Made) -> (Document, Vec<Source<'a>>) {
     let sources: Vec<Source<'a>> = made
         .iter()
-        .map(|made| Source { dir: Path::new("j"), journal: &made.journal, left, held: false })
+        .map(|made| Source { dir: Path::new("j"), journal: &made.journal, left, held: false, doing: None })
         .collect();
     let how = Made { version: "0.1.0".into(), user: "carol".into(), host: "desk".into(), ..how };
     let document = Document::new(&sources, how.bound_to(&sources).unwrap()).unwrap();
@@ -289,7 +289,13 @@ fn journals_of_one_report_are_of_the_same_keys_and_named_once() {
         let made = [Tale::finished(1, "aaaa-1111"), other];
         let sources: Vec<Source<'_>> = made
             .iter()
-            .map(|made| Source { dir: Path::new("j"), journal: &made.journal, left: &[], held: false })
+            .map(|made| Source {
+                dir: Path::new("j"),
+                journal: &made.journal,
+                left: &[],
+                held: false,
+                doing: None,
+            })
             .collect();
         let how = Made::default().bound_to(&sources).unwrap();
         let error = Document::new(&sources, how).unwrap_err();

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::pair::Pair;
 use crate::documented::of_the_day;
 use crate::kit::{Refused as _, eventually};
+use crate::progress::held_at;
 use crate::support::{Engine, Place};
 
 /// The runbook, by its own command.
@@ -103,7 +104,8 @@ fn a_day_without_downtime_from_the_first_step_to_the_last() {
     pair.run(&["confirm", "retire"]).refused(2, "KR-CFG-020");
     pair.run(&["confirm", "triggers-removed"]).refused(2, "KR-CFG-024");
     confirm(&pair, &["old-server-stopped"]);
-    pair.run(&["safe-to-retire"]).exits(0);
+    let task = held_at(&pair.place, "retire-target", &["safe-to-retire"], "comparing");
+    assert_eq!(task["place"], "IDN_IDENTITY_USER_DATA", "it tells how far it is");
     pair.run(&["verify"]).exits(0);
     pair.run(&["triggers", "remove", "--on", "old"]).exits(0);
     let things = ["old-identity", "old-registry", "dumps", "logs", "backups", "old-home", "old-key"];

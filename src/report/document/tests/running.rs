@@ -9,7 +9,13 @@ fn a_session_at_work_is_running_and_the_report_says_so() {
     let made = [made];
     let held: Vec<Source<'_>> = made
         .iter()
-        .map(|made| Source { dir: Path::new("j"), journal: &made.journal, left: &[], held: true })
+        .map(|made| Source {
+            dir: Path::new("j"),
+            journal: &made.journal,
+            left: &[],
+            held: true,
+            doing: None,
+        })
         .collect();
     let document = Document::new(&held, Made::default().bound_to(&held).unwrap()).unwrap();
     assert_eq!((document.verdict.level, &*document.verdict.headline), (Level::Bad, "Not finished yet"));
