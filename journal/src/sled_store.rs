@@ -12,6 +12,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::failpoint;
@@ -35,6 +37,8 @@ const SEGMENT_BYTES: u64 = 512 * 1024;
 /// sled cuts this into 256 shards of at least one page each; more only costs memory, since the log
 /// is written once and read in order.
 const CACHE_BYTES: u64 = 1 << 20;
+/// How often, every 20 ms, sled's file is tried that an earlier journal of this process still has.
+const LETTING_GO: u32 = 100;
 
 /// A journal's folder: lock, head and sled.
 #[derive(Debug)]
@@ -97,9 +101,20 @@ impl SledStore {
             .cache_capacity(CACHE_BYTES)
             .flush_every_ms(None)
             .mode(sled::Mode::HighThroughput);
-        let db = quietly(|| config.open())
-            .map_err(|panic| Error::damaged(dir, format!("sled cannot read it ({panic})")))?
-            .map_err(|error| explain(dir, error))?;
+        let mut attempts = 0;
+        let db = loop {
+            let opened = quietly(|| config.open())
+                .map_err(|panic| Error::damaged(dir, format!("sled cannot read it ({panic})")))?;
+            match opened {
+                // Nobody else has our lock: it is this process, whose sled lets go of an earlier journal
+                // in a thread of its own.
+                Err(error) if is_locked(&error) && attempts < LETTING_GO => {
+                    attempts += 1;
+                    thread::sleep(Duration::from_millis(20));
+                }
+                opened => break opened.map_err(|error| explain(dir, error))?,
+            }
+        };
         let store = Self {
             file: OpenOptions::new().read(true).write(true).open(&path).map_err(Error::io("open", &path))?,
             dir: dir.to_owned(),
@@ -281,12 +296,14 @@ fn restrict(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::io("restrict", path))
 }
 
+/// Whether somebody has sled's file open. sled has no kind for it: it is told by its text.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
+}
+
 fn explain(dir: &Path, error: sled::Error) -> Error {
     match error {
-        // sled has no kind for it: matched by its text.
-        sled::Error::Io(error) if error.to_string().contains("could not acquire lock") => {
-            Error::Locked { dir: dir.to_owned(), holder: None }
-        }
+        error if is_locked(&error) => Error::Locked { dir: dir.to_owned(), holder: None },
         sled::Error::Io(error) => Error::io("use", &dir.join(LOG))(error),
         other => Error::damaged(dir, format!("sled says: {other}")),
     }

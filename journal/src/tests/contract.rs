@@ -104,3 +104,19 @@ fn a_planned_failure_keeps_all_or_nothing() {
         assert_eq!(store.get(b"b").unwrap().is_some(), kept);
     }
 }
+
+/// sled lets go of its file in a thread of its own: whoever opens the journal again waits for that.
+#[test]
+fn a_journal_that_this_process_has_just_closed_opens_again() {
+    let folder = OnDisk(tempfile::tempdir().unwrap());
+    let mut store = folder.first();
+    store.commit(vec![(b"a".into(), Some(vec![1]))], mark(1)).unwrap();
+    drop(store);
+    let lingering = sled::Config::default().path(folder.dir().join("log")).open().unwrap();
+    let letting_go = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        drop(lingering);
+    });
+    assert_eq!(folder.again().get(b"a").unwrap(), Some(vec![1]));
+    letting_go.join().unwrap();
+}
