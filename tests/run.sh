@@ -118,7 +118,9 @@ tests_over_jdbc() {
 tests_on_stand_ins() {
     local database
     for database in h2-as-oracle h2-as-sqlserver h2-as-db2; do
-        KEYROTATION_E2E=$database cargo nextest run "${BUILD[@]}" --profile stand-ins-ci 2>&1 |
+        local but=() # refused rows take longest, and differ only in the words of savepoints
+        [[ $database == h2-as-sqlserver ]] || but=(-E 'not test(/^failures::/)')
+        KEYROTATION_E2E=$database cargo nextest run "${BUILD[@]}" --profile stand-ins-ci "${but[@]}" 2>&1 |
             tee "target/nextest-$database.log"
     done
 }

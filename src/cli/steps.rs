@@ -54,6 +54,14 @@ async fn install(session: &Session) -> Result<Exit> {
     }
     triggers::run(&db, Action::Install).await?;
     let now = triggers::find(&db).await?;
+    if now.whole.is_empty() || !now.parts.is_empty() {
+        let text = match now.parts.first() {
+            Some(table) => format!("{}: only a part of the change log of {table} is there", db.place()),
+            None => format!("{}: there is no change log after all", db.place()),
+        };
+        return Err(Error::new(Id::Database, text)
+            .fix("see that it is the identity database, and that this user sees its triggers"));
+    }
     let text = format!("{}: changes to {} tables are recorded from now on", db.place(), now.whole.len());
     leave(session, TRIGGERS_INSTALLED, &text)?;
     print(&format!("{text}: {}\nnext: make the copy (step 3 of the guide)\n", now.whole.join(", ")));

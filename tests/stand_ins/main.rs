@@ -37,8 +37,13 @@ fn fed(command: &mut Command, input: &str) -> Result<String, String> {
 
 /// Runs statements in a new database of a stand-in and gives the rows of its queries.
 fn run(url: &str, statements: &[String]) -> Result<String, String> {
+    run_with(JARS, url, statements)
+}
+
+/// Likewise, with these drivers.
+fn run_with(classes: &str, url: &str, statements: &[String]) -> Result<String, String> {
     let mut java = Command::new("java");
-    java.args(["-Dderby.stream.error.file=/dev/null", "-cp", JARS]);
+    java.args(["-Dderby.stream.error.file=/dev/null", "-cp", classes]);
     java.args([&format!("{SUPPORT}/java/RunStatements.java"), url]);
     fed(&mut java, &statements.join("\0"))
 }

@@ -1,9 +1,13 @@
-//! The statements of a rotation, read by another parser. Stand-ins execute them in whole rotations:
-//! `tests/support/java/StandIn.java`.
+//! The statements of a rotation and of sync: read by another parser, and compiled by stand-ins against tables like
+//! WSO2's. A part of them is executed, too, in whole rotations: `tests/support/java/StandIn.java`.
 
-use keyrotation::db::{DB2, MSSQL, ORACLE, Syntax};
+use std::collections::BTreeMap;
+use std::process::Command;
 
-use super::{must_be_understood, rendered};
+use keyrotation::db::{DB2, Filter, MSSQL, ORACLE, Syntax};
+use keyrotation::target::{SYNC_TABLES, TARGETS};
+
+use super::{DERBY, JARS, SUPPORT, must_be_understood, rendered, run_with};
 
 /// Sections with every kind of statement: keys of one column and of three, bytes, a filter, a change log.
 /// The others differ from them in names.
@@ -34,4 +38,98 @@ fn another_parser_reads_every_kind_of_statement() {
         assert!(asked.len() > 60, "{dialect}: nearly nothing was asked");
         must_be_understood(&asked);
     }
+}
+
+/// The tables that statements name, with all their columns.
+fn tables() -> Vec<String> {
+    let mut columns: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for target in TARGETS {
+        let filter = target.relation.filter.map(Filter::column);
+        let own = target.relation.key.iter().copied().chain(target.columns()).chain(filter);
+        columns.entry(target.relation.table).or_default().extend(own);
+    }
+    for sync in SYNC_TABLES {
+        let own = sync.relation.key.iter().chain(sync.unique).copied();
+        columns.entry(sync.relation.table).or_default().extend(own.chain(["STATE"]));
+        let log = sync.relation.key.iter().copied().chain(["SYNC_ID", "SYNCED", "CHANGED_AT"]);
+        columns.entry(sync.log).or_default().extend(log);
+    }
+    let one = |(table, mut columns): (&str, Vec<&str>)| {
+        if !columns.contains(&"CHANGED_AT") {
+            columns.push("TIME_CREATED");
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        let columns: Vec<_> =
+            columns.into_iter().map(|name| format!("{name} {}", type_of(table, name))).collect();
+        format!("CREATE TABLE {table} ({})", columns.join(", "))
+    };
+    columns.into_iter().map(one).collect()
+}
+
+fn type_of(table: &str, column: &str) -> &'static str {
+    match column {
+        "ID" if table == "IDN_SECRET" => "VARCHAR(255)",
+        "TENANT_ID" | "REG_ID" | "REG_TENANT_ID" | "ID" | "CONSUMER_KEY_ID" | "IDP_ID" => "DECIMAL(31, 0)",
+        "SYNC_ID" | "SYNCED" => "INTEGER",
+        "CHANGED_AT" | "TIME_CREATED" => "TIMESTAMP",
+        "REQUEST" => "BLOB",
+        _ => "VARCHAR(255)",
+    }
+}
+
+/// Lets a stand-in compile all statements of a dialect that name our tables, in its words.
+fn must_compile(classes: &str, url: &str, syntax: &Syntax, words: impl Fn(&str) -> String) {
+    let sections = rendered::sections(syntax).into_iter().filter(|section| section.title.is_some());
+    let all = sections.flat_map(|section| section.statements).map(|(_, sql)| sql);
+    let compiled: Vec<_> = all.map(|sql| format!("PREPARE {}", words(&sql))).collect();
+    assert!(compiled.len() > 200, "nearly nothing was compiled");
+    let ran = run_with(classes, url, &[tables(), compiled].concat());
+    ran.unwrap_or_else(|error| panic!("{url}: {error}"));
+}
+
+#[test]
+fn h2_compiles_every_statement_in_its_mode_for_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut javac = Command::new("javac");
+    javac.args(["-cp", JARS, "-d"]).arg(folder.path()).arg(format!("{SUPPORT}/java/StandIn.java"));
+    assert!(javac.status().unwrap().success());
+    let services = folder.path().join("META-INF/services");
+    std::fs::create_dir_all(&services).unwrap();
+    std::fs::write(services.join("java.sql.Driver"), "StandIn\n").unwrap();
+    let classes = format!("{}:{JARS}", folder.path().display());
+    for (syntax, url) in [
+        (&ORACLE, "jdbc:oracle:thin:@//mem/stand_in"),
+        (&MSSQL, "jdbc:sqlserver://mem;databaseName=stand_in"),
+        (&DB2, "jdbc:db2://mem/stand_in"),
+    ] {
+        must_compile(&classes, url, syntax, str::to_owned);
+    }
+}
+
+#[test]
+fn hsqldb_compiles_every_statement_for_oracle_and_sql_server_but_for_locks_and_times() {
+    let without_times = |sql: &str, from: &str, to: &str| match sql.split_once(from) {
+        Some((head, rest)) => format!("{head}0{}", rest.split_once(to).unwrap().1),
+        None => sql.to_owned(),
+    };
+    must_compile(JARS, "jdbc:hsqldb:mem:stand_in;sql.syntax_ora=true", &ORACLE, |sql| {
+        without_times(&sql.replace(" FOR UPDATE WAIT 30", ""), "ROUND(", "* 86400000)")
+    });
+    must_compile(JARS, "jdbc:hsqldb:mem:stand_in;sql.syntax_mss=true", &MSSQL, |sql| {
+        let sql = sql.replace(" WITH (UPDLOCK, ROWLOCK)", "").replace("TOP (1000)", "TOP 1000");
+        let sql = sql.replace("TOP (1)", "TOP 1").replace("TOP (2)", "TOP 2");
+        without_times(&sql, "DATEDIFF_BIG(", "SYSUTCDATETIME())")
+    });
+}
+
+#[test]
+fn derby_compiles_every_statement_for_db2_but_for_times() {
+    must_compile(JARS, DERBY, &DB2, |sql| {
+        let sql = sql.replace(" FOR READ ONLY WITH RS USE AND KEEP UPDATE LOCKS", " FOR READ ONLY WITH RS");
+        match sql.split_once("((CAST(DAYS(") {
+            Some((head, rest)) => format!("{head}0{}", rest.split_once("* 1000)").unwrap().1),
+            None => sql,
+        }
+    });
 }

@@ -340,7 +340,12 @@ impl Site {
             return sql.replace(" BLOB", " BYTEA");
         }
         if self.engine == Engine::H2 {
-            return sql.to_owned();
+            // Keys are decimals there, and values may be compared whatever their case.
+            return match stand_in().as_deref() {
+                Some("oracle" | "db2") => sql.replace(" INTEGER", " DECIMAL(31, 0)"),
+                Some("sqlserver") => sql.replace(" VARCHAR(2048)", " VARCHAR_IGNORECASE(2048)"),
+                _ => sql.to_owned(),
+            };
         }
         let mut sql =
             sql.replace(" TIMESTAMP,", " TIMESTAMP NULL,").replace(" TIMESTAMP\n", " TIMESTAMP NULL\n");

@@ -434,7 +434,7 @@ public final class Bridge {
                 }
                 done.number(-1);
             } else {
-                done.number(statement.getLargeUpdateCount());
+                done.number(statement.getUpdateCount()); // older drivers know no other
             }
         }
 
@@ -651,6 +651,7 @@ public final class Bridge {
             Connection connection = data.getConnection();
             String catalog = connection.getCatalog();
             String schema = connection.getSchema();
+            schema = schema == null ? null : schema.trim(); // Db2's is filled up with blanks
             String escape = data.getSearchStringEscape();
             String pattern = escape == null ? table : table.replace("_", escape + "_");
             Rows rows = new Rows(number);

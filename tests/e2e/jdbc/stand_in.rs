@@ -1,6 +1,9 @@
 //! What is special about Oracle, SQL Server and Db2, for which H2 stands in: with `KEYROTATION_E2E=h2-as-…`.
 
 use std::fs;
+use std::path::Path;
+
+use keyrotation::triggers::Client;
 
 use crate::kit::Refused as _;
 use crate::support::{Except, Place, stand_in};
@@ -34,10 +37,8 @@ fn a_killed_rotation_goes_on_and_says_that_only_a_stand_in_was_at_hand() {
     before.must_be_updated_once(&place, &Except::default());
 }
 
-#[test]
-fn the_old_database_is_found_behind_another_name() {
-    let place = Place::new(5);
-    let before = place.snapshot();
+/// Makes the new identity database the old one, too.
+fn name_it_as_the_old_one(place: &Place) {
     let properties = fs::read_to_string(&place.deployment.config).unwrap();
     let of_new = properties.lines().filter(|line| line.starts_with("newIdn"));
     let of_old: Vec<_> =
@@ -46,6 +47,35 @@ fn the_old_database_is_found_behind_another_name() {
     let kept = properties.lines().filter(|line| !line.starts_with("oldIdn")).map(str::to_owned);
     let lines: Vec<_> = kept.chain(of_old).collect();
     fs::write(&place.deployment.config, lines.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn the_old_database_is_found_behind_another_name() {
+    let place = Place::new(5);
+    let before = place.snapshot();
+    name_it_as_the_old_one(&place);
     place.run(&["run"]).refused(2, "KR-CFG-016");
     before.must_be_untouched(&place);
+}
+
+#[test]
+fn scripts_reach_the_server_statement_by_statement_and_what_they_make_is_looked_for() {
+    let place = Place::new(5);
+    name_it_as_the_old_one(&place);
+    let client = Client::ALL.into_iter().find(|client| match name() {
+        "Oracle" => *client == Client::SqlPlus,
+        "SQL Server" => *client == Client::Sqlcmd,
+        _ => *client == Client::Db2,
+    });
+    let print = |args: &[&str]| place.run(args).exits(0).stdout;
+    let scripts = [print(&["triggers", "print"]), print(&["triggers", "print", "--remove"])];
+    let ran = place.run(&["triggers", "install"]).exits(0);
+    assert!(ran.stdout.contains("changes to 8 tables are recorded"), "{ran}");
+    let ran = place.run(&["triggers", "remove", "--on", "old"]).exits(0);
+    assert!(ran.stdout.contains("sync triggers and change log removed"), "{ran}");
+    let folder = std::env::var("KEYROTATION_TEST_FOLDER").unwrap();
+    let noted = Path::new(&folder).join("h2").join(place.site().database(0)).with_extension("script");
+    let noted = fs::read_to_string(noted).unwrap();
+    let noted: Vec<&str> = noted.split_terminator('\0').collect();
+    assert_eq!(noted, scripts.map(|script| client.unwrap().statements(&script)).concat());
 }

@@ -63,13 +63,18 @@ public final class H2Server {
                         new java.io.BufferedOutputStream(socket.getOutputStream()))) {
             socket.setTcpNoDelay(true);
             String name = text(in);
+            boolean opened = false;
             try (Connection connection = open("jdbc:h2:" + folder + "/" + name + ";DB_CLOSE_DELAY=-1")) {
+                opened = true;
                 for (String sql = text(in); !sql.isEmpty(); sql = text(in)) {
                     answer(connection, name, sql, out);
                     out.flush();
                 }
             } catch (SQLException gone) {
-                // after a shutdown
+                if (!opened) { // else it is after a shutdown
+                    out.writeInt(-1);
+                    write(out, gone.toString());
+                }
             }
             out.writeInt(0);
             out.flush();

@@ -9,10 +9,12 @@ import java.sql.Statement;
  * Runs statements in a database that comes as a jar: {@code java -cp JARS RunStatements.java URL}.
  *
  * <p>Statements come in on standard input, each followed by a zero byte, and are committed one by one. Of a query
- * each row is printed as a line, its values with tabs between them. The first statement that is refused
- * ends it, and is named.
+ * each row is printed as a line, its values with tabs between them. What follows {@code PREPARE} is only compiled, with
+ * the marks in it. The first statement that is refused ends it, and is named.
  */
 final class RunStatements {
+    private static final String PREPARE = "PREPARE ";
+
     public static void main(String[] args) throws Exception {
         String input = new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
         StringBuilder out = new StringBuilder();
@@ -21,7 +23,7 @@ final class RunStatements {
             statement.setEscapeProcessing(false);
             for (String sql : input.split("\0")) {
                 try {
-                    run(statement, sql, out);
+                    run(connection, statement, sql, out);
                 } catch (SQLException refused) {
                     System.err.println(refused.getMessage() + "\nin: " + sql);
                     System.exit(1);
@@ -32,7 +34,12 @@ final class RunStatements {
         System.out.flush();
     }
 
-    private static void run(Statement statement, String sql, StringBuilder out) throws SQLException {
+    private static void run(Connection connection, Statement statement, String sql, StringBuilder out)
+            throws SQLException {
+        if (sql.startsWith(PREPARE)) {
+            connection.prepareStatement(sql.substring(PREPARE.length())).close();
+            return;
+        }
         if (!statement.execute(sql)) {
             return;
         }
