@@ -127,6 +127,11 @@ impl Db {
         }
     }
 
+    /// Whether it is a file that one process at a time can open.
+    pub fn is_sole(&self) -> bool {
+        matches!(self, Self::Jdbc(db) if db.is_sole())
+    }
+
     /// How many connections share the work: what was asked for, or what the server has room for.
     pub fn connections(&self) -> u32 {
         match self {

@@ -15,7 +15,8 @@ impl Deployment {
         let stores = [(self.identity(), &databases.identity), (self.registry(), &databases.registry)];
         let mut asked: Vec<&Db> = Vec::new();
         for (db, database) in stores {
-            let Some(db) = db.filter(|db| db.server_kind().is_some()) else { continue };
+            // A file that this process has open to read cannot be written beside that; its user is its administrator.
+            let Some(db) = db.filter(|db| db.server_kind().is_some() && !db.is_sole()) else { continue };
             if asked.iter().any(|one| one.is_same_handle(db)) {
                 continue;
             }
