@@ -62,6 +62,7 @@ struct name {
     ino_t folder, other_folder; /* whose sync makes it durable */
     char path[PATH_MAX], to[PATH_MAX];
     int stash; /* a number of a hard link to what the name stood for, 0 if none */
+    ino_t itself; /* of a removed folder */
 };
 
 static pthread_mutex_t mutex = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
@@ -358,6 +359,21 @@ int ftruncate(int fd, off_t length) {
 }
 int ftruncate64(int fd, off64_t length) { return ftruncate(fd, length); }
 
+static int pending(const struct name *name) {
+    return name->folder || name->other_folder;
+}
+
+/* The names in a folder are durable; with the folder that was removed from it, those in that one. */
+static void synced(ino_t folder) {
+    for (size_t at = 0; at < name_count; at++) {
+        struct name *name = names[at];
+        if (!pending(name)) continue;
+        if (name->folder == folder) name->folder = 0;
+        if (name->other_folder == folder) name->other_folder = 0;
+        if (name->kind == REMOVED_FOLDER && !pending(name)) synced(name->itself);
+    }
+}
+
 static int sync_file(int fd, long call) {
     struct stat found;
     char path[PATH_MAX];
@@ -369,12 +385,10 @@ static int sync_file(int fd, long call) {
         if (!failure && !ignore_sync) {
             for (size_t at = 0; at < file_count; at++)
                 if (files[at].inode == found.st_ino && files[at].device == found.st_dev) forget(&files[at--]);
+            if (S_ISDIR(found.st_mode)) synced(found.st_ino);
             size_t kept = 0;
             for (size_t at = 0; at < name_count; at++) {
-                struct name *name = names[at];
-                if (S_ISDIR(found.st_mode) && name->folder == found.st_ino) name->folder = 0;
-                if (S_ISDIR(found.st_mode) && name->other_folder == found.st_ino) name->other_folder = 0;
-                if (name->folder || name->other_folder) names[kept++] = name;
+                if (pending(names[at])) names[kept++] = names[at];
                 else drop_name(at);
             }
             name_count = kept;
@@ -454,8 +468,10 @@ int unlinkat(int folder, const char *name, int flags) {
     CHANGE(absolute(folder, name, path), (int)syscall(SYS_unlinkat, folder, name, flags), {
         if (now) lose_power();
         int is_folder = flags & AT_REMOVEDIR, second = failure || is_folder ? 0 : stash(path);
+        ino_t itself = inode_of(path);
         DO((int)syscall(SYS_unlinkat, folder, name, flags))
         if (!failure) remember(is_folder ? REMOVED_FOLDER : REMOVED, path, "", second);
+        if (!failure && is_folder) names[name_count - 1]->itself = itself;
     })
 }
 int unlink(const char *path) { return unlinkat(AT_FDCWD, path, 0); }
