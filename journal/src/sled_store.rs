@@ -189,9 +189,10 @@ impl Store for SledStore {
         self.guarded(|db| db.flush().map(drop))?;
         failpoint!("journal-before-sync", planned_failure(&path));
         self.sync_blobs()?;
+        // Before the sync: what sled adds meanwhile is not durable, and must not be missed after a loss of power.
+        let length = self.length()?;
         self.file.sync_data().map_err(Error::io("sync", &path))?;
         failpoint!("journal-before-head", planned_failure(&path));
-        let length = self.length()?;
         self.head.write(mark, length)?;
         failpoint!("journal-after-head", planned_failure(&path));
         Ok(())
