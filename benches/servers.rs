@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo bench --bench servers                              # 100,000 tokens, three runs
 //! cargo bench --bench servers -- --database mariadb --tokens 1000000 --runs 1 --connections 4
+//! cargo bench --bench servers -- --jdbc                    # by way of the JDBC drivers
 //! ```
 //!
 //! Starts servers of its own with their data on disk and as durable as in production. Every run
@@ -58,6 +59,9 @@ struct Args {
     /// Rows in a chunk; the program's own choice without it.
     #[arg(long)]
     chunk_size: Option<u32>,
+    /// By way of the database's JDBC driver.
+    #[arg(long)]
+    jdbc: bool,
     /// Where to make the deployments; removed afterwards.
     #[arg(long, default_value = "target/bench-servers")]
     folder: PathBuf,
@@ -92,7 +96,8 @@ fn engine_results(
     engine: Engine,
 ) -> Fallible<serde_json::Value> {
     let version = Admin::connect(engine, engine.home()).text("SELECT VERSION()");
-    println!("{version}, {} tokens, medians of {}", args.tokens, args.runs);
+    let way = if args.jdbc { " by JDBC" } else { "" };
+    println!("{version}{way}, {} tokens, medians of {}", args.tokens, args.runs);
     let mut floors = Vec::new();
     let mut rotations: Vec<Vec<(Rotation, f64)>> = vec![Vec::new(); args.connections.len()];
     for run in 1..=args.runs {
@@ -100,7 +105,7 @@ fn engine_results(
         eprintln!("{name} run {run}: floor {:.2} s", floors[run - 1]);
         for (at, connections) in args.connections.iter().enumerate() {
             let folder = args.folder.join(format!("{name}-{run}-{connections}"));
-            let site = copy(deployment, &folder, engine)?;
+            let site = copy(deployment, &folder, engine, args.jdbc)?;
             let (was, before) = (disk(&site), cpu_seconds(servers, engine));
             let mut options = vec!["--connections".to_owned(), connections.to_string()];
             options.extend(
@@ -145,12 +150,12 @@ fn engine_results(
         }));
     }
     Ok(
-        json!({ "database": version, "tokens": args.tokens, "runs": args.runs, "floor_seconds": floor, "writers": writers }),
+        json!({ "database": version, "jdbc": args.jdbc, "tokens": args.tokens, "runs": args.runs, "floor_seconds": floor, "writers": writers }),
     )
 }
 
 /// The deployment's databases on a server, and a folder from which they are rotated.
-fn copy(deployment: &Deployment, folder: &Path, engine: Engine) -> Fallible<Site> {
+fn copy(deployment: &Deployment, folder: &Path, engine: Engine, jdbc: bool) -> Fallible<Site> {
     fs::create_dir_all(folder)?;
     let files = vec![deployment.new_identity.clone(), deployment.new_registry.clone()];
     let site = Site::new(engine, files.clone());
@@ -166,6 +171,10 @@ fn copy(deployment: &Deployment, folder: &Path, engine: Engine) -> Fallible<Site
             let url = format!("/{}\n", site.database(at));
             properties = properties.replace(&url, &format!("{}?sslmode=disable\n", url.trim_end()));
         }
+    }
+    if let Some(driver) = engine.driver().filter(|_| jdbc) {
+        properties.push_str("driver: jdbc\n");
+        properties.push_str(&["jdbcDrivers: [", driver, "]\n"].concat());
     }
     fs::write(folder.join("properties.yaml"), properties)?;
     Ok(site)

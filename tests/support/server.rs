@@ -43,15 +43,19 @@ impl Engine {
     /// The JDBC drivers that the program is to go by, if it is.
     pub(crate) fn jdbc_drivers(self) -> Option<String> {
         let asked = std::env::var("KEYROTATION_E2E").is_ok_and(|asked| asked.ends_with("-jdbc"));
-        let jar = |name: &str| format!("/usr/share/java/{name}.jar");
+        if self == Self::H2 && stand_in().is_some() {
+            let folder = std::env::var("KEYROTATION_TEST_FOLDER").unwrap();
+            return Some(format!("{folder}/h2/stand-in.jar, {}", self.driver()?));
+        }
+        if asked || self == Self::H2 { self.driver().map(str::to_owned) } else { None }
+    }
+
+    /// Its JDBC driver, where Debian puts it.
+    pub(crate) const fn driver(self) -> Option<&'static str> {
         match self {
-            Self::H2 if stand_in().is_some() => {
-                let folder = std::env::var("KEYROTATION_TEST_FOLDER").unwrap();
-                Some(format!("{folder}/h2/stand-in.jar, {}", jar("h2")))
-            }
-            Self::H2 => Some(jar("h2")),
-            Self::Postgres => asked.then(|| jar("postgresql")),
-            Self::MariaDb => asked.then(|| jar("mariadb-java-client")),
+            Self::H2 => Some("/usr/share/java/h2.jar"),
+            Self::Postgres => Some("/usr/share/java/postgresql.jar"),
+            Self::MariaDb => Some("/usr/share/java/mariadb-java-client.jar"),
             Self::Sqlite => None,
         }
     }
