@@ -80,11 +80,13 @@ fn must_be_refused(ran: &Ran, damage: &Damage) {
 fn a_damaged_journal_is_refused_or_goes_on_correctly() {
     let mut random = Random::seeded();
     let rounds = rounds(30);
-    // The longer run's journal has 2 MB.
-    let place = Place::new(if rounds > 1000 { 12_000 } else { 300 });
+    // The longer run's journal has 2 MB, of a rotation that was interrupted shortly before its end.
+    let (tokens, commits) = if rounds > 100 { (12_000, 300) } else { (300, 9) };
+    let place = Place::new(tokens);
     place.count_updates();
     let before = place.snapshot();
-    let ran = place.run_at("table-before-commit=9*off->1*return(kill)", &["run", "--chunk-size", "40"]);
+    let plan = format!("table-before-commit={commits}*off->1*return(kill)");
+    let ran = place.run_at(&plan, &["run", "--chunk-size", "40"]);
     assert_eq!(ran.signal(), Some(9), "{ran}");
     let journal = place.journal();
     let mut damages = all_damages(&journal, &mut random);
