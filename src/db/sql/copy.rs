@@ -65,7 +65,7 @@ pub fn set_one(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
     )
 }
 
-/// Deletes rows by their keys. Bound: as in [`by_keys`].
+/// Deletes rows by their keys. Bound: as in [`by_keys`](super::by_keys).
 pub fn delete(syntax: &Syntax, table: &Table, rows: usize) -> String {
     let name = table.relation.table;
     if syntax.write == Write::Arrays {
@@ -102,7 +102,7 @@ pub fn pending(log: &Table) -> String {
     format!("SELECT COUNT(*) FROM {} WHERE SYNCED = 0", log.relation.table)
 }
 
-/// Says of entries that they were carried over. Bound: as in [`by_keys`].
+/// Says of entries that they were carried over. Bound: as in [`by_keys`](super::by_keys).
 pub fn acknowledge(syntax: &Syntax, log: &Table, rows: usize) -> String {
     let name = log.relation.table;
     if syntax.write == Write::Arrays {
