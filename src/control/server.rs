@@ -94,7 +94,9 @@ async fn serve(mut client: UnixStream, controls: Controls, answering: Arc<Semaph
             _ => return,
         };
         // Whoever only looks may wait long for an answer, and loses nothing without one.
-        let changes = request.as_ref().is_ok_and(|request| !matches!(request.ask, Ask::Status { .. }));
+        let changes = request
+            .as_ref()
+            .is_ok_and(|request| !matches!(request.ask, Ask::Status { .. } | Ask::Journal { .. }));
         let _answering = if changes { answering.acquire().await.ok() } else { None };
         let (said, more) = match request {
             Ok(request) => (controls.answer(&request).await, true),

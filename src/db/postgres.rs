@@ -21,10 +21,10 @@ const LOCK_TIMEOUT: &str = "SET lock_timeout = '30s'";
 const READ_COMMITTED: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED";
 /// Rows are looked up by their keys, of which a statement names hundreds: always by the index. The
 /// planner, which cannot know how many there are, would now and then read the whole table.
-const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
-/// To the planner, what cannot be done by an index then costs so much that the server would compile
-/// each such statement first, which takes half a second; those of the catalogue, too.
-const NO_JIT: &str = "SET jit = off";
+/// To such a planner, what cannot be done by an index costs so much that the server would compile each
+/// statement of that kind first, which takes half a second; those of the catalogue, too: so without JIT.
+const BY_INDEX: &str =
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
 const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
 pub(super) const IS_REPLICA: &str =
     "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
@@ -176,8 +176,7 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
 
 /// The statements that prepare a session.
 pub(super) fn session(server: &Server, access: Access) -> Vec<String> {
-    let mut setup =
-        vec![READ_COMMITTED.to_owned(), LOCK_TIMEOUT.to_owned(), BY_INDEX.to_owned(), NO_JIT.to_owned()];
+    let mut setup = vec![READ_COMMITTED.to_owned(), LOCK_TIMEOUT.to_owned(), BY_INDEX.to_owned()];
     if access == Access::Look {
         setup.push(READ_ONLY.to_owned());
     }
