@@ -4,14 +4,17 @@
 //!   (sled's flush only starts write-back on Linux), then the head record (see `head`).
 //! - A file that is shorter than the head says is refused before sled opens it, since sled
 //!   rewrites while opening.
+//! - sled's flush may wait for ever for a write that has failed; it is woken (see `flush`).
 //! - Every call into sled is guarded against its panics. After one, nothing more is done with the
 //!   database, not even dropping it.
 
+use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
@@ -39,6 +42,8 @@ const SEGMENT_BYTES: u64 = 512 * 1024;
 const CACHE_BYTES: u64 = 1 << 20;
 /// How often, every 20 ms, sled's file is tried that an earlier journal of this process still has.
 const LETTING_GO: u32 = 100;
+/// After how long a flush that has not come back is woken first.
+const FIRST_WAKE: Duration = Duration::from_secs(1);
 
 /// A journal's folder: lock, head and sled.
 #[derive(Debug)]
@@ -186,7 +191,7 @@ impl Store for SledStore {
         failpoint!("journal-before-batch", planned_failure(&path));
         self.guarded(|db| db.apply_batch(batch))?;
         failpoint!("journal-before-flush", planned_failure(&path));
-        self.guarded(|db| db.flush().map(drop))?;
+        self.guarded(flush)?;
         failpoint!("journal-before-sync", planned_failure(&path));
         self.sync_blobs()?;
         // Before the sync: what sled adds meanwhile is not durable, and must not be missed after a loss of power.
@@ -217,6 +222,27 @@ impl Drop for SledStore {
             tracing::warn!(journal = %self.dir.display(), "sled failed while closing: {panic}");
         }
     }
+}
+
+/// sled's flush, and whatever it takes that it comes back.
+///
+/// A write that fails in one of sled's threads is noted there, but who waits for it is not always woken
+/// (sled 0.34: `Log::exit_reservation`). Another flush sees the note, and wakes all. On a disk that is
+/// merely slow it waits with the first; so the next comes after twice as long.
+fn flush(db: &sled::Db) -> sled::Result<()> {
+    thread::scope(|scope| {
+        let (flushing, done) = mpsc::channel::<Infallible>();
+        scope.spawn(move || {
+            let mut patience = FIRST_WAKE;
+            while done.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                scope.spawn(|| quietly(|| db.flush()));
+                patience *= 2;
+            }
+        });
+        let flushed = db.flush().map(drop);
+        drop(flushing); // also where it panics
+        flushed
+    })
 }
 
 /// The head file in `dir`, if there ever was a journal.

@@ -168,6 +168,23 @@ fn a_disk_that_becomes_read_only_ends_it_and_nothing_is_lost() {
     }
 }
 
+/// sled writes in the background, and does not always wake who waits for a write when it has failed.
+#[test]
+fn a_write_that_fails_late_ends_it_and_nothing_hangs() {
+    let template = Template::new();
+    let mut random = Random::seeded();
+    // A group of the journal needs two writes: which of them fails, and which waits for it, is up to chance.
+    for at in (5..9).chain((4..rounds(4)).map(|_| 3 + random.below(60))) {
+        let place = template.place.copy();
+        let root = place.deployment.folder.clone();
+        let (ran, _) = place.run_on_disk(&root, Fault::LateAt(at), 1, RUN);
+        assert_eq!(ran.code(), Some(4), "write {at}: {ran}");
+        must_be_explained(&ran);
+        place.run(RESUME).exits(0);
+        template.must_be_rotated(&place);
+    }
+}
+
 #[test]
 fn a_full_disk_ends_it_and_nothing_is_lost() {
     let template = Template::new();

@@ -23,6 +23,7 @@
  *   FAULTY_IGNORE_SYNC=1     syncs are confirmed and not done
  *   FAULTY_SYNC_FAILS_AT=N   the Nth sync fails with EIO, once
  *   FAULTY_READ_ONLY_AT=N    from the Nth change on all fail with EROFS
+ *   FAULTY_LATE_AT=N         the Nth write of sled's threads fails with EIO, once, and half a second late
  *   FAULTY_FULL_AFTER=N      no more than N bytes can be added: ENOSPC
  *   FAULTY_REPORT=FILE       where to write "changes syncs lost-sectors undone-names" at the end
  */
@@ -37,6 +38,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -73,7 +75,7 @@ static char root[PATH_MAX];
 static const char *lost;
 static size_t root_length;
 static long changes, syncs, added, lost_sectors, undone_names, stashed;
-static long power_at, sync_fails_at, read_only_at, full_after;
+static long power_at, sync_fails_at, read_only_at, full_after, late_at, writes_of_sled;
 static int power_at_exit, ignore_sync;
 static const char *report;
 static uint64_t seed;
@@ -94,6 +96,7 @@ __attribute__((constructor)) static void start(void) {
     sync_fails_at = number("FAULTY_SYNC_FAILS_AT");
     read_only_at = number("FAULTY_READ_ONLY_AT");
     full_after = number("FAULTY_FULL_AFTER");
+    late_at = number("FAULTY_LATE_AT");
     seed = (uint64_t)number("FAULTY_SEED") * 2654435761u + 88172645463325252u;
     report = getenv("FAULTY_REPORT");
 }
@@ -320,8 +323,23 @@ static off_t offset_of(int fd, struct file *file) {
     return syscall(SYS_lseek, fd, 0, SEEK_CUR);
 }
 
+/* Whether this is the write that fails late. Others go on meanwhile: that is the point of it. */
+static int fails_late(void) {
+    char thread[16] = "";
+    if (!late_at || prctl(PR_GET_NAME, thread) || strncmp(thread, "sled-io", 7)) return 0;
+    pthread_mutex_lock(&mutex);
+    int now = ++writes_of_sled == late_at;
+    pthread_mutex_unlock(&mutex);
+    if (now) usleep(500000);
+    return now;
+}
+
 static ssize_t write_at(int fd, const void *bytes, size_t count, off_t at, int positioned) {
     struct file *file;
+    if (fails_late()) {
+        errno = EIO;
+        return -1;
+    }
 #define REAL (positioned ? syscall(SYS_pwrite64, fd, bytes, count, at) : syscall(SYS_write, fd, bytes, count))
     CHANGE((file = file_of(fd)), REAL, {
         off_t from = positioned ? at : offset_of(fd, file);

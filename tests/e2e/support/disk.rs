@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     SyncFailsAt(u64),
     ReadOnlyAt(u64),
     FullAfter(u64),
+    /// One write that the journal makes in the background fails when its turn has long come.
+    LateAt(u64),
 }
 
 /// What the shim counted.
@@ -65,6 +67,7 @@ impl Place {
             }
             Fault::ReadOnlyAt(at) => set("FAULTY_READ_ONLY_AT", at),
             Fault::FullAfter(bytes) => set("FAULTY_FULL_AFTER", bytes),
+            Fault::LateAt(at) => set("FAULTY_LATE_AT", at),
         }
         let ran = Ran::of(&mut command, self.site.clone());
         let counted = fs::read_to_string(&report).ok().map(|text| {
