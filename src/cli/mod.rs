@@ -9,6 +9,7 @@ mod dry_run;
 pub mod examples;
 mod follow;
 mod look;
+mod losses;
 mod moment;
 mod paper;
 mod plan;

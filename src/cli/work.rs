@@ -4,17 +4,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keyrotation_journal::{Event, JobState, Journal, SessionEnd, Step};
+use keyrotation_journal::{Event, Journal, SessionEnd, Step};
 
 use super::args::SyncArgs;
 use super::session::preparer;
 use super::who::whoami;
-use super::{Session, print};
+use super::{Session, losses, print};
 use crate::activity::Activity;
 use crate::config::Settings;
 use crate::control::{Board, Controls, Server};
 use crate::engine::{self, Context, Flow, Ledger, Pacer, Pause};
-use crate::error::{Id, Result};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan::{Deployment, SyncPlan};
 use crate::report::{Reporter, Sources, StatusView, status_text, summary_sentence, thousands};
@@ -73,11 +73,8 @@ impl Work<'_> {
         );
         self.deployment.remark_on_files()?;
         self.remove_leftovers()?;
-        // Another server may have taken the place of one that was lost.
-        if context.ledger.state(|state| ended_by(state, Id::DatabaseLost)) {
-            context.guards.iter().for_each(|guard| guard.doubt());
-        }
         let mut events = vec![session_started()];
+        events.extend(losses::heed(&context));
         events.extend(self.end.map(|at| step("stop-planned", &format!("at {at}"))));
         events.extend(first);
         context.ledger.append(events.into_iter().map(Into::into).collect()).await?;
@@ -161,7 +158,7 @@ impl Work<'_> {
         if retry_failed && engine::reopen_failed(context, &self.deployment.jobs).await? == Flow::Interrupted {
             return Ok(End::Interrupted);
         }
-        if engine::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
+        if losses::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
             return Ok(End::Interrupted);
         }
         match &self.deployment.sync {
@@ -204,12 +201,6 @@ impl Work<'_> {
     }
 }
 
-/// Whether the last session ended with this error.
-fn ended_by(state: &JobState, error: Id) -> bool {
-    let ended = state.session.as_ref().and_then(|session| session.ended.as_ref());
-    matches!(ended, Some((_, SessionEnd::Failed { id, .. })) if id == error.code())
-}
-
 /// The beginning of this process's work.
 fn session_started() -> Event {
     let (host, user) = whoami();
@@ -225,7 +216,7 @@ fn session_started() -> Event {
 }
 
 /// A step that this process takes of its own accord.
-fn step(name: &str, note: &str) -> Event {
+pub(super) fn step(name: &str, note: &str) -> Event {
     let (host, user) = whoami();
     let at = Timestamp::now().as_millisecond();
     Event::StepTaken(Step { at, name: name.to_owned(), note: note.to_owned(), user, host })

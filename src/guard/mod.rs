@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::activity::Activity;
 use crate::db::guard::{Held, Stranger};
@@ -32,7 +32,7 @@ pub struct Guard {
     store: Store,
     patience: Duration,
     others_expected: AtomicBool,
-    lost: AtomicBool,
+    lost: watch::Sender<bool>,
     stop: OnceLock<Stop>,
     activity: OnceLock<Activity>,
     asked: Mutex<Instant>,
@@ -46,7 +46,7 @@ impl Guard {
             store,
             patience,
             others_expected: AtomicBool::new(true),
-            lost: AtomicBool::new(false),
+            lost: watch::Sender::new(false),
             stop: OnceLock::new(),
             activity: OnceLock::new(),
             asked: Mutex::new(Instant::now()),
@@ -92,13 +92,19 @@ impl Guard {
     /// The server was lost, or is now: whatever answers next may not have all that was committed.
     pub fn doubt(&self) {
         if self.db.server_kind().is_some() {
-            self.lost.store(true, Ordering::Relaxed);
+            self.lost.send_replace(true);
         }
+    }
+
+    /// Returns once the server was lost.
+    pub async fn doubted(&self) {
+        // It fails only without a sender, and there is this one.
+        let _ = self.lost.subscribe().wait_for(|lost| *lost).await;
     }
 
     /// Whether the server was lost since this was last asked.
     pub fn take_doubt(&self) -> bool {
-        self.lost.swap(false, Ordering::Relaxed)
+        self.lost.send_replace(false)
     }
 
     /// Returns when the database is ours; an error if it is another rotation's, or others have come.
@@ -147,6 +153,7 @@ impl Guard {
         }
     }
 
+    /// What answers now may be another server than the one that was lost.
     fn regained(&self) {
         self.doubt();
         let store = self.store.name();
@@ -167,6 +174,7 @@ impl Guard {
                 Err(error) if error.class == Class::Lost => error.to_string(),
                 Err(error) => return Err(self.failed(&error)),
             };
+            self.doubt();
             if begun.elapsed() >= self.patience || self.stop.get().is_some_and(Stop::requested) {
                 let text = format!(
                     "{} database: the rotation's lock cannot be regained: {problem}",

@@ -1,0 +1,66 @@
+//! Servers that are lost on the way: recorded at once, so that a process that goes on after a crash, too,
+//! looks again at what was done before. Another server may have taken the place of the lost one.
+
+use std::convert::Infallible;
+use std::future::Future;
+
+use futures_util::future::select_all;
+use keyrotation_journal::{Event, JobState, SessionEnd, TAKEN_BACK};
+
+use super::work::step;
+use crate::engine::{self, Context, Flow};
+use crate::error::{Id, Result};
+use crate::plan::Job;
+
+/// The step that stands from the loss of a server until all was looked at again.
+const SERVER_LOST: &str = "server-lost";
+
+/// What a session that begins records of a loss in which the one before has ended, and makes its guards
+/// know of.
+pub(super) fn heed(context: &Context) -> Option<Event> {
+    let (stands, ended) =
+        context.ledger.state(|state| (state.step_stands(SERVER_LOST), ended_by(state, Id::DatabaseLost)));
+    if stands || ended {
+        context.guards.iter().for_each(|guard| guard.doubt());
+    }
+    (ended && !stands).then(|| step(SERVER_LOST, "the session before has ended with it"))
+}
+
+/// Drives the jobs to their end, and records each loss meanwhile.
+pub(super) async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
+    let flow = recording(context, engine::drive(context, jobs)).await?;
+    if flow == Flow::Finished && context.ledger.state(|state| state.step_stands(SERVER_LOST)) {
+        let back = step(&format!("{TAKEN_BACK}{SERVER_LOST}"), "all was looked through again");
+        context.ledger.append(vec![back.into()]).await?;
+    }
+    Ok(flow)
+}
+
+async fn recording<T>(context: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        biased;
+        failed = record(context) => match failed {
+            Ok(never) => match never {},
+            Err(error) => Err(error),
+        },
+        done = work => done,
+    }
+}
+
+/// Records the first loss; those that follow add nothing to it.
+async fn record(context: &Context) -> Result<Infallible> {
+    if !context.guards.is_empty() {
+        select_all(context.guards.iter().map(|guard| Box::pin(guard.doubted()))).await;
+        if !context.ledger.state(|state| state.step_stands(SERVER_LOST)) {
+            let lost = step(SERVER_LOST, "what was done before is looked through again at the end");
+            context.ledger.append(vec![lost.into()]).await?;
+        }
+    }
+    std::future::pending().await
+}
+
+/// Whether the last session ended with this error.
+fn ended_by(state: &JobState, error: Id) -> bool {
+    let ended = state.session.as_ref().and_then(|session| session.ended.as_ref());
+    matches!(ended, Some((_, SessionEnd::Failed { id, .. })) if id == error.code())
+}
