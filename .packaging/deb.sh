@@ -33,8 +33,9 @@ gzip -9n "$root"/usr/share/man/man1/*.1
 "$PROGRAM" completions zsh >"$root/usr/share/zsh/vendor-completions/_keyrotation"
 "$PROGRAM" completions fish >"$root/usr/share/fish/vendor_completions.d/keyrotation.fish"
 install -m 644 README.md "$docs/README.md"
-mkdir "$docs/docs"
+mkdir -p "$docs/docs/errors"
 install -m 644 docs/*.md "$docs/docs/"
+install -m 644 docs/errors/*.md "$docs/docs/errors/"
 install -m 644 CHANGELOG.md "$docs/CHANGELOG.md"
 gzip -9nc >"$docs/changelog.gz" <<EOF
 keyrotation ($VERSION) unstable; urgency=medium

@@ -1,7 +1,8 @@
 //! The one error type: a stable id, what happened and where, and what to do next.
 //!
-//! Ids never change their meaning and are never used again. `docs/errors.md` is generated from
-//! the table below, and a test holds the two together. No message ever carries a secret.
+//! Ids never change their meaning and are never used again. `docs/errors.md` and
+//! a page for each id are generated from the table below, and a test holds them together. No message
+//! ever carries a secret.
 
 use std::fmt;
 
@@ -239,9 +240,11 @@ ids! {
     NotRunning = "KR-CTL-001", NotRunning, "no process works on the rotation",
         "`keyrotation status` shows where it stands, `keyrotation resume` goes on";
     NotListening = "KR-CTL-002", Environment, "the process that holds the journal cannot be controlled",
-        "if it is a run, resume or sync that only begins, ask again; SIGTERM stops it at a safe point";
+        "if it is a run, resume or sync that only begins, ask again; SIGTERM stops it at a safe point",
+        "Yes: nothing was changed by asking.";
     ControlRefused = "KR-CTL-003", Environment, "the running program refused what was asked of it",
-        "use the keyrotation that runs it, as the same user or as root";
+        "use the keyrotation that runs it, as the same user or as root",
+        "Yes: nothing was changed by asking.";
     SyncNotReady = "KR-SYN-001", Usage, "the sync phase has not begun",
         "finish the re-encryption first: `keyrotation resume`";
     SyncNotBegun = "KR-SYN-002", Journal, "the rotation was begun without sync",

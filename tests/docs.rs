@@ -78,10 +78,9 @@ impl Page {
 
 fn pages() -> Vec<Page> {
     let mut paths = vec![Path::new(ROOT).join("README.md"), Path::new(ROOT).join("CHANGELOG.md")];
-    let folder = fs::read_dir(Path::new(ROOT).join("docs")).expect("docs");
-    paths.extend(
-        folder.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some_and(|e| e == "md")),
-    );
+    let docs = walkdir::WalkDir::new(Path::new(ROOT).join("docs")).sort_by_file_name();
+    let files = docs.into_iter().map(|entry| entry.unwrap().into_path());
+    paths.extend(files.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
     paths.into_iter().map(Page::read).collect()
 }
 

@@ -1,5 +1,5 @@
 //! Rules of this tree that no compiler checks: sizes of files, directions between modules, who may
-//! print and who may panic, and that the generated page of error ids is up to date.
+//! print and who may panic, and that the generated pages of error ids and checks are up to date.
 //!
 //! After a change to the table of ids: `UPDATE_DOCS=1 cargo test --test house_rules`.
 
@@ -239,26 +239,58 @@ fn nothing_panics_on_purpose_outside_of_tests() {
     }
 }
 
-#[test]
-fn the_page_of_error_ids_is_up_to_date() {
-    let path = Path::new(ROOT).join("docs/errors.md");
-    let page = errors_page();
+/// Compares a generated page with what is in the tree; with `UPDATE_DOCS` it is written.
+fn check_page(name: &str, page: &str) {
+    let path = Path::new(ROOT).join("docs").join(name);
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &page).unwrap();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, page).unwrap();
     }
     let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/errors.md is old: UPDATE_DOCS=1 cargo test --test house_rules");
+    assert!(written == page, "docs/{name} is old: UPDATE_DOCS=1 cargo test --test house_rules");
+}
+
+#[test]
+fn the_list_of_error_ids_is_up_to_date() {
+    check_page("errors.md", &errors_list());
+}
+
+#[test]
+fn every_error_id_has_its_page() {
+    for id in Id::ALL {
+        let name = format!("errors/{id}.md");
+        let written = fs::read_to_string(Path::new(ROOT).join("docs").join(&name)).unwrap_or_default();
+        let by_hand = written.find(MORE).map_or("", |at| &written[at..]);
+        check_page(&name, &format!("{}{by_hand}", error_page(*id)));
+    }
+}
+
+#[test]
+fn every_page_of_an_error_has_its_id() {
+    let ids: BTreeSet<_> = Id::ALL.iter().map(|id| format!("{id}.md")).collect();
+    let folder = fs::read_dir(Path::new(ROOT).join("docs/errors")).unwrap();
+    let pages: BTreeSet<_> = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(pages, ids);
+}
+
+/// No message, hint or comment names an id that is not in the table.
+#[test]
+fn every_error_id_in_the_code_is_in_the_table() {
+    let mut seen = 0;
+    for source in sources(&["src", "journal/src"]) {
+        let words = source.program().split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+        for word in words.filter(|word| word.starts_with("KR-")) {
+            let is_known = Id::ALL.iter().any(|id| id.code() == word);
+            assert!(is_known, "{}: {word} is not in the table of ids", source.path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= Id::ALL.len(), "only {seen} ids were found: the search for them is broken");
 }
 
 #[test]
 fn the_page_of_checks_is_up_to_date() {
-    let path = Path::new(ROOT).join("docs/preflight.md");
-    let page = checks_page();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, &page).unwrap();
-    }
-    let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/preflight.md is old: UPDATE_DOCS=1 cargo test --test house_rules");
+    check_page("preflight.md", &checks_page());
 }
 
 #[test]
@@ -300,29 +332,49 @@ fn checks_page() -> String {
     page
 }
 
-fn errors_page() -> String {
+fn errors_list() -> String {
     let mut page = String::from(
         "# Error ids\n\n\
          Every error ends the program with one of these. An id never changes its meaning and is never used\n\
          again. On the screen it stands in brackets before what happened and where; the line after says what\n\
          to do next. With `--log-format json` it is `error.id`, beside `exit_code`. What the exit codes mean\n\
          is in [exit-codes.md](exit-codes.md).\n\n\
-         This page is generated from the table in `src/error.rs`.\n\n\
+         Every id has a page: what happened, whether data is safe, and what to do now.\n\n\
+         This list is generated from the table in `src/error.rs`.\n\n\
          | id | exit code | what happened |\n\
          |---|---|---|\n",
     );
     for id in Id::ALL {
-        let (code, exit, anchor) = (id.code(), id.exit() as u8, id.code().to_lowercase());
-        let _ = writeln!(page, "| [{code}](#{anchor}) | {exit} | {} |", id.meaning().replace('|', "\\|"));
-    }
-    for id in Id::ALL {
-        let _ = writeln!(
-            page,
-            "\n## {id}\n\nWhat happened: {}.\n\nIs data safe? {}\n\nWhat to do now: {}.",
-            id.meaning(),
-            id.safe(),
-            id.remedy()
-        );
+        let (code, exit) = (id.code(), id.exit() as u8);
+        let _ =
+            writeln!(page, "| [{code}](errors/{code}.md) | {exit} | {} |", id.meaning().replace('|', "\\|"));
     }
     page
+}
+
+/// Where the part of an error's page begins that is written by hand, if it has one.
+const MORE: &str = "\n## More\n";
+
+/// What the table says of an id, as a page.
+fn error_page(id: Id) -> String {
+    format!(
+        "# {id}\n\n\
+         Exit code [{}](../exit-codes.md). All ids: [errors.md](../errors.md).\n\n\
+         ## What happened\n\n{}.\n\n\
+         ## Is data safe?\n\n{}\n\n\
+         ## What to do now\n\n{}.\n",
+        id.exit() as u8,
+        sentence(id.meaning()),
+        id.safe(),
+        sentence(id.remedy())
+    )
+}
+
+/// A text of the table as the beginning of a sentence; names of files and keys stay as they are.
+fn sentence(text: &str) -> String {
+    let first = text.split([' ', ':', ',']).next().unwrap_or_default();
+    if first.is_empty() || !first.chars().all(|c| c.is_ascii_lowercase()) {
+        return text.to_owned();
+    }
+    format!("{}{}", text[..1].to_uppercase(), &text[1..])
 }
