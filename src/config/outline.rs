@@ -42,6 +42,10 @@ pub struct Outline {
 pub enum Site {
     /// An SQLite file, which may not be there yet.
     File(PathBuf),
+    /// Likewise H2's, for one program at a time.
+    H2File(PathBuf),
+    /// A database that an H2 server has, by its URL without what is secret.
+    H2Server(String),
     /// A database on a server.
     Server {
         /// The kind of server.
@@ -62,7 +66,8 @@ pub enum Site {
 impl std::fmt::Display for Site {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::File(path) => write!(f, "{}", path.display()),
+            Self::File(path) | Self::H2File(path) => write!(f, "{}", path.display()),
+            Self::H2Server(url) => write!(f, "{url}"),
             Self::Server { kind, host, database, .. } => {
                 write!(f, "{database} on {host} ({})", kind.name())
             }
@@ -107,7 +112,9 @@ fn given(raw: &Raw, key: Key) -> Option<&str> {
 }
 
 fn site(raw: &Raw, folder: &Path, url: Key, user: Key) -> Option<Site> {
-    match JdbcUrl::parse(given(raw, url)?, folder) {
+    let text = given(raw, url)?;
+    match JdbcUrl::parse(text, folder) {
+        Err(UrlError::Missing(path, _)) if is_h2(text) => Some(Site::H2File(path)),
         Ok(JdbcUrl::Sqlite { path }) | Err(UrlError::Missing(path, _) | UrlError::NotAFile(path)) => {
             Some(Site::File(path))
         }
@@ -118,9 +125,17 @@ fn site(raw: &Raw, folder: &Path, url: Key, user: Key) -> Option<Site> {
             user: given(raw, user).map(str::to_owned).or(url.user),
             tls: tls(raw, folder, url.tls, url.tls_said),
         }),
+        Ok(JdbcUrl::Bridged(url)) if url.kind == Kind::H2 => Some(match url.file {
+            Some(file) => Site::H2File(file),
+            None => Site::H2Server(format!("jdbc:h2:{}", url.place)),
+        }),
         Ok(JdbcUrl::Bridged(url)) => Some(Site::Other(url.kind.name())),
         Err(_) => None,
     }
+}
+
+fn is_h2(url: &str) -> bool {
+    url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("jdbc:h2:"))
 }
 
 /// TLS as a connection will have it, if anybody has said anything of it.

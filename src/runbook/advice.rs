@@ -164,7 +164,7 @@ fn copy(to: &mut To, variant: Variant, deployment: &Outline) {
         to.0.extend(dump::copy(old, new, "registry"));
     }
     if is_on_mysql(deployment) {
-        to.say("On MySQL the tools are mysqldump and mysql, with the same options; but TLS is --ssl-mode=DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY there, in place of --skip-ssl, --ssl and --ssl-verify-server-cert.");
+        to.say("On MySQL the tools are mysqldump and mysql, with the same options; but TLS is --ssl-mode=DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY there, in place of --skip-ssl, --ssl and --ssl-verify-server-cert. MySQL's own tools were never executed by us: rehearse them.");
     }
     to.say("A DBA's user does as well as the one in properties.yaml. Note where the dumps are: they hold everything under the old key, and step 10 asks for them.");
 }

@@ -26,6 +26,8 @@ pub(super) fn copy(old: Option<&Site>, new: Option<&Site>, file: &str) -> Vec<Ad
     match (old, new) {
         (Some(Site::File(old)), Some(Site::File(new))) => vec![Advice::Command(sqlite(old, new))],
         (_, Some(Site::File(new))) => vec![Advice::Command(sqlite(Path::new("OLD_DATABASE"), new))],
+        (old, Some(Site::H2File(new))) => h2_file(old, new),
+        (old, Some(Site::H2Server(new))) => h2_server(old, new, file),
         (old, Some(Site::Server { kind, host, database, user, tls })) => {
             let new = Login { host: Some(host), user: user.as_deref(), database, tls: tls.as_ref() };
             let old = match old {
@@ -149,20 +151,44 @@ fn sqlite(old: &Path, new: &Path) -> String {
     format!("sqlite3 {} {}", path(old), word(&format!(".backup \"{quoted}\"")))
 }
 
-/// Databases that only their own tools copy: how, in general.
+fn h2_file(old: Option<&Site>, new: &Path) -> Vec<Advice> {
+    let old = match old {
+        Some(Site::H2File(old)) => old,
+        _ => Path::new("OLD_DATABASE.mv.db"),
+    };
+    vec![
+        Advice::Say("H2: stop the old server first, since it has the file open.".to_owned()),
+        Advice::Command(format!("cp -T {} {}", path(old), path(new))),
+    ]
+}
+
+/// The server writes and reads the file, on its own machine. It never makes a database for a client.
+fn h2_server(old: Option<&Site>, new: &str, file: &str) -> Vec<Advice> {
+    let old = match old {
+        Some(Site::H2Server(old)) => old,
+        _ => "the old database",
+    };
+    let shell = "`java -cp h2.jar org.h2.tools.Shell`, which asks for the URL, the driver (org.h2.Driver), the user and the password";
+    vec![
+        Advice::Say(format!("H2: an administrator's statements, in any client, such as {shell}.")),
+        Advice::Say(format!("In {old}: SCRIPT TO '{file}.sql'")),
+        Advice::Say(format!(
+            "In {new}, which is new and empty, made on the server's machine: RUNSCRIPT FROM '{file}.sql'"
+        )),
+    ]
+}
+
+/// Databases that only their own tools copy: how, in general. None of these was at hand.
 fn other(name: &str) -> &'static str {
     match name {
         "Oracle" => {
-            "Oracle: `expdp` of the schema with FLASHBACK_TIME=SYSTIMESTAMP, then `impdp` into the new one with REMAP_SCHEMA."
+            "Oracle: `expdp` of the schema with FLASHBACK_TIME=SYSTIMESTAMP, then `impdp` into the new one with REMAP_SCHEMA. We have never executed this: rehearse it."
         }
         "SQL Server" => {
-            "SQL Server: BACKUP DATABASE … WITH COPY_ONLY, then RESTORE DATABASE under the new name WITH MOVE of its files."
+            "SQL Server: BACKUP DATABASE … WITH COPY_ONLY, then RESTORE DATABASE under the new name WITH MOVE of its files. We have never executed this: rehearse it."
         }
         "Db2" => {
-            "Db2: BACKUP DATABASE … ONLINE INCLUDE LOGS, then RESTORE DATABASE … INTO the new name, and ROLLFORWARD."
-        }
-        "H2" => {
-            "H2: SCRIPT TO 'file.sql' in the old database, then RUNSCRIPT FROM 'file.sql' in the new one."
+            "Db2: BACKUP DATABASE … ONLINE INCLUDE LOGS, then RESTORE DATABASE … INTO the new name, and ROLLFORWARD. We have never executed this: rehearse it."
         }
         _ => "Copy the database with its own tools, as of one moment.",
     }

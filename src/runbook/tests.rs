@@ -313,6 +313,33 @@ fn dump_commands_name_hosts_and_users_and_are_quoted() {
 }
 
 #[test]
+fn how_h2_is_copied_depends_on_who_has_its_file() {
+    let file = |path: &str| Some(Site::H2File(Path::new(path).to_owned()));
+    let server = |name: &str| Some(Site::H2Server(format!("jdbc:h2:tcp://db1/{name}")));
+    let embedded =
+        Outline { old_identity: file("/old.mv.db"), new_identity: file("/a b.mv.db"), ..Outline::default() };
+    assert_eq!(commands("copy", &embedded)[1], "cp -T /old.mv.db '/a b.mv.db'");
+    let step = STEPS.iter().find(|step| step.id == "copy").unwrap();
+    let remote = Outline { old_identity: server("old"), new_identity: server("new"), ..Outline::default() };
+    let said = serde_json::to_string(&advice(step, Zero, &remote)).unwrap();
+    assert!(said.contains("In jdbc:h2:tcp://db1/old: SCRIPT TO 'identity.sql'"), "{said}");
+    assert!(said.contains("RUNSCRIPT FROM 'identity.sql'"), "{said}");
+}
+
+/// What nobody has tried says so.
+#[test]
+fn dumps_that_were_never_executed_say_so() {
+    let step = STEPS.iter().find(|step| step.id == "copy").unwrap();
+    for name in ["Oracle", "SQL Server", "Db2"] {
+        let outline = Outline { new_identity: Some(Site::Other(name)), ..Outline::default() };
+        let said = serde_json::to_string(&advice(step, Zero, &outline)).unwrap();
+        assert!(said.contains(&format!("{name}: ")) && said.contains("never executed this"), "{said}");
+    }
+    let mysql = Outline { new_identity: Some(on(Kind::MySql, "identity", "anna")), ..Outline::default() };
+    assert!(serde_json::to_string(&advice(step, Zero, &mysql)).unwrap().contains("never executed by us"));
+}
+
+#[test]
 fn dump_commands_are_protected_as_the_connection_is() {
     let site = |kind, mode, files: bool| {
         let authorities = files.then(|| PathBuf::from("/ca's.pem"));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::support::{Admin, Engine, Except, Place};
 
@@ -60,4 +61,45 @@ fn a_file_that_a_server_has_open_is_refused_with_what_to_do() {
         ran.stderr.contains("open in another process") && ran.stderr.contains("stop the server"),
         "{ran}"
     );
+}
+
+/// The copy of step 3 as the runbook prints it, of a file and on a server: it has what the old one had.
+#[test]
+fn copies_are_made_as_printed() {
+    let (place, files) = embedded(60);
+    let tokens = |database: &str| {
+        let rows = "SELECT TOKEN_ID, ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN ORDER BY TOKEN_ID";
+        Admin::connect(Engine::H2, database).rows(rows)
+    };
+    let old = place.site().database(0);
+    let before = tokens(&old);
+    assert_eq!(before.len(), 60);
+    let say = |old: &str, new: &str| {
+        let properties = format!("oldIdnDBUrl: {old}\nnewIdnDBUrl: {new}\nnewRegDBUrl: {new}\n");
+        fs::write(&place.deployment.config, properties).unwrap();
+        let runbook = place.run_unlooked(&["runbook", "--json"]).exits(0).json();
+        let pages = runbook["advice"].as_array().unwrap();
+        pages.iter().find(|page| page["id"] == "copy").unwrap()["lines"].as_array().unwrap().clone()
+    };
+
+    let server = format!("jdbc:h2:tcp://127.0.0.1:{}/", Engine::H2.port());
+    let (scripted, copied) = (format!("{old}_scripted"), format!("{old}_copied"));
+    let lines = say(&format!("{server}{old}"), &format!("{server}{scripted}"));
+    let file = place.path("identity.sql"); // by its name alone it would be where the server was started
+    let statement = |begin: &str| {
+        let said = lines.iter().filter_map(|line| line["say"].as_str());
+        let mut found = said.filter_map(|line| line.find(begin).map(|at| &line[at..]));
+        found.next().unwrap().replace("identity.sql", file.to_str().unwrap())
+    };
+    Admin::connect(Engine::H2, &old).execute(&statement("SCRIPT TO"));
+    Admin::connect(Engine::H2, &scripted).execute(&statement("RUNSCRIPT FROM"));
+    assert_eq!(tokens(&scripted), before);
+
+    let_go(&place);
+    let new = files[0].with_file_name(&copied);
+    let lines = say(&format!("jdbc:h2:{}", files[0].display()), &format!("jdbc:h2:{}", new.display()));
+    let commands: Vec<_> = lines.iter().filter_map(|line| line["command"].as_str()).collect();
+    let copy = commands.iter().find(|command| command.starts_with("cp -T ")).unwrap();
+    assert!(Command::new("sh").args(["-euc", copy]).status().unwrap().success(), "{copy}");
+    assert_eq!(tokens(&copied), before);
 }
