@@ -102,9 +102,15 @@ fn name(answer: &Answer) -> String {
 /// An answer that is no refusal.
 fn done(answer: std::io::Result<Option<Answer>>) -> Result<Option<Answer>> {
     let answer = answer.map_err(|error| Error::new(Id::NotListening, error.to_string()))?;
-    match answer.as_ref().and_then(|answer| answer.error.clone()) {
-        Some(why) => Err(Error::new(Id::ControlRefused, why)),
-        None => Ok(answer),
+    match answer {
+        Some(Answer { error: Some(why), fix, .. }) => {
+            let error = Error::new(Id::ControlRefused, why);
+            Err(match fix {
+                Some(fix) => error.fix(fix),
+                None => error,
+            })
+        }
+        answer => Ok(answer),
     }
 }
 

@@ -36,6 +36,13 @@ enum Seen {
     Dead(StatusView),
 }
 
+impl Seen {
+    /// A rotation whose journal a process holds: some only read it.
+    fn of(view: StatusView) -> Self {
+        if view.state == RunState::Running { Self::Running(view) } else { Self::Still(view) }
+    }
+}
+
 /// Looks at a rotation again and again.
 struct Follow {
     dir: PathBuf,
@@ -55,7 +62,7 @@ impl Follow {
         loop {
             if let Some(view) = self.news().await {
                 self.looked = true;
-                return Ok(Seen::Running(view));
+                return Ok(Seen::of(view));
             }
             if std::mem::replace(&mut self.looked, true) {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -95,8 +102,7 @@ impl Follow {
 
 fn seen(dir: &Path) -> Result<Seen> {
     if Journal::holder(dir)?.is_some() {
-        let view = look::view(dir)?;
-        return Ok(if view.state == RunState::Running { Seen::Running(view) } else { Seen::Still(view) });
+        return look::view(dir).map(Seen::of);
     }
     let journal = look::open(dir)?;
     let view = StatusView::new(journal.state(), false);

@@ -99,7 +99,9 @@ pub(super) fn absent(dir: &Path) -> Error {
     Error::new(Id::JournalAbsent, format!("{} holds no rotation", dir.display()))
 }
 
-fn live(dir: &Path) -> Result<Option<StatusView>> {
+/// What the last process that worked on the rotation in `dir`, or verified it, left as its status; the
+/// journal stays closed.
+pub(super) fn live(dir: &Path) -> Result<Option<StatusView>> {
     let Some(bytes) = keyrotation_journal::read_live(dir)? else { return Ok(None) };
     Ok(serde_json::from_slice(&bytes).ok())
 }

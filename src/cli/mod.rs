@@ -18,6 +18,7 @@ mod report;
 mod runbook;
 mod session;
 mod setup;
+mod shared;
 mod steps;
 mod verify;
 mod who;

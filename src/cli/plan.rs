@@ -6,6 +6,7 @@ use std::path::Path;
 use keyrotation_journal::{Journal, left_steps};
 
 use super::args::PlanArgs;
+use super::look::live;
 use super::preflight::{exit, text as checks_text};
 use super::{Session, print, print_json, session};
 use crate::activity::Activity;
@@ -16,7 +17,7 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan::preflight::{Finding, Ground, preflight};
 use crate::plan::{self, Access, Deployment, Disk, Survey, Tokens};
-use crate::report::{Reporter, bytes, thousands};
+use crate::report::{Reporter, StatusView, bytes, thousands};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
 use crate::signals::Stop;
 
@@ -39,6 +40,10 @@ struct Looked {
     findings: Vec<Finding>,
 }
 
+/// What is said of the journal.
+const ABSENT: &str = "there is no journal yet: `keyrotation run` starts the rotation";
+const HELD: &str = "the journal holds a rotation: `keyrotation status` shows how far it is, `keyrotation runbook` what to do";
+
 /// Shows what `run` would do. Opens no journal: looking at one would write to its folder. The exit code
 /// is that of the first check that refuses, so that a script goes no further; rows that would fail are
 /// a prediction, and none.
@@ -60,18 +65,18 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let Some(looked) = looked? else { return Ok(Exit::Interrupted) };
     deployment.close().await;
     deployment.remark_on_files()?;
-    let (journal, runbook) = match Journal::peek(&dir)? {
-        None => {
-            let left = Facts::new(None, &left_steps(&dir)?);
-            // With sync, no plan is made unless they are in the old database and not in the copy.
-            let facts = Facts { configured: Some(Ok(())), triggers_seen: deployment.sync.is_some(), ..left };
-            let journal = "there is no journal yet: `keyrotation run` starts the rotation";
-            (journal, Some(progress(Variant::of(settings.sync_tables.is_some()), &facts)))
-        }
-        Some(_) => (
-            "the journal holds a rotation: `keyrotation status` shows where each step stands, `keyrotation runbook` what to do",
-            None,
-        ),
+    let left = left_steps(&dir)?;
+    let (journal, runbook) = if Journal::peek(&dir)?.is_some() {
+        let steps = |view: StatusView| {
+            let variant = Variant::of(view.sync.is_some());
+            progress(variant, &Facts::new(Some(view.with_left(&left)), &[]))
+        };
+        (HELD, live(&dir)?.map(steps))
+    } else {
+        let left = Facts::new(None, &left);
+        // With sync, no plan is made unless they are in the old database and not in the copy.
+        let facts = Facts { configured: Some(Ok(())), triggers_seen: deployment.sync.is_some(), ..left };
+        (ABSENT, Some(progress(Variant::of(settings.sync_tables.is_some()), &facts)))
     };
     let exit = exit(&looked.findings);
     let plan = Plan { deployment, looked, journal, runbook };

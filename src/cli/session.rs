@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use keyrotation_journal::{Event, Journal, Rotation, Step};
 
 use super::args::{Reason, ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
+use super::shared::Shared;
 use super::who::whoami;
 use super::work::Work;
 use super::{Session, moment, print};
@@ -204,6 +205,7 @@ async fn begin(
     beginning: Beginning,
 ) -> Result<Exit> {
     let Beginning { earlier, end, why } = beginning;
+    let earlier = earlier.map(|journal| Shared::new(dir, journal, "run"));
     let Some(checked) = checked(session, &settings, args, end, plan::Access::Change).await? else {
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
@@ -219,8 +221,8 @@ async fn begin(
     let chain = chain_key(&settings.new_key, &rotation.id);
     open_log(session, args, dir, &rotation.name())?;
     if let Some(earlier) = earlier {
-        let name = earlier.state().rotation.name();
-        drop(earlier);
+        let name = earlier.ledger.state(|state| state.rotation.name());
+        earlier.close().await;
         let aside = Journal::archive(dir, &name)?;
         tracing::info!("the journal of rotation {name} is now {}", aside.display());
     }

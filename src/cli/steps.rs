@@ -118,6 +118,15 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     let dir = session.global.journal_dir();
     let mut journal = look::open(&dir)?;
     let rotation = session::unlock(&mut journal, &settings)?;
+    if !journal.state().syncs() {
+        let name = rotation.name();
+        let what = format!(
+            "rotation {name} was begun without sync, so nothing was carried over that could be missing"
+        );
+        return Err(
+            Error::new(Id::SyncNotBegun, what).fix("`keyrotation runbook retire` says what is left to do")
+        );
+    }
     if journal.state().sync.started_at.is_none() {
         return Err(Error::new(Id::SyncNotReady, "nothing was kept in step yet"));
     }

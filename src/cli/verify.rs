@@ -6,10 +6,10 @@ use std::path::Path;
 use keyrotation_journal::{Journal, leave_step};
 
 use super::args::VerifyArgs;
+use super::shared::Shared;
 use super::{Session, look, print, print_json, session};
 use crate::activity::{Activity, Task};
 use crate::config::{self, Overrides};
-use crate::engine::Ledger;
 use crate::error::{Id, Result};
 use crate::exit::Exit;
 use crate::plan;
@@ -28,28 +28,31 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     } else {
         publish(&dir, &StatusView::new(journal.state(), false));
     }
+    let status = StatusView::new(journal.state(), false);
+    let syncs = journal.state().sync.started_at.is_some();
+    let events = journal.state().entries;
+    let shared = if held { Shared::alone(journal) } else { Shared::new(&dir, journal, "verify") };
     tracing::info!("checking the journal's chain");
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
     let chain = {
-        let doing = activity.begin(Task::Chain, "the journal", Some(journal.state().entries));
-        journal.check_chain(|_, _| doing.advance(1))
+        let doing = activity.begin(Task::Chain, "the journal", Some(events));
+        shared.ledger.read(move |journal| journal.check_chain(|_, _| doing.advance(1))).await
     };
     let chain = match chain {
         Ok(chain) => chain,
         Err(error) => {
             reporter.finish().await;
-            return Err(error.into());
+            return Err(error);
         }
     };
-    let status = StatusView::new(journal.state(), false);
     if status.finished_at.is_none() {
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Look).await?;
     let (_, stop) = session::listen()?;
     // Once changes are carried over, the new server may run, too.
-    let live = args.live || journal.state().sync.started_at.is_some();
+    let live = args.live || syncs;
     if live && !args.live {
         tracing::info!("the sync phase has begun, so what servers may change is no difference (--live)");
     }
@@ -57,8 +60,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     tracing::info!("comparing rows and files with the journal");
     let preparer = session::preparer(&settings, &rotation);
     deployment.obey(&stop, &activity);
-    let ledger = Ledger::new(journal);
-    let report = compare(&ledger, &preparer, &deployment.jobs, options, &activity, &stop).await;
+    let report = compare(&shared.ledger, &preparer, &deployment.jobs, options, &activity, &stop).await;
     reporter.finish().await;
     let report = report?;
     deployment.close().await;

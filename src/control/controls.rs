@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use keyrotation_journal::{Event, Step};
 use tokio::sync::Mutex;
 
-use super::{Answer, Ask, Board, Handed, Request};
+use super::{Answer, Answering, Ask, Board, Handed, Request};
 use crate::engine::{Ledger, Pacer, Pause, Paused};
 use crate::signals::Stopper;
 
@@ -17,7 +17,7 @@ use crate::signals::Stopper;
 const UNTIL_STILL: Duration = Duration::from_secs(5);
 
 /// How long whoever asks for news waits for any.
-const UNTIL_NEWS: Duration = Duration::from_secs(10);
+pub(super) const UNTIL_NEWS: Duration = Duration::from_secs(10);
 
 /// The longest name of a user or host that is recorded.
 const LONGEST_NAME: usize = 100;
@@ -39,16 +39,16 @@ pub struct Controls {
     pub turn: Arc<Mutex<()>>,
 }
 
-impl Controls {
+impl Answering for Controls {
     /// Does what is asked for.
-    pub(super) async fn answer(&self, request: &Request) -> Answer {
+    async fn answer(&self, request: &Request) -> Answer {
         let who = Who { user: word(&request.user), host: word(&request.host) };
         let answer = match request.ask {
             Ask::Status { after } => {
                 let (number, status) = self.board.look(after, UNTIL_NEWS).await;
                 return Answer { number: Some(number), status: Some(status), ..Answer::done(false, "") };
             }
-            Ask::Journal { ref from } => return self.hand_over(from.clone()).await,
+            Ask::Journal { ref from } => return hand_over(&self.ledger, from.clone()).await,
             Ask::Pause => self.pause(who).await,
             Ask::Continue => self.go_on(who).await,
             Ask::Pace { rows_per_second } => self.pace(who, rows_per_second).await,
@@ -59,7 +59,9 @@ impl Controls {
         }
         answer
     }
+}
 
+impl Controls {
     async fn pause(&self, who: Who) -> Answer {
         let mut answer = {
             let _turn = self.turn.lock().await;
@@ -118,13 +120,6 @@ impl Controls {
         recorded.with(Answer::done(true, "it stops at the next safe point"))
     }
 
-    async fn hand_over(&self, from: Option<String>) -> Answer {
-        match self.ledger.read(move |journal| Handed::of(journal, from.as_deref())).await {
-            Ok(part) => Answer { journal: Some(part), ..Answer::done(false, "") },
-            Err(error) => Answer::refused(error.what()),
-        }
-    }
-
     /// Leaves in the journal what somebody did.
     async fn record(&self, name: &str, note: &str, who: &Who) -> Recorded {
         let at = Timestamp::now().as_millisecond();
@@ -135,6 +130,14 @@ impl Controls {
             tracing::info!("{name}{note} by {who}");
         }
         Recorded(self.ledger.append(vec![Event::StepTaken(step).into()]).await.err().map(|e| e.to_string()))
+    }
+}
+
+/// A part of the journal, for whoever reads along.
+pub(super) async fn hand_over(ledger: &Ledger, from: Option<String>) -> Answer {
+    match ledger.read(move |journal| Handed::of(journal, from.as_deref())).await {
+        Ok(part) => Answer { journal: Some(part), ..Answer::done(false, "") },
+        Err(error) => Answer::refused(error.what()),
     }
 }
 

@@ -10,6 +10,7 @@ mod along;
 mod board;
 mod client;
 mod controls;
+mod reading;
 mod server;
 mod socket;
 
@@ -19,6 +20,7 @@ pub use along::{Handed, read_along};
 pub use board::Board;
 pub use client::Client;
 pub use controls::Controls;
+pub use reading::Reading;
 pub use server::Server;
 
 /// The protocol's version, in every request and answer.
@@ -73,6 +75,12 @@ pub enum Ask {
     },
 }
 
+/// Whoever answers clients.
+pub trait Answering: Clone + Send + Sync + 'static {
+    /// The answer, once there is one.
+    fn answer(&self, request: &Request) -> impl Future<Output = Answer> + Send;
+}
+
 /// What the program answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
@@ -87,6 +95,9 @@ pub struct Answer {
     /// Why nothing was done.
     #[serde(default)]
     pub error: Option<String>,
+    /// What to do about that, if it is not what mostly helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
     /// The status's number.
     #[serde(default)]
     pub number: Option<u64>,

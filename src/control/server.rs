@@ -12,7 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::socket::{Socket, listen};
-use super::{Answer, Ask, Controls, LONGEST_REQUEST, Request, VERSION};
+use super::{Answer, Answering, Ask, LONGEST_REQUEST, Request, VERSION};
 
 /// Connections at once. More are closed at once: whoever opens so many does not mean well.
 const CONNECTIONS: usize = 16;
@@ -38,10 +38,10 @@ pub struct Server {
 
 impl Server {
     /// Begins to listen in the folder of a journal that this process holds.
-    pub fn start(dir: &Path, controls: Controls) -> io::Result<Self> {
+    pub fn start(dir: &Path, desk: impl Answering) -> io::Result<Self> {
         let (socket, listener) = listen(dir)?;
         let answering = Arc::new(Semaphore::new(CONNECTIONS));
-        let task = tokio::spawn(accept(listener, controls, Arc::clone(&answering)));
+        let task = tokio::spawn(accept(listener, desk, Arc::clone(&answering)));
         Ok(Self { task, answering, _socket: socket })
     }
 
@@ -58,14 +58,14 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: UnixListener, controls: Controls, answering: Arc<Semaphore>) {
+async fn accept(listener: UnixListener, desk: impl Answering, answering: Arc<Semaphore>) {
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = clients.join_next() => {}
             client = listener.accept() => match client {
                 Ok((client, _)) if clients.len() < CONNECTIONS => {
-                    clients.spawn(serve(client, controls.clone(), Arc::clone(&answering)));
+                    clients.spawn(serve(client, desk.clone(), Arc::clone(&answering)));
                 }
                 Ok(_) => tracing::debug!("control: too many connections"),
                 Err(error) => {
@@ -78,7 +78,7 @@ async fn accept(listener: UnixListener, controls: Controls, answering: Arc<Semap
 }
 
 /// Answers one client until it goes, falls silent, or talks nonsense.
-async fn serve(mut client: UnixStream, controls: Controls, answering: Arc<Semaphore>) {
+async fn serve(mut client: UnixStream, desk: impl Answering, answering: Arc<Semaphore>) {
     let own = rustix::process::geteuid().as_raw();
     let peer = client.peer_cred().map(|peer| peer.uid());
     if !peer.as_ref().is_ok_and(|peer| is_heard(*peer, own)) {
@@ -99,7 +99,7 @@ async fn serve(mut client: UnixStream, controls: Controls, answering: Arc<Semaph
             .is_ok_and(|request| !matches!(request.ask, Ask::Status { .. } | Ask::Journal { .. }));
         let _answering = if changes { answering.acquire().await.ok() } else { None };
         let (said, more) = match request {
-            Ok(request) => (controls.answer(&request).await, true),
+            Ok(request) => (desk.answer(&request).await, true),
             Err(why) => (Answer::refused(why), false),
         };
         if answer(&mut writer, &said).await.is_err() || !more {

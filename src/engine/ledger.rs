@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use keyrotation_journal::{Entry, Event, JobState, Journal};
 
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
+
+/// How often whoever closes the journal looks whether others still read.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A journal that several tasks append to.
 #[derive(Debug, Clone)]
@@ -77,6 +81,13 @@ impl Ledger {
             Ok(any)
         })
         .await
+    }
+
+    /// Closes the journal, once no other task has it any more.
+    pub async fn close(self) {
+        while Arc::strong_count(&self.inner) > 1 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// Reads from the journal, off the asynchronous threads.

@@ -4,6 +4,7 @@
 //! all tables and key ranges is opened, to know that the old key is the right one; of ECB and CBC
 //! values all are, since those that open under both keys must be known before anything is written.
 
+use keyrotation_journal::failpoint;
 use serde::Serialize;
 
 use crate::activity::{Activity, Task};
@@ -146,6 +147,7 @@ pub async fn survey(jobs: &[Job], recoder: &Recoder, activity: &Activity, stop: 
     for job in jobs {
         let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
         let doing = activity.begin(Task::Survey, &job.place, None);
+        failpoint!("survey-target", Error::new(Id::System, "failure planned by a test"));
         let mut pages = Pages::new(&job.source, job.page_rows());
         while !stop.requested() {
             let Some(page) = pages.next().await? else { break };

@@ -18,6 +18,8 @@ fn plan_changes_not_a_byte_with_whatever_journal() {
             "{}",
             text.stdout
         );
+        // Whatever the journal holds, the steps are there.
+        assert!(text.stdout.contains("10  open  Retire the old deployment and the old key"), "{text}");
         kit.run(&["plan", "--json", "-vv"]).exits(0);
         same_tree(&before, &tree(kit.folder()));
     };
@@ -26,6 +28,19 @@ fn plan_changes_not_a_byte_with_whatever_journal() {
     plan("the journal holds a rotation");
     kit.run(&["resume"]).exits(0);
     plan("the journal holds a rotation");
+    kit.run(&["verify"]).exits(0);
+    plan("6  done  Rotate and verify");
+}
+
+/// Without sync nothing was carried over that could be missing.
+#[test]
+fn safe_to_retire_says_where_else_to_look_without_sync() {
+    let kit = Kit::rotated();
+    let ran = kit.run(&["safe-to-retire"]).refused(4, "KR-SYN-002");
+    assert!(
+        ran.stderr.contains("was begun without sync") && ran.stderr.contains("`keyrotation runbook retire`"),
+        "{ran}"
+    );
 }
 
 #[test]

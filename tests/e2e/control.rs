@@ -154,17 +154,41 @@ fn a_killed_programs_socket_is_no_programs_and_the_next_one_replaces_it() {
     assert!(!place.journal().join("control").exists());
 }
 
-/// Whoever verifies holds the journal, and cannot be controlled.
+/// Whoever verifies holds the journal: it cannot be controlled, and others read along with it.
 #[test]
-fn a_process_that_does_not_listen_is_named() {
+fn who_only_reads_is_named_and_lets_others_read_along() {
     let kit = Kit::rotated();
     let gate = kit.path("gate");
     let mut verify = kit.start_at(&format!("verify-target=1*return({})", gate.display()), &["verify"]);
     verify.until_it_waits(&gate);
-    let ran = kit.run(&["pause"]).refused(3, "KR-CTL-002");
-    assert!(ran.stderr.contains(&format!("process {}", verify.pid())), "{ran}");
+    let ran = kit.run(&["pause"]).refused(3, "KR-CTL-003");
+    assert!(ran.stderr.contains(&format!("process {} (`keyrotation verify`)", verify.pid())), "{ran}");
+    assert!(ran.stderr.contains("SIGTERM, which loses nothing"), "{ran}");
+    kit.run(&["report", "--format", "json"]).exits(0).json();
+    kit.run(&["status", "--failures"]).exits(0);
+    kit.run(&["status", "--wait", "finished"]).exits(0);
+    kit.run(&["status", "--watch"]).exits(0);
     fs::remove_file(&gate).unwrap();
     verify.wait().exits(0);
+}
+
+/// A rotation that begins anew holds the earlier one's journal while it looks at the databases; then it
+/// puts it aside, also if somebody reads just then.
+#[test]
+fn the_earlier_journal_is_read_along_with_until_it_is_put_aside() {
+    let kit = Kit::rotated();
+    let earlier = kit.status()["rotation_id"].clone();
+    let gate = kit.path("gate");
+    let again = ["run", "--new"];
+    let mut running = kit.start_at(&format!("survey-target=1*return({})", gate.display()), &again);
+    running.until_it_waits(&gate);
+    let report = kit.run(&["report", "--format", "json"]).exits(0).json();
+    assert_eq!(report["rotations"][0]["rotation_id"], earlier, "{report}");
+    kit.run(&["stop"]).refused(3, "KR-CTL-003");
+    fs::remove_file(&gate).unwrap();
+    running.wait().exits(0);
+    assert_ne!(kit.status()["rotation_id"], earlier);
+    assert_eq!(kit.names().iter().filter(|name| name.starts_with("keyrotation-journal-")).count(), 1);
 }
 
 /// What a user who is somebody else hears; the folder's rights, which keep them out, are taken away.
