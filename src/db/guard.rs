@@ -9,7 +9,7 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use tokio::sync::Mutex;
 
 use super::jdbc::Lease;
-use super::{Class, Db, DbError, Record, mysql, postgres};
+use super::{Class, Db, DbError, Record, mysql, postgres, remote};
 
 /// How a server's dialect asks.
 #[derive(Debug)]
@@ -221,7 +221,7 @@ impl Db {
             }
         }
         let mut lone = self.lone().await?;
-        let is_ours = lone.claim(questions).await?;
+        let is_ours = remote::within(self.socket_timeout(), lone.claim(questions)).await?;
         if is_ours {
             *held = Some(lone);
         }
@@ -233,7 +233,7 @@ impl Db {
         let Some((claim, questions)) = self.claimed() else { return Ok(Held::Still) };
         let mut held = claim.lock().await;
         if let Some(lone) = held.as_mut() {
-            match lone.is_true(questions.is_ours).await {
+            match remote::within(self.socket_timeout(), lone.is_true(questions.is_ours)).await {
                 Ok(true) => return Ok(Held::Still),
                 Ok(false) => {}
                 Err(error) if error.class == Class::Lost => {}
@@ -376,6 +376,15 @@ impl Db {
             Self::MySql(db) => db.connect().await.map(|connection| Lone::MySql(Box::new(connection))),
             Self::Jdbc(db) => db.connect().await.map(Lone::Jdbc),
             Self::Sqlite(_) => Err(DbError::new(Class::Environment, "an SQLite file has no sessions")),
+        }
+    }
+
+    /// After how long an answer counts as none, where our own driver sees to that.
+    fn socket_timeout(&self) -> Option<Duration> {
+        match self {
+            Self::Postgres(db) => db.server().socket_timeout,
+            Self::MySql(db) => db.server().socket_timeout,
+            Self::Jdbc(_) | Self::Sqlite(_) => None,
         }
     }
 

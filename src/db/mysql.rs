@@ -55,15 +55,19 @@ impl MySqlDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
         let sessions = Sessions::default();
         let (options, mut connection) = Box::pin(reach(server, access, &sessions)).await?;
-        let packet = fetch(&mut connection, MAX_PACKET, MySqlArguments::default()).await?;
+        let (packet, room) = remote::within(Some(server.connect_timeout), async {
+            let packet = fetch(&mut connection, MAX_PACKET, MySqlArguments::default()).await?;
+            Ok((packet, fetch(&mut connection, MYSQL_QUESTIONS.room, MySqlArguments::default()).await?))
+        })
+        .await?;
         let max_packet = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
-        let room = fetch(&mut connection, MYSQL_QUESTIONS.room, MySqlArguments::default()).await?;
         let connections = remote::within_room(connections, &room);
         let _ = connection.close().await; // it has shown that the server can be reached
         let pool = MySqlPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(server.connect_timeout)
             .max_lifetime(None)
+            .after_release(|connection, _| Box::pin(remote::still_answers(connection)))
             .after_connect({
                 let sessions = Arc::clone(&sessions);
                 move |connection, _| {
@@ -243,8 +247,11 @@ async fn reach(
         {
             Err(error) => problems.add(host, &error),
             Ok(mut connection) => {
-                prepare(&mut connection, access, sessions).await.map_err(explain)?;
-                if access == Access::Look || !is_read_only(&mut connection).await? {
+                let takes_writes = remote::within(Some(server.connect_timeout), async {
+                    prepare(&mut connection, access, sessions).await.map_err(explain)?;
+                    Ok(access == Access::Look || !is_read_only(&mut connection).await?)
+                });
+                if takes_writes.await? {
                     return Ok((options, connection));
                 }
                 let text = "is set to read only, as replicas are: give the primary's host";

@@ -44,7 +44,8 @@ pub struct PostgresDb {
 impl PostgresDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
         let (options, mut connection) = Box::pin(reach(server, access)).await?;
-        let room = fetch(&mut connection, POSTGRES_QUESTIONS.room, PgArguments::default()).await?;
+        let room = fetch(&mut connection, POSTGRES_QUESTIONS.room, PgArguments::default());
+        let room = remote::within(Some(server.connect_timeout), room).await?;
         let connections = remote::within_room(connections, &room);
         let _ = connection.close().await; // it has shown that the server can be reached
         let setup = session(server, access);
@@ -52,6 +53,7 @@ impl PostgresDb {
             .max_connections(connections)
             .acquire_timeout(server.connect_timeout)
             .max_lifetime(None)
+            .after_release(|connection, _| Box::pin(remote::still_answers(connection)))
             .after_connect(move |connection, _| {
                 let setup = setup.clone();
                 Box::pin(async move { prepare(connection, &setup).await })
@@ -211,8 +213,12 @@ async fn reach(server: &Server, access: Access) -> Result<(PgConnectOptions, PgC
         {
             Err(error) => problems.add(host, &error),
             Ok(mut connection) => {
-                prepare(&mut connection, &session(server, access)).await.map_err(explain)?;
-                if access == Access::Look || !is_replica(&mut connection).await? {
+                let setup = session(server, access);
+                let takes_writes = remote::within(Some(server.connect_timeout), async {
+                    prepare(&mut connection, &setup).await.map_err(explain)?;
+                    Ok(access == Access::Look || !is_replica(&mut connection).await?)
+                });
+                if takes_writes.await? {
                     return Ok((options, connection));
                 }
                 let text = "is a replica, or set to read only: give the primary's host";

@@ -105,7 +105,9 @@ fn a_damaged_journal_is_refused_or_goes_on_correctly() {
     let (mut refused, mut went_on, mut found_later) = (0, 0, 0);
     for (at, damage) in damages.iter().enumerate() {
         if at % 100 == 0 {
-            println!("{at} cases: {refused} refused, {went_on} went on, of which verify refused {found_later}");
+            println!(
+                "{at} cases: {refused} refused, {went_on} went on, of which verify refused {found_later}"
+            );
         }
         place.restore(&interrupted);
         damage.inflict(&journal);

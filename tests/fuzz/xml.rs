@@ -60,8 +60,12 @@ pub(crate) fn run(input: &[u8]) -> u64 {
 
 /// Every byte outside of the slots is as it was.
 fn rest_stays(input: &[u8], slots: &[Slot]) {
-    if slots.iter().any(|slot| input[slot.range.clone()].contains(&b'<')) {
-        return; // a comment within: it stays, and may stand behind the value afterwards
+    let has_markup = |slot: &Slot| {
+        let stored = &input[slot.range.clone()];
+        stored.contains(&b'<') || stored.windows(3).any(|end| end == b"]]>")
+    };
+    if slots.iter().any(has_markup) {
+        return; // a comment or CDATA marker within: it stays, and may stand behind the value afterwards
     }
     let replacements: Vec<(&Slot, &str)> = slots.iter().map(|slot| (slot, "bmV3")).collect();
     let spliced = Codec::Xml.splice(input, &replacements).expect("what can be read can be spliced");

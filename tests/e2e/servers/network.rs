@@ -1,6 +1,6 @@
 //! A network between the program and the server that breaks, stalls and half closes connections.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{on, on_each_server, outside};
 use crate::kit::{Kit, Refused as _};
@@ -8,6 +8,7 @@ use crate::support::{Engine, Except, Place, Proxy, Random, Snapshot, Trouble, ro
 
 on_each_server!(
     connections_that_break_anywhere_cost_nothing,
+    connections_that_are_never_answered_again_hold_up_nothing,
     a_server_that_moves_to_another_address_is_followed,
     a_server_without_room_for_connections_is_named,
 );
@@ -57,7 +58,8 @@ fn connections_that_break_anywhere_cost_nothing(engine: Engine) {
             left = left.checked_sub(1)?;
             (chances.below(3) > 0).then(|| trouble(&mut chances))
         });
-        through(&kit, &format!("127.0.0.1:{}", proxy.port), "&socketTimeout=2000");
+        let two_seconds = if engine == Engine::Postgres { "2" } else { "2000" };
+        through(&kit, &format!("127.0.0.1:{}", proxy.port), &format!("&socketTimeout={two_seconds}"));
         let mut command = "run";
         for attempt in 0.. {
             assert!(attempt < 60, "it never gets through");
@@ -81,6 +83,34 @@ fn connections_that_break_anywhere_cost_nothing(engine: Engine) {
         before.must_be_updated_once(&kit, &Except::default());
     }
     println!("{troubles} troubles on {deployments} deployments, {ended} of them ended a run");
+}
+
+/// As behind a firewall that has forgotten them.
+fn connections_that_are_never_answered_again_hold_up_nothing(engine: Engine) {
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    let mut stalls = (0..12).map(|nth| 4_000 << (nth % 4));
+    let proxy = Proxy::to(engine.port(), move || {
+        stalls.next().map(|bytes| Trouble::StallAfter(bytes, Duration::from_hours(1)))
+    });
+    // In seconds for PostgreSQL's driver, in milliseconds for the others.
+    let unit = if engine == Engine::Postgres { "" } else { "000" };
+    let timeouts = format!("&socketTimeout=1{unit}&connectTimeout=2{unit}");
+    through(&kit, &format!("127.0.0.1:{}", proxy.port), &timeouts);
+    let mut attempts = ["run"].into_iter().chain(std::iter::repeat("resume"));
+    loop {
+        let begun = Instant::now();
+        let ran = kit.run(&[attempts.next().unwrap(), "--chunk-size", "40", "--patience", "20"]);
+        assert!(begun.elapsed() < Duration::from_mins(1), "{:?}: {ran}", begun.elapsed());
+        if ran.code() == Some(0) {
+            break;
+        }
+        ran.exits(3);
+    }
+    assert!(proxy.troubles() > 1, "{}", proxy.troubles());
+    through(&kit, &format!("127.0.0.1:{}", engine.port()), "");
+    must_be_done(&kit, &before);
 }
 
 /// The first address goes away in the middle; the second leads to the same server.
