@@ -9,8 +9,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat >&2 <<'END'
-bash tests/torture.sh WHAT [--rounds N] [--seed N] [--seconds N] [--on sqlite|postgresql|mariadb]
+bash tests/torture.sh WHAT [--rounds N] [--seed N] [--seconds N] [--on DATABASE]
 
+DATABASE is sqlite, postgresql, mariadb; or by way of the JDBC bridge postgresql-jdbc, mariadb-jdbc, h2, and the
+stand-ins h2-as-oracle, h2-as-sqlserver, h2-as-db2. KEYROTATION_TEST_JAR names another driver than Debian's.
+
+  suite       every end-to-end test that is about no server of its own, and by way of the bridge its own and
+              sync's, too                                           20 kills; --on
   kill        SIGKILL at random moments, over and over              1000 kills; --on
   points      errors, panics and SIGKILL at every failpoint         all of them; --on
   power       disks that lose power, fail, fill up                  400 faults of each kind
@@ -39,6 +44,7 @@ while (($#)); do
 done
 
 case $what in
+    suite) filter='all()' default=20 ;;
     kill) filter='test(/^kill::killed_at/)' default=1000 ;;
     points) filter='test(/^points::/)' default=1 ;;
     power) filter='test(/^disk::/)' default=400 ;;
@@ -57,4 +63,18 @@ tools=$PWD/target/test-tools/bin
 }
 export PATH="$tools:$PATH" KEYROTATION_E2E=$on KEYROTATION_SEED=$seed KEYROTATION_ROUNDS=${rounds:-$default}
 echo "$what: $KEYROTATION_ROUNDS rounds, seed $seed, on $on"
+run() {
+    cargo nextest run --workspace --features failpoints --profile "$1" -E "binary(e2e) & $2"
+}
+if [[ $what == suite ]]; then
+    failed=0
+    run servers 'all()' || failed=1
+    case $on in
+        *-jdbc) run jdbc-ci 'test(/^jdbc::/) & not test(/^jdbc::h2::/)' || failed=1
+            run default "test(/^sync::.*::${on%-jdbc}::/)" || failed=1 ;;
+        h2) run jdbc-ci 'test(/^jdbc::/)' || failed=1 ;;
+        h2-as-*) run stand-ins 'all()' || failed=1 ;;
+    esac
+    exit "$failed"
+fi
 exec cargo nextest run --workspace --features failpoints --profile torture --no-capture -E "binary(e2e) & $filter"

@@ -23,7 +23,7 @@ impl Site {
                 _ => line.to_owned(),
             }
         };
-        properties.lines().map(|text| line(text) + "\n").collect()
+        self.by_driver(properties.lines().map(line))
     }
 
     /// Takes everything in one database from the user who rotates, and grants what these statements say,
@@ -58,6 +58,7 @@ impl Site {
                         admin.execute(&format!("ALTER TABLE {table} OWNER TO \"{user}\""));
                     }
                 }
+                Engine::H2 => {} // an administrator already
                 _ => admin.execute(&format!("GRANT ALL ON {name}.* TO '{user}'@'%'")),
             }
         }

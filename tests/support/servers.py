@@ -20,6 +20,8 @@ With KEYROTATION_E2E=h2, or h2-as-something, it is an H2 server alone (tests/sup
     KEYROTATION_TEST_H2           its port
     KEYROTATION_TEST_H2_ADMIN     the port for its administrator
 
+KEYROTATION_TEST_JAR names another H2 than Debian's, for the server and for the program.
+
 The administrators are `postgres` and `root`, with the password below.
 """
 
@@ -186,12 +188,12 @@ class Servers:
 
     def h2(self):
         java, javac = program("java", "default-jdk-headless"), program("javac", "default-jdk-headless")
-        jar, home = "/usr/share/java/h2.jar", self.path("h2")
+        jar, home = os.environ.get("KEYROTATION_TEST_JAR", "/usr/share/java/h2.jar"), self.path("h2")
         if not os.path.exists(jar):
             fail(f"{jar} is missing: apt-get install libh2-java")
         os.makedirs(os.path.join(home, "data"))  # two tests that begin at once would both make it
         sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), "java")
-        names = [os.path.join(sources, f"{name}.java") for name in ("H2Server", "CountUpdates", "StandIn")]
+        names = [os.path.join(sources, f"{name}.java") for name in ("H2Server", "CountUpdates", "NoteChange", "StandIn")]
         self.quietly([javac, "-cp", jar, "-d", home, *names])
         # The driver with which the server stands in for others: h2/stand-in.jar.
         with zipfile.ZipFile(os.path.join(home, "stand-in.jar"), "w") as driver:

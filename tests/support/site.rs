@@ -95,11 +95,16 @@ impl Site {
                 _ => line.to_owned(),
             }
         };
+        self.by_driver(properties.lines().map(line))
+    }
+
+    /// Lines of a properties.yaml, with the driver that the program is to go by.
+    pub(super) fn by_driver(&self, lines: impl Iterator<Item = String>) -> String {
         // A copy of a deployment has them already.
-        let ours = |line: &&str| !line.starts_with("driver:") && !line.starts_with("jdbcDrivers:");
+        let ours = |line: &String| !line.starts_with("driver:") && !line.starts_with("jdbcDrivers:");
         let driver =
             self.engine.jdbc_drivers().map(|drivers| format!("driver: jdbc\njdbcDrivers: [{drivers}]\n"));
-        properties.lines().filter(ours).map(|text| line(text) + "\n").chain(driver).collect()
+        lines.filter(ours).map(|line| line + "\n").chain(driver).collect()
     }
 
     /// From now on the server counts the updates of every row.

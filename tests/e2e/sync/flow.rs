@@ -49,7 +49,7 @@ fn set_state(id: &str, state: &str) -> String {
     format!("UPDATE {TOKENS} SET TOKEN_STATE = '{state}', TOKEN_STATE_ID = 'of-{id}' WHERE TOKEN_ID = '{id}'")
 }
 
-pub(super) fn a_row_that_changed_ten_times_is_carried_over_once(engine: Engine) {
+pub(crate) fn a_row_that_changed_ten_times_is_carried_over_once(engine: Engine) {
     let pair = synced(engine);
     pair.execute(Side::Old, &new_token(&pair, Side::Old, "a-new-token", 1, "ACTIVE"));
     for n in 0..10 {
@@ -74,7 +74,7 @@ pub(super) fn a_row_that_changed_ten_times_is_carried_over_once(engine: Engine) 
     pair.run(&["verify"]).exits(0);
 }
 
-pub(super) fn what_the_new_server_has_made_its_own_is_left_alone(engine: Engine) {
+pub(crate) fn what_the_new_server_has_made_its_own_is_left_alone(engine: Engine) {
     let pair = synced(engine);
     let ids = actives(&pair);
     let [changed, deleted, revoked] = [&ids[0], &ids[1], &ids[2]];
@@ -119,7 +119,7 @@ pub(super) fn what_the_new_server_has_made_its_own_is_left_alone(engine: Engine)
     assert_eq!(ran.json()["safe"], true, "{ran}");
 }
 
-pub(super) fn an_inactive_token_never_becomes_active(engine: Engine) {
+pub(crate) fn an_inactive_token_never_becomes_active(engine: Engine) {
     let pair = synced(engine);
     let id = actives(&pair)[0].clone();
     pair.execute(Side::Old, &set_state(&id, "INACTIVE"));
@@ -131,7 +131,7 @@ pub(super) fn an_inactive_token_never_becomes_active(engine: Engine) {
     assert_eq!(pair.sync_status()["superseded"], 1);
 }
 
-pub(super) fn a_token_of_an_unknown_application_is_held_and_holds_up_nothing(engine: Engine) {
+pub(crate) fn a_token_of_an_unknown_application_is_held_and_holds_up_nothing(engine: Engine) {
     let pair = synced(engine);
     pair.execute(
         Side::Old,
@@ -162,7 +162,7 @@ pub(super) fn a_token_of_an_unknown_application_is_held_and_holds_up_nothing(eng
     must_be_settled(&pair, &BTreeMap::new());
 }
 
-pub(super) fn tokens_that_swap_what_is_unique_are_put_right(engine: Engine) {
+pub(crate) fn tokens_that_swap_what_is_unique_are_put_right(engine: Engine) {
     let pair = synced(engine);
     for id in ["one", "two", "three"] {
         let insert =
@@ -199,7 +199,7 @@ pub(super) fn tokens_that_swap_what_is_unique_are_put_right(engine: Engine) {
     assert_eq!(pair.sync_status()["superseded"], 1);
 }
 
-pub(super) fn deletes_that_no_trigger_sees_are_found(engine: Engine) {
+pub(crate) fn deletes_that_no_trigger_sees_are_found(engine: Engine) {
     let pair = synced(engine);
     let ids = actives(&pair);
     let (lost, switched) = (&ids[0], &ids[1]);
@@ -234,7 +234,7 @@ pub(super) fn deletes_that_no_trigger_sees_are_found(engine: Engine) {
     assert_eq!(state_of(&pair, Side::New, switched).as_deref(), Some("ACTIVE"));
 }
 
-pub(super) fn names_that_differ_in_case_alone(engine: Engine) {
+pub(crate) fn names_that_differ_in_case_alone(engine: Engine) {
     let pair = synced(engine);
     pair.execute(Side::Old, &format!("INSERT INTO {CLAIMS} VALUES (-1234, 'Bob', 'claim', 'one')"));
     drain(&pair);
@@ -250,7 +250,7 @@ pub(super) fn names_that_differ_in_case_alone(engine: Engine) {
     assert_eq!(pair.sync_status()["superseded"], 0);
 }
 
-pub(super) fn a_value_that_does_not_open_waits_and_the_rest_goes_on(engine: Engine) {
+pub(crate) fn a_value_that_does_not_open_waits_and_the_rest_goes_on(engine: Engine) {
     let pair = synced(engine);
     let foreign = seal("0123456789abcdef0123456789abcdef", "of a third key");
     pair.execute(Side::Old, &format!("INSERT INTO {CLAIMS} VALUES (-1234, 'odd', 'claim', '{foreign}')"));
@@ -263,7 +263,7 @@ pub(super) fn a_value_that_does_not_open_waits_and_the_rest_goes_on(engine: Engi
     must_be_settled(&pair, &BTreeMap::new());
 }
 
-pub(super) fn it_runs_until_it_is_stopped_and_one_at_a_time(engine: Engine) {
+pub(crate) fn it_runs_until_it_is_stopped_and_one_at_a_time(engine: Engine) {
     let pair = Pair::new(engine, 60);
     pair.run(&["sync"]).refused(4, "KR-JRN-007");
     let running = pair.start_syncing(&["run"]);
@@ -294,7 +294,7 @@ pub(super) fn it_runs_until_it_is_stopped_and_one_at_a_time(engine: Engine) {
     assert_eq!(pair.run(&["status", "--json"]).exits(0).json()["state"], "completed");
 }
 
-pub(super) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
+pub(crate) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
     let pair = Pair::new(engine, 60);
     let ran = pair.run_at(
         "journal-before-sync=5*off->1*return(kill)",

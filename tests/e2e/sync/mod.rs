@@ -5,11 +5,11 @@ mod pair;
 mod workload;
 
 mod day;
-mod flow;
+pub(crate) mod flow;
 mod pause;
 mod report;
-mod steps;
-mod together;
+pub(crate) mod steps;
+pub(crate) mod together;
 
 /// Makes a test of each function for SQLite and each server.
 macro_rules! on_each_engine {

@@ -16,7 +16,7 @@ fn revoke_one(pair: &Pair) {
     pair.execute(Side::Old, &sql);
 }
 
-pub(super) fn triggers_come_and_go_without_a_trace(engine: Engine) {
+pub(crate) fn triggers_come_and_go_without_a_trace(engine: Engine) {
     let pair = Pair::without_triggers(engine, 60);
     pair.run(&["run", "--until-drained"]).refused(2, "KR-CFG-052");
     let ran = pair.run(&["triggers", "install"]).exits(0);
@@ -44,7 +44,7 @@ pub(super) fn triggers_come_and_go_without_a_trace(engine: Engine) {
     assert_eq!(steps, [installed, installed, "clean-copy/removed", "triggers-removed", installed]);
 }
 
-pub(super) fn a_copy_with_triggers_is_refused_and_cleaned(engine: Engine) {
+pub(crate) fn a_copy_with_triggers_is_refused_and_cleaned(engine: Engine) {
     let pair = Pair::new(engine, 60);
     let script = pair.run(&["triggers", "print"]).exits(0).stdout;
     assert!(!script.contains("-- table: IDN_OAUTH2_REFRESH_TOKEN_BINDING"), "a table that is not there");
@@ -54,7 +54,7 @@ pub(super) fn a_copy_with_triggers_is_refused_and_cleaned(engine: Engine) {
     pair.run(&["run", "--until-drained", "--quiet-for", "1s"]).exits(0);
 }
 
-pub(super) fn tables_can_be_left_out(engine: Engine) {
+pub(crate) fn tables_can_be_left_out(engine: Engine) {
     let pair = Pair::new(engine, 60);
     let config = std::fs::read_to_string(&pair.place.deployment.config).unwrap();
     let with =
@@ -136,7 +136,7 @@ mod rights {
 }
 
 /// The Java tool's tables are wider, and its log has neither times nor an index.
-pub(super) fn the_java_tools_triggers_will_do(engine: Engine) {
+pub(crate) fn the_java_tools_triggers_will_do(engine: Engine) {
     let pair = Pair::without_triggers(engine, 60);
     for (table, triggers, key) in [
         ("IDN_IDENTITY_USER_DATA", "totp_sync", &["TENANT_ID", "USER_NAME", "DATA_KEY"][..]),

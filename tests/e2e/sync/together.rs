@@ -14,7 +14,7 @@ fn seconds() -> u64 {
     std::env::var("KEYROTATION_SYNC_SECONDS").map_or(4, |text| text.parse().unwrap())
 }
 
-pub(super) fn nothing_is_lost_while_both_servers_work(engine: Engine) {
+pub(crate) fn nothing_is_lost_while_both_servers_work(engine: Engine) {
     let pair = Pair::new(engine, 240);
     let old = Workload::start(&pair, Side::Old, 3);
     let running = pair.start_syncing(&["run", "--until-drained", "--quiet-for", "2s"]);
@@ -33,7 +33,7 @@ pub(super) fn nothing_is_lost_while_both_servers_work(engine: Engine) {
     pair.run(&["verify"]).exits(0);
 }
 
-pub(super) fn nothing_is_lost_when_it_is_killed_again_and_again(engine: Engine) {
+pub(crate) fn nothing_is_lost_when_it_is_killed_again_and_again(engine: Engine) {
     let pair = Pair::new(engine, 240);
     let old = Workload::start(&pair, Side::Old, 3);
     let mut running = pair.start_syncing(&["run"]);
@@ -57,7 +57,7 @@ pub(super) fn nothing_is_lost_when_it_is_killed_again_and_again(engine: Engine) 
 }
 
 /// Nothing else changes, so that no round of the program is idle or has another table's rows.
-pub(super) fn a_row_that_never_rests_ends_as_it_is(engine: Engine) {
+pub(crate) fn a_row_that_never_rests_ends_as_it_is(engine: Engine) {
     let pair = Pair::new(engine, 60);
     let running = pair.start_syncing(&["run", "--until-drained", "--quiet-for", "1s"]);
     let mut session = pair.session(Side::Old);
@@ -79,7 +79,7 @@ pub(super) fn a_row_that_never_rests_ends_as_it_is(engine: Engine) {
 }
 
 /// What a working server does is never taken for damage.
-pub(super) fn verify_raises_no_false_alarm_while_the_new_server_works(engine: Engine) {
+pub(crate) fn verify_raises_no_false_alarm_while_the_new_server_works(engine: Engine) {
     for _ in 0..rounds(5).div_ceil(5) {
         // Not too long on one: each look takes longer, the more the new server has written.
         let pair = Pair::new(engine, 240);
@@ -97,7 +97,7 @@ pub(super) fn verify_raises_no_false_alarm_while_the_new_server_works(engine: En
     }
 }
 
-pub(super) fn what_waited_before_the_rotation_is_carried_over(engine: Engine) {
+pub(crate) fn what_waited_before_the_rotation_is_carried_over(engine: Engine) {
     let pair = Pair::new(engine, 240);
     let old = Workload::start(&pair, Side::Old, 2);
     thread::sleep(Duration::from_millis(800));

@@ -6,8 +6,9 @@
 //     jdbc:db2://127.0.0.1:PORT/NAME
 //
 // With `mem` for 127.0.0.1:PORT it is a database in memory. Statements of the scripts in `triggers` are in languages
-// that H2 does not have: they are noted in a file beside this driver, NAME.script, with a zero byte behind each, and
-// what they make and drop is there as views, as far as the names of tables and triggers go.
+// that H2 does not have: they are noted in a file beside this driver, NAME.script, with a zero byte behind each. Of
+// them the log tables are made as they stand, but for the words for the time; for each trigger there is one in Java
+// that notes the same (NoteChange); what a script drops is dropped.
 //
 // A statement that is still not H2's is an error, so a rotation that ends well has been understood whole.
 
@@ -53,7 +54,9 @@ public final class StandIn implements Driver {
             + "WHERE TABLE_SCHEMA = SCHEMA() AND TABLE_TYPE = 'BASE TABLE' ORDER BY 1";
     static final String OBJECTS = "SELECT UPPER(TABLE_NAME) FROM INFORMATION_SCHEMA.TABLES "
             + "WHERE TABLE_SCHEMA = SCHEMA() UNION SELECT UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS";
-    static final String VIEWS = "SELECT TABLE_NAME FROM INFORMATION_SCHEMA.VIEWS WHERE TABLE_SCHEMA = SCHEMA()";
+    static final String MADE = "SELECT 0, 'TRIGGER', TRIGGER_NAME FROM INFORMATION_SCHEMA.TRIGGERS "
+            + "UNION SELECT 1, 'TABLE', TABLE_NAME FROM INFORMATION_SCHEMA.TABLES "
+            + "WHERE TABLE_SCHEMA = SCHEMA() AND TABLE_NAME LIKE '%\\_TEMP' ORDER BY 1";
     static final String TRIGGERS = "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM INFORMATION_SCHEMA.TRIGGERS";
     static final String BYTES = "SELECT DISK_SPACE_USED(CAST(? AS VARCHAR))";
     static final String SESSIONS = "SELECT SESSION_ID, USER_NAME, 'a session', COALESCE(CLIENT_ADDR, 'here'), "
@@ -67,7 +70,17 @@ public final class StandIn implements Driver {
     /** What only the scripts in {@code triggers} send. */
     static final Pattern SCRIPT =
             Pattern.compile("_TEMP|_sync_|DDL_LOCK_TIMEOUT|NOEXEC|QUOTED_IDENTIFIER|LOCK_TIMEOUT 5000|LOCK TIMEOUT 5$");
-    static final Pattern MADE = Pattern.compile("CREATE (?:OR \\w+ TRIGGER (\\w+)|TABLE (\\w+_TEMP))");
+    static final Pattern LOG = Pattern.compile("CREATE (TABLE \\w+_TEMP \\(.*?\\n *\\))", Pattern.DOTALL);
+    /** But for the one of Db2's that notes another key: here the one of every change does. */
+    static final Pattern TRIGGER = Pattern.compile("CREATE OR \\w+ TRIGGER (\\w+_sync_(insert|update|delete))"
+            + "\\s+(?:AFTER \\w+ )?ON (\\w+)");
+    /** The words of log tables that H2 does not have, in any of the three. */
+    static final String[][] LOG_WORDS = {
+        {"SYS_EXTRACT_UTC\\(SYSTIMESTAMP\\)|SYSUTCDATETIME\\(\\)|CURRENT TIMESTAMP", "LOCALTIMESTAMP"},
+        {" COLLATE \\w+", ""},
+        {",\\s*INDEX \\w+ \\([^)]*\\)", ""},
+        {"CREATE TABLE", "CREATE TABLE IF NOT EXISTS"},
+    };
 
     /** A database: its URL, H2's mode, its statements in H2's words, H2's errors by its codes. */
     enum Kind {
@@ -82,9 +95,11 @@ public final class StandIn implements Driver {
             {"SELECT .*'DB_UNIQUE_NAME'.*", IDENTITY},
             {"SELECT .* - DATE '1970-01-01'.*", NOW},
             {"ROUND\\(\\(CAST\\(SYS_EXTRACT_UTC\\(SYSTIMESTAMP\\) AS DATE\\) - CAST\\((\\w+) AS DATE\\)\\) \\* 86400000\\)", SINCE},
+            {"TO_CHAR\\((\\w+)\\)", "CAST($1 AS VARCHAR)"},
             {" FOR UPDATE WAIT 30$", " FOR UPDATE"},
             {" PURGE$", ""},
-        }, Map.of(50200, 30006, 40001, 60, 90131, 60, 23505, 1, 23502, 1400, 23513, 2290, 22001, 12899)),
+        }, Map.of(50200, 30006, 40001, 60, 90131, 60, 23505, 1, 23502, 1400, 23513, 2290, 22001, 12899,
+                23506, 2291, 23503, 2292)),
         SQL_SERVER("jdbc:sqlserver://([^;]+);databaseName=(\\w+)", "MSSQLServer", new String[][] {
             {"SET (XACT_ABORT|NOCOUNT) OFF", NOTHING},
             {".* FROM sys\\.tables .*", TABLES},
@@ -103,7 +118,8 @@ public final class StandIn implements Driver {
             {"IF @@TRANCOUNT = 0 .* SAVE TRANSACTION (\\w+)", "SAVEPOINT $1"},
             {"ROLLBACK TRANSACTION (\\w+)", "ROLLBACK TO SAVEPOINT $1"},
             {"(SELECT .*) WITH \\(UPDLOCK, ROWLOCK\\)( WHERE .*)", "$1$2 FOR UPDATE"},
-        }, Map.of(50200, 1222, 40001, 1205, 90131, 1205, 23505, 2627, 23502, 515, 23513, 547, 22001, 2628)),
+        }, Map.of(50200, 1222, 40001, 1205, 90131, 1205, 23505, 2627, 23502, 515, 23513, 547, 22001, 2628,
+                23506, 547, 23503, 547)),
         DB2("jdbc:db2://([^/]+)/(\\w+)", "DB2", new String[][] {
             {"SET CURRENT LOCK TIMEOUT (\\d+)", "SET LOCK_TIMEOUT $1000"},
             {".* FROM SYSCAT\\.TABLES WHERE .* UNION .*", OBJECTS},
@@ -118,7 +134,8 @@ public final class StandIn implements Driver {
                     + ".*?MIDNIGHT_SECONDS\\(\\1\\)\\) \\* 1000\\)", SINCE},
             {" ON ROLLBACK RETAIN CURSORS$", ""},
             {" FOR READ ONLY WITH RS USE AND KEEP (UPDATE|EXCLUSIVE) LOCKS$", " FOR UPDATE"},
-        }, Map.of(50200, -913, 40001, -911, 90131, -911, 23505, -803, 23502, -407, 23513, -545, 22001, -302));
+        }, Map.of(50200, -913, 40001, -911, 90131, -911, 23505, -803, 23502, -407, 23513, -545, 22001, -302,
+                23506, -530, 23503, -532));
 
         final Pattern url;
         final String mode;
@@ -261,23 +278,33 @@ public final class StandIn implements Driver {
                 throw new SQLException(failed);
             }
             try (Statement statement = inner.createStatement()) {
-                Matcher made = MADE.matcher(script);
+                Matcher log = LOG.matcher(script);
+                while (log.find()) {
+                    String table = "CREATE " + log.group(1);
+                    for (String[] word : LOG_WORDS) {
+                        table = table.replaceAll(word[0], word[1]);
+                    }
+                    statement.execute(table);
+                }
+                Matcher trigger = TRIGGER.matcher(script);
                 boolean makes = false;
-                while (made.find()) {
+                while (trigger.find()) {
                     makes = true;
-                    String name = made.group(1) == null ? made.group(2) : made.group(1);
-                    statement.execute("CREATE OR REPLACE VIEW " + name + " AS SELECT 1 AS SYNC_ID");
+                    statement.execute("CREATE TRIGGER IF NOT EXISTS " + trigger.group(1) + " AFTER " + trigger.group(2)
+                            + " ON " + trigger.group(3) + " FOR EACH ROW CALL 'NoteChange'");
                 }
                 if (!makes && script.contains("DROP")) {
                     List<String> there = new ArrayList<>();
-                    try (ResultSet views = statement.executeQuery(VIEWS)) {
-                        while (views.next()) {
-                            there.add(views.getString(1));
+                    try (ResultSet made = statement.executeQuery(MADE)) {
+                        while (made.next()) {
+                            Pattern name = Pattern.compile("\\b" + made.getString(3) + "\\b", Pattern.CASE_INSENSITIVE);
+                            if (name.matcher(script).find()) {
+                                there.add(made.getString(2) + " " + made.getString(3));
+                            }
                         }
                     }
-                    there.removeIf(name -> !script.toUpperCase(Locale.ROOT).contains(name));
-                    for (String name : there) {
-                        statement.execute("DROP VIEW " + name);
+                    for (String made : there) {
+                        statement.execute("DROP " + made);
                     }
                 }
             }
