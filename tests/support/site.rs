@@ -387,7 +387,7 @@ impl Site {
                  CREATE TRIGGER e2e_{table} AFTER UPDATE ON {table} FOR EACH ROW EXECUTE FUNCTION count_{table}()"
             ),
             Engine::H2 => format!(
-                "{log}; CREATE TRIGGER e2e_{table} AFTER UPDATE ON {table} FOR EACH ROW CALL 'CountUpdates'"
+                "{log}; CREATE TRIGGER e2e_{table} AFTER UPDATE ON {table} FOR EACH ROW CALL \"CountUpdates\""
             ),
             _ => format!(
                 "{log} CHARACTER SET utf8mb4; CREATE TRIGGER e2e_{table} AFTER UPDATE ON {table} FOR EACH ROW \

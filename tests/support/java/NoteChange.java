@@ -42,6 +42,10 @@ public final class NoteChange implements Trigger {
         }
     }
 
+    public void close() {} // H2 1.4 asks for these
+
+    public void remove() {}
+
     @Override
     public void fire(Connection connection, Object[] before, Object[] after) throws SQLException {
         if (after == null || before != null && !of(before).equals(of(after))) {
