@@ -107,10 +107,8 @@ tests_on() {
 tests_over_jdbc() {
     local database
     for database in h2 postgresql-jdbc mariadb-jdbc; do
-        # Sync on the one server by way of its driver is enough; it is refused on H2.
-        local but=(-E 'not test(/^sync::/)')
-        [[ $database == h2 ]] || but=(-E "not test(/^(jdbc::h2|smoke::the_judge)/)
-            & (not test(/^sync::/) | test(/^sync::flow::${database%-jdbc}::/))")
+        local but=()
+        [[ $database == h2 ]] || but=(-E 'not test(/^jdbc::h2::/)')
         KEYROTATION_E2E=$database cargo nextest run "${BUILD[@]}" --profile jdbc-ci "${but[@]}" 2>&1 |
             tee "target/nextest-$database.log"
     done
