@@ -23,7 +23,7 @@ impl Site {
                 _ => line.to_owned(),
             }
         };
-        self.by_driver(properties.lines().map(line))
+        self.engine.by_driver(properties.lines().map(line))
     }
 
     /// Takes everything in one database from the user who rotates, and grants what these statements say,

@@ -40,6 +40,14 @@ impl Engine {
         }
     }
 
+    /// Lines of a properties.yaml, with the driver that the program is to go by.
+    pub(super) fn by_driver(self, lines: impl Iterator<Item = String>) -> String {
+        // A copy of a deployment has them already.
+        let ours = |line: &String| !line.starts_with("driver:") && !line.starts_with("jdbcDrivers:");
+        let driver = self.jdbc_drivers().map(|drivers| format!("driver: jdbc\njdbcDrivers: [{drivers}]\n"));
+        lines.filter(ours).map(|line| line + "\n").chain(driver).collect()
+    }
+
     /// The JDBC drivers that the program is to go by, if it is.
     pub(crate) fn jdbc_drivers(self) -> Option<String> {
         let asked = std::env::var("KEYROTATION_E2E").is_ok_and(|asked| asked.ends_with("-jdbc"));

@@ -95,16 +95,7 @@ impl Site {
                 _ => line.to_owned(),
             }
         };
-        self.by_driver(properties.lines().map(line))
-    }
-
-    /// Lines of a properties.yaml, with the driver that the program is to go by.
-    pub(super) fn by_driver(&self, lines: impl Iterator<Item = String>) -> String {
-        // A copy of a deployment has them already.
-        let ours = |line: &String| !line.starts_with("driver:") && !line.starts_with("jdbcDrivers:");
-        let driver =
-            self.engine.jdbc_drivers().map(|drivers| format!("driver: jdbc\njdbcDrivers: [{drivers}]\n"));
-        lines.filter(ours).map(|line| line + "\n").chain(driver).collect()
+        self.engine.by_driver(properties.lines().map(line))
     }
 
     /// From now on the server counts the updates of every row.
