@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What befalls a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +157,10 @@ impl Connection {
                 }
                 Some(Trouble::StallAfter(limit, time)) if reached(limit) => {
                     trouble();
-                    thread::sleep(time);
+                    let begun = Instant::now();
+                    while begun.elapsed() < time && !shared.closed.load(Ordering::Relaxed) {
+                        thread::sleep(Duration::from_millis(50));
+                    }
                 }
                 Some(Trouble::HalfCloseAfter(limit)) if reached(limit) => {
                     trouble();
