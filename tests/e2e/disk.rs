@@ -105,7 +105,7 @@ fn a_disk_that_lies_about_the_journal_is_found_out() {
     let template = Template::new();
     let mut random = Random::seeded();
     let (mut refused, mut went_on) = (0, 0);
-    for _ in 0..rounds(15) {
+    for _ in 0..rounds(10) {
         let place = template.place.copy();
         let journal = place.journal();
         fs::create_dir(&journal).unwrap();
@@ -137,7 +137,7 @@ fn a_disk_that_lies_about_the_journal_is_found_out() {
 fn a_sync_that_fails_ends_it_and_what_was_not_written_is_not_believed() {
     let template = Template::new();
     let mut random = Random::seeded();
-    for _ in 0..rounds(15) {
+    for _ in 0..rounds(10) {
         let place = template.place.copy();
         let root = place.deployment.folder.clone();
         let at = 1 + random.below(template.whole.syncs);
@@ -157,7 +157,7 @@ fn a_sync_that_fails_ends_it_and_what_was_not_written_is_not_believed() {
 fn a_disk_that_becomes_read_only_ends_it_and_nothing_is_lost() {
     let template = Template::new();
     let mut random = Random::seeded();
-    for _ in 0..rounds(15) {
+    for _ in 0..rounds(10) {
         let place = template.place.copy();
         let root = place.deployment.folder.clone();
         let at = 1 + random.below(template.whole.changes);
@@ -174,7 +174,7 @@ fn a_write_that_fails_late_ends_it_and_nothing_hangs() {
     let template = Template::new();
     let mut random = Random::seeded();
     // A group of the journal needs two writes: which of them fails, and which waits for it, is up to chance.
-    for at in (5..9).chain((4..rounds(4)).map(|_| 3 + random.below(60))) {
+    for at in (5..7).chain((2..rounds(2)).map(|_| 3 + random.below(60))) {
         let place = template.place.copy();
         let root = place.deployment.folder.clone();
         let (ran, _) = place.run_on_disk(&root, Fault::LateAt(at), 1, RUN);
@@ -190,7 +190,7 @@ fn a_full_disk_ends_it_and_nothing_is_lost() {
     let template = Template::new();
     let mut random = Random::seeded();
     let mut ended = 0;
-    for _ in 0..rounds(15) {
+    for _ in 0..rounds(10) {
         let place = template.place.copy();
         let root = place.deployment.folder.clone();
         let most = 1 << (10 + random.below(12));
@@ -203,7 +203,7 @@ fn a_full_disk_ends_it_and_nothing_is_lost() {
         }
         template.must_be_rotated(&place);
     }
-    assert!(ended > rounds(15) / 4, "only {ended} ran out of room");
+    assert!(ended > rounds(10) / 4, "only {ended} ran out of room");
 }
 
 /// The folder of the journal goes while it is in use.
