@@ -14,7 +14,7 @@ const CHUNK: &str = "100";
 
 #[test]
 fn killed_at_random_moments_each_row_and_file_is_changed_once() {
-    let rounds = rounds(30);
+    let rounds = rounds(20);
     let mut random = Random::seeded();
     let template = Place::on_disk(2000);
     template.count_updates();
@@ -68,7 +68,7 @@ fn killed_while_they_look_status_and_verify_harm_nothing() {
         let begun = Instant::now();
         place.run(&[command]);
         let whole = begun.elapsed();
-        for _ in 0..rounds(30) / 3 {
+        for _ in 0..rounds(20) / 3 {
             let looking = place.start(&[command]);
             thread::sleep(whole.mul_f64(random.part()));
             looking.kill();
