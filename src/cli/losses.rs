@@ -26,9 +26,9 @@ pub(super) fn heed(context: &Context) -> Option<Event> {
     (ended && !stands).then(|| step(SERVER_LOST, "the session before has ended with it"))
 }
 
-/// Drives the jobs to their end, and records each loss meanwhile.
+/// Drives the jobs to their end. By then every server was asked whether it was lost meanwhile.
 pub(super) async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
-    let flow = recording(context, engine::drive(context, jobs)).await?;
+    let flow = engine::drive(context, jobs).await?;
     if flow == Flow::Finished && context.ledger.state(|state| state.step_stands(SERVER_LOST)) {
         let back = step(&format!("{TAKEN_BACK}{SERVER_LOST}"), "all was looked through again");
         context.ledger.append(vec![back.into()]).await?;
@@ -36,7 +36,8 @@ pub(super) async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
     Ok(flow)
 }
 
-async fn recording<T>(context: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
+/// Works, and records each loss meanwhile.
+pub(super) async fn recording<T>(context: &Context, work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::select! {
         biased;
         failed = record(context) => match failed {
@@ -47,16 +48,21 @@ async fn recording<T>(context: &Context, work: impl Future<Output = Result<T>>) 
     }
 }
 
-/// Records the first loss; those that follow add nothing to it.
+/// Records a loss, unless one stands already, and waits for the next once it was seen to.
 async fn record(context: &Context) -> Result<Infallible> {
-    if !context.guards.is_empty() {
-        select_all(context.guards.iter().map(|guard| Box::pin(guard.doubted()))).await;
+    if context.guards.is_empty() {
+        return std::future::pending().await;
+    }
+    loop {
+        select_all(context.guards.iter().map(|guard| Box::pin(guard.until_doubted(true)))).await;
         if !context.ledger.state(|state| state.step_stands(SERVER_LOST)) {
             let lost = step(SERVER_LOST, "what was done before is looked through again at the end");
             context.ledger.append(vec![lost.into()]).await?;
         }
+        for guard in &context.guards {
+            guard.until_doubted(false).await;
+        }
     }
-    std::future::pending().await
 }
 
 /// Whether the last session ended with this error.

@@ -97,7 +97,7 @@ impl Work<'_> {
             self.session.global.progress(),
             &self.session.progress,
         );
-        let worked = Box::pin(self.work(&context, retry_failed, &watch)).await;
+        let worked = Box::pin(losses::recording(&context, self.work(&context, retry_failed, &watch))).await;
         let recorded = record_end(&context, &worked, self.end).await;
         reporter.finish().await;
         if let Some(server) = server {
@@ -120,7 +120,7 @@ impl Work<'_> {
         print(&format!("{}\n", summary_sentence(&view)));
         tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(&view));
         Ok(match flow {
-            End::Interrupted => {
+            End::Interrupted | End::InDoubt => {
                 tracing::warn!("interrupted at a safe point; `keyrotation resume` goes on from here");
                 Exit::Interrupted
             }
@@ -158,14 +158,23 @@ impl Work<'_> {
         if retry_failed && engine::reopen_failed(context, &self.deployment.jobs).await? == Flow::Interrupted {
             return Ok(End::Interrupted);
         }
-        if losses::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
-            return Ok(End::Interrupted);
-        }
-        match &self.deployment.sync {
-            Some(plan) if self.settings.sync_tables.is_some() && !plan.jobs.is_empty() => {
-                self.keep_in_step(context, plan, watch).await
+        loop {
+            if losses::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
+                return Ok(End::Interrupted);
             }
-            _ => Ok(End::Drained),
+            let end = match &self.deployment.sync {
+                Some(plan) if self.settings.sync_tables.is_some() && !plan.jobs.is_empty() => {
+                    self.keep_in_step(context, plan, watch).await?
+                }
+                _ => End::Drained,
+            };
+            if end != End::InDoubt {
+                return Ok(end);
+            }
+            tracing::warn!(
+                "a server was lost while changes were carried over: all is looked through again; if it has lost \
+                 what it had committed, changes that were carried over are missing, too: see docs/sync.md"
+            );
         }
     }
 
@@ -181,7 +190,7 @@ impl Work<'_> {
         let start = (!started).then_some(Event::SyncStarted { at });
         context.ledger.append(finish.into_iter().chain(start).map(Into::into).collect()).await?;
         tracing::info!("NEW_IS_HOME may be started now (step 8); changes on the old server are carried over");
-        plan.guard.expect_others(true);
+        context.guards.iter().for_each(|guard| guard.expect_others(true));
         sync::settle(context, plan).await?;
         let options = sync::Options {
             until_quiet_for: self.sync.until_drained.then_some(self.sync.quiet_for),
@@ -236,7 +245,7 @@ async fn record_end(context: &Context, worked: &Result<End>, end: Option<Timesta
             }
             SessionEnd::Completed
         }
-        Ok(End::Interrupted) => SessionEnd::Interrupted,
+        Ok(End::Interrupted | End::InDoubt) => SessionEnd::Interrupted,
         Err(error) => SessionEnd::Failed { id: error.id().code().to_owned(), what: error.what().to_owned() },
     };
     events.push(Event::SessionEnded { at, end });

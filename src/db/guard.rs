@@ -9,7 +9,8 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use tokio::sync::Mutex;
 
 use super::jdbc::Lease;
-use super::{Class, Db, DbError, Record, mysql, postgres, remote};
+use super::pool::Session;
+use super::{Class, Db, DbError, Record};
 
 /// How a server's dialect asks.
 #[derive(Debug)]
@@ -143,8 +144,8 @@ pub enum Held {
 /// A connection outside the pool.
 #[derive(Debug)]
 pub(super) enum Lone {
-    Postgres(Box<PgConnection>),
-    MySql(Box<MySqlConnection>),
+    Postgres(Box<Session<PgConnection>>),
+    MySql(Box<Session<MySqlConnection>>),
     Jdbc(Lease),
 }
 
@@ -154,8 +155,8 @@ pub(super) type Claim = Arc<Mutex<Option<Lone>>>;
 impl Lone {
     async fn ask(&mut self, sql: &str) -> Result<Vec<Record>, DbError> {
         match self {
-            Self::Postgres(connection) => postgres::fetch(connection, sql, PgArguments::default()).await,
-            Self::MySql(connection) => mysql::fetch(connection, sql, MySqlArguments::default()).await,
+            Self::Postgres(session) => session.fetch(sql, PgArguments::default()).await,
+            Self::MySql(session) => session.fetch(sql, MySqlArguments::default()).await,
             Self::Jdbc(lease) => lease.run(sql, &[]).await,
         }
     }
@@ -181,8 +182,10 @@ impl Lone {
 
     /// Gives everything back, the lock with it.
     pub(super) async fn close(self) {
-        if let Self::Jdbc(lease) = self {
-            lease.close().await;
+        match self {
+            Self::Postgres(session) => session.close().await,
+            Self::MySql(session) => session.close().await,
+            Self::Jdbc(lease) => lease.close().await,
         }
     }
 
@@ -221,7 +224,7 @@ impl Db {
             }
         }
         let mut lone = self.lone().await?;
-        let is_ours = remote::within(self.socket_timeout(), lone.claim(questions)).await?;
+        let is_ours = lone.claim(questions).await?;
         if is_ours {
             *held = Some(lone);
         }
@@ -233,7 +236,7 @@ impl Db {
         let Some((claim, questions)) = self.claimed() else { return Ok(Held::Still) };
         let mut held = claim.lock().await;
         if let Some(lone) = held.as_mut() {
-            match remote::within(self.socket_timeout(), lone.is_true(questions.is_ours)).await {
+            match lone.is_true(questions.is_ours).await {
                 Ok(true) => return Ok(Held::Still),
                 Ok(false) => {}
                 Err(error) if error.class == Class::Lost => {}
@@ -348,7 +351,10 @@ impl Db {
     pub async fn shares_sessions(&self) -> Result<bool, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(false) };
         let (mut one, mut other) = (self.lone().await?, self.lone().await?);
-        Ok(one.number(questions.session).await? == other.number(questions.session).await?)
+        let is_one = one.number(questions.session).await? == other.number(questions.session).await?;
+        one.close().await;
+        other.close().await;
+        Ok(is_one)
     }
 
     fn claimed(&self) -> Option<(&Claim, &'static Questions)> {
@@ -372,19 +378,10 @@ impl Db {
 
     async fn lone(&self) -> Result<Lone, DbError> {
         match self {
-            Self::Postgres(db) => db.connect().await.map(|connection| Lone::Postgres(Box::new(connection))),
-            Self::MySql(db) => db.connect().await.map(|connection| Lone::MySql(Box::new(connection))),
+            Self::Postgres(db) => db.connect().await.map(|session| Lone::Postgres(Box::new(session))),
+            Self::MySql(db) => db.connect().await.map(|session| Lone::MySql(Box::new(session))),
             Self::Jdbc(db) => db.connect().await.map(Lone::Jdbc),
             Self::Sqlite(_) => Err(DbError::new(Class::Environment, "an SQLite file has no sessions")),
-        }
-    }
-
-    /// After how long an answer counts as none, where our own driver sees to that.
-    fn socket_timeout(&self) -> Option<Duration> {
-        match self {
-            Self::Postgres(db) => db.server().socket_timeout,
-            Self::MySql(db) => db.server().socket_timeout,
-            Self::Jdbc(_) | Self::Sqlite(_) => None,
         }
     }
 

@@ -10,6 +10,7 @@ pub mod guard;
 mod jdbc;
 pub mod look;
 mod mysql;
+mod pool;
 mod postgres;
 mod remote;
 pub mod server;

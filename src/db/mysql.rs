@@ -1,19 +1,17 @@
 //! The driver of MySQL and MariaDB: moves values, nothing else.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::mysql::{
-    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlPool, MySqlPoolOptions,
-    MySqlRow, MySqlSslMode,
+    MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode,
 };
 use sqlx::{
-    Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, MySql, Row as _,
-    Type, TypeInfo as _, ValueRef as _,
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo as _, ValueRef as _,
 };
 
 use super::guard::{Claim, MYSQL_QUESTIONS};
+use super::pool::{Lent, Native, Pool, Session};
 use super::remote;
 use super::server::{Host, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
@@ -40,7 +38,7 @@ type Sessions = Arc<Mutex<Vec<i64>>>;
 pub struct MySqlDb {
     server: Arc<Server>,
     access: Access,
-    pool: MySqlPool,
+    pool: Arc<Pool<MySqlConnection>>,
     /// How many connections share the work.
     pub(super) connections: u32,
     /// The most bytes that a statement may have.
@@ -54,35 +52,19 @@ pub struct MySqlDb {
 impl MySqlDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
         let sessions = Sessions::default();
-        let (options, mut connection) = Box::pin(reach(server, access, &sessions)).await?;
-        let (packet, room) = remote::within(Some(server.connect_timeout), async {
-            let packet = fetch(&mut connection, MAX_PACKET, MySqlArguments::default()).await?;
-            Ok((packet, fetch(&mut connection, MYSQL_QUESTIONS.room, MySqlArguments::default()).await?))
-        })
-        .await?;
+        let mut session = Box::pin(reach(server, access, &sessions)).await?;
+        let packet = session.fetch(MAX_PACKET, MySqlArguments::default()).await?;
         let max_packet = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
+        let room = session.fetch(MYSQL_QUESTIONS.room, MySqlArguments::default()).await?;
         let connections = remote::within_room(connections, &room);
-        let _ = connection.close().await; // it has shown that the server can be reached
-        let pool = MySqlPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(server.connect_timeout)
-            .max_lifetime(None)
-            .after_release(|connection, _| Box::pin(remote::still_answers(connection)))
-            .after_connect({
-                let sessions = Arc::clone(&sessions);
-                move |connection, _| {
-                    let sessions = Arc::clone(&sessions);
-                    Box::pin(async move { prepare(connection, access, &sessions).await })
-                }
-            })
-            .connect_lazy_with(options);
+        let pool = Pool::new(session, connections, server.connect_timeout);
         let server = Arc::new(server.clone());
         Ok(Self { server, access, pool, connections, max_packet, claim: Claim::default(), sessions })
     }
 
-    /// A connection of its own, outside the pool.
-    pub(super) async fn connect(&self) -> Result<MySqlConnection, DbError> {
-        Box::pin(reach(&self.server, self.access, &self.sessions)).await.map(|(_, connection)| connection)
+    /// A session of its own, outside the pool.
+    pub(super) async fn connect(&self) -> Result<Session<MySqlConnection>, DbError> {
+        Box::pin(reach(&self.server, self.access, &self.sessions)).await
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -93,41 +75,26 @@ impl MySqlDb {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A connection from the pool; where the server has gone, another host's.
-    async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<MySql>, DbError> {
-        match remote::connected(Box::pin(self.pool.acquire())).await.map_err(explain) {
-            Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
-                let (options, connection) =
-                    Box::pin(reach(&self.server, self.access, &self.sessions)).await?;
-                let _ = connection.close().await;
-                self.pool.set_connect_options(options);
-                remote::connected(Box::pin(self.pool.acquire())).await.map_err(explain)
-            }
-            acquired => acquired,
-        }
+    async fn lend(&self) -> Result<Lent<MySqlConnection>, DbError> {
+        self.pool.lend(self.connect()).await
     }
 
     pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        let arguments = bind(params)?;
-        let work = async { fetch(&mut *self.acquire().await?, sql, arguments).await };
-        remote::within(self.server.socket_timeout, work).await
+        let values = bind(params)?;
+        self.lend().await?.session()?.fetch(sql, values).await
     }
 
     pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        let mut connection = self.acquire().await?;
-        let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        let ran = script.execute(&mut *connection).await.map(drop).map_err(explain);
-        // A script that failed midway may have left tables locked.
-        let _ = connection.close().await;
+        let mut lent = self.lend().await?;
+        let ran = lent.session()?.script(sql).await;
+        lent.close().await; // a script that failed midway may have left tables locked
         ran
     }
 
     pub(super) async fn begin(&self) -> Result<MySqlTransaction, DbError> {
-        let connection = self.acquire().await?;
-        let begun = remote::within(self.server.socket_timeout, async {
-            sqlx::Transaction::begin(connection, None).await.map_err(explain)
-        });
-        Ok(MySqlTransaction { inner: begun.await?, timeout: self.server.socket_timeout })
+        let mut lent = self.lend().await?;
+        lent.session()?.begin().await?;
+        Ok(MySqlTransaction { lent })
     }
 
     pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
@@ -143,7 +110,10 @@ impl MySqlDb {
     }
 
     pub(super) async fn close(&self) {
-        drop(self.claim.lock().await.take());
+        let claim = self.claim.lock().await.take();
+        if let Some(claim) = claim {
+            claim.close().await;
+        }
         self.pool.close().await;
     }
 }
@@ -151,30 +121,25 @@ impl MySqlDb {
 /// A writing transaction.
 #[derive(Debug)]
 pub struct MySqlTransaction {
-    inner: sqlx::Transaction<'static, MySql>,
-    timeout: Option<Duration>,
+    lent: Lent<MySqlConnection>,
 }
 
 impl MySqlTransaction {
     pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        let arguments = bind(params)?;
-        remote::within(self.timeout, fetch(&mut self.inner, sql, arguments)).await
+        self.lent.session()?.fetch(sql, bind(params)?).await
     }
 
     /// Runs a statement and returns how many rows the server says it affected.
-    pub(super) async fn change(&mut self, sql: &str, arguments: MySqlArguments) -> Result<u64, DbError> {
-        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
-        let work = async { query.execute(&mut *self.inner).await.map_err(explain) };
-        remote::within(self.timeout, work).await.map(|done| done.rows_affected())
+    pub(super) async fn change(&mut self, sql: &str, values: MySqlArguments) -> Result<u64, DbError> {
+        self.lent.session()?.change(sql, values).await
     }
 
     pub(super) async fn commit(self) -> Result<(), DbError> {
-        let timeout = self.timeout;
-        remote::within(timeout, async { self.inner.commit().await.map_err(explain) }).await
+        self.lent.commit().await
     }
 
     pub(super) async fn rollback(self) -> Result<(), DbError> {
-        self.inner.rollback().await.map_err(explain)
+        self.lent.rollback().await
     }
 }
 
@@ -209,26 +174,9 @@ pub(super) fn engine(answer: &[Record]) -> Option<String> {
 }
 
 /// The statements that prepare a session of another driver.
-pub(super) fn session(access: Access) -> Vec<String> {
+pub(super) fn setup(access: Access) -> Vec<String> {
     let read_only = (access == Access::Look).then_some(READ_ONLY);
     [UTC, STRICT, READ_COMMITTED].into_iter().chain(read_only).map(str::to_owned).collect()
-}
-
-async fn prepare(
-    connection: &mut MySqlConnection,
-    access: Access,
-    sessions: &Sessions,
-) -> Result<(), sqlx::Error> {
-    remote::set_up_sockets();
-    let session: u64 = sqlx::query_scalar("SELECT CONNECTION_ID()").fetch_one(&mut *connection).await?;
-    let session = i64::try_from(session).unwrap_or_default();
-    sessions.lock().unwrap_or_else(PoisonError::into_inner).push(session);
-    connection.execute(STRICT).await?;
-    connection.execute(READ_COMMITTED).await?;
-    if access == Access::Look {
-        connection.execute(READ_ONLY).await?;
-    }
-    Ok(())
 }
 
 /// Connects to the first host that answers and, to change anything, takes writes.
@@ -236,23 +184,20 @@ async fn reach(
     server: &Server,
     access: Access,
     sessions: &Sessions,
-) -> Result<(MySqlConnectOptions, MySqlConnection), DbError> {
+) -> Result<Session<MySqlConnection>, DbError> {
+    let limit = Some(server.connect_timeout);
     let mut problems = remote::Problems::default();
     for host in &server.hosts {
         let options = options(server, host);
-        match remote::within(Some(server.connect_timeout), async {
-            remote::connected(Box::pin(options.connect())).await.map_err(explain)
-        })
-        .await
-        {
+        let connecting = async { remote::connected(Box::pin(options.connect())).await.map_err(explain) };
+        match remote::within(limit, connecting).await {
             Err(error) => problems.add(host, &error),
-            Ok(mut connection) => {
-                let takes_writes = remote::within(Some(server.connect_timeout), async {
-                    prepare(&mut connection, access, sessions).await.map_err(explain)?;
-                    Ok(access == Access::Look || !is_read_only(&mut connection).await?)
-                });
-                if takes_writes.await? {
-                    return Ok((options, connection));
+            Ok(connection) => {
+                remote::set_up_sockets();
+                let mut session = Session::new(connection, limit);
+                prepare(&mut session, access, sessions).await?;
+                if access == Access::Look || !is_read_only(&mut session).await? {
+                    return Ok(session.limited(server.socket_timeout));
                 }
                 let text = "is set to read only, as replicas are: give the primary's host";
                 problems.add(host, &DbError::new(Class::Environment, text));
@@ -262,8 +207,24 @@ async fn reach(
     Err(problems.into_error())
 }
 
-async fn is_read_only(connection: &mut MySqlConnection) -> Result<bool, DbError> {
-    let records = fetch(connection, IS_READ_ONLY, MySqlArguments::default()).await?;
+async fn prepare(
+    session: &mut Session<MySqlConnection>,
+    access: Access,
+    sessions: &Sessions,
+) -> Result<(), DbError> {
+    let answer = session.fetch(MYSQL_QUESTIONS.session, MySqlArguments::default()).await?;
+    let number = answer.first().and_then(|record| record.first()?.as_int());
+    sessions.lock().unwrap_or_else(PoisonError::into_inner).extend(number);
+    session.script(STRICT).await?;
+    session.script(READ_COMMITTED).await?;
+    if access == Access::Look {
+        session.script(READ_ONLY).await?;
+    }
+    Ok(())
+}
+
+async fn is_read_only(session: &mut Session<MySqlConnection>) -> Result<bool, DbError> {
+    let records = session.fetch(IS_READ_ONLY, MySqlArguments::default()).await?;
     Ok(records.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0))
 }
 
@@ -296,14 +257,23 @@ fn options(server: &Server, host: &Host) -> MySqlConnectOptions {
     options
 }
 
-pub(super) async fn fetch(
-    connection: &mut MySqlConnection,
-    sql: &str,
-    arguments: MySqlArguments,
-) -> Result<Vec<Record>, DbError> {
-    let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
-    let rows = query.fetch(connection).map(|row| row.and_then(|row| record(&row)));
-    rows.try_collect().await.map_err(explain)
+impl Native for MySqlConnection {
+    type Values = MySqlArguments;
+
+    async fn fetch(&mut self, sql: &str, values: MySqlArguments) -> Result<Vec<Record>, DbError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), values);
+        let rows = query.fetch(self).map(|row| row.and_then(|row| record(&row)));
+        rows.try_collect().await.map_err(explain)
+    }
+
+    async fn change(&mut self, sql: &str, values: MySqlArguments) -> Result<u64, DbError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), values);
+        query.execute(self).await.map(|done| done.rows_affected()).map_err(explain)
+    }
+
+    async fn script(&mut self, sql: &str) -> Result<(), DbError> {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self).await.map(drop).map_err(explain)
+    }
 }
 
 pub(super) fn bind<'a>(params: impl IntoIterator<Item = &'a Value>) -> Result<MySqlArguments, DbError> {

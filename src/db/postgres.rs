@@ -1,16 +1,13 @@
 //! The PostgreSQL driver: moves values, nothing else.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgPool, PgPoolOptions, PgRow, PgSslMode};
-use sqlx::{
-    Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, Postgres, Row as _,
-    TypeInfo as _, ValueRef as _,
-};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, PgSslMode};
+use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _};
 
 use super::guard::{Claim, POSTGRES_QUESTIONS};
+use super::pool::{Lent, Native, Pool, Session};
 use super::remote;
 use super::server::{Host, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
@@ -34,7 +31,7 @@ pub(super) const IS_REPLICA: &str =
 pub struct PostgresDb {
     server: Arc<Server>,
     access: Access,
-    pool: PgPool,
+    pool: Arc<Pool<PgConnection>>,
     /// How many connections share the work.
     pub(super) connections: u32,
     /// Who holds the database's advisory lock, if this process has it.
@@ -43,51 +40,29 @@ pub struct PostgresDb {
 
 impl PostgresDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
-        let (options, mut connection) = Box::pin(reach(server, access)).await?;
-        let room = fetch(&mut connection, POSTGRES_QUESTIONS.room, PgArguments::default());
-        let room = remote::within(Some(server.connect_timeout), room).await?;
+        let mut session = Box::pin(reach(server, access)).await?;
+        let room = session.fetch(POSTGRES_QUESTIONS.room, PgArguments::default()).await?;
         let connections = remote::within_room(connections, &room);
-        let _ = connection.close().await; // it has shown that the server can be reached
-        let setup = session(server, access);
-        let pool = PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(server.connect_timeout)
-            .max_lifetime(None)
-            .after_release(|connection, _| Box::pin(remote::still_answers(connection)))
-            .after_connect(move |connection, _| {
-                let setup = setup.clone();
-                Box::pin(async move { prepare(connection, &setup).await })
-            })
-            .connect_lazy_with(options);
+        let pool = Pool::new(session, connections, server.connect_timeout);
         Ok(Self { server: Arc::new(server.clone()), access, pool, connections, claim: Claim::default() })
     }
 
-    /// A connection of its own, outside the pool.
-    pub(super) async fn connect(&self) -> Result<PgConnection, DbError> {
-        Box::pin(reach(&self.server, self.access)).await.map(|(_, connection)| connection)
+    /// A session of its own, outside the pool.
+    pub(super) async fn connect(&self) -> Result<Session<PgConnection>, DbError> {
+        Box::pin(reach(&self.server, self.access)).await
     }
 
     pub(super) fn server(&self) -> &Server {
         &self.server
     }
 
-    /// A connection from the pool; where the server has gone, another host's.
-    async fn acquire(&self) -> Result<sqlx::pool::PoolConnection<Postgres>, DbError> {
-        match remote::connected(Box::pin(self.pool.acquire())).await.map_err(explain) {
-            Err(error) if error.class == Class::Lost && self.server.hosts.len() > 1 => {
-                let (options, connection) = Box::pin(reach(&self.server, self.access)).await?;
-                let _ = connection.close().await;
-                self.pool.set_connect_options(options);
-                remote::connected(Box::pin(self.pool.acquire())).await.map_err(explain)
-            }
-            acquired => acquired,
-        }
+    async fn lend(&self) -> Result<Lent<PgConnection>, DbError> {
+        self.pool.lend(self.connect()).await
     }
 
     pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        let arguments = bind(params)?;
-        let work = async { fetch(&mut *self.acquire().await?, sql, arguments).await };
-        remote::within(self.server.socket_timeout, work).await
+        let values = bind(params)?;
+        self.lend().await?.session()?.fetch(sql, values).await
     }
 
     pub(super) async fn read_arrays(
@@ -95,23 +70,18 @@ impl PostgresDb {
         sql: &str,
         arrays: &[(Kind, Vec<&Value>)],
     ) -> Result<Vec<Record>, DbError> {
-        let arguments = bind_arrays(arrays)?;
-        let work = async { fetch(&mut *self.acquire().await?, sql, arguments).await };
-        remote::within(self.server.socket_timeout, work).await
+        let values = bind_arrays(arrays)?;
+        self.lend().await?.session()?.fetch(sql, values).await
     }
 
     pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        let mut connection = self.acquire().await?;
-        let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
-        script.execute(&mut *connection).await.map(drop).map_err(explain)
+        self.lend().await?.session()?.script(sql).await
     }
 
     pub(super) async fn begin(&self) -> Result<PostgresTransaction, DbError> {
-        let connection = self.acquire().await?;
-        let begun = remote::within(self.server.socket_timeout, async {
-            sqlx::Transaction::begin(connection, None).await.map_err(explain)
-        });
-        Ok(PostgresTransaction { inner: begun.await?, timeout: self.server.socket_timeout })
+        let mut lent = self.lend().await?;
+        lent.session()?.begin().await?;
+        Ok(PostgresTransaction { lent })
     }
 
     pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
@@ -124,7 +94,10 @@ impl PostgresDb {
     }
 
     pub(super) async fn close(&self) {
-        drop(self.claim.lock().await.take());
+        let claim = self.claim.lock().await.take();
+        if let Some(claim) = claim {
+            claim.close().await;
+        }
         self.pool.close().await;
     }
 }
@@ -132,14 +105,12 @@ impl PostgresDb {
 /// A writing transaction.
 #[derive(Debug)]
 pub struct PostgresTransaction {
-    inner: sqlx::Transaction<'static, Postgres>,
-    timeout: Option<Duration>,
+    lent: Lent<PgConnection>,
 }
 
 impl PostgresTransaction {
     pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        let arguments = bind(params)?;
-        remote::within(self.timeout, fetch(&mut self.inner, sql, arguments)).await
+        self.lent.session()?.fetch(sql, bind(params)?).await
     }
 
     pub(super) async fn run_arrays(
@@ -147,17 +118,15 @@ impl PostgresTransaction {
         sql: &str,
         arrays: &[(Kind, Vec<&Value>)],
     ) -> Result<Vec<Record>, DbError> {
-        let arguments = bind_arrays(arrays)?;
-        remote::within(self.timeout, fetch(&mut self.inner, sql, arguments)).await
+        self.lent.session()?.fetch(sql, bind_arrays(arrays)?).await
     }
 
     pub(super) async fn commit(self) -> Result<(), DbError> {
-        let timeout = self.timeout;
-        remote::within(timeout, async { self.inner.commit().await.map_err(explain) }).await
+        self.lent.commit().await
     }
 
     pub(super) async fn rollback(self) -> Result<(), DbError> {
-        self.inner.rollback().await.map_err(explain)
+        self.lent.rollback().await
     }
 }
 
@@ -177,7 +146,7 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
 }
 
 /// The statements that prepare a session.
-pub(super) fn session(server: &Server, access: Access) -> Vec<String> {
+pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
     let mut setup = vec![READ_COMMITTED.to_owned(), LOCK_TIMEOUT.to_owned(), BY_INDEX.to_owned()];
     if access == Access::Look {
         setup.push(READ_ONLY.to_owned());
@@ -193,33 +162,21 @@ fn quoted(schema: &str) -> String {
     format!("\"{}\"", schema.replace('"', "\"\"")).replace('\'', "''")
 }
 
-async fn prepare(connection: &mut PgConnection, setup: &[String]) -> Result<(), sqlx::Error> {
-    remote::set_up_sockets();
-    for statement in setup {
-        connection.execute(AssertSqlSafe(statement.clone())).await?;
-    }
-    Ok(())
-}
-
 /// Connects to the first host that answers and, to change anything, takes writes.
-async fn reach(server: &Server, access: Access) -> Result<(PgConnectOptions, PgConnection), DbError> {
+async fn reach(server: &Server, access: Access) -> Result<Session<PgConnection>, DbError> {
+    let limit = Some(server.connect_timeout);
     let mut problems = remote::Problems::default();
     for host in &server.hosts {
         let options = options(server, host);
-        match remote::within(Some(server.connect_timeout), async {
-            remote::connected(Box::pin(options.connect())).await.map_err(explain)
-        })
-        .await
-        {
+        let connecting = async { remote::connected(Box::pin(options.connect())).await.map_err(explain) };
+        match remote::within(limit, connecting).await {
             Err(error) => problems.add(host, &error),
-            Ok(mut connection) => {
-                let setup = session(server, access);
-                let takes_writes = remote::within(Some(server.connect_timeout), async {
-                    prepare(&mut connection, &setup).await.map_err(explain)?;
-                    Ok(access == Access::Look || !is_replica(&mut connection).await?)
-                });
-                if takes_writes.await? {
-                    return Ok((options, connection));
+            Ok(connection) => {
+                remote::set_up_sockets();
+                let mut session = Session::new(connection, limit);
+                session.script(&setup(server, access).join("; ")).await?;
+                if access == Access::Look || !is_replica(&mut session).await? {
+                    return Ok(session.limited(server.socket_timeout));
                 }
                 let text = "is a replica, or set to read only: give the primary's host";
                 problems.add(host, &DbError::new(Class::Environment, text));
@@ -229,8 +186,8 @@ async fn reach(server: &Server, access: Access) -> Result<(PgConnectOptions, PgC
     Err(problems.into_error())
 }
 
-async fn is_replica(connection: &mut PgConnection) -> Result<bool, DbError> {
-    let records = fetch(connection, IS_REPLICA, PgArguments::default()).await?;
+async fn is_replica(session: &mut Session<PgConnection>) -> Result<bool, DbError> {
+    let records = session.fetch(IS_REPLICA, PgArguments::default()).await?;
     Ok(records.first().and_then(|record| record.first()) == Some(&Value::Int(1)))
 }
 
@@ -263,14 +220,23 @@ fn options(server: &Server, host: &Host) -> PgConnectOptions {
     options
 }
 
-pub(super) async fn fetch(
-    connection: &mut PgConnection,
-    sql: &str,
-    arguments: PgArguments,
-) -> Result<Vec<Record>, DbError> {
-    let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
-    let rows = query.fetch(connection).map(|row| row.and_then(|row| record(&row)));
-    rows.try_collect().await.map_err(explain)
+impl Native for PgConnection {
+    type Values = PgArguments;
+
+    async fn fetch(&mut self, sql: &str, values: PgArguments) -> Result<Vec<Record>, DbError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), values);
+        let rows = query.fetch(self).map(|row| row.and_then(|row| record(&row)));
+        rows.try_collect().await.map_err(explain)
+    }
+
+    async fn change(&mut self, sql: &str, values: PgArguments) -> Result<u64, DbError> {
+        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), values);
+        query.execute(self).await.map(|done| done.rows_affected()).map_err(explain)
+    }
+
+    async fn script(&mut self, sql: &str) -> Result<(), DbError> {
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self).await.map(drop).map_err(explain)
+    }
 }
 
 pub(super) fn bind(params: &[Value]) -> Result<PgArguments, DbError> {

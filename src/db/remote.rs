@@ -29,9 +29,6 @@ pub(super) const STATEMENTS: usize = 500;
 /// How long a server may be out of reach without a word before its connections count as lost.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// How long a connection that is given back may take to end what it was at.
-const LAST_ANSWER: Duration = Duration::from_secs(5);
-
 /// Sets up the sockets of all connections of this process: what is written goes out at once, and a
 /// server that vanishes without a word (its machine, the network, a firewall that forgets) is noticed
 /// after [`SILENCE`] however long a statement may take.
@@ -79,15 +76,6 @@ pub(super) async fn connected<T>(mut connecting: impl Future<Output = T> + Unpin
         }
         set_up_sockets();
         pause *= 2;
-    }
-}
-
-/// Whether a connection that is given back to the pool still answers. The pool itself would wait for ever
-/// for one that does not: for its place among the connections, and at the end of the program.
-pub(super) async fn still_answers<C: sqlx::Connection>(connection: &mut C) -> Result<bool, sqlx::Error> {
-    match tokio::time::timeout(LAST_ANSWER, connection.ping()).await {
-        Ok(answered) => answered.map(|()| true),
-        Err(_) => Err(sqlx::Error::PoolTimedOut), // it is cut off, not closed: nobody would hear of it
     }
 }
 
@@ -159,15 +147,10 @@ pub(super) fn unique_sets(records: Vec<Record>) -> Vec<Vec<String>> {
 /// An error that no server sent.
 pub(super) fn explain(error: &sqlx::Error) -> DbError {
     let class = match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::WorkerCrashed
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed => Class::Lost,
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Class::Lost,
         _ => Class::Environment,
     };
     let text = match error {
-        sqlx::Error::PoolTimedOut => "no connection could be made in time".to_owned(),
         sqlx::Error::Tls(cause) => format!("TLS: {cause}"),
         other => redact(&other.to_string()),
     };

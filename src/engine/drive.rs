@@ -9,7 +9,8 @@ use super::pause::Turn;
 use super::prepare::Prepared;
 use super::transaction::Chunks;
 use super::{Context, Flow, chunk, settle, sweep, workers};
-use crate::error::{Id, Result};
+use crate::error::{Error, Id, Result};
+use crate::failpoint::async_failpoint;
 use crate::plan::Job;
 
 /// Pages that are read and prepared ahead of the writer.
@@ -17,17 +18,27 @@ const READ_AHEAD: usize = 1;
 
 /// Brings every job to its end, or to a safe point when asked to stop.
 pub async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
-    let mut flow = one_after_another(context, jobs).await;
-    while matches!(flow, Ok(Flow::Finished)) && reopen_doubtful(context, jobs).await? {
-        flow = one_after_another(context, jobs).await;
-    }
-    let flow = match flow {
+    let flow = match until_sure(context, jobs).await {
         // Somebody asked to stop while a server that is gone was waited for.
         Err(error) if error.id() == Id::DatabaseLost && context.stop.requested() => Flow::Interrupted,
         flow => flow?,
     };
     context.ledger.flush().await?;
     Ok(flow)
+}
+
+/// Goes through the jobs until none of them was done by a server that was lost meanwhile.
+async fn until_sure(context: &Context, jobs: &[Job]) -> Result<Flow> {
+    loop {
+        if one_after_another(context, jobs).await? == Flow::Interrupted {
+            return Ok(Flow::Interrupted);
+        }
+        async_failpoint!("last-look", Error::new(Id::DatabaseLost, "failure planned by a test"));
+        context.hold_now().await?;
+        if !reopen_doubtful(context, jobs).await? {
+            return Ok(Flow::Finished);
+        }
+    }
 }
 
 async fn one_after_another(context: &Context, jobs: &[Job]) -> Result<Flow> {

@@ -33,6 +33,7 @@ pub use settle::{failed_rows, reopen_failed};
 use std::sync::Arc;
 
 use crate::activity::Activity;
+use crate::error::Result;
 use crate::guard::Guard;
 use crate::signals::Stop;
 
@@ -55,6 +56,29 @@ pub struct Context {
     pub workers: usize,
     /// Whether somebody asked to stop.
     pub stop: Stop,
+}
+
+impl Context {
+    /// Whether a server was lost, and what was done in it is to be looked through again.
+    pub fn is_in_doubt(&self) -> bool {
+        self.guards.iter().any(|guard| guard.is_doubted())
+    }
+
+    /// Returns when all databases are ours: see [`Guard::hold`].
+    pub async fn hold(&self) -> Result<()> {
+        for guard in &self.guards {
+            guard.hold().await?;
+        }
+        Ok(())
+    }
+
+    /// Likewise, as it is at this moment: see [`Guard::hold_now`].
+    pub async fn hold_now(&self) -> Result<()> {
+        for guard in &self.guards {
+            guard.hold_now().await?;
+        }
+        Ok(())
+    }
 }
 
 /// How a stretch of work ended.

@@ -96,10 +96,15 @@ impl Guard {
         }
     }
 
-    /// Returns once the server was lost.
-    pub async fn doubted(&self) {
+    /// Returns once the server was lost, and nobody has seen to that; or, of `false`, once all was seen to.
+    pub async fn until_doubted(&self, doubted: bool) {
         // It fails only without a sender, and there is this one.
-        let _ = self.lost.subscribe().wait_for(|lost| *lost).await;
+        let _ = self.lost.subscribe().wait_for(|lost| *lost == doubted).await;
+    }
+
+    /// Whether the server was lost, and nobody has seen to that.
+    pub fn is_doubted(&self) -> bool {
+        *self.lost.borrow()
     }
 
     /// Whether the server was lost since this was last asked.
@@ -108,12 +113,22 @@ impl Guard {
     }
 
     /// Returns when the database is ours; an error if it is another rotation's, or others have come.
+    /// Who asks again within two seconds is told so without a question to the server.
     pub async fn hold(&self) -> Result<()> {
+        self.hold_unless_asked(INTERVAL).await
+    }
+
+    /// Likewise, as it is at this moment: a loss that nobody has noticed yet shows.
+    pub async fn hold_now(&self) -> Result<()> {
+        self.hold_unless_asked(Duration::ZERO).await
+    }
+
+    async fn hold_unless_asked(&self, lately: Duration) -> Result<()> {
         if self.db.server_kind().is_none() {
             return Ok(());
         }
         let mut asked = self.asked.lock().await;
-        if asked.elapsed() < INTERVAL {
+        if asked.elapsed() < lately {
             return Ok(());
         }
         let mut backoff = self.backoff(&format!("{} database", self.store.name()));

@@ -76,6 +76,8 @@ pub enum End {
     Drained,
     /// Nothing is left but rows that are held or have failed.
     Stuck,
+    /// A server was lost meanwhile: what was done in it is to be looked through again, then it goes on.
+    InDoubt,
 }
 
 /// Rows that are being read; dropped, they are not.
@@ -161,7 +163,7 @@ impl<'a> Sync<'a> {
             end => end,
         }?;
         acknowledged?;
-        self.record_seen(end != End::Interrupted).await?;
+        self.record_seen(matches!(end, End::Drained | End::Stuck)).await?;
         Ok(end)
     }
 
@@ -177,6 +179,10 @@ impl<'a> Sync<'a> {
                 self.stand().await?;
                 quiet_since = Instant::now();
                 continue;
+            }
+            self.context.hold().await?;
+            if self.context.is_in_doubt() {
+                return Ok(End::InDoubt);
             }
             self.take_steps().await?;
             let busy = self.round().await?;
@@ -207,6 +213,10 @@ impl<'a> Sync<'a> {
                     continue; // what it has not come to may wait
                 }
                 if !found {
+                    self.context.hold_now().await?;
+                    if self.context.is_in_doubt() {
+                        return Ok(End::InDoubt);
+                    }
                     self.counted = None;
                     self.count().await?;
                     let stuck = self.waiting.iter().any(|waiting| !waiting.is_empty());

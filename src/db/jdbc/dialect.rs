@@ -147,8 +147,8 @@ impl Dialect {
 /// What each session is told first.
 pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
     match server.kind {
-        Kind::Postgres => postgres::session(server, access),
-        Kind::MySql => mysql::session(access),
+        Kind::Postgres => postgres::setup(server, access),
+        Kind::MySql => mysql::setup(access),
         Kind::H2 => vec!["SET LOCK_TIMEOUT 30000".to_owned()],
         Kind::Oracle => owned(ORACLE_SESSION),
         Kind::SqlServer => owned(MSSQL_SESSION),

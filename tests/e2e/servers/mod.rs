@@ -23,7 +23,7 @@ macro_rules! on_each_server {
         }
     };
 }
-use on_each_server;
+pub(crate) use on_each_server;
 
 /// A small deployment on a server.
 fn on(engine: Engine) -> Kit {

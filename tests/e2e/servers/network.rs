@@ -8,6 +8,7 @@ use crate::support::{Engine, Except, Place, Proxy, Random, Snapshot, Trouble, ro
 
 on_each_server!(
     connections_that_break_anywhere_cost_nothing,
+    connections_that_are_never_answered_again_hold_up_nothing,
     a_server_that_moves_to_another_address_is_followed,
     a_server_without_room_for_connections_is_named,
 );
@@ -82,18 +83,6 @@ fn connections_that_break_anywhere_cost_nothing(engine: Engine) {
         before.must_be_updated_once(&kit, &Except::default());
     }
     println!("{troubles} troubles on {deployments} deployments, {ended} of them ended a run");
-}
-
-#[test]
-#[ignore = "now and then the program still waits on PostgreSQL: docs/reliability.md, Open"]
-fn never_answered_again_by_postgresql() {
-    connections_that_are_never_answered_again_hold_up_nothing(Engine::Postgres);
-}
-
-#[test]
-#[ignore = "runs with the one on PostgreSQL"]
-fn never_answered_again_by_mariadb() {
-    connections_that_are_never_answered_again_hold_up_nothing(Engine::MariaDb);
 }
 
 /// As behind a firewall that has forgotten them.

@@ -16,6 +16,7 @@ on_each_server!(
     a_server_that_dies_and_comes_back_costs_nothing,
     a_server_that_stays_away_ends_it_at_a_safe_point,
     a_server_that_lost_commits_is_left_without_the_old_key,
+    a_server_that_lost_commits_at_the_end_is_looked_at_once_more,
     a_server_that_comes_back_without_commits_is_found_out,
 );
 
@@ -135,6 +136,22 @@ fn a_server_that_lost_commits_is_left_without_the_old_key(engine: Engine) {
     running.until_it_says("Successfully updated OAuth2 access and refresh tokens");
     assert!(!running.ended());
     servers.fall_back(engine);
+    let ran = running.wait().exits(0);
+    assert!(ran.stderr.contains("rows were still under the old key"), "{ran}");
+    before.must_be_rotated(&kit, &Except::default());
+    kit.run(&["verify"]).exits(0);
+}
+
+/// Likewise, after the last row, when nothing would be asked of the server any more.
+fn a_server_that_lost_commits_at_the_end_is_looked_at_once_more(engine: Engine) {
+    let mut servers = OwnServers::start();
+    let kit = Kit::around(Place::on(engine, 60));
+    let before = kit.snapshot();
+    servers.keep(engine);
+    let mut running = kit.start_at("last-look=1*sleep(8000)", &["run"]);
+    running.until_it_says("Failed event receiver configuration files");
+    servers.fall_back(engine);
+    assert!(!running.said("err").contains("taken again"), "it has noticed before the point");
     let ran = running.wait().exits(0);
     assert!(ran.stderr.contains("rows were still under the old key"), "{ran}");
     before.must_be_rotated(&kit, &Except::default());

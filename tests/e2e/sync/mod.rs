@@ -6,6 +6,7 @@ mod workload;
 
 mod day;
 pub(crate) mod flow;
+mod lost;
 mod pause;
 mod report;
 pub(crate) mod steps;

@@ -10,7 +10,7 @@ fn on_old(pair: &Pair) -> u64 {
     pair.count(Side::Old, LOG)
 }
 
-fn revoke_one(pair: &Pair) {
+pub(super) fn revoke_one(pair: &Pair) {
     let one = "(SELECT T FROM (SELECT MIN(TOKEN_ID) AS T FROM IDN_OAUTH2_ACCESS_TOKEN) AS X)";
     let sql = format!("UPDATE IDN_OAUTH2_ACCESS_TOKEN SET TOKEN_STATE = 'REVOKED' WHERE TOKEN_ID = {one}");
     pair.execute(Side::Old, &sql);

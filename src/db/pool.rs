@@ -1,0 +1,258 @@
+//! Sessions of a server, each with a limit for its answers, and the pool that they are borrowed from.
+//!
+//! Every question to a server goes through [`Session`], so none is without the limit. A session goes back
+//! to the pool only if its last answer was complete: there is nothing to find out then, and nothing to
+//! wait for.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::remote::within;
+use super::{Class, DbError, Record};
+
+/// How long the last words of a session may take: its rollback, its farewell, its sign of life.
+const LAST_ANSWER: Duration = Duration::from_secs(5);
+
+/// After how long without use a session is asked whether it is still there.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// What a driver does with a connection.
+pub(super) trait Native: sqlx::Connection + fmt::Debug + 'static {
+    /// Values that are bound to a statement.
+    type Values: Send;
+
+    /// Runs a prepared statement, and returns its rows.
+    fn fetch(
+        &mut self,
+        sql: &str,
+        values: Self::Values,
+    ) -> impl Future<Output = Result<Vec<Record>, DbError>> + Send;
+
+    /// Runs a prepared statement, and returns how many rows the server says it affected.
+    fn change(
+        &mut self,
+        sql: &str,
+        values: Self::Values,
+    ) -> impl Future<Output = Result<u64, DbError>> + Send;
+
+    /// Runs statements that are not prepared.
+    fn script(&mut self, sql: &str) -> impl Future<Output = Result<(), DbError>> + Send;
+}
+
+/// What is known of a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Its last answer was complete: another question can follow.
+    Sound,
+    /// It is in the midst of something, or was left there: nobody knows what is still to come.
+    Unknown,
+    /// It was lost.
+    Lost,
+}
+
+/// A connection, with the limit for its answers.
+#[derive(Debug)]
+pub(super) struct Session<C> {
+    connection: C,
+    limit: Option<Duration>,
+    state: State,
+    /// A transaction is open.
+    is_working: bool,
+    used: Instant,
+}
+
+impl<C: Native> Session<C> {
+    /// A new connection, whose answers may take so long; none waits as long as the network holds.
+    pub(super) fn new(connection: C, limit: Option<Duration>) -> Self {
+        Self { connection, limit, state: State::Sound, is_working: false, used: Instant::now() }
+    }
+
+    /// Changes the limit.
+    pub(super) fn limited(self, limit: Option<Duration>) -> Self {
+        Self { limit, ..self }
+    }
+
+    /// Runs a statement, and returns its rows.
+    pub(super) async fn fetch(&mut self, sql: &str, values: C::Values) -> Result<Vec<Record>, DbError> {
+        self.state = State::Unknown;
+        let answer = within(self.limit, self.connection.fetch(sql, values)).await;
+        self.heard(answer)
+    }
+
+    /// Runs a statement, and returns how many rows the server says it affected.
+    pub(super) async fn change(&mut self, sql: &str, values: C::Values) -> Result<u64, DbError> {
+        self.state = State::Unknown;
+        let answer = within(self.limit, self.connection.change(sql, values)).await;
+        self.heard(answer)
+    }
+
+    /// Runs statements that are not prepared.
+    pub(super) async fn script(&mut self, sql: &str) -> Result<(), DbError> {
+        self.state = State::Unknown;
+        let answer = within(self.limit, self.connection.script(sql)).await;
+        self.heard(answer)
+    }
+
+    /// Begins a transaction.
+    pub(super) async fn begin(&mut self) -> Result<(), DbError> {
+        self.is_working = true;
+        self.script("BEGIN").await
+    }
+
+    /// Ends it, by `COMMIT` or `ROLLBACK`.
+    async fn end(&mut self, how: &str) -> Result<(), DbError> {
+        let ended = self.script(how).await;
+        self.is_working = ended.is_err();
+        ended
+    }
+
+    /// Says farewell, so that the server does not complain of a client that has vanished.
+    pub(super) async fn close(self) {
+        if self.state == State::Sound {
+            let farewell = async { Ok(self.connection.close().await) };
+            let _ = within(Some(LAST_ANSWER), farewell).await; // the server notices, late
+        }
+    }
+
+    /// What the server refuses is an answer, too.
+    fn heard<T>(&mut self, answer: Result<T, DbError>) -> Result<T, DbError> {
+        self.state = match answer.as_ref().map_err(|error| error.class) {
+            Ok(_) | Err(Class::Row | Class::Retry) => State::Sound,
+            Err(Class::Environment) => State::Unknown,
+            Err(Class::Lost) => State::Lost,
+        };
+        self.used = Instant::now();
+        answer
+    }
+
+    async fn is_there(&mut self) -> bool {
+        if self.used.elapsed() < IDLE {
+            return true;
+        }
+        let sign = async { Ok(self.connection.ping().await) };
+        matches!(within(Some(LAST_ANSWER), sign).await, Ok(Ok(())))
+    }
+}
+
+/// Sessions that are shared, no more than so many.
+#[derive(Debug)]
+pub(super) struct Pool<C> {
+    idle: Mutex<Vec<Session<C>>>,
+    places: Arc<Semaphore>,
+    patience: Duration,
+}
+
+impl<C: Native> Pool<C> {
+    /// A pool with `first` in it, in which nobody waits longer for a place.
+    pub(super) fn new(first: Session<C>, places: u32, patience: Duration) -> Arc<Self> {
+        let places = usize::try_from(places).unwrap_or(1);
+        let places = Arc::new(Semaphore::new(places));
+        Arc::new(Self { idle: Mutex::new(vec![first]), places, patience })
+    }
+
+    /// Lends a session that is there, or a new one.
+    pub(super) async fn lend(
+        self: &Arc<Self>,
+        new: impl Future<Output = Result<Session<C>, DbError>>,
+    ) -> Result<Lent<C>, DbError> {
+        let place = async { Ok(Arc::clone(&self.places).acquire_owned().await) };
+        let place = within(Some(self.patience), place).await?;
+        let place = place.map_err(|_| DbError::new(Class::Environment, "the database is closed"))?;
+        let session = match self.unused().await {
+            Some(session) => session,
+            None => new.await?,
+        };
+        Ok(Lent { session: Some(session), pool: Arc::clone(self), place: Some(place) })
+    }
+
+    /// One that is there and still answers.
+    async fn unused(&self) -> Option<Session<C>> {
+        loop {
+            let unused = self.idle().pop();
+            let mut session = unused?;
+            if session.is_there().await {
+                return Some(session);
+            }
+        }
+    }
+
+    /// Closes what nobody has borrowed; what comes back is dropped.
+    pub(super) async fn close(&self) {
+        self.places.close();
+        let idle = std::mem::take(&mut *self.idle());
+        for session in idle {
+            session.close().await;
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Session<C>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_back(&self, session: Session<C>) {
+        if !self.places.is_closed() {
+            self.idle().push(session);
+        }
+    }
+}
+
+/// A session that is borrowed. Dropped, it goes back: what it had begun is rolled back first. One that
+/// is in the midst of something is cut off.
+#[derive(Debug)]
+pub(super) struct Lent<C: Native> {
+    /// None only while it goes back.
+    session: Option<Session<C>>,
+    pool: Arc<Pool<C>>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl<C: Native> Lent<C> {
+    /// The session.
+    pub(super) fn session(&mut self) -> Result<&mut Session<C>, DbError> {
+        self.session.as_mut().ok_or_else(|| DbError::new(Class::Environment, "the connection is closed"))
+    }
+
+    /// Commits what it had begun.
+    pub(super) async fn commit(mut self) -> Result<(), DbError> {
+        self.session()?.end("COMMIT").await
+    }
+
+    /// Rolls back what it had begun.
+    pub(super) async fn rollback(mut self) -> Result<(), DbError> {
+        self.session()?.end("ROLLBACK").await
+    }
+
+    /// Closes it: nobody else gets it.
+    pub(super) async fn close(mut self) {
+        if let Some(session) = self.session.take() {
+            session.close().await;
+        }
+    }
+}
+
+impl<C: Native> Drop for Lent<C> {
+    fn drop(&mut self) {
+        let Some(mut session) = self.session.take() else { return };
+        match session.state {
+            State::Sound if !session.is_working => self.pool.take_back(session),
+            State::Sound => {
+                let (pool, place) = (Arc::clone(&self.pool), self.place.take());
+                let rollback = async move {
+                    if let Ok(()) = within(Some(LAST_ANSWER), session.end("ROLLBACK")).await {
+                        pool.take_back(session);
+                    }
+                    drop(place);
+                };
+                // Without a runtime the program is at its end, and the server rolls back by itself.
+                let _ = Handle::try_current().map(|runtime| runtime.spawn(rollback));
+            }
+            State::Unknown => {}
+            State::Lost => self.pool.idle().clear(), // the others were lost with it
+        }
+    }
+}
