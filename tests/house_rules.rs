@@ -51,8 +51,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "activity", "blocking", "cipher", "codec", "db", "error", "guard", "plan", "signals", "sink",
-            "source",
+            "activity", "blocking", "cipher", "codec", "db", "error", "failpoint", "guard", "plan", "signals",
+            "sink", "source",
         ],
     ),
     ("control", &["engine", "error", "signals"]),

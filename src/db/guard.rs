@@ -9,6 +9,7 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use tokio::sync::Mutex;
 
 use super::jdbc::Lease;
+use super::own::Own;
 use super::pool::Session;
 use super::{Class, Db, DbError, Record};
 
@@ -285,21 +286,28 @@ impl Db {
         })
     }
 
-    /// Sessions of others in this database, as seen twice within a moment.
+    /// Sessions of others in this database, as seen twice within a moment in which none of ours was being
+    /// opened.
     pub async fn strangers(&self) -> Result<Vec<Stranger>, DbError> {
-        let seen = self.sessions_of_others().await?;
-        if seen.is_empty() {
-            return Ok(seen);
+        let mut seen = self.sessions_of_others().await?;
+        loop {
+            if seen.is_empty() {
+                return Ok(seen);
+            }
+            tokio::time::sleep(SECOND_LOOK).await;
+            let may_be_ours = self.own().is_some_and(Own::is_opening);
+            let mut again = self.sessions_of_others().await?;
+            again.retain(|one| seen.iter().any(|other| other.id == one.id));
+            if !may_be_ours {
+                return Ok(again);
+            }
+            seen = again;
         }
-        tokio::time::sleep(SECOND_LOOK).await;
-        let mut again = self.sessions_of_others().await?;
-        again.retain(|one| seen.iter().any(|other| other.id == one.id));
-        Ok(again)
     }
 
     async fn sessions_of_others(&self) -> Result<Vec<Stranger>, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
-        let ours = self.own_sessions();
+        let ours = self.own().map(Own::numbers).unwrap_or_default();
         let stranger = |record: &Record| {
             let id = record.first()?.as_int()?;
             let text = |at: usize| record.get(at).and_then(super::Value::as_text).unwrap_or("?");
@@ -385,12 +393,12 @@ impl Db {
         }
     }
 
-    fn own_sessions(&self) -> Vec<i64> {
+    /// Our own sessions, where they go by number; elsewhere by their program's name.
+    fn own(&self) -> Option<&Own> {
         match self {
-            // There our sessions go by their program's name.
-            Self::Sqlite(_) | Self::Postgres(_) => Vec::new(),
-            Self::MySql(db) => db.sessions(),
-            Self::Jdbc(db) => db.sessions(),
+            Self::Sqlite(_) | Self::Postgres(_) => None,
+            Self::MySql(db) => Some(db.own()),
+            Self::Jdbc(db) => Some(db.own()),
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod guard;
 mod jdbc;
 pub mod look;
 mod mysql;
+mod own;
 mod pool;
 mod postgres;
 mod remote;

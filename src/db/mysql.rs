@@ -1,6 +1,6 @@
 //! The driver of MySQL and MariaDB: moves values, nothing else.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::mysql::{
@@ -11,6 +11,7 @@ use sqlx::{
 };
 
 use super::guard::{Claim, MYSQL_QUESTIONS};
+use super::own::Own;
 use super::pool::{Lent, Native, Pool, Session};
 use super::remote;
 use super::server::{Host, Server, TlsMode};
@@ -30,9 +31,6 @@ pub(super) const ENGINE: &str = "SELECT ENGINE FROM information_schema.TABLES \
 pub(super) const TRIGGERS: &str = "SELECT 1 FROM information_schema.TRIGGERS \
                         WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ? LIMIT 1";
 
-/// Numbers of sessions that this process has or had; numbers do not come again soon.
-type Sessions = Arc<Mutex<Vec<i64>>>;
-
 /// A MySQL or MariaDB database.
 #[derive(Debug, Clone)]
 pub struct MySqlDb {
@@ -45,34 +43,34 @@ pub struct MySqlDb {
     pub(super) max_packet: usize,
     /// Who holds the database's advisory lock, if this process has it.
     pub(super) claim: Claim,
-    /// The server's numbers for the sessions of this process.
-    sessions: Sessions,
+    own: Own,
 }
 
 impl MySqlDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
-        let sessions = Sessions::default();
-        let mut session = Box::pin(reach(server, access, &sessions)).await?;
+        let own = Own::default();
+        let mut session = Box::pin(reach(server, access, &own)).await?;
         let packet = session.fetch(MAX_PACKET, MySqlArguments::default()).await?;
         let max_packet = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
         let room = session.fetch(MYSQL_QUESTIONS.room, MySqlArguments::default()).await?;
         let connections = remote::within_room(connections, &room);
         let pool = Pool::new(session, connections, server.connect_timeout);
         let server = Arc::new(server.clone());
-        Ok(Self { server, access, pool, connections, max_packet, claim: Claim::default(), sessions })
+        Ok(Self { server, access, pool, connections, max_packet, claim: Claim::default(), own })
     }
 
     /// A session of its own, outside the pool.
     pub(super) async fn connect(&self) -> Result<Session<MySqlConnection>, DbError> {
-        Box::pin(reach(&self.server, self.access, &self.sessions)).await
+        Box::pin(reach(&self.server, self.access, &self.own)).await
     }
 
     pub(super) fn server(&self) -> &Server {
         &self.server
     }
 
-    pub(super) fn sessions(&self) -> Vec<i64> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Which of the server's sessions are this process's.
+    pub(super) fn own(&self) -> &Own {
+        &self.own
     }
 
     async fn lend(&self) -> Result<Lent<MySqlConnection>, DbError> {
@@ -180,12 +178,9 @@ pub(super) fn setup(access: Access) -> Vec<String> {
 }
 
 /// Connects to the first host that answers and, to change anything, takes writes.
-async fn reach(
-    server: &Server,
-    access: Access,
-    sessions: &Sessions,
-) -> Result<Session<MySqlConnection>, DbError> {
+async fn reach(server: &Server, access: Access, own: &Own) -> Result<Session<MySqlConnection>, DbError> {
     let limit = Some(server.connect_timeout);
+    let _opening = own.opening();
     let mut problems = remote::Problems::default();
     for host in &server.hosts {
         let options = options(server, host);
@@ -195,7 +190,7 @@ async fn reach(
             Ok(connection) => {
                 remote::set_up_sockets();
                 let mut session = Session::new(connection, limit);
-                prepare(&mut session, access, sessions).await?;
+                prepare(&mut session, access, own).await?;
                 if access == Access::Look || !is_read_only(&mut session).await? {
                     return Ok(session.limited(server.socket_timeout));
                 }
@@ -207,14 +202,9 @@ async fn reach(
     Err(problems.into_error())
 }
 
-async fn prepare(
-    session: &mut Session<MySqlConnection>,
-    access: Access,
-    sessions: &Sessions,
-) -> Result<(), DbError> {
+async fn prepare(session: &mut Session<MySqlConnection>, access: Access, own: &Own) -> Result<(), DbError> {
     let answer = session.fetch(MYSQL_QUESTIONS.session, MySqlArguments::default()).await?;
-    let number = answer.first().and_then(|record| record.first()?.as_int());
-    sessions.lock().unwrap_or_else(PoisonError::into_inner).extend(number);
+    own.note(answer.first().and_then(|record| record.first()?.as_int()));
     session.script(STRICT).await?;
     session.script(READ_COMMITTED).await?;
     if access == Access::Look {

@@ -132,15 +132,20 @@ impl Guard {
             return Ok(());
         }
         let mut backoff = self.backoff(&format!("{} database", self.store.name()));
+        let begun = Instant::now();
         loop {
             self.keep_claim().await?;
             if self.others_expected.load(Ordering::Relaxed) {
                 break;
             }
             match self.strangers().await {
+                Ok(strangers) if strangers.is_empty() => break,
                 Ok(strangers) => {
-                    self.refuse(&strangers)?;
-                    break;
+                    // One of our user's may be one that we have lost, and that the server has not missed yet.
+                    if let Some(one) = strangers.iter().find(|one| one.afterlife <= begun.elapsed()) {
+                        return Err(self.refusal(one));
+                    }
+                    tokio::time::sleep(PAUSE).await;
                 }
                 // A server that is gone in between takes the lock with it, too.
                 Err(error) => backoff.after(error).await.map_err(|error| self.failed(&error))?,
@@ -216,15 +221,10 @@ impl Guard {
         self.db.strangers().await
     }
 
-    fn refuse(&self, strangers: &[Stranger]) -> Result<()> {
-        match strangers.first() {
-            None => Ok(()),
-            Some(one) => Err(Error::new(
-                Id::OthersConnected,
-                format!("{} database: somebody has connected: {}", self.store.name(), one.who),
-            )
-            .fix("stop them, then `keyrotation resume`; if they change nothing, add --others-connected")),
-        }
+    fn refusal(&self, stranger: &Stranger) -> Error {
+        let text = format!("{} database: somebody has connected: {}", self.store.name(), stranger.who);
+        Error::new(Id::OthersConnected, text)
+            .fix("stop them, then `keyrotation resume`; if they change nothing, add --others-connected")
     }
 
     fn failed(&self, error: &DbError) -> Error {

@@ -18,8 +18,8 @@ pub(crate) enum Trouble {
     CutAfterCommit(u64),
     /// After so many bytes nothing moves for so long, then all goes on.
     StallAfter(u64, Duration),
-    /// Each packet takes a millisecond.
-    Delay,
+    /// Each packet takes so long.
+    Delay(Duration),
     /// After so many bytes one direction ends, and the other stays open.
     HalfCloseAfter(u64),
 }
@@ -167,7 +167,7 @@ impl Connection {
                     let _ = to.shutdown(Shutdown::Write);
                     return;
                 }
-                Some(Trouble::Delay) => thread::sleep(Duration::from_millis(1)),
+                Some(Trouble::Delay(time)) => thread::sleep(time),
                 _ => {}
             }
             if !to_server && self.silent.load(Ordering::Relaxed) {

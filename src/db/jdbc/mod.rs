@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use super::guard::{Claim, Questions};
+use super::own::Own;
 use super::remote;
 use super::server::{Route, Server};
 use super::table::{Kind, TableInfo};
@@ -47,8 +48,7 @@ struct Inner {
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Session>>,
     claim: Claim,
-    /// The server's numbers for the sessions of this process.
-    sessions: Mutex<Vec<i64>>,
+    own: Own,
 }
 
 impl JdbcDb {
@@ -95,7 +95,7 @@ impl JdbcDb {
             permits: Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1))),
             idle: Mutex::default(),
             claim: Claim::default(),
-            sessions: Mutex::default(),
+            own: Own::default(),
         };
         inner.greet(&mut session).await?;
         inner.idle().push(session);
@@ -130,8 +130,9 @@ impl JdbcDb {
         &self.inner.claim
     }
 
-    pub(super) fn sessions(&self) -> Vec<i64> {
-        self.inner.sessions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Which of the server's sessions are this process's.
+    pub(super) fn own(&self) -> &Own {
+        &self.inner.own
     }
 
     /// Whether it is a file that one process at a time can open: nobody else can be at it.
@@ -227,6 +228,7 @@ impl Inner {
 
     /// A new session.
     async fn session(&self) -> Result<Session, DbError> {
+        let _opening = self.own.opening();
         let (mut session, _) = connect(&self.server, &self.route, self.access, Some(&self.dialect)).await?;
         self.greet(&mut session).await?;
         Ok(session)
@@ -238,8 +240,7 @@ impl Inner {
             return Ok(());
         }
         let rows = answer(session, &self.dialect, self.dialect.questions.session).await?;
-        let number = rows.first().and_then(|record| record.first()?.as_int());
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner).extend(number);
+        self.own.note(rows.first().and_then(|record| record.first()?.as_int()));
         Ok(())
     }
 }

@@ -2,13 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use keyrotation::db::{Access, Db};
+
 use super::{on, on_each_server, outside};
 use crate::kit::{Kit, Refused as _};
-use crate::support::{Engine, Except, Place, Proxy, Random, Snapshot, Trouble, rounds};
+use crate::support::{
+    Engine, Except, Place, Proxy, Random, Snapshot, Trouble, database_of_its_own, rounds, wait,
+};
 
 on_each_server!(
     connections_that_break_anywhere_cost_nothing,
     connections_that_are_never_answered_again_hold_up_nothing,
+    a_session_that_is_slow_to_open_is_no_stranger,
     a_server_that_moves_to_another_address_is_followed,
     a_server_without_room_for_connections_is_named,
 );
@@ -38,7 +43,7 @@ fn trouble(random: &mut Random) -> Trouble {
         2 => Trouble::CutAfterCommit(random.below(6)),
         3 => Trouble::StallAfter(bytes, Duration::from_millis(500 + random.below(2500))),
         4 => Trouble::HalfCloseAfter(bytes),
-        _ => Trouble::Delay,
+        _ => Trouble::Delay(Duration::from_millis(1)),
     }
 }
 
@@ -109,6 +114,32 @@ fn connections_that_are_never_answered_again_hold_up_nothing(engine: Engine) {
     through(&kit, &format!("127.0.0.1:{}", engine.port()), "");
     kit.run(&["resume"]).exits(0);
     must_be_done(&kit, &before);
+}
+
+/// The server knows it by a number, which we know only once it is open.
+fn a_session_that_is_slow_to_open_is_no_stranger(engine: Engine) {
+    let (mut server, admin) = database_of_its_own(engine);
+    drop(admin);
+    let mut delays = [None].into_iter();
+    let slowly = || Some(Trouble::Delay(Duration::from_millis(300)));
+    let proxy = Proxy::to(engine.port(), move || delays.next().unwrap_or_else(slowly));
+    server.hosts[0].port = proxy.port;
+    wait(async {
+        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
+        while !db.strangers().await.unwrap().is_empty() {} // until the administrator is gone
+        let claim = tokio::spawn({
+            let db = db.clone();
+            async move { db.claim().await }
+        });
+        let mut looks = 0;
+        while !claim.is_finished() {
+            let strangers = db.strangers().await.unwrap();
+            assert!(strangers.is_empty(), "{strangers:?}");
+            looks += 1;
+        }
+        assert!(looks > 0 && claim.await.unwrap().unwrap(), "{looks}");
+        db.close().await;
+    });
 }
 
 /// The first address goes away in the middle; the second leads to the same server.
