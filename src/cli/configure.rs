@@ -49,9 +49,12 @@ pub struct ConfigureArgs {
     /// Remove `[encryption]` old_key: nothing is left under another key than the new one.
     #[arg(long)]
     pub remove_old_key: bool,
-    /// The file, if it is not newISHome/repository/conf/deployment.toml.
+    /// A file in place of newISHome/repository/conf/deployment.toml; repeat it for more.
     #[arg(long, value_name = "FILE")]
-    pub file: Option<PathBuf>,
+    pub file: Vec<PathBuf>,
+    /// A node's home in place of newISHome; repeat it for more.
+    #[arg(long, value_name = "DIR")]
+    pub home: Vec<PathBuf>,
     /// One JSON document on stdout.
     #[arg(long, conflicts_with = "print")]
     pub json: bool,
@@ -69,57 +72,110 @@ impl ConfigureArgs {
     }
 }
 
-/// Edits the file, or shows what would be edited.
+/// A file, with what it has to become.
+struct Work {
+    path: PathBuf,
+    old: Zeroizing<String>,
+    edited: Edited,
+    backup: Option<PathBuf>,
+    /// Whether it is dealt with.
+    done: bool,
+}
+
+/// Edits the files, or shows what would be edited. Nothing is written unless all of them can be edited.
 pub(super) fn configure(session: &Session, args: &ConfigureArgs) -> Result<Exit> {
-    let (server, notices) = config::load_new_server(&session.global.config, args.file.is_some())?;
+    let is_named = !args.file.is_empty() || !args.home.is_empty();
+    let (server, notices) = config::load_new_server(&session.global.config, is_named)?;
     session::say(&notices);
-    let path = find(&server, args.file.as_deref())?;
+    let mut works = Vec::new();
+    for path in find(&server, args)? {
+        let work = look(path, &server, args)?;
+        if works.iter().all(|known: &Work| known.path != work.path) {
+            works.push(work);
+        }
+    }
+    if args.print {
+        let [work] = works.as_slice() else {
+            let what = format!("--print prints one file, and {} are named", works.len());
+            return Err(Error::new(Id::CommandLineValue, what).fix("print them one by one"));
+        };
+        print_whole(&work.edited, args.show_secrets);
+        return Ok(Exit::Done);
+    }
+    let written = if args.dry_run { Ok(()) } else { write_all(&mut works) };
+    if !args.dry_run && works.iter().any(|work| work.done) {
+        steps::leave(session, CONFIGURED, &note(&works))?;
+    }
+    let shown: Vec<&Work> = works.iter().filter(|work| work.done || args.dry_run).collect();
+    if args.json && written.is_ok() {
+        let files = shown.iter().map(|work| {
+            serde_json::json!({
+                "file": work.path,
+                "written": work.backup.is_some(),
+                "backup": work.backup,
+                "changes": work.edited.changes,
+                "by_hand": work.edited.by_hand,
+            })
+        });
+        print_json(&serde_json::json!({ "schema": 1, "files": files.collect::<Vec<_>>() }))?;
+    } else if !args.json {
+        for work in &shown {
+            print(&text(work, args.dry_run));
+        }
+        if written.is_ok() {
+            print(next(&works, args.dry_run));
+        }
+    }
+    written.map(|()| Exit::Done)
+}
+
+/// What one file has to become.
+fn look(path: PathBuf, server: &NewServer, args: &ConfigureArgs) -> Result<Work> {
     let old = read(&path)?;
-    let edited = configure::edit(&old, &server, &args.choices()).map_err(|error| {
+    let edited = configure::edit(&old, server, &args.choices()).map_err(|error| {
         Error::new(error.id(), format!("{}: {}", path.display(), error.what())).fix(error.remedy())
     })?;
     session::say(&edited.notices);
-    if args.print {
-        print_whole(&edited, args.show_secrets);
-        return Ok(Exit::Done);
-    }
-    let write = !args.dry_run && !edited.changes.is_empty();
-    let backup = if write { Some(write_file(&path, &old, &edited.text)?) } else { None };
-    if !args.dry_run {
-        steps::leave(session, CONFIGURED, &note(&path, backup.as_deref(), &edited))?;
-    }
-    if args.json {
-        print_json(&serde_json::json!({
-            "schema": 1,
-            "file": path,
-            "written": write,
-            "backup": backup,
-            "changes": edited.changes,
-            "by_hand": edited.by_hand,
-        }))?;
-    } else {
-        print(&text(&path, backup.as_deref(), &edited, args.dry_run));
-    }
-    Ok(Exit::Done)
+    Ok(Work { path, old, edited, backup: None, done: false })
 }
 
-/// The file, which is not to be one outside of the new server's folder: a link might lead into the old one's.
-fn find(server: &NewServer, named: Option<&Path>) -> Result<PathBuf> {
-    let path = match (named, &server.home) {
-        (Some(file), _) => file.to_owned(),
-        (None, Some(home)) => home.join(DEPLOYMENT),
-        (None, None) => return Err(Error::new(Id::ConfigMissingKey, "newISHome is missing")),
-    };
-    let failed = |error: io::Error| Error::new(Id::DeploymentMissing, format!("{}: {error}", path.display()));
-    let real = path.canonicalize().map_err(failed)?;
-    match &server.home {
-        Some(home) if named.is_none() && !real.starts_with(home) => {
-            let (path, real) = (path.display(), real.display());
-            Err(Error::new(Id::DeploymentShape, format!("{path} is a link out of newISHome, to {real}"))
-                .fix("put a file of its own there; if that one is the new server's all the same, name it with --file"))
+/// Each file is replaced at once or not at all; the first that cannot be ends it.
+fn write_all(works: &mut [Work]) -> Result<()> {
+    for work in works {
+        if !work.edited.changes.is_empty() {
+            work.backup = Some(write_file(&work.path, &work.old, &work.edited.text)?);
         }
-        _ => Ok(real),
+        work.done = true;
     }
+    Ok(())
+}
+
+/// The files. One of a home is not to be outside of it: a link might lead into the old server's.
+fn find(server: &NewServer, args: &ConfigureArgs) -> Result<Vec<PathBuf>> {
+    let failed = |path: &Path, error: io::Error| {
+        Error::new(Id::DeploymentMissing, format!("{}: {error}", path.display()))
+    };
+    let mut found = Vec::new();
+    for file in &args.file {
+        found.push(file.canonicalize().map_err(|error| failed(file, error))?);
+    }
+    let mut homes = args.home.clone();
+    if found.is_empty() && homes.is_empty() {
+        let home = server.home.clone();
+        homes.push(home.ok_or_else(|| Error::new(Id::ConfigMissingKey, "newISHome is missing"))?);
+    }
+    for home in homes {
+        let path = home.join(DEPLOYMENT);
+        let inside = home.canonicalize().map_err(|error| failed(&home, error))?;
+        let real = path.canonicalize().map_err(|error| failed(&path, error))?;
+        if !real.starts_with(&inside) {
+            let (path, real, home) = (path.display(), real.display(), home.display());
+            return Err(Error::new(Id::DeploymentShape, format!("{path} is a link out of {home}, to {real}"))
+                .fix("put a file of its own there; if that one is the new server's all the same, name it with --file"));
+        }
+        found.push(real);
+    }
+    Ok(found)
 }
 
 fn read(path: &Path) -> Result<Zeroizing<String>> {
@@ -199,20 +255,32 @@ fn print_whole(edited: &Edited, show_secrets: bool) {
 }
 
 /// What the journal is to remember of it.
-fn note(path: &Path, backup: Option<&Path>, edited: &Edited) -> String {
-    let changed: Vec<_> = edited.changes.iter().map(|change| change.entry.as_str()).collect();
-    let mut note = match backup {
-        Some(backup) => format!("{}: {}; backup {}", path.display(), changed.join(", "), backup.display()),
-        None => format!("{}: nothing was to be changed", path.display()),
-    };
-    if !edited.by_hand.is_empty() {
-        let left: Vec<_> = edited.by_hand.iter().map(|item| item.what.as_str()).collect();
+fn note(works: &[Work]) -> String {
+    let mut said = Vec::new();
+    let mut left: Vec<&str> = Vec::new();
+    for Work { path, edited, backup, .. } in works.iter().filter(|work| work.done) {
+        let changed: Vec<_> = edited.changes.iter().map(|change| change.entry.as_str()).collect();
+        said.push(match backup {
+            Some(backup) => {
+                format!("{}: {}; backup {}", path.display(), changed.join(", "), backup.display())
+            }
+            None => format!("{}: nothing was to be changed", path.display()),
+        });
+        left.extend(edited.by_hand.iter().map(|item| item.what.as_str()));
+    }
+    // What was not reached is left, too.
+    let missed = works.iter().filter(|work| !work.done).map(|work| work.path.to_string_lossy());
+    let missed: Vec<_> = missed.collect();
+    left.extend(missed.iter().map(|path| &**path));
+    left.dedup();
+    let mut note = said.join("; ");
+    if !left.is_empty() {
         let _ = write!(note, "{BY_HAND}{}", left.join(", "));
     }
     note
 }
 
-fn text(path: &Path, backup: Option<&Path>, edited: &Edited, dry_run: bool) -> String {
+fn text(Work { path, edited, backup, .. }: &Work, dry_run: bool) -> String {
     let path = path.display();
     let mut out = String::new();
     if edited.changes.is_empty() {
@@ -242,13 +310,19 @@ fn text(path: &Path, backup: Option<&Path>, edited: &Edited, dry_run: bool) -> S
             let _ = writeln!(out, "  {number}. {step}");
         }
     }
-    if !edited.by_hand.is_empty() && !dry_run {
-        out.push_str("when that is done, on every node: `keyrotation confirm deployment`\n");
-    } else if backup.is_some() {
-        out.push_str(
-            "next: start the new server (step 8), once `keyrotation status` says that all is re-encrypted; other nodes \
-             have files of their own (--file)\n",
-        );
-    }
     out
+}
+
+/// What to do when it is done.
+fn next(works: &[Work], dry_run: bool) -> &'static str {
+    if dry_run {
+        ""
+    } else if works.iter().any(|work| !work.edited.by_hand.is_empty()) {
+        "when that is done, on every node: `keyrotation confirm deployment`\n"
+    } else if works.iter().any(|work| work.backup.is_some()) {
+        "next: start the new server (step 8), once `keyrotation status` says that all is re-encrypted; other nodes \
+         have files of their own (--home, --file)\n"
+    } else {
+        ""
+    }
 }

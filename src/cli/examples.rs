@@ -63,6 +63,10 @@ pub const EXAMPLES: &[Examples] = &[
             ("keyrotation configure --dry-run", "Show what would change in deployment.toml"),
             ("keyrotation configure", "Change it; the old file is kept beside it"),
             (
+                "keyrotation configure --home /mnt/is1/wso2is --home /mnt/is2/wso2is",
+                "Change those of two nodes, in one go",
+            ),
+            (
                 "keyrotation configure --keep-credentials",
                 "Leave users and passwords: the rotation has a database user of its own",
             ),

@@ -62,6 +62,7 @@ fn the_file_gets_the_new_key_and_the_old_one_is_kept_beside_it() {
     let printed = kit.run(&["configure", "--print", "--show-secrets"]).exits(0);
     assert_eq!(printed.stdout, fs::read_to_string(&file).unwrap());
     let again = kit.run(&["configure", "--json"]).exits(0).json();
+    let again = &again["files"][0];
     assert_eq!((&again["written"], &again["backup"]), (&false.into(), &serde_json::Value::Null));
     assert_eq!(beside(&file).len(), 1);
 
@@ -125,6 +126,59 @@ fn what_is_not_the_new_servers_file_is_not_written() {
     // Named, it may stand anywhere.
     kit.run(&["configure", "--file", elsewhere.to_str().unwrap()]).exits(0);
     assert!(fs::read_to_string(&elsewhere).unwrap().contains(&kit.deployment.spec.new_key));
+}
+
+/// The nodes of a cluster have files of their own: all are edited, or none is.
+#[test]
+fn several_nodes_are_configured_in_one_go() {
+    let (kit, file) = kit();
+    let (old, new) = (kit.deployment.spec.old_key.clone(), kit.deployment.spec.new_key.clone());
+    let nodes = ["node1", "node2"].map(|name| kit.beside(name));
+    let files = nodes.each_ref().map(|home| home.join("repository/conf/deployment.toml"));
+    for (copy, name) in files.iter().zip(["is1", "is2"]) {
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        // Without secrets that are kept elsewhere nothing is left to people.
+        let text = fs::read_to_string(&file).unwrap().replace("$secret{shared_db_password}", "x");
+        fs::write(copy, format!("# {name}\n{text}")).unwrap();
+    }
+    let homes = nodes.each_ref().map(|home| home.to_str().unwrap());
+    let [one, two] = homes;
+    let both = ["configure", "--home", one, "--home", two, "--home", one];
+
+    fs::rename(&files[1], nodes[1].join("away")).unwrap();
+    kit.run(&both).refused(2, "KR-CFG-060");
+    fs::rename(nodes[1].join("away"), &files[1]).unwrap();
+    kit.run(&["configure", "--print", "--home", one, "--home", two]).refused(2, "KR-CFG-020");
+    let shown = kit.run(&[&both[..], &["--dry-run"]].concat()).exits(0).stdout;
+    assert_eq!(shown.matches("+key = \"<new key ").count(), 2, "{shown}");
+    assert!(files.iter().all(|file| fs::read_to_string(file).unwrap().contains(&old)), "nothing is written");
+
+    // The second cannot be replaced: the first is done, and both are on record.
+    let failed = kit.run_at("file-before-rename=1*off->1*return", &both);
+    assert_eq!(failed.code(), Some(3), "{failed}");
+    assert!(failed.stdout.starts_with(&format!("changed {}:\n", files[0].display())), "{failed}");
+    let has_new = files.each_ref().map(|file| fs::read_to_string(file).unwrap().contains(&new));
+    assert_eq!(has_new, [true, false]);
+    let done = kit.run(&[&both[..], &["--json"]].concat()).exits(0).json();
+    let written: Vec<_> = done["files"].as_array().unwrap().iter().map(|file| &file["written"]).collect();
+    assert_eq!(written, [&false, &true], "{done}");
+    for (file, name) in files.iter().zip(["is1", "is2"]) {
+        let text = fs::read_to_string(file).unwrap();
+        assert!(text.starts_with(&format!("# {name}\n")) && text.contains(&new), "{text}");
+        assert_eq!(beside(file).len(), 1);
+    }
+    assert!(fs::read_to_string(&file).unwrap().contains(&old), "newISHome was not named");
+
+    kit.run(&["run"]).exits(0);
+    let said = kit.status()["steps"].clone();
+    let said: Vec<_> = said.as_array().unwrap().iter().filter(|step| step["name"] == "configured").collect();
+    let left = format!("; by hand: {}", files[1].display());
+    assert!(said[0]["note"].as_str().unwrap().contains(&left), "{said:?}");
+    assert!(said[1]["note"].as_str().unwrap().contains(homes[0]), "{said:?}");
+    kit.run(&both).exits(0);
+    let runbook = kit.run(&["runbook", "--json"]).exits(0).json();
+    let step = runbook["steps"].as_array().unwrap().iter().find(|step| step["id"] == "deployment").cloned();
+    assert_eq!(step.unwrap()["state"], "done");
 }
 
 /// Killed on the way, it leaves the old file or the new one, and can be called again.
