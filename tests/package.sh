@@ -49,16 +49,41 @@ echo "$pages manual pages, none with a warning"
 bash -n "$root/usr/share/bash-completion/completions/keyrotation"
 bash -c 'source "$1"; COMP_WORDS=(keyrotation ver); COMP_CWORD=1; _keyrotation keyrotation ver keyrotation; [[ ${COMPREPLY[*]} == verify ]]' \
     bash "$root/usr/share/bash-completion/completions/keyrotation" || fail "bash does not complete ver to verify"
-checked=(bash)
+checked=(bash) missing=()
 if command -v zsh >/dev/null; then
     zsh -n "$root/usr/share/zsh/vendor-completions/_keyrotation"
+    # In a terminal: what stands there once Tab is pressed.
+    cat >"$root/complete.zsh" <<'EOF'
+zmodload zsh/zpty
+completed() {
+    local said
+    zpty line "zsh -f -i"
+    zpty -w line "PS1= PS2=; fpath=($1 \$fpath); autoload -Uz compinit; compinit -u -D; print rea''dy"
+    zpty -r -m line said '*ready*' && zpty -n -w line "$2"$'\t' && zpty -r -m line said "*$3*"
+    local failed=$?
+    zpty -d line
+    return $failed
+}
+completed $1 "keyrotation ver" "keyrotation verify" && completed $1 "keyrotation status --wait dr" "drained"
+EOF
+    timeout 60 zsh -f "$root/complete.zsh" "$root/usr/share/zsh/vendor-completions" || fail "zsh does not complete"
     checked+=(zsh)
+else
+    missing+=(zsh)
 fi
 if command -v fish >/dev/null; then
     fish --no-execute "$root/usr/share/fish/vendor_completions.d/keyrotation.fish"
+    for line in "ver=verify" "status --wait dr=drained" "report --format h=html"; do
+        found=$(fish -c 'source $argv[1]; complete -C "keyrotation $argv[2]"' \
+            "$root/usr/share/fish/vendor_completions.d/keyrotation.fish" "${line%=*}")
+        [[ $found == *"${line#*=}"* ]] || fail "fish does not complete ${line%=*} to ${line#*=}: $found"
+    done
     checked+=(fish)
+else
+    missing+=(fish)
 fi
 echo "completions checked with: ${checked[*]}"
+[[ ${#missing[@]} == 0 ]] || echo "NOT CHECKED: completions of ${missing[*]}, which are not installed"
 
 # The unit names the installed program; here that is another place.
 unit=$root/keyrotation.service
