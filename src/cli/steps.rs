@@ -7,17 +7,17 @@ use jiff::Timestamp;
 use keyrotation_journal::{Step, TAKEN_BACK, leave_step, left_steps};
 
 use super::args::{RetireArgs, Side, TriggersAction, TriggersArgs};
+use super::shared::Shared;
 use super::who::whoami;
 use super::{Session, look, print, print_json, session};
 use crate::activity::Activity;
 use crate::config::{self, Database, Overrides};
 use crate::db::{Access, Db};
-use crate::engine::Ledger;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan;
-use crate::report::{Reporter, StatusView, publish, thousands};
-use crate::runbook::{COPY_CLEANED, RETIRABLE, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
+use crate::report::{RETIRABLE, Reporter, StatusView, publish, thousands};
+use crate::runbook::{COPY_CLEANED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
 use crate::sync::{ROUTE_TRAFFIC, Said, verdict};
 use crate::triggers::{self, Action};
 
@@ -140,10 +140,10 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     state.steps.extend(left_steps(&dir)?); // what was confirmed since the last session
     let said =
         Said { switched: state.step_stands(ROUTE_TRAFFIC), stopped: state.step_stands(OLD_SERVER_STOPPED) };
-    let ledger = Ledger::new(journal);
+    let shared = Shared::new(&dir, journal, "safe-to-retire");
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
-    let verdict = verdict(&ledger, &preparer, plan, said, &activity).await;
+    let verdict = verdict(&shared.ledger, &preparer, plan, said, &activity).await;
     reporter.finish().await;
     let verdict = verdict?;
     deployment.close().await;

@@ -17,6 +17,8 @@ const ASKED_FOR: [&str; 3] = ["stdin:", "prompt:", "cmd:"];
 /// A deployment as far as it is described.
 #[derive(Debug, Clone, Default)]
 pub struct Outline {
+    /// Whether there is a file at all.
+    pub written: bool,
     /// Whether changes are carried over (`enableSyncMigrator`).
     pub sync: bool,
     /// The old server's identity database.
@@ -59,8 +61,15 @@ pub enum Site {
         /// How the connection is protected, if the URL or tlsCaFile says it.
         tls: Option<Tls>,
     },
-    /// Of a kind that is known by name only.
-    Other(&'static str),
+    /// A database that only its vendor's driver reaches.
+    Vendor {
+        /// The kind of server.
+        kind: Kind,
+        /// Host, port and name, as the URL says them.
+        place: String,
+        /// Who logs on, if that is said.
+        user: Option<String>,
+    },
 }
 
 impl std::fmt::Display for Site {
@@ -71,14 +80,16 @@ impl std::fmt::Display for Site {
             Self::Server { kind, host, database, .. } => {
                 write!(f, "{database} on {host} ({})", kind.name())
             }
-            Self::Other(name) => write!(f, "a database of {name}"),
+            Self::Vendor { kind, place, .. } => write!(f, "{place} ({})", kind.name()),
         }
     }
 }
 
 /// What the properties file at `path` says; nothing if there is no such file.
 pub fn outline(path: &Path) -> Outline {
-    let unknown = |error: &Error| Outline { problem: Some(error.what().to_owned()), ..Outline::default() };
+    let written = path.exists();
+    let unknown =
+        |error: &Error| Outline { written, problem: Some(error.what().to_owned()), ..Outline::default() };
     let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let raw = match read(&file).and_then(|(text, _)| parse(&text)) {
         Ok(raw) => raw,
@@ -95,6 +106,7 @@ pub fn outline(path: &Path) -> Outline {
     let home = given(&raw, Key::NewIsHome).and_then(|home| expand(home, folder).ok());
     let site = |url, user| site(&raw, folder, url, user);
     Outline {
+        written,
         sync: given(&raw, Key::EnableSyncMigrator).is_some_and(|on| on.eq_ignore_ascii_case("true")),
         old_identity: site(Key::OldIdnDbUrl, Key::OldIdnUsername),
         new_identity: site(Key::NewIdnDbUrl, Key::NewIdnUsername),
@@ -129,7 +141,11 @@ fn site(raw: &Raw, folder: &Path, url: Key, user: Key) -> Option<Site> {
             Some(file) => Site::H2File(file),
             None => Site::H2Server(format!("jdbc:h2:{}", url.place)),
         }),
-        Ok(JdbcUrl::Bridged(url)) => Some(Site::Other(url.kind.name())),
+        Ok(JdbcUrl::Bridged(url)) => Some(Site::Vendor {
+            kind: url.kind,
+            user: given(raw, user).map(str::to_owned).or(url.user),
+            place: url.place,
+        }),
         Err(_) => None,
     }
 }
@@ -155,6 +171,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("properties.yaml");
         assert!(outline(&path).problem.unwrap().contains("properties.yaml"), "there is none");
+        assert!(!outline(&path).written);
         std::fs::write(
             &path,
             "oldSecretKey: env:NOT_SET_ANYWHERE\nenableSyncMigrator: true\n\
@@ -164,12 +181,15 @@ mod tests {
         )
         .unwrap();
         let outline = outline(&path);
-        assert!(outline.sync && outline.problem.is_some());
+        assert!(outline.written && outline.sync && outline.problem.is_some());
         let host = Host { name: "db1".to_owned(), port: 5432 };
         let (kind, database, user) = (Kind::Postgres, "identity".to_owned(), Some("anna".to_owned()));
         assert_eq!(outline.old_identity, Some(Site::Server { kind, host, database, user, tls: None }));
         assert_eq!(outline.new_identity, Some(Site::File(folder.path().join("not-yet.db"))));
-        assert_eq!(outline.new_registry, Some(Site::Other("Db2")));
+        assert_eq!(
+            outline.new_registry,
+            Some(Site::Vendor { kind: Kind::Db2, place: "localhost:50000/reg".to_owned(), user: None })
+        );
         assert_eq!(outline.home, Some(folder.path().join("new-home")));
         assert_eq!(outline.old_home, Some(folder.path().join("old-home")));
         assert_eq!(outline.old_registry, Some(Site::File(folder.path().join("reg.db"))));

@@ -23,4 +23,4 @@ pub use progress::{Reporter, Sources, publish};
 pub use status::{FailureView, RunState, StatusView, StepView, TargetView, VerifiedView, failures_of};
 pub use sync::{SyncTableView, SyncView};
 pub use text::{bytes, printable, status_text, summary_sentence, thousands};
-pub use verified::{VERIFIED, VERIFY_DIFFERENCES, Verification};
+pub use verified::{RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::{RunState, StatusView, TargetView};
+use keyrotation_journal::standing;
+
+use super::{RETIRABLE, RunState, StatusView, TargetView};
 
 /// A number with its thousands divided.
 pub fn thousands(number: u64) -> String {
@@ -176,6 +178,9 @@ fn next_step(view: &StatusView) -> String {
         RunState::Interrupted | RunState::Failed => "next: `keyrotation resume`".to_owned(),
         RunState::Completed if view.failed() > 0 => {
             "next: put right what the failures name, then `keyrotation resume --retry-failed`".to_owned()
+        }
+        RunState::Completed if standing(&view.steps, RETIRABLE, |step| &step.name).is_some() => {
+            "next: `keyrotation runbook retire`".to_owned()
         }
         RunState::Completed if view.sync.is_some() => {
             "next: `keyrotation safe-to-retire`; if the old server still serves users, `keyrotation sync`"

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+/// Recorded by `safe-to-retire` when it is.
+pub const RETIRABLE: &str = "safe-to-retire";
+
 /// The step that says that everything is as it should be.
 pub const VERIFIED: &str = "verified";
 

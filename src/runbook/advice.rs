@@ -60,6 +60,10 @@ const FLOWS: &[Offered] = &[
 /// What to do in a step.
 pub fn advice(step: &Step, variant: Variant, deployment: &Outline) -> Vec<Advice> {
     let mut to = To(Vec::new());
+    if step.number == 1 && !deployment.written {
+        to.say("There is no properties.yaml yet. Write it now, as far as you know it: the steps below then name your databases, and with `enableSyncMigrator: true` they are those of zero downtime.");
+        to.run("keyrotation init");
+    }
     match (step.id, variant) {
         ("block", Variant::ZeroDowntime) => block(&mut to, deployment),
         ("block", Variant::MaintenanceWindow) => {
@@ -183,7 +187,9 @@ fn configure(to: &mut To, variant: Variant, deployment: &Outline) {
     to.say("The new key; it has 32 digits, which every version takes (7.1 and later also take the 64 of `keyrotation keygen --for 7.1`). Keep it where keys are kept before anything is under it:");
     to.run("keyrotation keygen");
     to.say("The configuration: both keys, the copies, the new home.");
-    to.run("keyrotation init");
+    if !deployment.written {
+        to.run("keyrotation init");
+    }
     if variant == Variant::ZeroDowntime {
         to.say("`enableSyncMigrator: true`, and oldIdnDBUrl with the old identity database.");
     }
@@ -223,7 +229,7 @@ fn deployment_toml(to: &mut To, deployment: &Outline) {
             None => to.say(format!("  [database.{section}]: the copy")),
         }
     }
-    to.say("This does it for one home, says what is left to you, and counts as this step's confirmation if nothing is; for other nodes name their files with --file:");
+    to.say("This does it for newISHome, says what is left to you, and counts as this step's confirmation if nothing is. Where nodes have homes of their own name them all, each with --home (or its file with --file):");
     to.run("keyrotation configure --dry-run");
     to.run("keyrotation configure");
     to.say("On 7.1 and later leave [encryption] old_key unset. If `key` is a $secret{…}, put the new key into the vault with the cipher tool, and leave the line.");
@@ -245,7 +251,8 @@ fn switch(to: &mut To) {
     to.say("2. Take the old nodes out, all in one change: sessions that hop between both see tokens late or not at all.");
     to.say("3. Let connections to the old nodes drain; keep the old servers running, so that what is under way is recorded. Then say so, which stops deletes of the old server from counting:");
     to.run("keyrotation confirm route-traffic");
-    to.say("4. Do not stop the sync yet. It ends by itself once nothing has come for a minute:");
+    to.say("4. What came late is still to be carried over. End `run`, which holds the journal, and let a sync run that ends by itself once nothing has come for a minute:");
+    to.run("keyrotation stop");
     to.run("keyrotation sync --until-drained");
     to.say("5. Open at the load balancer what step 1 has closed, all to the new nodes:");
     to.run("keyrotation confirm switch/opened");

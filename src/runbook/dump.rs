@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::Advice;
+use super::vendors::{self, Place};
 use crate::config::Site;
 use crate::db::server::{Host, Kind, Tls, TlsMode};
 
@@ -39,10 +40,16 @@ pub(super) fn copy(old: Option<&Site>, new: Option<&Site>, file: &str) -> Vec<Ad
             match kind {
                 Kind::Postgres => postgresql(&old, &new, file),
                 Kind::MySql => mysql(&old, &new, file),
-                Kind::H2 | Kind::Oracle | Kind::SqlServer | Kind::Db2 => vec![Advice::Say(other(kind.name()).to_owned())],
+                Kind::H2 | Kind::Oracle | Kind::SqlServer | Kind::Db2 => vendors::copy(*kind, None, Place { place: database, user: user.as_deref() }, file),
             }
         }
-        (_, Some(Site::Other(name))) | (Some(Site::Other(name)), None) => vec![Advice::Say(other(name).to_owned())],
+        (old, Some(Site::Vendor { kind, place, user })) => {
+            let old = match old {
+                Some(Site::Vendor { place, user, .. }) => Some(Place { place, user: user.as_deref() }),
+                _ => None,
+            };
+            vendors::copy(*kind, old, Place { place, user: user.as_deref() }, file)
+        }
         _ => vec![Advice::Say(
             "Its URL is not in properties.yaml yet: fill in what is known, and the exact commands stand here.".to_owned(),
         )],
@@ -176,20 +183,4 @@ fn h2_server(old: Option<&Site>, new: &str, file: &str) -> Vec<Advice> {
             "In {new}, which is new and empty, made on the server's machine: RUNSCRIPT FROM '{file}.sql'"
         )),
     ]
-}
-
-/// Databases that only their own tools copy: how, in general. None of these was at hand.
-fn other(name: &str) -> &'static str {
-    match name {
-        "Oracle" => {
-            "Oracle: `expdp` of the schema with FLASHBACK_TIME=SYSTIMESTAMP, then `impdp` into the new one with REMAP_SCHEMA. We have never executed this: rehearse it."
-        }
-        "SQL Server" => {
-            "SQL Server: BACKUP DATABASE … WITH COPY_ONLY, then RESTORE DATABASE under the new name WITH MOVE of its files. We have never executed this: rehearse it."
-        }
-        "Db2" => {
-            "Db2: BACKUP DATABASE … ONLINE INCLUDE LOGS, then RESTORE DATABASE … INTO the new name, and ROLLFORWARD. We have never executed this: rehearse it."
-        }
-        _ => "Copy the database with its own tools, as of one moment.",
-    }
 }

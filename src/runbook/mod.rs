@@ -13,13 +13,14 @@ mod steps;
 #[cfg(test)]
 mod tests;
 mod text;
+mod vendors;
 
 use serde::Serialize;
 
 pub use advice::{Advice, advice};
 pub use confirm::{Named, Objection, find, objection};
 pub use progress::{Facts, ItemState, Mark, Progress, StepState, progress};
-pub use steps::{BY_HAND, CONFIGURED, COPY_CLEANED, RETIRABLE, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
+pub use steps::{BY_HAND, CONFIGURED, COPY_CLEANED, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
 pub use text::{items, list, page};
 
 /// How users are served meanwhile.

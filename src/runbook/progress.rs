@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use keyrotation_journal::standing;
 use serde::Serialize;
 
-use super::steps::{BY_HAND, CONFIGURED, RETIRABLE, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
+use super::steps::{BY_HAND, CONFIGURED, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
 use super::{Finding, Item, KnownBy, Step, Variant};
-use crate::report::{RunState, StatusView, StepView, Verification, thousands};
+use crate::report::{RETIRABLE, RunState, StatusView, StepView, Verification, thousands};
 
 /// The first step that needs a rotation to be begun; what was recorded of it before that is of
 /// another rotation.

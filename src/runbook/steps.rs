@@ -6,7 +6,7 @@ use super::progress::{
     begun, carried_over, cleaned, configured, drained, edited, installed, re_encrypted, verified,
 };
 use super::{Finding, Item, KnownBy, Step, Variant};
-use crate::report::VERIFIED;
+use crate::report::{RETIRABLE, VERIFIED};
 
 /// Recorded by `triggers install`.
 pub const TRIGGERS_INSTALLED: &str = "triggers-installed";
@@ -18,8 +18,6 @@ pub const COPY_CLEANED: &str = "clean-copy/removed";
 pub const CONFIGURED: &str = "configured";
 /// What stands in the note of that step before what is left to people.
 pub const BY_HAND: &str = "; by hand: ";
-/// Recorded by `safe-to-retire` when it is.
-pub const RETIRABLE: &str = "safe-to-retire";
 
 const fn item(name: &'static str, title: &'static str, known_by: KnownBy) -> Item {
     Item { name, title, only: None, known_by }

@@ -1,6 +1,8 @@
 //! Where steps stand, as folds over events of a journal; what is confirmed and what is refused; and
 //! the commands for each engine.
 
+mod dumps;
+
 use std::path::{Path, PathBuf};
 
 use keyrotation_journal::{
@@ -266,120 +268,6 @@ fn what_cannot_be_is_refused_and_what_is_early_is_warned_of() {
     assert!(warned(object("retire/old-key", &facts(true, synced(25, 0), &routed))));
 }
 
-fn on(kind: Kind, database: &str, user: &str) -> Site {
-    let host = Host { name: "db1".into(), port: 5000 };
-    Site::Server { kind, host, database: database.into(), user: Some(user.into()), tls: None }
-}
-
-fn commands(step: &str, outline: &Outline) -> Vec<String> {
-    let step = STEPS.iter().find(|one| one.id == step).unwrap();
-    let commands = advice(step, Zero, outline).into_iter().filter_map(|line| match line {
-        Advice::Command(command) => Some(command),
-        Advice::Say(_) => None,
-    });
-    commands.collect()
-}
-
-#[test]
-fn dump_commands_name_hosts_and_users_and_are_quoted() {
-    let outline = Outline {
-        old_identity: Some(on(Kind::Postgres, "identity", "o'neill")),
-        new_identity: Some(on(Kind::Postgres, "identity copy", "anna")),
-        new_registry: Some(on(Kind::MySql, "reg`copy", "anna")),
-        old_home: Some(PathBuf::from("/opt/old is")),
-        home: Some(PathBuf::from("/opt/new is")),
-        ..Outline::default()
-    };
-    assert_eq!(
-        commands("copy", &outline),
-        [
-            "cp -a -T '/opt/old is' '/opt/new is'",
-            r"pg_dump --host=db1 --port=5000 --username='o'\''neill' --format=custom --file=identity.dump identity",
-            "createdb --host=db1 --port=5000 --username=anna --template=template0 'identity copy'",
-            "pg_restore --host=db1 --port=5000 --username=anna --no-owner --exit-on-error --dbname='identity copy' identity.dump",
-            "mariadb-dump --host=OLD_HOST --port=OLD_PORT --user=USER --single-transaction --hex-blob --routines \
-             --no-tablespaces --result-file=registry.sql OLD_DATABASE",
-            "mariadb --host=db1 --port=5000 --user=anna --execute='CREATE DATABASE `reg``copy`'",
-            "mariadb --host=db1 --port=5000 --user=anna 'reg`copy' < registry.sql",
-        ]
-    );
-    let file = |path: &str| Some(Site::File(Path::new(path).to_owned()));
-    let outline = Outline { old_identity: file("/a b"), new_identity: file("/c\"d"), ..Outline::default() };
-    assert_eq!(commands("copy", &outline)[0], "cp -a -T OLD_IS_HOME NEW_IS_HOME");
-    let registry =
-        Outline { old_registry: file("/old.db"), new_registry: file("/new.db"), ..outline.clone() };
-    assert_eq!(commands("copy", &registry)[2], r#"sqlite3 /old.db '.backup "/new.db"'"#);
-    assert_eq!(commands("copy", &outline)[1], r#"sqlite3 '/a b' '.backup "/c\"d"'"#);
-}
-
-#[test]
-fn how_h2_is_copied_depends_on_who_has_its_file() {
-    let file = |path: &str| Some(Site::H2File(Path::new(path).to_owned()));
-    let server = |name: &str| Some(Site::H2Server(format!("jdbc:h2:tcp://db1/{name}")));
-    let embedded =
-        Outline { old_identity: file("/old.mv.db"), new_identity: file("/a b.mv.db"), ..Outline::default() };
-    assert_eq!(commands("copy", &embedded)[1], "cp -T /old.mv.db '/a b.mv.db'");
-    let step = STEPS.iter().find(|step| step.id == "copy").unwrap();
-    let remote = Outline { old_identity: server("old"), new_identity: server("new"), ..Outline::default() };
-    let said = serde_json::to_string(&advice(step, Zero, &remote)).unwrap();
-    assert!(said.contains("In jdbc:h2:tcp://db1/old: SCRIPT TO 'identity.sql'"), "{said}");
-    assert!(said.contains("RUNSCRIPT FROM 'identity.sql'"), "{said}");
-}
-
-/// What nobody has tried says so.
-#[test]
-fn dumps_that_were_never_executed_say_so() {
-    let step = STEPS.iter().find(|step| step.id == "copy").unwrap();
-    for name in ["Oracle", "SQL Server", "Db2"] {
-        let outline = Outline { new_identity: Some(Site::Other(name)), ..Outline::default() };
-        let said = serde_json::to_string(&advice(step, Zero, &outline)).unwrap();
-        assert!(said.contains(&format!("{name}: ")) && said.contains("never executed this"), "{said}");
-    }
-    let mysql = Outline { new_identity: Some(on(Kind::MySql, "identity", "anna")), ..Outline::default() };
-    assert!(serde_json::to_string(&advice(step, Zero, &mysql)).unwrap().contains("never executed by us"));
-}
-
-#[test]
-fn dump_commands_are_protected_as_the_connection_is() {
-    let site = |kind, mode, files: bool| {
-        let authorities = files.then(|| PathBuf::from("/ca's.pem"));
-        let client = files.then(|| (PathBuf::from("/c.pem"), PathBuf::from("/k.pem")));
-        let mut site = on(kind, "identity", "anna");
-        if let Site::Server { tls, host, .. } = &mut site {
-            *tls = Some(Tls { mode, authorities, client });
-            host.name = "localhost".into();
-        }
-        Some(site)
-    };
-    let dump = |site: Option<Site>| {
-        commands("copy", &Outline { old_identity: site.clone(), new_identity: site, ..Outline::default() })
-    };
-    let said = dump(site(Kind::Postgres, TlsMode::VerifyFull, true));
-    let environment = r"PGSSLMODE=verify-full PGSSLROOTCERT='/ca'\''s.pem' PGSSLCERT=/c.pem PGSSLKEY=/k.pem ";
-    for (command, tool) in said[1..4].iter().zip(["pg_dump", "createdb", "pg_restore"]) {
-        assert!(command.starts_with(&format!("{environment}{tool} --host=localhost")), "{command}");
-    }
-    assert!(
-        dump(site(Kind::Postgres, TlsMode::Required, true))[1].starts_with("PGSSLMODE=require PGSSLCERT=")
-    );
-    for (mode, files, options) in [
-        (
-            TlsMode::VerifyFull,
-            true,
-            r" --ssl-ca='/ca'\''s.pem' --ssl-verify-server-cert --ssl-cert=/c.pem --ssl-key=/k.pem ",
-        ),
-        (TlsMode::VerifyCa, false, " --ssl-verify-server-cert "),
-        (TlsMode::Required, false, " --ssl --skip-ssl-verify-server-cert "),
-        (TlsMode::Preferred, false, " "),
-        (TlsMode::Disabled, false, " --skip-ssl "),
-    ] {
-        let said = dump(site(Kind::MySql, mode, files));
-        for command in &said[1..4] {
-            assert!(command.contains(&format!("--user=anna --protocol=tcp{options}")), "{command}");
-        }
-    }
-}
-
 #[test]
 fn every_step_says_what_to_do_with_whatever_is_known() {
     for sync in [true, false] {
@@ -390,6 +278,27 @@ fn every_step_says_what_to_do_with_whatever_is_known() {
             }
         }
     }
+}
+
+/// The file is needed from the second step on, and says which variant it is.
+#[test]
+fn without_a_file_the_first_step_is_to_write_it() {
+    let runs = |id: &str, written| {
+        let step = STEPS.iter().find(|step| step.id == id).unwrap();
+        let advice = advice(step, Window, &Outline { written, ..Outline::default() });
+        advice.contains(&Advice::Command("keyrotation init".to_owned()))
+    };
+    assert!(runs("block", false) && runs("configure", false));
+    assert!(!runs("block", true) && !runs("configure", true));
+}
+
+/// `run` holds the journal until it has ended.
+#[test]
+fn run_is_ended_before_the_sync_that_ends_by_itself() {
+    let step = STEPS.iter().find(|step| step.id == "switch").unwrap();
+    let advice = advice(step, Zero, &Outline::default());
+    let at = |command: &str| advice.iter().position(|line| *line == Advice::Command(command.to_owned()));
+    assert!(at("keyrotation stop").unwrap() < at("keyrotation sync --until-drained").unwrap());
 }
 
 #[test]

@@ -146,7 +146,9 @@ fn what_deployment_toml_says_is_compared() {
     let properties = fs::read_to_string(&kit.deployment.config).unwrap();
     let url = |key: &str| {
         let line = properties.lines().find(|line| line.starts_with(&format!("{key}: "))).unwrap();
-        line.split_once(": ").unwrap().1.trim_matches('\'').to_owned()
+        let url = line.split_once(": ").unwrap().1.trim_matches('\'');
+        // What is relative to properties.yaml there would be relative to the home here.
+        url.replace("jdbc:sqlite:", &format!("jdbc:sqlite:{}/", kit.folder().display()))
     };
     let (identity, registry) = (url("newIdnDBUrl"), url("newRegDBUrl"));
     let toml = |key: &str, identity: &str| {

@@ -115,7 +115,8 @@ fn database(facts: &Facts<'_>, section: &str) -> Found {
         return Found::NotChecked("no database is rotated".to_owned());
     };
     let entry = format!("[database.{section}]");
-    let folder = facts.settings.folder.as_path();
+    // The server runs in its home.
+    let folder = facts.settings.files.as_ref().map_or(&facts.settings.folder, |job| &job.home);
     let url = match read(facts).and_then(|toml| said(toml.database(section, folder), &entry)) {
         Ok(url) => url,
         Err(found) => return found,
