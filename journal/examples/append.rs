@@ -1,7 +1,8 @@
-//! Appends groups to a journal and says what they cost: `append DIR GROUPS ROWS`.
+//! Appends groups to a journal and says what they cost: `append DIR GROUPS ROWS [LIKE]`.
 //!
 //! The tests trace its system calls; by hand it measures speed, space and memory. An existing
-//! journal in DIR is gone on with.
+//! journal in DIR is gone on with. One that is new is of the rotation that the journal LIKE has, so that
+//! `keyrotation report` can read it.
 
 use std::error::Error;
 use std::fs;
@@ -22,11 +23,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let groups: u64 = args.next().ok_or("usage: append DIR GROUPS ROWS")?.parse()?;
     let rows: u64 = args.next().ok_or("usage: append DIR GROUPS ROWS")?.parse()?;
     let dir = Path::new(&dir);
+    let like = args.next().map(|like| Journal::open(Path::new(&like))).transpose()?.flatten();
+    let rotation = like.map_or_else(rotation, |like| Rotation::clone(&like.state().rotation));
+    // A table with two values a row.
+    let number =
+        rotation.targets.iter().position(|head| head.id == "oauth2-access-token-audit").unwrap_or_default();
+    let target = u16::try_from(number)?;
 
     let opening = Instant::now();
     let mut journal = match Journal::open(dir)? {
         Some(journal) => journal,
-        None => Journal::begin(dir, rotation(), &CHAIN_KEY)?,
+        None => Journal::begin(dir, rotation, &CHAIN_KEY)?,
     };
     journal.unlock(&CHAIN_KEY)?;
     println!(
@@ -38,23 +45,23 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut group = vec![session()];
     if journal.state().sessions == 0 {
-        group.push(Event::TargetStarted { target: 0, total: None }.into());
+        group.push(Event::TargetStarted { target, total: None }.into());
     }
     journal.append(group)?;
     let working = Instant::now();
     for done in 1..=groups {
-        let target = journal.state().targets.first().ok_or("no target")?;
+        let state = journal.state().targets.get(number).ok_or("no target")?;
         let mut group = Vec::new();
-        if let Some(ordinal) = target.open.keys().next() {
+        if let Some(ordinal) = state.open.keys().next() {
             let tally = Tally { rows, rotated: rows, ..Tally::default() };
             let replaces = Tally::default();
-            group.push(Event::ChunkDone { target: 0, ordinal: *ordinal, tally, replaces }.into());
+            group.push(Event::ChunkDone { target, ordinal: *ordinal, tally, replaces }.into());
         }
-        let ordinal = target.next_ordinal;
+        let ordinal = state.next_ordinal;
         let upto = Some(key(ordinal, rows));
-        let span = Span::Range { after: target.frontier.clone(), upto };
+        let span = Span::Range { after: state.frontier.clone(), upto };
         let records = (1..=rows).map(|row| record(ordinal, row)).collect();
-        group.push(Entry::new(Event::ChunkStarted { target: 0, ordinal, span }, records));
+        group.push(Entry::new(Event::ChunkStarted { target, ordinal, span }, records));
         journal.append(group)?;
         if done % 100 == 0 {
             println!(
