@@ -232,7 +232,7 @@ ids! {
     JournalUnfinished = "KR-JRN-006", Journal, "the journal holds a rotation that is not finished",
         "go on with `keyrotation resume`";
     JournalAbsent = "KR-JRN-007", Journal, "there is no rotation in the journal",
-        "start one with `keyrotation run`, or name its folder with --journal";
+        "`keyrotation runbook` says what to do now, and `keyrotation run` starts one; if there is one, name its folder with --journal";
     JournalOrder = "KR-JRN-008", Journal, "the program tried to record something impossible: a fault of its own",
         "nothing was written; please report this with the log";
     JournalForeign = "KR-JRN-009", Journal, "the folder for the journal holds something else",
@@ -240,7 +240,7 @@ ids! {
     NotRunning = "KR-CTL-001", NotRunning, "no process works on the rotation",
         "`keyrotation status` shows where it stands, `keyrotation resume` goes on";
     NotListening = "KR-CTL-002", Environment, "the process that holds the journal cannot be controlled",
-        "if it is a run, resume or sync that only begins, ask again; SIGTERM stops it at a safe point",
+        "if it only reads (report, status), ask again once it has ended; SIGTERM stops any other at a safe point",
         "Yes: nothing was changed by asking.";
     ControlRefused = "KR-CTL-003", Environment, "the running program refused what was asked of it",
         "use the keyrotation that runs it, as the same user or as root",

@@ -81,6 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "engine",
             "error",
             "exit",
+            "failpoint",
             "plan",
             "report",
             "runbook",

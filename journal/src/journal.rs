@@ -17,6 +17,7 @@ use crate::key::Key;
 use crate::lock::{self, Holder, Lock};
 use crate::log::{Extent, Index, has_entry, read_entry, unsealed, write_entry};
 use crate::record::{Chain, Kind, MacBytes, from_bytes, seal, to_bytes, unseal};
+use crate::reserved::Reserved;
 #[cfg(feature = "failpoints")]
 use crate::sled_store::planned_failure;
 use crate::sled_store::{SledStore, head_of};
@@ -53,7 +54,17 @@ impl Journal {
     /// Begins a journal in `dir`, which is made if need be, and records the rotation. A folder in
     /// which nothing was ever recorded is begun anew; one that holds a rotation is refused.
     pub fn begin(dir: &Path, rotation: Rotation, chain_key: &[u8; 32]) -> Result<Self> {
-        Self::begin_in(SledStore::create(dir)?, rotation, chain_key)
+        Self::begin_reserved(Self::reserve(dir)?, rotation, chain_key)
+    }
+
+    /// Keeps `dir` for a journal that is to begin there later, as [`Journal::begin`] would take it.
+    pub fn reserve(dir: &Path) -> Result<Reserved> {
+        Reserved::take(dir)
+    }
+
+    /// [`Journal::begin`] in a folder that was reserved for it.
+    pub fn begin_reserved(reserved: Reserved, rotation: Rotation, chain_key: &[u8; 32]) -> Result<Self> {
+        Self::begin_in(SledStore::create(reserved)?, rotation, chain_key)
     }
 
     /// Opens the journal in `dir` for reading; none if nothing was ever recorded there. Checksums are

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::head::replace;
+use crate::steps::STEPS;
 
 pub(crate) const LIVE: &str = "live";
 pub(crate) const LIVE_TEMPORARY: &str = "live.tmp";
@@ -40,4 +41,18 @@ pub fn read_live(dir: &Path) -> Result<Option<Vec<u8>>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("read", &path)(error)),
     }
+}
+
+/// Whether the live status in `dir` was said after a step was left there last, or taken over. A step that
+/// is taken over is in the live status only with its next word.
+pub fn live_knows_steps(dir: &Path) -> Result<bool> {
+    let changed = |name: &str| {
+        let path = dir.join(name);
+        match path.metadata().and_then(|file| file.modified()) {
+            Ok(time) => Ok(Some(time)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("look at", &path)(error)),
+        }
+    };
+    Ok(changed(STEPS)? <= changed(LIVE)?)
 }

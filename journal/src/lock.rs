@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -16,6 +16,9 @@ use crate::clock::now_millis;
 use crate::error::{Error, Result};
 
 pub(crate) const LOCK: &str = "lock";
+
+/// How often a lock is tried anew whose file was removed just then.
+const TRIES: u32 = 10;
 
 /// The process that holds a journal, as it described itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +41,23 @@ impl fmt::Display for Holder {
 
 /// The lock, held until dropped.
 #[derive(Debug)]
-pub(crate) struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
+pub(crate) struct Lock(File);
 
 impl Lock {
     /// Takes the lock of the journal in `dir`, making its file if need be. Waits a moment, since a
     /// look by another process takes it, too.
     pub(crate) fn acquire(dir: &Path) -> Result<Self> {
+        for _ in 0..TRIES {
+            let lock = Self::take(dir)?;
+            if lock.0.metadata().map_err(Error::io("look at", &dir.join(LOCK)))?.nlink() > 0 {
+                return Ok(lock);
+            }
+            // Its holder has begun nothing, and removed it in the meantime.
+        }
+        Self::take(dir)
+    }
+
+    fn take(dir: &Path) -> Result<Self> {
         let path = dir.join(LOCK);
         let mut file = OpenOptions::new()
             .read(true)

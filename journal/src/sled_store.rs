@@ -24,6 +24,7 @@ use crate::head::{HEAD, HeadFile, Mark, sync_folder};
 use crate::live::{CONTROL, LIVE, LIVE_TEMPORARY, clear_live};
 use crate::lock::{LOCK, Lock};
 use crate::quiet::quietly;
+use crate::reserved::Reserved;
 use crate::steps::STEPS;
 use crate::store::{Store, Write};
 
@@ -70,16 +71,10 @@ impl SledStore {
         Self::start(dir, head, lock).map(Some)
     }
 
-    /// Makes a journal without groups in `dir`, which must be missing, empty, or hold one that
-    /// never got to its first group.
-    pub(crate) fn create(dir: &Path) -> Result<Self> {
-        make_folder(dir)?;
-        refuse_foreign(dir)?;
-        let lock = Lock::acquire(dir)?;
-        clear_live(dir)?;
-        if recorded(dir)?.is_some() {
-            return Err(Error::Exists { dir: dir.to_owned() });
-        }
+    /// Makes a journal without groups in the folder that was reserved for it.
+    pub(crate) fn create(reserved: Reserved) -> Result<Self> {
+        let (dir, lock) = reserved.begun();
+        let dir = &*dir;
         restrict(dir, 0o700)?;
         let log = dir.join(LOG);
         match fs::remove_dir_all(&log) {
@@ -254,6 +249,15 @@ pub(crate) fn head_of(dir: &Path) -> Result<Option<HeadFile>> {
     }
 }
 
+/// Refuses a folder with a journal that got to its first group. What an earlier holder said goes.
+pub(crate) fn refuse_taken(dir: &Path) -> Result<()> {
+    clear_live(dir)?;
+    match recorded(dir)? {
+        Some(_) => Err(Error::Exists { dir: dir.to_owned() }),
+        None => Ok(()),
+    }
+}
+
 /// The head of the journal in `dir` if it ever got to its first group, checked against sled's file
 /// without touching that.
 fn recorded(dir: &Path) -> Result<Option<HeadFile>> {
@@ -304,7 +308,7 @@ pub(crate) fn make_folder(dir: &Path) -> Result<()> {
 }
 
 /// Refuses a folder with files that no journal has: it would be archived and deleted with ours.
-fn refuse_foreign(dir: &Path) -> Result<()> {
+pub(crate) fn refuse_foreign(dir: &Path) -> Result<()> {
     for entry in fs::read_dir(dir).map_err(Error::io("list", dir))? {
         let name = entry.map_err(Error::io("list", dir))?.file_name();
         let ours = [LOCK, HEAD, "head.tmp", LOG, LIVE, LIVE_TEMPORARY, CONTROL, STEPS];

@@ -35,24 +35,26 @@ pub(super) async fn pace(session: &Session, Pace(rows_per_second): Pace) -> Resu
 
 async fn act(session: &Session, ask: Ask) -> Result<Exit> {
     let dir = session.global.journal_dir();
-    let Some((mut client, name)) = reach(&dir).await? else { return Err(not_running(&dir)?) };
-    match done(client.ask(ask).await)? {
-        Some(answer) => print(&format!("rotation {name}: {}\n", answer.text)),
-        None => return Err(not_running(&dir)?),
+    while let Some((mut client, what)) = reach(&dir).await? {
+        // Without an answer it has ended, or has put an earlier journal aside.
+        if let Some(answer) = done(client.ask(ask.clone()).await)? {
+            print(&format!("{what}: {}\n", answer.text));
+            return Ok(Exit::Done);
+        }
     }
-    Ok(Exit::Done)
+    Err(not_running(&dir)?)
 }
 
 /// Ends the running rotation at a safe point. That nothing runs is no failure: it is what was asked for.
 pub(super) async fn stop(session: &Session, args: &StopArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
-    let Some((mut client, name)) = reach(&dir).await? else {
+    let Some((mut client, what)) = reach(&dir).await? else {
         print(&format!("there is nothing to stop: {}\n", not_running(&dir)?.what()));
         return Ok(Exit::Done);
     };
     let answer = done(client.ask(Ask::Stop).await)?;
     let text = answer.map_or_else(|| "it has ended already".to_owned(), |answer| answer.text);
-    print(&format!("rotation {name}: {text}\n"));
+    print(&format!("{what}: {text}\n"));
     if args.no_wait {
         return Ok(Exit::Done);
     }
@@ -64,17 +66,23 @@ pub(super) async fn stop(session: &Session, args: &StopArgs) -> Result<Exit> {
     while Journal::holder(&dir)?.is_some() {
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    let view = look::view(&dir)?;
+    let view = match look::view(&dir) {
+        Err(error) if error.id() == Id::JournalAbsent => {
+            print(&format!("{what} has ended; no rotation was begun\n"));
+            return Ok(Exit::Done);
+        }
+        view => view?,
+    };
     let next = match view.state {
         RunState::Interrupted | RunState::Failed => "; `keyrotation resume` goes on",
         RunState::Running | RunState::Completed => "",
     };
-    print(&format!("rotation {name} is {}{next}\n", view.state.word()));
+    print(&format!("rotation {} is {}{next}\n", view.rotation_id, view.state.word()));
     Ok(Exit::Done)
 }
 
-/// Connects to the process that works on the rotation in `dir`; none if there is none. Says the
-/// rotation's name, too.
+/// Connects to the process that works on the rotation in `dir`, or is going to; none if there is none.
+/// Says what it is: the rotation, or, before there is one, the process.
 pub(super) async fn reach(dir: &Path) -> Result<Option<(Client, String)>> {
     let begun = Instant::now();
     loop {
@@ -84,7 +92,7 @@ pub(super) async fn reach(dir: &Path) -> Result<Option<(Client, String)>> {
             Ok(mut client) => {
                 // Without an answer it has just ended.
                 if let Some(answer) = done(client.ask(Ask::Status { after: None }).await)? {
-                    return Ok(Some((client, name(&answer))));
+                    return Ok(Some((client, name(&answer, &holder))));
                 }
             }
             Err(error) if begun.elapsed() >= UNTIL_IT_LISTENS => return Err(deaf(&holder, &error)),
@@ -93,10 +101,12 @@ pub(super) async fn reach(dir: &Path) -> Result<Option<(Client, String)>> {
     }
 }
 
-fn name(answer: &Answer) -> String {
+fn name(answer: &Answer, holder: &Holder) -> String {
     let status = answer.status.as_ref();
-    let id = status.and_then(|status| status["rotation_id"].as_str());
-    id.unwrap_or("of the journal").to_owned()
+    match status.and_then(|status| status["rotation_id"].as_str()) {
+        Some(id) => format!("rotation {id}"),
+        None => format!("process {}", holder.pid),
+    }
 }
 
 /// An answer that is no refusal.
@@ -116,13 +126,7 @@ fn done(answer: std::io::Result<Option<Answer>>) -> Result<Option<Answer>> {
 
 /// That nothing runs, with the state that the rotation is in; an error if there is no rotation.
 fn not_running(dir: &Path) -> Result<Error> {
-    let view = look::view(dir).map_err(|error| match error.id() {
-        Id::JournalAbsent => Error::new(error.id(), error.what()).fix(
-            "if one has only begun, it looks at the databases first and cannot be controlled yet: ask again, or end it with \
-             Ctrl-C, which loses nothing; else name its folder with --journal",
-        ),
-        _ => error,
-    })?;
+    let view = look::view(dir)?;
     let (name, state) = (&view.rotation_id, view.state.word());
     Ok(Error::new(Id::NotRunning, format!("no process works on rotation {name}, which is {state}")))
 }

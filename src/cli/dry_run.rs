@@ -27,10 +27,11 @@ pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
             "the journal holds a rotation, so `keyrotation run` begins none without --new; this is what one would do"
         );
     }
-    let Some(checked) = session::checked(session, &settings, &args.work, end, Access::Look).await? else {
+    let (_, stop) = session::listen_until(end)?;
+    let Some(checked) = session::checked(session, &settings, &args.work, &stop, Access::Look).await? else {
         return Ok(interrupted());
     };
-    let Checked { deployment, stop, activity, .. } = checked;
+    let Checked { deployment, activity, .. } = checked;
     deployment.check_privileges(&settings).await?;
     deployment.remark_on_files()?;
     tracing::info!("a dry run: every value is opened and sealed, and nothing is written");

@@ -28,6 +28,8 @@ const LINE_EVERY: Duration = Duration::from_secs(1);
 enum Seen {
     /// None was begun.
     Absent,
+    /// None yet: a process has only begun, and says what it does.
+    Beginning(String),
     /// A process works on it.
     Running(StatusView),
     /// No process works on it.
@@ -60,9 +62,9 @@ impl Follow {
     /// What is seen: at once the first time, later when there may be news.
     async fn next(&mut self) -> Result<Seen> {
         loop {
-            if let Some(view) = self.news().await {
+            if let Some(seen) = self.news().await {
                 self.looked = true;
-                return Ok(Seen::of(view));
+                return Ok(seen);
             }
             if std::mem::replace(&mut self.looked, true) {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -86,17 +88,34 @@ impl Follow {
     }
 
     /// What the process says, over a connection that is there; none if it has ended.
-    async fn news(&mut self) -> Option<StatusView> {
+    async fn news(&mut self) -> Option<Seen> {
         let client = self.client.as_mut()?;
         let answer = client.ask(Ask::Status { after: self.known }).await.ok().flatten();
-        let view = answer.and_then(|answer| {
+        let seen = answer.and_then(|answer| {
             self.known = answer.number;
-            serde_json::from_value(answer.status?).ok()
+            match answer.status {
+                Some(status) => serde_json::from_value(status).ok().map(Seen::of),
+                None if answer.error.is_none() => Some(Seen::Beginning(answer.text)),
+                None => None,
+            }
         });
-        if view.is_none() {
+        if seen.is_none() {
             self.client = None;
         }
-        view
+        seen
+    }
+}
+
+/// Says what is waited for, once each time that it is something else.
+#[derive(Default)]
+struct Waiting(Option<String>);
+
+impl Waiting {
+    fn say(&mut self, what: String) {
+        if self.0.as_ref() != Some(&what) {
+            tracing::info!("{what}");
+            self.0 = Some(what);
+        }
     }
 }
 
@@ -113,7 +132,7 @@ fn seen(dir: &Path) -> Result<Seen> {
 pub(super) async fn wait(session: &Session, args: &StatusArgs, until: Until) -> Result<Exit> {
     let mut follow = Follow::new(session.global.journal_dir());
     let deadline = args.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
-    let mut told = false;
+    let mut waiting = Waiting::default();
     loop {
         let seen = match deadline {
             None => follow.next().await?,
@@ -127,9 +146,11 @@ pub(super) async fn wait(session: &Session, args: &StatusArgs, until: Until) -> 
         };
         let (view, runs) = match seen {
             Seen::Absent => {
-                if !std::mem::replace(&mut told, true) {
-                    tracing::info!("no rotation was begun yet: waiting for one");
-                }
+                waiting.say("no rotation was begun yet: waiting for one".to_owned());
+                continue;
+            }
+            Seen::Beginning(what) => {
+                waiting.say(what);
                 continue;
             }
             Seen::Running(view) => (view, true),
@@ -183,9 +204,14 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
     let redraws = std::io::stdout().is_terminal() && !args.json && !dumb;
     let mut screen = Screen::default();
     let mut last = (String::new(), Instant::now());
+    let mut waiting = Waiting::default();
     loop {
         let (view, exit) = match follow.next().await? {
             Seen::Absent => return Err(look::absent(&dir)),
+            Seen::Beginning(what) => {
+                waiting.say(what);
+                continue;
+            }
             Seen::Running(view) => (view, None),
             Seen::Still(view) => (view.clone(), Some(exit_of(&view))),
             Seen::Dead(view) => {

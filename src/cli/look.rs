@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keyrotation_journal::{Journal, left_steps};
+use keyrotation_journal::{Journal, left_steps, live_knows_steps};
 
 use serde::Serialize;
 
 use super::args::StatusArgs;
 use super::{Session, control, print, print_json};
+use crate::config;
 use crate::control::read_along;
 use crate::engine::failed_rows;
 use crate::error::{Error, Id, Result};
@@ -16,14 +17,23 @@ use crate::exit::Exit;
 use crate::report::{FailureView, StatusView, failures_of, status_text};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
 
+/// The format of the JSON document where there is no rotation.
+const SCHEMA: u32 = 1;
+
 /// How often, every tenth of a second, `status` looks for the word of a process that holds the journal.
 const PATIENCE: u32 = 20;
+
+/// After how many of them it is done without a word on the steps that were taken last.
+const UNTIL_ITS_NEXT_WORD: u32 = 10;
 
 /// Shows where the rotation stands: from the journal, or, while a process holds it, from what that
 /// process last said.
 pub(super) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
-    let mut view = view(&dir)?;
+    let mut view = match view(&dir) {
+        Err(error) if error.id() == Id::JournalAbsent => return not_begun(session, args, error),
+        view => view?,
+    };
     if args.failures {
         all_failures(&read(&dir).await?.0, &mut view)?;
     }
@@ -38,6 +48,25 @@ pub(super) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit>
             facts.status.as_ref().map(status_text).unwrap_or_default(),
             list(&progress)
         ));
+    }
+    Ok(Exit::Done)
+}
+
+/// Before there is a rotation: where the steps stand, if any was taken. Where nothing is on record the
+/// folder may be a wrong one, and the error says so.
+fn not_begun(session: &Session, args: &StatusArgs, absent: Error) -> Result<Exit> {
+    let dir = session.global.journal_dir();
+    let left = left_steps(&dir)?;
+    if left.is_empty() {
+        return Err(absent);
+    }
+    let outline = config::outline(&session.global.config);
+    let configured = Some(outline.problem.map_or(Ok(()), Err));
+    let progress = progress(Variant::of(outline.sync), &Facts { configured, ..Facts::new(None, &left) });
+    if args.json {
+        print_json(&serde_json::json!({ "schema": SCHEMA, "state": "not_begun", "runbook": progress }))?;
+    } else {
+        print(&format!("{}\n\n{}", absent.what(), list(&progress)));
     }
     Ok(Exit::Done)
 }
@@ -57,10 +86,12 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
     }
     let left = left_steps(dir)?; // first: what is recorded meanwhile is then in both, and not in neither
     // Whoever holds the journal says at once how it stands; until then there is no status file.
-    for _ in 0..PATIENCE {
+    for attempt in 0..PATIENCE {
         let Some(holder) = Journal::holder(dir)? else { break };
+        let knows_steps = attempt >= UNTIL_ITS_NEXT_WORD || live_knows_steps(dir)?; // first: see above
         // What an earlier process said last is no news of this one.
-        if let Some(view) = live(dir)?.filter(|view| view.pid.is_none_or(|pid| pid == holder.pid)) {
+        let view = live(dir)?.filter(|view| view.pid.is_none_or(|pid| pid == holder.pid));
+        if let Some(view) = view.filter(|_| knows_steps) {
             return Ok(view.with_left(&left));
         }
         std::thread::sleep(Duration::from_millis(100));
@@ -71,6 +102,9 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
 /// The journal in `dir`, which must hold a rotation, for reading; and whether another process holds
 /// it, which it is then read by way of.
 pub(super) async fn read(dir: &Path) -> Result<(Journal, bool)> {
+    if Journal::peek(dir)?.is_none() {
+        return Err(absent(dir));
+    }
     if Journal::holder(dir)?.is_none() {
         match Journal::open(dir) {
             Err(keyrotation_journal::Error::Locked { .. }) => {} // somebody has just taken it
@@ -92,11 +126,23 @@ pub(super) async fn read(dir: &Path) -> Result<(Journal, bool)> {
 
 /// The journal in `dir`, which must hold a rotation.
 pub(super) fn open(dir: &Path) -> Result<Journal> {
+    if Journal::peek(dir)?.is_none() {
+        return Err(absent(dir));
+    }
     Journal::open(dir)?.ok_or_else(|| absent(dir))
 }
 
+/// That there is no rotation in `dir`; or none yet, since a process has only begun.
 pub(super) fn absent(dir: &Path) -> Error {
-    Error::new(Id::JournalAbsent, format!("{} holds no rotation", dir.display()))
+    let place = dir.display();
+    match Journal::holder(dir) {
+        Ok(Some(holder)) => {
+            let what = format!("{place} holds no rotation yet: {holder} looks at what is there first");
+            Error::new(Id::JournalAbsent, what)
+                .fix("ask again once it works, which `keyrotation status --watch` shows; `keyrotation stop` ends it")
+        }
+        _ => Error::new(Id::JournalAbsent, format!("{place} holds no rotation")),
+    }
 }
 
 /// What the last process that worked on the rotation in `dir`, or verified it, left as its status; the

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use clap::ValueEnum as _;
 use jiff::Timestamp;
-use keyrotation_journal::{Event, Journal, Rotation, Step};
+use keyrotation_journal::{Event, Journal, Rotation, Step, TargetHead};
 
 use super::args::{Reason, ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
-use super::shared::Shared;
+use super::shared::{Door, Place};
 use super::who::whoami;
 use super::work::Work;
 use super::{Session, moment, print};
@@ -18,9 +18,11 @@ use crate::activity::Activity;
 use crate::cipher::{Digester, chain_key};
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::{self, Level, Notice, Overrides, Settings};
-use crate::engine::{self, Preparer};
+use crate::control::Desk;
+use crate::engine::{self, Ledger, Preparer};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::failpoint::async_failpoint;
 use crate::plan::preflight::{self, Ground};
 use crate::plan::{self, Deployment, Fingerprint, Survey};
 use crate::report::{REASON, Reporter, StatusView, publish, summary_sentence};
@@ -49,7 +51,15 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
         ));
     }
     let why = args.why.reason.map(|reason| why(reason, &args.why.note));
-    Box::pin(begin(session, &args.work, &args.sync, settings, &dir, Beginning { earlier, end, why })).await
+    Box::pin(begin(
+        session,
+        &args.work,
+        &args.sync,
+        settings,
+        &dir,
+        Beginning { command: "run", earlier, end, why },
+    ))
+    .await
 }
 
 /// The step that says why a rotation is made.
@@ -73,13 +83,13 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     let dir = session.global.journal_dir();
     let Some(journal) = Journal::open(&dir)? else {
         tracing::info!("no rotation was begun yet: it begins now");
-        let beginning = Beginning { end, ..Beginning::default() };
+        let beginning = Beginning { command: "resume", earlier: None, end, why: None };
         return Box::pin(begin(session, &args.work, &args.sync, settings, &dir, beginning)).await;
     };
     if journal.state().finished_at.is_some() && !args.retry_failed && !journal.state().syncs() {
         return Ok(already_finished(&journal));
     }
-    Box::pin(go_on(session, args, settings, journal, &dir, end)).await
+    Box::pin(go_on(session, args, settings, journal, &dir, Going { command: "resume", end })).await
 }
 
 /// Carries over what end users change: `resume`, once everything is re-encrypted.
@@ -105,7 +115,14 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
         return Err(Error::new(Id::SyncNotReady, "not everything is re-encrypted yet"));
     }
     let args = ResumeArgs { retry_failed: false, work, end: args.end, sync: args.sync.clone() };
-    Box::pin(go_on(session, &args, settings, journal, &dir, end)).await
+    Box::pin(go_on(session, &args, settings, journal, &dir, Going { command: "sync", end })).await
+}
+
+/// How a rotation is gone on with.
+struct Going {
+    command: &'static str,
+    /// When it is to be stopped.
+    end: Option<Timestamp>,
 }
 
 async fn go_on(
@@ -114,36 +131,58 @@ async fn go_on(
     settings: Settings,
     mut journal: Journal,
     dir: &Path,
-    end: Option<Timestamp>,
+    Going { command, end }: Going,
 ) -> Result<Exit> {
     let rotation = unlock(&mut journal, &settings)?;
     let syncs = journal.state().sync.started_at.is_some();
     open_log(session, &args.work, dir, &rotation.name())?;
-    publish(dir, &StatusView::by_this_process(journal.state()));
-    let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Change).await?;
-    // Once sync has begun the new server may run.
-    deployment.claim(&settings, args.work.others_connected || syncs).await?;
-    preflight::warn_of_servers(&deployment, &settings, dir).await;
-
+    let status = StatusView::by_this_process(journal.state());
+    publish(dir, &status);
     let (stopper, stop) = listen_until(end)?;
+    let ledger = Ledger::new(journal);
+    let desk = Desk::beginning(command, Some(ledger.clone()), stopper.clone());
+    desk.board().show(&status, true);
+    let door = Door::open(dir, desk);
+    // Once sync has begun the new server may run.
+    let others = args.work.others_connected || syncs;
+    let connected = connect(&settings, Some(&rotation.targets), plan::Access::Change, others);
+    let Some(deployment) = unless_stopped(&stop, connected).await? else {
+        door.close().await;
+        tracing::warn!("interrupted before it went on; `keyrotation resume` goes on");
+        return Ok(Exit::Interrupted);
+    };
+    preflight::warn_of_servers(&deployment, &settings, dir).await;
     let activity = Activity::default();
     deployment.obey(&stop, &activity);
-    let work = Work {
-        session,
-        settings: &settings,
-        deployment,
-        dir,
-        stopper,
-        stop,
-        end,
-        activity,
-        sync: &args.sync,
-    };
-    let context = work.context(journal);
+    let sync = &args.sync;
+    let work =
+        Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync, door };
+    let context = work.context(ledger);
     if !syncs {
         engine::check_evidence(&context, &work.deployment.jobs).await?;
     }
     Box::pin(work.finish(context, args.retry_failed, Vec::new())).await
+}
+
+/// Connects, and keeps others off.
+async fn connect(
+    settings: &Settings,
+    targets: Option<&[TargetHead]>,
+    access: plan::Access,
+    others_connected: bool,
+) -> Result<Deployment> {
+    async_failpoint!("session-connect", Error::new(Id::Database, "failure planned by a test"));
+    let deployment = plan::connect(settings, targets, access).await?;
+    deployment.claim(settings, others_connected).await?;
+    Ok(deployment)
+}
+
+/// What comes of `work`, which writes nothing; none if somebody asks to stop meanwhile.
+async fn unless_stopped<T>(stop: &Stop, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+    tokio::select! {
+        done = work => done.map(Some),
+        () = stop.asked() => Ok(None),
+    }
 }
 
 pub(super) fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
@@ -184,8 +223,8 @@ fn already_finished(journal: &Journal) -> Exit {
 }
 
 /// What is known of a rotation before it begins.
-#[derive(Default)]
 struct Beginning {
+    command: &'static str,
     /// The journal of an earlier rotation.
     earlier: Option<Journal>,
     /// When it is to be stopped.
@@ -204,13 +243,15 @@ async fn begin(
     dir: &Path,
     beginning: Beginning,
 ) -> Result<Exit> {
-    let Beginning { earlier, end, why } = beginning;
-    let earlier = earlier.map(|journal| Shared::new(dir, journal, "run"));
-    let Some(checked) = checked(session, &settings, args, end, plan::Access::Change).await? else {
+    let Beginning { command, earlier, end, why } = beginning;
+    let (stopper, stop) = listen_until(end)?;
+    let place = Place::take(dir, earlier, command, &stopper)?;
+    let checked = checked(session, &settings, args, &stop, plan::Access::Change);
+    let Some(Checked { deployment, survey, activity }) = checked.await? else {
+        place.leave().await;
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
     };
-    let Checked { deployment, survey, stopper, stop, activity } = checked;
     let rotation = Rotation {
         id: new_id()?,
         created_at: Timestamp::now().as_millisecond(),
@@ -220,15 +261,10 @@ async fn begin(
     };
     let chain = chain_key(&settings.new_key, &rotation.id);
     open_log(session, args, dir, &rotation.name())?;
-    if let Some(earlier) = earlier {
-        let name = earlier.ledger.state(|state| state.rotation.name());
-        earlier.close().await;
-        let aside = Journal::archive(dir, &name)?;
-        tracing::info!("the journal of rotation {name} is now {}", aside.display());
-    }
-    let journal = Journal::begin(dir, rotation, &chain)?;
-    let work = Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync };
-    let context = work.context(journal);
+    let (journal, door) = place.begin(rotation, &chain).await?;
+    let work =
+        Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync, door };
+    let context = work.context(Ledger::new(journal));
     let absent = work
         .deployment
         .absent
@@ -247,8 +283,6 @@ async fn begin(
 pub(super) struct Checked {
     pub(super) deployment: Deployment,
     pub(super) survey: Survey,
-    pub(super) stopper: Stopper,
-    pub(super) stop: Stop,
     pub(super) activity: Activity,
 }
 
@@ -258,17 +292,16 @@ pub(super) async fn checked(
     session: &Session,
     settings: &Settings,
     args: &WorkArgs,
-    end: Option<Timestamp>,
+    stop: &Stop,
     access: plan::Access,
 ) -> Result<Option<Checked>> {
-    let deployment = plan::connect(settings, None, access).await?;
-    deployment.claim(settings, args.others_connected).await?;
-    let (stopper, stop) = listen_until(end)?;
+    let connected = connect(settings, None, access, args.others_connected);
+    let Some(deployment) = unless_stopped(stop, connected).await? else { return Ok(None) };
     let activity = Activity::default();
-    deployment.obey(&stop, &activity);
+    deployment.obey(stop, &activity);
     tracing::info!("looking at what is there");
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
-    let survey = plan::survey(&deployment.jobs, &recoder(settings), &activity, &stop).await;
+    let survey = plan::survey(&deployment.jobs, &recoder(settings), &activity, stop).await;
     reporter.finish().await;
     let survey = survey?;
     if stop.requested() {
@@ -286,7 +319,7 @@ pub(super) async fn checked(
         counting: None,
     };
     preflight::log(&preflight::preflight(ground).await);
-    Ok(Some(Checked { deployment, survey, stopper, stop, activity }))
+    Ok(Some(Checked { deployment, survey, activity }))
 }
 
 /// Names the log file: where it was asked for, else beside the journal. A rotation whose log
@@ -322,7 +355,7 @@ pub(super) fn unlock(journal: &mut Journal, settings: &Settings) -> Result<Arc<R
 }
 
 /// Likewise, and stops at the end that is planned.
-fn listen_until(end: Option<Timestamp>) -> Result<(Stopper, Stop)> {
+pub(super) fn listen_until(end: Option<Timestamp>) -> Result<(Stopper, Stop)> {
     let (stopper, stop) = listen()?;
     if let Some(at) = end {
         moment::keep_to(at, stopper.clone());

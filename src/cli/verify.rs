@@ -96,7 +96,10 @@ async fn journal(dir: &Path) -> Result<(Journal, bool)> {
     };
     let (journal, held) = look::read(dir).await?;
     if held && journal.state().sync.started_at.is_none() {
-        return Err(locked);
+        return Err(locked.fix(
+            "what it has not reached yet can only be found bad: let it end, or wait for it with `keyrotation status \
+             --wait re-encrypted`; then `keyrotation verify`",
+        ));
     }
     Ok((journal, held))
 }

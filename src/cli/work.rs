@@ -4,15 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use keyrotation_journal::{Event, Journal, SessionEnd, Step};
+use keyrotation_journal::{Event, SessionEnd, Step};
 
 use super::args::SyncArgs;
 use super::session::preparer;
+use super::shared::Door;
 use super::who::whoami;
 use super::{Session, losses, print};
 use crate::activity::Activity;
 use crate::config::Settings;
-use crate::control::{Board, Controls, Server};
+use crate::control::{Board, Controls};
 use crate::engine::{self, Context, Flow, Ledger, Pacer, Pause};
 use crate::error::Result;
 use crate::exit::Exit;
@@ -36,13 +37,15 @@ pub(super) struct Work<'a> {
     pub(super) activity: Activity,
     /// What was asked of the sync phase.
     pub(super) sync: &'a SyncArgs,
+    /// Where others ask for something.
+    pub(super) door: Door,
 }
 
 impl Work<'_> {
-    pub(super) fn context(&self, journal: Journal) -> Context {
+    pub(super) fn context(&self, ledger: Ledger) -> Context {
         Context {
-            preparer: preparer(self.settings, &journal.state().rotation),
-            ledger: Ledger::new(journal),
+            preparer: ledger.state(|state| preparer(self.settings, &state.rotation)),
+            ledger,
             pacer: pacer(self.settings, &self.deployment),
             pause: Pause::default(),
             activity: self.activity.clone(),
@@ -80,8 +83,8 @@ impl Work<'_> {
         context.ledger.append(events.into_iter().map(Into::into).collect()).await?;
         context.ledger.take_steps(self.dir.to_owned()).await?;
         let watch = Watch::default();
-        let board = Board::default();
-        let server = self.listen(&context, board.clone());
+        let board = self.door.desk.board();
+        self.door.work(self.controls(&context, board.clone()));
         let sources = Sources {
             ledger: context.ledger.clone(),
             watch: watch.clone(),
@@ -100,12 +103,11 @@ impl Work<'_> {
         let worked = Box::pin(losses::recording(&context, self.work(&context, retry_failed, &watch))).await;
         let recorded = record_end(&context, &worked, self.end).await;
         reporter.finish().await;
-        if let Some(server) = server {
-            server.close().await; // while the journal, and so the socket's name, is this process's
-        }
+        let Self { deployment, stop, door, .. } = self;
+        door.close().await; // while the journal, and so the socket's name, is this process's
         tokio::select! {
-            () = self.deployment.close() => {}
-            () = self.stop.now() => {} // a statement is still on: its transaction ends with the process
+            () = deployment.close() => {}
+            () = stop.now() => {} // a statement is still on: its transaction ends with the process
         }
         let flow = worked?;
         recorded?;
@@ -136,22 +138,16 @@ impl Work<'_> {
         })
     }
 
-    /// Listens for what others want of this process. Where that cannot be had the rotation goes on
-    /// without.
-    fn listen(&self, context: &Context, board: Board) -> Option<Server> {
-        let controls = Controls {
+    /// What others can control from now on.
+    fn controls(&self, context: &Context, board: Board) -> Controls {
+        Controls {
             pacer: context.pacer.clone(),
             pause: context.pause.clone(),
             stopper: self.stopper.clone(),
             ledger: context.ledger.clone(),
             board,
             turn: Arc::default(),
-        };
-        Server::start(self.dir, controls)
-            .inspect_err(|error| {
-                tracing::warn!("`keyrotation pause`, `pace` and `stop` do not reach this process: {error}");
-            })
-            .ok()
+        }
     }
 
     async fn work(&self, context: &Context, retry_failed: bool, watch: &Watch) -> Result<End> {

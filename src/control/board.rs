@@ -53,6 +53,11 @@ impl Board {
         let known = after.unwrap_or_default(); // the first one is number 1
         let mut news = self.notice.subscribe();
         let _ = tokio::time::timeout(patience, news.wait_for(|notice| notice.number != known)).await;
+        self.now()
+    }
+
+    /// The status that hangs there, null if there is none yet, and its number.
+    pub(super) fn now(&self) -> (u64, serde_json::Value) {
         let notice = self.notice.borrow().clone();
         (notice.number, (*notice.status).clone())
     }

@@ -10,7 +10,7 @@ mod along;
 mod board;
 mod client;
 mod controls;
-mod reading;
+mod desk;
 mod server;
 mod socket;
 
@@ -20,7 +20,7 @@ pub use along::{Handed, read_along};
 pub use board::Board;
 pub use client::Client;
 pub use controls::Controls;
-pub use reading::Reading;
+pub use desk::Desk;
 pub use server::Server;
 
 /// The protocol's version, in every request and answer.

@@ -231,9 +231,27 @@ fn without_a_rotation_there_is_nothing_to_look_at() {
     let before = tree(kit.folder());
     for command in [&["status"][..], &["status", "--json"], &["verify"]] {
         let done = kit.run(command).refused(4, "KR-JRN-007");
-        assert!(done.error().contains("keyrotation run"), "{}", done.error());
+        let error = done.error();
+        assert!(error.contains("`keyrotation runbook`") && error.contains("`keyrotation run`"), "{error}");
     }
     same_tree(&before, &tree(kit.folder()));
+}
+
+/// Steps 1 to 5 come before there is a journal.
+#[test]
+fn status_tells_how_far_the_steps_are_before_a_rotation_is_begun() {
+    let kit = Kit::new();
+    kit.run(&["confirm", "copy"]).exits(0);
+    let text = kit.run(&["status"]).exits(0).stdout;
+    assert!(text.lines().next().unwrap().ends_with(" holds no rotation"), "{text}");
+    assert!(text.contains("\nrunbook (maintenance window): ") && text.contains("   3  done "), "{text}");
+    assert!(text.contains("what to do now: `keyrotation runbook`"), "{text}");
+    let status = kit.run(&["status", "--json"]).exits(0).json();
+    assert_eq!((&status["schema"], &status["state"]), (&1.into(), &"not_begun".into()), "{status}");
+    assert_eq!(status["runbook"]["steps"][2]["state"], "done", "{status}");
+    kit.run(&["verify"]).refused(4, "KR-JRN-007");
+    kit.run(&["run"]).exits(0);
+    assert_eq!(kit.status()["state"], "completed");
 }
 
 #[test]
@@ -306,6 +324,8 @@ fn a_second_process_is_told_who_holds_the_journal_and_the_database() {
         let done = kit.run(command).refused(4, "KR-JRN-001");
         assert!(done.error().contains(&pid), "{}", done.error());
     }
+    // The last of them was `verify`, for which it is too early.
+    assert!(kit.run(&["verify"]).error().contains("`keyrotation status --wait re-encrypted`; then"));
     let other = kit.beside("other-journal");
     let done = kit.run(&["run", "--journal", other.to_str().unwrap()]).refused(3, "KR-DB-003");
     assert!(done.error().contains("new-identity.db"), "{}", done.error());

@@ -20,8 +20,8 @@ pub(crate) fn slow(place: &Place) -> Running {
 pub(crate) fn slow_with(place: &Place, args: &[&str]) -> Running {
     let slowly = ["run", "--chunk-size", "20", "--max-rows-per-second", "20"];
     let mut running = place.start(&[&slowly, args].concat());
-    let socket = place.journal().join("control");
-    running.until(|| socket.exists());
+    let live = place.journal().join("live");
+    running.until(|| live.exists());
     running
 }
 
@@ -184,11 +184,63 @@ fn the_earlier_journal_is_read_along_with_until_it_is_put_aside() {
     running.until_it_waits(&gate);
     let report = kit.run(&["report", "--format", "json"]).exits(0).json();
     assert_eq!(report["rotations"][0]["rotation_id"], earlier, "{report}");
-    kit.run(&["stop"]).refused(3, "KR-CTL-003");
     fs::remove_file(&gate).unwrap();
     running.wait().exits(0);
     assert_ne!(kit.status()["rotation_id"], earlier);
     assert_eq!(kit.names().iter().filter(|name| name.starts_with("keyrotation-journal-")).count(), 1);
+}
+
+/// Before there is a journal, too, whoever asks is told what goes on, and may end it.
+#[test]
+fn a_run_that_has_only_begun_says_so_and_can_be_stopped() {
+    let kit = Kit::new();
+    let gate = kit.path("gate");
+    let mut running = kit.start_at(&format!("survey-target=1*return({})", gate.display()), &["run"]);
+    running.until_it_waits(&gate);
+    let who = format!("process {}", running.pid());
+    for command in ["status", "report", "verify"] {
+        let error = kit.run(&[command]).refused(4, "KR-JRN-007").stderr;
+        assert!(error.contains(&who) && error.contains("looks at what is there first"), "{error}");
+    }
+    kit.run(&["run"]).refused(4, "KR-JRN-001");
+    let ran = kit.run(&["pace", "5"]).refused(3, "KR-CTL-003");
+    assert!(
+        ran.stderr.contains(" has only begun: ") && ran.stderr.contains("ask again once it works"),
+        "{ran}"
+    );
+    let mut watch = kit.start_unlooked("", &["status", "--watch"]);
+    watch.until_it_says("looks at what is there; nothing is begun yet");
+    let stop = kit.start_unlooked("", &["stop"]);
+    running.until_it_says("asked to stop, before anything was written");
+    fs::remove_file(&gate).unwrap();
+    running.wait().exits(130);
+    let said = stop.wait_unlooked().exits(0).stdout;
+    assert!(
+        said.contains(": it stops; it has written nothing yet\n")
+            && said.ends_with("no rotation was begun\n")
+    );
+    watch.wait_unlooked().refused(4, "KR-JRN-007");
+    assert!(!kit.journal().exists() && kit.logs().is_empty(), "it is as it was");
+}
+
+/// Likewise in the first moments of one that goes on.
+#[test]
+fn a_resume_that_has_only_begun_lets_others_read_along_and_can_be_stopped() {
+    let kit = Kit::new();
+    kit.interrupt();
+    let gate = kit.path("gate");
+    let mut running = kit.start_at(&format!("session-connect=1*return({})", gate.display()), &["resume"]);
+    running.until_it_waits(&gate);
+    assert_eq!(kit.status()["state"], "running");
+    kit.run(&["report", "--format", "json"]).exits(0).json();
+    kit.run(&["status", "--failures"]).exits(0);
+    let watch = kit.start_unlooked("", &["status", "--watch"]);
+    kit.run(&["stop", "--no-wait"]).exits(0);
+    fs::remove_file(&gate).unwrap();
+    running.wait().exits(130);
+    watch.wait_unlooked().exits(3); // as the session before, since this one has done nothing
+    kit.run(&["resume"]).exits(0);
+    kit.run(&["verify"]).exits(0);
 }
 
 /// What a user who is somebody else hears; the folder's rights, which keep them out, are taken away.

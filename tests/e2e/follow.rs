@@ -209,10 +209,10 @@ fn a_planned_end_comes_at_a_safe_point_and_is_on_record() {
     let soon = Timestamp::now().checked_add(SignedDuration::from_secs(12)).unwrap().to_string();
     let begun = std::time::Instant::now();
     let mut running = place.start(&[&["resume", "--stop-at", &soon], &slowly[..]].concat());
-    let socket = place.journal().join("control");
-    running.until(|| socket.exists());
-    let status = place.run_unlooked(&["status", "--json"]).exits(0).json();
-    assert_eq!(status["activity"]["stops_at"], soon.as_str());
+    running.until_it_says("from key ");
+    eventually("its end is told", || {
+        place.run_unlooked(&["status", "--json"]).exits(0).json()["activity"]["stops_at"] == soon.as_str()
+    });
     running.wait().exits(130);
     assert!(begun.elapsed().as_secs() >= 11, "too early");
 

@@ -113,7 +113,8 @@ pub(crate) fn held_at(place: &Place, point: &str, args: &[&str], name: &str) -> 
     std::fs::remove_file(&gate).unwrap();
     let ran = running.wait().exits(0);
     let objects = objects(&ran.stderr);
-    let task = objects.iter().map(|object| &object["activity"]["task"]).find(|task| task["name"] == name);
+    // The last: the first may come before anything is done.
+    let task = objects.iter().map(|object| &object["activity"]["task"]).rfind(|task| task["name"] == name);
     task.unwrap_or_else(|| panic!("{ran}")).clone()
 }
 

@@ -6,6 +6,7 @@ use tempfile::TempDir;
 
 use crate::head::Mark;
 use crate::memory_store::{Fault, MemoryStore};
+use crate::reserved::Reserved;
 use crate::sled_store::SledStore;
 use crate::store::Store;
 
@@ -37,7 +38,7 @@ impl OnDisk {
 
 impl Bench for OnDisk {
     fn first(&self) -> Box<dyn Store> {
-        Box::new(SledStore::create(self.dir()).unwrap())
+        Box::new(SledStore::create(Reserved::take(self.dir()).unwrap()).unwrap())
     }
 
     fn again(&self) -> Box<dyn Store> {

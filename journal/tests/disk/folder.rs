@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use keyrotation_journal::{Error, Journal, read_live, write_live};
+use keyrotation_journal::{
+    Error, Journal, Step, leave_step, live_knows_steps, read_live, take_steps, write_live,
+};
 use tempfile::TempDir;
 
 use super::{CHAIN_KEY, copy_folder, first_group, make, next_group, rotation, verify};
@@ -25,6 +27,43 @@ fn looking_makes_nothing() {
     fs::create_dir(&dir).unwrap();
     assert!(Journal::open(&dir).unwrap().is_none());
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
+}
+
+/// Whoever waits for a folder whose holder begins nothing has it in the end, and for itself alone.
+#[test]
+fn a_reserved_folder_is_held_and_leaves_nothing_unless_a_journal_begins() {
+    let base = TempDir::new().unwrap();
+    let dir = base.path().join("deep/journal");
+    let reserved = Journal::reserve(&dir).unwrap();
+    assert_eq!(Journal::holder(&dir).unwrap().unwrap().pid, std::process::id());
+    assert!(Journal::peek(&dir).unwrap().is_none());
+    for error in [Journal::reserve(&dir).unwrap_err(), Journal::open(&dir).unwrap_err()] {
+        assert!(matches!(error, Error::Locked { .. }), "{error}");
+    }
+    let (waits, there) = (dir.clone(), std::sync::Barrier::new(2));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            there.wait();
+            Journal::reserve(&waits)
+        });
+        there.wait();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        drop(reserved);
+        let reserved = waiting.join().unwrap().unwrap();
+        assert!(Journal::reserve(&dir).is_err(), "the lock is the one that others find");
+        drop(reserved);
+    });
+
+    // It was there before, with a step that waits; and in the end a journal begins.
+    let step =
+        Step { at: 1, name: "a".into(), note: String::new(), user: String::new(), host: String::new() };
+    leave_step(&dir, &step).unwrap();
+    drop(Journal::reserve(&dir).unwrap());
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "the step");
+    let reserved = Journal::reserve(&dir).unwrap();
+    drop(Journal::begin_reserved(reserved, rotation(), &CHAIN_KEY).unwrap());
+    assert!(matches!(Journal::reserve(&dir).unwrap_err(), Error::Exists { .. }));
+    verify(&dir).unwrap();
 }
 
 #[test]
@@ -68,6 +107,32 @@ fn a_second_user_is_told_who_the_first_is() {
     drop(journal);
     assert_eq!(Journal::holder(base.path()).unwrap(), None);
     verify(base.path()).unwrap();
+}
+
+/// Between taking a step over and the next word of the live status it would be seen nowhere.
+#[test]
+fn a_live_status_that_is_older_than_the_last_step_does_not_know_it() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path();
+    let knows = || live_knows_steps(path).unwrap();
+    assert!(knows(), "there is nothing to be known");
+    write_live(path, b"{}").unwrap();
+    assert!(knows());
+    let later = || std::thread::sleep(std::time::Duration::from_millis(20));
+    later();
+    let step =
+        Step { at: 1, name: "a".into(), note: String::new(), user: String::new(), host: String::new() };
+    leave_step(path, &step).unwrap();
+    assert!(!knows());
+    later();
+    write_live(path, b"{}").unwrap();
+    assert!(knows());
+    later();
+    take_steps::<Error>(path, |_| Ok(())).unwrap();
+    assert!(!knows());
+    later();
+    write_live(path, b"{}").unwrap();
+    assert!(knows());
 }
 
 #[test]
