@@ -48,6 +48,21 @@ fn a_bridge_that_dies_is_started_again_and_no_row_is_written_twice() {
     before.must_be_updated_once(&place, &Except::default());
 }
 
+/// The numbers of the sockets on which a process waits for connections.
+fn listening(process: Pid) -> Vec<String> {
+    let folder = PathBuf::from(format!("/proc/{}", process.as_raw_nonzero()));
+    let tables =
+        ["net/tcp", "net/tcp6"].map(|table| fs::read_to_string(folder.join(table)).unwrap_or_default());
+    let sockets = tables.iter().flat_map(|table| table.lines().skip(1)).filter_map(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        (fields[3] == "0A").then(|| format!("socket:[{}]", fields[9])) // LISTEN
+    });
+    let open =
+        fs::read_dir(folder.join("fd")).unwrap().flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
+    let open: Vec<String> = open.map(|target| target.to_string_lossy().into_owned()).collect();
+    sockets.filter(|socket| open.contains(socket)).collect()
+}
+
 #[test]
 fn the_bridge_ends_with_the_program_and_its_arguments_hold_no_secret() {
     by_a_driver();
@@ -65,6 +80,11 @@ fn the_bridge_ends_with_the_program_and_its_arguments_hold_no_secret() {
         assert!(secret.is_empty() || !told.contains(secret), "{line}");
     }
     assert!(!told.contains("jdbc:") && !told.contains("ro%20t"), "{told}");
+    assert!(told.contains("-Xmx"), "its memory has a limit: {told}");
+    assert_eq!(listening(bridge), [""; 0], "nobody else can talk to it");
+    let _port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let ours = Pid::from_raw(std::process::id().try_into().unwrap()).unwrap();
+    assert_eq!(listening(ours).len(), 1, "a port that is open would be seen");
     running.kill();
     let begun = std::time::Instant::now();
     while folder.join("exe").read_link().is_ok() {
