@@ -7,6 +7,7 @@ mod pages;
 mod preflight;
 mod protection;
 mod refusals;
+mod sessions;
 mod trouble;
 
 use crate::kit::Kit;

@@ -1,0 +1,60 @@
+//! Sessions that are shared: what becomes of one that is given back.
+
+use std::time::{Duration, Instant};
+
+use keyrotation::db::{Access, Db, Value};
+
+use super::on_each_server;
+use crate::support::{Engine, database_of_its_own, wait};
+
+on_each_server!(
+    what_was_begun_is_rolled_back_and_the_session_is_used_again,
+    one_in_the_midst_of_something_is_cut_off,
+);
+
+/// The server's number for the session that comes next.
+async fn session(db: &Db, engine: Engine) -> Value {
+    let number = if engine == Engine::Postgres { "pg_backend_pid()::bigint" } else { "CONNECTION_ID()" };
+    db.read(&format!("SELECT {number}"), &[]).await.unwrap()[0][0].clone()
+}
+
+fn what_was_begun_is_rolled_back_and_the_session_is_used_again(engine: Engine) {
+    let (server, mut admin) = database_of_its_own(engine);
+    admin.execute("CREATE TABLE E2E_SESSIONS (A INTEGER PRIMARY KEY)");
+    wait(async {
+        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
+        let first = session(&db, engine).await;
+        for commits in [false, true] {
+            let mut transaction = db.begin().await.unwrap();
+            transaction.run("INSERT INTO E2E_SESSIONS VALUES (1)", &[]).await.unwrap();
+            if commits {
+                transaction.commit().await.unwrap();
+            } else {
+                drop(transaction);
+            }
+            assert_eq!(session(&db, engine).await, first);
+            let rows = db.read("SELECT A FROM E2E_SESSIONS", &[]).await.unwrap();
+            assert_eq!(rows.len(), usize::from(commits));
+        }
+        // What the server refuses is an answer: the session goes on.
+        let mut transaction = db.begin().await.unwrap();
+        transaction.run("INSERT INTO E2E_SESSIONS VALUES (1)", &[]).await.unwrap_err();
+        drop(transaction);
+        assert_eq!(session(&db, engine).await, first);
+        db.close().await;
+    });
+}
+
+fn one_in_the_midst_of_something_is_cut_off(engine: Engine) {
+    let (server, _admin) = database_of_its_own(engine);
+    let sleep = if engine == Engine::Postgres { "SELECT pg_sleep(30)" } else { "SELECT SLEEP(30)" };
+    wait(async {
+        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
+        let first = session(&db, engine).await;
+        let begun = Instant::now();
+        tokio::time::timeout(Duration::from_millis(300), db.read(sleep, &[])).await.unwrap_err();
+        assert_ne!(session(&db, engine).await, first);
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        db.close().await;
+    });
+}
