@@ -177,10 +177,11 @@ fn status_lists_a_hundred_failures_and_all_when_asked() {
 #[test]
 fn status_tells_of_a_finished_rotation_while_it_is_being_verified() {
     let kit = Kit::rotated();
-    let live = kit.journal().join("live");
-    let mut verify = kit.start_at("verify-target=1*sleep(1500)", &["verify"]);
-    verify.until(|| live.exists());
-    let status = kit.run(&["status", "--json"]).exits(0).json();
+    let here = kit.beside("here");
+    let mut verify = kit.start_at(&format!("verify-target=1*return({})", here.display()), &["verify"]);
+    verify.until_it_waits(&here);
+    let status = kit.run_unlooked(&["status", "--json"]).exits(0).json();
     check(&status, "completed");
+    std::fs::remove_file(here).unwrap();
     verify.wait().exits(0);
 }
