@@ -29,7 +29,8 @@ pub(super) fn heed(context: &Context) -> Option<Event> {
 /// Drives the jobs to their end. By then every server was asked whether it was lost meanwhile.
 pub(super) async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
     let flow = engine::drive(context, jobs).await?;
-    if flow == Flow::Finished && context.ledger.state(|state| state.step_stands(SERVER_LOST)) {
+    let stands = context.ledger.state(|state| state.step_stands(SERVER_LOST));
+    if flow == Flow::Finished && stands && !context.is_in_doubt() {
         let back = step(&format!("{TAKEN_BACK}{SERVER_LOST}"), "all was looked through again");
         context.ledger.append(vec![back.into()]).await?;
     }

@@ -15,7 +15,7 @@ use crate::activity::Activity;
 use crate::config::Settings;
 use crate::control::{Board, Controls};
 use crate::engine::{self, Context, Flow, Ledger, Pacer, Pause};
-use crate::error::Result;
+use crate::error::{Id, Result};
 use crate::exit::Exit;
 use crate::plan::{Deployment, SyncPlan};
 use crate::report::{Reporter, Sources, StatusView, status_text, summary_sentence, thousands};
@@ -101,6 +101,11 @@ impl Work<'_> {
             &self.session.progress,
         );
         let worked = Box::pin(losses::recording(&context, self.work(&context, retry_failed, &watch))).await;
+        let worked = match worked {
+            // Somebody asked to stop while a server that is gone, or a row that is locked, was waited for.
+            Err(error) if error.id() == Id::DatabaseLost && self.stop.requested() => Ok(End::Interrupted),
+            worked => worked,
+        };
         let recorded = record_end(&context, &worked, self.end).await;
         reporter.finish().await;
         let Self { deployment, stop, door, .. } = self;

@@ -11,6 +11,8 @@ use tokio::sync::Mutex;
 use super::jdbc::Lease;
 use super::own::Own;
 use super::pool::Session;
+use super::remote::SILENCE;
+use super::server::Server;
 use super::{Class, Db, DbError, Record};
 
 /// How a server's dialect asks.
@@ -195,6 +197,11 @@ impl Lone {
         let number = answer.first().and_then(|record| record.first()?.as_int());
         number.ok_or_else(|| DbError::new(Class::Environment, "the server gave no number for its session"))
     }
+}
+
+/// How long the answer to such a question may take: none is work for the server.
+fn patience(server: &Server) -> Duration {
+    server.socket_timeout.unwrap_or(SILENCE)
 }
 
 impl Db {
@@ -386,8 +393,12 @@ impl Db {
 
     async fn lone(&self) -> Result<Lone, DbError> {
         match self {
-            Self::Postgres(db) => db.connect().await.map(|session| Lone::Postgres(Box::new(session))),
-            Self::MySql(db) => db.connect().await.map(|session| Lone::MySql(Box::new(session))),
+            Self::Postgres(db) => {
+                Ok(Lone::Postgres(Box::new(db.connect().await?.limited(Some(patience(db.server()))))))
+            }
+            Self::MySql(db) => {
+                Ok(Lone::MySql(Box::new(db.connect().await?.limited(Some(patience(db.server()))))))
+            }
             Self::Jdbc(db) => db.connect().await.map(Lone::Jdbc),
             Self::Sqlite(_) => Err(DbError::new(Class::Environment, "an SQLite file has no sessions")),
         }

@@ -49,19 +49,20 @@ pub struct MySqlDb {
 impl MySqlDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
         let own = Own::default();
-        let mut session = Box::pin(reach(server, access, &own)).await?;
+        let mut session = Box::pin(reach(server, access, &own, None)).await?;
         let packet = session.fetch(MAX_PACKET, MySqlArguments::default()).await?;
         let max_packet = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
         let room = session.fetch(MYSQL_QUESTIONS.room, MySqlArguments::default()).await?;
         let connections = remote::within_room(connections, &room);
+        let session = session.limited(server.socket_timeout);
         let pool = Pool::new(session, connections, server.connect_timeout);
         let server = Arc::new(server.clone());
         Ok(Self { server, access, pool, connections, max_packet, claim: Claim::default(), own })
     }
 
-    /// A session of its own, outside the pool.
+    /// A session of its own, outside the pool. Its answers may take as long as a connection may.
     pub(super) async fn connect(&self) -> Result<Session<MySqlConnection>, DbError> {
-        Box::pin(reach(&self.server, self.access, &self.own)).await
+        Box::pin(reach(&self.server, self.access, &self.own, Some(self.pool.host()))).await
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -74,7 +75,8 @@ impl MySqlDb {
     }
 
     async fn lend(&self) -> Result<Lent<MySqlConnection>, DbError> {
-        self.pool.lend(self.connect()).await
+        let new = async { Ok(self.connect().await?.limited(self.server.socket_timeout)) };
+        self.pool.lend(new).await
     }
 
     pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
@@ -83,10 +85,7 @@ impl MySqlDb {
     }
 
     pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        let mut lent = self.lend().await?;
-        let ran = lent.session()?.script(sql).await;
-        lent.close().await; // a script that failed midway may have left tables locked
-        ran
+        self.lend().await?.script(sql).await
     }
 
     pub(super) async fn begin(&self) -> Result<MySqlTransaction, DbError> {
@@ -177,25 +176,33 @@ pub(super) fn setup(access: Access) -> Vec<String> {
     [UTC, STRICT, READ_COMMITTED].into_iter().chain(read_only).map(str::to_owned).collect()
 }
 
-/// Connects to the first host that answers and, to change anything, takes writes.
-async fn reach(server: &Server, access: Access, own: &Own) -> Result<Session<MySqlConnection>, DbError> {
+/// Connects to the first host that answers and, to change anything, takes writes; again, to that with which
+/// the others are, if it does. Answers may take as long as a connection may.
+async fn reach(
+    server: &Server,
+    access: Access,
+    own: &Own,
+    again: Option<usize>,
+) -> Result<Session<MySqlConnection>, DbError> {
     let limit = Some(server.connect_timeout);
     let _opening = own.opening();
     let mut problems = remote::Problems::default();
-    for host in &server.hosts {
+    for (at, host) in server.hosts_from(again.unwrap_or(0)) {
         let options = options(server, host);
         let connecting = async { remote::connected(Box::pin(options.connect())).await.map_err(explain) };
         match remote::within(limit, connecting).await {
             Err(error) => problems.add(host, &error),
             Ok(connection) => {
                 remote::set_up_sockets();
-                let mut session = Session::new(connection, limit);
+                let mut session = Session::new(connection, at, limit);
                 prepare(&mut session, access, own).await?;
                 if access == Access::Look || !is_read_only(&mut session).await? {
-                    return Ok(session.limited(server.socket_timeout));
+                    return Ok(session);
                 }
                 let text = "is set to read only, as replicas are: give the primary's host";
-                problems.add(host, &DbError::new(Class::Environment, text));
+                // One that took writes before is about to do so again, or another one is.
+                let class = if again.is_some() { Class::Lost } else { Class::Environment };
+                problems.add(host, &DbError::new(class, text));
             }
         }
     }
@@ -331,8 +338,8 @@ pub(super) fn class(number: i64, state: &str) -> Class {
     match number {
         // lock wait timeout, deadlock, record changed, query interrupted, statement took too long
         1205 | 1213 | 1020 | 1317 | 1969 | 3024 => Class::Retry,
-        // too many connections, shutting down, node not ready, connection killed
-        1040 | 1203 | 1226 | 1053 | 1077 | 1047 | 1927 | 3169 => Class::Lost,
+        // too many connections, shutting down, node not ready, connection killed, ended because it was idle
+        1040 | 1203 | 1226 | 1053 | 1077 | 1047 | 1927 | 3169 | 4031 => Class::Lost,
         // NULL, duplicate, foreign key, too long, out of range, not in this character set, CHECK,
         // raised by a trigger, larger than a packet
         1048 | 1062 | 1451 | 1452 | 1406 | 1264 | 1265 | 1366 | 1292 | 3819 | 4025 | 1644 | 1153 | 1364 => {

@@ -6,17 +6,15 @@
 
 use std::fmt;
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use super::remote::within;
+use super::remote::{LAST_ANSWER, place, within};
 use super::{Class, DbError, Record};
-
-/// How long the last words of a session may take: its rollback, its farewell, its sign of life.
-const LAST_ANSWER: Duration = Duration::from_secs(5);
 
 /// After how long without use a session is asked whether it is still there.
 const IDLE: Duration = Duration::from_secs(30);
@@ -60,6 +58,8 @@ enum State {
 pub(super) struct Session<C> {
     connection: C,
     limit: Option<Duration>,
+    /// Which of the server's hosts it is with.
+    host: usize,
     state: State,
     /// A transaction is open.
     is_working: bool,
@@ -67,9 +67,10 @@ pub(super) struct Session<C> {
 }
 
 impl<C: Native> Session<C> {
-    /// A new connection, whose answers may take so long; none waits as long as the network holds.
-    pub(super) fn new(connection: C, limit: Option<Duration>) -> Self {
-        Self { connection, limit, state: State::Sound, is_working: false, used: Instant::now() }
+    /// A new connection to a host, whose answers may take so long; none waits as long as the network
+    /// holds.
+    pub(super) fn new(connection: C, host: usize, limit: Option<Duration>) -> Self {
+        Self { connection, limit, host, state: State::Sound, is_working: false, used: Instant::now() }
     }
 
     /// Changes the limit.
@@ -144,15 +145,23 @@ impl<C: Native> Session<C> {
 pub(super) struct Pool<C> {
     idle: Mutex<Vec<Session<C>>>,
     places: Arc<Semaphore>,
+    size: u32,
     patience: Duration,
+    /// The host that took the last session: all are to be with the same.
+    host: AtomicUsize,
 }
 
 impl<C: Native> Pool<C> {
     /// A pool with `first` in it, in which nobody waits longer for a place.
-    pub(super) fn new(first: Session<C>, places: u32, patience: Duration) -> Arc<Self> {
-        let places = usize::try_from(places).unwrap_or(1);
-        let places = Arc::new(Semaphore::new(places));
-        Arc::new(Self { idle: Mutex::new(vec![first]), places, patience })
+    pub(super) fn new(first: Session<C>, size: u32, patience: Duration) -> Arc<Self> {
+        let places = Arc::new(Semaphore::new(usize::try_from(size).unwrap_or(1)));
+        let host = AtomicUsize::new(first.host);
+        Arc::new(Self { idle: Mutex::new(vec![first]), places, size, patience, host })
+    }
+
+    /// The host with which to begin.
+    pub(super) fn host(&self) -> usize {
+        self.host.load(Ordering::SeqCst)
     }
 
     /// Lends a session that is there, or a new one.
@@ -160,12 +169,10 @@ impl<C: Native> Pool<C> {
         self: &Arc<Self>,
         new: impl Future<Output = Result<Session<C>, DbError>>,
     ) -> Result<Lent<C>, DbError> {
-        let place = async { Ok(Arc::clone(&self.places).acquire_owned().await) };
-        let place = within(Some(self.patience), place).await?;
-        let place = place.map_err(|_| DbError::new(Class::Environment, "the database is closed"))?;
+        let place = place(&self.places, self.size, self.patience).await?;
         let session = match self.unused().await {
             Some(session) => session,
-            None => new.await?,
+            None => self.moved(new.await?),
         };
         Ok(Lent { session: Some(session), pool: Arc::clone(self), place: Some(place) })
     }
@@ -178,11 +185,22 @@ impl<C: Native> Pool<C> {
             if session.is_there().await {
                 return Some(session);
             }
+            self.idle().clear(); // they have been there for even longer
         }
     }
 
-    /// Closes what nobody has borrowed; what comes back is dropped.
+    /// Notes where a new session is; what is with another host is used no more.
+    fn moved(&self, session: Session<C>) -> Session<C> {
+        if self.host.swap(session.host, Ordering::SeqCst) != session.host {
+            self.idle().clear();
+        }
+        session
+    }
+
+    /// Closes all sessions, those that are lent as soon as they come back, if that is soon.
     pub(super) async fn close(&self) {
+        let all = async { Ok(self.places.acquire_many(self.size).await.map(SemaphorePermit::forget)) };
+        let _ = within(Some(LAST_ANSWER), all).await; // what is still lent is cut off when it comes back
         self.places.close();
         let idle = std::mem::take(&mut *self.idle());
         for session in idle {
@@ -195,7 +213,7 @@ impl<C: Native> Pool<C> {
     }
 
     fn take_back(&self, session: Session<C>) {
-        if !self.places.is_closed() {
+        if !self.places.is_closed() && session.host == self.host() {
             self.idle().push(session);
         }
     }
@@ -227,11 +245,14 @@ impl<C: Native> Lent<C> {
         self.session()?.end("ROLLBACK").await
     }
 
-    /// Closes it: nobody else gets it.
-    pub(super) async fn close(mut self) {
-        if let Some(session) = self.session.take() {
-            session.close().await;
-        }
+    /// Runs statements for as long as they take, and closes the session: one that fails midway may leave it
+    /// in an odd state.
+    pub(super) async fn script(mut self, sql: &str) -> Result<(), DbError> {
+        let Some(session) = self.session.take() else { return self.session().map(drop) };
+        let mut session = session.limited(None);
+        let ran = session.script(sql).await;
+        session.close().await;
+        ran
     }
 }
 

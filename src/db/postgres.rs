@@ -40,16 +40,17 @@ pub struct PostgresDb {
 
 impl PostgresDb {
     pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
-        let mut session = Box::pin(reach(server, access)).await?;
+        let mut session = Box::pin(reach(server, access, None)).await?;
         let room = session.fetch(POSTGRES_QUESTIONS.room, PgArguments::default()).await?;
         let connections = remote::within_room(connections, &room);
+        let session = session.limited(server.socket_timeout);
         let pool = Pool::new(session, connections, server.connect_timeout);
         Ok(Self { server: Arc::new(server.clone()), access, pool, connections, claim: Claim::default() })
     }
 
-    /// A session of its own, outside the pool.
+    /// A session of its own, outside the pool. Its answers may take as long as a connection may.
     pub(super) async fn connect(&self) -> Result<Session<PgConnection>, DbError> {
-        Box::pin(reach(&self.server, self.access)).await
+        Box::pin(reach(&self.server, self.access, Some(self.pool.host()))).await
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -57,7 +58,8 @@ impl PostgresDb {
     }
 
     async fn lend(&self) -> Result<Lent<PgConnection>, DbError> {
-        self.pool.lend(self.connect()).await
+        let new = async { Ok(self.connect().await?.limited(self.server.socket_timeout)) };
+        self.pool.lend(new).await
     }
 
     pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
@@ -75,7 +77,7 @@ impl PostgresDb {
     }
 
     pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        self.lend().await?.session()?.script(sql).await
+        self.lend().await?.script(sql).await
     }
 
     pub(super) async fn begin(&self) -> Result<PostgresTransaction, DbError> {
@@ -162,24 +164,31 @@ fn quoted(schema: &str) -> String {
     format!("\"{}\"", schema.replace('"', "\"\"")).replace('\'', "''")
 }
 
-/// Connects to the first host that answers and, to change anything, takes writes.
-async fn reach(server: &Server, access: Access) -> Result<Session<PgConnection>, DbError> {
+/// Connects to the first host that answers and, to change anything, takes writes; again, to that with which
+/// the others are, if it does. Answers may take as long as a connection may.
+async fn reach(
+    server: &Server,
+    access: Access,
+    again: Option<usize>,
+) -> Result<Session<PgConnection>, DbError> {
     let limit = Some(server.connect_timeout);
     let mut problems = remote::Problems::default();
-    for host in &server.hosts {
+    for (at, host) in server.hosts_from(again.unwrap_or(0)) {
         let options = options(server, host);
         let connecting = async { remote::connected(Box::pin(options.connect())).await.map_err(explain) };
         match remote::within(limit, connecting).await {
             Err(error) => problems.add(host, &error),
             Ok(connection) => {
                 remote::set_up_sockets();
-                let mut session = Session::new(connection, limit);
+                let mut session = Session::new(connection, at, limit);
                 session.script(&setup(server, access).join("; ")).await?;
                 if access == Access::Look || !is_replica(&mut session).await? {
-                    return Ok(session.limited(server.socket_timeout));
+                    return Ok(session);
                 }
                 let text = "is a replica, or set to read only: give the primary's host";
-                problems.add(host, &DbError::new(Class::Environment, text));
+                // One that took writes before is about to do so again, or another one is.
+                let class = if again.is_some() { Class::Lost } else { Class::Environment };
+                problems.add(host, &DbError::new(class, text));
             }
         }
     }
@@ -310,8 +319,9 @@ pub(super) fn class(state: &str) -> Class {
     match state {
         // serialization failure, deadlock, lock not available, statement canceled
         "40001" | "40P01" | "55P03" | "57014" => Class::Retry,
-        // shutting down, crashed, starting up, too many connections
-        "57P01" | "57P02" | "57P03" | "53300" => Class::Lost,
+        // shutting down, crashed, starting up, database dropped, too many connections; ended because it
+        // was idle, in a transaction or not, or because its transaction took too long
+        "57P01" | "57P02" | "57P03" | "57P04" | "53300" | "57P05" | "25P03" | "25P04" => Class::Lost,
         // CHECK OPTION, raised by a trigger
         "44000" | "P0001" => Class::Row,
         state => match state.get(..2) {

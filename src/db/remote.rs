@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 use std::future::Future;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::fd::OwnedFd;
 use rustix::net::sockopt;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::server::Host;
 use super::{Class, DbError, Record, Value};
@@ -26,8 +27,11 @@ pub(super) fn application() -> &'static str {
 /// idle wait: its closing is not answered, and the network holds the next packet back for 40 ms.
 pub(super) const STATEMENTS: usize = 500;
 
+/// How long the last words of a session may take: its rollback, its farewell, its sign of life.
+pub(super) const LAST_ANSWER: Duration = Duration::from_secs(5);
+
 /// How long a server may be out of reach without a word before its connections count as lost.
-const SILENCE: Duration = Duration::from_secs(90);
+pub(super) const SILENCE: Duration = Duration::from_secs(90);
 
 /// Sets up the sockets of all connections of this process: what is written goes out at once, and a
 /// server that vanishes without a word (its machine, the network, a firewall that forgets) is noticed
@@ -107,6 +111,22 @@ pub(super) fn within_room(wanted: u32, room: &[Record]) -> u32 {
     let room = room.first().and_then(|record| record.first()?.as_int());
     let left = room.map_or(wanted, |room| u32::try_from(room / 2 - 1).unwrap_or(0));
     wanted.min(left).max(1)
+}
+
+/// A place among so many connections, for which nobody waits longer than this.
+pub(super) async fn place(
+    places: &Arc<Semaphore>,
+    size: u32,
+    patience: Duration,
+) -> Result<OwnedSemaphorePermit, DbError> {
+    match tokio::time::timeout(patience, Arc::clone(places).acquire_owned()).await {
+        Ok(Ok(place)) => Ok(place),
+        Ok(Err(_)) => Err(DbError::new(Class::Environment, "the database is closed")),
+        Err(_) => {
+            let text = format!("all {size} connections were in use for {} s", patience.as_secs());
+            Err(DbError::new(Class::Lost, text))
+        }
+    }
 }
 
 /// Waits for an answer no longer than this.

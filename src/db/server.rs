@@ -185,6 +185,14 @@ impl fmt::Debug for Server {
     }
 }
 
+impl Server {
+    /// All hosts with their positions, from this one on.
+    pub(super) fn hosts_from(&self, first: usize) -> impl Iterator<Item = (usize, &Host)> {
+        let count = self.hosts.len();
+        self.hosts.iter().enumerate().cycle().skip(first).take(count)
+    }
+}
+
 /// `host:port/database`, with all hosts; the database alone, if it has no host.
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

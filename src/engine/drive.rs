@@ -16,20 +16,19 @@ use crate::plan::Job;
 /// Pages that are read and prepared ahead of the writer.
 const READ_AHEAD: usize = 1;
 
+/// How often all is looked through again because a server was lost, before it is no use.
+const ROUNDS: u32 = 20;
+
 /// Brings every job to its end, or to a safe point when asked to stop.
 pub async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
-    let flow = match until_sure(context, jobs).await {
-        // Somebody asked to stop while a server that is gone was waited for.
-        Err(error) if error.id() == Id::DatabaseLost && context.stop.requested() => Flow::Interrupted,
-        flow => flow?,
-    };
+    let flow = until_sure(context, jobs).await?;
     context.ledger.flush().await?;
     Ok(flow)
 }
 
 /// Goes through the jobs until none of them was done by a server that was lost meanwhile.
 async fn until_sure(context: &Context, jobs: &[Job]) -> Result<Flow> {
-    loop {
+    for _ in 0..ROUNDS {
         if one_after_another(context, jobs).await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
@@ -39,6 +38,7 @@ async fn until_sure(context: &Context, jobs: &[Job]) -> Result<Flow> {
             return Ok(Flow::Finished);
         }
     }
+    Err(Error::new(Id::DatabaseLost, format!("a server was lost in each of {ROUNDS} rounds over its tables")))
 }
 
 async fn one_after_another(context: &Context, jobs: &[Job]) -> Result<Flow> {
@@ -54,17 +54,18 @@ async fn one_after_another(context: &Context, jobs: &[Job]) -> Result<Flow> {
 /// have all of it. Says whether there was any.
 async fn reopen_doubtful(context: &Context, jobs: &[Job]) -> Result<bool> {
     let doubtful: Vec<_> = context.guards.iter().filter(|guard| guard.take_doubt()).collect();
-    let mut reopened = false;
+    let mut reopened = Vec::new();
     for job in jobs {
         let target = job.index;
         let done = context.ledger.state(|state| state.targets[usize::from(target)].phase == Phase::Done);
         if done && doubtful.iter().any(|guard| job.sink.is_guarded_by(guard)) {
             let reason = "the server was lost meanwhile: it is looked through again".to_owned();
-            append(context, Event::TargetReopened { target, reason }).await?;
-            reopened = true;
+            reopened.push(Event::TargetReopened { target, reason }.into());
         }
     }
-    Ok(reopened)
+    let any = !reopened.is_empty();
+    context.ledger.append(reopened).await?; // all at once: a crash must not forget some
+    Ok(any)
 }
 
 async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {

@@ -64,15 +64,7 @@ impl Context {
         self.guards.iter().any(|guard| guard.is_doubted())
     }
 
-    /// Returns when all databases are ours: see [`Guard::hold`].
-    pub async fn hold(&self) -> Result<()> {
-        for guard in &self.guards {
-            guard.hold().await?;
-        }
-        Ok(())
-    }
-
-    /// Likewise, as it is at this moment: see [`Guard::hold_now`].
+    /// Returns when all databases are ours, at this moment: see [`Guard::hold_now`].
     pub async fn hold_now(&self) -> Result<()> {
         for guard in &self.guards {
             guard.hold_now().await?;

@@ -54,6 +54,7 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
         if context.go_on().await? == Flow::Interrupted {
             return Ok(None);
         }
+        job.sink.hold().await?; // also so that the lock's session is not idle for long
         let Some(page) = pages.next().await? else { break };
         doing.advance(page.len() as u64);
         strays.extend(under_old(context, job, page).await?.into_iter().filter(|key| !known.contains(key)));

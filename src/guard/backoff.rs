@@ -38,8 +38,9 @@ impl Backoff {
         Self { place, patience, stop, begun: None, said: None, attempts: 0, activity, waiting: None }
     }
 
-    /// Waits before another attempt, and says why; gives the error back if another makes no sense.
-    pub async fn after(&mut self, error: DbError) -> Result<(), DbError> {
+    /// Waits before another attempt, and says why; gives the error back if another makes no sense. Where
+    /// somebody asks to stop, what was waited for counts as lost.
+    pub async fn after(&mut self, mut error: DbError) -> Result<(), DbError> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         self.attempts += 1;
         let patient = match error.class {
@@ -47,7 +48,11 @@ impl Backoff {
             Class::Lost => begun.elapsed() < self.patience,
             Class::Row | Class::Environment => false,
         };
-        if !patient || self.stop.as_ref().is_some_and(Stop::requested) {
+        if !patient {
+            return Err(error);
+        }
+        if self.stop.as_ref().is_some_and(Stop::requested) {
+            error.class = Class::Lost; // it might have come to something
             return Err(error);
         }
         if self.said.is_none_or(|said| said.elapsed() >= LONGEST_PAUSE) {

@@ -145,6 +145,9 @@ impl Guard {
                     if let Some(one) = strangers.iter().find(|one| one.afterlife <= begun.elapsed()) {
                         return Err(self.refusal(one));
                     }
+                    if self.stop.get().is_some_and(Stop::requested) {
+                        return Err(Error::new(Id::DatabaseLost, "stopped while a session was waited for"));
+                    }
                     tokio::time::sleep(PAUSE).await;
                 }
                 // A server that is gone in between takes the lock with it, too.
@@ -161,7 +164,11 @@ impl Guard {
         if self.db.server_kind().is_none() {
             return;
         }
-        let _one_at_a_time = self.asked.lock().await;
+        let mut asked = self.asked.lock().await;
+        if asked.elapsed() < INTERVAL {
+            return;
+        }
+        *asked = Instant::now();
         let store = self.store.name();
         match self.db.hold().await {
             Ok(Held::Still) => {}

@@ -19,6 +19,7 @@ mod watch;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keyrotation_journal::{Key, KeyPart, RowMark};
@@ -155,13 +156,7 @@ impl<'a> Sync<'a> {
         prepare(&self.plan.new).await?;
         let end = self.rounds().await;
         let acknowledged = self.acknowledged().await;
-        let end = match end {
-            // Somebody asked to stop while a server that is gone was waited for.
-            Err(error) if error.id() == Id::DatabaseLost && self.context.stop.requested() => {
-                Ok(End::Interrupted)
-            }
-            end => end,
-        }?;
+        let end = end?;
         acknowledged?;
         self.record_seen(matches!(end, End::Drained | End::Stuck)).await?;
         Ok(end)
@@ -180,7 +175,7 @@ impl<'a> Sync<'a> {
                 quiet_since = Instant::now();
                 continue;
             }
-            self.context.hold().await?;
+            self.keep_servers().await?;
             if self.context.is_in_doubt() {
                 return Ok(End::InDoubt);
             }
@@ -232,6 +227,16 @@ impl<'a> Sync<'a> {
                 () = self.context.stop.asked() => {}
             }
         }
+    }
+
+    /// Makes sure of the lock of the database that is written to, and keeps those of the others: a registry
+    /// that is away for an hour does not concern what is carried over.
+    async fn keep_servers(&self) -> Result<()> {
+        self.plan.guard.hold().await?;
+        for guard in self.context.guards.iter().filter(|guard| !Arc::ptr_eq(guard, &self.plan.guard)) {
+            guard.keep().await;
+        }
+        Ok(())
     }
 
     /// Stands still while somebody wants it to. What comes meanwhile waits, and is counted.

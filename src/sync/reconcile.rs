@@ -49,6 +49,7 @@ impl Sync<'_> {
             if self.context.is_held_up() {
                 break;
             }
+            self.keep_servers().await?;
             let from: Option<Vec<Value>> = after.as_ref().map(key_values);
             let read = || self.plan.new.page(&job.new, &[], from.as_deref(), None, KEYS);
             let page = self.plan.guard.try_reading(job.place(), read).await;

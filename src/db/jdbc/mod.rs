@@ -61,29 +61,29 @@ impl JdbcDb {
         let (mut session, major) = connect(server, route, access, None).await?;
         let mut dialect = Dialect::of(server.kind, major);
         if let Some(blind) = dialect.blind
-            && answer(&mut session, &dialect, dialect.questions.sessions).await.is_err()
+            && answer(&mut session, &dialect, server, dialect.questions.sessions).await.is_err()
         {
             dialect.questions = blind;
         }
         if access == Access::Change && !dialect.is_replica.is_empty() {
-            let answer = answer(&mut session, &dialect, dialect.is_replica).await?;
+            let answer = answer(&mut session, &dialect, server, dialect.is_replica).await?;
             if answer.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0) {
                 let text = "is a replica, or set to read only: give the primary's host";
                 return Err(DbError::new(Class::Environment, text));
             }
         }
         if access == Access::Change && !dialect.flush.is_empty() {
-            answer(&mut session, &dialect, dialect.flush).await?; // whether that is allowed shows now
+            answer(&mut session, &dialect, server, dialect.flush).await?; // whether that is allowed shows now
         }
         let mut statement_bytes = STATEMENT_BYTES;
         if !dialect.max_packet.is_empty() {
-            let answer = answer(&mut session, &dialect, dialect.max_packet).await?;
+            let answer = answer(&mut session, &dialect, server, dialect.max_packet).await?;
             let most = answer.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
             statement_bytes = statement_bytes.min(most / 4 * 3);
         }
         let connections = match dialect.questions.room {
             "" => connections,
-            room => remote::within_room(connections, &answer(&mut session, &dialect, room).await?),
+            room => remote::within_room(connections, &answer(&mut session, &dialect, server, room).await?),
         };
         let inner = Inner {
             server: server.clone(),
@@ -147,8 +147,8 @@ impl JdbcDb {
     }
 
     async fn acquire(&self) -> Result<Lease, DbError> {
-        let permit = Arc::clone(&self.inner.permits).acquire_owned().await;
-        let permit = permit.map_err(|_| DbError::new(Class::Environment, "the connection is closed"))?;
+        let permits = &self.inner.permits;
+        let permit = remote::place(permits, self.inner.connections, patience(self.server())).await?;
         let idle = {
             let mut idle = self.inner.idle();
             idle.retain(Session::is_usable);
@@ -239,16 +239,29 @@ impl Inner {
         if !self.dialect.by_number {
             return Ok(());
         }
-        let rows = answer(session, &self.dialect, self.dialect.questions.session).await?;
+        let rows = answer(session, &self.dialect, &self.server, self.dialect.questions.session).await?;
         self.own.note(rows.first().and_then(|record| record.first()?.as_int()));
         Ok(())
     }
 }
 
-/// The rows that answer a question without values in it.
-async fn answer(session: &mut Session, dialect: &Dialect, sql: &str) -> Result<Vec<Record>, DbError> {
-    let asked = session.ask(Ask::Query(&dialect.marks(sql), &[])).await;
+/// The rows that answer a question without values in it, which is no work for the server.
+async fn answer(
+    session: &mut Session,
+    dialect: &Dialect,
+    server: &Server,
+    sql: &str,
+) -> Result<Vec<Record>, DbError> {
+    let sql = dialect.marks(sql);
+    let asked = async { Ok(session.ask(Ask::Query(&sql, &[])).await) };
+    let asked = remote::within(Some(patience(server)), asked).await?;
     asked.map(|(rows, _)| rows).map_err(|failure| dialect.explain(&failure))
+}
+
+/// How long a session may take to open, and to answer what is no work. The driver keeps to the URL's own
+/// limit; this is for one that does not.
+fn patience(server: &Server) -> Duration {
+    server.connect_timeout + Duration::from_secs(30)
 }
 
 /// Opens a session; gives the major version of the database, too.
@@ -270,13 +283,11 @@ async fn connect(
     let nulls = dialect::null_type(server.kind);
     let mut properties = vec![("user", server.user.as_str()), ("password", server.password.as_str())];
     properties.extend(dialect::properties(server.kind));
-    // The driver keeps to the URL's own limit; this is for one that does not.
-    let patience = server.connect_timeout + Duration::from_secs(30);
     let begun = Instant::now();
     let (session, opened) = loop {
         let mut session = Session::new(Arc::clone(&process));
         let opened = session.ask(Ask::Open(&url, access == Access::Look, nulls, &properties, &setup));
-        let opened = remote::within(Some(patience), async { Ok(opened.await) }).await?;
+        let opened = remote::within(Some(patience(server)), async { Ok(opened.await) }).await?;
         let is_held = opened.as_ref().is_err_and(dialect::is_in_use) && route.sole;
         if !is_held || begun.elapsed() >= AFTERLIFE {
             break (session, opened);

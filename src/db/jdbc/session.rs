@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::super::Value;
+use super::super::remote::{self, LAST_ANSWER};
 use super::process::{Outcome, Process};
 use super::wire::{Operation, Request};
 
@@ -157,7 +158,8 @@ impl Session {
     /// Closes it and waits until it is closed.
     pub(super) async fn close(mut self) {
         if self.is_usable() {
-            let _ = self.ask(Ask::Plain(Operation::Close)).await; // nothing is left to lose
+            let closed = async { Ok(self.ask(Ask::Plain(Operation::Close)).await) };
+            let _ = remote::within(Some(LAST_ANSWER), closed).await; // nothing is left to lose
             self.broken = true;
         }
     }
