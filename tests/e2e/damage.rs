@@ -86,7 +86,7 @@ fn begin_anew(place: &Place) {
 #[test]
 fn a_damaged_journal_is_refused_or_goes_on_correctly() {
     let mut random = Random::seeded();
-    let rounds = rounds(30);
+    let rounds = rounds(20);
     // The longer run's journal has over 1 MB, of a rotation that was interrupted shortly before its end.
     let (tokens, rows, commits) = if rounds > 100 { (300, "1", 300) } else { (300, "40", 9) };
     let place = Place::new(tokens);

@@ -54,7 +54,7 @@ fn connections_that_break_anywhere_cost_nothing(engine: Engine) {
     let before = template.snapshot();
     let mut random = Random::seeded();
     let (mut troubles, mut deployments, mut ended) = (0, 0, 0);
-    while troubles < rounds(20) {
+    while troubles < rounds(12) {
         let kit = Kit::around(template.copy());
         deployments += 1;
         let mut chances = random.fork();
