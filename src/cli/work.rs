@@ -127,7 +127,7 @@ impl Work<'_> {
         print(&format!("{}\n", summary_sentence(&view)));
         tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(&view));
         Ok(match flow {
-            End::Interrupted | End::InDoubt => {
+            End::Interrupted => {
                 tracing::warn!("interrupted at a safe point; `keyrotation resume` goes on from here");
                 Exit::Interrupted
             }
@@ -167,9 +167,9 @@ impl Work<'_> {
                 Some(plan) if self.settings.sync_tables.is_some() && !plan.jobs.is_empty() => {
                     self.keep_in_step(context, plan, watch).await?
                 }
-                _ => End::Drained,
+                _ => Some(End::Drained),
             };
-            if end != End::InDoubt {
+            if let Some(end) = end {
                 return Ok(end);
             }
             tracing::warn!(
@@ -179,10 +179,10 @@ impl Work<'_> {
         }
     }
 
-    /// The second phase: from here on the new server may run.
-    async fn keep_in_step(&self, context: &Context, plan: &SyncPlan, watch: &Watch) -> Result<End> {
+    /// The second phase: from here on the new server may run. None if a server was lost meanwhile.
+    async fn keep_in_step(&self, context: &Context, plan: &SyncPlan, watch: &Watch) -> Result<Option<End>> {
         if sync::baseline(context, plan).await? == Flow::Interrupted {
-            return Ok(End::Interrupted);
+            return Ok(Some(End::Interrupted));
         }
         let at = Timestamp::now().as_millisecond();
         let (finished, started) =
@@ -246,7 +246,7 @@ async fn record_end(context: &Context, worked: &Result<End>, end: Option<Timesta
             }
             SessionEnd::Completed
         }
-        Ok(End::Interrupted | End::InDoubt) => SessionEnd::Interrupted,
+        Ok(End::Interrupted) => SessionEnd::Interrupted,
         Err(error) => SessionEnd::Failed { id: error.id().code().to_owned(), what: error.what().to_owned() },
     };
     events.push(Event::SessionEnded { at, end });

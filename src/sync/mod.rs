@@ -77,8 +77,6 @@ pub enum End {
     Drained,
     /// Nothing is left but rows that are held or have failed.
     Stuck,
-    /// A server was lost meanwhile: what was done in it is to be looked through again, then it goes on.
-    InDoubt,
 }
 
 /// Rows that are being read; dropped, they are not.
@@ -151,24 +149,25 @@ impl<'a> Sync<'a> {
         }
     }
 
-    /// Carries over what comes until it is drained, if that was asked for, or somebody asks to stop.
-    pub async fn run(&mut self) -> Result<End> {
+    /// Carries over what comes until it is drained, if that was asked for, or somebody asks to stop. None if
+    /// a server was lost meanwhile: what was done in it is to be looked through again, then it goes on.
+    pub async fn run(&mut self) -> Result<Option<End>> {
         prepare(&self.plan.new).await?;
         let end = self.rounds().await;
         let acknowledged = self.acknowledged().await;
         let end = end?;
         acknowledged?;
-        self.record_seen(matches!(end, End::Drained | End::Stuck)).await?;
+        self.record_seen(matches!(end, Some(End::Drained | End::Stuck))).await?;
         Ok(end)
     }
 
-    async fn rounds(&mut self) -> Result<End> {
+    async fn rounds(&mut self) -> Result<Option<End>> {
         let mut quiet_since = Instant::now();
         let mut reconciled = Instant::now();
         let mut recorded: Option<Instant> = None;
         loop {
             if self.context.stop.requested() {
-                return Ok(End::Interrupted);
+                return Ok(Some(End::Interrupted));
             }
             if self.context.pause.requested() {
                 self.stand().await?;
@@ -177,7 +176,7 @@ impl<'a> Sync<'a> {
             }
             self.keep_servers().await?;
             if self.context.is_in_doubt() {
-                return Ok(End::InDoubt);
+                return Ok(None);
             }
             self.take_steps().await?;
             let busy = self.round().await?;
@@ -210,12 +209,12 @@ impl<'a> Sync<'a> {
                 if !found {
                     self.context.hold_now().await?;
                     if self.context.is_in_doubt() {
-                        return Ok(End::InDoubt);
+                        return Ok(None);
                     }
                     self.counted = None;
                     self.count().await?;
                     let stuck = self.waiting.iter().any(|waiting| !waiting.is_empty());
-                    return Ok(if stuck { End::Stuck } else { End::Drained });
+                    return Ok(Some(if stuck { End::Stuck } else { End::Drained }));
                 }
                 quiet_since = Instant::now();
                 continue;
