@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use keyrotation::db::{Access, Db, Value};
+use keyrotation::db::{Access, Class, Db, Value};
 
 use super::on_each_server;
 use crate::support::{Engine, database_of_its_own, wait};
@@ -10,6 +10,7 @@ use crate::support::{Engine, database_of_its_own, wait};
 on_each_server!(
     what_was_begun_is_rolled_back_and_the_session_is_used_again,
     one_in_the_midst_of_something_is_cut_off,
+    one_that_the_server_ended_is_lost_and_another_takes_its_place,
 );
 
 /// The server's number for the session that comes next.
@@ -55,6 +56,25 @@ fn one_in_the_midst_of_something_is_cut_off(engine: Engine) {
         tokio::time::timeout(Duration::from_millis(300), db.read(sleep, &[])).await.unwrap_err();
         assert_ne!(session(&db, engine).await, first);
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        db.close().await;
+    });
+}
+
+/// As servers do with what is idle.
+fn one_that_the_server_ended_is_lost_and_another_takes_its_place(engine: Engine) {
+    let (server, _admin) = database_of_its_own(engine);
+    let soon = match engine {
+        Engine::Postgres => "SELECT set_config('idle_session_timeout', '300ms', false)",
+        _ => "SET SESSION wait_timeout = 1",
+    };
+    wait(async {
+        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
+        let first = session(&db, engine).await;
+        db.read(soon, &[]).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1_800)).await;
+        let error = db.read("SELECT 1", &[]).await.unwrap_err();
+        assert_eq!(error.class, Class::Lost, "{error}");
+        assert_ne!(session(&db, engine).await, first);
         db.close().await;
     });
 }
