@@ -35,7 +35,16 @@ pub struct Guard {
     lost: watch::Sender<bool>,
     stop: OnceLock<Stop>,
     activity: OnceLock<Activity>,
-    asked: Mutex<Instant>,
+    asked: Mutex<Asked>,
+}
+
+/// When the server was asked last.
+#[derive(Debug)]
+struct Asked {
+    /// Whether the database is ours alone: work goes on by that.
+    whether_ours: Instant,
+    /// Only to keep the lock: what came of it decides nothing.
+    to_keep: Instant,
 }
 
 impl Guard {
@@ -49,7 +58,7 @@ impl Guard {
             lost: watch::Sender::new(false),
             stop: OnceLock::new(),
             activity: OnceLock::new(),
-            asked: Mutex::new(Instant::now()),
+            asked: Mutex::new(Asked { whether_ours: Instant::now(), to_keep: Instant::now() }),
         }
     }
 
@@ -128,7 +137,7 @@ impl Guard {
             return Ok(());
         }
         let mut asked = self.asked.lock().await;
-        if asked.elapsed() < lately {
+        if asked.whether_ours.elapsed() < lately {
             return Ok(());
         }
         let mut backoff = self.backoff(&format!("{} database", self.store.name()));
@@ -154,7 +163,7 @@ impl Guard {
                 Err(error) => backoff.after(error).await.map_err(|error| self.failed(&error))?,
             }
         }
-        *asked = Instant::now();
+        asked.whether_ours = Instant::now();
         Ok(())
     }
 
@@ -165,10 +174,10 @@ impl Guard {
             return;
         }
         let mut asked = self.asked.lock().await;
-        if asked.elapsed() < INTERVAL {
+        if asked.to_keep.elapsed() < INTERVAL {
             return;
         }
-        *asked = Instant::now();
+        asked.to_keep = Instant::now();
         let store = self.store.name();
         match self.db.hold().await {
             Ok(Held::Still) => {}
