@@ -166,7 +166,8 @@ class Servers:
         home, port = self.path("mariadb"), free_port()
         self.own(home, "mysql")
         data, first = os.path.join(home, "data"), os.path.join(home, "first.sql")
-        self.quietly([install, "--no-defaults", f"--datadir={data}", "--skip-test-db",
+        # Temporary files of its own: a server that starts removes those of all others in a shared folder.
+        self.quietly([install, "--no-defaults", f"--datadir={data}", f"--tmpdir={home}", "--skip-test-db",
                       "--auth-root-authentication-method=normal"], cwd=home, **self.as_user("mysql"))
         self.copy_certificate(home, "mysql")
         quoted = PASSWORD.replace("'", "''")
