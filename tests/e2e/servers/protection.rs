@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{admin, before_update, on, on_each_server, outside};
-use crate::kit::Refused as _;
+use crate::kit::{Refused as _, eventually};
 use crate::support::{ADMIN, Engine, Except};
 
 on_each_server!(
@@ -18,6 +18,7 @@ on_each_server!(
     a_second_rotation_waits_for_a_while_and_is_refused_by_name,
     what_a_killed_run_left_in_the_server_is_waited_for,
     a_lock_whose_connection_was_lost_is_taken_again,
+    a_lock_that_somebody_took_during_a_pause_stops_it_before_the_next_row,
 );
 
 const fn administrator(engine: Engine) -> &'static str {
@@ -143,6 +144,52 @@ fn a_lock_whose_connection_was_lost_is_taken_again(engine: Engine) {
     let ran = running.wait().exits(0);
     assert!(ran.stderr.contains("the rotation's lock was lost"), "{ran}");
     before.must_be_rotated(&kit, &Except::default());
+    kit.run(&["verify"]).exits(0);
+}
+
+/// Whoever waits for the lock has it as soon as its session is ended.
+fn a_lock_that_somebody_took_during_a_pause_stops_it_before_the_next_row(engine: Engine) {
+    let (take, taken, end) = match engine {
+        Engine::Postgres => (
+            "SELECT pg_advisory_lock(1801812338, 1869898867)::text",
+            "SELECT count(*)::text FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()",
+            "SELECT pg_terminate_backend(pid)::text FROM pg_locks l WHERE locktype = 'advisory' AND granted \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        ),
+        _ => (
+            "SELECT CAST(GET_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE()))), 60) AS CHAR)",
+            "SELECT CAST(IS_USED_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE())))) = CONNECTION_ID() AS CHAR)",
+            "KILL (SELECT IS_USED_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE())))))",
+        ),
+    };
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    let mut running = kit.start(&["run", "--others-connected", "--max-rows-per-second", "20"]);
+    running.until_it_says("this will change");
+    kit.run_unlooked(&["pause"]).exits(0);
+    let is_still = || kit.run_unlooked(&["status", "--json"]).json()["activity"]["paused"]["still"] == true;
+    eventually("it stands still", is_still);
+    let mut other = admin(&kit);
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| other.rows(take));
+        thread::sleep(Duration::from_millis(500)); // until it waits: else the rotation may be first to take it again
+        let _ = admin(&kit).attempt(end);
+        waits.join().unwrap();
+    });
+    assert_eq!(other.text(taken), "1");
+    // Long enough for the pause's own looks at the lock.
+    thread::sleep(Duration::from_secs(5));
+    assert!(!running.ended());
+    let written = "SELECT CAST(COUNT(*) AS CHAR(9)) FROM e2e_updates";
+    let standing = other.text(written);
+    kit.run_unlooked(&["continue"]).exits(0);
+    running.until_it_says("another session has the lock");
+    assert_eq!(other.text(written), standing, "rows were written under another's lock");
+    drop(other);
+    running.wait().exits(0);
+    before.must_be_rotated(&kit, &Except::default());
+    before.must_be_updated_once(&kit, &Except::default());
     kit.run(&["verify"]).exits(0);
 }
 
