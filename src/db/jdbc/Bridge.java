@@ -205,14 +205,14 @@ public final class Bridge {
         }
 
         void string(String value) throws IOException {
-            byte[] encoded = value.getBytes(StandardCharsets.UTF_8);
-            if (isText(value)) {
-                data.writeByte('t');
-                raw(encoded);
-            } else {
-                data.writeByte('x'); // halves of surrogate pairs: no text
-                raw(encoded);
-            }
+            data.writeByte(isText(value) ? 't' : 'x'); // halves of surrogate pairs: no text
+            raw(value.getBytes(StandardCharsets.UTF_8));
+        }
+
+        /** A text, encoded already. */
+        void encoded(byte[] value) throws IOException {
+            data.writeByte('t');
+            raw(value);
         }
 
         /** Whole numbers of up to 64 bits as such, any other as its digits. */
@@ -262,6 +262,8 @@ public final class Bridge {
         private volatile boolean over;
         /** As what a NULL is bound. */
         private int nulls;
+        /** The driver gives the bytes of a text, and they are UTF-8: it need not be decoded and encoded again. */
+        private boolean utf8;
         private final Map<String, PreparedStatement> statements =
                 new LinkedHashMap<String, PreparedStatement>(16, 0.75f, true) {
                     @Override
@@ -376,6 +378,7 @@ public final class Bridge {
             String url = request.text();
             boolean readOnly = request.in.readBoolean();
             nulls = request.in.readInt();
+            String ofBytes = request.text();
             Properties properties = new Properties();
             for (int left = request.in.readInt(); left > 0; left--) {
                 String name = request.text();
@@ -399,6 +402,7 @@ public final class Bridge {
             done.text(data.getDatabaseProductName());
             done.text(data.getDatabaseProductVersion());
             done.text(data.getDriverName() + " " + data.getDriverVersion());
+            utf8 = data.getDriverName().equals(ofBytes);
             done.number(data.getDatabaseMajorVersion());
         }
 
@@ -429,7 +433,7 @@ public final class Bridge {
             if (statement.execute()) {
                 try (ResultSet rows = statement.getResultSet()) {
                     Rows answer = new Rows(request.number);
-                    answer.add(rows);
+                    answer.add(rows, utf8);
                     answer.end();
                 }
                 done.number(-1);
@@ -446,7 +450,7 @@ public final class Bridge {
             for (int left = request.in.readInt(); left > 0; left--) {
                 request.bind(statement, width, nulls);
                 try (ResultSet rows = statement.executeQuery()) {
-                    answer.add(rows);
+                    answer.add(rows, utf8);
                 }
             }
             answer.end();
@@ -512,6 +516,9 @@ public final class Bridge {
 
     /** Rows on their way, in answers of a bounded size. */
     static final class Rows {
+        /** A text whose bytes the driver gives: none of `Types`. */
+        static final int UTF8 = Integer.MIN_VALUE;
+
         private final int number;
         private Answer answer;
 
@@ -520,7 +527,7 @@ public final class Bridge {
             answer = new Answer(number, ROWS);
         }
 
-        void add(ResultSet rows) throws IOException, SQLException {
+        void add(ResultSet rows, boolean utf8) throws IOException, SQLException {
             ResultSetMetaData columns = rows.getMetaData();
             int width = columns.getColumnCount();
             int[] types = new int[width + 1];
@@ -528,6 +535,8 @@ public final class Bridge {
                 types[at] = columns.getColumnType(at);
                 if (types[at] == Types.BIGINT && !columns.isSigned(at)) {
                     types[at] = Types.DECIMAL;
+                } else if (utf8 && isOfText(types[at])) {
+                    types[at] = UTF8;
                 }
             }
             while (rows.next()) {
@@ -549,6 +558,10 @@ public final class Bridge {
 
         void end() throws IOException {
             answer.send();
+        }
+
+        private static boolean isOfText(int type) {
+            return type == Types.VARCHAR || type == Types.CHAR || type == Types.LONGVARCHAR;
         }
 
         private static void value(Answer row, ResultSet rows, int at, int type)
@@ -604,6 +617,15 @@ public final class Bridge {
                     } else {
                         bounded(bytes.length);
                         row.binary(bytes);
+                    }
+                    break;
+                case UTF8:
+                    byte[] encoded = rows.getBytes(at);
+                    if (encoded == null) {
+                        row.nothing();
+                    } else {
+                        bounded(encoded.length);
+                        row.encoded(encoded);
                     }
                     break;
                 default:

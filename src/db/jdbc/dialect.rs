@@ -168,6 +168,16 @@ pub(super) fn null_type(kind: Kind) -> u32 {
     }
 }
 
+/// The driver that gives the bytes of a text as UTF-8, whatever the column's own encoding is; without one
+/// texts are decoded by the driver, and encoded again.
+pub(super) fn utf8_driver(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Postgres => "PostgreSQL JDBC Driver",
+        Kind::MySql => "MariaDB Connector/J", // MySQL's gives them as they stand in the column
+        Kind::H2 | Kind::Oracle | Kind::SqlServer | Kind::Db2 => "",
+    }
+}
+
 /// Properties of the connection, besides user and password.
 pub(super) fn properties(kind: Kind) -> Vec<(&'static str, &'static str)> {
     match kind {

@@ -24,7 +24,7 @@ use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value};
 use dialect::Dialect;
 pub(in crate::db) use lease::{JdbcTransaction, Lease};
 use process::Process;
-use session::{Ask, Session};
+use session::{Ask, Opening, Session};
 use wire::Operation;
 
 /// How long a file may be held by the bridge of a process that was killed: until its Java has noticed.
@@ -280,13 +280,20 @@ async fn connect(
     };
     let url = zeroize::Zeroizing::new(url);
     let setup = dialect::setup(server, access);
-    let nulls = dialect::null_type(server.kind);
     let mut properties = vec![("user", server.user.as_str()), ("password", server.password.as_str())];
     properties.extend(dialect::properties(server.kind));
+    let opening = Opening {
+        url: &url,
+        read_only: access == Access::Look,
+        nulls: dialect::null_type(server.kind),
+        utf8_driver: dialect::utf8_driver(server.kind),
+        properties: &properties,
+        setup: &setup,
+    };
     let begun = Instant::now();
     let (session, opened) = loop {
         let mut session = Session::new(Arc::clone(&process));
-        let opened = session.ask(Ask::Open(&url, access == Access::Look, nulls, &properties, &setup));
+        let opened = session.ask(Ask::Open(&opening));
         let opened = remote::within(Some(patience(server)), async { Ok(opened.await) }).await?;
         let is_held = opened.as_ref().is_err_and(dialect::is_in_use) && route.sole;
         if !is_held || begun.elapsed() >= AFTERLIFE {

@@ -50,11 +50,15 @@ fn literal(values: &[&Value]) -> String {
 
 fn quote(out: &mut String, text: &str) {
     out.push('"');
-    for c in text.chars() {
-        if matches!(c, '"' | '\\') {
-            out.push('\\');
+    if text.contains(['"', '\\']) {
+        for c in text.chars() {
+            if matches!(c, '"' | '\\') {
+                out.push('\\');
+            }
+            out.push(c);
         }
-        out.push(c);
+    } else {
+        out.push_str(text); // as nearly all are
     }
     out.push('"');
 }

@@ -7,11 +7,25 @@ use super::super::remote::{self, LAST_ANSWER};
 use super::process::{Outcome, Process};
 use super::wire::{Operation, Request};
 
+/// What a connection is opened with.
+#[derive(Debug)]
+pub(super) struct Opening<'a> {
+    pub(super) url: &'a str,
+    pub(super) read_only: bool,
+    /// As what a NULL is bound, of `java.sql.Types`.
+    pub(super) nulls: u32,
+    /// The driver whose bytes of a text are UTF-8, see [`super::dialect::utf8_driver`].
+    pub(super) utf8_driver: &'a str,
+    pub(super) properties: &'a [(&'a str, &'a str)],
+    /// Statements to run first.
+    pub(super) setup: &'a [String],
+}
+
 /// What is asked of a session.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ask<'a> {
-    /// A connection: URL, whether it only reads, the type of NULLs, properties, statements to run first.
-    Open(&'a str, bool, u32, &'a [(&'a str, &'a str)], &'a [String]),
+    /// A connection.
+    Open(&'a Opening<'a>),
     /// One statement with its values.
     Query(&'a str, &'a [Value]),
     /// Likewise, with values from wherever they are.
@@ -27,7 +41,7 @@ pub(super) enum Ask<'a> {
 impl Ask<'_> {
     const fn operation(&self) -> Operation {
         match self {
-            Self::Open(..) => Operation::Open,
+            Self::Open(_) => Operation::Open,
             Self::Query(..) | Self::Change(..) => Operation::Query,
             Self::Many(operation, ..) | Self::Text(operation, _) | Self::Plain(operation) => *operation,
         }
@@ -37,9 +51,11 @@ impl Ask<'_> {
     fn room(&self) -> usize {
         let weight = |value: &Value| value.weight() + 8;
         match self {
-            Self::Open(url, _, _, properties, setup) => {
-                let pairs: usize = properties.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
-                url.len() + pairs + setup.iter().map(|statement| statement.len() + 4).sum::<usize>() + 32
+            Self::Open(with) => {
+                let pairs: usize =
+                    with.properties.iter().map(|(name, value)| name.len() + value.len() + 8).sum();
+                let setup: usize = with.setup.iter().map(|statement| statement.len() + 4).sum();
+                with.url.len() + with.utf8_driver.len() + pairs + setup + 32
             }
             Self::Query(sql, params) => sql.len() + 16 + params.iter().map(weight).sum::<usize>(),
             Self::Change(sql, params) => {
@@ -55,13 +71,14 @@ impl Ask<'_> {
 
     fn fill(&self, request: &mut Request) {
         match self {
-            Self::Open(url, read_only, nulls, properties, setup) => {
-                request.text(url).flag(*read_only).number(*nulls).count(properties.len());
-                for (name, value) in *properties {
+            Self::Open(with) => {
+                request.text(with.url).flag(with.read_only).number(with.nulls).text(with.utf8_driver);
+                request.count(with.properties.len());
+                for (name, value) in with.properties {
                     request.text(name).text(value);
                 }
-                request.count(setup.len());
-                for statement in *setup {
+                request.count(with.setup.len());
+                for statement in with.setup {
                     request.text(statement);
                 }
             }

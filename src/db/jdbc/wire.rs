@@ -181,7 +181,9 @@ impl Reader<'_> {
             b'n' => Value::Null,
             b'i' => Value::Int(self.number()?),
             b'r' => Value::Real(f64::from_be_bytes(self.array()?)),
-            b't' => Value::Text(self.text()?),
+            // Of some drivers they are the bytes that the server has sent.
+            b't' => String::from_utf8(self.bytes()?)
+                .map_or_else(|error| Value::NotText(error.into_bytes()), Value::Text),
             b'b' => Value::Bytes(self.bytes()?),
             b'x' => Value::NotText(self.bytes()?),
             _ => return None,
@@ -233,7 +235,9 @@ mod tests {
     #[test]
     fn an_answer_that_is_cut_short_is_none() {
         let mut frame = vec![0, 0, 0, 9, ROWS, 0, 1, b't', 0, 0, 0, 2, b'a', b'b'];
-        assert!(matches!(answer(&frame), Some((9, Answer::Rows(rows))) if rows.len() == 1));
+        assert!(matches!(answer(&frame), Some((9, Answer::Rows(rows))) if rows == [[Value::Text("ab".into())]]));
+        frame[13] = 0xff;
+        assert!(matches!(answer(&frame), Some((9, Answer::Rows(rows))) if rows == [[Value::NotText(vec![b'a', 0xff])]]));
         frame.pop();
         assert!(answer(&frame).is_none());
     }
