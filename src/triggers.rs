@@ -35,7 +35,7 @@ pub struct Found {
     pub foreign: Vec<&'static str>,
 }
 
-/// The script for a kind of database; for SQLite without one. Empty where tables are not kept in step.
+/// The script for a kind of database; for SQLite without one.
 pub const fn script(kind: Option<Kind>, action: Action) -> &'static str {
     match (kind, action) {
         (None, Action::Install) => include_str!("../triggers/oldSQLite.sql"),
@@ -44,7 +44,7 @@ pub const fn script(kind: Option<Kind>, action: Action) -> &'static str {
         (Some(Kind::Postgres), Action::Remove) => include_str!("../triggers/newPostgreSQL.sql"),
         (Some(Kind::MySql), Action::Install) => include_str!("../triggers/oldMySQL.sql"),
         (Some(Kind::MySql), Action::Remove) => include_str!("../triggers/newMySQL.sql"),
-        (Some(Kind::H2), _) => "",
+        (Some(Kind::H2), action) => Client::H2.script(action),
         (Some(Kind::Oracle), action) => Client::SqlPlus.script(action),
         (Some(Kind::SqlServer), action) => Client::Sqlcmd.script(action),
         (Some(Kind::Db2), action) => Client::Db2.script(action),
@@ -57,22 +57,14 @@ const fn client(kind: Option<Kind>) -> Option<Client> {
         Some(Kind::Oracle) => Some(Client::SqlPlus),
         Some(Kind::SqlServer) => Some(Client::Sqlcmd),
         Some(Kind::Db2) => Some(Client::Db2),
-        Some(Kind::H2 | Kind::Postgres | Kind::MySql) | None => None,
+        Some(Kind::H2) => Some(Client::H2),
+        Some(Kind::Postgres | Kind::MySql) | None => None,
     }
 }
 
 /// The script for this database: without the sections of tables that it does not have.
 pub async fn script_for(db: &Db, action: Action) -> Result<String> {
     let script = script(db.server_kind(), action);
-    if script.is_empty() {
-        let text = format!(
-            "{}: tables are not kept in step on {}, whose triggers the server's own Java has to compile each time it \
-             opens the database",
-            db.place(),
-            db.syntax().name
-        );
-        return Err(Error::new(Id::ConfigUnsupportedDatabase, text));
-    }
     if action == Action::Remove {
         return Ok(script.to_owned());
     }
@@ -96,6 +88,11 @@ fn without_absent(script: &str, is_there: impl Fn(&str) -> bool) -> String {
 
 /// Runs the script on this database.
 pub async fn run(db: &Db, action: Action) -> Result<()> {
+    if action == Action::Install && db.is_sole() {
+        let text = format!("{}: an embedded H2 file cannot be read beside the server", db.place());
+        return Err(Error::new(Id::ConfigUnsupportedDatabase, text)
+            .fix("stop the old server while you rotate, with `enableSyncMigrator: false`"));
+    }
     let script = script_for(db, action).await?;
     let ran = match client(db.server_kind()) {
         Some(client) => db.statements(&client.statements(&script)).await,

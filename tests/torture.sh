@@ -83,9 +83,10 @@ if [[ $what == suite ]]; then
     failed=0
     run servers 'all()' || failed=1
     case $on in
-        *-jdbc) run jdbc-ci 'test(/^jdbc::/) & not test(/^jdbc::h2::/)' || failed=1
+        *-jdbc) run jdbc-ci 'test(/^jdbc::/) & not test(/^jdbc::(h2|sync)::/)' || failed=1
             run default "test(/^sync::.*::${on%-jdbc}::/)" || failed=1 ;;
-        h2) run jdbc-ci 'test(/^jdbc::/)' || failed=1 ;;
+        h2) run jdbc-ci 'test(/^jdbc::/)' || failed=1
+            run stand-ins 'test(/^jdbc::sync::/)' || failed=1 ;;
         h2-as-*) run stand-ins 'all()' || failed=1 ;;
     esac
     exit "$failed"

@@ -9,7 +9,7 @@ use super::syntax::Entry;
 use super::url::{CONNECT_TIMEOUT, UrlError};
 use super::{BridgedUrl, Database, DatabaseJob, JdbcUrl, Level, ServerUrl, expand};
 use crate::db::Server;
-use crate::db::server::{Kind, Route, Tls, TlsMode};
+use crate::db::server::{Route, Tls, TlsMode};
 use crate::error::{Error, Id, Result};
 
 /// The keys of one database.
@@ -85,12 +85,11 @@ impl Resolver<'_> {
     /// The old database, to be kept in step with: of the same kind as the new one.
     fn synced_database(&mut self, new: &Database) -> Result<Database> {
         let old = self.database(&OLD_IDENTITY)?;
-        if let JdbcUrl::Bridged(url) = &new.url
-            && url.kind == Kind::H2
-        {
+        let is_sole = |database: &Database| matches!(&database.url, JdbcUrl::Bridged(url) if url.sole);
+        if is_sole(&old) || is_sole(new) {
             let entry = self.needed(Key::EnableSyncMigrator)?;
-            let what = format!("is true, and tables are not kept in step on {}", url.kind.name());
-            return Err(wrong(Id::ConfigValue, Key::EnableSyncMigrator, entry, what)
+            let what = "is true, and an embedded H2 file is open to one program at a time: the server's, or this";
+            return Err(wrong(Id::ConfigUnsupportedDatabase, Key::EnableSyncMigrator, entry, what)
                 .fix("set `enableSyncMigrator: false` and stop the old server while you rotate"));
         }
         if old.server.as_ref().map(|server| server.kind) == new.server.as_ref().map(|server| server.kind) {

@@ -109,10 +109,24 @@ fn what_is_missing_is_said_with_where_it_was_looked_for() {
     h2().env("JAVA_HOME", "/nowhere").fails(Id::ConfigJdbc, "JAVA_HOME is /nowhere");
     h2().env("JAVA_HOME", "").fails(Id::ConfigJdbc, "no Java is found");
     h2().set("driver", "native").fails(Id::ConfigValue, "names a database of H2");
-    h2().set("enableSyncMigrator", "true")
-        .set("oldIdnDBUrl", "jdbc:h2:tcp://old/idn")
-        .set("oldIdnUsername", "wso2carbon")
-        .fails(Id::ConfigValue, "not kept in step on H2");
+}
+
+/// On a server, or shared by `AUTO_SERVER`, H2 has room for two.
+#[test]
+fn an_embedded_file_is_not_kept_in_step() {
+    let synced = |old: &str, new: &str| {
+        bench()
+            .set("newIdnDBUrl", new)
+            .set("oldIdnDBUrl", old)
+            .set("oldIdnUsername", "wso2carbon")
+            .set("enableSyncMigrator", "true")
+    };
+    let server = "jdbc:h2:tcp://old/idn";
+    for (old, new) in [(server, "jdbc:h2:./idn"), ("jdbc:h2:./idn", server)] {
+        synced(old, new).fails(Id::ConfigUnsupportedDatabase, "open to one program at a time");
+    }
+    synced(server, "jdbc:h2:tcp://new/idn").settings();
+    synced("jdbc:h2:./idn;AUTO_SERVER=TRUE", server).settings();
 }
 
 /// A bench with drivers of other databases in the new server's home.

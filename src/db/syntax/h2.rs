@@ -15,7 +15,7 @@ pub const H2: Syntax = Syntax {
     compared: as_it_is,
     key_column: plain_column,
     portable: |column| format!("CAST({column} AS VARCHAR)"),
-    log_age: |column| format!("DATEDIFF('MILLISECOND', {column}, LOCALTIMESTAMP)"),
+    log_age: |column| format!("DATEDIFF('MILLISECOND', {column}, CURRENT_TIMESTAMP)"),
     paging: Paging::Ways,
     limited: limit,
     lock: ["", " FOR UPDATE"],

@@ -3,6 +3,7 @@
 
 mod h2;
 mod stand_in;
+mod sync;
 
 use std::fs;
 use std::path::PathBuf;
