@@ -93,6 +93,13 @@ pub async fn run(db: &Db, action: Action) -> Result<()> {
         return Err(Error::new(Id::ConfigUnsupportedDatabase, text)
             .fix("stop the old server while you rotate, with `enableSyncMigrator: false`"));
     }
+    if action == Action::Install && db.server_kind() == Some(Kind::H2) {
+        tracing::warn!(
+            "{}: H2 compiles these triggers each time it opens the database; if its Java has no compiler then, every \
+             write to these tables fails",
+            db.place()
+        );
+    }
     let script = script_for(db, action).await?;
     let ran = match client(db.server_kind()) {
         Some(client) => db.statements(&client.statements(&script)).await,

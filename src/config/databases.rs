@@ -88,7 +88,8 @@ impl Resolver<'_> {
         let is_sole = |database: &Database| matches!(&database.url, JdbcUrl::Bridged(url) if url.sole);
         if is_sole(&old) || is_sole(new) {
             let entry = self.needed(Key::EnableSyncMigrator)?;
-            let what = "is true, and an embedded H2 file is open to one program at a time: the server's, or this";
+            let what =
+                "is true, and an embedded H2 file is open to one program at a time: the server's, or this";
             return Err(wrong(Id::ConfigUnsupportedDatabase, Key::EnableSyncMigrator, entry, what)
                 .fix("set `enableSyncMigrator: false` and stop the old server while you rotate"));
         }

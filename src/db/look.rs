@@ -47,6 +47,16 @@ pub const LOOKS: &[Look] = &[
         ),
     },
     Look {
+        dialect: "H2",
+        // 1.4.200 calls the column TABLE_NAME, and says so.
+        triggers: "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS \
+                   WHERE EVENT_OBJECT_SCHEMA = SCHEMA() ORDER BY 1, 2",
+        clock: Some(
+            "SELECT DATEDIFF('MILLISECOND', TIMESTAMP WITH TIME ZONE '1970-01-01 00:00:00+00', CURRENT_TIMESTAMP)",
+        ),
+        logs: None,
+    },
+    Look {
         dialect: "Oracle",
         triggers: "SELECT TABLE_NAME, TRIGGER_NAME FROM ALL_TRIGGERS \
                    WHERE TABLE_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TABLE_NAME IS NOT NULL ORDER BY 1, 2",

@@ -235,9 +235,13 @@ mod tests {
     #[test]
     fn an_answer_that_is_cut_short_is_none() {
         let mut frame = vec![0, 0, 0, 9, ROWS, 0, 1, b't', 0, 0, 0, 2, b'a', b'b'];
-        assert!(matches!(answer(&frame), Some((9, Answer::Rows(rows))) if rows == [[Value::Text("ab".into())]]));
+        assert!(
+            matches!(answer(&frame), Some((9, Answer::Rows(rows))) if rows == [[Value::Text("ab".into())]])
+        );
         frame[13] = 0xff;
-        assert!(matches!(answer(&frame), Some((9, Answer::Rows(rows))) if rows == [[Value::NotText(vec![b'a', 0xff])]]));
+        assert!(
+            matches!(answer(&frame), Some((9, Answer::Rows(rows))) if rows == [[Value::NotText(vec![b'a', 0xff])]])
+        );
         frame.pop();
         assert!(answer(&frame).is_none());
     }
