@@ -51,9 +51,7 @@ pub const LOOKS: &[Look] = &[
         // 1.4.200 calls the column TABLE_NAME, and says so.
         triggers: "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS \
                    WHERE EVENT_OBJECT_SCHEMA = SCHEMA() ORDER BY 1, 2",
-        clock: Some(
-            "SELECT DATEDIFF('MILLISECOND', TIMESTAMP WITH TIME ZONE '1970-01-01 00:00:00+00', CURRENT_TIMESTAMP)",
-        ),
+        clock: Some("SELECT CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) * 1000 AS BIGINT)"),
         logs: None,
     },
     Look {
