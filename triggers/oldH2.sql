@@ -1,4 +1,4 @@
--- Change log of the old identity database, for H2 1.4.200 and 2.x.
+-- Change log of the old identity database, for H2 2.x. (1.4.200 cannot compile these triggers: tried here.)
 --
 -- Guide, step 2: while the server goes on with the old database, its copy is rotated. These triggers note
 -- which rows the server inserts, updates and deletes meanwhile, and keyrotation brings them over. Only keys
