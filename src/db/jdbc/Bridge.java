@@ -199,20 +199,15 @@ public final class Bridge {
             data.writeDouble(value);
         }
 
-        void binary(byte[] value) throws IOException {
-            data.writeByte('b');
+        /** Bytes as they are: of a binary value ('b'), or of a text that is encoded already ('t'). */
+        void bytes(char tag, byte[] value) throws IOException {
+            data.writeByte(tag);
             raw(value);
         }
 
         void string(String value) throws IOException {
-            data.writeByte(isText(value) ? 't' : 'x'); // halves of surrogate pairs: no text
-            raw(value.getBytes(StandardCharsets.UTF_8));
-        }
-
-        /** A text, encoded already. */
-        void encoded(byte[] value) throws IOException {
-            data.writeByte('t');
-            raw(value);
+            // Halves of surrogate pairs are no text.
+            bytes(isText(value) ? 't' : 'x', value.getBytes(StandardCharsets.UTF_8));
         }
 
         /** Whole numbers of up to 64 bits as such, any other as its digits. */
@@ -604,28 +599,20 @@ public final class Bridge {
                     } else {
                         long length = blob.length();
                         bounded(length);
-                        row.binary(length == 0 ? new byte[0] : blob.getBytes(1, (int) length));
+                        row.bytes('b', length == 0 ? new byte[0] : blob.getBytes(1, (int) length));
                         blob.free();
                     }
                     break;
                 case Types.BINARY:
                 case Types.VARBINARY:
                 case Types.LONGVARBINARY:
+                case UTF8:
                     byte[] bytes = rows.getBytes(at);
                     if (bytes == null) {
                         row.nothing();
                     } else {
                         bounded(bytes.length);
-                        row.binary(bytes);
-                    }
-                    break;
-                case UTF8:
-                    byte[] encoded = rows.getBytes(at);
-                    if (encoded == null) {
-                        row.nothing();
-                    } else {
-                        bounded(encoded.length);
-                        row.encoded(encoded);
+                        row.bytes(type == UTF8 ? 't' : 'b', bytes);
                     }
                     break;
                 default:
