@@ -8,8 +8,9 @@ use super::{Db, DbError, Record, Syntax, Value};
 pub struct Look {
     /// The dialect's name.
     pub dialect: &'static str,
-    /// All triggers: table and name, in upper case.
-    pub triggers: &'static str,
+    /// All triggers: table and name, in upper case. Several where versions differ: the first that the
+    /// server understands is its answer.
+    pub triggers: &'static [&'static str],
     /// The server's time in milliseconds since 1970; none for a file.
     pub clock: Option<&'static str>,
     /// Settings by which the server keeps its logs for long: name and value. None for a file.
@@ -20,15 +21,17 @@ pub struct Look {
 pub const LOOKS: &[Look] = &[
     Look {
         dialect: "SQLite",
-        triggers: "SELECT upper(tbl_name), upper(name) FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2",
+        triggers: &[
+            "SELECT upper(tbl_name), upper(name) FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2",
+        ],
         clock: None,
         logs: None,
     },
     Look {
         dialect: "PostgreSQL",
-        triggers: "SELECT upper(c.relname::text), upper(t.tgname::text) FROM pg_trigger t \
+        triggers: &["SELECT upper(c.relname::text), upper(t.tgname::text) FROM pg_trigger t \
                    JOIN pg_class c ON c.oid = t.tgrelid \
-                   WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid) ORDER BY 1, 2",
+                   WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid) ORDER BY 1, 2"],
         clock: Some("SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"),
         logs: Some(
             "SELECT 'replication slot ' || slot_name::text, 'nobody reads from it' \
@@ -38,8 +41,10 @@ pub const LOOKS: &[Look] = &[
     },
     Look {
         dialect: "MySQL and MariaDB",
-        triggers: "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM information_schema.TRIGGERS \
+        triggers: &[
+            "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM information_schema.TRIGGERS \
                    WHERE EVENT_OBJECT_SCHEMA = DATABASE() ORDER BY 1, 2",
+        ],
         clock: Some("SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"),
         // The second is MySQL 8's, the third MariaDB's and older MySQL's.
         logs: Some(
@@ -48,16 +53,20 @@ pub const LOOKS: &[Look] = &[
     },
     Look {
         dialect: "H2",
-        // 1.4.200 calls the column TABLE_NAME, and says so.
-        triggers: "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS \
+        triggers: &[
+            "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS \
                    WHERE EVENT_OBJECT_SCHEMA = SCHEMA() ORDER BY 1, 2",
+            // 1.4.200
+            "SELECT UPPER(TABLE_NAME), UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS \
+             WHERE TABLE_SCHEMA = SCHEMA() ORDER BY 1, 2",
+        ],
         clock: Some("SELECT CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) * 1000 AS BIGINT)"),
         logs: None,
     },
     Look {
         dialect: "Oracle",
-        triggers: "SELECT TABLE_NAME, TRIGGER_NAME FROM ALL_TRIGGERS \
-                   WHERE TABLE_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TABLE_NAME IS NOT NULL ORDER BY 1, 2",
+        triggers: &["SELECT TABLE_NAME, TRIGGER_NAME FROM ALL_TRIGGERS \
+                   WHERE TABLE_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TABLE_NAME IS NOT NULL ORDER BY 1, 2"],
         clock: Some(
             "SELECT ROUND((CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - DATE '1970-01-01') * 86400000) FROM DUAL",
         ),
@@ -65,8 +74,8 @@ pub const LOOKS: &[Look] = &[
     },
     Look {
         dialect: "SQL Server",
-        triggers: "SELECT UPPER(OBJECT_NAME(parent_id)), UPPER(name) FROM sys.triggers \
-                   WHERE parent_class = 1 ORDER BY 1, 2",
+        triggers: &["SELECT UPPER(OBJECT_NAME(parent_id)), UPPER(name) FROM sys.triggers \
+                   WHERE parent_class = 1 ORDER BY 1, 2"],
         clock: Some("SELECT DATEDIFF_BIG(MILLISECOND, '1970-01-01', SYSUTCDATETIME())"),
         logs: Some(
             "SELECT N'recovery model', recovery_model_desc FROM sys.databases \
@@ -75,7 +84,9 @@ pub const LOOKS: &[Look] = &[
     },
     Look {
         dialect: "Db2",
-        triggers: "SELECT TABNAME, TRIGNAME FROM SYSCAT.TRIGGERS WHERE TABSCHEMA = CURRENT SCHEMA ORDER BY 1, 2",
+        triggers: &[
+            "SELECT TABNAME, TRIGNAME FROM SYSCAT.TRIGGERS WHERE TABSCHEMA = CURRENT SCHEMA ORDER BY 1, 2",
+        ],
         clock: Some(
             "SELECT (CAST(DAYS(CURRENT TIMESTAMP - CURRENT TIMEZONE) - DAYS('1970-01-01') AS BIGINT) * 86400 \
              + MIDNIGHT_SECONDS(CURRENT TIMESTAMP - CURRENT TIMEZONE)) * 1000 FROM SYSIBM.SYSDUMMY1",
@@ -97,10 +108,14 @@ impl Db {
     /// All triggers that this user sees: table and name, in upper case. None if the dialect has no
     /// question for it.
     pub async fn triggers(&self) -> Result<Option<Vec<(String, String)>>, DbError> {
-        match self.look() {
-            None => Ok(None),
-            Some(look) => Ok(Some(pairs(&self.read(look.triggers, &[]).await?))),
+        let mut answer = Ok(None);
+        for sql in self.look().map_or(&[][..], |look| look.triggers) {
+            answer = self.read(sql, &[]).await.map(|records| Some(pairs(&records)));
+            if answer.is_ok() {
+                break;
+            }
         }
+        answer
     }
 
     /// The server's time in milliseconds since 1970; none for a file.

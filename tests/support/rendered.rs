@@ -117,8 +117,9 @@ fn questions(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
 fn looks(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
     let look = LOOKS.iter().find(|look| look.dialect == syntax.name);
     let each = |look: &Look| {
-        let asked = [("triggers", Some(look.triggers)), ("its time", look.clock), ("its logs", look.logs)];
-        asked.into_iter().filter_map(|(what, sql)| Some((what, sql?))).collect()
+        let others = [("its time", look.clock), ("its logs", look.logs)];
+        let triggers = look.triggers.iter().map(|sql| ("triggers", *sql));
+        triggers.chain(others.into_iter().filter_map(|(what, sql)| Some((what, sql?)))).collect()
     };
     look.map(each).unwrap_or_default()
 }
