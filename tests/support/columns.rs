@@ -17,6 +17,18 @@ impl Engine {
         }
     }
 
+    /// Begins a transaction that sees the database as it is now, whatever others commit.
+    pub(super) fn one_moment(self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres => &["BEGIN ISOLATION LEVEL REPEATABLE READ"],
+            Self::H2 => &[
+                "SET AUTOCOMMIT FALSE",
+                "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SNAPSHOT",
+            ],
+            _ => &["START TRANSACTION WITH CONSISTENT SNAPSHOT"],
+        }
+    }
+
     /// A column as text that SQLite can read again.
     pub(super) fn as_text(self, column: &Column) -> String {
         let name = &column.name;

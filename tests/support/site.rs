@@ -270,6 +270,10 @@ impl Site {
     /// What the server holds of the tables in a file.
     async fn dump(&self, at: usize, file: &mut SqliteConnection) -> Dump {
         let (mut db, schema) = Session::unseen(self.engine, &self.database(at)).await;
+        // As of one moment, whatever a rotation writes meanwhile.
+        for statement in self.engine.one_moment() {
+            db.run(statement).await;
+        }
         let mut dump = Dump::default();
         if counts_updates(file).await {
             let mut counted = db.texts(&format!("SELECT TAB, K FROM {schema}e2e_updates")).await;
@@ -286,6 +290,7 @@ impl Site {
             rows.sort();
             dump.tables.push((table, rows));
         }
+        db.run("COMMIT").await;
         dump
     }
 
