@@ -200,14 +200,14 @@ impl Guard {
         let begun = Instant::now();
         let mut waiting = None;
         loop {
-            let problem = match self.db.hold().await {
+            let (problem, taken) = match self.db.hold().await {
                 Ok(Held::Still) => return Ok(()),
                 Ok(Held::Again) => {
                     self.regained();
                     return Ok(());
                 }
-                Ok(Held::ByAnother) => "another session has the lock".to_owned(),
-                Err(error) if error.class == Class::Lost => error.to_string(),
+                Ok(Held::ByAnother) => ("another session has the lock".to_owned(), true),
+                Err(error) if error.class == Class::Lost => (error.to_string(), false),
                 Err(error) => return Err(self.failed(&error)),
             };
             self.doubt();
@@ -216,7 +216,13 @@ impl Guard {
                     "{} database: the rotation's lock cannot be regained: {problem}",
                     self.store.name()
                 );
-                return Err(Error::new(Id::DatabaseLost, text));
+                let mut error = Error::new(Id::DatabaseLost, text);
+                if taken {
+                    error = error.fix(
+                        "see whether another rotation runs, end what has the lock, then `keyrotation resume`",
+                    );
+                }
+                return Err(error);
             }
             if waiting.is_none() {
                 let what = format!("the lock of the {} database: {problem}", self.store.name());
