@@ -147,9 +147,7 @@ async fn go_on(
     let others = args.work.others_connected || syncs;
     let connected = connect(&settings, Some(&rotation.targets), plan::Access::Change, others);
     let Some(deployment) = unless_stopped(&stop, connected).await? else {
-        door.close().await;
-        tracing::warn!("interrupted before it went on; `keyrotation resume` goes on");
-        return Ok(Exit::Interrupted);
+        return Ok(stopped_early(door).await);
     };
     preflight::warn_of_servers(&deployment, &settings, dir).await;
     let activity = Activity::default();
@@ -159,9 +157,19 @@ async fn go_on(
         Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync, door };
     let context = work.context(ledger);
     if !syncs {
-        engine::check_evidence(&context, &work.deployment.jobs).await?;
+        let looked = engine::check_evidence(&context, &work.deployment.jobs);
+        if unless_stopped(&work.stop, looked).await?.is_none() {
+            return Ok(stopped_early(work.door).await);
+        }
     }
     Box::pin(work.finish(context, args.retry_failed, Vec::new())).await
+}
+
+/// Somebody asked to stop before this process had done anything.
+async fn stopped_early(door: Door) -> Exit {
+    door.close().await;
+    tracing::warn!("interrupted before it went on; `keyrotation resume` goes on");
+    Exit::Interrupted
 }
 
 /// Connects, and keeps others off.

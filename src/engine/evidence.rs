@@ -8,6 +8,7 @@ use super::prepare::recorded_cell;
 use super::{Context, Preparer};
 use crate::codec::value::{Evidence, Verdict};
 use crate::error::{Error, Id, Result};
+use crate::failpoint::async_failpoint;
 use crate::plan::Job;
 use crate::source::Row;
 
@@ -20,6 +21,7 @@ const SAMPLE_FROM_ONE: usize = 10;
 /// Reads journaled rows again. Rows that are back under the old key, or all gone, mean that
 /// another copy stands where the rotated one was: nothing is written then.
 pub async fn check_evidence(context: &Context, jobs: &[Job]) -> Result<()> {
+    async_failpoint!("evidence", Error::new(Id::DatabaseLost, "failure planned by a test"));
     for job in jobs {
         let target = job.index;
         let records = context.ledger.read(move |journal| sample(journal, target)).await?;

@@ -223,22 +223,26 @@ fn a_run_that_has_only_begun_says_so_and_can_be_stopped() {
     assert!(!kit.journal().exists() && kit.logs().is_empty(), "it is as it was");
 }
 
-/// Likewise in the first moments of one that goes on.
+/// Likewise in the first moments of one that goes on: while it connects, and while it looks whether the
+/// database is the journal's.
 #[test]
 fn a_resume_that_has_only_begun_lets_others_read_along_and_can_be_stopped() {
     let kit = Kit::new();
     kit.interrupt();
     let gate = kit.path("gate");
-    let mut running = kit.start_at(&format!("session-connect=1*return({})", gate.display()), &["resume"]);
-    running.until_it_waits(&gate);
-    assert_eq!(kit.status()["state"], "running");
-    kit.run(&["report", "--format", "json"]).exits(0).json();
-    kit.run(&["status", "--failures"]).exits(0);
-    let watch = kit.start_unlooked("", &["status", "--watch"]);
-    kit.run(&["stop", "--no-wait"]).exits(0);
-    fs::remove_file(&gate).unwrap();
-    running.wait().exits(130);
-    watch.wait_unlooked().exits(3); // as the session before, since this one has done nothing
+    for point in ["session-connect", "evidence"] {
+        let mut running = kit.start_at(&format!("{point}=1*return({})", gate.display()), &["resume"]);
+        running.until_it_waits(&gate);
+        assert_eq!(kit.status()["state"], "running", "{point}");
+        kit.run(&["report", "--format", "json"]).exits(0).json();
+        kit.run(&["status", "--failures"]).exits(0);
+        let watch = kit.start_unlooked("", &["status", "--watch"]);
+        kit.run(&["stop", "--no-wait"]).exits(0);
+        fs::remove_file(&gate).unwrap();
+        let ran = running.wait().exits(130);
+        assert!(ran.stderr.contains("interrupted before it went on"), "{point}: {ran}");
+        watch.wait_unlooked().exits(3); // as the session before, since this one has done nothing
+    }
     kit.run(&["resume"]).exits(0);
     kit.run(&["verify"]).exits(0);
 }
