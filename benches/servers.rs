@@ -18,6 +18,8 @@
 
 #[path = "../tests/support/columns.rs"]
 mod columns;
+#[path = "../tests/support/driver.rs"]
+mod driver;
 mod measure;
 #[path = "../tests/support/server.rs"]
 mod server;

