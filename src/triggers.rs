@@ -185,6 +185,23 @@ mod tests {
         }
     }
 
+    /// H2 1.4.200's `TriggerAdapter` has the rows of one session in fields that all sessions share.
+    #[test]
+    fn triggers_of_h2_keep_nothing_of_a_row() {
+        let script = Client::H2.script(Action::Install);
+        let count = |text: &str| script.matches(text).count();
+        assert_eq!(count(" implements Trigger {\n"), 3 * SYNC_TABLES.len());
+        assert_eq!(
+            (count(" extends "), count("\n    private final List<String> columns =")),
+            (0, 3 * SYNC_TABLES.len())
+        );
+        assert_eq!(
+            count("\n    private "),
+            7 * SYNC_TABLES.len(),
+            "columns, note, and in one of three moves"
+        );
+    }
+
     #[test]
     fn sections_of_absent_tables_are_cut() {
         let script = "head\n-- table: A\none\n-- table: B\ntwo\n-- table: C\nthree\n";
