@@ -110,9 +110,10 @@ impl Db {
     pub async fn triggers(&self) -> Result<Option<Vec<(String, String)>>, DbError> {
         let mut answer = Ok(None);
         for sql in self.look().map_or(&[][..], |look| look.triggers) {
-            answer = self.read(sql, &[]).await.map(|records| Some(pairs(&records)));
-            if answer.is_ok() {
-                break;
+            match self.read(sql, &[]).await {
+                Ok(records) => return Ok(Some(pairs(&records))),
+                // The first says why: the others are for older servers.
+                Err(error) => answer = answer.and(Err(error)),
             }
         }
         answer
