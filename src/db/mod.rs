@@ -10,6 +10,7 @@ pub mod guard;
 mod jdbc;
 pub mod look;
 mod mysql;
+mod native;
 mod own;
 mod pool;
 mod postgres;
@@ -71,9 +72,9 @@ pub enum Db {
     /// SQLite, in this process.
     Sqlite(Sqlite),
     /// PostgreSQL.
-    Postgres(PostgresDb),
+    Postgres(Arc<PostgresDb>),
     /// MySQL or MariaDB.
-    MySql(MySqlDb),
+    MySql(Arc<MySqlDb>),
     /// Any of them that has a JDBC driver.
     Jdbc(JdbcDb),
 }
@@ -112,8 +113,8 @@ impl Db {
     pub fn is_same_handle(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Sqlite(one), Self::Sqlite(other)) => one.is_same_handle(other),
-            (Self::Postgres(one), Self::Postgres(other)) => Arc::ptr_eq(&one.claim, &other.claim),
-            (Self::MySql(one), Self::MySql(other)) => Arc::ptr_eq(&one.claim, &other.claim),
+            (Self::Postgres(one), Self::Postgres(other)) => Arc::ptr_eq(one, other),
+            (Self::MySql(one), Self::MySql(other)) => Arc::ptr_eq(one, other),
             (Self::Jdbc(one), Self::Jdbc(other)) => one.is_same_handle(other),
             _ => false,
         }
@@ -157,9 +158,9 @@ impl Db {
     /// The most bytes of values that one statement may carry.
     pub fn statement_bytes(&self) -> usize {
         match self {
-            Self::Sqlite(_) | Self::Postgres(_) => STATEMENT_BYTES,
-            // Room for the text of the statement; what is larger than a packet ends the connection.
-            Self::MySql(db) => STATEMENT_BYTES.min(db.max_packet / 4 * 3),
+            Self::Sqlite(_) => STATEMENT_BYTES,
+            Self::Postgres(db) => db.statement_bytes,
+            Self::MySql(db) => db.statement_bytes,
             Self::Jdbc(db) => db.statement_bytes(),
         }
     }

@@ -1,18 +1,15 @@
 //! The driver of MySQL and MariaDB: moves values, nothing else.
 
-use std::sync::Arc;
-
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::mysql::{
     MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode,
 };
-use sqlx::{
-    Arguments as _, AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo as _, ValueRef as _,
-};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo as _, ValueRef as _};
 
-use super::guard::{Claim, MYSQL_QUESTIONS};
+use super::guard::{MYSQL_QUESTIONS, Questions};
+use super::native::{NativeDb, NativeTransaction};
 use super::own::Own;
-use super::pool::{Lent, Native, Pool, Session};
+use super::pool::{Native, Session};
 use super::remote;
 use super::server::{Host, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
@@ -32,113 +29,21 @@ pub(super) const TRIGGERS: &str = "SELECT 1 FROM information_schema.TRIGGERS \
                         WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ? LIMIT 1";
 
 /// A MySQL or MariaDB database.
-#[derive(Debug, Clone)]
-pub struct MySqlDb {
-    server: Arc<Server>,
-    access: Access,
-    pool: Arc<Pool<MySqlConnection>>,
-    /// How many connections share the work.
-    pub(super) connections: u32,
-    /// The most bytes that a statement may have.
-    pub(super) max_packet: usize,
-    /// Who holds the database's advisory lock, if this process has it.
-    pub(super) claim: Claim,
-    own: Own,
-}
+pub(super) type MySqlDb = NativeDb<MySqlConnection>;
 
 impl MySqlDb {
-    pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
-        let own = Own::default();
-        let mut session = Box::pin(reach(server, access, &own, None)).await?;
-        let packet = session.fetch(MAX_PACKET, MySqlArguments::default()).await?;
-        let max_packet = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
-        let room = session.fetch(MYSQL_QUESTIONS.room, MySqlArguments::default()).await?;
-        let connections = remote::within_room(connections, &room);
-        let session = session.limited(server.socket_timeout);
-        let pool = Pool::new(session, connections, server.connect_timeout);
-        let server = Arc::new(server.clone());
-        Ok(Self { server, access, pool, connections, max_packet, claim: Claim::default(), own })
-    }
-
-    /// A session of its own, outside the pool. Its answers may take as long as a connection may.
-    pub(super) async fn connect(&self) -> Result<Session<MySqlConnection>, DbError> {
-        Box::pin(reach(&self.server, self.access, &self.own, Some(self.pool.host()))).await
-    }
-
-    pub(super) fn server(&self) -> &Server {
-        &self.server
-    }
-
-    /// Which of the server's sessions are this process's.
-    pub(super) fn own(&self) -> &Own {
-        &self.own
-    }
-
-    async fn lend(&self) -> Result<Lent<MySqlConnection>, DbError> {
-        let new = async { Ok(self.connect().await?.limited(self.server.socket_timeout)) };
-        self.pool.lend(new).await
-    }
-
-    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        let values = bind(params)?;
-        self.lend().await?.session()?.fetch(sql, values).await
-    }
-
-    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        self.lend().await?.script(sql).await
-    }
-
-    pub(super) async fn begin(&self) -> Result<MySqlTransaction, DbError> {
-        let mut lent = self.lend().await?;
-        lent.session()?.begin().await?;
-        Ok(MySqlTransaction { lent })
-    }
-
     pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
         let name = [Value::Text(name.to_owned())];
-        let columns = self.read(MYSQL.columns, &name).await?;
-        if columns.is_empty() {
-            return Ok(None);
-        }
-        let mut info = table_info(&columns, self.read(MYSQL.unique, &name).await?);
+        let Some([columns, unique]) = self.catalogue(&MYSQL, &name).await? else { return Ok(None) };
+        let mut info = table_info(&columns, unique);
         info.has_triggers |= !self.read(TRIGGERS, &name).await?.is_empty();
         info.without_transactions = engine(&self.read(ENGINE, &name).await?);
         Ok(Some(info))
     }
-
-    pub(super) async fn close(&self) {
-        let claim = self.claim.lock().await.take();
-        if let Some(claim) = claim {
-            claim.close().await;
-        }
-        self.pool.close().await;
-    }
 }
 
 /// A writing transaction.
-#[derive(Debug)]
-pub struct MySqlTransaction {
-    lent: Lent<MySqlConnection>,
-}
-
-impl MySqlTransaction {
-    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        self.lent.session()?.fetch(sql, bind(params)?).await
-    }
-
-    /// Runs a statement and returns how many rows the server says it affected.
-    pub(super) async fn change(&mut self, sql: &str, values: MySqlArguments) -> Result<u64, DbError> {
-        self.lent.session()?.change(sql, values).await
-    }
-
-    pub(super) async fn commit(self) -> Result<(), DbError> {
-        self.lent.commit().await
-    }
-
-    pub(super) async fn rollback(self) -> Result<(), DbError> {
-        self.lent.rollback().await
-    }
-}
+pub(super) type MySqlTransaction = NativeTransaction<MySqlConnection>;
 
 /// A table, as the catalogue's answers have it.
 pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
@@ -176,55 +81,6 @@ pub(super) fn setup(access: Access) -> Vec<String> {
     [UTC, STRICT, READ_COMMITTED].into_iter().chain(read_only).map(str::to_owned).collect()
 }
 
-/// Connects to the first host that answers and, to change anything, takes writes; again, to that with which
-/// the others are, if it does. Answers may take as long as a connection may.
-async fn reach(
-    server: &Server,
-    access: Access,
-    own: &Own,
-    again: Option<usize>,
-) -> Result<Session<MySqlConnection>, DbError> {
-    let limit = Some(server.connect_timeout);
-    let _opening = own.opening();
-    let mut problems = remote::Problems::default();
-    for (at, host) in server.hosts_from(again.unwrap_or(0)) {
-        let options = options(server, host);
-        let connecting = async { remote::connected(Box::pin(options.connect())).await.map_err(explain) };
-        match remote::within(limit, connecting).await {
-            Err(error) => problems.add(host, &error),
-            Ok(connection) => {
-                remote::set_up_sockets();
-                let mut session = Session::new(connection, at, limit);
-                prepare(&mut session, access, own).await?;
-                if access == Access::Look || !is_read_only(&mut session).await? {
-                    return Ok(session);
-                }
-                let text = "is set to read only, as replicas are: give the primary's host";
-                // One that took writes before is about to do so again, or another one is.
-                let class = if again.is_some() { Class::Lost } else { Class::Environment };
-                problems.add(host, &DbError::new(class, text));
-            }
-        }
-    }
-    Err(problems.into_error())
-}
-
-async fn prepare(session: &mut Session<MySqlConnection>, access: Access, own: &Own) -> Result<(), DbError> {
-    let answer = session.fetch(MYSQL_QUESTIONS.session, MySqlArguments::default()).await?;
-    own.note(answer.first().and_then(|record| record.first()?.as_int()));
-    session.script(STRICT).await?;
-    session.script(READ_COMMITTED).await?;
-    if access == Access::Look {
-        session.script(READ_ONLY).await?;
-    }
-    Ok(())
-}
-
-async fn is_read_only(session: &mut Session<MySqlConnection>) -> Result<bool, DbError> {
-    let records = session.fetch(IS_READ_ONLY, MySqlArguments::default()).await?;
-    Ok(records.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0))
-}
-
 fn options(server: &Server, host: &Host) -> MySqlConnectOptions {
     let mode = match server.tls.mode {
         TlsMode::Disabled => MySqlSslMode::Disabled,
@@ -257,6 +113,35 @@ fn options(server: &Server, host: &Host) -> MySqlConnectOptions {
 impl Native for MySqlConnection {
     type Values = MySqlArguments;
 
+    const QUESTIONS: &Questions = &MYSQL_QUESTIONS;
+    const IS_READ_ONLY: &str = IS_READ_ONLY;
+    const READ_ONLY: &str = "is set to read only, as replicas are: give the primary's host";
+    const MAX_PACKET: &str = MAX_PACKET;
+
+    async fn reach(server: &Server, host: &Host) -> Result<Self, DbError> {
+        options(server, host).connect().await.map_err(explain)
+    }
+
+    async fn prepare(
+        session: &mut Session<Self>,
+        _: &Server,
+        access: Access,
+        own: &Own,
+    ) -> Result<(), DbError> {
+        let answer = session.fetch(MYSQL_QUESTIONS.session, MySqlArguments::default()).await?;
+        own.note(answer.first().and_then(|record| record.first()?.as_int()));
+        session.script(STRICT).await?;
+        session.script(READ_COMMITTED).await?;
+        if access == Access::Look {
+            session.script(READ_ONLY).await?;
+        }
+        Ok(())
+    }
+
+    fn bind<'a>(params: impl IntoIterator<Item = &'a Value>) -> Result<MySqlArguments, DbError> {
+        remote::bind::<MySql>(params)
+    }
+
     async fn fetch(&mut self, sql: &str, values: MySqlArguments) -> Result<Vec<Record>, DbError> {
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), values);
         let rows = query.fetch(self).map(|row| row.and_then(|row| record(&row)));
@@ -271,21 +156,6 @@ impl Native for MySqlConnection {
     async fn script(&mut self, sql: &str) -> Result<(), DbError> {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self).await.map(drop).map_err(explain)
     }
-}
-
-pub(super) fn bind<'a>(params: impl IntoIterator<Item = &'a Value>) -> Result<MySqlArguments, DbError> {
-    let mut arguments = MySqlArguments::default();
-    for param in params {
-        match param {
-            Value::Null => arguments.add(None::<&str>),
-            Value::Int(number) => arguments.add(*number),
-            Value::Real(number) => arguments.add(*number),
-            Value::Text(text) => arguments.add(text.as_str()),
-            Value::Bytes(bytes) | Value::NotText(bytes) => arguments.add(bytes.as_slice()),
-        }
-        .map_err(remote::not_encoded)?;
-    }
-    Ok(arguments)
 }
 
 fn record(row: &MySqlRow) -> Result<Record, sqlx::Error> {

@@ -13,16 +13,42 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
+use super::guard::Questions;
+use super::own::Own;
 use super::remote::{LAST_ANSWER, place, within};
-use super::{Class, DbError, Record};
+use super::server::{Host, Server};
+use super::{Access, Class, DbError, Record, Value};
 
 /// After how long without use a session is asked whether it is still there.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// What a driver does with a connection.
-pub(super) trait Native: sqlx::Connection + fmt::Debug + 'static {
+pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
     /// Values that are bound to a statement.
-    type Values: Send;
+    type Values: Send + Default;
+
+    /// How its server is asked about itself.
+    const QUESTIONS: &Questions;
+    /// Asks whether the server takes no writes.
+    const IS_READ_ONLY: &str;
+    /// What is said of one that takes none.
+    const READ_ONLY: &str;
+    /// Asks for the most bytes that a statement may have; empty where nothing limits them.
+    const MAX_PACKET: &str;
+
+    /// Connects to one of the server's hosts.
+    fn reach(server: &Server, host: &Host) -> impl Future<Output = Result<Self, DbError>> + Send;
+
+    /// Makes a new session one of ours.
+    fn prepare(
+        session: &mut Session<Self>,
+        server: &Server,
+        access: Access,
+        own: &Own,
+    ) -> impl Future<Output = Result<(), DbError>> + Send;
+
+    /// Binds values to a statement.
+    fn bind<'a>(params: impl IntoIterator<Item = &'a Value>) -> Result<Self::Values, DbError>;
 
     /// Runs a prepared statement, and returns its rows.
     fn fetch(

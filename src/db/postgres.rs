@@ -1,13 +1,15 @@
 //! The PostgreSQL driver: moves values, nothing else.
 
-use std::sync::Arc;
-
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, PgSslMode};
-use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Row as _, TypeInfo as _, ValueRef as _};
+use sqlx::{
+    Arguments as _, AssertSqlSafe, ConnectOptions as _, Postgres, Row as _, TypeInfo as _, ValueRef as _,
+};
 
-use super::guard::{Claim, POSTGRES_QUESTIONS};
-use super::pool::{Lent, Native, Pool, Session};
+use super::guard::{POSTGRES_QUESTIONS, Questions};
+use super::native::{NativeDb, NativeTransaction};
+use super::own::Own;
+use super::pool::{Native, Session};
 use super::remote;
 use super::server::{Host, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
@@ -27,46 +29,9 @@ pub(super) const IS_REPLICA: &str =
     "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
 
 /// A PostgreSQL database.
-#[derive(Debug, Clone)]
-pub struct PostgresDb {
-    server: Arc<Server>,
-    access: Access,
-    pool: Arc<Pool<PgConnection>>,
-    /// How many connections share the work.
-    pub(super) connections: u32,
-    /// Who holds the database's advisory lock, if this process has it.
-    pub(super) claim: Claim,
-}
+pub(super) type PostgresDb = NativeDb<PgConnection>;
 
 impl PostgresDb {
-    pub(super) async fn open(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
-        let mut session = Box::pin(reach(server, access, None)).await?;
-        let room = session.fetch(POSTGRES_QUESTIONS.room, PgArguments::default()).await?;
-        let connections = remote::within_room(connections, &room);
-        let session = session.limited(server.socket_timeout);
-        let pool = Pool::new(session, connections, server.connect_timeout);
-        Ok(Self { server: Arc::new(server.clone()), access, pool, connections, claim: Claim::default() })
-    }
-
-    /// A session of its own, outside the pool. Its answers may take as long as a connection may.
-    pub(super) async fn connect(&self) -> Result<Session<PgConnection>, DbError> {
-        Box::pin(reach(&self.server, self.access, Some(self.pool.host()))).await
-    }
-
-    pub(super) fn server(&self) -> &Server {
-        &self.server
-    }
-
-    async fn lend(&self) -> Result<Lent<PgConnection>, DbError> {
-        let new = async { Ok(self.connect().await?.limited(self.server.socket_timeout)) };
-        self.pool.lend(new).await
-    }
-
-    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        let values = bind(params)?;
-        self.lend().await?.session()?.fetch(sql, values).await
-    }
-
     pub(super) async fn read_arrays(
         &self,
         sql: &str,
@@ -76,59 +41,22 @@ impl PostgresDb {
         self.lend().await?.session()?.fetch(sql, values).await
     }
 
-    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        self.lend().await?.script(sql).await
-    }
-
-    pub(super) async fn begin(&self) -> Result<PostgresTransaction, DbError> {
-        let mut lent = self.lend().await?;
-        lent.session()?.begin().await?;
-        Ok(PostgresTransaction { lent })
-    }
-
     pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
-        let name = [Value::Text(name.to_owned())];
-        let columns = self.read(POSTGRES.columns, &name).await?;
-        if columns.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(table_info(&columns, self.read(POSTGRES.unique, &name).await?)))
-    }
-
-    pub(super) async fn close(&self) {
-        let claim = self.claim.lock().await.take();
-        if let Some(claim) = claim {
-            claim.close().await;
-        }
-        self.pool.close().await;
+        let answers = self.catalogue(&POSTGRES, &[Value::Text(name.to_owned())]).await?;
+        Ok(answers.map(|[columns, unique]| table_info(&columns, unique)))
     }
 }
 
 /// A writing transaction.
-#[derive(Debug)]
-pub struct PostgresTransaction {
-    lent: Lent<PgConnection>,
-}
+pub(super) type PostgresTransaction = NativeTransaction<PgConnection>;
 
 impl PostgresTransaction {
-    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        self.lent.session()?.fetch(sql, bind(params)?).await
-    }
-
     pub(super) async fn run_arrays(
         &mut self,
         sql: &str,
         arrays: &[(Kind, Vec<&Value>)],
     ) -> Result<Vec<Record>, DbError> {
         self.lent.session()?.fetch(sql, bind_arrays(arrays)?).await
-    }
-
-    pub(super) async fn commit(self) -> Result<(), DbError> {
-        self.lent.commit().await
-    }
-
-    pub(super) async fn rollback(self) -> Result<(), DbError> {
-        self.lent.rollback().await
     }
 }
 
@@ -164,42 +92,6 @@ fn quoted(schema: &str) -> String {
     format!("\"{}\"", schema.replace('"', "\"\"")).replace('\'', "''")
 }
 
-/// Connects to the first host that answers and, to change anything, takes writes; again, to that with which
-/// the others are, if it does. Answers may take as long as a connection may.
-async fn reach(
-    server: &Server,
-    access: Access,
-    again: Option<usize>,
-) -> Result<Session<PgConnection>, DbError> {
-    let limit = Some(server.connect_timeout);
-    let mut problems = remote::Problems::default();
-    for (at, host) in server.hosts_from(again.unwrap_or(0)) {
-        let options = options(server, host);
-        let connecting = async { remote::connected(Box::pin(options.connect())).await.map_err(explain) };
-        match remote::within(limit, connecting).await {
-            Err(error) => problems.add(host, &error),
-            Ok(connection) => {
-                remote::set_up_sockets();
-                let mut session = Session::new(connection, at, limit);
-                session.script(&setup(server, access).join("; ")).await?;
-                if access == Access::Look || !is_replica(&mut session).await? {
-                    return Ok(session);
-                }
-                let text = "is a replica, or set to read only: give the primary's host";
-                // One that took writes before is about to do so again, or another one is.
-                let class = if again.is_some() { Class::Lost } else { Class::Environment };
-                problems.add(host, &DbError::new(class, text));
-            }
-        }
-    }
-    Err(problems.into_error())
-}
-
-async fn is_replica(session: &mut Session<PgConnection>) -> Result<bool, DbError> {
-    let records = session.fetch(IS_REPLICA, PgArguments::default()).await?;
-    Ok(records.first().and_then(|record| record.first()) == Some(&Value::Int(1)))
-}
-
 fn options(server: &Server, host: &Host) -> PgConnectOptions {
     let mode = match server.tls.mode {
         TlsMode::Disabled => PgSslMode::Disable,
@@ -232,6 +124,28 @@ fn options(server: &Server, host: &Host) -> PgConnectOptions {
 impl Native for PgConnection {
     type Values = PgArguments;
 
+    const QUESTIONS: &Questions = &POSTGRES_QUESTIONS;
+    const IS_READ_ONLY: &str = IS_REPLICA;
+    const READ_ONLY: &str = "is a replica, or set to read only: give the primary's host";
+    const MAX_PACKET: &str = "";
+
+    async fn reach(server: &Server, host: &Host) -> Result<Self, DbError> {
+        options(server, host).connect().await.map_err(explain)
+    }
+
+    async fn prepare(
+        session: &mut Session<Self>,
+        server: &Server,
+        access: Access,
+        _: &Own,
+    ) -> Result<(), DbError> {
+        session.script(&setup(server, access).join("; ")).await
+    }
+
+    fn bind<'a>(params: impl IntoIterator<Item = &'a Value>) -> Result<PgArguments, DbError> {
+        remote::bind::<Postgres>(params)
+    }
+
     async fn fetch(&mut self, sql: &str, values: PgArguments) -> Result<Vec<Record>, DbError> {
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), values);
         let rows = query.fetch(self).map(|row| row.and_then(|row| record(&row)));
@@ -246,21 +160,6 @@ impl Native for PgConnection {
     async fn script(&mut self, sql: &str) -> Result<(), DbError> {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self).await.map(drop).map_err(explain)
     }
-}
-
-pub(super) fn bind(params: &[Value]) -> Result<PgArguments, DbError> {
-    let mut arguments = PgArguments::default();
-    for param in params {
-        match param {
-            Value::Null => arguments.add(None::<&str>),
-            Value::Int(number) => arguments.add(*number),
-            Value::Real(number) => arguments.add(*number),
-            Value::Text(text) => arguments.add(text.as_str()),
-            Value::Bytes(bytes) | Value::NotText(bytes) => arguments.add(bytes.as_slice()),
-        }
-        .map_err(remote::not_encoded)?;
-    }
-    Ok(arguments)
 }
 
 /// Binds one array for each column.

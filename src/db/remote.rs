@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::fd::OwnedFd;
 use rustix::net::sockopt;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open};
+use sqlx::{Arguments as _, Database, Encode, Type};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::server::Host;
@@ -175,6 +176,31 @@ pub(super) fn explain(error: &sqlx::Error) -> DbError {
         other => redact(&other.to_string()),
     };
     DbError::new(class, text)
+}
+
+/// Binds values to a statement.
+pub(super) fn bind<'a, D: Database>(
+    params: impl IntoIterator<Item = &'a Value>,
+) -> Result<D::Arguments, DbError>
+where
+    Option<&'a str>: Encode<'a, D> + Type<D>,
+    i64: Encode<'a, D> + Type<D>,
+    f64: Encode<'a, D> + Type<D>,
+    &'a str: Encode<'a, D> + Type<D>,
+    &'a [u8]: Encode<'a, D> + Type<D>,
+{
+    let mut arguments = D::Arguments::default();
+    for param in params {
+        match param {
+            Value::Null => arguments.add(None::<&str>),
+            Value::Int(number) => arguments.add(*number),
+            Value::Real(number) => arguments.add(*number),
+            Value::Text(text) => arguments.add(text.as_str()),
+            Value::Bytes(bytes) | Value::NotText(bytes) => arguments.add(bytes.as_slice()),
+        }
+        .map_err(not_encoded)?;
+    }
+    Ok(arguments)
 }
 
 #[allow(clippy::needless_pass_by_value)] // as `map_err` wants it

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::table::Kind;
-use super::{Class, DbError, Record, Table, Transaction, Value, Write, keys_at_once, mysql, sql};
+use super::{Class, DbError, Record, Table, Transaction, Value, Write, keys_at_once, sql};
 
 /// What a JDBC driver says of a change in a batch that it made but did not count.
 const SUCCESS_NO_INFO: i64 = -2;
@@ -199,7 +199,7 @@ impl Transaction {
     /// Runs a statement and returns how many rows the server says it affected.
     async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
         match self {
-            Self::MySql(transaction) => transaction.change(sql, mysql::bind(params)?).await,
+            Self::MySql(transaction) => transaction.change(sql, params).await,
             Self::Jdbc(transaction) => transaction.change(sql, params).await,
             Self::Sqlite(_) | Self::Postgres(_) => Err(not_so("counts of rows")),
         }

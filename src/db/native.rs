@@ -1,0 +1,167 @@
+//! A database on a server that one of sqlx's drivers speaks to: all but what the driver itself does.
+
+#![allow(private_bounds, reason = "the drivers are this program's own")]
+
+use std::sync::Arc;
+
+use super::guard::Claim;
+use super::own::Own;
+use super::pool::{Lent, Native, Pool, Session};
+use super::server::Server;
+use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value, remote};
+
+/// A database on a server.
+#[derive(Debug)]
+pub struct NativeDb<C> {
+    server: Server,
+    access: Access,
+    pool: Arc<Pool<C>>,
+    /// How many connections share the work.
+    pub(super) connections: u32,
+    /// The most bytes of values that one statement may carry.
+    pub(super) statement_bytes: usize,
+    /// Who holds the database's advisory lock, if this process has it.
+    pub(super) claim: Claim,
+    own: Own,
+}
+
+impl<C: Native> NativeDb<C> {
+    pub(super) async fn open(
+        server: &Server,
+        access: Access,
+        connections: u32,
+    ) -> Result<Arc<Self>, DbError> {
+        let own = Own::default();
+        let mut session = Box::pin(reach::<C>(server, access, &own, None)).await?;
+        let mut statement_bytes = STATEMENT_BYTES;
+        if !C::MAX_PACKET.is_empty() {
+            let packet = session.fetch(C::MAX_PACKET, C::Values::default()).await?;
+            let most = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
+            // Room for the text of the statement; what is larger than a packet ends the connection.
+            statement_bytes = statement_bytes.min(most / 4 * 3);
+        }
+        let room = session.fetch(C::QUESTIONS.room, C::Values::default()).await?;
+        let connections = remote::within_room(connections, &room);
+        let session = session.limited(server.socket_timeout);
+        let pool = Pool::new(session, connections, server.connect_timeout);
+        let (server, claim) = (server.clone(), Claim::default());
+        Ok(Arc::new(Self { server, access, pool, connections, statement_bytes, claim, own }))
+    }
+
+    /// A session of its own, outside the pool. Its answers may take as long as a connection may.
+    pub(super) async fn connect(&self) -> Result<Session<C>, DbError> {
+        Box::pin(reach(&self.server, self.access, &self.own, Some(self.pool.host()))).await
+    }
+
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Which of the server's sessions are this process's, where it knows them by number.
+    pub(super) fn own(&self) -> &Own {
+        &self.own
+    }
+
+    pub(super) async fn lend(&self) -> Result<Lent<C>, DbError> {
+        let new = async { Ok(self.connect().await?.limited(self.server.socket_timeout)) };
+        self.pool.lend(new).await
+    }
+
+    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        let values = C::bind(params)?;
+        self.lend().await?.session()?.fetch(sql, values).await
+    }
+
+    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
+        self.lend().await?.script(sql).await
+    }
+
+    pub(super) async fn begin(&self) -> Result<NativeTransaction<C>, DbError> {
+        let mut lent = self.lend().await?;
+        lent.session()?.begin().await?;
+        Ok(NativeTransaction { lent })
+    }
+
+    /// What the catalogue says of a table: its columns, and those of its unique indexes.
+    pub(super) async fn catalogue(
+        &self,
+        syntax: &Syntax,
+        name: &[Value],
+    ) -> Result<Option<[Vec<Record>; 2]>, DbError> {
+        let columns = self.read(syntax.columns, name).await?;
+        if columns.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some([columns, self.read(syntax.unique, name).await?]))
+    }
+
+    pub(super) async fn close(&self) {
+        let claim = self.claim.lock().await.take();
+        if let Some(claim) = claim {
+            claim.close().await;
+        }
+        self.pool.close().await;
+    }
+}
+
+/// A writing transaction.
+#[derive(Debug)]
+pub struct NativeTransaction<C: Native> {
+    /// The session that it is in.
+    pub(super) lent: Lent<C>,
+}
+
+impl<C: Native> NativeTransaction<C> {
+    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+        self.lent.session()?.fetch(sql, C::bind(params)?).await
+    }
+
+    /// Runs a statement and returns how many rows the server says it affected.
+    pub(super) async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+        self.lent.session()?.change(sql, C::bind(params)?).await
+    }
+
+    pub(super) async fn commit(self) -> Result<(), DbError> {
+        self.lent.commit().await
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), DbError> {
+        self.lent.rollback().await
+    }
+}
+
+/// Connects to the first host that answers and, to change anything, takes writes; again, to that with which
+/// the others are, if it does. Answers may take as long as a connection may.
+async fn reach<C: Native>(
+    server: &Server,
+    access: Access,
+    own: &Own,
+    again: Option<usize>,
+) -> Result<Session<C>, DbError> {
+    let limit = Some(server.connect_timeout);
+    let _opening = own.opening();
+    let mut problems = remote::Problems::default();
+    for (at, host) in server.hosts_from(again.unwrap_or(0)) {
+        let connecting = remote::connected(Box::pin(C::reach(server, host)));
+        match remote::within(limit, connecting).await {
+            Err(error) => problems.add(host, &error),
+            Ok(connection) => {
+                remote::set_up_sockets();
+                let mut session = Session::new(connection, at, limit);
+                C::prepare(&mut session, server, access, own).await?;
+                if access == Access::Look || !is_read_only(&mut session).await? {
+                    return Ok(session);
+                }
+                // One that took writes before is about to do so again, or another one is.
+                let class = if again.is_some() { Class::Lost } else { Class::Environment };
+                problems.add(host, &DbError::new(class, C::READ_ONLY));
+            }
+        }
+    }
+    Err(problems.into_error())
+}
+
+async fn is_read_only<C: Native>(session: &mut Session<C>) -> Result<bool, DbError> {
+    let records = session.fetch(C::IS_READ_ONLY, C::Values::default()).await?;
+    Ok(records.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0))
+}
