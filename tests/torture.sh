@@ -18,7 +18,8 @@ Connector/J 5.1.42; both jars are taken from PyPI (57 MB). KEYROTATION_TEST_JAR 
   suite       every end-to-end test that is about no server of its own, and by way of the bridge its own and
               sync's, too                                           20 kills; --on
   kill        SIGKILL at random moments, over and over              1000 kills; --on
-  points      errors, panics and SIGKILL at every failpoint         all of them; --on
+  points      errors, panics and SIGKILL at every failpoint, and
+              every prefix of the journal gone on with              all of them; --on
   power       disks that lose power, fail, fill up                  400 faults of each kind
   damage      the journal of an interrupted rotation, damaged       all damages of 1.3 MB
   network     connections that break, stall and half close          400 troubles, on both servers
@@ -47,7 +48,7 @@ done
 case $what in
     suite) filter='all()' default=20 ;;
     kill) filter='test(/^kill::killed_at/)' default=1000 ;;
-    points) filter='test(/^points::/)' default=1 ;;
+    points) filter='test(/^(points|prefixes)::/)' default=1 ;;
     power) filter='test(/^disk::/)' default=400 ;;
     damage) filter='test(/^damage::/)' default=3000 ;;
     network) filter='test(/^servers::network::/)' default=400 ;;

@@ -1,10 +1,10 @@
 //! Every prefix of the journal resumes: the program is held after each group that it records, and
 //! the whole folder is copied; each of the copies is then gone on with as if the program had died
-//! there.
+//! there. In brief every second one before the head was written, and the others after it.
 
 use std::fs;
 
-use crate::support::{Except, Place};
+use crate::support::{Except, Place, is_brief};
 
 #[test]
 fn every_prefix_of_the_journal_resumes() {
@@ -25,7 +25,11 @@ fn every_prefix_of_the_journal_resumes() {
         assert!(saved.len() > 60, "only {} groups", saved.len());
         let expected = place.counts();
 
+        let odd = usize::from(point == "journal-after-head");
         for (group, saved) in saved.iter().enumerate() {
+            if is_brief() && group % 2 != odd {
+                continue;
+            }
             place.restore(saved);
             fs::remove_file(&gate).unwrap();
             let resumed = place.run(&["resume", "--chunk-size", "100"]);

@@ -29,7 +29,7 @@ pub(crate) use envelopes::{apart, flip_a_bit, xml};
 pub(crate) use place::{Place, counts};
 pub(crate) use program::{Ran, Running};
 pub(crate) use proxy::{Proxy, Trouble};
-pub(crate) use random::{Random, rounds};
+pub(crate) use random::{Random, is_brief, rounds};
 pub(crate) use seal::seal;
 pub(crate) use server::{ADMIN, Admin, Engine, OwnServers, database_of_its_own, stand_in};
 pub(crate) use site::Site;

@@ -7,6 +7,12 @@ pub(crate) fn rounds(default: u64) -> u64 {
     number_from("KEYROTATION_ROUNDS", default)
 }
 
+/// Whether a test that has many cases makes those that differ most, not all: where `KEYROTATION_ROUNDS` is
+/// not set.
+pub(crate) fn is_brief() -> bool {
+    env::var_os("KEYROTATION_ROUNDS").is_none()
+}
+
 fn number_from(variable: &str, default: u64) -> u64 {
     env::var(variable).map_or(default, |text| text.parse().unwrap())
 }
