@@ -6,7 +6,7 @@ use sqlx::mysql::{
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo as _, ValueRef as _};
 
-use super::guard::{MYSQL_QUESTIONS, Questions};
+use super::guard::MYSQL_QUESTIONS;
 use super::native::{NativeDb, NativeTransaction};
 use super::own::Own;
 use super::pool::{Native, Session};
@@ -113,7 +113,7 @@ fn options(server: &Server, host: &Host) -> MySqlConnectOptions {
 impl Native for MySqlConnection {
     type Values = MySqlArguments;
 
-    const QUESTIONS: &Questions = &MYSQL_QUESTIONS;
+    const ROOM: &str = MYSQL_QUESTIONS.room;
     const IS_READ_ONLY: &str = IS_READ_ONLY;
     const READ_ONLY: &str = "is set to read only, as replicas are: give the primary's host";
     const MAX_PACKET: &str = MAX_PACKET;

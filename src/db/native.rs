@@ -33,14 +33,11 @@ impl<C: Native> NativeDb<C> {
     ) -> Result<Arc<Self>, DbError> {
         let own = Own::default();
         let mut session = Box::pin(reach::<C>(server, access, &own, None)).await?;
-        let mut statement_bytes = STATEMENT_BYTES;
-        if !C::MAX_PACKET.is_empty() {
-            let packet = session.fetch(C::MAX_PACKET, C::Values::default()).await?;
-            let most = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
-            // Room for the text of the statement; what is larger than a packet ends the connection.
-            statement_bytes = statement_bytes.min(most / 4 * 3);
-        }
-        let room = session.fetch(C::QUESTIONS.room, C::Values::default()).await?;
+        let statement_bytes = match C::MAX_PACKET {
+            "" => STATEMENT_BYTES,
+            packet => remote::statement_bytes(&session.fetch(packet, C::Values::default()).await?),
+        };
+        let room = session.fetch(C::ROOM, C::Values::default()).await?;
         let connections = remote::within_room(connections, &room);
         let session = session.limited(server.socket_timeout);
         let pool = Pool::new(session, connections, server.connect_timeout);

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use super::guard::Questions;
 use super::own::Own;
 use super::remote::{LAST_ANSWER, place, within};
 use super::server::{Host, Server};
@@ -27,8 +26,8 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
     /// Values that are bound to a statement.
     type Values: Send + Default;
 
-    /// How its server is asked about itself.
-    const QUESTIONS: &Questions;
+    /// Asks how many sessions the server has room for.
+    const ROOM: &str;
     /// Asks whether the server takes no writes.
     const IS_READ_ONLY: &str;
     /// What is said of one that takes none.

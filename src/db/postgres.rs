@@ -6,7 +6,7 @@ use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Postgres, Row as _, TypeInfo as _, ValueRef as _,
 };
 
-use super::guard::{POSTGRES_QUESTIONS, Questions};
+use super::guard::POSTGRES_QUESTIONS;
 use super::native::{NativeDb, NativeTransaction};
 use super::own::Own;
 use super::pool::{Native, Session};
@@ -124,7 +124,7 @@ fn options(server: &Server, host: &Host) -> PgConnectOptions {
 impl Native for PgConnection {
     type Values = PgArguments;
 
-    const QUESTIONS: &Questions = &POSTGRES_QUESTIONS;
+    const ROOM: &str = POSTGRES_QUESTIONS.room;
     const IS_READ_ONLY: &str = IS_REPLICA;
     const READ_ONLY: &str = "is a replica, or set to read only: give the primary's host";
     const MAX_PACKET: &str = "";

@@ -12,7 +12,7 @@ use sqlx::{Arguments as _, Database, Encode, Type};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::server::Host;
-use super::{Class, DbError, Record, Value};
+use super::{Class, DbError, Record, STATEMENT_BYTES, Value};
 
 /// The name under which a server lists the sessions of this process: no other process has it.
 pub(super) fn application() -> &'static str {
@@ -112,6 +112,13 @@ pub(super) fn within_room(wanted: u32, room: &[Record]) -> u32 {
     let room = room.first().and_then(|record| record.first()?.as_int());
     let left = room.map_or(wanted, |room| u32::try_from(room / 2 - 1).unwrap_or(0));
     wanted.min(left).max(1)
+}
+
+/// The most bytes of values that one statement may carry, from the most that it may have: room for its
+/// text, and what is larger than a packet ends the connection.
+pub(super) fn statement_bytes(packet: &[Record]) -> usize {
+    let most = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
+    STATEMENT_BYTES.min(most / 4 * 3)
 }
 
 /// A place among so many connections, for which nobody waits longer than this.

@@ -75,12 +75,10 @@ impl JdbcDb {
         if access == Access::Change && !dialect.flush.is_empty() {
             answer(&mut session, &dialect, server, dialect.flush).await?; // whether that is allowed shows now
         }
-        let mut statement_bytes = STATEMENT_BYTES;
-        if !dialect.max_packet.is_empty() {
-            let answer = answer(&mut session, &dialect, server, dialect.max_packet).await?;
-            let most = answer.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
-            statement_bytes = statement_bytes.min(most / 4 * 3);
-        }
+        let statement_bytes = match dialect.max_packet {
+            "" => STATEMENT_BYTES,
+            packet => remote::statement_bytes(&answer(&mut session, &dialect, server, packet).await?),
+        };
         let connections = match dialect.questions.room {
             "" => connections,
             room => remote::within_room(connections, &answer(&mut session, &dialect, server, room).await?),
