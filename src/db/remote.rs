@@ -248,6 +248,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_statement_leaves_room_in_a_packet() {
+        let told = |bytes| statement_bytes(&[vec![Value::Int(bytes)]]);
+        assert_eq!(told(1 << 20), 768 << 10);
+        assert_eq!(told(1 << 30), STATEMENT_BYTES);
+        assert_eq!(statement_bytes(&[]), 768 << 10, "where it is not told");
+    }
+
+    #[test]
     fn a_long_quoted_value_is_not_shown() {
         let secret = "eyJjIjoi".repeat(20);
         let message = format!("Duplicate entry '{secret}-7' for key 'IDX_AT_AT'");
