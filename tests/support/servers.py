@@ -237,6 +237,25 @@ class Servers:
                 fail(f"{command[0]} does not start, see above")
             time.sleep(0.05)
 
+    def kill(self, name):
+        """Kills one with all that it has started, as if its machine had died.
+
+        It is halted first: then it starts no more of them, and none of them is gone from the
+        process table before it is killed, or leaves its number to another.
+        """
+        process = self.processes[name]
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        for pid in children(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        begun = time.monotonic()
+        while any(state not in "ZX" for state in children(process.pid).values()):
+            if time.monotonic() - begun > PATIENCE:
+                fail(f"what {name} has started does not end")
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+
     def stop(self):
         for name, process in self.processes.items():
             if process.poll() is None:
@@ -260,14 +279,16 @@ def run(command):
 
 
 def children(parent):
-    found = []
+    """The processes that one has started, each with its state."""
+    found = {}
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/stat") as file:
-                if int(file.read().rsplit(")", 1)[1].split()[1]) == parent:
-                    found.append(int(pid))
+                state, of = file.read().rsplit(")", 1)[1].split()[:2]
         except OSError:
-            pass  # ended meanwhile
+            continue  # ended meanwhile
+        if int(of) == parent:
+            found[int(pid)] = state
     return found
 
 
@@ -282,12 +303,7 @@ def serve():
         for line in sys.stdin:
             what, name = line.split()
             if what == "kill":
-                # With all that it has started, as if its machine had died.
-                process = servers.processes[name]
-                started = children(process.pid)
-                for pid in [process.pid, *started]:
-                    os.kill(pid, signal.SIGKILL)
-                process.wait()
+                servers.kill(name)
             elif what == "start":
                 servers.spawn(*servers.how[name])
             else:

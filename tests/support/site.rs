@@ -390,6 +390,9 @@ impl Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            return; // perhaps for want of the server: a second panic would hide the first
+        }
         if self.engine == Engine::H2 {
             for at in 0..self.files.len() {
                 Admin::connect(self.engine, &self.database(at)).execute("FORGET");
