@@ -153,9 +153,10 @@ class Servers:
             others = file.read()
         with open(rules, "w") as file:
             file.write("hostnossl all +tls_only all reject\n" + others)
+        # Shared memory in its folder: in /dev/shm a server that is killed would leave it behind.
         settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home, "ssl": "on",
                     "ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "max_connections": 100,
-                    "shared_buffers": "256MB", "max_wal_size": "2GB"}
+                    "shared_buffers": "256MB", "max_wal_size": "2GB", "dynamic_shared_memory_type": "mmap"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self.spawn("postgresql", [postgres, "-D", data, *options], home, "postgres", port)
         self.environment["KEYROTATION_TEST_POSTGRESQL"] = str(port)
