@@ -114,8 +114,8 @@ pub(super) fn within_room(wanted: u32, room: &[Record]) -> u32 {
     wanted.min(left).max(1)
 }
 
-/// The most bytes of values that one statement may carry, from the most that it may have: room for its
-/// text, and what is larger than a packet ends the connection.
+/// The most bytes of values that one statement may carry, from the most that a packet may have: the rest is
+/// for its text. What is larger is refused, or ends the connection.
 pub(super) fn statement_bytes(packet: &[Record]) -> usize {
     let most = packet.first().and_then(|record| record.first()?.as_length()).unwrap_or(1 << 20);
     STATEMENT_BYTES.min(most / 4 * 3)
