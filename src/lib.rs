@@ -20,6 +20,7 @@ pub mod report;
 pub mod runbook;
 pub mod signals;
 pub mod sink;
+pub mod sizes;
 pub mod source;
 pub mod sync;
 pub mod target;

@@ -29,11 +29,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("db", &[]),
     ("exit", &[]),
     ("signals", &[]),
+    ("sizes", &[]),
     ("telemetry", &[]),
     ("error", &["exit"]),
     ("blocking", &["error"]),
     ("codec", &["cipher"]),
-    ("config", &["cipher", "db", "error"]),
+    ("config", &["cipher", "db", "error", "sizes"]),
     ("configure", &["cipher", "config", "db", "error"]),
     ("demo", &["cipher", "error"]),
     ("target", &["codec", "db"]),
@@ -44,8 +45,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "plan",
         &[
-            "activity", "blocking", "codec", "config", "db", "error", "guard", "signals", "sink", "source",
-            "target",
+            "activity", "blocking", "codec", "config", "db", "error", "guard", "signals", "sink", "sizes",
+            "source", "target",
         ],
     ),
     (

@@ -36,6 +36,7 @@ use crate::cipher::SecretKey;
 use crate::db::Server;
 use crate::db::server::Kind;
 use crate::error::{Error, Id, Result};
+use crate::sizes::Sizes;
 
 pub use deployment::{Deployment, Said};
 pub use home::{DEPLOYMENT, Home, Version};
@@ -102,6 +103,8 @@ pub struct Settings {
     pub max_rows_per_second: Option<u32>,
     /// How long a server that is gone is waited for.
     pub patience: Duration,
+    /// How much is read and written at once.
+    pub sizes: Sizes,
     /// Whether ECB and CBC values are turned into GCM (`transformation: AES/GCM/NoPadding`).
     pub upgrade: bool,
     /// Whether every new value carries the new key's id, even if the old value had none.

@@ -16,6 +16,7 @@ use super::{
     Level, Notice, Overrides, PATIENCE, Settings, SyncChoice,
 };
 use crate::error::{Error, Id, Result};
+use crate::sizes::Sizes;
 
 /// Where the values come from.
 #[derive(Clone, Copy)]
@@ -69,6 +70,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         connections,
         max_rows_per_second,
         patience: overrides.patience.unwrap_or(PATIENCE),
+        sizes: Sizes::new(),
         upgrade,
         key_id,
         notices,

@@ -10,6 +10,8 @@ use crate::config::{Settings, SyncChoice};
 use crate::db::{Access, Db, DbError, Filter, Relation, Table, TableInfo};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
+use crate::sizes::Sizes;
+use crate::source::Walk;
 use crate::target::sync::{APPLICATION_NAME, APPLICATIONS, Parent};
 use crate::target::{SYNC_TABLES, Store, SyncTable};
 
@@ -28,6 +30,20 @@ pub struct SyncPlan {
     pub jobs: Vec<SyncJob>,
     /// Applications in the old database and in the new one, if there is such a table.
     pub applications: Option<(Arc<Table>, Arc<Table>)>,
+    /// How much is read and written at once.
+    pub sizes: Sizes,
+}
+
+impl SyncPlan {
+    /// A walk over a table of the old database.
+    pub fn walk_old(&self, table: &Arc<Table>, columns: &[String]) -> Walk {
+        Walk::new(&self.old, table, columns, &self.old_guard)
+    }
+
+    /// A walk over a table of the new one.
+    pub fn walk_new(&self, table: &Arc<Table>, columns: &[String]) -> Walk {
+        Walk::new(&self.new, table, columns, &self.guard)
+    }
 }
 
 /// One table that is kept in step.
@@ -136,7 +152,15 @@ impl Deployment {
             "only the change log in the old identity database {}: entries are deleted once they are seen to",
             database.url
         ));
-        self.sync = Some(SyncPlan { old, new, guard, old_guard, jobs: Vec::new(), applications });
+        self.sync = Some(SyncPlan {
+            old,
+            new,
+            guard,
+            old_guard,
+            jobs: Vec::new(),
+            applications,
+            sizes: settings.sizes,
+        });
         Ok(())
     }
 

@@ -7,12 +7,14 @@ mod file_rows;
 pub mod files;
 mod pages;
 mod table;
+mod walk;
 
 pub use file_rows::FileRows;
 pub(crate) use file_rows::name_of;
 pub use pages::Pages;
 pub use table::TableSource;
 pub(crate) use table::{key_part, key_values, unreadable};
+pub use walk::Walk;
 
 use keyrotation_journal::Key;
 

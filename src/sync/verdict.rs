@@ -10,15 +10,14 @@ use super::failed;
 use super::read::key_of;
 use super::rows::{Row, Side, open};
 use crate::activity::{Activity, Doing, Task};
-use crate::db::{Db, Value};
+use crate::db::{Db, Record, Value};
 use crate::engine::{Ledger, Preparer};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
 use crate::plan::{SyncJob, SyncPlan};
-use crate::source::key_values;
+use crate::source::{Walk, key_values};
 
-/// Rows that are compared at once, and differences that are listed for each table.
-const ROWS: usize = 500;
+/// Differences that are listed for each table.
 const LISTED: usize = 20;
 
 /// Whether it is safe to retire the old database.
@@ -122,18 +121,10 @@ async fn compare(
 ) -> Result<Compared> {
     let mut compared = Compared { table: job.place().to_owned(), ..Compared::default() };
     async_failpoint!("retire-target", super::planned_failure());
-    let columns: Vec<&str> = job.read_old.iter().map(String::as_str).collect();
-    let mut after: Option<Key> = None;
-    loop {
-        let from: Option<Vec<Value>> = after.as_ref().map(key_values);
-        let read = || plan.old.page(&job.old, &columns, from.as_deref(), None, ROWS);
-        let page = plan.old_guard.try_reading(job.place(), read).await;
-        let page = page.map_err(|error| failed(job.place(), &error))?;
+    let mut walk = plan.walk_old(&job.old, &job.read_old);
+    while let Some(page) = next(&mut walk, plan, job).await? {
         doing.advance(page.len() as u64);
-        let full = page.len() == ROWS;
         let rows: Vec<Row> = open(preparer, job, Side::Old, page).into_iter().flatten().collect();
-        let Some(last) = rows.last() else { return Ok(compared) };
-        after = Some(last.key.clone());
         let keys: Vec<Key> = rows.iter().map(|row| row.key.clone()).collect();
         let there = present(preparer, &plan.new, plan, job, &keys).await?;
         for row in rows {
@@ -152,10 +143,8 @@ async fn compare(
                 compared.superseded += 1;
             }
         }
-        if !full {
-            return Ok(compared);
-        }
     }
+    Ok(compared)
 }
 
 /// Adds rows that were carried over, or were there when the copy was made, that the new database still
@@ -168,16 +157,10 @@ async fn find_left_over(
     doing: &Doing,
     compared: &mut Compared,
 ) -> Result<()> {
-    let mut after: Option<Key> = None;
-    loop {
-        let from: Option<Vec<Value>> = after.as_ref().map(key_values);
-        let read = || plan.new.page(&job.new, &[], from.as_deref(), None, ROWS);
-        let page = plan.guard.try_reading(job.place(), read).await;
-        let page = page.map_err(|error| failed(job.place(), &error))?;
+    let mut walk = plan.walk_new(&job.new, &[]);
+    while let Some(page) = next(&mut walk, plan, job).await? {
         doing.advance(page.len() as u64);
         let keys: Vec<Key> = page.iter().filter_map(|record| key_of(job, record)).collect();
-        let Some(last) = keys.last() else { return Ok(()) };
-        after = Some(last.clone());
         let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
         let read = || plan.old.rows(&job.old, &[], &values);
         let found = plan.old_guard.try_reading(job.place(), read).await;
@@ -191,10 +174,12 @@ async fn find_left_over(
                 compared.add(&key);
             }
         }
-        if page.len() < ROWS {
-            return Ok(());
-        }
     }
+    Ok(())
+}
+
+async fn next(walk: &mut Walk, plan: &SyncPlan, job: &SyncJob) -> Result<Option<Vec<Record>>> {
+    walk.next(plan.sizes.rows).await.map_err(|error| failed(job.place(), &error))
 }
 
 async fn present(

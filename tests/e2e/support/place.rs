@@ -178,6 +178,11 @@ impl Place {
         Running::of(self.command(args).env("FAILPOINTS", points), None)
     }
 
+    /// Starts the program with so few rows, keys and entries at a time, without a look at the databases.
+    pub(crate) fn start_with_pages_of(&self, rows: u64, args: &[&str]) -> Running {
+        Running::of(self.command(args).env("KEYROTATION_SIZES", rows.to_string()), None)
+    }
+
     /// Runs the program to its end, with what is to happen at its failpoints.
     pub(crate) fn run_at(&self, points: &str, args: &[&str]) -> Ran {
         Ran::of(self.command(args).env("FAILPOINTS", points), self.site.clone())

@@ -11,6 +11,7 @@ mod pause;
 mod report;
 pub(crate) mod steps;
 pub(crate) mod together;
+mod walks;
 
 /// Makes a test of each function for SQLite and each server.
 macro_rules! on_each_engine {

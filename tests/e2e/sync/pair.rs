@@ -91,6 +91,11 @@ impl Pair {
         self.place.start_unlooked("", args)
     }
 
+    /// Starts it with so few rows a page.
+    pub(crate) fn start_with_pages_of(&self, rows: u64, args: &[&str]) -> Running {
+        self.place.start_with_pages_of(rows, args)
+    }
+
     /// Starts it and waits until the sync phase has begun.
     pub(crate) fn start_syncing(&self, args: &[&str]) -> Running {
         let mut running = self.start(args);

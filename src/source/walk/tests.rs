@@ -1,0 +1,82 @@
+//! Walks over tables with keys that nobody would want, on SQLite.
+
+use std::path::Path;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+
+use super::*;
+use crate::db::{Access, Relation};
+use crate::target::Store;
+
+const ROWS: Relation = Relation { table: "ROWS", key: &["K"], filter: None };
+
+/// Keys as SQL, in SQLite's order. It takes NULL and texts that are none even in a primary key.
+fn key(n: u8) -> String {
+    match n % 8 {
+        0 | 1 => "NULL".to_owned(),
+        2 => format!("{n}.5"),
+        3 => format!("CAST(x'ff{n:02x}' AS TEXT)"),
+        4 => format!("x'{n:02x}'"),
+        _ => format!("'{}'", n % 40),
+    }
+}
+
+async fn table_with(path: &Path, keys: &[String]) -> Walk {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut connection = options.connect().await.unwrap();
+    let rows =
+        keys.iter().enumerate().map(|(n, key)| format!("INSERT OR IGNORE INTO ROWS VALUES ({key}, {n});"));
+    let create = "CREATE TABLE ROWS (K VARCHAR(9) UNIQUE, V INTEGER);".to_owned();
+    let sql: String = std::iter::once(create).chain(rows).collect();
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+    let db = Db::open_sqlite(path, Access::Look).await.unwrap();
+    let info = db.table("ROWS").await.unwrap().unwrap();
+    let guard = Guard::new(db.clone(), Store::Identity, Duration::ZERO);
+    Walk::new(&db, &Arc::new(Table::new(ROWS, &["V"], &info)), &["V"], &Arc::new(guard))
+}
+
+fn numbers(page: &[Record]) -> Vec<i64> {
+    page.iter().map(|record| record[1].as_int().unwrap()).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_row_is_met_once_whatever_its_key(
+        keys in proptest::collection::vec(any::<u8>().prop_map(key), 0..40),
+        limit in 1_usize..9,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let mut walk = table_with(&folder.path().join("t.db"), &keys).await;
+            let all = walk.db.read("SELECT K, V FROM ROWS ORDER BY V", &[]).await.unwrap();
+            let all = numbers(&all);
+            for _ in 0..2 {
+                let mut met = Vec::new();
+                while let Some(page) = walk.next(limit).await.unwrap() {
+                    assert!(!page.is_empty());
+                    met.extend(numbers(&page));
+                }
+                assert!(walk.next(limit).await.unwrap().is_none());
+                met.sort_unstable();
+                assert_eq!(met, all);
+                walk.begin_again();
+            }
+            let (mut met, mut is_last) = (Vec::new(), false);
+            while !is_last {
+                let (page, last) = walk.fill(limit).await.unwrap();
+                assert!(last || page.len() >= limit);
+                met.extend(numbers(&page));
+                is_last = last;
+            }
+            met.sort_unstable();
+            assert_eq!(met, all);
+        });
+    }
+}
