@@ -2,20 +2,16 @@
 //!
 //! From then on a row that is not as it was marked has been changed by the new server.
 
-use keyrotation_journal::{Entry, Event, Key, Phase, RowMark, Span, Tally, TargetKind};
+use keyrotation_journal::{Entry, Event, Phase, RowMark, Span, Tally, TargetKind};
 
 use super::failed;
+use super::read::key_of;
 use super::rows::{Side, open};
 use crate::activity::Task;
 use crate::blocking::blocking;
-use crate::db::Record;
 use crate::engine::{Context, Flow};
-use crate::error::{Error, Id, Result};
+use crate::error::Result;
 use crate::plan::{SyncJob, SyncPlan};
-use crate::source::{key_part, key_values};
-
-/// Rows that are read and marked at once.
-const ROWS: usize = 1000;
 
 /// Marks every row of every table, from where the last session stopped.
 pub async fn baseline(context: &Context, plan: &SyncPlan) -> Result<Flow> {
@@ -45,7 +41,8 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
     });
     let doing = context.activity.begin(Task::Mark, job.place(), total);
     doing.advance(marked);
-    let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
+    let frontier = context.ledger.state(|state| state.targets[at].frontier.clone());
+    let mut walk = plan.walk_new(&job.new, &job.read_new).within(frontier.as_ref(), None);
     loop {
         if context.go_on().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
@@ -59,21 +56,9 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
             return Ok(Flow::Finished);
         }
         plan.guard.hold().await?;
-        let from = after.as_ref().map(key_values);
-        let read = || plan.new.page(&job.new, &columns, from.as_deref(), None, ROWS);
-        let page = plan.guard.try_reading(job.place(), read).await;
-        let page = page.map_err(|error| failed(job.place(), &error))?;
-        let width = job.table.relation.key.len();
-        let last = page.last().filter(|_| page.len() == ROWS);
-        let key = |record: &Record| record.iter().take(width).cloned().map(key_part).collect::<Option<_>>();
-        let upto = match last.map(key) {
-            Some(None) => {
-                let text =
-                    format!("{}: a row has NULL in its key, so its rows cannot be told apart", job.place());
-                return Err(Error::new(Id::Schema, text));
-            }
-            upto => upto.flatten().map(Key),
-        };
+        let filled = walk.fill(plan.sizes.rows).await;
+        let (page, is_last) = filled.map_err(|error| failed(job.place(), &error))?;
+        let upto = page.last().filter(|_| !is_last).and_then(|last| key_of(job, last));
         let rows = page.len() as u64;
         doing.advance(rows);
         let (preparer, opening) = (context.preparer.clone(), job.clone());
