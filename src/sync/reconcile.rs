@@ -10,10 +10,6 @@ use crate::error::Result;
 use crate::plan::SyncJob;
 use crate::source::key_values;
 
-/// Keys that are compared at once, and pages after which the change log gets its turn.
-const KEYS: usize = 1000;
-const PAGES: u32 = 10;
-
 impl Sync<'_> {
     /// Deletes rows that were carried over and that the old database no longer has; once traffic is
     /// switched it only says how many there are. Returns how many rows it deleted.
@@ -37,9 +33,10 @@ impl Sync<'_> {
 
     async fn reconcile_table(&mut self, job: &SyncJob) -> Result<u64> {
         let switched = self.is_switched();
-        let (mut after, mut count) = (None, 0);
-        for page_number in 1.. {
-            if page_number % PAGES == 0 {
+        let mut walk = self.plan.walk_new(&job.new, &[]);
+        let mut count = 0;
+        for page_number in 1_usize.. {
+            if page_number % self.plan.sizes.pages_of_keys == 0 {
                 self.counts_superseded = true;
                 let worked = Box::pin(self.round()).await;
                 self.counts_superseded = false;
@@ -50,11 +47,8 @@ impl Sync<'_> {
                 break;
             }
             self.keep_servers().await?;
-            let from: Option<Vec<Value>> = after.as_ref().map(key_values);
-            let read = || self.plan.new.page(&job.new, &[], from.as_deref(), None, KEYS);
-            let page = self.plan.guard.try_reading(job.place(), read).await;
-            let page = page.map_err(|error| failed(job.place(), &error))?;
-            let Some(last) = page.last().and_then(|record| key_of(job, record)) else { break };
+            let page = walk.next(self.plan.sizes.rows).await;
+            let Some(page) = page.map_err(|error| failed(job.place(), &error))? else { break };
             let missing = self.missing(job, &page).await?;
             let ours = self.marks(job, missing.into_iter().collect()).await?;
             let keys: Vec<Key> = ours.into_keys().collect();
@@ -64,10 +58,6 @@ impl Sync<'_> {
                 let outcomes = self.carry(job, &keys).await?;
                 count += outcomes.values().filter(|outcome| **outcome == Outcome::Applied).count() as u64;
             }
-            if page.len() < KEYS {
-                break;
-            }
-            after = Some(last);
         }
         if count > 0 && switched {
             tracing::warn!(
