@@ -13,10 +13,43 @@ use crate::db::{Db, DbError, Record, Value};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
 use crate::plan::{SyncJob, SyncPlan};
-use crate::source::key_part;
+use crate::source::{Walk, key_part};
 
-/// Entries that are read, and acknowledged, at once: never a long transaction on the live server.
-pub(super) const ENTRIES: usize = 2000;
+/// One table's change log, which is read from its beginning to its end over and over.
+#[derive(Debug)]
+pub(super) struct Feed {
+    walk: Walk,
+    /// Whether something was done since it began.
+    has_worked: bool,
+    /// Whether it came to its end since it was asked to look again, and there was nothing to do.
+    pub(super) is_quiet: bool,
+}
+
+impl Feed {
+    pub(super) fn new(plan: &SyncPlan, job: &SyncJob) -> Self {
+        let key = job.table.relation.key.iter().map(|name| (*name).to_owned());
+        let columns: Vec<String> = key.chain(job.age.clone()).collect();
+        Self { walk: plan.walk_old(&job.log, &columns), has_worked: false, is_quiet: false }
+    }
+
+    /// Something was done.
+    pub(super) fn worked(&mut self) {
+        (self.has_worked, self.is_quiet) = (true, false);
+    }
+
+    /// Goes back to its beginning: it is not quiet before it came to its end.
+    pub(super) fn begin_again(&mut self) {
+        self.walk.begin_again();
+        (self.has_worked, self.is_quiet) = (false, false);
+    }
+
+    /// It came to its end.
+    fn end(&mut self) {
+        let is_quiet = !self.has_worked;
+        self.begin_again();
+        self.is_quiet = is_quiet;
+    }
+}
 
 /// Entries of a change log.
 #[derive(Debug, Default)]
@@ -27,22 +60,18 @@ pub(super) struct Entries {
     pub(super) ages: HashMap<Key, Duration>,
     /// Entries that name no row: they say nothing.
     pub(super) void: Vec<i64>,
-    /// The last number; none if there are no more.
-    pub(super) last: Option<i64>,
-    /// How many were read.
-    pub(super) count: usize,
 }
 
 impl Sync<'_> {
-    /// The entries behind a number that wait.
-    pub(super) async fn entries(&self, job: &SyncJob, after: Option<i64>) -> Result<Entries> {
-        let mut columns: Vec<&str> = job.table.relation.key.to_vec();
-        columns.extend(job.age.as_deref());
-        let after = after.map(|number| vec![Value::Int(number)]);
-        let read = || self.plan.old.page(&job.log, &columns, after.as_deref(), None, ENTRIES);
-        let records = self.plan.old_guard.try_reading(job.table.log, read).await;
-        let records = records.map_err(|error| failed(job.table.log, &error))?;
-        Ok(coalesced(job.table.relation.key.len(), records))
+    /// The next entries of a table that wait; none behind the last one: then all were seen to.
+    pub(super) async fn entries(&mut self, at: usize, job: &SyncJob) -> Result<Option<Entries>> {
+        let page = self.feeds[at].walk.next(self.plan.sizes.entries).await;
+        let Some(records) = page.map_err(|error| failed(job.table.log, &error))? else {
+            self.acknowledged().await?; // or they would be read again
+            self.feeds[at].end();
+            return Ok(None);
+        };
+        Ok(Some(coalesced(job.table.relation.key.len(), records)))
     }
 
     /// Says of entries that they were seen to, while the next rows are carried over.
@@ -71,7 +100,7 @@ impl Sync<'_> {
 /// Deletes entries that were seen to, or marks them and keeps them.
 async fn acknowledge(plan: &SyncPlan, job: &SyncJob, entries: &[i64], keep: bool) -> Result<()> {
     async_failpoint!("sync-before-acknowledge", super::planned_failure());
-    for batch in entries.chunks(ENTRIES) {
+    for batch in entries.chunks(plan.sizes.entries) {
         let numbers: Vec<Vec<Value>> = batch.iter().map(|number| vec![Value::Int(*number)]).collect();
         let mut backoff = plan.old_guard.backoff(job.table.log);
         while let Err(error) = acknowledge_once(&plan.old, job, &numbers, keep).await {
@@ -99,12 +128,11 @@ async fn acknowledge_once(
 
 /// Entries by their keys. A row that was changed ten times is one row.
 fn coalesced(width: usize, records: Vec<Record>) -> Entries {
-    let mut entries = Entries { count: records.len(), ..Entries::default() };
+    let mut entries = Entries::default();
     let mut places: HashMap<Key, usize> = HashMap::new();
     for record in records {
         let mut values = record.into_iter();
         let Some(number) = values.next().and_then(|value| value.as_int()) else { continue };
-        entries.last = Some(number);
         let key: Option<Vec<_>> = values.by_ref().take(width).map(key_part).collect();
         let Some(key) = key.map(Key) else {
             entries.void.push(number);
@@ -143,6 +171,6 @@ mod tests {
         let key = |text: &str| Key(vec![KeyPart::Text(text.into())]);
         assert_eq!(entries.by_key, [(key("a"), vec![3, 7]), (key("b"), vec![4])]);
         assert_eq!(entries.ages[&key("a")], Duration::from_millis(900));
-        assert_eq!((entries.void, entries.last, entries.count), (vec![9], Some(9), 4));
+        assert_eq!(entries.void, [9]);
     }
 }

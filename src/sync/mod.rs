@@ -32,17 +32,12 @@ use crate::plan::{SyncJob, SyncPlan};
 
 pub use baseline::{baseline, is_marked};
 use carry::Outcome;
+use feed::{Entries, Feed};
 use read::{Asked, Reader};
 pub use settle::settle;
 pub use verdict::{Said, Verdict, verdict};
 use watch::Waiting;
 pub use watch::{Observation, TableView, Watch};
-
-/// Rows that are carried over in one transaction.
-const ROWS: usize = 1000;
-
-/// Pages of entries that one table gets before the next one's turn.
-const PAGES: usize = 4;
 
 /// How long nothing is asked when there was nothing to do.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -106,8 +101,8 @@ pub struct Sync<'a> {
     /// The journal's folder.
     dir: PathBuf,
     known_applications: BTreeSet<KeyPart>,
-    /// How far each table's change log was read; none: from its beginning.
-    cursors: Vec<Option<i64>>,
+    /// Each table's change log.
+    feeds: Vec<Feed>,
     /// Rows that could not be carried over yet, by table.
     waiting: Vec<HashMap<Key, Waiting>>,
     counts_superseded: bool,
@@ -138,7 +133,7 @@ impl<'a> Sync<'a> {
             watch,
             dir,
             known_applications: BTreeSet::new(),
-            cursors: vec![None; tables],
+            feeds: plan.jobs.iter().map(|job| Feed::new(plan, job)).collect(),
             waiting: vec![HashMap::new(); tables],
             counts_superseded: true,
             counted: None,
@@ -185,14 +180,13 @@ impl<'a> Sync<'a> {
                 self.record_seen(false).await?;
                 recorded = Some(Instant::now());
             }
-            let idle = !busy && self.cursors.iter().all(Option::is_none);
-            if idle {
-                self.context.ledger.flush().await?; // so that others see what was done
-            }
-            if !idle {
+            if busy {
                 quiet_since = Instant::now();
+            }
+            if !self.is_quiet() {
                 continue;
             }
+            self.context.ledger.flush().await?; // so that others see what was done
             if reconciled.elapsed() >= RECONCILE_EVERY {
                 self.reconcile().await?;
                 if self.context.is_held_up() {
@@ -202,7 +196,7 @@ impl<'a> Sync<'a> {
             }
             if self.options.until_quiet_for.is_some_and(|quiet| quiet_since.elapsed() >= quiet) {
                 // Once more, and with the deletes that no trigger has seen.
-                let found = self.reconcile().await? > 0 || self.round().await?;
+                let found = self.reconcile().await? > 0 || self.whole_round().await?;
                 if self.context.is_held_up() {
                     continue; // what it has not come to may wait
                 }
@@ -225,7 +219,13 @@ impl<'a> Sync<'a> {
                 () = self.context.pause.asked() => {}
                 () = self.context.stop.asked() => {}
             }
+            self.feeds.iter_mut().for_each(Feed::begin_again);
         }
+    }
+
+    /// Whether each change log was read to its end, and there was nothing to do.
+    fn is_quiet(&self) -> bool {
+        self.feeds.iter().all(|feed| feed.is_quiet)
     }
 
     /// Makes sure of the lock of the database that is written to, and keeps those of the others: a registry
@@ -256,35 +256,44 @@ impl<'a> Sync<'a> {
     async fn round(&mut self) -> Result<bool> {
         let mut busy = false;
         for at in 0..self.plan.jobs.len() {
-            for _ in 0..PAGES {
+            for _ in 0..self.plan.sizes.pages_of_entries {
                 if self.context.is_held_up() {
                     return Ok(busy);
                 }
                 let job = self.plan.jobs[at].clone();
-                let (worked, more) = self.page(at, &job).await?;
-                busy |= worked;
-                if !more {
-                    break;
+                let Some(entries) = self.entries(at, &job).await? else { break };
+                if self.see_to(at, &job, entries).await? {
+                    self.feeds[at].worked();
+                    busy = true;
                 }
             }
         }
         Ok(busy)
     }
 
-    /// Sees to one page of a table's entries: whether there was anything to do, and whether there
-    /// are more.
-    async fn page(&mut self, at: usize, job: &SyncJob) -> Result<(bool, bool)> {
-        let entries = self.entries(job, self.cursors[at]).await?;
+    /// Reads each change log from its beginning to its end, as long as there is nothing to do; whether
+    /// there was anything.
+    async fn whole_round(&mut self) -> Result<bool> {
+        self.feeds.iter_mut().for_each(Feed::begin_again);
+        while !self.is_quiet() && !self.context.is_held_up() {
+            if self.round().await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Sees to a table's entries; whether there was anything to do.
+    async fn see_to(&mut self, at: usize, job: &SyncJob, entries: Entries) -> Result<bool> {
         let read = Instant::now();
-        let more = entries.count == feed::ENTRIES;
-        self.cursors[at] = entries.last.filter(|_| more);
         let mut seen_to = entries.void;
         let now: Vec<(Key, Vec<i64>)> =
             entries.by_key.into_iter().filter(|(key, numbers)| self.is_due(at, key, numbers)).collect();
         let mut worked = !seen_to.is_empty();
         // At a slow pace a transaction is a second's worth.
-        let most = self.context.pacer.pace().map_or(ROWS, |most| usize::try_from(most).unwrap_or(ROWS));
-        let mut parts = now.chunks(ROWS.min(most)).peekable();
+        let rows = self.plan.sizes.carried;
+        let most = self.context.pacer.pace().map_or(rows, |most| usize::try_from(most).unwrap_or(rows));
+        let mut parts = now.chunks(rows.min(most)).peekable();
         let mut ahead = parts.peek().map(|part| self.read_ahead(job, part));
         while let Some(part) = parts.next() {
             let keys: Vec<Key> = part.iter().map(|(key, _)| key.clone()).collect();
@@ -311,15 +320,12 @@ impl<'a> Sync<'a> {
             }
             self.acknowledge(job, std::mem::take(&mut seen_to)).await?;
             if self.context.is_held_up() {
-                self.cursors[at] = None; // what is left of the page is read again
+                self.feeds[at].begin_again(); // what is left of the page is read again
                 break;
             }
         }
         self.acknowledge(job, seen_to).await?;
-        if !more {
-            self.acknowledged().await?; // or they would be read again
-        }
-        Ok((worked, more))
+        Ok(worked)
     }
 
     /// Reads rows of the old database while others are being written.

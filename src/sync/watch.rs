@@ -1,6 +1,6 @@
 //! What can be seen of the sync phase while it runs, and rows that wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,8 @@ const LISTED: usize = 100;
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub(super) outcome: Outcome,
-    /// How many entries it had when it was tried last.
-    entries: usize,
+    /// The entries that name it, wherever they were met.
+    entries: BTreeSet<i64>,
     tries: u32,
     next: Instant,
 }
@@ -99,13 +99,16 @@ impl Sync<'_> {
     /// Whether a row is to be tried now: it has come, has changed, or has waited long enough.
     pub(super) fn is_due(&self, table: usize, key: &Key, numbers: &[i64]) -> bool {
         let waiting = self.waiting[table].get(key);
-        waiting.is_none_or(|row| row.entries != numbers.len() || row.next <= Instant::now())
+        let has_changed = |row: &Waiting| numbers.iter().any(|number| !row.entries.contains(number));
+        waiting.is_none_or(|row| has_changed(row) || row.next <= Instant::now())
     }
 
     /// Notes that a row has to wait.
     pub(super) fn wait(&mut self, table: usize, key: &Key, numbers: &[i64], outcome: Outcome) {
-        let earlier = self.waiting[table].get(key);
-        let tries = earlier.filter(|row| row.outcome == outcome).map_or(0, |row| row.tries + 1);
+        let earlier = self.waiting[table].remove(key);
+        let tries = earlier.as_ref().filter(|row| row.outcome == outcome).map_or(0, |row| row.tries + 1);
+        let mut entries = earlier.map(|row| row.entries).unwrap_or_default();
+        entries.extend(numbers);
         if tries == 0 {
             let place = self.plan.jobs[table].place();
             match &outcome {
@@ -115,7 +118,7 @@ impl Sync<'_> {
             }
         }
         let pause = FIRST_TRY.saturating_mul(1 << tries.min(10)).min(LONGEST_WAIT);
-        let row = Waiting { outcome, entries: numbers.len(), tries, next: Instant::now() + pause };
+        let row = Waiting { outcome, entries, tries, next: Instant::now() + pause };
         self.waiting[table].insert(key.clone(), row);
     }
 
@@ -132,7 +135,7 @@ impl Sync<'_> {
             let mut view = TableView { target: job.index, pending, ..TableView::default() };
             for (key, row) in waiting {
                 if row.outcome != Outcome::Later {
-                    view.stuck += row.entries as u64;
+                    view.stuck += row.entries.len() as u64;
                 }
                 match &row.outcome {
                     Outcome::Held(why) => *view.held.entry(why.clone()).or_default() += 1,

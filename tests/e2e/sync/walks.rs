@@ -54,3 +54,24 @@ fn a_page_of_which_nothing_opens_does_not_end_the_comparison() {
     let expected = format!("{TOKENS}: 300 rows are not the same");
     assert!(verdict["reasons"].to_string().contains(&expected), "{verdict}");
 }
+
+#[test]
+fn more_held_entries_than_a_table_gets_in_its_turn_are_stuck_and_that_is_said() {
+    let pair = Pair::new(Engine::Sqlite, 60);
+    run(&pair, &["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    let application =
+        "INSERT INTO IDN_OAUTH_CONSUMER_APPS (ID, CONSUMER_KEY, TENANT_ID) VALUES (77, 'late-app', -1234)";
+    pair.execute(Side::Old, application);
+    pair.execute(Side::Old, &tokens("held-", "plain", 77, MANY));
+    // A second entry of each, pages behind the first.
+    pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET GRANT_TYPE = 'other' WHERE CONSUMER_KEY_ID = 77"));
+    pair.execute(Side::Old, &tokens("~", "plain", 1, 1));
+    let ran = run(&pair, &["sync", "--until-drained", "--quiet-for", "1s"]).exits(1);
+    assert!(ran.stderr.contains("rows are held or have failed"), "{ran}");
+    assert_eq!(pair.count(Side::New, &format!("{TOKENS} WHERE TOKEN_ID LIKE '~%'")), 1, "held up nothing");
+    let status = pair.sync_status();
+    assert_eq!((&status["held"], &status["pending"]), (&MANY.into(), &(2 * MANY).into()), "{status}");
+    pair.execute(Side::New, application);
+    run(&pair, &["sync", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    assert_eq!(pair.count(Side::New, &format!("{TOKENS} WHERE CONSUMER_KEY_ID = 77")), MANY);
+}
