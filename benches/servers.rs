@@ -1,4 +1,4 @@
-//! How fast a rotation is on PostgreSQL and MariaDB, beside the floor: one UPDATE of the same
+//! How fast a rotation is on PostgreSQL, MariaDB and MySQL, beside the floor: one UPDATE of the same
 //! columns, committed once.
 //!
 //! ```sh
@@ -52,7 +52,7 @@ struct Args {
     /// How often everything is measured; the medians are reported.
     #[arg(long, default_value_t = 3)]
     runs: usize,
-    /// postgresql or mariadb; both without it.
+    /// postgresql, mariadb or mysql; all without it.
     #[arg(long)]
     database: Option<String>,
     /// How many chunks are written at once, each of these; the last is the program's default.
@@ -61,6 +61,9 @@ struct Args {
     /// Rows in a chunk; the program's own choice without it.
     #[arg(long)]
     chunk_size: Option<u32>,
+    /// MySQL's redo log, such as 1G; without it the server's default of 100 MB, for which it waits under load.
+    #[arg(long)]
+    mysql_redo_log: Option<String>,
     /// By way of the database's JDBC driver.
     #[arg(long)]
     jdbc: bool,
@@ -77,9 +80,16 @@ fn main() -> Fallible<()> {
     let _ = fs::remove_dir_all(&args.folder);
     let spec = Spec { tokens: args.tokens, rows_only_tokens: true, ..Spec::default() };
     let deployment = wait(build(&args.folder.join("deployment"), &spec))?;
-    let servers = OwnServers::with(&[("KEYROTATION_TEST_DISK", "1")]);
+    let redo_log = args.mysql_redo_log.as_ref().map(|size| format!("--innodb-redo-log-capacity={size}"));
+    let servers = OwnServers::with(&[
+        ("KEYROTATION_TEST_DISK", "1"),
+        ("KEYROTATION_TEST_SERVERS", args.database.as_deref().unwrap_or("postgresql,mariadb,mysql")),
+        ("KEYROTATION_MYSQL_OPTIONS", redo_log.as_deref().unwrap_or_default()),
+    ]);
     let mut results = Vec::new();
-    for (name, engine) in [("postgresql", Engine::Postgres), ("mariadb", Engine::MariaDb)] {
+    for (name, engine) in
+        [("postgresql", Engine::Postgres), ("mariadb", Engine::MariaDb), ("mysql", Engine::MySql)]
+    {
         if args.database.as_deref().is_none_or(|wanted| wanted == name) {
             results.push(engine_results(&args, &deployment, &servers, name, engine)?);
         }
@@ -196,7 +206,11 @@ fn settle(site: &Site) {
 
 /// The processor time that one has taken so far, with all that it has started.
 fn cpu_seconds(servers: &OwnServers, engine: Engine) -> f64 {
-    let name = if engine == Engine::Postgres { "POSTGRESQL" } else { "MARIADB" };
+    let name = match engine {
+        Engine::Postgres => "POSTGRESQL",
+        Engine::MySql => "MYSQL",
+        _ => "MARIADB",
+    };
     let own = &servers.environment[&format!("KEYROTATION_TEST_{name}_PID")];
     let stats = std::fs::read_dir("/proc")
         .unwrap()
@@ -222,6 +236,13 @@ fn disk(site: &Site) -> (f64, f64) {
         Engine::Postgres => (
             "SELECT pg_database_size(current_database())::text".to_owned(),
             "SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::text",
+        ),
+        Engine::MySql => (
+            format!(
+                "SELECT CAST(SUM(FILE_SIZE) AS CHAR) FROM information_schema.INNODB_TABLESPACES \
+                 WHERE NAME LIKE '{name}/%' OR NAME LIKE 'innodb_%'"
+            ),
+            "SELECT VARIABLE_VALUE FROM performance_schema.global_status WHERE VARIABLE_NAME = 'INNODB_OS_LOG_WRITTEN'",
         ),
         _ => (
             format!(

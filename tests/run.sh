@@ -3,8 +3,8 @@
 #
 # On Debian, with Rust and its components clippy and rustfmt there; the rest is installed: with
 # apt-get (as root or with sudo) git, a C compiler, a JDK, Python, strace, PostgreSQL, MariaDB,
-# OpenSSL, H2, HSQLDB and Derby; from PyPI, into target/test-tools, what tests/tools.txt and tests/sqlfluff.txt
-# name. A tool that is missing is a failure, never
+# OpenSSL, patchelf, H2, HSQLDB and Derby; from PyPI, into target/test-tools, what tests/tools.txt and
+# tests/sqlfluff.txt name; MySQL is unpacked into target/test-servers (tests/support/unpack.sh). A tool that is missing is a failure, never
 # a reason to leave a part out. docs/testing.md tells of the longer runs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -31,6 +31,7 @@ install_packages() {
     has sqlite3 || missing+=(sqlite3)
     has strace || missing+=(strace)
     has openssl || missing+=(openssl)
+    has patchelf || missing+=(patchelf)
     [[ -e /usr/share/java/hsqldb.jar ]] || missing+=(libhsqldb-java)
     [[ -e /usr/share/java/derby.jar ]] || missing+=(libderby-java)
     # Servers of their own are started: the packages' services are not needed, and not touched.
@@ -75,6 +76,7 @@ setup() {
     cargo fmt --version >/dev/null 2>&1 || fail "rustfmt is missing: rustup component add rustfmt"
     install_packages
     install_tools
+    bash tests/support/unpack.sh mysql-9.7 target/test-servers/mysql-9.7
     cargo fetch --locked --quiet
     local tool PATH="$PWD/$TOOLS/bin:$PATH"
     for tool in "rustc --version" "cargo nextest --version" "cargo deny --version" "javac -version" \
@@ -100,7 +102,8 @@ tests() {
 
 # The same deployments with their databases on a server.
 tests_on() {
-    KEYROTATION_E2E=$1 cargo nextest run "${BUILD[@]}" --profile servers-ci 2>&1 | tee "target/nextest-$1.log"
+    KEYROTATION_E2E=$1 KEYROTATION_TEST_SERVERS=$1 cargo nextest run "${BUILD[@]}" --profile servers-ci "${@:2}" 2>&1 |
+        tee "target/nextest-$1.log"
 }
 
 # A part of them by way of the JDBC bridge.
@@ -181,6 +184,7 @@ part "dependencies" dependencies
 part "tests" tests
 part "tests on PostgreSQL" tests_on postgresql
 part "tests on MariaDB" tests_on mariadb
+part "tests on MySQL" tests_on mysql -E 'test(/^(smoke|values)::|^failures::they_fail_alone/)'
 part "tests over JDBC" tests_over_jdbc
 part "tests on stand-ins" tests_on_stand_ins
 part "documentation tests" cargo test "${BUILD[@]}" --doc --quiet
@@ -197,7 +201,7 @@ printf '%-22s %4d s\n\n' "in all" "$SECONDS"
 
 # The counts of nextest's summaries, such as: Summary [  9.1s] 410 tests run: 409 passed, 1 failed, 0 skipped
 passed=0 not_passed=0
-for log in target/nextest{,-postgresql,-mariadb,-h2,-postgresql-jdbc,-mariadb-jdbc,-h2-as-oracle,-h2-as-sqlserver,-h2-as-db2}.log; do
+for log in target/nextest{,-postgresql,-mariadb,-mysql,-h2,-postgresql-jdbc,-mariadb-jdbc,-h2-as-oracle,-h2-as-sqlserver,-h2-as-db2}.log; do
     summary=$(grep -E '^ *Summary \[' "$log" | tail -n 1) || fail "no test was run, see $log"
     count() {
         grep -oE "[0-9]+ $1" <<<"$summary" | cut -d ' ' -f 1 || echo 0

@@ -11,7 +11,7 @@ usage() {
     cat >&2 <<'END'
 bash tests/torture.sh WHAT [--rounds N] [--seed N] [--seconds N] [--on DATABASE]
 
-DATABASE is sqlite, postgresql, mariadb; or by way of the JDBC bridge postgresql-jdbc, mariadb-jdbc, h2, and the
+DATABASE is sqlite, postgresql, mariadb, mysql; or by way of the JDBC bridge postgresql-jdbc, mariadb-jdbc, h2, and the
 stand-ins h2-as-oracle, h2-as-sqlserver, h2-as-db2. h2-1.4 is H2 1.4.200, and mysql-connector is MariaDB by MySQL's
 Connector/J 5.1.42; both jars are taken from PyPI (57 MB). KEYROTATION_TEST_JAR names any other driver than Debian's.
 

@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::who::whoami;
 use super::{Session, look, print, print_json, session};
 use crate::activity::Activity;
-use crate::config::{self, Database, Overrides};
+use crate::config::{self, Overrides};
 use crate::db::{Access, Db};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -52,7 +52,7 @@ async fn install(session: &Session) -> Result<Exit> {
         print(&format!("{text}\n"));
         return Ok(Exit::Done);
     }
-    triggers::run(&db, Action::Install).await?;
+    triggers::install(&db).await?;
     let now = triggers::find(&db).await?;
     if now.whole.is_empty() || !now.parts.is_empty() {
         let text = match now.parts.first() {
@@ -96,10 +96,7 @@ async fn remove(session: &Session, on: Side) -> Result<Exit> {
 pub(super) async fn open(session: &Session, side: Side, access: Access) -> Result<Db> {
     let (database, notices) = config::load_identity(&session.global.config, side == Side::Old)?;
     session::say(&notices);
-    let Database { key, .. } = &database;
-    plan::open_alone(&database, access)
-        .await
-        .map_err(|error| Error::new(error.id(), format!("{key}: {}", error.what())))
+    plan::open_alone(&database, access).await
 }
 
 /// Leaves a step for the journal: before a rotation there is none, and while one runs its process

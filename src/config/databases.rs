@@ -9,7 +9,7 @@ use super::syntax::Entry;
 use super::url::{CONNECT_TIMEOUT, UrlError};
 use super::{BridgedUrl, Database, DatabaseJob, JdbcUrl, Level, ServerUrl, expand};
 use crate::db::Server;
-use crate::db::server::{Route, Tls, TlsMode};
+use crate::db::server::{PublicKey, Route, Tls, TlsMode};
 use crate::error::{Error, Id, Result};
 
 /// The keys of one database.
@@ -166,6 +166,7 @@ impl Resolver<'_> {
             user,
             password,
             tls: self.tls(keys.url, url)?,
+            public_key: url.public_key.clone(),
             connect_timeout: url.connect_timeout,
             socket_timeout: url.socket_timeout,
             route,
@@ -205,6 +206,7 @@ impl Resolver<'_> {
             user,
             password,
             tls: Tls { mode: TlsMode::Preferred, authorities: None, client: None },
+            public_key: PublicKey::Unsaid,
             connect_timeout: CONNECT_TIMEOUT,
             socket_timeout: None,
             route: Some(route),

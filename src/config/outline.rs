@@ -52,6 +52,8 @@ pub enum Site {
     Server {
         /// The kind of server.
         kind: Kind,
+        /// Whether its URL is one of MariaDB's.
+        is_mariadb: bool,
         /// The first of its hosts.
         host: Host,
         /// The database.
@@ -132,6 +134,7 @@ fn site(raw: &Raw, folder: &Path, url: Key, user: Key) -> Option<Site> {
         }
         Ok(JdbcUrl::Server(url)) => Some(Site::Server {
             kind: url.kind,
+            is_mariadb: url.scheme == "mariadb",
             host: url.hosts.first()?.clone(),
             database: url.database.clone(),
             user: given(raw, user).map(str::to_owned).or(url.user),
@@ -184,7 +187,10 @@ mod tests {
         assert!(outline.written && outline.sync && outline.problem.is_some());
         let host = Host { name: "db1".to_owned(), port: 5432 };
         let (kind, database, user) = (Kind::Postgres, "identity".to_owned(), Some("anna".to_owned()));
-        assert_eq!(outline.old_identity, Some(Site::Server { kind, host, database, user, tls: None }));
+        assert_eq!(
+            outline.old_identity,
+            Some(Site::Server { kind, is_mariadb: false, host, database, user, tls: None })
+        );
         assert_eq!(outline.new_identity, Some(Site::File(folder.path().join("not-yet.db"))));
         assert_eq!(
             outline.new_registry,

@@ -21,12 +21,24 @@ pub struct DbError {
     /// What to do about it.
     pub class: Class,
     text: String,
+    remedy: Option<&'static str>,
 }
 
 impl DbError {
     /// An error of a class.
     pub fn new(class: Class, text: impl Into<String>) -> Self {
-        Self { class, text: text.into() }
+        Self { class, text: text.into(), remedy: None }
+    }
+
+    /// The same error, of which it is known what to do about it.
+    #[must_use]
+    pub fn with_remedy(self, remedy: Option<&'static str>) -> Self {
+        Self { remedy: remedy.or(self.remedy), ..self }
+    }
+
+    /// What to do about it, where that is known.
+    pub fn remedy(&self) -> Option<&'static str> {
+        self.remedy
     }
 }
 

@@ -1,5 +1,5 @@
 //! Questions that only the server can answer: is this the same database, is somebody else at it,
-//! and is it still ours alone. SQL as data, asked over connections outside the pool.
+//! and is it still ours alone. Asked over connections outside the pool.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,108 +11,10 @@ use tokio::sync::Mutex;
 use super::jdbc::Lease;
 use super::own::Own;
 use super::pool::Session;
+pub use super::questions::{LockRow, MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
 use super::remote::SILENCE;
 use super::server::Server;
-use super::{Class, Db, DbError, Record};
-
-/// How a server's dialect asks.
-#[derive(Debug)]
-pub struct Questions {
-    /// Takes the database's advisory lock for the session and says whether it got it.
-    pub claim: &'static str,
-    /// Releases it.
-    pub release: &'static str,
-    /// Whether this session has it.
-    pub is_ours: &'static str,
-    /// The row that stands for the lock, where the database has no advisory locks.
-    pub lock_row: Option<&'static LockRow>,
-    /// The sessions of other programs in this database: id, user, program, address, whether it is
-    /// at work. Those of this process may be among them.
-    pub sessions: &'static str,
-    /// The id of this session.
-    pub session: &'static str,
-    /// What tells this server from all others, and the database's name. Empty where nothing does.
-    pub identity: &'static str,
-    /// Whether that tells servers apart, not only what is on one: else its name has to.
-    pub tells_server: bool,
-    /// Settings with which the server may lose what it has acknowledged: one text each. Not asked where
-    /// it is empty.
-    pub lossy: &'static str,
-    /// Whether sessions of other users are hidden from this one.
-    pub is_blind: &'static str,
-    /// How many sessions the server takes in all and of this user, and how many there are: the
-    /// least of what is left. Not asked where it is empty.
-    pub room: &'static str,
-    /// Settings that end a statement after some time: name and value. Not asked where it is empty.
-    pub limits: &'static str,
-}
-
-/// A row of a table of ours that a session keeps locked in a transaction without an end: the lock
-/// goes with the session, so none is ever left behind and no clock is needed.
-#[derive(Debug)]
-pub struct LockRow {
-    /// The table.
-    pub table: &'static str,
-    /// Makes it, with its row.
-    pub make: &'static [&'static str],
-    /// Lets a session wait only a moment for the row; empty where the claim itself does.
-    pub patience: &'static str,
-    /// Takes the table away.
-    pub remove: &'static str,
-}
-
-/// PostgreSQL. Advisory locks belong to the database.
-pub const POSTGRES_QUESTIONS: Questions = Questions {
-    claim: "SELECT pg_try_advisory_lock(1801812338, 1869898867)",
-    release: "SELECT pg_advisory_unlock(1801812338, 1869898867)",
-    is_ours: "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() \
-              AND classid = 1801812338 AND objid = 1869898867 AND granted)",
-    sessions: "SELECT pid::bigint, usename::text, coalesce(nullif(application_name, ''), 'a program without a name'), \
-               coalesce(host(client_addr), 'this machine or an address that is hidden'), \
-               coalesce(state, 'idle') = 'active' FROM pg_stat_activity \
-               WHERE datname = current_database() AND usename IS NOT NULL \
-               AND coalesce(backend_type, 'client backend') = 'client backend' \
-               AND application_name IS DISTINCT FROM current_setting('application_name') ORDER BY pid",
-    session: "SELECT pg_backend_pid()::bigint",
-    identity: "SELECT 'database ' || current_database() || ' of the cluster that began at ' || \
-               pg_postmaster_start_time()::text || ', oid ' || oid::text FROM pg_database \
-               WHERE datname = current_database()",
-    tells_server: true,
-    lock_row: None,
-    lossy: "SELECT name || ' = ' || setting FROM pg_settings \
-            WHERE (name = 'synchronous_commit' AND setting = 'off') OR (name = 'fsync' AND setting = 'off') \
-            OR (name = 'full_page_writes' AND setting = 'off') ORDER BY name",
-    is_blind: "SELECT false",
-    room: "SELECT least(current_setting('max_connections')::bigint \
-           - current_setting('superuser_reserved_connections')::bigint - (SELECT count(*) FROM pg_stat_activity), \
-           CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit \
-           - (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = r.rolname) END) \
-           FROM pg_roles r WHERE r.rolname = current_user",
-    limits: "SELECT name, setting FROM pg_settings WHERE name = 'statement_timeout'",
-};
-
-/// MySQL and MariaDB. Advisory locks belong to the server, so the database is in the lock's name.
-pub const MYSQL_QUESTIONS: Questions = Questions {
-    claim: "SELECT GET_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE()))), 0)",
-    release: "SELECT RELEASE_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE()))))",
-    is_ours: "SELECT IS_USED_LOCK(CONCAT('keyrotation.', MD5(LOWER(DATABASE())))) = CONNECTION_ID()",
-    sessions: "SELECT ID, USER, 'a session', HOST, COMMAND <> 'Sleep' FROM information_schema.PROCESSLIST \
-               WHERE DB = DATABASE() AND USER NOT IN ('system user', 'event_scheduler') ORDER BY ID",
-    session: "SELECT CONNECTION_ID()",
-    identity: "SELECT CONCAT('database ', DATABASE(), ' of ', @@hostname, ':', @@port, ', server id ', @@server_id)",
-    tells_server: true,
-    lock_row: None,
-    // Not from information_schema.GLOBAL_VARIABLES, which MySQL has no more.
-    lossy: "SELECT CONCAT('innodb_flush_log_at_trx_commit = ', @@GLOBAL.innodb_flush_log_at_trx_commit) \
-            FROM DUAL WHERE @@GLOBAL.innodb_flush_log_at_trx_commit <> 1",
-    is_blind: "SELECT NOT EXISTS (SELECT 1 FROM information_schema.USER_PRIVILEGES \
-               WHERE PRIVILEGE_TYPE IN ('PROCESS', 'SUPER'))",
-    // Without the privilege PROCESS only its own sessions are counted.
-    room: "SELECT LEAST(@@max_connections - (SELECT COUNT(*) FROM information_schema.PROCESSLIST), \
-           IF(@@max_user_connections > 0, @@max_user_connections - (SELECT COUNT(*) \
-           FROM information_schema.PROCESSLIST WHERE USER() LIKE CONCAT(USER, '@%')), @@max_connections))",
-    limits: "SHOW SESSION VARIABLES WHERE Variable_name IN ('max_statement_time', 'max_execution_time')",
-};
+use super::{Class, Db, DbError, Record, Value};
 
 /// Somebody else's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,6 +34,9 @@ const AT_WORK: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(3);
 /// Who is gone when looked at again was no session to speak of, or one of ours that had just begun.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
+
+/// MySQL's word for a privilege that is missing.
+const NO_PRIVILEGE: &str = "(error 1227)";
 
 /// How a claim stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -314,25 +219,52 @@ impl Db {
 
     async fn sessions_of_others(&self) -> Result<Vec<Stranger>, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
-        let ours = self.own().map(Own::numbers).unwrap_or_default();
+        let database = self.database();
+        let records = self.read(questions.sessions, &[]).await?;
+        let records: Vec<Record> =
+            records.iter().filter_map(|record| (questions.session_of)(record, database)).collect();
+        let ours = self.ours(questions, &records).await?;
         let stranger = |record: &Record| {
             let id = record.first()?.as_int()?;
-            let text = |at: usize| record.get(at).and_then(super::Value::as_text).unwrap_or("?");
+            let text = |at: usize| record.get(at).and_then(Value::as_text).unwrap_or("?");
             let who = format!("user {}, {}, from {}", text(1), text(2), text(3));
-            let afterlife = match record.get(4).and_then(super::Value::as_int) {
+            let afterlife = match record.get(4).and_then(Value::as_int) {
                 _ if !text(1).eq_ignore_ascii_case(self.user()) => Duration::ZERO,
                 Some(1) => AT_WORK,
                 _ => IDLE,
             };
             (!ours.contains(&id)).then_some(Stranger { id, who, afterlife })
         };
-        Ok(self.read(questions.sessions, &[]).await?.iter().filter_map(stranger).collect())
+        Ok(records.iter().filter_map(stranger).collect())
+    }
+
+    /// Which of these sessions are this process's.
+    async fn ours(&self, questions: &Questions, sessions: &[Record]) -> Result<Vec<i64>, DbError> {
+        let mut ours = Vec::new();
+        let Some(own) = self.own() else { return Ok(ours) };
+        for record in sessions {
+            let Some(number) = record.first().and_then(Value::as_int) else { continue };
+            for known in own.candidates(number, record.get(5).and_then(Value::as_text)) {
+                let is_it = match known.mark {
+                    None => true,
+                    Some(mark) => {
+                        let holder = self.read(questions.marked_by, &[Value::Text(mark)]).await?;
+                        holder.first().and_then(|record| record.first()?.as_int()) == Some(number)
+                    }
+                };
+                ours.extend(is_it.then_some(number));
+            }
+        }
+        Ok(ours)
     }
 
     /// Whether sessions of other users are hidden from this one.
     pub async fn is_blind(&self) -> Result<bool, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(false) };
-        let answer = self.read(questions.is_blind, &[]).await?;
+        let answer = match self.read(questions.is_blind, &[]).await {
+            Err(error) if error.to_string().contains(NO_PRIVILEGE) => return Ok(true),
+            answer => answer?,
+        };
         Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
     }
 
@@ -379,6 +311,15 @@ impl Db {
             Self::MySql(db) => Some((&db.claim, &MYSQL_QUESTIONS)),
             // Nobody else can open the file.
             Self::Jdbc(db) => (!db.is_sole()).then(|| (db.claim(), db.questions())),
+        }
+    }
+
+    fn database(&self) -> &str {
+        match self {
+            Self::Sqlite(_) => "",
+            Self::Postgres(db) => &db.server().database,
+            Self::MySql(db) => &db.server().database,
+            Self::Jdbc(db) => &db.server().database,
         }
     }
 

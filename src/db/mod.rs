@@ -14,6 +14,8 @@ mod native;
 mod own;
 mod pool;
 mod postgres;
+mod questions;
+mod remedy;
 mod remote;
 pub mod server;
 pub mod sql;
@@ -232,9 +234,8 @@ impl Db {
     pub async fn statements(&self, statements: &[String]) -> Result<(), DbError> {
         match self {
             Self::Jdbc(db) => db.statements(statements).await,
-            Self::Sqlite(_) | Self::Postgres(_) | Self::MySql(_) => {
-                self.script(&statements.join(";\n")).await
-            }
+            Self::MySql(db) => db.statements(statements).await,
+            Self::Sqlite(_) | Self::Postgres(_) => self.script(&statements.join(";\n")).await,
         }
     }
 
@@ -347,9 +348,12 @@ impl Transaction {
     async fn plainly(&mut self, sql: &str) -> Result<(), DbError> {
         match self {
             _ if sql.is_empty() => Ok(()),
-            // Not prepared: a procedure of SQL Server's would be around it, and may begin no transaction.
+            // Not prepared: MySQL cannot, and a procedure of SQL Server's would be around it, and may begin no
+            // transaction.
             Self::Jdbc(transaction) => transaction.plainly(sql).await,
-            _ => self.run(sql, &[]).await.map(drop),
+            Self::MySql(transaction) => transaction.plainly(sql).await,
+            Self::Postgres(transaction) => transaction.plainly(sql).await,
+            Self::Sqlite(_) => self.run(sql, &[]).await.map(drop),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The driver of MySQL and MariaDB: moves values, nothing else.
 
+mod login;
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::mysql::{
     MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode,
@@ -8,25 +10,31 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo a
 
 use super::guard::MYSQL_QUESTIONS;
 use super::native::{NativeDb, NativeTransaction};
-use super::own::Own;
+use super::own::{Greeting, Own};
 use super::pool::{Native, Session};
-use super::remote;
-use super::server::{Host, Server, TlsMode};
+use super::server::{Host, Kind as ServerKind, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
 use super::{Access, Class, DbError, MYSQL, Record, Value};
+use super::{remedy, remote};
 
 /// A value that does not fit is refused, not cut, whatever the server's default is.
 const STRICT: &str = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
 const READ_COMMITTED: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+/// Sizes as they are, not as they were within the last day.
+const FRESH_SIZES: &str = "SET SESSION information_schema_stats_expiry = 0";
 const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 /// What our own driver sees to by itself.
 const UTC: &str = "SET SESSION time_zone = '+00:00'";
-pub(super) const IS_READ_ONLY: &str = "SELECT @@global.read_only";
+// Newer ones of MariaDB have names for its values.
+pub(super) const IS_READ_ONLY: &str = "SELECT CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF')";
 pub(super) const MAX_PACKET: &str = "SELECT @@max_allowed_packet";
 pub(super) const ENGINE: &str = "SELECT ENGINE FROM information_schema.TABLES \
                       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND ENGINE <> 'InnoDB'";
 pub(super) const TRIGGERS: &str = "SELECT 1 FROM information_schema.TRIGGERS \
                         WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ? LIMIT 1";
+
+/// How often a user is made known to a server that has forgotten it.
+const LOGINS: usize = 3;
 
 /// A MySQL or MariaDB database.
 pub(super) type MySqlDb = NativeDb<MySqlConnection>;
@@ -119,7 +127,15 @@ impl Native for MySqlConnection {
     const MAX_PACKET: &str = MAX_PACKET;
 
     async fn reach(server: &Server, host: &Host) -> Result<Self, DbError> {
-        options(server, host).connect().await.map_err(explain)
+        let options = options(server, host);
+        // Between its login and ours the server may forget the user again.
+        for _ in 0..LOGINS {
+            match options.connect().await {
+                Err(error) if wants_rsa(&error) => login::log_in(server, host).await?,
+                connected => return connected.map_err(explain),
+            }
+        }
+        options.connect().await.map_err(explain)
     }
 
     async fn prepare(
@@ -128,8 +144,14 @@ impl Native for MySqlConnection {
         access: Access,
         own: &Own,
     ) -> Result<(), DbError> {
-        let answer = session.fetch(MYSQL_QUESTIONS.session, MySqlArguments::default()).await?;
-        own.note(answer.first().and_then(|record| record.first()?.as_int()));
+        let mut greeting = Greeting::new(&MYSQL_QUESTIONS);
+        let mut answer = session.fetch(&greeting.sql, MySqlArguments::default()).await;
+        if answer.as_ref().is_err_and(|error| error.class == Class::Environment) {
+            greeting = Greeting::unmarked(&MYSQL_QUESTIONS); // a cluster that forbids such locks
+            answer = session.fetch(&greeting.sql, MySqlArguments::default()).await;
+        }
+        own.note(&answer?, greeting.mark);
+        let _ = session.script(FRESH_SIZES).await; // MySQL 8's and later; no other has it
         session.script(STRICT).await?;
         session.script(READ_COMMITTED).await?;
         if access == Access::Look {
@@ -143,9 +165,13 @@ impl Native for MySqlConnection {
     }
 
     async fn fetch(&mut self, sql: &str, values: MySqlArguments) -> Result<Vec<Record>, DbError> {
-        let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), values);
-        let rows = query.fetch(self).map(|row| row.and_then(|row| record(&row)));
-        rows.try_collect().await.map_err(explain)
+        let sql = AssertSqlSafe(sql.to_owned());
+        let rows = if is_dml(&sql.0) {
+            sqlx::query_with(sql, values).fetch(self)
+        } else {
+            sqlx::raw_sql(sql).fetch(self)
+        };
+        rows.map(|row| row.and_then(|row| record(&row))).try_collect().await.map_err(explain)
     }
 
     async fn change(&mut self, sql: &str, values: MySqlArguments) -> Result<u64, DbError> {
@@ -156,6 +182,18 @@ impl Native for MySqlConnection {
     async fn script(&mut self, sql: &str) -> Result<(), DbError> {
         sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(self).await.map(drop).map_err(explain)
     }
+}
+
+/// Whether a statement is plain DML. Nothing else is prepared: what a server can prepare beside it differs from
+/// version to version.
+fn is_dml(sql: &str) -> bool {
+    let first = sql.split_whitespace().next().unwrap_or_default();
+    ["SELECT", "INSERT", "UPDATE", "DELETE"].contains(&first)
+}
+
+/// Whether sqlx would need what only [`login`] does.
+fn wants_rsa(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Configuration(cause) if cause.to_string().contains("RSA auth backend disabled"))
 }
 
 fn record(row: &MySqlRow) -> Result<Record, sqlx::Error> {
@@ -197,19 +235,39 @@ fn kind_of(name: &str) -> Kind {
 
 #[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
 pub(super) fn explain(error: sqlx::Error) -> DbError {
-    let sqlx::Error::Database(database) = &error else { return remote::explain(&error) };
+    let sqlx::Error::Database(database) = &error else { return explain_unsaid(&error) };
     let number = database.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
-    let class = class(number.into(), &database.code().unwrap_or_default());
-    DbError::new(class, format!("{} (error {number})", remote::redact(database.message())))
+    refusal(number, &database.code().unwrap_or_default(), database.message())
+}
+
+/// What the server has refused.
+fn refusal(number: u16, state: &str, message: &str) -> DbError {
+    let class = class(number.into(), state);
+    let text = format!("{} (error {number})", remote::redact(message));
+    DbError::new(class, text).with_remedy(remedy::of_login(ServerKind::MySql, number.into(), state, message))
+}
+
+/// An error that no server sent. A way to log in that sqlx does not know is none that comes back.
+fn explain_unsaid(error: &sqlx::Error) -> DbError {
+    let explained = remote::explain(error);
+    if matches!(error, sqlx::Error::Protocol(text) if text.contains("authentication plugin")) {
+        let remedy = "let a DBA change how the user logs in, to caching_sha2_password or mysql_native_password, or write \
+                      `driver: jdbc`";
+        return DbError::new(Class::Environment, explained.to_string()).with_remedy(Some(remedy));
+    }
+    explained
 }
 
 /// What to do about an error, by its number and SQLSTATE.
 pub(super) fn class(number: i64, state: &str) -> Class {
     match number {
         // lock wait timeout, deadlock, record changed, query interrupted, statement took too long
-        1205 | 1213 | 1020 | 1317 | 1969 | 3024 => Class::Retry,
+        // the list of sessions has a statement with bytes in it that are no text
+        1205 | 1213 | 1020 | 1317 | 1969 | 3024 | 3854 => Class::Retry,
         // too many connections, shutting down, node not ready, connection killed, ended because it was idle
-        1040 | 1203 | 1226 | 1053 | 1077 | 1047 | 1927 | 3169 | 4031 => Class::Lost,
+        1040 | 1203 | 1226 | 1053 | 1077 | 1047 | 1927 | 3169 | 4031
+        // read only, which is a failover or a switch-over: as an option, in InnoDB; offline; TLS asked for meanwhile
+        | 1290 | 1836 | 3032 | 3159 => Class::Lost,
         // NULL, duplicate, foreign key, too long, out of range, not in this character set, CHECK,
         // raised by a trigger, larger than a packet
         1048 | 1062 | 1451 | 1452 | 1406 | 1264 | 1265 | 1366 | 1292 | 3819 | 4025 | 1644 | 1153 | 1364 => {

@@ -37,7 +37,10 @@ impl<C: Native> NativeDb<C> {
             "" => STATEMENT_BYTES,
             packet => remote::statement_bytes(&session.fetch(packet, C::Values::default()).await?),
         };
-        let room = session.fetch(C::ROOM, C::Values::default()).await?;
+        let room = match session.fetch(C::ROOM, C::Values::default()).await {
+            Err(error) if error.class == Class::Retry => Vec::new(), // not told now: as many as asked for
+            room => room?,
+        };
         let connections = remote::within_room(connections, &room);
         let session = session.limited(server.socket_timeout);
         let pool = Pool::new(session, connections, server.connect_timeout);
@@ -70,7 +73,11 @@ impl<C: Native> NativeDb<C> {
     }
 
     pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        self.lend().await?.script(sql).await
+        self.lend().await?.scripts(&[sql]).await
+    }
+
+    pub(super) async fn statements(&self, statements: &[String]) -> Result<(), DbError> {
+        self.lend().await?.scripts(statements).await
     }
 
     pub(super) async fn begin(&self) -> Result<NativeTransaction<C>, DbError> {
@@ -111,6 +118,11 @@ pub struct NativeTransaction<C: Native> {
 impl<C: Native> NativeTransaction<C> {
     pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         self.lent.session()?.fetch(sql, C::bind(params)?).await
+    }
+
+    /// Runs a statement that is not prepared, without values or rows.
+    pub(super) async fn plainly(&mut self, sql: &str) -> Result<(), DbError> {
+        self.lent.session()?.script(sql).await
     }
 
     /// Runs a statement and returns how many rows the server says it affected.

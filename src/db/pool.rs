@@ -270,12 +270,18 @@ impl<C: Native> Lent<C> {
         self.session()?.end("ROLLBACK").await
     }
 
-    /// Runs statements for as long as they take, and closes the session: one that fails midway may leave it
-    /// in an odd state.
-    pub(super) async fn script(mut self, sql: &str) -> Result<(), DbError> {
+    /// Runs scripts one after the other for as long as they take, and closes the session: one that fails midway
+    /// may leave it in an odd state.
+    pub(super) async fn scripts(mut self, scripts: &[impl AsRef<str>]) -> Result<(), DbError> {
         let Some(session) = self.session.take() else { return self.session().map(drop) };
         let mut session = session.limited(None);
-        let ran = session.script(sql).await;
+        let mut ran = Ok(());
+        for script in scripts {
+            ran = session.script(script.as_ref()).await;
+            if ran.is_err() {
+                break;
+            }
+        }
         session.close().await;
         ran
     }

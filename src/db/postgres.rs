@@ -10,10 +10,10 @@ use super::guard::POSTGRES_QUESTIONS;
 use super::native::{NativeDb, NativeTransaction};
 use super::own::Own;
 use super::pool::{Native, Session};
-use super::remote;
-use super::server::{Host, Server, TlsMode};
+use super::server::{Host, Kind as ServerKind, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
 use super::{Access, Class, DbError, POSTGRES, Record, Value};
+use super::{remedy, remote};
 
 /// How long a statement waits for a row that somebody else has locked, before it is tried again.
 const LOCK_TIMEOUT: &str = "SET lock_timeout = '30s'";
@@ -244,5 +244,11 @@ pub(super) fn explain(error: sqlx::Error) -> DbError {
         }
         _ => "",
     };
-    DbError::new(class, format!("{} (SQLSTATE {state}){hint}", remote::redact(database.message())))
+    let text = format!("{} (SQLSTATE {state}){hint}", remote::redact(database.message()));
+    DbError::new(class, text).with_remedy(remedy::of_login(
+        ServerKind::Postgres,
+        0,
+        &state,
+        database.message(),
+    ))
 }

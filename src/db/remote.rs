@@ -12,7 +12,7 @@ use sqlx::{Arguments as _, Database, Encode, Type};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::server::Host;
-use super::{Class, DbError, Record, STATEMENT_BYTES, Value};
+use super::{Class, DbError, Record, STATEMENT_BYTES, Value, remedy};
 
 /// The name under which a server lists the sessions of this process: no other process has it.
 pub(super) fn application() -> &'static str {
@@ -89,12 +89,14 @@ pub(super) async fn connected<T>(mut connecting: impl Future<Output = T> + Unpin
 pub(super) struct Problems {
     text: String,
     class: Option<Class>,
+    remedy: Option<&'static str>,
 }
 
 impl Problems {
     pub(super) fn add(&mut self, host: &Host, error: &DbError) {
         let separator = if self.text.is_empty() { "" } else { "; " };
         let _ = write!(self.text, "{separator}{host}: {error}");
+        self.remedy = self.remedy.or(error.remedy());
         // One host that may come back is worth waiting for.
         if self.class != Some(Class::Lost) {
             self.class = Some(error.class);
@@ -102,7 +104,7 @@ impl Problems {
     }
 
     pub(super) fn into_error(self) -> DbError {
-        DbError::new(self.class.unwrap_or(Class::Environment), self.text)
+        DbError::new(self.class.unwrap_or(Class::Environment), self.text).with_remedy(self.remedy)
     }
 }
 
@@ -178,11 +180,19 @@ pub(super) fn explain(error: &sqlx::Error) -> DbError {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Class::Lost,
         _ => Class::Environment,
     };
-    let text = match error {
-        sqlx::Error::Tls(cause) => format!("TLS: {cause}"),
-        other => redact(&other.to_string()),
+    let (text, remedy) = match error {
+        sqlx::Error::Tls(cause) => (format!("TLS: {cause}"), Some(remedy::CERTIFICATE)),
+        other => (redact(&other.to_string()), None),
     };
-    DbError::new(class, text)
+    DbError::new(class, without_links(&text)).with_remedy(remedy)
+}
+
+/// A library's message in one line, without links to its documentation.
+fn without_links(text: &str) -> String {
+    let words =
+        text.split_whitespace().filter(|word| !word.contains("https://") && !word.contains("http://"));
+    let text = words.collect::<Vec<_>>().join(" ");
+    text.trim_end_matches([':', ',', ';']).to_owned()
 }
 
 /// Binds values to a statement.
@@ -253,6 +263,12 @@ mod tests {
         assert_eq!(told(1 << 20), 768 << 10);
         assert_eq!(told(1 << 30), STATEMENT_BYTES);
         assert_eq!(statement_bytes(&[]), 768 << 10, "where it is not told");
+    }
+
+    #[test]
+    fn links_of_a_library_are_not_shown() {
+        let text = "peer closed connection without sending TLS close_notify: \nhttps://docs.rs/rustls/latest/#unexpected-eof";
+        assert_eq!(without_links(text), "peer closed connection without sending TLS close_notify");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -43,6 +44,20 @@ impl Kind {
     }
 }
 
+/// Which RSA key of MySQL's a password may be encrypted with, where the connection has no TLS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PublicKey {
+    /// Nothing was said: the server's, where nobody can stand between, on this machine.
+    #[default]
+    Unsaid,
+    /// None.
+    Refused,
+    /// Whatever key the server sends.
+    FromServer,
+    /// The key in this PEM file.
+    File(PathBuf),
+}
+
 /// A host with its port. `Display` sets an IPv6 address in brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
@@ -50,6 +65,14 @@ pub struct Host {
     pub name: String,
     /// The port.
     pub port: u16,
+}
+
+impl Host {
+    /// Whether it is this machine, by its name.
+    pub(super) fn is_loopback(&self) -> bool {
+        let address = self.name.parse::<IpAddr>();
+        self.name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    }
 }
 
 impl fmt::Display for Host {
@@ -115,6 +138,8 @@ pub struct Server {
     pub password: Zeroizing<String>,
     /// How the connection is protected.
     pub tls: Tls,
+    /// What protects the password of MySQL's users where the connection has no TLS.
+    pub public_key: PublicKey,
     /// How long to wait for a connection.
     pub connect_timeout: Duration,
     /// How long to wait for an answer; forever without one.

@@ -250,7 +250,7 @@ pub const MYSQL: Syntax = Syntax {
     is_true: |column| format!("CAST({column} AS CHAR) IN ('1', 'true', 'Y')"),
     begin: "START TRANSACTION",
     columns: "SELECT UPPER(COLUMN_NAME), LOWER(DATA_TYPE), CHARACTER_MAXIMUM_LENGTH, IS_NULLABLE = 'NO', \
-              COLUMN_DEFAULT IS NULL AND EXTRA = '', LOWER(EXTRA) LIKE '%on update%', \
+              COLUMN_DEFAULT IS NULL AND REPLACE(EXTRA, 'INVISIBLE', '') = '', LOWER(EXTRA) LIKE '%on update%', \
               LOWER(EXTRA) LIKE '%virtual%' OR LOWER(EXTRA) LIKE '%stored%' OR LOWER(EXTRA) LIKE '%persistent%' \
               FROM information_schema.COLUMNS \
               WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",

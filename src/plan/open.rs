@@ -31,7 +31,11 @@ async fn open_with(database: &Database, access: Access, connections: u32) -> Res
             JdbcUrl::Server(url) => format!("database {}", url.database),
             JdbcUrl::Bridged(url) => format!("database {}", url.place),
         };
-        Error::new(Id::Database, format!("{}: {place}: {error}", database.key))
+        let refused = Error::new(Id::Database, format!("{}: {place}: {error}", database.key));
+        match error.remedy() {
+            Some(remedy) => refused.fix(remedy),
+            None => refused,
+        }
     })
 }
 

@@ -168,19 +168,16 @@ fn copy(to: &mut To, variant: Variant, deployment: &Outline) {
         to.0.extend(dump::copy(old, new, "registry"));
     }
     if is_on_mysql(deployment) {
-        to.say("On MySQL the tools are mysqldump and mysql, with the same options; but TLS is --ssl-mode=DISABLED, REQUIRED, VERIFY_CA or VERIFY_IDENTITY there, in place of --skip-ssl, --ssl and --ssl-verify-server-cert. MySQL's own tools were never executed by us: rehearse them.");
+        to.say("mysqldump and mysql are MySQL's own tools. Where only MariaDB's are installed, they go by the same names, but for TLS: --ssl and --ssl-verify-server-cert there, in place of --ssl-mode.");
     }
-    to.say("A DBA's user does as well as the one in properties.yaml. Note where the dumps are: they hold everything under the old key, and step 10 asks for them.");
+    to.say("DBA stands for an administrator of that server: replace it. Afterwards let the rotation's user into the copy: docs/databases.md has the GRANT statements. Note where the dumps are: they hold everything under the old key, and step 10 asks for them.");
 }
 
 fn is_on_mysql(deployment: &Outline) -> bool {
-    let kind = |site: &Option<Site>| match site {
-        Some(Site::Server { kind, .. }) => Some(*kind),
-        _ => None,
+    let is_mysql = |site: &&Option<Site>| {
+        matches!(site, Some(Site::Server { kind: crate::db::server::Kind::MySql, is_mariadb: false, .. }))
     };
-    [&deployment.new_identity, &deployment.new_registry]
-        .map(kind)
-        .contains(&Some(crate::db::server::Kind::MySql))
+    [&deployment.new_identity, &deployment.new_registry].iter().any(is_mysql)
 }
 
 fn configure(to: &mut To, variant: Variant, deployment: &Outline) {

@@ -29,17 +29,15 @@ pub(super) fn copy(old: Option<&Site>, new: Option<&Site>, file: &str) -> Vec<Ad
         (_, Some(Site::File(new))) => vec![Advice::Command(sqlite(Path::new("OLD_DATABASE"), new))],
         (old, Some(Site::H2File(new))) => h2_file(old, new),
         (old, Some(Site::H2Server(new))) => h2_server(old, new, file),
-        (old, Some(Site::Server { kind, host, database, user, tls })) => {
-            let new = Login { host: Some(host), user: user.as_deref(), database, tls: tls.as_ref() };
+        (old, Some(Site::Server { kind, is_mariadb, host, database, user, tls })) => {
+            let new = Login { host: Some(host), database, tls: tls.as_ref() };
             let old = match old {
-                Some(Site::Server { host, database, user, tls, .. }) => {
-                    Login { host: Some(host), user: user.as_deref(), database, tls: tls.as_ref() }
-                }
-                _ => Login { host: None, user: None, database: "OLD_DATABASE", tls: None },
+                Some(Site::Server { host, database, tls, .. }) => Login { host: Some(host), database, tls: tls.as_ref() },
+                _ => Login { host: None, database: "OLD_DATABASE", tls: None },
             };
             match kind {
                 Kind::Postgres => postgresql(&old, &new, file),
-                Kind::MySql => mysql(&old, &new, file),
+                Kind::MySql => mysql(&old, &new, file, if *is_mariadb { &MARIADB } else { &MYSQL }),
                 Kind::H2 | Kind::Oracle | Kind::SqlServer | Kind::Db2 => vendors::copy(*kind, None, Place { place: database, user: user.as_deref() }, file),
             }
         }
@@ -56,10 +54,50 @@ pub(super) fn copy(old: Option<&Site>, new: Option<&Site>, file: &str) -> Vec<Ad
     }
 }
 
+/// Stands for an administrator's user: to make a database, and triggers in it, takes rights that the rotation's user
+/// does not have.
+const DBA: &str = "DBA";
+
+/// The tools of MySQL or MariaDB.
+struct Tools {
+    dump: &'static str,
+    client: &'static str,
+    /// What the dump is to leave out. An option that begins with `loose` is passed over by a tool that does not know it:
+    /// MariaDB's tools may go by these names, too.
+    options: &'static str,
+    /// How TLS is asked for.
+    tls: fn(TlsMode) -> &'static str,
+}
+
+const MYSQL: Tools = Tools {
+    dump: "mysqldump",
+    client: "mysql",
+    // The copy has transactions of its own: with the GTIDs of the old one it cannot be loaded into the same server.
+    options: " --loose-set-gtid-purged=OFF --loose-column-statistics=0",
+    tls: |mode| match mode {
+        // Without TLS these tools would want the server's RSA key, as keyrotation does.
+        TlsMode::Disabled | TlsMode::Preferred => "",
+        TlsMode::Required => " --ssl-mode=REQUIRED",
+        TlsMode::VerifyCa => " --ssl-mode=VERIFY_CA",
+        TlsMode::VerifyFull => " --ssl-mode=VERIFY_IDENTITY",
+    },
+};
+
+const MARIADB: Tools = Tools {
+    dump: "mariadb-dump",
+    client: "mariadb",
+    options: "",
+    tls: |mode| match mode {
+        TlsMode::Disabled => " --skip-ssl",
+        TlsMode::Preferred => "",
+        TlsMode::Required => " --ssl --skip-ssl-verify-server-cert",
+        TlsMode::VerifyCa | TlsMode::VerifyFull => " --ssl-verify-server-cert",
+    },
+};
+
 /// Where a tool logs on; what is not known is left for people to fill in.
 struct Login<'a> {
     host: Option<&'a Host>,
-    user: Option<&'a str>,
     database: &'a str,
     tls: Option<&'a Tls>,
 }
@@ -69,8 +107,7 @@ impl Login<'_> {
     fn options(&self, user_option: &str) -> String {
         let host = self.host.map_or("OLD_HOST", |host| host.name.as_str());
         let port = self.host.map_or_else(|| "OLD_PORT".to_owned(), |host| host.port.to_string());
-        let user = self.user.unwrap_or("USER");
-        format!("--host={} --port={port} --{user_option}={}", word(host), word(user))
+        format!("--host={} --port={port} --{user_option}={DBA}", word(host))
     }
 
     /// What stands before a command of PostgreSQL: `createdb` takes TLS from the environment only.
@@ -92,32 +129,21 @@ impl Login<'_> {
         words.concat()
     }
 
-    /// TLS and the way to the server, for MariaDB's tools; MySQL's call them otherwise.
-    fn mysql_options(&self) -> String {
-        // Without it these tools take a local socket, whatever the port says.
+    /// The way to the server and its TLS, for these tools.
+    fn mysql_options(&self, tools: &Tools) -> String {
+        // Without it they take a local socket, whatever the port says.
         let is_local = self.host.is_some_and(|host| host.name.eq_ignore_ascii_case("localhost"));
-        let mut options = if is_local { vec!["--protocol=tcp".to_owned()] } else { Vec::new() };
+        let mut options = if is_local { " --protocol=tcp".to_owned() } else { String::new() };
         if let Some(tls) = self.tls {
-            match tls.mode {
-                TlsMode::Disabled => options.push("--skip-ssl".to_owned()),
-                TlsMode::Preferred => {}
-                TlsMode::Required => {
-                    options.extend(["--ssl", "--skip-ssl-verify-server-cert"].map(str::to_owned));
-                }
-                TlsMode::VerifyCa | TlsMode::VerifyFull => {
-                    options.extend(trusted(tls).map(|file| format!("--ssl-ca={file}")));
-                    options.push("--ssl-verify-server-cert".to_owned());
-                }
-            }
-            if let Some((certificate, key)) = &tls.client {
-                options.extend([
-                    format!("--ssl-cert={}", path(certificate)),
-                    format!("--ssl-key={}", path(key)),
-                ]);
-            }
+            options += (tools.tls)(tls.mode);
+            let authorities = trusted(tls).map(|file| format!(" --ssl-ca={file}"));
+            let client = tls.client.as_ref();
+            let client = client.map(|(certificate, key)| {
+                format!(" --ssl-cert={} --ssl-key={}", path(certificate), path(key))
+            });
+            options.extend(authorities.into_iter().chain(client));
         }
-        let words: Vec<String> = options.iter().map(|option| format!(" {option}")).collect();
-        words.concat()
+        options
     }
 }
 
@@ -139,17 +165,32 @@ fn postgresql(old: &Login<'_>, new: &Login<'_>, file: &str) -> Vec<Advice> {
     ]
 }
 
-fn mysql(old: &Login<'_>, new: &Login<'_>, file: &str) -> Vec<Advice> {
-    let [from, to] = [old, new].map(|login| login.options("user") + &login.mysql_options());
-    let create = word(&format!("CREATE DATABASE `{}`", new.database.replace('`', "``")));
-    let (old, new) = (word(old.database), word(new.database));
+fn mysql(old: &Login<'_>, new: &Login<'_>, file: &str, tools: &Tools) -> Vec<Advice> {
+    let [from, to] = [old, new].map(|login| login.options("user") + &login.mysql_options(tools));
+    let Tools { dump, client, options, .. } = tools;
+    // The copy's default character set and collation are the old database's, whatever the server's are.
+    let create = format!(
+        "SELECT CONCAT({}, DEFAULT_CHARACTER_SET_NAME, ' COLLATE ', DEFAULT_COLLATION_NAME) \
+         FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {}",
+        text(&format!("CREATE DATABASE `{}` CHARACTER SET ", new.database.replace('`', "``"))),
+        text(old.database)
+    );
+    let (create, old, new) = (word(&create), word(old.database), word(new.database));
     vec![
         Advice::Command(format!(
-            "mariadb-dump {from} --single-transaction --hex-blob --routines --no-tablespaces --result-file={file}.sql {old}"
+            "{dump} {from} --single-transaction --hex-blob --routines --no-tablespaces{options} --result-file={file}.sql {old}"
         )),
-        Advice::Command(format!("mariadb {to} --execute={create}")),
-        Advice::Command(format!("mariadb {to} {new} < {file}.sql")),
+        Advice::Command(format!(
+            "{client} {from} --batch --raw --skip-column-names --execute={create} > {file}-create.sql"
+        )),
+        Advice::Command(format!("{client} {to} < {file}-create.sql")),
+        Advice::Command(format!("{client} {to} {new} < {file}.sql")),
     ]
+}
+
+/// A text of MySQL's, in quotes.
+fn text(text: &str) -> String {
+    format!("'{}'", text.replace('\\', r"\\").replace('\'', "''"))
 }
 
 fn sqlite(old: &Path, new: &Path) -> String {

@@ -16,6 +16,9 @@ pub enum Client {
     Db2,
     /// H2's `RunScript`: `;` ends a statement, but not within a text or between `$$` and `$$`.
     H2,
+    /// MySQL's and MariaDB's `mysql`: `;` ends a statement. Sent in one text, a trigger would keep the `;` behind it in
+    /// its body, and a dump of it could not be loaded.
+    MySql,
 }
 
 /// What SQL*Plus itself carries out, to the end of the line.
@@ -23,7 +26,7 @@ const SQLPLUS_COMMANDS: [&str; 1] = ["WHENEVER "];
 
 impl Client {
     /// Every one of them.
-    pub const ALL: [Self; 4] = [Self::SqlPlus, Self::Sqlcmd, Self::Db2, Self::H2];
+    pub const ALL: [Self; 5] = [Self::SqlPlus, Self::Sqlcmd, Self::Db2, Self::H2, Self::MySql];
 
     /// The name of its database, as in the names of the scripts.
     pub const fn database(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Client {
             Self::Sqlcmd => "MSSQL",
             Self::Db2 => "DB2",
             Self::H2 => "H2",
+            Self::MySql => "MySQL",
         }
     }
 
@@ -46,6 +50,8 @@ impl Client {
             (Self::Db2, Action::Remove) => include_str!("../../triggers/newDB2.sql"),
             (Self::H2, Action::Install) => include_str!("../../triggers/oldH2.sql"),
             (Self::H2, Action::Remove) => include_str!("../../triggers/newH2.sql"),
+            (Self::MySql, Action::Install) => include_str!("../../triggers/oldMySQL.sql"),
+            (Self::MySql, Action::Remove) => include_str!("../../triggers/newMySQL.sql"),
         }
     }
 
@@ -53,7 +59,7 @@ impl Client {
     /// before them. A block of PL/SQL keeps the semicolon that it ends with.
     pub fn statements(self, script: &str) -> Vec<String> {
         let pieces = match self {
-            Self::H2 => at_semicolons(script),
+            Self::H2 | Self::MySql => at_semicolons(script),
             Self::SqlPlus | Self::Sqlcmd | Self::Db2 => self.at_lines(script),
         };
         pieces.iter().map(|piece| self.without_head(piece)).filter(|text| !text.is_empty()).collect()
@@ -166,8 +172,11 @@ mod tests {
                 for statement in &statements {
                     let first = statement.split([' ', '\n']).next().unwrap_or_default();
                     assert!(
-                        ["ALTER", "BEGIN", "CREATE", "DECLARE", "DROP", "IF", "INSERT", "SET"]
-                            .contains(&first),
+                        [
+                            "ALTER", "BEGIN", "CREATE", "DECLARE", "DROP", "IF", "INSERT", "LOCK", "SET",
+                            "UNLOCK"
+                        ]
+                        .contains(&first),
                         "{client:?}: {statement}"
                     );
                     assert!(!statement.lines().any(|line| ["/", "GO"].contains(&line)), "{statement}");
@@ -184,7 +193,7 @@ mod tests {
         let is_separator = match client {
             Client::SqlPlus => line == "/" || line.starts_with("WHENEVER"),
             Client::Sqlcmd => line == "GO",
-            Client::Db2 | Client::H2 => false,
+            Client::Db2 | Client::H2 | Client::MySql => false,
         };
         !line.is_empty() && !line.starts_with("--") && !is_separator
     }

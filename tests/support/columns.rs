@@ -13,7 +13,7 @@ impl Engine {
         match self {
             Self::Postgres => "SET session_replication_role = replica",
             Self::H2 => "SET REFERENTIAL_INTEGRITY FALSE",
-            Self::MariaDb | Self::Sqlite => "SET foreign_key_checks = 0",
+            Self::MariaDb | Self::MySql | Self::Sqlite => "SET foreign_key_checks = 0",
         }
     }
 

@@ -30,6 +30,7 @@ impl Engine {
         match self {
             Self::Postgres => "postgresql",
             Self::H2 => "h2:tcp",
+            Self::MySql => "mysql",
             Self::MariaDb if jar.contains("mysql-connector") => "mysql",
             Self::MariaDb | Self::Sqlite => "mariadb",
         }
@@ -41,7 +42,7 @@ impl Engine {
             Self::H2 => Some("/usr/share/java/h2.jar"),
             Self::Postgres => Some("/usr/share/java/postgresql.jar"),
             Self::MariaDb => Some("/usr/share/java/mariadb-java-client.jar"),
-            Self::Sqlite => None,
+            Self::MySql | Self::Sqlite => None,
         }
     }
 }

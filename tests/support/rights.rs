@@ -59,6 +59,12 @@ impl Site {
                     }
                 }
                 Engine::H2 => {} // an administrator already
+                Engine::MySql => {
+                    // With its binary log on, as by default, triggers take this.
+                    admin.execute(&format!(
+                        "GRANT ALL ON {name}.* TO '{user}'@'%'; GRANT SUPER ON *.* TO '{user}'@'%'"
+                    ));
+                }
                 _ => admin.execute(&format!("GRANT ALL ON {name}.* TO '{user}'@'%'")),
             }
         }

@@ -22,6 +22,7 @@ pub(crate) enum Engine {
     Sqlite,
     Postgres,
     MariaDb,
+    MySql,
     H2,
 }
 
@@ -32,9 +33,10 @@ impl Engine {
             Err(_) | Ok("sqlite") => Self::Sqlite,
             Ok("postgresql" | "postgresql-jdbc") => Self::Postgres,
             Ok("mariadb" | "mariadb-jdbc") => Self::MariaDb,
+            Ok("mysql") => Self::MySql,
             Ok("h2" | "h2-as-oracle" | "h2-as-sqlserver" | "h2-as-db2") => Self::H2,
             Ok(other) => panic!(
-                "KEYROTATION_E2E={other} is none of sqlite, postgresql, postgresql-jdbc, mariadb, mariadb-jdbc, h2, \
+                "KEYROTATION_E2E={other} is none of sqlite, postgresql, postgresql-jdbc, mariadb, mariadb-jdbc, mysql, h2, \
                  h2-as-oracle, h2-as-sqlserver, h2-as-db2"
             ),
         }
@@ -45,8 +47,20 @@ impl Engine {
         self.told(match self {
             Self::Postgres => "KEYROTATION_TEST_POSTGRESQL",
             Self::H2 => "KEYROTATION_TEST_H2",
+            Self::MySql => "KEYROTATION_TEST_MYSQL",
             Self::MariaDb | Self::Sqlite => "KEYROTATION_TEST_MARIADB",
         })
+    }
+
+    /// Its name, as `tests/support/servers.py` has it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgresql",
+            Self::MariaDb => "mariadb",
+            Self::MySql => "mysql",
+            Self::H2 => "h2",
+            Self::Sqlite => "sqlite",
+        }
     }
 
     /// A port that the servers have told of.
@@ -57,12 +71,20 @@ impl Engine {
         port.unwrap_or_else(|| panic!("{name} is not set: see docs/testing.md on servers")).parse().unwrap()
     }
 
+    /// A PATH on which its own programs come first, where they are unpacked and not installed.
+    pub(crate) fn with_its_programs(self) -> String {
+        let path = std::env::var("PATH").unwrap();
+        let name = format!("KEYROTATION_TEST_{}_PROGRAMS", self.name().to_uppercase());
+        let own = OWN.get().and_then(|own| own.get(&name).cloned()).or_else(|| std::env::var(name).ok());
+        own.map_or(path.clone(), |own| format!("{own}:{path}"))
+    }
+
     /// A database that is always there.
     pub(crate) const fn home(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
             Self::H2 => "home",
-            Self::MariaDb | Self::Sqlite => "mysql",
+            Self::MariaDb | Self::MySql | Self::Sqlite => "mysql",
         }
     }
 }
@@ -105,7 +127,7 @@ impl Admin {
                 let of = format!("WHERE datname = '{database}' AND pid <> pg_backend_pid()");
                 self.rows(&format!("SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity {of}"));
             }
-            Session::MariaDb(_) => {
+            Session::MySql(_) => {
                 let of = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{database}'");
                 for row in self.rows(&of.replace("ID FROM", "CAST(ID AS CHAR) FROM")) {
                     let _ = self.attempt(&format!("KILL {}", row[0].as_deref().unwrap()));
@@ -129,7 +151,7 @@ impl Admin {
 
 pub(super) enum Session {
     Postgres(PgConnection),
-    MariaDb(MySqlConnection),
+    MySql(MySqlConnection),
     H2(H2Session),
 }
 
@@ -170,7 +192,7 @@ impl Session {
             let options =
                 MySqlConnectOptions::new().host("127.0.0.1").port(port).username("root").password(ADMIN);
             let options = options.database(database).disable_statement_logging();
-            Self::MariaDb(options.connect().await.unwrap())
+            Self::MySql(options.connect().await.unwrap())
         }
     }
 
@@ -184,7 +206,7 @@ impl Session {
         let statement = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
             Self::Postgres(connection) => statement.execute(connection).await.map(drop),
-            Self::MariaDb(connection) => statement.execute(connection).await.map(drop),
+            Self::MySql(connection) => statement.execute(connection).await.map(drop),
             Self::H2(session) => session.ask(sql).map(drop).map_err(sqlx::Error::Protocol),
         }
     }
@@ -199,7 +221,7 @@ impl Session {
                     .unwrap_or_else(|error| panic!("{sql}: {error}"));
                 rows.iter().map(|row| (0..row.len()).map(|at| row.get(at)).collect()).collect()
             }
-            Self::MariaDb(connection) => {
+            Self::MySql(connection) => {
                 let rows = sqlx::query(text)
                     .fetch_all(connection)
                     .await
@@ -225,7 +247,7 @@ impl Session {
             Self::Postgres(_) => {
                 ("SELECT pg_backend_pid()::text", "SELECT 1::text FROM pg_stat_activity WHERE pid = ")
             }
-            Self::MariaDb(_) => (
+            Self::MySql(_) => (
                 "SELECT CAST(CONNECTION_ID() AS CHAR)",
                 "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = ",
             ),
@@ -234,7 +256,7 @@ impl Session {
         let id = self.texts(sql).await.swap_remove(0).swap_remove(0).unwrap();
         match self {
             Self::Postgres(connection) => connection.close().await.unwrap(),
-            Self::MariaDb(connection) => connection.close().await.unwrap(),
+            Self::MySql(connection) => connection.close().await.unwrap(),
             Self::H2(_) => unreachable!(),
         }
         let mut home = Self::open(engine, engine.home()).await;
@@ -293,9 +315,9 @@ pub(crate) struct OwnServers {
 }
 
 impl OwnServers {
-    /// Starts them; all that this test does from then on is done there.
-    pub(crate) fn start() -> Self {
-        Self::with(&[])
+    /// Starts the one of an engine; all that this test does from then on is done there.
+    pub(crate) fn start(engine: Engine) -> Self {
+        Self::with(&[("KEYROTATION_TEST_SERVERS", engine.name())])
     }
 
     /// Likewise, with environment variables that say how: see `tests/support/servers.py`.
@@ -346,8 +368,7 @@ impl OwnServers {
     }
 
     fn ask(&mut self, what: &str, engine: Engine) {
-        let name = if engine == Engine::Postgres { "postgresql" } else { "mariadb" };
-        writeln!(self.child.stdin.as_mut().unwrap(), "{what} {name}").unwrap();
+        writeln!(self.child.stdin.as_mut().unwrap(), "{what} {}", engine.name()).unwrap();
         assert_eq!(self.line(), "done");
     }
 
@@ -377,6 +398,7 @@ pub(crate) fn database_of_its_own(engine: Engine) -> (db::Server, Admin) {
         password: ADMIN.to_owned().into(),
         schema: None,
         tls: server::Tls { mode: server::TlsMode::Disabled, authorities: None, client: None },
+        public_key: server::PublicKey::Unsaid,
         connect_timeout: Duration::from_secs(10),
         socket_timeout: None,
         route: None,

@@ -1,6 +1,6 @@
-"""Throwaway PostgreSQL and MariaDB servers for the tests and the benchmark.
+"""Throwaway PostgreSQL, MariaDB and MySQL servers for the tests and the benchmark.
 
-    python3 tests/support/servers.py run -- command ...   starts both, runs the command, stops them
+    python3 tests/support/servers.py run -- command ...   starts them, runs the command, stops them
     python3 tests/support/servers.py nextest              likewise for as long as nextest runs
     python3 tests/support/servers.py serve                likewise until its input ends; "kill NAME" and
                                                           "start NAME" there do so with one of them;
@@ -12,8 +12,13 @@ durable as in production. Where they are is told in environment variables:
 
     KEYROTATION_TEST_POSTGRESQL   the port of PostgreSQL
     KEYROTATION_TEST_MARIADB      the port of MariaDB
-    KEYROTATION_TEST_CA           the authority that signed both servers' certificates (PEM)
+    KEYROTATION_TEST_MYSQL        the port of MySQL
+    KEYROTATION_TEST_CA           the authority that signed the servers' certificates (PEM)
     KEYROTATION_TEST_FOLDER       their folder; pid files are in it
+
+KEYROTATION_TEST_SERVERS names those to start, such as "mysql,mariadb"; all without it. PostgreSQL and
+MariaDB are the installed ones, MySQL is target/test-servers/mysql-9.7: KEYROTATION_POSTGRESQL_ROOT,
+KEYROTATION_MARIADB_ROOT and KEYROTATION_MYSQL_ROOT name others that tests/support/unpack.sh has unpacked.
 
 With KEYROTATION_E2E=h2, or h2-as-something, it is an H2 server alone (tests/support/java/H2Server.java):
 
@@ -25,7 +30,6 @@ KEYROTATION_TEST_JAR names another H2 than Debian's, for the server and for the 
 The administrators are `postgres` and `root`, with the password below.
 """
 
-import glob
 import os
 import pwd
 import shutil
@@ -35,29 +39,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 
-PASSWORD = "p@ss w\u00f6rd/:'%"
+import engines
+from engines import PLACES, fail, program
+
 PATIENCE = 60  # seconds
 ROOM = 2 << 30  # bytes
-PLACES = ["/usr/lib/postgresql/*/bin"]  # where Debian keeps PostgreSQL's programs
-
-
-def fail(text):
-    sys.exit(f"tests/support/servers.py: {text}")
-
-
-def program(name, package, places=()):
-    found = shutil.which(name)
-    for place in places:
-        found = found or next(iter(sorted(glob.glob(f"{place}/{name}"), reverse=True)), None)
-    return found or fail(f"{name} is missing: apt-get install {package}")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def room():
@@ -90,6 +77,12 @@ class Servers:
             user = pwd.getpwnam("nobody")
         return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
+    def may_run(self, command, name):
+        try:
+            return subprocess.run([command, "--version"], capture_output=True, **self.as_user(name)).returncode == 0
+        except PermissionError:
+            return False
+
     def own(self, path, name):
         os.makedirs(path, exist_ok=True)
         if os.getuid() == 0:
@@ -104,11 +97,11 @@ class Servers:
 
     def start(self):
         if os.environ.get("KEYROTATION_E2E", "").startswith("h2"):
-            self.h2()
+            engines.h2(self)
             return
         self.certificates()
-        self.postgresql()
-        self.mariadb()
+        for name in os.environ.get("KEYROTATION_TEST_SERVERS", "postgresql,mariadb,mysql").split(","):
+            engines.ENGINES[name](self)
 
     def certificates(self):
         openssl = program("openssl", "openssl")
@@ -134,85 +127,6 @@ class Servers:
                 os.chown(target, user["user"], user["group"])
             os.chmod(target, 0o600)
 
-    def postgresql(self):
-        initdb = program("initdb", "postgresql", PLACES)
-        postgres = program("postgres", "postgresql", PLACES)
-        home, port = self.path("postgresql"), free_port()
-        self.own(home, "postgres")
-        secret = os.path.join(home, "password")
-        with open(secret, "w", encoding="utf-8") as file:
-            file.write(PASSWORD + "\n")
-        os.chmod(secret, 0o644)
-        data = os.path.join(home, "data")
-        self.quietly([initdb, "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8",
-                      "--locale=C.UTF-8"], cwd=home, **self.as_user("postgres"))
-        self.copy_certificate(data, "postgres")
-        # Members of this role have to use TLS.
-        rules = os.path.join(data, "pg_hba.conf")
-        with open(rules) as file:
-            others = file.read()
-        with open(rules, "w") as file:
-            file.write("hostnossl all +tls_only all reject\n" + others)
-        # Shared memory in its folder: in /dev/shm a server that is killed would leave it behind.
-        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home, "ssl": "on",
-                    "ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "max_connections": 100,
-                    "shared_buffers": "256MB", "max_wal_size": "2GB", "dynamic_shared_memory_type": "mmap"}
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        self.spawn("postgresql", [postgres, "-D", data, *options], home, "postgres", port)
-        self.environment["KEYROTATION_TEST_POSTGRESQL"] = str(port)
-
-    def mariadb(self):
-        install = program("mariadb-install-db", "mariadb-server")
-        server = program("mariadbd", "mariadb-server", ["/usr/sbin"])
-        home, port = self.path("mariadb"), free_port()
-        self.own(home, "mysql")
-        data, first = os.path.join(home, "data"), os.path.join(home, "first.sql")
-        # Temporary files of its own: a server that starts removes those of all others in a shared folder.
-        self.quietly([install, "--no-defaults", f"--datadir={data}", f"--tmpdir={home}", "--skip-test-db",
-                      "--auth-root-authentication-method=normal"], cwd=home, **self.as_user("mysql"))
-        self.copy_certificate(home, "mysql")
-        quoted = PASSWORD.replace("'", "''")
-        with open(first, "w", encoding="utf-8") as file:
-            file.write("SET NAMES utf8mb4;\nDELETE FROM mysql.global_priv WHERE User = '';\n"
-                       f"CREATE OR REPLACE USER root@'%' IDENTIFIED BY '{quoted}';\n"
-                       f"GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
-                       "DROP USER IF EXISTS root@localhost, root@'127.0.0.1', root@'::1';\n"
-                       "FLUSH PRIVILEGES;\n")
-        os.chmod(first, 0o644)
-        settings = {"datadir": data, "tmpdir": home, "port": port, "bind-address": "127.0.0.1", "socket": os.path.join(home, "socket"),
-                    "innodb-buffer-pool-size": "512M", "innodb-log-file-size": "256M", "max-connections": 100,
-                    "init-file": first, "pid-file": os.path.join(home, "pid"), "skip-name-resolve": 1,
-                    "character-set-server": "utf8mb4", "ssl-cert": os.path.join(home, "server.pem"),
-                    "ssl-key": os.path.join(home, "server.key"), "ssl-ca": self.environment["KEYROTATION_TEST_CA"]}
-        options = [f"--{name}={value}" for name, value in settings.items()]
-        self.spawn("mariadb", [server, "--no-defaults", *options], home, "mysql", port)
-        self.environment["KEYROTATION_TEST_MARIADB"] = str(port)
-
-    def h2(self):
-        java, javac = program("java", "default-jdk-headless"), program("javac", "default-jdk-headless")
-        jar, home = os.environ.get("KEYROTATION_TEST_JAR", "/usr/share/java/h2.jar"), self.path("h2")
-        if not os.path.exists(jar):
-            fail(f"{jar} is missing: apt-get install libh2-java")
-        os.makedirs(os.path.join(home, "data"))  # two tests that begin at once would both make it
-        sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), "java")
-        names = [os.path.join(sources, f"{name}.java") for name in ("H2Server", "CountUpdates", "NoteChange", "StandIn")]
-        self.quietly([javac, "-cp", jar, "-d", home, *names])
-        # The driver with which the server stands in for others: h2/stand-in.jar.
-        with zipfile.ZipFile(os.path.join(home, "stand-in.jar"), "w") as driver:
-            driver.writestr("META-INF/services/java.sql.Driver", "StandIn\n")
-            for name in glob.glob(os.path.join(home, "StandIn*.class")):
-                driver.write(name, os.path.basename(name))
-        log = open(os.path.join(home, "log"), "ab")
-        process = subprocess.Popen([java, "-Xmx512m", "-cp", f"{jar}:{home}", "H2Server", os.path.join(home, "data")],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
-                                   start_new_session=True)
-        self.processes["h2"] = process
-        ports = process.stdout.readline().split()
-        if len(ports) != 2:
-            self.stop()
-            fail("the H2 server does not start")
-        self.environment["KEYROTATION_TEST_H2"], self.environment["KEYROTATION_TEST_H2_ADMIN"] = ports
-
     def is_ready(self, port):
         ask = program("pg_isready", "postgresql-client", PLACES)
         return subprocess.run([ask, "-q", "-h", "127.0.0.1", "-p", str(port)]).returncode == 0
@@ -220,8 +134,7 @@ class Servers:
     def spawn(self, name, command, home, user, port):
         self.how[name] = (name, command, home, user, port)
         log = open(os.path.join(home, "log"), "ab")
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home, start_new_session=True,
-                                   **self.as_user(user))
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=home, start_new_session=True, **user)
         self.processes[name] = process
         self.environment[f"KEYROTATION_TEST_{name.upper()}_PID"] = str(process.pid)
         begun = time.monotonic()

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::db::server::{Kind, Tls, TlsMode};
+use crate::db::server::{Kind, PublicKey, Tls, TlsMode};
 
 /// The drivers whose URLs are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +61,10 @@ enum Meaning {
     Authorities,
     ClientCertificate,
     ClientKey,
+    /// Whether MySQL's RSA key may be asked for.
+    PublicKeyRetrieval,
+    /// The file with that key.
+    PublicKeyFile,
     /// A Java keystore, which is not read.
     JavaKeystore,
     /// Changes nothing that this program does.
@@ -94,6 +98,9 @@ const PARAMETERS: &[(&str, &[Driver], Meaning)] = &[
     ("serversslcert", &[Driver::MariaDb], Meaning::Authorities),
     ("sslcert", PG, Meaning::ClientCertificate),
     ("sslkey", PG, Meaning::ClientKey),
+    ("allowpublickeyretrieval", MY, Meaning::PublicKeyRetrieval),
+    ("serverrsapublickeyfile", MY, Meaning::PublicKeyFile),
+    ("cachingrsapublickeyfile", &[Driver::MariaDb], Meaning::PublicKeyFile),
     ("trustcertificatekeystoreurl", MY, Meaning::JavaKeystore),
     ("clientcertificatekeystoreurl", MY, Meaning::JavaKeystore),
     ("truststore", MY, Meaning::JavaKeystore),
@@ -102,33 +109,79 @@ const PARAMETERS: &[(&str, &[Driver], Meaning)] = &[
 
 /// Parameters of these drivers that change nothing here, in lower case.
 const HARMLESS: &str = "\
-    allowloadlocalinfile allowmultiqueries allownanandinf allowpublickeyretrieval applicationname \
-    assumeminserverversion autodeserialize autoreconnect autosave binarytransfer cachecallablestmts \
-    cacheprepstmts channelbinding characterencoding charactersetresults cleanupsavepoints \
-    connectioncollation connectionlifecycleinterceptors connectiontimezone createdatabaseifnotexist \
-    databasemetadatacachefields databasemetadatacachefieldsmib defaultfetchsize defaultrowfetchsize \
-    disablecolumnsanitiser dontrackopenresources dumpqueriesonexception elidesetautocommits \
-    emptystringsconverttozero enabledsslprotocolsuites enabledtlsprotocols enablepacketdebug \
-    escapesyntaxcallmode failoverreadonly forceconnectiontimezonetosession \
-    generatesimpleparametermetadata gssencmode holdresultsopenoverstatementclose hostrecheckseconds \
-    includeinnodbstatusindeadlockexceptions initialtimeout jdbccomplianttruncation loadbalancehosts \
-    loadbalancestrategy logger loggerfile loggerlevel maintaintimestats maxallowedpacket maxpoolsize \
-    maxquerysizetolog maxreconnects maxrows minpoolsize nettimeoutforstreamingresults \
-    noaccesstoprocedurebodies nodatetimestringsync nullcatalogmeanscurrent nullnamepatternmatchesall \
-    paranoid pool preferquerymode preparedstatementcachequeries preparedstatementcachesizemib \
-    preparethreshold prepstmtcachesize prepstmtcachesqllimit preserveinstants preservinstants profilesql \
-    queriesbeforeretrymaster querytimeoutkillsconnection quotereturningidentifiers readonly readonlymode \
-    receivebuffersize reconnectattxend relaxautocommit retriesalldown rewritebatchedinserts \
-    rewritebatchedstatements roundrobinloadbalance secondsbeforeretrymaster sendbuffersize \
-    serverrsapublickeyfile servertimezone sessionvariables slowquerythresholdmillis socketfactory \
-    sslfactory stringtype targetservertype tcpkeepalive tcpnodelay timezone tinyint1isbit \
-    tlsciphersuites tlsversions traceprotocol tracksessionstate transformedbitisboolean unknownlength \
-    useaffectedrows usebulkstmts usecompression useconfigs usecursorfetch usefractionalseconds \
-    usegmtmillisfortimestamps useinformationschema usejdbccomplianttimezoneshift usejvmcharsetconverters \
-    uselegacydatetimecode uselocalsessionstate uselocaltransactionstate usemysqlmetadata \
-    useoldaliasmetadatabehavior usepipelineauth usereadaheadinput useserverprepstmts \
-    usestreamlengthsinprepstmts usetimezone useunbufferedinput useunicode useusageadvisor yearisdatetype \
-    zerodatetimebehavior zerodatetimesbehavior";
+    allowloadlocalinfile allowloadlocalinfileinpath allowlocalinfile allowmasterdownconnections \
+    allowmultiqueries allownanandinf allowreplicadownconnections allowslavedownconnections \
+    allowsourcedownconnections allowurlinlocalinfile alwayssendsetisolation applicationname \
+    assumeminserverversion assurereadonly authenticationfidocallbackhandler \
+    authenticationopenidconnectcallbackhandler authenticationplugins \
+    authenticationwebauthncallbackhandler autoclosepstmtstreams autocommit autodeserialize \
+    autogeneratetestcasescript autoreconnect autoreconnectforpools autosave autoslowlog binarytransfer \
+    blanktablenamemeta blobsarestrings blobsendchunksize cachecallablestmts cachedefaulttimezone \
+    cacheprepstmts cacheresultsetmetadata cacheserverconfiguration callablestmtcachesize channelbinding \
+    characterencoding charactersetresults cleanupsavepoints clientcertificatekeystorepassword \
+    clientcertificatekeystoretype clientinfoprovider clobberstreamingresults clobcharacterencoding \
+    compensateonduplicatekeyupdatecounts connectionattributes connectioncollation \
+    connectionlifecycleinterceptors connectiontimezone continuebatchonerror createdatabaseifnotexist \
+    credentialtype customcharsetmapping databasemetadatacachefields databasemetadatacachefieldsmib \
+    databaseterm defaultauthenticationplugin defaultfetchsize defaultrowfetchsize \
+    defaulttransactionisolation detectcustomcollations disablecolumnsanitiser \
+    disabledauthenticationplugins disablepipeline dnssrv dontrackopenresources dumpqueriesonexception \
+    elidesetautocommits emptystringsconverttozero emulatelocators emulateunsupportedpstmts \
+    enabledsslprotocolsuites enabledtlsprotocols enableescapeprocessing enablepacketdebug \
+    enablequerytimeouts ensuresocketstate escapesyntaxcallmode exceptioninterceptors explainslowqueries \
+    failoverreadonly fallbacktosystemkeystore fallbacktosystemtruststore fipscompliantjsse \
+    forceconnectiontimezonetosession functionsneverreturnblobs galeraallowedstate gatherperfmetrics \
+    generatesimpleparametermetadata geometrydefaulttype getproceduresreturnsfunctions gssencmode \
+    ha.enablejmx ha.loadbalancestrategy haenablejmx holdresultsopenoverstatementclose \
+    hostrecheckseconds ignorenontxtables includeinnodbstatusindeadlockexceptions \
+    includethreaddumpindeadlockexceptions includethreadnamesasstatementcomment initialtimeout initsql \
+    interactiveclient interactivetimeout jaasapplicationname jdbccomplianttruncation \
+    keymanagerfactoryprovider keypassword keystorepassword keystoreprovider keystoretype \
+    largerowsizethreshold ldapserverhostname loadbalanceautocommitstatementregex \
+    loadbalanceautocommitstatementthreshold loadbalanceblacklisttimeout loadbalanceblocklisttimeout \
+    loadbalanceconnectiongroup loadbalanceexceptionchecker loadbalancehostremovalgraceperiod \
+    loadbalancehosts loadbalancepingtimeout loadbalancesqlexceptionsubclassfailover \
+    loadbalancesqlstatefailover loadbalancestrategy loadbalancevalidateconnectiononswapserver \
+    localsocket localsocketaddress locatorfetchbuffersize log logger loggerfile loggerlevel \
+    logslowqueries logxacommands maintaintimestats maxallowedpacket maxbytearrayashex maxidletime \
+    maxpoolsize maxquerysizetolog maxreconnects maxrows metadatacachesize metaexportedkeys minpoolsize \
+    nettimeoutforstreamingresults noaccesstoprocedurebodies nodatetimestringsync nullableresultset \
+    nullcatalogmeanscurrent nulldatabasemeanscurrent nullnamepatternmatchesall ociconfigfile \
+    ociconfigprofile oldmodenoprecisiontimestamp opentelemetry \
+    overridesupportsintegrityenhancementfacility packetdebugbuffersize padcharswithspace paranoid \
+    password1 password2 password3 passwordcharacterencoding pedantic permitmysqlscheme permitnoresults \
+    permitredirect pinglobaltxtophysicalconnection pipe pool poolname poolvalidmindelay \
+    populateinsertrowwithdefaultvalues preferquerymode preparedstatementcachequeries \
+    preparedstatementcachesizemib preparestatementcachesize preparethreshold prepstmtcachesize \
+    prepstmtcachesqllimit preserveinstants preservinstants processescapecodesforprepstmts \
+    profilereventhandler profilesql propertiestransform queriesbeforeretrymaster queryinfocachefactory \
+    queryinterceptors querytimeout querytimeoutkillsconnection quotereturningidentifiers \
+    readfrommasternoslaves readfrommasterwhennoslaves readfromsourcewhennoreplicas readonly \
+    readonlymode readonlypropagatestoserver receivebuffersize reconnectattxend registerjmxpool \
+    relaxautocommit replicationconnectiongroup reportmetricsintervalmillis resourceid restrictedauth \
+    resultsetsizethreshold retriesalldown returnmultivaluesgeneratedids rewritebatchedinserts \
+    rewritebatchedstatements rollbackonpooledclose roundrobinloadbalance scrolltolerantforwardonly \
+    secondsbeforeretrymaster selfdestructonpingmaxoperations selfdestructonpingsecondslifetime \
+    sendbuffersize sendfractionalseconds sendfractionalsecondsfortime serveraffinityorder \
+    serverconfigcachefactory servertimezone serviceprincipalname sessionvariables sharedmemory \
+    slowquerythresholdmillis socketfactory socksproxyhost socksproxyport socksproxyremotedns \
+    sslcontextprovider sslfactory statementinterceptors staticglobal strictupdates stringtype \
+    targetservertype tcpabortiveclose tcpkeepalive tcpkeepcount tcpkeepidle tcpkeepinterval tcpnodelay \
+    tcprcvbuf tcpsndbuf tcptrafficclass timezone tinyint1isbit tlsciphersuites tlssockettype \
+    tlsversions traceprotocol tracksessionstate transactionisolation transactionreplay \
+    transactionreplaysize transformedbitisboolean treatmysqldatetimeastimestamp \
+    treatutildateastimestamp trustcertificatekeystorepassword trustcertificatekeystoretype \
+    trustmanagerfactoryprovider truststorepassword truststoreprovider truststoretype ultradevhack \
+    unknownlength useaffectedrows usebatchmultisend usebatchmultisendnumber usebulkstmts \
+    usebulkstmtsforinserts usecatalogterm usecolumnnamesinfindcolumn usecompression useconfigs \
+    usecursorfetch usefractionalseconds usegmtmillisfortimestamps usehostsinprivileges \
+    useinformationschema usejdbccomplianttimezoneshift usejvmcharsetconverters uselegacydatetimecode \
+    uselocalsessionstate uselocaltransactionstate usemysqlmetadata usenanosforelapsedtime \
+    useoldaliasmetadatabehavior useonlyservererrormessages usepipelineauth usereadaheadinput \
+    useresetconnection useserverprepstmts usesqlstatecodes usesspscompatibletimezoneshift \
+    usestreamlengthsinprepstmts usetimezone useultradevworkaround useunbufferedinput useunicode \
+    useusageadvisor uuidasstring validconnectiontimeout yearisdatetype zerodatetimebehavior \
+    zerodatetimesbehavior";
 
 /// What the parameters of a URL come to.
 #[derive(Debug, Clone)]
@@ -139,6 +192,7 @@ pub(super) struct Wanted {
     pub(super) connect_timeout: Option<Duration>,
     pub(super) socket_timeout: Option<Duration>,
     pub(super) tls: Tls,
+    pub(super) public_key: PublicKey,
     /// Whether the URL itself said how TLS is to be.
     pub(super) tls_said: bool,
     /// Names that nobody knows.
@@ -165,6 +219,7 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
         connect_timeout: None,
         socket_timeout: None,
         tls,
+        public_key: PublicKey::Unsaid,
         tls_said: false,
         unknown: Vec::new(),
         java_only: None,
@@ -206,6 +261,12 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
             }
             Meaning::Authorities => wanted.tls.authorities = Some(PathBuf::from(value)),
             Meaning::ClientCertificate => certificate = Some(PathBuf::from(value)),
+            // A file goes before the server's word, as with Connector/J.
+            Meaning::PublicKeyFile => wanted.public_key = PublicKey::File(PathBuf::from(value)),
+            Meaning::PublicKeyRetrieval if matches!(wanted.public_key, PublicKey::File(_)) => {}
+            Meaning::PublicKeyRetrieval => {
+                wanted.public_key = if flag()? { PublicKey::FromServer } else { PublicKey::Refused };
+            }
             Meaning::ClientKey => key = Some(PathBuf::from(value)),
             Meaning::JavaKeystore => {
                 wanted.java_only = Some(format!(

@@ -8,7 +8,7 @@ use percent_encoding::{percent_decode_str, percent_encode_byte};
 use super::UrlError;
 use super::parameters::{self, Driver};
 use crate::config::Secret;
-use crate::db::server::{Host, Kind, Tls};
+use crate::db::server::{Host, Kind, PublicKey, Tls};
 
 /// How long to wait for a connection when the URL does not say.
 pub(in crate::config) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -34,6 +34,8 @@ pub struct ServerUrl {
     pub password: Option<Secret>,
     /// How the connection is protected.
     pub tls: Tls,
+    /// What protects the password of MySQL's users where the connection has no TLS.
+    pub public_key: PublicKey,
     /// Whether the URL itself says how.
     pub tls_said: bool,
     /// How long to wait for a connection.
@@ -67,6 +69,7 @@ impl ServerUrl {
             user: wanted.user,
             password: wanted.password.map(Secret::from),
             tls: wanted.tls,
+            public_key: wanted.public_key,
             tls_said: wanted.tls_said,
             connect_timeout: wanted.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             socket_timeout: wanted.socket_timeout,

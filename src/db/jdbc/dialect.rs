@@ -8,7 +8,7 @@ use super::super::syntax::{
     DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION, H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS, MSSQL,
     MSSQL_QUESTIONS, MSSQL_SESSION, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION,
 };
-use super::super::{Access, Class, DbError, MYSQL, POSTGRES, Syntax, mysql, postgres, remote};
+use super::super::{Access, Class, DbError, MYSQL, POSTGRES, Syntax, mysql, postgres, remedy, remote};
 use super::errors;
 use super::postgres::marks;
 use super::wire::Failure;
@@ -140,7 +140,10 @@ impl Dialect {
             ("", 0) => String::new(), // the bridge's own
             _ => format!(" ({})", (self.code)(failure)),
         };
-        DbError::new(class, format!("{}{code}", remote::redact(text.trim())))
+        let kind = [(&MYSQL, Kind::MySql), (&POSTGRES, Kind::Postgres)];
+        let kind = kind.into_iter().find(|(syntax, _)| syntax.name == self.syntax.name);
+        let remedy = kind.and_then(|(_, kind)| remedy::of_login(kind, failure.code, &failure.state, text));
+        DbError::new(class, format!("{}{code}", remote::redact(text.trim()))).with_remedy(remedy)
     }
 }
 

@@ -68,9 +68,13 @@ pub const DB2_QUESTIONS: Questions = Questions {
     }),
     // Which of them is at work is not told: each may be.
     sessions: "SELECT APPLICATION_HANDLE, SESSION_AUTH_ID, COALESCE(APPLICATION_NAME, 'a program without a name'), \
-               COALESCE(CLIENT_WRKSTNNAME, APPLICATION_ID), 1 \
+               COALESCE(CLIENT_WRKSTNNAME, APPLICATION_ID), 1, VARCHAR(CONNECTION_START_TIME) \
                FROM TABLE(MON_GET_CONNECTION(CAST(NULL AS BIGINT), -2)) AS t WHERE IS_SYSTEM_APPL = 0 ORDER BY 1",
-    session: "SELECT MON_GET_APPLICATION_HANDLE() FROM SYSIBM.SYSDUMMY1",
+    session: "SELECT APPLICATION_HANDLE, VARCHAR(CONNECTION_START_TIME) \
+              FROM TABLE(MON_GET_CONNECTION(MON_GET_APPLICATION_HANDLE(), -1)) AS t",
+    session_of: |row, _| Some(row.clone()),
+    marked_session: None,
+    marked_by: "",
     identity: "SELECT 'schema ' || CURRENT SCHEMA FROM SYSIBM.SYSDUMMY1",
     tells_server: false,
     lossy: "",

@@ -54,9 +54,13 @@ pub const H2_QUESTIONS: Questions = Questions {
     is_ours: "SELECT 1",
     lock_row: Some(&LOCK_ROW),
     sessions: "SELECT SESSION_ID, USER_NAME, COALESCE(CLIENT_INFO, 'a session'), \
-               COALESCE(CLIENT_ADDR, 'the process that has the file open'), EXECUTING_STATEMENT IS NOT NULL \
-               FROM INFORMATION_SCHEMA.SESSIONS ORDER BY 1",
-    session: "SELECT SESSION_ID()",
+               COALESCE(CLIENT_ADDR, 'the process that has the file open'), EXECUTING_STATEMENT IS NOT NULL, \
+               CAST(SESSION_START AS VARCHAR) FROM INFORMATION_SCHEMA.SESSIONS ORDER BY 1",
+    session: "SELECT SESSION_ID(), CAST(SESSION_START AS VARCHAR) FROM INFORMATION_SCHEMA.SESSIONS \
+              WHERE SESSION_ID = SESSION_ID()",
+    session_of: |row, _| Some(row.clone()),
+    marked_session: None,
+    marked_by: "",
     identity: "", // nothing tells one server from another: by its name
     tells_server: false,
     lossy: "", // each commit is flushed
@@ -69,7 +73,9 @@ pub const H2_QUESTIONS: Questions = Questions {
 /// What is asked of H2 1.4.
 pub const H2_1_QUESTIONS: Questions = Questions {
     sessions: "SELECT ID, USER_NAME, 'a session', COALESCE(CLIENT_ADDR, 'the process that has the file open'), \
-               STATEMENT IS NOT NULL FROM INFORMATION_SCHEMA.SESSIONS ORDER BY 1",
+               STATEMENT IS NOT NULL, CAST(SESSION_START AS VARCHAR) FROM INFORMATION_SCHEMA.SESSIONS ORDER BY 1",
+    session: "SELECT SESSION_ID(), CAST(SESSION_START AS VARCHAR) FROM INFORMATION_SCHEMA.SESSIONS \
+              WHERE ID = SESSION_ID()",
     is_blind: "SELECT COUNT(*) = 0 FROM INFORMATION_SCHEMA.USERS WHERE NAME = USER() AND ADMIN = 'true'",
     ..H2_QUESTIONS
 };

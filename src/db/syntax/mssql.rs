@@ -66,9 +66,14 @@ pub const MSSQL_QUESTIONS: Questions = Questions {
     is_ours: "SELECT CASE WHEN APPLOCK_MODE(N'public', N'keyrotation', N'Session') = N'Exclusive' THEN 1 ELSE 0 END",
     lock_row: None,
     sessions: "SELECT session_id, login_name, COALESCE(program_name, N'a program without a name'), \
-               COALESCE(host_name, N'an address that is hidden'), CASE WHEN status = N'running' THEN 1 ELSE 0 END \
+               COALESCE(host_name, N'an address that is hidden'), CASE WHEN status = N'running' THEN 1 ELSE 0 END, \
+               CONVERT(NVARCHAR(30), login_time, 126) \
                FROM sys.dm_exec_sessions WHERE is_user_process = 1 AND database_id = DB_ID() ORDER BY 1",
-    session: "SELECT @@SPID",
+    session: "SELECT session_id, CONVERT(NVARCHAR(30), login_time, 126) FROM sys.dm_exec_sessions \
+              WHERE session_id = @@SPID",
+    session_of: |row, _| Some(row.clone()),
+    marked_session: None,
+    marked_by: "",
     identity: "SELECT CONCAT(N'database ', DB_NAME(), N' of ', CAST(SERVERPROPERTY('ServerName') AS NVARCHAR(256)))",
     tells_server: true,
     // Only what is forced: what is merely allowed has to be asked for.

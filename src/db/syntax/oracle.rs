@@ -67,6 +67,9 @@ pub const ORACLE_QUESTIONS: Questions = Questions {
                COALESCE(MACHINE, 'an address that is hidden'), CASE WHEN STATUS = 'ACTIVE' THEN 1 ELSE 0 END \
                FROM GV$SESSION WHERE TYPE = 'USER' \
                AND SCHEMANAME = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') ORDER BY 1",
+    session_of: |row, _| Some(row.clone()),
+    marked_session: None,
+    marked_by: "",
     session: "SELECT TO_NUMBER(SYS_CONTEXT('USERENV', 'SESSIONID')) FROM DUAL",
     identity: "SELECT 'schema ' || SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') || ' of ' \
                || SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME') || '/' || SYS_CONTEXT('USERENV', 'CON_NAME') \

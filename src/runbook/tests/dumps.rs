@@ -4,7 +4,7 @@ use super::*;
 
 fn on(kind: Kind, database: &str, user: &str) -> Site {
     let host = Host { name: "db1".into(), port: 5000 };
-    Site::Server { kind, host, database: database.into(), user: Some(user.into()), tls: None }
+    Site::Server { kind, is_mariadb: false, host, database: database.into(), user: Some(user.into()), tls: None }
 }
 
 fn commands(step: &str, outline: &Outline) -> Vec<String> {
@@ -30,13 +30,14 @@ fn dump_commands_name_hosts_and_users_and_are_quoted() {
         commands("copy", &outline),
         [
             "cp -a -T '/opt/old is' '/opt/new is'",
-            r"pg_dump --host=db1 --port=5000 --username='o'\''neill' --format=custom --file=identity.dump identity",
-            "createdb --host=db1 --port=5000 --username=anna --template=template0 'identity copy'",
-            "pg_restore --host=db1 --port=5000 --username=anna --no-owner --exit-on-error --dbname='identity copy' identity.dump",
-            "mariadb-dump --host=OLD_HOST --port=OLD_PORT --user=USER --single-transaction --hex-blob --routines \
-             --no-tablespaces --result-file=registry.sql OLD_DATABASE",
-            "mariadb --host=db1 --port=5000 --user=anna --execute='CREATE DATABASE `reg``copy`'",
-            "mariadb --host=db1 --port=5000 --user=anna 'reg`copy' < registry.sql",
+            "pg_dump --host=db1 --port=5000 --username=DBA --format=custom --file=identity.dump identity",
+            "createdb --host=db1 --port=5000 --username=DBA --template=template0 'identity copy'",
+            "pg_restore --host=db1 --port=5000 --username=DBA --no-owner --exit-on-error --dbname='identity copy' identity.dump",
+            "mysqldump --host=OLD_HOST --port=OLD_PORT --user=DBA --single-transaction --hex-blob --routines \
+             --no-tablespaces --loose-set-gtid-purged=OFF --loose-column-statistics=0 --result-file=registry.sql OLD_DATABASE",
+            r"mysql --host=OLD_HOST --port=OLD_PORT --user=DBA --batch --raw --skip-column-names --execute='SELECT CONCAT('\''CREATE DATABASE `reg``copy` CHARACTER SET '\'', DEFAULT_CHARACTER_SET_NAME, '\'' COLLATE '\'', DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '\''OLD_DATABASE'\''' > registry-create.sql",
+            "mysql --host=db1 --port=5000 --user=DBA < registry-create.sql",
+            "mysql --host=db1 --port=5000 --user=DBA 'reg`copy' < registry.sql",
         ]
     );
     let file = |path: &str| Some(Site::File(Path::new(path).to_owned()));
@@ -130,7 +131,11 @@ fn dumps_that_were_never_executed_say_so() {
         assert!(said.contains("OLD_"), "what is not known is left to fill in: {said}");
     }
     let mysql = Outline { new_identity: Some(on(Kind::MySql, "identity", "anna")), ..Outline::default() };
-    assert!(serde_json::to_string(&advice(step, Zero, &mysql)).unwrap().contains("never executed by us"));
+    assert!(
+        serde_json::to_string(&advice(step, Zero, &mysql))
+            .unwrap()
+            .contains("DBA stands for an administrator")
+    );
 }
 
 #[test]
@@ -156,20 +161,26 @@ fn dump_commands_are_protected_as_the_connection_is() {
     assert!(
         dump(site(Kind::Postgres, TlsMode::Required, true))[1].starts_with("PGSSLMODE=require PGSSLCERT=")
     );
-    for (mode, files, options) in [
+    for (mode, files, mariadb, mysql) in [
         (
             TlsMode::VerifyFull,
             true,
-            r" --ssl-ca='/ca'\''s.pem' --ssl-verify-server-cert --ssl-cert=/c.pem --ssl-key=/k.pem ",
+            r" --ssl-verify-server-cert --ssl-ca='/ca'\''s.pem' --ssl-cert=/c.pem --ssl-key=/k.pem ",
+            r" --ssl-mode=VERIFY_IDENTITY --ssl-ca='/ca'\''s.pem' --ssl-cert=/c.pem --ssl-key=/k.pem ",
         ),
-        (TlsMode::VerifyCa, false, " --ssl-verify-server-cert "),
-        (TlsMode::Required, false, " --ssl --skip-ssl-verify-server-cert "),
-        (TlsMode::Preferred, false, " "),
-        (TlsMode::Disabled, false, " --skip-ssl "),
+        (TlsMode::VerifyCa, false, " --ssl-verify-server-cert ", " --ssl-mode=VERIFY_CA "),
+        (TlsMode::Required, false, " --ssl --skip-ssl-verify-server-cert ", " --ssl-mode=REQUIRED "),
+        (TlsMode::Preferred, false, " ", " "),
+        (TlsMode::Disabled, false, " --skip-ssl ", " "),
     ] {
-        let said = dump(site(Kind::MySql, mode, files));
-        for command in &said[1..4] {
-            assert!(command.contains(&format!("--user=anna --protocol=tcp{options}")), "{command}");
+        for (is_mariadb, options) in [(true, mariadb), (false, mysql)] {
+            let mut site = site(Kind::MySql, mode, files);
+            if let Some(Site::Server { is_mariadb: is, .. }) = &mut site {
+                *is = is_mariadb;
+            }
+            for command in &dump(site)[1..5] {
+                assert!(command.contains(&format!("--user=DBA --protocol=tcp{options}")), "{command}");
+            }
         }
     }
 }

@@ -16,11 +16,14 @@ fn commands(place: &Place) -> Vec<String> {
     lines.filter(|line| !line.starts_with("cp ")).map(str::to_owned).collect()
 }
 
-fn execute(command: &str, folder: &Path) {
+fn execute(engine: Engine, command: &str, folder: &Path) {
     let password = crate::support::ADMIN;
+    let administrator = if engine == Engine::Postgres { "postgres" } else { "root" };
+    let command = &command.replace("=DBA ", &format!("={administrator} "));
     let ran = Command::new("sh")
         .args(["-euc", command])
         .current_dir(folder)
+        .env("PATH", engine.with_its_programs())
         .envs([("PGPASSWORD", password), ("MYSQL_PWD", password)])
         .output()
         .unwrap();
@@ -43,32 +46,52 @@ fn content(engine: Engine, database: &str) -> Vec<Vec<Option<String>>> {
 fn copies_are_made_as_printed(engine: Engine) {
     let place = Place::on(engine, 60);
     let old = place.site().database(0);
+    if engine != Engine::Postgres {
+        Admin::connect(engine, "mysql").execute(&format!("ALTER DATABASE {old} COLLATE latin1_general_cs"));
+    }
     let new = format!("{old}_new copy");
-    let scheme = if engine == Engine::Postgres { "postgresql" } else { "mariadb" };
-    let user = if engine == Engine::Postgres { "postgres" } else { "root" };
+    let scheme = match engine {
+        Engine::Postgres => "postgresql",
+        Engine::MySql => "mysql",
+        _ => "mariadb",
+    };
+    let user = place.site().user(); // who may not do it: the commands name a DBA
     let authority = std::env::var("KEYROTATION_TEST_CA").unwrap();
     let tls = match engine {
         Engine::Postgres => format!("sslmode=verify-full&sslrootcert={authority}"),
+        Engine::MySql => "sslMode=VERIFY_IDENTITY".to_owned(),
         _ => format!("sslMode=verify-full&serverSslCert={authority}"),
     };
     let url = |database: &str| format!("jdbc:{scheme}://localhost:{}/{database}?{tls}", engine.port());
     let new_url = url(&new.replace(' ', "%20"));
     let properties = format!(
-        "oldIdnDBUrl: {}\noldIdnUsername: {user}\nnewIdnDBUrl: {new_url}\nnewIdnUsername: {user}\n\
-         newRegDBUrl: {new_url}\nnewRegUsername: {user}\n",
+        "oldIdnDBUrl: {}\noldIdnUsername: '{user}'\nnewIdnDBUrl: {new_url}\nnewIdnUsername: '{user}'\n\
+         newRegDBUrl: {new_url}\nnewRegUsername: '{user}'\ntlsCaFile: {authority}\n",
         url(&old)
     );
     fs::write(&place.deployment.config, properties).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let commands = commands(&place);
-    assert_eq!(commands.len(), 3, "{commands:?}");
+    assert_eq!(commands.len(), if engine == Engine::Postgres { 3 } else { 4 }, "{commands:?}");
     for command in &commands {
         assert!(command.contains(&authority), "its TLS is the URL's: {command}");
-        execute(command, folder.path());
+        execute(engine, command, folder.path());
     }
     let rows = content(engine, &old);
     assert!(rows.len() > 60, "{}", rows.len());
     assert_eq!(rows, content(engine, &new));
+    if engine != Engine::Postgres {
+        let defaults = |database: &str| {
+            let schema =
+                "CONCAT(DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA";
+            Admin::connect(engine, "mysql").text(&format!("SELECT {schema} WHERE SCHEMA_NAME = '{database}'"))
+        };
+        assert_eq!(
+            defaults(&new),
+            "latin1latin1_general_cs",
+            "the copy's own defaults are the old database's"
+        );
+    }
     let quote = if engine == Engine::Postgres { '"' } else { '`' };
     Admin::connect(engine, engine.home()).execute(&format!("DROP DATABASE {quote}{new}{quote}"));
 }
@@ -88,7 +111,7 @@ fn a_file_of_sqlite_is_copied_as_printed() {
     fs::write(&place.deployment.config, properties).unwrap();
     let commands = commands(&place);
     assert_eq!(commands.len(), 1, "{commands:?}");
-    execute(&commands[0], place.path(".").as_path());
+    execute(Engine::Sqlite, &commands[0], place.path(".").as_path());
     let rows = |file| {
         crate::kit::query(file, "SELECT TOKEN_ID, ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN ORDER BY 1")
     };

@@ -2,6 +2,7 @@
 //! These tests run on both servers whatever `KEYROTATION_E2E` says.
 
 mod dumps;
+mod mysql;
 mod network;
 mod pages;
 mod preflight;
@@ -21,6 +22,9 @@ macro_rules! on_each_server {
         }
         mod mariadb {
             $(#[test] fn $name() { super::$name(crate::support::Engine::MariaDb) })+
+        }
+        mod mysql {
+            $(#[test] fn $name() { super::$name(crate::support::Engine::MySql) })+
         }
     };
 }

@@ -2,7 +2,7 @@
 
 use super::{admin, before_update, on, on_each_server, outside};
 use crate::kit::Kit;
-use crate::support::Engine;
+use crate::support::{Engine, OwnServers};
 
 on_each_server!(
     a_sound_server_passes_and_what_others_do_there_is_found,
@@ -66,11 +66,13 @@ fn a_rotation_that_works_on_the_copy_is_found(engine: Engine) {
 }
 
 fn privileges_and_limits_of_the_user_are_found(engine: Engine) {
+    let _servers = (engine == Engine::MySql).then(|| OwnServers::start(engine)); // its limit is for the whole server
     let kit = on(engine);
     kit.run(&["plan"]).exits(0); // the server holds the deployment from here on
     let (user, database) = (kit.site().user(), kit.site().database(0));
     outside(engine).execute(&match engine {
         Engine::Postgres => format!("ALTER ROLE \"{user}\" SET statement_timeout = '50s'"),
+        Engine::MySql => "SET GLOBAL max_execution_time = 50000".to_owned(),
         _ => format!("ALTER USER '{user}'@'%' WITH MAX_STATEMENT_TIME 50"),
     });
     let (outcome, found) = of(&kit, 0, "statement-limit");

@@ -73,8 +73,8 @@ fn a_missing_column_and_a_key_that_is_not_unique_are_refused(engine: Engine) {
 }
 
 fn a_database_that_takes_no_writes_is_named(engine: Engine) {
-    if engine == Engine::MariaDb {
-        return super::trouble::a_mariadb_replica_is_named();
+    if engine != Engine::Postgres {
+        return super::trouble::a_replica_is_named(engine);
     }
     let kit = on(engine);
     outside(engine).execute(&format!(
@@ -89,8 +89,13 @@ fn tls_with_a_private_authority_and_with_a_wrong_one(engine: Engine) {
     let kit = on(engine);
     let before = kit.snapshot();
     let server = format!("localhost:{}", engine.port());
-    let full = if engine == Engine::Postgres { "?sslmode=verify-full" } else { "?sslMode=verify-full" };
+    let full = match engine {
+        Engine::Postgres => "?sslmode=verify-full",
+        Engine::MySql => "?sslMode=VERIFY_IDENTITY",
+        _ => "?sslMode=verify-full",
+    };
     kit.configure("newIdnDBUrl", Some(&kit.site().url(0, &server, full)));
+    kit.configure("newRegDBUrl", Some(&kit.site().url(1, &server, full)));
     // Signed by nobody whom the machine knows.
     refused(&kit, 3, "KR-DB-001", &["newIdnDBUrl", "localhost", "certificate"]);
     let other = kit.beside("other.pem");
@@ -118,7 +123,10 @@ fn a_server_that_refuses_plain_connections_is_understood(engine: Engine) {
         Engine::Postgres => {
             (format!("{role}; GRANT tls_only TO \"{user}\""), "?sslmode=disable", "?sslmode=require")
         }
-        _ => (format!("ALTER USER '{user}'@'%' REQUIRE SSL"), "?useSsl=false", "?sslMode=trust"),
+        _ => {
+            let on = if engine == Engine::MySql { "?sslMode=REQUIRED" } else { "?sslMode=trust" };
+            (format!("ALTER USER '{user}'@'%' REQUIRE SSL"), "?useSsl=false", on)
+        }
     };
     outside(engine).execute(&only_tls);
     let server = format!("127.0.0.1:{}", engine.port());

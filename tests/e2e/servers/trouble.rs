@@ -35,8 +35,15 @@ fn deadlocks_are_tried_again(engine: Engine) {
     kit.count_updates();
     let before = kit.snapshot();
     kit.run(&["plan"]).exits(0); // the server holds the deployment from here on
-    admin(&kit).execute("CREATE SEQUENCE tries"); // not rolled back with the transaction
+    if engine != Engine::MySql {
+        admin(&kit).execute("CREATE SEQUENCE tries"); // not rolled back with the transaction
+    }
     let (when, deadlock) = match engine {
+        // Nor is a session's variable: each session meets one.
+        Engine::MySql => (
+            "(@tries := COALESCE(@tries, 0) + 1) <= 1",
+            "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'Deadlock found'",
+        ),
         Engine::Postgres => {
             ("nextval('tries') <= 3", "RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'")
         }
@@ -72,6 +79,7 @@ fn a_row_that_somebody_has_locked_is_waited_for(engine: Engine) {
 /// Five milliseconds a row: all of them in one statement would take twice as long as the server allows.
 /// It allows enough for the other statements, however busy the machine is.
 fn a_server_that_ends_long_statements_is_kept_to(engine: Engine) {
+    let _servers = (engine == Engine::MySql).then(|| OwnServers::start(engine)); // it is set for the whole server
     let kit = Kit::around(Place::on(engine, 900));
     kit.count_updates();
     let before = kit.snapshot();
@@ -81,6 +89,7 @@ fn a_server_that_ends_long_statements_is_kept_to(engine: Engine) {
         Engine::Postgres => {
             (format!("ALTER ROLE \"{user}\" SET statement_timeout = '2s'"), "PERFORM pg_sleep(0.005)")
         }
+        Engine::MySql => ("SET GLOBAL max_execution_time = 2000".to_owned(), "DO SLEEP(0.005)"),
         _ => (format!("ALTER USER '{user}'@'%' WITH MAX_STATEMENT_TIME 2"), "DO SLEEP(0.005)"),
     };
     outside(engine).execute(&limit);
@@ -100,7 +109,7 @@ fn a_commit_of_which_nobody_knows_is_settled_from_the_rows(engine: Engine) {
 }
 
 fn a_server_that_dies_and_comes_back_costs_nothing(engine: Engine) {
-    let mut servers = OwnServers::start();
+    let mut servers = OwnServers::start(engine);
     let kit = Kit::around(Place::on(engine, 60));
     kit.count_updates();
     let before = kit.snapshot();
@@ -128,7 +137,7 @@ fn a_server_that_dies_and_comes_back_costs_nothing(engine: Engine) {
 /// As after a failover to a replica that lags: rows may be written twice, but none is left behind, also
 /// not in tables that were done before.
 fn a_server_that_lost_commits_is_left_without_the_old_key(engine: Engine) {
-    let mut servers = OwnServers::start();
+    let mut servers = OwnServers::start(engine);
     let kit = Kit::around(Place::on(engine, 60));
     let before = kit.snapshot();
     servers.keep(engine);
@@ -144,7 +153,7 @@ fn a_server_that_lost_commits_is_left_without_the_old_key(engine: Engine) {
 
 /// Likewise, after the last row, when nothing would be asked of the server any more.
 fn a_server_that_lost_commits_at_the_end_is_looked_at_once_more(engine: Engine) {
-    let mut servers = OwnServers::start();
+    let mut servers = OwnServers::start(engine);
     let kit = Kit::around(Place::on(engine, 60));
     let before = kit.snapshot();
     servers.keep(engine);
@@ -160,7 +169,7 @@ fn a_server_that_lost_commits_at_the_end_is_looked_at_once_more(engine: Engine) 
 
 /// Likewise, by the time that somebody goes on: what is missing is noticed, and the advice ends well.
 fn a_server_that_comes_back_without_commits_is_found_out(engine: Engine) {
-    let mut servers = OwnServers::start();
+    let mut servers = OwnServers::start(engine);
     let kit = Kit::around(Place::on(engine, 60));
     let before = kit.snapshot();
     servers.keep(engine);
@@ -179,7 +188,7 @@ fn a_server_that_comes_back_without_commits_is_found_out(engine: Engine) {
 }
 
 fn a_server_that_stays_away_ends_it_at_a_safe_point(engine: Engine) {
-    let mut servers = OwnServers::start();
+    let mut servers = OwnServers::start(engine);
     let kit = Kit::around(Place::on(engine, 60));
     kit.count_updates();
     let before = kit.snapshot();
@@ -199,12 +208,12 @@ fn a_server_that_stays_away_ends_it_at_a_safe_point(engine: Engine) {
 }
 
 /// The whole server is set to read only, so it must be one of its own.
-pub(super) fn a_mariadb_replica_is_named() {
-    let _servers = OwnServers::start();
-    let kit = on(Engine::MariaDb);
+pub(super) fn a_replica_is_named(engine: Engine) {
+    let _servers = OwnServers::start(engine);
+    let kit = on(engine);
     let before = kit.snapshot();
     kit.run(&["plan"]).exits(0);
-    Admin::connect(Engine::MariaDb, "mysql").execute("SET GLOBAL read_only = 1");
+    Admin::connect(engine, "mysql").execute("SET GLOBAL read_only = 1");
     let ran = kit.run(&["run"]).exits(3);
     assert!(ran.stderr.contains("KR-DB-001") && ran.stderr.contains("read only"), "{ran}");
     before.must_be_untouched(&kit);
@@ -216,7 +225,7 @@ pub(super) fn a_mariadb_replica_is_named() {
 /// size is set for the whole server, so it must be one of the test's own.
 #[test]
 fn a_mariadb_that_takes_small_packets_is_kept_to() {
-    let _servers = OwnServers::start();
+    let _servers = OwnServers::start(Engine::MariaDb);
     let kit = Kit::around(Place::on(Engine::MariaDb, 900));
     let before = kit.snapshot();
     let mut admin = Admin::connect(Engine::MariaDb, "mysql");

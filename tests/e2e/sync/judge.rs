@@ -126,7 +126,7 @@ pub(crate) fn read(session: &mut Session, engine: Engine, place: &Place) -> Opti
         // Byte for byte, whatever the collation takes for equal.
         match (engine, *column) {
             (_, "TENANT_ID") => format!("{column} = {value}"),
-            (Engine::MariaDb, _) => format!("BINARY {column} = BINARY '{value}'"),
+            (Engine::MariaDb | Engine::MySql, _) => format!("BINARY {column} = BINARY '{value}'"),
             _ => format!("{column} = '{value}'"),
         }
     });

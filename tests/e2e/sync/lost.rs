@@ -11,7 +11,7 @@ on_each_server!(a_copy_whose_server_lost_commits_is_left_without_the_old_key);
 
 /// As after a failover to a replica that lags: the copy is as it was made, although all was done.
 fn a_copy_whose_server_lost_commits_is_left_without_the_old_key(engine: Engine) {
-    let mut servers = OwnServers::start();
+    let mut servers = OwnServers::start(engine);
     let pair = Pair::new(engine, 60);
     servers.keep(engine);
     let mut running = pair.start_syncing(&["run"]);

@@ -5,6 +5,7 @@ mod pair;
 mod workload;
 
 mod day;
+mod dumps;
 pub(crate) mod flow;
 mod lost;
 mod pause;
@@ -24,6 +25,9 @@ macro_rules! on_each_engine {
         }
         mod mariadb {
             $(#[test] fn $name() { super::$name(crate::support::Engine::MariaDb) })+
+        }
+        mod mysql {
+            $(#[test] fn $name() { super::$name(crate::support::Engine::MySql) })+
         }
     };
 }

@@ -175,6 +175,16 @@ impl Pair {
         rows[0][0].as_deref().unwrap().parse().unwrap()
     }
 
+    /// The name of one of the databases on its server.
+    pub(crate) fn database(&self, side: Side) -> String {
+        self.site.as_ref().unwrap().database(Self::at(side))
+    }
+
+    /// The user who rotates, as MySQL and MariaDB name it.
+    pub(crate) fn user(&self) -> String {
+        format!("'{}'@'%'", self.site.as_ref().unwrap().user())
+    }
+
     /// Grants the user who rotates this in one of the databases, and takes all else away.
     pub(crate) fn grant_only(&self, side: Side, grants: &[String]) {
         self.site.as_ref().unwrap().grant_only(Self::at(side), grants);
@@ -240,7 +250,7 @@ impl Engine {
     pub(crate) fn text(self, expression: &str) -> String {
         match self {
             Self::Postgres => format!("({expression})::text"),
-            Self::MariaDb => format!("CAST({expression} AS CHAR)"),
+            Self::MariaDb | Self::MySql => format!("CAST({expression} AS CHAR)"),
             Self::Sqlite | Self::H2 => format!("CAST({expression} AS TEXT)"),
         }
     }

@@ -112,7 +112,7 @@ fn three_users(engine: Engine) {
         );
         pair.execute(Side::Old, &format!("DROP OWNED BY {server}; DROP ROLE {server}"));
     } else {
-        pair.execute(Side::Old, &format!("CREATE OR REPLACE USER {server} IDENTIFIED BY 'secret'; GRANT SELECT, UPDATE ON {own} TO {server}"));
+        pair.execute(Side::Old, &format!("DROP USER IF EXISTS {server}; CREATE USER {server} IDENTIFIED BY 'secret'; GRANT SELECT, UPDATE ON {own} TO {server}"));
         pair.execute_as(Side::Old, "identity_server", "secret", &revoke);
         pair.execute(Side::Old, &format!("DROP USER {server}"));
     }
@@ -132,6 +132,11 @@ mod rights {
     #[test]
     fn three_users_on_mariadb() {
         super::three_users(crate::support::Engine::MariaDb);
+    }
+
+    #[test]
+    fn three_users_on_mysql() {
+        super::three_users(crate::support::Engine::MySql);
     }
 }
 
@@ -169,7 +174,7 @@ fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> Strin
     let columns = key.iter().map(typed).collect::<Vec<_>>().join(", ");
     let id = match engine {
         Engine::Postgres => "SERIAL PRIMARY KEY",
-        Engine::MariaDb => "INTEGER AUTO_INCREMENT PRIMARY KEY",
+        Engine::MariaDb | Engine::MySql => "INTEGER AUTO_INCREMENT PRIMARY KEY",
         Engine::Sqlite | Engine::H2 => "INTEGER PRIMARY KEY AUTOINCREMENT",
     };
     let mut sql = format!(
@@ -187,7 +192,7 @@ fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> Strin
                 "CREATE FUNCTION {triggers}_{event}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert}; RETURN NULL; END $$; \
                  CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} FOR EACH ROW EXECUTE FUNCTION {triggers}_{event}();"
             ),
-            Engine::MariaDb => {
+            Engine::MariaDb | Engine::MySql => {
                 format!("CREATE TRIGGER {triggers}_{event} AFTER {event} ON {table} FOR EACH ROW {insert};")
             }
             Engine::Sqlite | Engine::H2 => {

@@ -60,8 +60,10 @@ public final class StandIn implements Driver {
     static final String TRIGGERS = "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM INFORMATION_SCHEMA.TRIGGERS";
     static final String BYTES = "SELECT DISK_SPACE_USED(CAST(? AS VARCHAR))";
     static final String SESSIONS = "SELECT SESSION_ID, USER_NAME, 'a session', COALESCE(CLIENT_ADDR, 'here'), "
-            + "CASE WHEN EXECUTING_STATEMENT IS NULL THEN 0 ELSE 1 END FROM INFORMATION_SCHEMA.SESSIONS ORDER BY 1";
-    static final String SESSION = "SELECT SESSION_ID()";
+            + "CASE WHEN EXECUTING_STATEMENT IS NULL THEN 0 ELSE 1 END, "
+            + "CAST(SESSION_START AS VARCHAR) FROM INFORMATION_SCHEMA.SESSIONS ORDER BY 1";
+    static final String SESSION = "SELECT SESSION_ID, CAST(SESSION_START AS VARCHAR) FROM INFORMATION_SCHEMA.SESSIONS "
+            + "WHERE SESSION_ID = SESSION_ID()";
     static final String IDENTITY = "SELECT 'database ' || DATABASE_PATH()";
     static final String NOW = "SELECT DATEDIFF('MILLISECOND', TIMESTAMP '1970-01-01 00:00:00', LOCALTIMESTAMP)";
     static final String SINCE = "DATEDIFF('MILLISECOND', $1, LOCALTIMESTAMP)";
@@ -106,11 +108,11 @@ public final class StandIn implements Driver {
             {".* FROM sys\\.objects .*", OBJECTS},
             {".* FROM sys\\.triggers .*", TRIGGERS},
             {".* FROM sys\\.partitions .*", BYTES},
+            {".* FROM sys\\.dm_exec_sessions WHERE session_id = @@SPID", SESSION},
             {".* FROM sys\\.dm_exec_sessions .*", SESSIONS},
             {"SELECT N'recovery model'.*", "SELECT '', '' WHERE 1 = 0"},
             {".* FROM sys\\.databases .*", "SELECT '' WHERE 1 = 0"},
             {"SELECT CASE WHEN HAS_PERMS_BY_NAME.*", "SELECT 0"},
-            {"SELECT @@SPID", SESSION},
             {"SELECT CONCAT\\(N'database .*", IDENTITY},
             {"SELECT DATEDIFF_BIG\\(MILLISECOND, '1970-01-01', SYSUTCDATETIME\\(\\)\\)", NOW},
             {"DATEDIFF_BIG\\(MILLISECOND, (\\w+), SYSUTCDATETIME\\(\\)\\)", SINCE},
@@ -126,8 +128,8 @@ public final class StandIn implements Driver {
             {".* FROM SYSCAT\\.TABLES WHERE .*", TABLES},
             {".* FROM SYSCAT\\.TRIGGERS .*", TRIGGERS},
             {".* FROM SYSCAT\\.TABLES AS t JOIN .*", BYTES},
+            {".* FROM TABLE\\(MON_GET_CONNECTION\\(MON_GET_APPLICATION_HANDLE\\(\\).*", SESSION},
             {".* FROM TABLE\\(MON_GET_CONNECTION.*", SESSIONS},
-            {"SELECT MON_GET_APPLICATION_HANDLE\\(\\) .*", SESSION},
             {"SELECT 'schema ' .*", IDENTITY},
             {"SELECT .* - DAYS\\('1970-01-01'\\) .*", NOW},
             {"\\(\\(CAST\\(DAYS\\((?:CURRENT TIMESTAMP|\\(CURRENT TIMESTAMP - CURRENT TIMEZONE\\))\\) - DAYS\\((\\w+)\\) AS BIGINT\\)"

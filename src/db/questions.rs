@@ -1,0 +1,128 @@
+//! How each dialect asks what only the server can answer, as data: who is connected, who has the lock, which
+//! database this is.
+
+use super::{Record, Value};
+
+/// How a server's dialect asks.
+#[derive(Debug)]
+pub struct Questions {
+    /// Takes the database's advisory lock for the session and says whether it got it.
+    pub claim: &'static str,
+    /// Releases it.
+    pub release: &'static str,
+    /// Whether this session has it.
+    pub is_ours: &'static str,
+    /// The row that stands for the lock, where the database has no advisory locks.
+    pub lock_row: Option<&'static LockRow>,
+    /// The sessions of other programs in this database: id, user, program, address, whether it is
+    /// at work, and, where ids come again, since when it is there. Those of this process may be among them.
+    pub sessions: &'static str,
+    /// Such a session, from a row of the answer and the database's name; none if it is in another database.
+    pub session_of: fn(&Record, &str) -> Option<Record>,
+    /// The id of this session and, where ids come again, since when it is there.
+    pub session: &'static str,
+    /// Likewise, and takes a mark: a lock of this name, which ends with the session.
+    pub marked_session: Option<&'static str>,
+    /// Which session has a mark.
+    pub marked_by: &'static str,
+    /// What tells this server from all others, and the database's name. Empty where nothing does.
+    pub identity: &'static str,
+    /// Whether that tells servers apart, not only what is on one: else its name has to.
+    pub tells_server: bool,
+    /// Settings with which the server may lose what it has acknowledged: one text each. Not asked where
+    /// it is empty.
+    pub lossy: &'static str,
+    /// Whether sessions of other users are hidden from this one; so is an error for want of a privilege.
+    pub is_blind: &'static str,
+    /// How many sessions the server takes in all and of this user, and how many there are: the
+    /// least of what is left. Not asked where it is empty.
+    pub room: &'static str,
+    /// Settings that end a statement after some time: name and value. Not asked where it is empty.
+    pub limits: &'static str,
+}
+
+/// A row of a table of ours that a session keeps locked in a transaction without an end: the lock
+/// goes with the session, so none is ever left behind and no clock is needed.
+#[derive(Debug)]
+pub struct LockRow {
+    /// The table.
+    pub table: &'static str,
+    /// Makes it, with its row.
+    pub make: &'static [&'static str],
+    /// Lets a session wait only a moment for the row; empty where the claim itself does.
+    pub patience: &'static str,
+    /// Takes the table away.
+    pub remove: &'static str,
+}
+
+/// PostgreSQL. Advisory locks belong to the database.
+pub const POSTGRES_QUESTIONS: Questions = Questions {
+    claim: "SELECT pg_try_advisory_lock(1801812338, 1869898867)",
+    release: "SELECT pg_advisory_unlock(1801812338, 1869898867)",
+    is_ours: "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() \
+              AND classid = 1801812338 AND objid = 1869898867 AND granted)",
+    sessions: "SELECT pid::bigint, usename::text, coalesce(nullif(application_name, ''), 'a program without a name'), \
+               coalesce(host(client_addr), 'this machine or an address that is hidden'), \
+               coalesce(state, 'idle') = 'active' FROM pg_stat_activity \
+               WHERE datname = current_database() AND usename IS NOT NULL \
+               AND coalesce(backend_type, 'client backend') = 'client backend' \
+               AND application_name IS DISTINCT FROM current_setting('application_name') ORDER BY pid",
+    session_of: |row, _| Some(row.clone()),
+    session: "SELECT pg_backend_pid()::bigint",
+    marked_session: None,
+    marked_by: "",
+    identity: "SELECT 'database ' || current_database() || ' of the cluster that began at ' || \
+               pg_postmaster_start_time()::text || ', oid ' || oid::text FROM pg_database \
+               WHERE datname = current_database()",
+    tells_server: true,
+    lock_row: None,
+    lossy: "SELECT name || ' = ' || setting FROM pg_settings \
+            WHERE (name = 'synchronous_commit' AND setting = 'off') OR (name = 'fsync' AND setting = 'off') \
+            OR (name = 'full_page_writes' AND setting = 'off') ORDER BY name",
+    is_blind: "SELECT false",
+    room: "SELECT least(current_setting('max_connections')::bigint \
+           - current_setting('superuser_reserved_connections')::bigint - (SELECT count(*) FROM pg_stat_activity), \
+           CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit \
+           - (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = r.rolname) END) \
+           FROM pg_roles r WHERE r.rolname = current_user",
+    limits: "SELECT name, setting FROM pg_settings WHERE name = 'statement_timeout'",
+};
+
+/// MySQL and MariaDB. Advisory locks belong to the server, so the database is in the lock's name.
+pub const MYSQL_QUESTIONS: Questions = Questions {
+    claim: "SELECT GET_LOCK(CONCAT('keyrotation.', LEFT(SHA2(LOWER(DATABASE()), 256), 40)), 0)",
+    release: "SELECT RELEASE_LOCK(CONCAT('keyrotation.', LEFT(SHA2(LOWER(DATABASE()), 256), 40)))",
+    is_ours: "SELECT IS_USED_LOCK(CONCAT('keyrotation.', LEFT(SHA2(LOWER(DATABASE()), 256), 40))) = CONNECTION_ID()",
+    // MySQL's information_schema.PROCESSLIST fails while anybody runs a statement with bytes in it (error 3854).
+    sessions: "SHOW PROCESSLIST",
+    session_of: |shown, database| {
+        let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
+        let (user, host, at, command) = (text(1), text(2), text(3), text(4));
+        let is_here = at.to_lowercase() == database.to_lowercase();
+        let is_client = !["system user", "event_scheduler"].contains(&user);
+        (is_here && is_client).then(|| {
+            let texts = [user, "a session", host].map(|text| Value::Text(text.to_owned()));
+            let number = shown.first().cloned().unwrap_or(Value::Null);
+            [number].into_iter().chain(texts).chain([Value::Int((command != "Sleep").into())]).collect()
+        })
+    },
+    session: "SELECT CONNECTION_ID()",
+    // After a restart numbers begin again: a lock of its own tells a session from its successor.
+    marked_session: Some("SELECT CONNECTION_ID(), NULL, GET_LOCK(?, 0)"),
+    marked_by: "SELECT IS_USED_LOCK(?)",
+    identity: "SELECT CONCAT('database ', DATABASE(), ' of ', @@hostname, ':', @@port, ', server id ', @@server_id)",
+    tells_server: true,
+    lock_row: None,
+    // Not from information_schema.GLOBAL_VARIABLES, which MySQL has no more.
+    lossy: "SELECT CONCAT('innodb_flush_log_at_trx_commit = ', @@GLOBAL.innodb_flush_log_at_trx_commit) \
+            FROM DUAL WHERE @@GLOBAL.innodb_flush_log_at_trx_commit <> 1 \
+            UNION ALL SELECT CONCAT('sync_binlog = ', @@GLOBAL.sync_binlog) \
+            FROM DUAL WHERE @@GLOBAL.log_bin = 1 AND @@GLOBAL.sync_binlog <> 1",
+    // Needs the same privilege, however the user has it: by a role, too.
+    is_blind: "SELECT COUNT(*) < 0 FROM information_schema.INNODB_TRX",
+    // Without the privilege PROCESS only its own sessions are counted.
+    room: "SELECT LEAST(@@max_connections - (SELECT COUNT(*) FROM information_schema.PROCESSLIST), \
+           IF(@@max_user_connections > 0, @@max_user_connections - (SELECT COUNT(*) \
+           FROM information_schema.PROCESSLIST WHERE USER() LIKE CONCAT(USER, '@%')), @@max_connections))",
+    limits: "SHOW SESSION VARIABLES WHERE Variable_name IN ('max_statement_time', 'max_execution_time')",
+};

@@ -1,0 +1,161 @@
+"""The database servers that tests/support/servers.py starts: each made from nothing with the settings that its
+users have, but for where its files are and who its administrator is.
+"""
+
+import glob
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+
+PASSWORD = "p@ss w\u00f6rd/:'%"
+MYSQL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../target/test-servers/mysql-9.7/root")
+PLACES = ["/usr/lib/postgresql/*/bin"]  # where Debian keeps PostgreSQL's programs
+
+
+def fail(text):
+    sys.exit(f"tests/support/servers.py: {text}")
+
+
+def program(name, package, places=()):
+    found = shutil.which(name)
+    for place in places:
+        found = found or next(iter(sorted(glob.glob(f"{place}/{name}"), reverse=True)), None)
+    return found or fail(f"{name} is missing: apt-get install {package}")
+
+
+def server_program(engine, name, package, places):
+    """A program of the server that KEYROTATION_<ENGINE>_ROOT names, as tests/support/unpack.sh has unpacked it, else of
+    the installed one."""
+    root = os.environ.get(f"KEYROTATION_{engine.upper()}_ROOT")
+    if root is None:
+        return program(name, package, places)
+    places = [os.path.join(root, place.lstrip("/")) for place in ["/usr/sbin", "/usr/bin", *places]]
+    found = [path for place in places for path in sorted(glob.glob(f"{place}/{name}"), reverse=True)]
+    return os.path.abspath(found[0]) if found else fail(f"{root} has no {name}: see tests/support/unpack.sh")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def postgresql(servers):
+    initdb = server_program("postgresql", "initdb", "postgresql", PLACES)
+    postgres = server_program("postgresql", "postgres", "postgresql", PLACES)
+    home, port = servers.path("postgresql"), free_port()
+    servers.own(home, "postgres")
+    secret = os.path.join(home, "password")
+    with open(secret, "w", encoding="utf-8") as file:
+        file.write(PASSWORD + "\n")
+    os.chmod(secret, 0o644)
+    data = os.path.join(home, "data")
+    servers.quietly([initdb, "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8",
+                  "--locale=C.UTF-8"], cwd=home, **servers.as_user("postgres"))
+    servers.copy_certificate(data, "postgres")
+    # Members of this role have to use TLS.
+    rules = os.path.join(data, "pg_hba.conf")
+    with open(rules) as file:
+        others = file.read()
+    with open(rules, "w") as file:
+        file.write("hostnossl all +tls_only all reject\n" + others)
+    # Shared memory in its folder: in /dev/shm a server that is killed would leave it behind.
+    settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home, "ssl": "on",
+                "ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "max_connections": 100,
+                "shared_buffers": "256MB", "max_wal_size": "2GB", "dynamic_shared_memory_type": "mmap"}
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    servers.spawn("postgresql", [postgres, "-D", data, *options], home, servers.as_user("postgres"), port)
+    servers.environment["KEYROTATION_TEST_POSTGRESQL"] = str(port)
+
+
+def mariadb(servers):
+    install = server_program("mariadb", "mariadb-install-db", "mariadb-server", [])
+    server = server_program("mariadb", "mariadbd", "mariadb-server", ["/usr/sbin"])
+    programs = os.path.dirname(os.path.dirname(server))
+    home, port = servers.path("mariadb"), free_port()
+    servers.own(home, "mysql")
+    data, first = os.path.join(home, "data"), os.path.join(home, "first.sql")
+    # Temporary files of its own: a server that starts removes those of all others in a shared folder.
+    servers.quietly([install, "--no-defaults", f"--basedir={programs}", f"--datadir={data}", f"--tmpdir={home}", "--skip-test-db",
+                  "--auth-root-authentication-method=normal"], cwd=home, **servers.as_user("mysql"))
+    servers.copy_certificate(home, "mysql")
+    quoted = PASSWORD.replace("'", "''")
+    with open(first, "w", encoding="utf-8") as file:
+        file.write("SET NAMES utf8mb4;\nDELETE FROM mysql.global_priv WHERE User = '';\n"
+                   f"CREATE OR REPLACE USER root@'%' IDENTIFIED BY '{quoted}';\n"
+                   f"GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
+                   "DROP USER IF EXISTS root@localhost, root@'127.0.0.1', root@'::1';\n"
+                   "FLUSH PRIVILEGES;\n")
+    os.chmod(first, 0o644)
+    settings = {"basedir": programs, "datadir": data, "tmpdir": home, "port": port, "bind-address": "127.0.0.1",
+                "socket": os.path.join(home, "socket"), "innodb-buffer-pool-size": "512M", "innodb-log-file-size": "256M", "max-connections": 100,
+                "init-file": first, "pid-file": os.path.join(home, "pid"), "skip-name-resolve": 1,
+                "character-set-server": "utf8mb4", "ssl-cert": os.path.join(home, "server.pem"),
+                "ssl-key": os.path.join(home, "server.key"), "ssl-ca": servers.environment["KEYROTATION_TEST_CA"]}
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    servers.spawn("mariadb", [server, "--no-defaults", *options], home, servers.as_user("mysql"), port)
+    servers.environment["KEYROTATION_TEST_MARIADB"] = str(port)
+
+
+def mysql(servers):
+    """With its own default settings: its logs, GTIDs, ways to log on and collations are what users have."""
+    root = os.environ.setdefault("KEYROTATION_MYSQL_ROOT", MYSQL)
+    if not os.path.isdir(root):
+        fail(f"{root} is missing: bash tests/support/unpack.sh mysql-9.7 target/test-servers/mysql-9.7")
+    server = server_program("mysql", "mysqld", "", [])
+    programs = os.path.dirname(os.path.dirname(server))
+    home, port = servers.path("mysql"), free_port()
+    servers.own(home, "mysql")
+    data, first = os.path.join(home, "data"), os.path.join(home, "first.sql")
+    paths = [f"--basedir={programs}", f"--datadir={data}", f"--tmpdir={home}"]
+    user = servers.as_user("mysql") if servers.may_run(server, "mysql") else {}
+    if not user and os.getuid() == 0:
+        paths.append("--user=root")  # a folder above the program is closed to others
+    servers.quietly([server, "--no-defaults", *paths, "--initialize-insecure"], cwd=home, **user)
+    servers.copy_certificate(home, "mysql")
+    quoted = PASSWORD.replace("'", "''")
+    with open(first, "w", encoding="utf-8") as file:
+        file.write(f"SET NAMES utf8mb4;\nCREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '{quoted}';\n"
+                   "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\nDROP USER IF EXISTS root@localhost;\n")
+    os.chmod(first, 0o644)
+    settings = {"port": port, "bind-address": "127.0.0.1", "socket": os.path.join(home, "socket"), "mysqlx": "OFF",
+                "init-file": first, "pid-file": os.path.join(home, "pid"), "secure-file-priv": "NULL",
+                "ssl-cert": os.path.join(home, "server.pem"), "ssl-key": os.path.join(home, "server.key"),
+                "ssl-ca": servers.environment["KEYROTATION_TEST_CA"]}
+    options = [f"--{name}={value}" for name, value in settings.items()]
+    extra = os.environ.get("KEYROTATION_MYSQL_OPTIONS", "").split()
+    servers.spawn("mysql", [server, "--no-defaults", *paths, *options, *extra], home, user, port)
+    servers.environment["KEYROTATION_TEST_MYSQL"] = str(port)
+    servers.environment["KEYROTATION_TEST_MYSQL_PROGRAMS"] = os.path.abspath(os.path.join(root, "../bin"))
+
+
+def h2(servers):
+    java, javac = program("java", "default-jdk-headless"), program("javac", "default-jdk-headless")
+    jar, home = os.environ.get("KEYROTATION_TEST_JAR", "/usr/share/java/h2.jar"), servers.path("h2")
+    if not os.path.exists(jar):
+        fail(f"{jar} is missing: apt-get install libh2-java")
+    os.makedirs(os.path.join(home, "data"))  # two tests that begin at once would both make it
+    sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), "java")
+    names = [os.path.join(sources, f"{name}.java") for name in ("H2Server", "CountUpdates", "NoteChange", "StandIn")]
+    servers.quietly([javac, "-cp", jar, "-d", home, *names])
+    # The driver with which the server stands in for others: h2/stand-in.jar.
+    with zipfile.ZipFile(os.path.join(home, "stand-in.jar"), "w") as driver:
+        driver.writestr("META-INF/services/java.sql.Driver", "StandIn\n")
+        for name in glob.glob(os.path.join(home, "StandIn*.class")):
+            driver.write(name, os.path.basename(name))
+    log = open(os.path.join(home, "log"), "ab")
+    process = subprocess.Popen([java, "-Xmx512m", "-cp", f"{jar}:{home}", "H2Server", os.path.join(home, "data")],
+                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
+                               start_new_session=True)
+    servers.processes["h2"] = process
+    ports = process.stdout.readline().split()
+    if len(ports) != 2:
+        servers.stop()
+        fail("the H2 server does not start")
+    servers.environment["KEYROTATION_TEST_H2"], servers.environment["KEYROTATION_TEST_H2_ADMIN"] = ports
+
+
+ENGINES = {"postgresql": postgresql, "mariadb": mariadb, "mysql": mysql}
