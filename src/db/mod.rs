@@ -11,6 +11,7 @@ mod jdbc;
 pub mod look;
 mod mysql;
 mod native;
+pub mod near;
 mod own;
 mod pool;
 mod postgres;

@@ -10,7 +10,7 @@ use super::{Ground, Refusal};
 use crate::config::{self, Database, Home, Settings};
 use crate::db::{Access, Db, DbError};
 use crate::error::Result;
-use crate::plan::{Deployment, Disk, Survey, open_alone};
+use crate::plan::{Accepted, Deployment, Disk, Survey, open_alone};
 use crate::sink::files::may_replace;
 use crate::source::files::{self, FILE_GROUPS, Listing};
 use crate::target::{TARGETS, Target};
@@ -26,6 +26,7 @@ pub struct Facts<'a> {
     pub(super) refusal: Option<Refusal>,
     pub(super) deployment: Option<&'a Deployment>,
     pub(super) survey: Option<&'a Survey>,
+    pub(super) accepted: &'a Accepted,
     /// The databases that the settings name, and whether they answer.
     pub(super) reached: Vec<(&'static str, Asked<String>)>,
     /// The new databases, each once.
@@ -106,6 +107,7 @@ pub(super) async fn of_servers(ground: Ground<'_>) -> Facts<'_> {
         refusal: refusal.map(Refusal::from),
         deployment: ground.deployment.ok(),
         survey: ground.survey.ok(),
+        accepted: ground.accepted,
         reached: Vec::new(),
         servers,
         privileges: Ok(()),
