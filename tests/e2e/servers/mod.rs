@@ -7,6 +7,7 @@ mod pages;
 mod preflight;
 mod protection;
 mod refusals;
+mod schemas;
 mod sessions;
 mod trouble;
 
