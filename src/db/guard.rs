@@ -180,7 +180,7 @@ pub(super) enum Lone {
 pub(super) type Claim = Arc<Mutex<Option<Lone>>>;
 
 impl Lone {
-    async fn ask(&mut self, sql: &str) -> Result<Vec<Record>, DbError> {
+    pub(super) async fn ask(&mut self, sql: &str) -> Result<Vec<Record>, DbError> {
         match self {
             Self::Postgres(session) => session.fetch(sql, PgArguments::default()).await,
             Self::MySql(session) => session.fetch(sql, MySqlArguments::default()).await,
@@ -415,7 +415,7 @@ impl Db {
         }
     }
 
-    async fn lone(&self) -> Result<Lone, DbError> {
+    pub(super) async fn lone(&self) -> Result<Lone, DbError> {
         match self {
             Self::Postgres(db) => {
                 Ok(Lone::Postgres(Box::new(db.connect().await?.limited(Some(patience(db.server()))))))
@@ -429,7 +429,7 @@ impl Db {
     }
 
     /// Our own sessions, where they go by number; elsewhere by their program's name.
-    fn own(&self) -> Option<&Own> {
+    pub(super) fn own(&self) -> Option<&Own> {
         match self {
             Self::Sqlite(_) | Self::Postgres(_) => None,
             Self::MySql(db) => Some(db.own()),

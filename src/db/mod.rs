@@ -7,6 +7,7 @@
 mod copy;
 mod error;
 pub mod guard;
+pub mod holdups;
 mod jdbc;
 pub mod look;
 mod mysql;

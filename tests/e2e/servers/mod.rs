@@ -10,6 +10,7 @@ mod refusals;
 mod schemas;
 mod sessions;
 mod trouble;
+mod waits;
 
 use crate::kit::Kit;
 use crate::support::{Admin, Engine, Place};
