@@ -260,3 +260,30 @@ fn ciphertext_in_files_with_other_names_is_never_passed_over() {
     }
     assert!(!fs::read_to_string(home.join(STORES).join("UPPER.XML")).unwrap().contains(&old));
 }
+
+#[track_caller]
+fn finding(kit: &Kit, id: &str) -> Value {
+    let findings = kit.run(&["preflight", "--json"]).exits(0).json();
+    let found = findings["checks"].as_array().unwrap().iter().find(|check| check["id"] == id);
+    found.unwrap_or_else(|| panic!("no {id} in {findings}")).clone()
+}
+
+/// Copies beside the targets: named before the rotation, since nobody rotates them.
+#[test]
+fn copies_of_ciphertext_beside_the_targets_are_named() {
+    let kit = Kit::new();
+    assert_eq!(finding(&kit, "ciphertext-elsewhere")["outcome"], "ok");
+    assert_eq!(finding(&kit, "file-remarks")["outcome"], "ok");
+    kit.sql("CREATE TABLE MY_AUDIT AS SELECT TOKEN_ID, ACCESS_TOKEN AS WHAT FROM IDN_OAUTH2_ACCESS_TOKEN");
+    kit.registry("CREATE TABLE \"kept away\" AS SELECT REG_VALUE FROM REG_PROPERTY");
+    let found = finding(&kit, "ciphertext-elsewhere");
+    assert_eq!(found["outcome"], "warning", "{found}");
+    for name in ["MY_AUDIT.WHAT", "kept away.REG_VALUE"] {
+        assert!(found["found"].as_str().unwrap().contains(name), "{found}");
+    }
+    let folder = kit.deployment.home.join(STORES).join("before");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(kit.deployment.home.join(STORES).join("ACME.xml"), folder.join("ACME.xml")).unwrap();
+    let found = finding(&kit, "file-remarks");
+    assert!(found["outcome"] == "warning" && found["found"].as_str().unwrap().contains("before"), "{found}");
+}

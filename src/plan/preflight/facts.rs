@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use keyrotation_journal::Journal;
 
 use super::old_facts::{self, Old};
-use super::{Ground, Refusal};
+use super::{Ground, Refusal, copies};
 use crate::config::{self, Database, Home, Settings};
 use crate::db::{Access, Db, DbError};
 use crate::error::Result;
@@ -61,6 +61,12 @@ pub(super) struct Server {
     pub(super) clock: Asked<Option<(f64, f64)>>,
     pub(super) triggers: Asked<Option<Vec<(String, String)>>>,
     pub(super) tables: Asked<Vec<String>>,
+    /// Of which rotated tables it keeps copies; none if it cannot be asked.
+    pub(super) kept: Asked<Option<Vec<String>>>,
+    /// Settings by which it logs statements, likewise.
+    pub(super) statement_logs: Asked<Option<Vec<String>>>,
+    /// Columns of other tables with ciphertext, likewise.
+    pub(super) elsewhere: Asked<Option<Vec<String>>>,
 }
 
 /// Gathers everything.
@@ -142,6 +148,13 @@ impl Server {
             clock: said(clock(db).await),
             triggers: said(db.triggers().await),
             tables: said(db.table_names().await),
+            kept: said(copies::kept(db).await),
+            statement_logs: said(copies::logs(db).await),
+            elsewhere: if claimed {
+                Err("`keyrotation preflight` reads all tables for it".to_owned())
+            } else {
+                said(copies::elsewhere(db).await)
+            },
         }
     }
 }

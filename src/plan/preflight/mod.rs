@@ -7,6 +7,7 @@
 //! What is refused is decided where the rotation itself refuses it ([`super::connect`],
 //! [`Deployment::claim`], [`Survey::check_keys`]): a check only says so, under the same error id.
 
+mod copies;
 mod databases;
 mod deployment;
 mod facts;
@@ -116,7 +117,7 @@ pub struct Finding {
 pub fn checks() -> impl Iterator<Item = &'static Check> {
     [
         databases::CHECKS,
-       
+        copies::CHECKS,
         server::CHECKS,
         rows::CHECKS,
         files::CHECKS,
