@@ -4,6 +4,7 @@
 //! rendered in [`sql`] from one and a [`Relation`]; identifiers are `'static`, values are always
 //! bound; an error never carries a value.
 
+mod asked;
 pub mod copies;
 mod copy;
 mod error;

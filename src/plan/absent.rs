@@ -70,12 +70,14 @@ impl Deployment {
         for (index, _) in &self.absent {
             let phase = state.targets.get(usize::from(*index)).map(|target| &target.phase);
             let Some(head) = self.heads.get(usize::from(*index)) else { continue };
+            let Some(target) = TARGETS.iter().find(|target| target.id == head.id) else { continue };
             let begun = !matches!(phase, None | Some(Phase::Pending | Phase::Skipped { .. }));
-            if begun && head.kind == TargetKind::Table {
-                let target = TARGETS.iter().find(|target| target.id == head.id);
-                if let Some(target) = target {
-                    return Err(self.refusal(target, 0).await);
-                }
+            // Whoever died before anything was recorded of it has not said that it may be absent.
+            let unsaid = phase == Some(&Phase::Pending)
+                && target.presence == Presence::Always
+                && !self.without.iter().any(|name| target.relation.table.eq_ignore_ascii_case(name));
+            if (begun || unsaid) && head.kind == TargetKind::Table {
+                return Err(self.refusal(target, 0).await);
             }
         }
         Ok(())

@@ -44,7 +44,7 @@ pub struct Deployment {
     pub(super) identity: Option<Db>,
     pub(super) registry: Option<Db>,
     version: Option<Version>,
-    without: Vec<String>,
+    pub(super) without: Vec<String>,
     guards: Vec<Arc<Guard>>,
     patience: Duration,
 }

@@ -3,6 +3,9 @@
 use super::facts::{Asked, Server, target_of};
 use super::{Check, Facts, Found, Needs, unless_any};
 use crate::db::{Db, DbError};
+use crate::plan::Deployment;
+use crate::source::Source;
+use crate::source::files::Level;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -46,6 +49,36 @@ fn of_databases(facts: &Facts<'_>, ask: fn(&Server) -> Asked<Option<Vec<String>>
         }
     }
     unless_any(&found, well)
+}
+
+/// Copies of ciphertext beside the targets, one text each, for who is about to retire the old key; what cannot
+/// be asked is said, too.
+pub async fn beside(deployment: &Deployment) -> Vec<String> {
+    let mut found = Vec::new();
+    for db in deployment.distinct() {
+        let asked = [
+            ("copies that the server keeps", kept(db).await),
+            ("logs of statements", logs(db).await),
+            ("other tables", elsewhere(db).await),
+        ];
+        for (what, answer) in asked {
+            match answer {
+                Ok(Some(copies)) => found.extend(copies.iter().map(|copy| format!("{}: {copy}", db.place()))),
+                Ok(None) => found.push(format!("{}: not looked at: {what}", db.place())),
+                Err(error) => found.push(format!("{}: not looked at: {what}: {error}", db.place())),
+            }
+        }
+    }
+    for job in &deployment.jobs {
+        let Source::Files(rows) = &job.source else { continue };
+        let Ok(listing) = rows.list() else { continue };
+        let grave = listing.remarks.iter().filter(|remark| remark.level == Level::Warning);
+        found.extend(grave.map(|remark| format!("{}: {}", remark.relative.escape_debug(), remark.text)));
+        let failed =
+            listing.failed.iter().map(|file| format!("{}: {}", file.relative.escape_debug(), file.refusal));
+        found.extend(failed);
+    }
+    found
 }
 
 /// Of which rotated tables the server itself keeps copies.

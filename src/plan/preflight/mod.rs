@@ -25,6 +25,7 @@ use super::{Accepted, Deployment, Survey};
 use crate::activity::Activity;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
+pub use copies::beside;
 pub use facts::Facts;
 
 /// One check.

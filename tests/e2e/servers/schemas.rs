@@ -97,7 +97,6 @@ fn what_is_near_a_table_that_is_not_there_is_named() {
     let kit = on(Engine::Postgres);
     kit.run(&["plan"]).exits(0);
     let table = "idn_oauth2_authorization_code";
-    let mut admin = admin(&kit);
     for (make, undo, named) in [
         (
             format!("CREATE SCHEMA elsewhere; ALTER TABLE {table} SET SCHEMA elsewhere"),
@@ -123,12 +122,12 @@ fn what_is_near_a_table_that_is_not_there_is_named() {
             format!("a partition {table} in schema public"),
         ),
     ] {
-        admin.execute(&make);
+        admin(&kit).execute(&make);
         for args in [&["plan"][..], &["run", "--others-connected"]] {
             let ran = kit.run_unlooked(args).refused(3, "KR-DB-020");
             assert!(ran.error().contains(&named), "no {named}: {ran}");
         }
-        admin.execute(&undo);
+        admin(&kit).execute(&undo);
         kit.run_unlooked(&["plan"]).exits(0);
     }
     assert!(!kit.journal().exists());

@@ -6,6 +6,7 @@ mod workload;
 
 mod day;
 pub(crate) mod flow;
+mod foreign;
 mod lost;
 mod pause;
 mod report;
