@@ -140,7 +140,7 @@ impl RowRecord {
         let mut cells = Vec::new();
         for _ in 0..reader.varint()? {
             let head = reader.varint()?;
-            let again = head & RESEALED != 0 && head & 3 == 0;
+            let again = head & RESEALED != 0 && head.trailing_zeros() >= 2;
             let head = if again { head & !RESEALED } else { head };
             let column = u8::try_from(head >> 2).map_err(|_| Malformed("a column is out of range"))?;
             let outcome = match head & 3 {

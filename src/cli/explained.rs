@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use keyrotation_journal::{JobState, Journal};
+use keyrotation_journal::Journal;
 
-use super::look::read;
+use super::look::live;
 use crate::config::{Deployment, Said, Settings};
 use crate::report::StatusView;
 
@@ -21,22 +21,21 @@ pub(super) struct Ask {
 impl Ask {
     /// Whoever begins a rotation asks the journal that stands there before.
     pub(super) fn holding(journal: Option<&Journal>, settings: &Settings) -> Self {
-        Self { known: journal.and_then(|journal| told(journal.state(), settings)), held: true }
+        Self {
+            known: journal.and_then(|journal| told(&StatusView::new(journal.state(), false), settings)),
+            held: true,
+        }
     }
 
     /// What explains that everything is under the new key: a journal of the same two keys that has moved
     /// values, this one or one that was put aside; or a new server that is told of exactly these keys.
-    pub(super) async fn explained(self, dir: &Path, settings: &Settings) -> Option<String> {
+    pub(super) fn explained(self, dir: &Path, settings: &Settings) -> Option<String> {
         if self.known.is_some() {
             return self.known;
         }
         let here = (!self.held).then(|| dir.to_owned());
         for dir in here.into_iter().chain(put_aside(dir)) {
-            // One that cannot be read explains nothing.
-            if let Ok(Some(_)) = Journal::peek(&dir)
-                && let Ok((journal, _)) = read(&dir).await
-                && let Some(told) = told(journal.state(), settings)
-            {
+            if let Some(told) = status(&dir).and_then(|view| told(&view, settings)) {
                 return Some(told);
             }
         }
@@ -51,13 +50,40 @@ impl Ask {
 }
 
 /// What a journal tells, if it is of these keys and has moved anything.
-fn told(state: &JobState, settings: &Settings) -> Option<String> {
-    let view = StatusView::new(state, false);
+fn told(view: &StatusView, settings: &Settings) -> Option<String> {
     let keys = view.keys.as_ref()?;
     let is_of_these =
         keys.old_key == settings.old_key.fingerprint() && keys.new_key == settings.new_key.fingerprint();
     let has_moved = view.all().any(|target| target.rotated + target.resealed > 0);
     (is_of_these && has_moved).then(|| format!("rotation {} has moved them", view.rotation_id))
+}
+
+/// The status of a journal, of which not a byte changes: a copy of it is opened. One that cannot be read
+/// explains nothing.
+fn status(dir: &Path) -> Option<StatusView> {
+    Journal::peek(dir).ok()??;
+    if Journal::holder(dir).ok()?.is_some() {
+        return live(dir).ok()?; // as its process says
+    }
+    let copy = tempfile::Builder::new().prefix(".keyrotation-").tempdir().ok()?; // of mode 0700
+    copy_tree(dir, copy.path()).ok()?;
+    let journal = Journal::open(copy.path()).ok()??;
+    Some(StatusView::new(journal.state(), false))
+}
+
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            std::fs::create_dir(&to)?;
+            copy_tree(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// The journals that were put aside beside this one.

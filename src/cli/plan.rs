@@ -103,7 +103,7 @@ async fn look(
     if stop.requested() {
         return Ok(None);
     }
-    let accepted = args.accept.of(&survey, Ask::default(), journal, settings).await;
+    let accepted = args.accept.of(&survey, Ask::default(), journal, settings);
     let keys = survey.check_keys(&accepted)?;
     let mut rehearsals = Vec::new();
     if args.rehearse {

@@ -35,7 +35,7 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
     }
     let journal = session.global.journal_dir();
     let surveyed = survey.as_ref().ok().cloned().unwrap_or_default();
-    let accepted = args.accept.of(&surveyed, Ask::default(), &journal, &settings).await;
+    let accepted = args.accept.of(&surveyed, Ask::default(), &journal, &settings);
     let ground = Ground {
         settings: &settings,
         journal: &journal,

@@ -329,7 +329,7 @@ pub(super) async fn checked(
         return Ok(None);
     }
     let journal = session.global.journal_dir();
-    let accepted = args.accept.of(&survey, ask, &journal, settings).await;
+    let accepted = args.accept.of(&survey, ask, &journal, settings);
     tracing::info!("{}", survey.check_keys(&accepted)?);
     survey.check_ambiguous(accepted.ambiguous)?;
     let ground = Ground {

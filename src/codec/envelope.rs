@@ -144,11 +144,10 @@ pub fn parse(text: &str) -> Result<Content, Reason> {
     let json = decode(text.as_bytes());
     let (c, t, iv) = match read(&json, ["c", "t", "iv"]) {
         Read::Whole([Some(c), t, iv]) => (c, t, iv),
-        Read::Whole(_) => return Ok(Content::Plain),
         Read::Broken([c, ..]) if c.is_some() || json.starts_with(br#"{"c":""#) => {
             return Err(Reason::Damaged("the envelope breaks off or is no JSON"));
         }
-        Read::Broken(_) => return Ok(Content::Plain),
+        Read::Whole(_) | Read::Broken(_) => return Ok(Content::Plain),
     };
     let shape = Shape::read(t.as_deref())?;
     let c = decode(c.as_bytes());

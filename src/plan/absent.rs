@@ -44,12 +44,12 @@ impl Deployment {
     /// Refuses a new rotation without a table that every version has, naming what is near.
     pub(super) async fn refuse_absent(&self, without: &[String]) -> Result<()> {
         for name in without {
-            let is_absent = |target: &&&Target| {
+            let is_absent = |target: &Target| {
                 let index = self.heads.iter().position(|head| head.id == target.id);
                 index.is_some_and(|at| self.absent.iter().any(|(absent, _)| usize::from(*absent) == at))
             };
             let known = TARGETS.iter().find(|target| target.relation.table.eq_ignore_ascii_case(name));
-            if known.filter(is_absent).is_none() {
+            if known.is_none_or(|known| !is_absent(known)) {
                 let what =
                     format!("--without-table {name}: there is such a table, or none of that name is rotated");
                 return Err(
@@ -61,8 +61,8 @@ impl Deployment {
             |target: &Target| without.iter().any(|name| target.relation.table.eq_ignore_ascii_case(name));
         let absent = self.absent_targets().filter(|target| target.presence == Presence::Always);
         let absent: Vec<_> = absent.filter(|target| !is_left_out(target)).collect();
-        let Some(first) = absent.first() else { return Ok(()) };
-        Err(self.refusal(first, absent.len() - 1).await)
+        let Some((first, more)) = absent.split_first() else { return Ok(()) };
+        Err(self.refusal(first, more).await)
     }
 
     /// Refuses to go on without a table that the journal has begun with, or to call it verified.
@@ -77,7 +77,7 @@ impl Deployment {
                 && target.presence == Presence::Always
                 && !self.without.iter().any(|name| target.relation.table.eq_ignore_ascii_case(name));
             if (begun || unsaid) && head.kind == TargetKind::Table {
-                return Err(self.refusal(target, 0).await);
+                return Err(self.refusal(target, &[]).await);
             }
         }
         Ok(())
@@ -88,7 +88,7 @@ impl Deployment {
         ids.filter_map(|head| TARGETS.iter().copied().find(|target| target.id == head.id))
     }
 
-    async fn refusal(&self, target: &Target, more: usize) -> Error {
+    async fn refusal(&self, target: &Target, more: &[&Target]) -> Error {
         let table = target.relation.table;
         let (here, there) = match target.store {
             Store::Identity => (&self.identity, &self.registry),
@@ -106,9 +106,11 @@ impl Deployment {
             near.push(format!("a table {table} in the other database, {}", there.place()));
         }
         let near = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
-        let more = match more {
-            0 => String::new(),
-            more => format!("; {more} more of them are not there, either"),
+        let names: Vec<&str> = more.iter().map(|target| target.relation.table).collect();
+        let words = names.iter().fold(String::new(), |words, name| words + " --without-table " + name);
+        let more = match names.as_slice() {
+            [] => String::new(),
+            names => format!("; nor is {} there", names.join(", nor ")),
         };
         let place = here.as_ref().map(Db::place).unwrap_or_default();
         let key = match target.store {
@@ -119,7 +121,7 @@ impl Deployment {
         let what = format!("{table}{always}: {key} ({place}) has no such table{near}{more}");
         Error::new(Id::TableAbsent, what).fix(format!(
             "see that {key} names the right database and schema; if the deployment really has no such table, begin \
-             with --without-table {table}"
+             with --without-table {table}{words}"
         ))
     }
 }

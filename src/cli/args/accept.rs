@@ -27,14 +27,14 @@ pub struct AcceptArgs {
 
 impl AcceptArgs {
     /// What is accepted; and where everything is under the new key, what explains that.
-    pub(in crate::cli) async fn of(
+    pub(in crate::cli) fn of(
         &self,
         survey: &Survey,
         ask: Ask,
         journal: &Path,
         settings: &Settings,
     ) -> Accepted {
-        let explained = if survey.is_all_new() { ask.explained(journal, settings).await } else { None };
+        let explained = if survey.is_all_new() { ask.explained(journal, settings) } else { None };
         Accepted {
             ambiguous: self.accept_ambiguous,
             unreadable: self.accept_unreadable,

@@ -57,8 +57,7 @@ impl Reader<'_> {
         found: &mut [Option<String>; N],
     ) -> Result<(), Stop> {
         let mut first = true;
-        loop {
-            let Some(name) = self.name(first).ok_or(Stop::Broken)? else { break };
+        while let Some(name) = self.name(first)? {
             first = false;
             match names.iter().zip(found.iter_mut()).find(|(wanted, _)| **wanted == name) {
                 Some((_, place)) => *place = self.scalar()?,
@@ -76,22 +75,21 @@ impl Reader<'_> {
     }
 
     /// A member's name with the sign behind it; none at the object's end.
-    fn name(&mut self, first: bool) -> Option<Option<String>> {
-        let name = match self.next()? {
-            quote @ ('"' | '\'') => self.quoted(quote)?,
-            '}' if first => return Some(None),
+    fn name(&mut self, first: bool) -> Result<Option<String>, Stop> {
+        let name = match self.next().ok_or(Stop::Broken)? {
+            quote @ ('"' | '\'') => self.quoted(quote).ok_or(Stop::Broken)?,
+            '}' if first => return Ok(None),
             other => {
                 self.at -= other.len_utf8();
-                self.literal()?.to_owned()
+                self.literal().ok_or(Stop::Broken)?.to_owned()
             }
         };
-        match self.next()? {
-            ':' => {}
-            '=' if self.rest().starts_with('>') => self.at += 1,
-            '=' => {}
-            _ => return None,
+        match self.next() {
+            Some('=') if self.rest().starts_with('>') => self.at += 1,
+            Some(':' | '=') => {}
+            _ => return Err(Stop::Broken),
         }
-        Some(Some(name))
+        Ok(Some(name))
     }
 
     /// A text, or none for null.
@@ -114,7 +112,7 @@ impl Reader<'_> {
             let in_list = open.last() == Some(&'[');
             match self.next()? {
                 '{' => {
-                    if self.name(true)?.is_some() {
+                    if self.name(true).ok()?.is_some() {
                         open.push('{');
                         continue;
                     }
@@ -136,7 +134,7 @@ impl Reader<'_> {
                 let Some(within) = open.last() else { return Some(()) };
                 match (*within, self.next()?) {
                     ('{', ',' | ';') => {
-                        self.name(false)??;
+                        self.name(false).ok()??;
                         break;
                     }
                     ('[', ',' | ';') => break,

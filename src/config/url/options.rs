@@ -54,7 +54,7 @@ fn words(text: &str) -> Vec<String> {
             }
             '\\' => kept = true,
             blank if blank.is_whitespace() => {
-                words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty()))
+                words.extend(Some(std::mem::take(&mut word)).filter(|word| !word.is_empty()));
             }
             other => word.push(other),
         }

@@ -42,7 +42,7 @@ fn of_databases(facts: &Facts<'_>, ask: fn(&Server) -> Asked<Option<Vec<String>>
     for server in &facts.servers {
         match ask(server) {
             Ok(Some(copies)) => {
-                found.extend(copies.into_iter().map(|copy| format!("{}: {copy}", server.place)))
+                found.extend(copies.into_iter().map(|copy| format!("{}: {copy}", server.place)));
             }
             Ok(None) => return Found::NotChecked(format!("{}: it cannot be asked", server.place)),
             Err(why) => return Found::NotChecked(format!("{}: {why}", server.place)),

@@ -13,8 +13,8 @@ fn named_and_stopped(kit: &Kit, names: &[&str]) {
     running.until_it_says("looking at what is there");
     let begun = Instant::now();
     running.until_it_says("the server waits for");
-    let named = begun.elapsed();
-    assert!(named < Duration::from_secs(15), "it was named after {named:?}");
+    let after = begun.elapsed();
+    assert!(after < Duration::from_secs(15), "it was named after {after:?}");
     for name in names {
         running.until_it_says(name);
     }
