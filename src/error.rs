@@ -187,6 +187,9 @@ ids! {
         "Yes: nothing was written, or what was is recorded, and `keyrotation resume` goes on.";
     DatabaseLost = "KR-DB-007", Environment, "a database did not come back in time",
         "see that the server is up, then `keyrotation resume`";
+    TableAbsent = "KR-DB-020", Environment, "a table that should be there is not",
+        "see that the URL names the right database and schema; what the deployment really lacks is named with --without-table",
+        "Yes: nothing was written after it was found.";
     File = "KR-ENV-001", Environment, "a file or folder cannot be read or written",
         "put right what the message names, then run the same command again";
     System = "KR-ENV-002", Environment, "the operating system refused something",
@@ -256,6 +259,10 @@ ids! {
         "look at the rows; to leave them as they are, repeat with --accept-ambiguous and their number";
     KeepsChanging = "KR-RUN-003", Human, "somebody keeps writing values under the old key",
         "stop whatever server still uses this database with the old key, then `keyrotation resume`";
+    AllAlreadyNew = "KR-RUN-010", Human, "nothing is under the old key, and no journal says why",
+        "see that the two keys are not the wrong way round: oldSecretKey is [encryption] key of the server that is still in use; if everything was moved before, repeat with --all-already-new";
+    MostUnreadable = "KR-RUN-011", Human, "many values open under neither key",
+        "see whether they are under a third key, and whether this is the right copy; to leave them as they are and rotate the rest, repeat with --accept-unreadable and their number";
 }
 
 impl From<keyrotation_journal::Error> for Error {

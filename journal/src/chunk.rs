@@ -55,6 +55,15 @@ pub enum CellOutcome {
         /// Digest of the plaintext.
         plain: Digest,
     },
+    /// Found under the new key without its id, and sealed with it again.
+    Resealed {
+        /// Digest of the stored value as read.
+        before: Digest,
+        /// Digest of the stored value as written.
+        after: Digest,
+        /// Digest of the plaintext.
+        plain: Digest,
+    },
     /// Found under the new key and left alone.
     AlreadyNew {
         /// Digest of the stored value.
@@ -72,6 +81,10 @@ pub enum CellOutcome {
     /// The row was deleted by someone else meanwhile.
     Gone,
 }
+
+/// Marks a re-encrypted value that was under the new key before. Columns end below it, so that journals
+/// written before there was such an outcome read as they did.
+const RESEALED: u64 = 1 << 10;
 
 /// The longest reason that is kept, in characters.
 pub const REASON_CHARS: usize = 200;
@@ -99,8 +112,10 @@ impl RowRecord {
         for cell in &self.cells {
             let head = u64::from(cell.column) << 2;
             match &cell.outcome {
-                CellOutcome::Rotated { before, after, plain } => {
-                    put_varint(out, head);
+                CellOutcome::Rotated { before, after, plain }
+                | CellOutcome::Resealed { before, after, plain } => {
+                    let again = matches!(cell.outcome, CellOutcome::Resealed { .. });
+                    put_varint(out, if again { head | RESEALED } else { head });
                     out.extend_from_slice(before);
                     out.extend_from_slice(after);
                     out.extend_from_slice(plain);
@@ -125,8 +140,15 @@ impl RowRecord {
         let mut cells = Vec::new();
         for _ in 0..reader.varint()? {
             let head = reader.varint()?;
+            let again = head & RESEALED != 0 && head.trailing_zeros() >= 2;
+            let head = if again { head & !RESEALED } else { head };
             let column = u8::try_from(head >> 2).map_err(|_| Malformed("a column is out of range"))?;
             let outcome = match head & 3 {
+                0 if again => CellOutcome::Resealed {
+                    before: reader.array()?,
+                    after: reader.array()?,
+                    plain: reader.array()?,
+                },
                 0 => CellOutcome::Rotated {
                     before: reader.array()?,
                     after: reader.array()?,

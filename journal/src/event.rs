@@ -193,6 +193,10 @@ impl Rotation {
     }
 }
 
+/// The sub-count of rows that were under the new key before, without its id, and were sealed with it again.
+/// A journal that was begun without it only counts them as already new.
+pub const RESEALED: &str = "sealed again with the key's id";
+
 /// A target as the journal knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TargetHead {
@@ -202,7 +206,8 @@ pub struct TargetHead {
     pub label: String,
     /// Rows or files.
     pub kind: TargetKind,
-    /// Labels of the sub-counts in [`Tally::groups`]; may be empty.
+    /// Labels of the sub-counts in [`Tally::groups`]; may be empty. [`RESEALED`] is one of them where the
+    /// new server looks for key ids.
     pub groups: Vec<String>,
 }
 

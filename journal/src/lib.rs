@@ -53,7 +53,7 @@ pub use check::ChainReport;
 pub use chunk::{CellOutcome, CellRecord, Digest, REASON_CHARS, RowRecord, Span};
 pub use copy::{CopyRow, CopyTally, Pending, RowMark, Seen, Step, SyncState};
 pub use error::{Error, Result};
-pub use event::{Entry, Event, GroupTally, Rotation, SessionEnd, Tally, TargetHead, TargetKind};
+pub use event::{Entry, Event, GroupTally, RESEALED, Rotation, SessionEnd, Tally, TargetHead, TargetKind};
 pub use evidence::ChunkTimes;
 pub use journal::Journal;
 pub use key::{Key, KeyPart};

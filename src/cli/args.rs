@@ -1,5 +1,6 @@
 //! The command line as typed.
 
+mod accept;
 mod live;
 mod report;
 
@@ -12,6 +13,7 @@ use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 
 pub use super::configure::ConfigureArgs;
 pub use super::paper::{CompletionsArgs, ManArgs};
+pub use accept::{AcceptArgs, PlanArgs, PreflightArgs};
 pub use live::{EndArgs, Pace, PaceArgs, StatusArgs, StopArgs, Until};
 pub use report::{Reason, ReportArgs, ReportFormat, WhyArgs};
 
@@ -150,9 +152,9 @@ pub struct WorkArgs {
     /// Go on although other programs are connected to the new databases.
     #[arg(long)]
     pub others_connected: bool,
-    /// Leave this many values that open under both keys as they are.
-    #[arg(long, value_name = "N")]
-    pub accept_ambiguous: Option<u64>,
+    /// What somebody has looked at.
+    #[command(flatten)]
+    pub accept: AcceptArgs,
     /// The log file; by default `keyrotation-<id>.log` beside the journal.
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
@@ -316,25 +318,6 @@ pub struct ConfirmArgs {
 /// Options of `safe-to-retire`.
 #[derive(Debug, Clone, Args)]
 pub struct RetireArgs {
-    /// One JSON document on stdout.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Options of `plan`.
-#[derive(Debug, Clone, Args)]
-pub struct PlanArgs {
-    /// One JSON document on stdout.
-    #[arg(long)]
-    pub json: bool,
-    /// Also write a few chunks of each table and roll them back, to measure how long they take.
-    #[arg(long)]
-    pub rehearse: bool,
-}
-
-/// Options of `preflight`.
-#[derive(Debug, Clone, Args)]
-pub struct PreflightArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,

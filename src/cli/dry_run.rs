@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use keyrotation_journal::{Journal, Phase, TargetState};
 
 use super::args::RunArgs;
+use super::explained::Ask;
 use super::plan::preparer;
 use super::session::Checked;
 use super::{Session, moment, print, print_json, session};
@@ -28,7 +29,9 @@ pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
         );
     }
     let (_, stop) = session::listen_until(end)?;
-    let Some(checked) = session::checked(session, &settings, &args.work, &stop, Access::Look).await? else {
+    let Some(checked) =
+        session::checked(session, &settings, &args.work, &stop, Access::Look, Ask::default()).await?
+    else {
         return Ok(interrupted());
     };
     let Checked { deployment, activity, .. } = checked;

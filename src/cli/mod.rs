@@ -7,6 +7,7 @@ mod control;
 mod demo;
 mod dry_run;
 pub mod examples;
+mod explained;
 mod follow;
 mod look;
 mod losses;

@@ -6,6 +6,7 @@ use std::path::Path;
 use keyrotation_journal::{Journal, left_steps};
 
 use super::args::PlanArgs;
+use super::explained::Ask;
 use super::look::live;
 use super::preflight::{exit, text as checks_text};
 use super::{Session, print, print_json, session};
@@ -48,7 +49,8 @@ const HELD: &str = "the journal holds a rotation: `keyrotation status` shows how
 /// is that of the first check that refuses, so that a script goes no further; rows that would fail are
 /// a prediction, and none.
 pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
-    let settings = config::load(&session.global.config, &Overrides::default())?;
+    let mut settings = config::load(&session.global.config, &Overrides::default())?;
+    settings.without_tables.clone_from(&args.accept.without_table);
     session::notices(&settings);
     let access = if args.rehearse { Access::Change } else { Access::Look };
     let deployment = plan::connect(&settings, None, access).await?;
@@ -60,7 +62,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     deployment.obey(&stop, &activity);
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
     let dir = session.global.journal_dir();
-    let looked = look(&settings, &deployment, &dir, args.rehearse, &activity, &stop).await;
+    let looked = look(&settings, &deployment, &dir, args, &activity, &stop).await;
     reporter.finish().await;
     let Some(looked) = looked? else { return Ok(Exit::Interrupted) };
     deployment.close().await;
@@ -93,7 +95,7 @@ async fn look(
     settings: &Settings,
     deployment: &Deployment,
     journal: &Path,
-    rehearse: bool,
+    args: &PlanArgs,
     activity: &Activity,
     stop: &Stop,
 ) -> Result<Option<Looked>> {
@@ -101,9 +103,10 @@ async fn look(
     if stop.requested() {
         return Ok(None);
     }
-    let keys = survey.check_keys()?;
+    let accepted = args.accept.of(&survey, Ask::default(), journal, settings);
+    let keys = survey.check_keys(&accepted)?;
     let mut rehearsals = Vec::new();
-    if rehearse {
+    if args.rehearse {
         rehearsals = engine::rehearse(&preparer(settings), &deployment.jobs, activity, stop).await?;
     }
     let (disk, tokens) = (deployment.disk(&survey.jobs).await?, deployment.tokens().await?);
@@ -112,7 +115,8 @@ async fn look(
         journal,
         deployment: Ok(deployment),
         survey: Ok(&survey),
-        claimed: rehearse,
+        accepted: &accepted,
+        claimed: args.rehearse,
         counting: Some(activity),
     };
     let findings = preflight(ground).await;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::args::PreflightArgs;
+use super::explained::Ask;
 use super::session::{listen, recoder};
 use super::{Session, print, print_json};
 use crate::activity::Activity;
@@ -15,7 +16,8 @@ use crate::report::Reporter;
 
 /// Makes every check and shows them all. The exit code is that of the first refusal.
 pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit> {
-    let settings = config::load(&session.global.config, &Overrides::default())?;
+    let mut settings = config::load(&session.global.config, &Overrides::default())?;
+    settings.without_tables.clone_from(&args.accept.without_table);
     let (_, stop) = listen()?;
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
@@ -32,11 +34,14 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
         return Ok(Exit::Interrupted);
     }
     let journal = session.global.journal_dir();
+    let surveyed = survey.as_ref().ok().cloned().unwrap_or_default();
+    let accepted = args.accept.of(&surveyed, Ask::default(), &journal, &settings);
     let ground = Ground {
         settings: &settings,
         journal: &journal,
         deployment: deployment.as_ref(),
         survey: survey.as_ref(),
+        accepted: &accepted,
         claimed: false,
         counting: Some(&activity),
     };

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use clap::ValueEnum as _;
 use jiff::Timestamp;
-use keyrotation_journal::{Event, Journal, Rotation, Step, TargetHead};
+use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetHead};
 
 use super::args::{Reason, ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
+use super::explained::Ask;
 use super::shared::{Door, Place};
 use super::who::whoami;
 use super::work::Work;
@@ -149,6 +150,8 @@ async fn go_on(
     let Some(deployment) = unless_stopped(&stop, connected).await? else {
         return Ok(stopped_early(door).await);
     };
+    let state = ledger.state(Clone::clone);
+    deployment.refuse_vanished(&state).await?;
     preflight::warn_of_servers(&deployment, &settings, dir).await;
     let activity = Activity::default();
     deployment.obey(&stop, &activity);
@@ -156,13 +159,24 @@ async fn go_on(
     let work =
         Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync, door };
     let context = work.context(ledger);
+    let skipped = context.ledger.state(|state| skipped(&work.deployment, Some(state)));
     if !syncs {
         let looked = engine::check_evidence(&context, &work.deployment.jobs);
         if unless_stopped(&work.stop, looked).await?.is_none() {
             return Ok(stopped_early(work.door).await);
         }
     }
-    Box::pin(work.finish(context, args.retry_failed, Vec::new())).await
+    Box::pin(work.finish(context, args.retry_failed, skipped)).await
+}
+
+/// Targets that are not there and that the journal does not know to be skipped yet.
+fn skipped(deployment: &Deployment, state: Option<&JobState>) -> Vec<Event> {
+    let is_open = |target: u16| {
+        let state = state.and_then(|state| state.targets.get(usize::from(target)));
+        state.is_none_or(|target| target.phase == Phase::Pending)
+    };
+    let open = deployment.absent.iter().filter(|(target, _)| is_open(*target));
+    open.map(|(target, reason)| Event::TargetSkipped { target: *target, reason: reason.clone() }).collect()
 }
 
 /// Somebody asked to stop before this process had done anything.
@@ -200,7 +214,8 @@ pub(super) fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
         max_rows_per_second: args.max_rows_per_second,
         patience: args.patience.map(Duration::from_secs),
     };
-    let settings = config::load(&session.global.config, &overrides)?;
+    let mut settings = config::load(&session.global.config, &overrides)?;
+    settings.without_tables.clone_from(&args.accept.without_table);
     notices(&settings);
     Ok(settings)
 }
@@ -253,8 +268,9 @@ async fn begin(
 ) -> Result<Exit> {
     let Beginning { command, earlier, end, why } = beginning;
     let (stopper, stop) = listen_until(end)?;
+    let ask = Ask::holding(earlier.as_ref(), &settings);
     let place = Place::take(dir, earlier, command, &stopper)?;
-    let checked = checked(session, &settings, args, &stop, plan::Access::Change);
+    let checked = checked(session, &settings, args, &stop, plan::Access::Change, ask);
     let Some(Checked { deployment, survey, activity }) = checked.await? else {
         place.leave().await;
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
@@ -273,11 +289,7 @@ async fn begin(
     let work =
         Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync, door };
     let context = work.context(Ledger::new(journal));
-    let absent = work
-        .deployment
-        .absent
-        .iter()
-        .map(|(target, reason)| Event::TargetSkipped { target: *target, reason: reason.clone() });
+    let absent = skipped(&work.deployment, None);
     let started = survey
         .jobs
         .iter()
@@ -302,6 +314,7 @@ pub(super) async fn checked(
     args: &WorkArgs,
     stop: &Stop,
     access: plan::Access,
+    ask: Ask,
 ) -> Result<Option<Checked>> {
     let connected = connect(settings, None, access, args.others_connected);
     let Some(deployment) = unless_stopped(stop, connected).await? else { return Ok(None) };
@@ -315,14 +328,16 @@ pub(super) async fn checked(
     if stop.requested() {
         return Ok(None);
     }
-    tracing::info!("{}", survey.check_keys()?);
-    survey.check_ambiguous(args.accept_ambiguous)?;
     let journal = session.global.journal_dir();
+    let accepted = args.accept.of(&survey, ask, &journal, settings);
+    tracing::info!("{}", survey.check_keys(&accepted)?);
+    survey.check_ambiguous(accepted.ambiguous)?;
     let ground = Ground {
         settings,
         journal: &journal,
         deployment: Ok(&deployment),
         survey: Ok(&survey),
+        accepted: &accepted,
         claimed: true,
         counting: None,
     };

@@ -142,7 +142,8 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
     let verdict = verdict(&shared.ledger, &preparer, plan, said, &activity).await;
     reporter.finish().await;
-    let verdict = verdict?;
+    let mut verdict = verdict?;
+    verdict.copies = plan::preflight::beside(&deployment).await;
     deployment.close().await;
     if verdict.safe {
         leave(session, RETIRABLE, "nothing waits, and the databases say the same")?;
@@ -178,6 +179,9 @@ fn text(verdict: &crate::sync::Verdict) -> String {
             out,
             "{table}: {old} rows in the old database, {new} in the new one; it is not kept in step"
         );
+    }
+    for copy in &verdict.copies {
+        let _ = writeln!(out, "beside what was rotated, and not under the new key: {copy}");
     }
     if verdict.safe {
         out.push_str(

@@ -50,6 +50,8 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Look).await?;
+    let state = shared.ledger.state(Clone::clone);
+    deployment.refuse_vanished(&state).await?;
     let (_, stop) = session::listen()?;
     // Once changes are carried over, the new server may run, too.
     let live = args.live || syncs;

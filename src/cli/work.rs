@@ -187,6 +187,9 @@ impl Work<'_> {
         let at = Timestamp::now().as_millisecond();
         let (finished, started) =
             context.ledger.state(|state| (state.finished_at.is_some(), state.sync.started_at.is_some()));
+        if !started {
+            sync::take_over(plan).await?;
+        }
         let finish = (!finished).then_some(Event::RotationFinished { at });
         let start = (!started).then_some(Event::SyncStarted { at });
         context.ledger.append(finish.into_iter().chain(start).map(Into::into).collect()).await?;

@@ -7,13 +7,14 @@
 //!
 //! For ECB and CBC `c` is the base64 of the ciphertext itself, and for CBC `iv` is what opens it.
 //!
-//! Invariants: [`parse`] reads whatever the server would read and takes nothing else for an
-//! envelope; [`write()`] writes byte for byte what the server's Gson would write. Time and memory
+//! Invariants: [`parse`] reads whatever the server would read, leniently as its Gson does, and takes
+//! nothing else for an envelope; [`write()`] writes byte for byte what the server's Gson would write. Time and memory
 //! grow with the text's length only, whatever it holds: members that are not asked for are
 //! skipped without recursion and without being built. Of a member that occurs twice the last
 //! counts, as in Gson.
 
 mod base64;
+mod lenient;
 
 use std::borrow::Cow;
 
@@ -43,8 +44,8 @@ pub enum Content {
     /// No envelope.
     Plain,
     /// An envelope whose ciphertext is empty. The server reads it as the empty text and never
-    /// authenticates it, so it is under no key at all.
-    Empty,
+    /// authenticates it, so it is under no key at all; but it may name one.
+    Empty(Option<Sealed>),
     /// An envelope with a ciphertext.
     Sealed(Sealed),
 }
@@ -124,7 +125,7 @@ pub enum Form {
 /// The form of what stands in a slot.
 pub fn form(text: &str) -> Form {
     match parse(text) {
-        Ok(Content::Plain | Content::Empty) => Form::Plain,
+        Ok(Content::Plain | Content::Empty(_)) => Form::Plain,
         Ok(Content::Sealed(sealed)) => match sealed.shape.transformation {
             Transformation::Gcm => Form::Gcm,
             Transformation::Ecb => Form::Ecb,
@@ -141,19 +142,18 @@ pub fn form(text: &str) -> Form {
 /// begins as the server's envelopes do and then breaks off: that is a damaged one.
 pub fn parse(text: &str) -> Result<Content, Reason> {
     let json = decode(text.as_bytes());
-    let Some([c, t, iv]) = members(&json, ["c", "t", "iv"]) else {
-        return if json.starts_with(br#"{"c":""#) {
-            Err(Reason::Damaged("the envelope breaks off or is no JSON"))
-        } else {
-            Ok(Content::Plain)
-        };
+    let (c, t, iv) = match read(&json, ["c", "t", "iv"]) {
+        Read::Whole([Some(c), t, iv]) => (c, t, iv),
+        Read::Broken([c, ..]) if c.is_some() || json.starts_with(br#"{"c":""#) => {
+            return Err(Reason::Damaged("the envelope breaks off or is no JSON"));
+        }
+        Read::Whole(_) | Read::Broken(_) => return Ok(Content::Plain),
     };
-    let Some(c) = c else { return Ok(Content::Plain) };
     let shape = Shape::read(t.as_deref())?;
     let c = decode(c.as_bytes());
     match shape.transformation {
         Transformation::Gcm => parse_inner(shape, &c),
-        _ if c.is_empty() => Ok(Content::Empty),
+        _ if c.is_empty() => Ok(Content::Empty(None)),
         Transformation::Ecb => {
             Ok(Content::Sealed(Sealed { shape, key_id: None, iv: Vec::new(), ciphertext: c }))
         }
@@ -172,11 +172,12 @@ fn parse_inner(shape: Shape, json: &[u8]) -> Result<Content, Reason> {
     let shape = Shape { key_id: key_id.is_some(), ..shape };
     let cipher = cipher.ok_or(Reason::Damaged("the envelope has no ciphertext"))?;
     let ciphertext = decode(cipher.as_bytes());
+    let key_id = key_id.map(Cow::into_owned);
     if ciphertext.is_empty() {
-        return Ok(Content::Empty);
+        let sealed = |key_id| Sealed { shape, key_id: Some(key_id), iv: Vec::new(), ciphertext };
+        return Ok(Content::Empty(key_id.map(sealed)));
     }
     let iv = iv.ok_or(Reason::Damaged("the envelope has no initialization vector"))?;
-    let key_id = key_id.map(Cow::into_owned);
     Ok(Content::Sealed(Sealed { shape, key_id, iv: decode(iv.as_bytes()), ciphertext }))
 }
 
@@ -223,10 +224,35 @@ pub(super) fn members<'json, const N: usize>(
     json: &'json [u8],
     names: [&'static str; N],
 ) -> Option<[Option<Cow<'json, str>>; N]> {
-    let mut json = serde_json::Deserializer::from_slice(json);
-    let found = Members(names).deserialize(&mut json).ok()?;
-    json.end().ok()?;
-    Some(found)
+    match read(json, names) {
+        Read::Whole(found) => Some(found),
+        Read::Broken(_) => None,
+    }
+}
+
+/// What is read of a JSON object.
+enum Read<'json, const N: usize> {
+    /// All of it.
+    Whole([Option<Cow<'json, str>>; N]),
+    /// It is no such object, or breaks off: these members were read before.
+    Broken([Option<Cow<'json, str>>; N]),
+}
+
+/// Reads as the standard has it, which is quick, and where that fails as Gson does.
+fn read<'json, const N: usize>(json: &'json [u8], names: [&'static str; N]) -> Read<'json, N> {
+    let mut strict = serde_json::Deserializer::from_slice(json);
+    if let Ok(found) = Members(names).deserialize(&mut strict)
+        && strict.end().is_ok()
+    {
+        return Read::Whole(found);
+    }
+    match lenient::members(json, names) {
+        None => Read::Broken([const { None }; N]),
+        Some(found) => {
+            let members = found.members.map(|member| member.map(Cow::Owned));
+            if found.whole { Read::Whole(members) } else { Read::Broken(members) }
+        }
+    }
 }
 
 struct Members<const N: usize>([&'static str; N]);

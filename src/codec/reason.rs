@@ -25,6 +25,9 @@ pub enum Reason {
         "opens, but not to what the row's hash says: sealed with another key, or the hash is not this value's"
     )]
     HashDisagrees,
+    /// Envelopes within envelopes, more of them than anybody has made.
+    #[error("encrypted more than {0} times over")]
+    Nested(usize),
     /// Not a text where one is expected.
     #[error("not a text in UTF-8")]
     NotText,

@@ -2,7 +2,9 @@
 //!
 //! Invariants: a value is classified by opening it, never by what it says of itself; only a GCM
 //! tag is proof, everything else is weighed ([`Recoder::classify`]); [`Recoder::reseal`] changes
-//! nothing but slots under the old key, and returns no value that it has not opened again.
+//! nothing but slots under the old key, or without the id that the server asks for, and returns no value
+//! that it has not opened again. A plaintext that is itself an envelope is a layer more: no layer is left
+//! behind.
 
 use std::fmt;
 
@@ -53,6 +55,9 @@ pub enum Verdict {
     Plain,
     /// At least one ciphertext is under the old key, and every one opens.
     UnderOld(Opened),
+    /// Every ciphertext is under the new key, and at least one does not name it, though the server that
+    /// reads it takes such a one for one under the old key.
+    WithoutId(Opened),
     /// Every ciphertext is under the new key.
     UnderNew(Opened),
     /// At least one ciphertext does not open; this is why the first of them does not.
@@ -78,10 +83,38 @@ struct Part {
     /// Which of the codec's slots it is.
     index: usize,
     slot: Slot,
+    /// One, or more where a plaintext is an envelope itself: from the outermost in.
+    layers: Vec<Layer>,
+}
+
+/// A ciphertext, opened.
+struct Layer {
     shape: Shape,
     key: Which,
+    /// It does not name its key, and has to.
+    lacks_id: bool,
     plaintext: Plaintext,
 }
+
+impl Layer {
+    fn stays(&self) -> bool {
+        self.key == Which::New && !self.lacks_id
+    }
+}
+
+impl Part {
+    /// What is within all layers.
+    fn plaintext(&self) -> &[u8] {
+        self.layers.last().map_or(&[], |layer| &layer.plaintext)
+    }
+
+    fn has(&self, test: impl Fn(&Layer) -> bool) -> bool {
+        self.layers.iter().any(test)
+    }
+}
+
+/// The most layers that are opened; a public report has two.
+const MOST_LAYERS: usize = 4;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Which {
@@ -100,7 +133,7 @@ impl Opened {
     pub fn plaintext(&self) -> &[u8] {
         match (&self.joined, self.parts.first()) {
             (Some(joined), _) => joined,
-            (None, Some(only)) => &only.plaintext,
+            (None, Some(only)) => only.plaintext(),
             (None, None) => &[],
         }
     }
@@ -112,13 +145,17 @@ impl Opened {
 
     /// Whether opening it proved the key: every ciphertext is in GCM.
     pub fn authenticated(&self) -> bool {
-        self.parts.iter().all(|part| part.shape.transformation.authenticates())
+        self.parts
+            .iter()
+            .flat_map(|part| &part.layers)
+            .all(|layer| layer.shape.transformation.authenticates())
     }
 }
 
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts = self.parts.iter().map(|part| (part.key, part.shape.transformation));
+        let layers = self.parts.iter().flat_map(|part| &part.layers);
+        let parts = layers.map(|layer| (layer.key, layer.shape.transformation));
         f.write_str("Opened")?;
         f.debug_list().entries(parts).finish()
     }
@@ -126,11 +163,11 @@ impl fmt::Debug for Opened {
 
 fn join(parts: &[Part]) -> Plaintext {
     // Sized beforehand: a vector that grows leaves copies of secrets behind.
-    let size = parts.iter().map(|part| 8 + part.plaintext.len()).sum();
+    let size = parts.iter().map(|part| 8 + part.plaintext().len()).sum();
     let mut joined = Zeroizing::new(Vec::with_capacity(size));
     for part in parts {
-        joined.extend_from_slice(&(part.plaintext.len() as u64).to_le_bytes());
-        joined.extend_from_slice(&part.plaintext);
+        joined.extend_from_slice(&(part.plaintext().len() as u64).to_le_bytes());
+        joined.extend_from_slice(part.plaintext());
     }
     joined
 }
@@ -160,45 +197,101 @@ impl Recoder {
         match codec.slots(stored).and_then(|slots| self.open(codec, slots, evidence)) {
             Err(reason) => Verdict::Unreadable(reason),
             Ok(opened) if opened.parts.is_empty() => Verdict::Plain,
-            Ok(opened) if opened.parts.iter().any(|part| part.key == Which::Old) => Verdict::UnderOld(opened),
-            Ok(opened) => Verdict::UnderNew(opened),
+            Ok(opened) => {
+                let any = |test: fn(&Layer) -> bool| opened.parts.iter().any(|part| part.has(test));
+                if any(|layer| layer.key == Which::Old) {
+                    Verdict::UnderOld(opened)
+                } else if any(|layer| layer.lacks_id) {
+                    Verdict::WithoutId(opened)
+                } else {
+                    Verdict::UnderNew(opened)
+                }
+            }
         }
     }
 
-    /// The stored value with everything that was under the old key sealed with the new one.
+    /// The stored value with everything that was under the old key sealed with the new one, and everything
+    /// that lacked the new key's id with it.
     ///
     /// `stored` are the bytes that `opened` came from. The result has been read back and every
     /// new ciphertext in it opened and compared.
     pub fn reseal(&self, stored: &[u8], opened: &Opened) -> Result<Vec<u8>, Reason> {
-        let old = || opened.parts.iter().filter(|part| part.key == Which::Old);
-        let texts = old().map(|part| self.seal(part)).collect::<Result<Vec<_>, _>>()?;
+        let stale = || opened.parts.iter().filter(|part| part.has(|layer| !layer.stays()));
+        let texts = stale().map(|part| self.seal_part(part)).collect::<Result<Vec<_>, _>>()?;
         let replacements: Vec<_> =
-            old().map(|part| &part.slot).zip(texts.iter().map(String::as_str)).collect();
+            stale().map(|part| &part.slot).zip(texts.iter().map(String::as_str)).collect();
         let resealed = opened.codec.splice(stored, &replacements)?;
         let slots = opened.codec.slots(&resealed).map_err(|_| Reason::SealedWrong)?;
-        if old().all(|part| self.reads_back(part, &slots)) { Ok(resealed) } else { Err(Reason::SealedWrong) }
+        if stale().all(|part| self.reads_back(part, &slots)) {
+            Ok(resealed)
+        } else {
+            Err(Reason::SealedWrong)
+        }
     }
 
-    /// Whether the slot where the part stands now holds its plaintext under the new key.
+    /// Whether the slot where the part stands now holds its plaintext under the new key, through all layers.
     fn reads_back(&self, part: &Part, slots: &[Slot]) -> bool {
         let Some(slot) = slots.get(part.index) else { return false };
-        let Ok(Content::Sealed(sealed)) = envelope::parse(&slot.text) else { return false };
-        open_with(&self.new, &sealed).is_ok_and(|plaintext| plaintext.as_ref() == Some(&part.plaintext))
+        let mut text = Zeroizing::new(slot.text.clone().into_bytes());
+        for _ in &part.layers {
+            let Ok(Content::Sealed(sealed)) = parse_bytes(&text) else { return false };
+            let Ok(Some(plaintext)) = open_with(&self.new, &sealed) else { return false };
+            text = plaintext;
+        }
+        text.as_slice() == part.plaintext()
     }
 
     fn open(&self, codec: Codec, slots: Vec<Slot>, evidence: Evidence<'_>) -> Result<Opened, Reason> {
         let mut sealed = Vec::new();
         for (index, slot) in slots.into_iter().enumerate() {
-            if let Content::Sealed(envelope) = envelope::parse(&slot.text)? {
-                sealed.push((index, slot, envelope));
+            match envelope::parse(&slot.text)? {
+                Content::Sealed(envelope) => sealed.push((index, slot, envelope)),
+                // Under no key, but it must not go on naming one that nobody will have.
+                Content::Empty(Some(envelope)) if envelope.key_id.as_deref() == Some(self.old.key_id()) => {
+                    sealed.push((index, slot, envelope));
+                }
+                Content::Empty(_) | Content::Plain => {}
             }
         }
         let evidence = if sealed.len() == 1 { evidence } else { Evidence::default() };
         let parts = sealed.into_iter().map(|(index, slot, envelope)| {
-            let (key, plaintext) = self.open_one(&envelope, evidence)?;
-            Ok(Part { index, slot, shape: envelope.shape, key, plaintext })
+            let mut layers = vec![self.open_layer(envelope, evidence)?];
+            while let Some(next) =
+                layers.last().map(|layer| self.open_within(&layer.plaintext)).transpose()?.flatten()
+            {
+                if layers.len() == MOST_LAYERS {
+                    return Err(Reason::Nested(MOST_LAYERS));
+                }
+                layers.push(next);
+            }
+            Ok(Part { index, slot, layers })
         });
         Ok(Opened::new(codec, parts.collect::<Result<_, _>>()?))
+    }
+
+    fn open_layer(&self, sealed: Sealed, evidence: Evidence<'_>) -> Result<Layer, Reason> {
+        if sealed.ciphertext.is_empty() {
+            let plaintext = Plaintext::default();
+            return Ok(Layer { shape: sealed.shape, key: Which::Old, lacks_id: false, plaintext });
+        }
+        let (key, plaintext) = self.open_one(&sealed, evidence)?;
+        let asked = self.policy.key_id == KeyIdPolicy::Always && sealed.shape.transformation.authenticates();
+        let lacks_id = asked && key == Which::New && sealed.key_id.as_deref() != Some(self.new.key_id());
+        Ok(Layer { shape: sealed.shape, key, lacks_id, plaintext })
+    }
+
+    /// The layer within a plaintext; none if it is no envelope, or one of neither key.
+    fn open_within(&self, plaintext: &[u8]) -> Result<Option<Layer>, Reason> {
+        let sealed = match parse_bytes(plaintext) {
+            Ok(Content::Sealed(sealed)) => sealed,
+            Ok(Content::Empty(Some(sealed))) if sealed.key_id.as_deref() == Some(self.old.key_id()) => sealed,
+            _ => return Ok(None),
+        };
+        match self.open_layer(sealed, Evidence::default()) {
+            Ok(layer) => Ok(Some(layer)),
+            Err(Reason::Ambiguous) => Err(Reason::Ambiguous),
+            Err(_) => Ok(None),
+        }
     }
 
     fn open_one(&self, sealed: &Sealed, evidence: Evidence<'_>) -> Result<(Which, Plaintext), Reason> {
@@ -250,14 +343,26 @@ impl Recoder {
         }
     }
 
-    fn seal(&self, part: &Part) -> Result<String, Reason> {
+    /// The part's new text: what does not stay is sealed anew, and whatever is around it.
+    fn seal_part(&self, part: &Part) -> Result<String, Reason> {
+        let mut text: Option<String> = None;
+        for layer in part.layers.iter().rev() {
+            if text.is_some() || !layer.stays() {
+                let plaintext = text.as_deref().map_or(layer.plaintext.as_slice(), str::as_bytes);
+                text = Some(self.seal(&layer.shape, plaintext)?);
+            }
+        }
+        text.ok_or(Reason::SealedWrong)
+    }
+
+    fn seal(&self, shape: &Shape, plaintext: &[u8]) -> Result<String, Reason> {
         let upgraded =
-            (self.policy.upgrade && !part.shape.transformation.authenticates()).then(|| Shape::gcm(false));
-        let shape = upgraded.as_ref().unwrap_or(&part.shape);
+            (self.policy.upgrade && !shape.transformation.authenticates()).then(|| Shape::gcm(false));
+        let shape = upgraded.as_ref().unwrap_or(shape);
         let key_id = shape.key_id || self.policy.key_id == KeyIdPolicy::Always;
         let iv = cipher::random_iv().map_err(|_| Reason::NoRandomness)?;
-        let ciphertext = cipher::seal(&self.new, shape.transformation, &iv, &part.plaintext)
-            .map_err(|_| Reason::SealedWrong)?;
+        let ciphertext =
+            cipher::seal(&self.new, shape.transformation, &iv, plaintext).map_err(|_| Reason::SealedWrong)?;
         Ok(envelope::write(shape, key_id.then(|| self.new.key_id()), &iv, &ciphertext))
     }
 
@@ -267,6 +372,10 @@ impl Recoder {
             Which::New => &self.new,
         }
     }
+}
+
+fn parse_bytes(text: &[u8]) -> Result<Content, Reason> {
+    envelope::parse(std::str::from_utf8(text).map_err(|_| Reason::NotText)?)
 }
 
 /// The plaintext, if the key fits; an error if no key can.

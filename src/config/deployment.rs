@@ -42,7 +42,16 @@ impl Deployment {
 
     /// `[encryption] key`.
     pub fn key(&self) -> Said<SecretKey> {
-        match self.text(&["encryption"], "key") {
+        self.encryption("key")
+    }
+
+    /// `[encryption] old_key`.
+    pub fn old_key(&self) -> Said<SecretKey> {
+        self.encryption("old_key")
+    }
+
+    fn encryption(&self, name: &str) -> Said<SecretKey> {
+        match self.text(&["encryption"], name) {
             Said::This(text) => match SecretKey::parse(text) {
                 Ok(key) => Said::This(key),
                 Err(error) => Said::Unusable(error.to_string()),

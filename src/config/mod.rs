@@ -109,6 +109,8 @@ pub struct Settings {
     pub upgrade: bool,
     /// Whether every new value carries the new key's id, even if the old value had none.
     pub key_id: bool,
+    /// Tables that the deployment lacks, though every version has them: the command line names them.
+    pub without_tables: Vec<String>,
     /// What the operator should read before the rotation begins.
     pub notices: Vec<Notice>,
 }

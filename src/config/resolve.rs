@@ -69,6 +69,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         chunk_size,
         connections,
         max_rows_per_second,
+        without_tables: Vec::new(),
         patience: overrides.patience.unwrap_or(PATIENCE),
         sizes: Sizes::new(),
         upgrade,

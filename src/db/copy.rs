@@ -167,6 +167,18 @@ impl Db {
         self.number(&sql::copy::pending(log)).await
     }
 
+    /// How many entries of a change log do not wait.
+    pub async fn acknowledged(&self, log: &Table) -> Result<u64, DbError> {
+        self.number(&sql::copy::acknowledged(log)).await
+    }
+
+    /// Lets all entries of a change log wait again.
+    pub async fn reopen(&self, log: &Table) -> Result<(), DbError> {
+        let mut transaction = self.begin().await?;
+        transaction.run(&sql::copy::reopen(log), &[]).await?;
+        transaction.commit().await
+    }
+
     /// How many rows a table has.
     pub async fn count_rows(&self, table: &str) -> Result<u64, DbError> {
         self.number(&sql::copy::count(table)).await

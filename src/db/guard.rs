@@ -35,9 +35,6 @@ const IDLE: Duration = Duration::from_secs(3);
 /// Who is gone when looked at again was no session to speak of, or one of ours that had just begun.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 
-/// MySQL's word for a privilege that is missing.
-const NO_PRIVILEGE: &str = "(error 1227)";
-
 /// How a claim stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Held {
@@ -61,7 +58,7 @@ pub(super) enum Lone {
 pub(super) type Claim = Arc<Mutex<Option<Lone>>>;
 
 impl Lone {
-    async fn ask(&mut self, sql: &str) -> Result<Vec<Record>, DbError> {
+    pub(super) async fn ask(&mut self, sql: &str) -> Result<Vec<Record>, DbError> {
         match self {
             Self::Postgres(session) => session.fetch(sql, PgArguments::default()).await,
             Self::MySql(session) => session.fetch(sql, MySqlArguments::default()).await,
@@ -97,7 +94,7 @@ impl Lone {
         }
     }
 
-    async fn number(&mut self, sql: &str) -> Result<i64, DbError> {
+    pub(super) async fn number(&mut self, sql: &str) -> Result<i64, DbError> {
         let answer = self.ask(sql).await?;
         let number = answer.first().and_then(|record| record.first()?.as_int());
         number.ok_or_else(|| DbError::new(Class::Environment, "the server gave no number for its session"))
@@ -258,53 +255,7 @@ impl Db {
         Ok(ours)
     }
 
-    /// Whether sessions of other users are hidden from this one.
-    pub async fn is_blind(&self) -> Result<bool, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(false) };
-        let answer = match self.read(questions.is_blind, &[]).await {
-            Err(error) if error.to_string().contains(NO_PRIVILEGE) => return Ok(true),
-            answer => answer?,
-        };
-        Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
-    }
-
-    /// After how long the server ends a statement, if it does.
-    pub async fn statement_limit(&self) -> Result<Option<Duration>, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(None) };
-        let limit = |record: &Record| {
-            let value: f64 = record.get(1)?.as_text()?.parse().ok()?;
-            let is_seconds = record.first()?.as_text()? == "max_statement_time"; // MariaDB's; the others, milliseconds
-            let limit = Duration::try_from_secs_f64(if is_seconds { value } else { value / 1000.0 }).ok()?;
-            (!limit.is_zero()).then_some(limit)
-        };
-        if questions.limits.is_empty() {
-            return Ok(None);
-        }
-        Ok(self.read(questions.limits, &[]).await?.iter().filter_map(limit).min())
-    }
-
-    /// Settings of the server with which it may lose what it has acknowledged.
-    pub async fn lossy_settings(&self) -> Result<Vec<String>, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
-        if questions.lossy.is_empty() {
-            return Ok(Vec::new());
-        }
-        let answer = self.read(questions.lossy, &[]).await?;
-        Ok(answer.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
-    }
-
-    /// Whether two connections share a session of the server: a pooler stands between that gives
-    /// each transaction another one, and a lock taken in one would not be ours in the next.
-    pub async fn shares_sessions(&self) -> Result<bool, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(false) };
-        let (mut one, mut other) = (self.lone().await?, self.lone().await?);
-        let is_one = one.number(questions.session).await? == other.number(questions.session).await?;
-        one.close().await;
-        other.close().await;
-        Ok(is_one)
-    }
-
-    fn claimed(&self) -> Option<(&Claim, &'static Questions)> {
+    pub(super) fn claimed(&self) -> Option<(&Claim, &'static Questions)> {
         match self {
             Self::Sqlite(_) => None,
             Self::Postgres(db) => Some((&db.claim, &POSTGRES_QUESTIONS)),
@@ -332,7 +283,7 @@ impl Db {
         }
     }
 
-    async fn lone(&self) -> Result<Lone, DbError> {
+    pub(super) async fn lone(&self) -> Result<Lone, DbError> {
         match self {
             Self::Postgres(db) => {
                 Ok(Lone::Postgres(Box::new(db.connect().await?.limited(Some(patience(db.server()))))))
@@ -346,7 +297,7 @@ impl Db {
     }
 
     /// Our own sessions, where they go by number; elsewhere by their program's name.
-    fn own(&self) -> Option<&Own> {
+    pub(super) fn own(&self) -> Option<&Own> {
         match self {
             Self::Sqlite(_) | Self::Postgres(_) => None,
             Self::MySql(db) => Some(db.own()),

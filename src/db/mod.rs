@@ -4,13 +4,17 @@
 //! rendered in [`sql`] from one and a [`Relation`]; identifiers are `'static`, values are always
 //! bound; an error never carries a value.
 
+mod asked;
+pub mod copies;
 mod copy;
 mod error;
 pub mod guard;
+pub mod holdups;
 mod jdbc;
 pub mod look;
 mod mysql;
 mod native;
+pub mod near;
 mod own;
 mod pool;
 mod postgres;

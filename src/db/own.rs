@@ -3,8 +3,9 @@
 //! A number alone says nothing after a restart: the server gives it to somebody else. So a session of ours has a
 //! mark, a lock of its own that ends with it, or is known by its number and the time since when it is there.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::guard::Questions;
 use super::{Record, Value};
@@ -58,6 +59,15 @@ impl Greeting {
 }
 
 impl Own {
+    /// Those in one place: two schemas of one database are two databases here, and the sessions of one are no
+    /// strangers to the other.
+    pub(super) fn at(place: &str) -> Self {
+        static PLACES: OnceLock<Mutex<HashMap<String, Own>>> = OnceLock::new();
+        let places = PLACES.get_or_init(Mutex::default);
+        let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.entry(place.to_owned()).or_default().clone()
+    }
+
     /// A session is being opened: until this is dropped, one that is not known yet may be it.
     pub(super) fn opening(&self) -> Opening {
         self.0.opening.fetch_add(1, Ordering::SeqCst);

@@ -55,12 +55,33 @@ pub struct LockRow {
     pub remove: &'static str,
 }
 
-/// PostgreSQL. Advisory locks belong to the database.
+/// The schema in which PostgreSQL finds the tables, whatever the session's path: one database may hold two
+/// deployments, or the two databases of one.
+macro_rules! schema {
+    () => {
+        "coalesce((SELECT n.nspname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n \
+         ON n.oid = c.relnamespace WHERE c.oid = coalesce(pg_catalog.to_regclass('idn_identity_user_data'), \
+         pg_catalog.to_regclass('reg_property'))), pg_catalog.current_schema()::text, '')"
+    };
+}
+
+/// The second number of the lock, for that schema.
+macro_rules! lock {
+    () => {
+        concat!("('x' || substr(md5('keyrotation.' || ", schema!(), "), 1, 8))::bit(32)::int4")
+    };
+}
+
+/// PostgreSQL. Advisory locks belong to the database, so the schema is in the lock's number.
 pub const POSTGRES_QUESTIONS: Questions = Questions {
-    claim: "SELECT pg_try_advisory_lock(1801812338, 1869898867)",
-    release: "SELECT pg_advisory_unlock(1801812338, 1869898867)",
-    is_ours: "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() \
-              AND classid = 1801812338 AND objid = 1869898867 AND granted)",
+    claim: concat!("SELECT pg_try_advisory_lock(1801812338, ", lock!(), ")"),
+    release: concat!("SELECT pg_advisory_unlock(1801812338, ", lock!(), ")"),
+    is_ours: concat!(
+        "SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() \
+         AND classid = 1801812338 AND objid::int8 = (",
+        lock!(),
+        ")::int8 & 4294967295 AND granted)"
+    ),
     sessions: "SELECT pid::bigint, usename::text, coalesce(nullif(application_name, ''), 'a program without a name'), \
                coalesce(host(client_addr), 'this machine or an address that is hidden'), \
                coalesce(state, 'idle') = 'active' FROM pg_stat_activity \
@@ -71,9 +92,12 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
     session: "SELECT pg_backend_pid()::bigint",
     marked_session: None,
     marked_by: "",
-    identity: "SELECT 'database ' || current_database() || ' of the cluster that began at ' || \
-               pg_postmaster_start_time()::text || ', oid ' || oid::text FROM pg_database \
-               WHERE datname = current_database()",
+    identity: concat!(
+        "SELECT 'database ' || current_database() || ' of the cluster that began at ' || \
+         pg_postmaster_start_time()::text || ', oid ' || oid::text || ', schema ' || ",
+        schema!(),
+        " FROM pg_database WHERE datname = current_database()"
+    ),
     tells_server: true,
     lock_row: None,
     lossy: "SELECT name || ' = ' || setting FROM pg_settings \

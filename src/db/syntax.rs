@@ -162,7 +162,9 @@ pub const SQLITE: Syntax = Syntax {
     is_true: |column| format!("{column} IN (1, '1', 'true', 'TRUE', 'Y')"),
     // Takes the write lock at once: a transaction that reads first could deadlock on upgrading.
     begin: "BEGIN IMMEDIATE",
-    columns: "SELECT name, type, pk FROM pragma_table_info(?) ORDER BY pk",
+    // A view is no table.
+    columns: "SELECT i.name, i.type, i.pk FROM sqlite_master AS m, pragma_table_info(m.name) AS i \
+              WHERE m.type = 'table' AND upper(m.name) = upper(?) ORDER BY i.pk",
     unique: "SELECT l.name, i.name FROM pragma_index_list(?) AS l, pragma_index_info(l.name) AS i \
              WHERE l.\"unique\" = 1 AND l.partial = 0 ORDER BY l.name, i.seqno",
     tables: "SELECT upper(name) FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY 1",
@@ -200,7 +202,7 @@ pub const POSTGRES: Syntax = Syntax {
               CASE WHEN t.typname = 'varchar' AND a.atttypmod > 4 THEN a.atttypmod - 4 END, a.attnotnull \
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid \
               WHERE a.attrelid = to_regclass(lower($1::text)) AND c.relkind IN ('r', 'p') \
-              AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+              AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
     unique: "SELECT i.indexrelid::bigint, upper(coalesce(a.attname, '')) FROM pg_index i \
              CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place) \
              LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
@@ -252,8 +254,10 @@ pub const MYSQL: Syntax = Syntax {
     columns: "SELECT UPPER(COLUMN_NAME), LOWER(DATA_TYPE), CHARACTER_MAXIMUM_LENGTH, IS_NULLABLE = 'NO', \
               COLUMN_DEFAULT IS NULL AND REPLACE(EXTRA, 'INVISIBLE', '') = '', LOWER(EXTRA) LIKE '%on update%', \
               LOWER(EXTRA) LIKE '%virtual%' OR LOWER(EXTRA) LIKE '%stored%' OR LOWER(EXTRA) LIKE '%persistent%' \
-              FROM information_schema.COLUMNS \
-              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION",
+              FROM information_schema.COLUMNS AS c \
+              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND NOT EXISTS (SELECT 1 \
+              FROM information_schema.TABLES AS t WHERE t.TABLE_SCHEMA = c.TABLE_SCHEMA \
+              AND t.TABLE_NAME = c.TABLE_NAME AND t.TABLE_TYPE = 'VIEW') ORDER BY ORDINAL_POSITION",
     unique: "SELECT INDEX_NAME, UPPER(COALESCE(COLUMN_NAME, '')) FROM information_schema.STATISTICS \
              WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND NON_UNIQUE = 0 \
              ORDER BY INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX",

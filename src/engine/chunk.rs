@@ -22,6 +22,8 @@ pub enum RowOutcome {
     Plain,
     /// It was under the new key before.
     AlreadyNew,
+    /// It was under the new key before, without its id, and was sealed with it again.
+    Resealed,
     /// It was moved to the new key.
     Rotated,
     /// A value of it could not be rotated.
@@ -33,6 +35,7 @@ impl RowOutcome {
     pub fn of(cell: &CellOutcome) -> Self {
         match cell {
             CellOutcome::Rotated { .. } => Self::Rotated,
+            CellOutcome::Resealed { .. } => Self::Resealed,
             CellOutcome::AlreadyNew { .. } => Self::AlreadyNew,
             CellOutcome::Failed { .. } => Self::Failed,
             CellOutcome::Gone => Self::Null,
@@ -40,22 +43,39 @@ impl RowOutcome {
     }
 
     /// Counts a row.
-    pub fn count(self, tally: &mut Tally, group: Option<usize>) {
+    pub fn count(self, tally: &mut Tally, groups: Groups) {
         tally.rows += 1;
         match self {
             Self::Null => tally.null += 1,
             Self::Plain => tally.plain += 1,
-            Self::AlreadyNew => tally.already_new += 1,
+            Self::AlreadyNew | Self::Resealed => tally.already_new += 1,
             Self::Rotated => tally.rotated += 1,
             Self::Failed => tally.failed += 1,
         }
+        let group = if self == Self::Resealed { groups.resealed } else { groups.of_row };
         if let Some(group) = group.and_then(|group| tally.groups.get_mut(group)) {
             match self {
-                Self::Rotated => group.rotated += 1,
+                Self::Rotated | Self::Resealed => group.rotated += 1,
                 Self::Failed => group.failed += 1,
                 Self::Null | Self::Plain | Self::AlreadyNew => {}
             }
         }
+    }
+}
+
+/// The sub-counts that a row may belong to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Groups {
+    /// The one that the row itself belongs to.
+    pub of_row: Option<usize>,
+    /// The one of rows that are sealed again, if the journal has it.
+    pub resealed: Option<usize>,
+}
+
+impl Groups {
+    /// Those of a row of this job.
+    pub fn of(job: &Job, group: Option<usize>) -> Self {
+        Self { of_row: group, resealed: job.resealed }
     }
 }
 
@@ -115,7 +135,7 @@ async fn write(
         let mut missed = Vec::new();
         for (row, applied) in pending.into_iter().zip(applied) {
             match applied {
-                Applied::Written => row.outcome.count(&mut tally, row.group),
+                Applied::Written => row.outcome.count(&mut tally, row.groups),
                 Applied::Refused(reason) => amendments.push(failed(row, &reason, &mut tally)),
                 Applied::Missed if attempt == ATTEMPTS => {
                     let reason = "it kept changing while it was being rotated";
@@ -180,10 +200,10 @@ pub(super) fn gone(key: Key) -> RowRecord {
 
 /// Counts a row as failed, and returns what the journal is to say of it.
 pub(super) fn failed(row: Pending, reason: &str, tally: &mut Tally) -> RowRecord {
-    RowOutcome::Failed.count(tally, row.group);
+    RowOutcome::Failed.count(tally, row.groups);
     let mut record = row.record;
     for cell in &mut record.cells {
-        if let CellOutcome::Rotated { before, .. } = cell.outcome {
+        if let CellOutcome::Rotated { before, .. } | CellOutcome::Resealed { before, .. } = cell.outcome {
             cell.outcome = CellOutcome::Failed { before, reason: reason.to_owned() };
         }
     }

@@ -68,7 +68,7 @@ fn foresee(job: &Job, prepared: Prepared, tally: &mut Tally, failures: &mut Vec<
     for (row, applied) in prepared.pending.into_iter().zip(applied) {
         match applied {
             Applied::Written => {
-                row.outcome.count(tally, row.group);
+                row.outcome.count(tally, row.groups);
                 failures.extend(failed_cells(&row.record));
             }
             Applied::Refused(reason) => failures.extend(failed_cells(&failed(row, &reason, tally))),

@@ -54,12 +54,16 @@ pub async fn check_evidence(context: &Context, jobs: &[Job]) -> Result<()> {
 }
 
 fn is_rotated(record: &RowRecord) -> bool {
-    record.cells.iter().any(|cell| matches!(cell.outcome, CellOutcome::Rotated { .. }))
+    let is_rewritten =
+        |outcome: &CellOutcome| matches!(outcome, CellOutcome::Rotated { .. } | CellOutcome::Resealed { .. });
+    record.cells.iter().any(|cell| is_rewritten(&cell.outcome))
 }
 
 fn is_back(preparer: &Preparer, job: &Job, row: &Row, record: &RowRecord) -> bool {
     row.values.iter().enumerate().any(|(column, value)| {
-        let Some(CellOutcome::Rotated { before, after, .. }) = recorded_cell(record, column) else {
+        let Some(CellOutcome::Rotated { before, after, .. } | CellOutcome::Resealed { before, after, .. }) =
+            recorded_cell(record, column)
+        else {
             return false;
         };
         let Some(stored) = value.as_bytes() else { return false };

@@ -18,7 +18,7 @@ mod sweep;
 mod transaction;
 mod workers;
 
-pub use chunk::RowOutcome;
+pub use chunk::{Groups, RowOutcome};
 pub use drive::drive;
 pub use dry_run::dry_run;
 pub use evidence::check_evidence;

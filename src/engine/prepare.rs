@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use keyrotation_journal::{CellOutcome, CellRecord, Key, RowRecord, Tally};
 
-use super::chunk::RowOutcome;
+use super::chunk::{Groups, RowOutcome};
 use crate::cipher::{Digest, Digester};
 use crate::codec::value::{Evidence, Recoder, Verdict};
 use crate::db::Value;
@@ -45,8 +45,8 @@ pub struct Pending {
     pub earlier: Vec<RowRecord>,
     /// What the row counts as when the write succeeds.
     pub outcome: RowOutcome,
-    /// The group that it is counted in.
-    pub group: Option<usize>,
+    /// The groups that it may be counted in.
+    pub groups: Groups,
 }
 
 /// What the journal says of rows: each attempt, in order.
@@ -101,9 +101,10 @@ impl Preparer {
                 changed.push(ChangedCell { column, old: value.clone(), new });
             }
         }
+        let groups = Groups::of(job, row.group);
         let record = RowRecord { key: row.key, cells };
         if changed.is_empty() {
-            outcome.count(&mut prepared.settled, row.group);
+            outcome.count(&mut prepared.settled, groups);
             // What was recorded of a row that holds no ciphertext any more is replaced, too.
             if !record.cells.is_empty() || !recorded.is_empty() {
                 prepared.records.push(record);
@@ -111,7 +112,7 @@ impl Preparer {
         } else {
             let change = Change { key: record.key.clone(), cells: changed };
             let earlier = recorded.to_vec();
-            prepared.pending.push(Pending { change, record, earlier, outcome, group: row.group });
+            prepared.pending.push(Pending { change, record, earlier, outcome, groups });
         }
     }
 
@@ -129,7 +130,9 @@ impl Preparer {
         let digest = |value: &[u8]| self.value_digest(job, column, &row.key, value);
         let mut stands = None;
         let is_this = |outcome: &&CellOutcome| match outcome {
-            CellOutcome::Rotated { after, .. } => *after == *stands.get_or_insert_with(|| digest(stored)),
+            CellOutcome::Rotated { after, .. } | CellOutcome::Resealed { after, .. } => {
+                *after == *stands.get_or_insert_with(|| digest(stored))
+            }
             _ => false,
         };
         if let Some(outcome) = recorded().find(is_this) {
@@ -151,20 +154,21 @@ impl Preparer {
                 plain: plain(opened.plaintext()),
             }),
             Verdict::Unreadable(reason) => failed(reason.to_string()),
-            Verdict::UnderOld(opened) => match self.recoder.reseal(stored, &opened) {
-                Err(reason) => failed(reason.to_string()),
-                Ok(new) => match job.too_long(column, &new) {
-                    Some(reason) => failed(reason),
-                    None => CellPlan::Change(
-                        CellOutcome::Rotated {
-                            before: digest(stored),
-                            after: digest(&new),
-                            plain: plain(opened.plaintext()),
-                        },
-                        value.with_bytes(new),
-                    ),
-                },
-            },
+            ref verdict @ (Verdict::UnderOld(ref opened) | Verdict::WithoutId(ref opened)) => {
+                let new = match self.recoder.reseal(stored, opened) {
+                    Err(reason) => return failed(reason.to_string()),
+                    Ok(new) => new,
+                };
+                if let Some(reason) = job.too_long(column, &new) {
+                    return failed(reason);
+                }
+                let (before, after, plain) = (digest(stored), digest(&new), plain(opened.plaintext()));
+                let outcome = match verdict {
+                    Verdict::WithoutId(_) => CellOutcome::Resealed { before, after, plain },
+                    _ => CellOutcome::Rotated { before, after, plain },
+                };
+                CellPlan::Change(outcome, value.with_bytes(new))
+            }
         }
     }
 
@@ -202,7 +206,9 @@ pub(crate) fn recorded_cell(row: &RowRecord, column: usize) -> Option<&CellOutco
 
 fn plain_of(outcome: &CellOutcome) -> Option<Digest> {
     match outcome {
-        CellOutcome::Rotated { plain, .. } | CellOutcome::AlreadyNew { plain, .. } => Some(*plain),
+        CellOutcome::Rotated { plain, .. }
+        | CellOutcome::Resealed { plain, .. }
+        | CellOutcome::AlreadyNew { plain, .. } => Some(*plain),
         CellOutcome::Failed { .. } | CellOutcome::Gone => None,
     }
 }

@@ -121,7 +121,8 @@ fn counted(job: &Job, rows: &[Row], before: &HashMap<Key, RowRecord>) -> Tally {
         }
         let outcomes = record.cells.iter().map(|cell| RowOutcome::of(&cell.outcome));
         if let Some(outcome) = outcomes.max() {
-            outcome.count(&mut tally, groups.get(&record.key).copied().flatten());
+            let group = groups.get(&record.key).copied().flatten();
+            outcome.count(&mut tally, chunk::Groups::of(job, group));
         }
     }
     tally

@@ -78,7 +78,7 @@ async fn under_old(context: &Context, job: &Job, page: Vec<Row>) -> Result<Vec<K
                     Evidence { hash: row.hashes.get(column).and_then(Option::as_deref), recorded: None };
                 value.as_bytes().is_some_and(|stored| {
                     let verdict = preparer.recoder().classify(job.codec, stored, evidence);
-                    matches!(verdict, Verdict::UnderOld(_))
+                    matches!(verdict, Verdict::UnderOld(_) | Verdict::WithoutId(_))
                 })
             })
         };

@@ -70,7 +70,7 @@ impl<'a> Chunks<'a> {
             let applied = transaction.apply(&changes).await?;
             for (row, applied) in prepared.pending.into_iter().zip(applied) {
                 match applied {
-                    Applied::Written => row.outcome.count(&mut chunk.tally, row.group),
+                    Applied::Written => row.outcome.count(&mut chunk.tally, row.groups),
                     Applied::Refused(reason) => {
                         chunk.amendments.push(chunk::failed(row, &reason, &mut chunk.tally));
                     }

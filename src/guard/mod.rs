@@ -2,6 +2,7 @@
 //! out of reach for a while.
 
 mod backoff;
+mod watched;
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -81,7 +82,7 @@ impl Guard {
     ) -> Result<T, DbError> {
         let mut backoff = self.backoff(place);
         loop {
-            match attempt().await {
+            match self.watched(place, attempt()).await {
                 Ok(done) => return Ok(done),
                 Err(error) => backoff.after(error).await?,
             }

@@ -4,23 +4,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyrotation_journal::{TargetHead, TargetKind};
+use keyrotation_journal::{RESEALED, TargetHead, TargetKind};
 
 use super::open::{is_same, open};
 use super::privileges::forbidden;
 use super::sync::{self, SyncPlan};
-use super::{Fingerprint, Job, protect};
+use super::{Fingerprint, Job, absent, columns, protect};
 use crate::activity::Activity;
 use crate::codec::Codec;
 use crate::config::Settings;
-use crate::db::{Access, Db, DbError, Kind, Table, TableInfo, sql};
+use crate::db::{Access, Db, DbError, Table, sql};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
 use crate::signals::Stop;
 use crate::sink::{FileSink, Sink, TableSink};
 use crate::source::files::{FILE_GROUPS, FileGroup, Level};
 use crate::source::{FileRows, Source, TableSource};
-use crate::target::{SYNC_TABLES, Store, TARGETS, Target};
+use crate::target::{SYNC_TABLES, Store, TARGETS, Target, Version};
 
 /// The live deployment that a rotation works on: connected and looked at.
 #[derive(Debug)]
@@ -41,8 +41,10 @@ pub struct Deployment {
     pub statement_limit: Option<Duration>,
     /// What is kept in step with the old server, if anything is.
     pub sync: Option<SyncPlan>,
-    identity: Option<Db>,
-    registry: Option<Db>,
+    pub(super) identity: Option<Db>,
+    pub(super) registry: Option<Db>,
+    version: Option<Version>,
+    pub(super) without: Vec<String>,
     guards: Vec<Arc<Guard>>,
     patience: Duration,
 }
@@ -85,6 +87,8 @@ async fn connect_with(
         sync: None,
         identity: None,
         registry: None,
+        version: absent::version(settings),
+        without: settings.without_tables.clone(),
         guards: Vec::new(),
         patience: settings.patience,
     };
@@ -109,11 +113,15 @@ async fn connect_with(
             ));
         }
     }
+    if journaled.is_none() {
+        deployment.refuse_absent(&settings.without_tables).await?;
+    }
     Ok(deployment)
 }
 
 /// The targets of a new rotation.
 fn heads(settings: &Settings) -> Result<Vec<TargetHead>> {
+    let resealed = || settings.key_id.then_some(RESEALED);
     let table = |target: &&Target| TargetHead {
         id: target.id.to_owned(),
         label: target.label.to_owned(),
@@ -122,14 +130,16 @@ fn heads(settings: &Settings) -> Result<Vec<TargetHead>> {
             .groups
             .iter()
             .flat_map(|groups| groups.list)
-            .map(|group| group.label.to_owned())
+            .map(|group| group.label)
+            .chain(resealed())
+            .map(str::to_owned)
             .collect(),
     };
     let files = |group: &FileGroup| TargetHead {
         id: group.id.to_owned(),
         label: group.label.to_owned(),
         kind: TargetKind::Files,
-        groups: Vec::new(),
+        groups: resealed().map(str::to_owned).into_iter().collect(),
     };
     let tables = TARGETS.iter().filter(|_| settings.databases.is_some()).map(table);
     let files = FILE_GROUPS.iter().filter(|_| settings.files.is_some()).map(files);
@@ -274,6 +284,11 @@ impl Deployment {
         &self.guards
     }
 
+    /// The sub-count of rows that are sealed again, if the journal has it.
+    fn resealed(&self, index: u16) -> Option<usize> {
+        self.heads.get(usize::from(index))?.groups.iter().position(|label| label == RESEALED)
+    }
+
     /// The guard of a database, one for each.
     pub(super) fn guard(&mut self, store: Store, db: &Db) -> Arc<Guard> {
         if let Some(guard) = self.guards.iter().find(|guard| guard.watches(db)) {
@@ -297,10 +312,11 @@ impl Deployment {
         let place = target.relation.table;
         let failed = |error: DbError| Error::new(Id::Database, format!("{place}: {error}"));
         let Some(info) = db.table(place).await.map_err(failed)? else {
-            self.absent.push((index, format!("the {} database has no such table", target.store.name())));
+            let left_out = self.without.iter().any(|name| place.eq_ignore_ascii_case(name));
+            self.absent.push((index, absent::reason(target, self.version, left_out)));
             return Ok(());
         };
-        check_columns(target, &info)?;
+        columns::check(target, &info)?;
         let values: Vec<_> = target.values.iter().map(|value| value.name).collect();
         let mut table = Table::new(target.relation, &values, &info);
         if access == Access::Change && db.server_kind().is_some() {
@@ -324,7 +340,8 @@ impl Deployment {
             codec: target.codec,
             columns: values,
             limits,
-            groups: target.groups.map_or(0, |groups| groups.list.len()),
+            groups: self.heads[usize::from(index)].groups.len(),
+            resealed: self.resealed(index),
             source: Source::Table(source),
             sink: Sink::Table(TableSink::new(db, target, table, guard)),
         });
@@ -344,7 +361,8 @@ impl Deployment {
             codec: Codec::Xml,
             columns: vec!["content"],
             limits: vec![None],
-            groups: 0,
+            groups: self.heads[usize::from(index)].groups.len(),
+            resealed: self.resealed(index),
             source: Source::Files(rows.clone()),
             sink: Sink::Files(FileSink::new(rows)),
         });
@@ -364,41 +382,4 @@ async fn refuse_sync_leftovers(identity: &Db) -> Result<()> {
             format!("newIdnDBUrl: the database has {name}, which only the old identity database may have"),
         )),
     }
-}
-
-fn check_columns(target: &Target, info: &TableInfo) -> Result<()> {
-    let group = target.groups.iter().map(|groups| groups.column);
-    let filter = target.relation.filter.iter().map(|filter| filter.column());
-    let needed = target.relation.key.iter().copied().chain(target.values.iter().map(|value| value.name));
-    if let Some(missing) =
-        needed.chain(group).chain(filter).find(|column| !info.columns.contains_key(*column))
-    {
-        return Err(Error::new(
-            Id::Schema,
-            format!("{}: there is no column {missing}", target.relation.table),
-        ));
-    }
-    let odd = target.relation.key.iter().find(|name| {
-        info.columns.get(**name).is_some_and(|column| column.kind == Kind::Other && info.is_typed)
-    });
-    if let Some(column) = odd {
-        return Err(Error::new(
-            Id::Schema,
-            format!("{}: {column} is of a type that no key of WSO2 has", target.relation.table),
-        ));
-    }
-    if let Some(engine) = &info.without_transactions {
-        return Err(Error::new(
-            Id::Schema,
-            format!("{}: its storage engine, {engine}, knows no transactions", target.relation.table),
-        )
-        .fix(format!("ALTER TABLE {} ENGINE = InnoDB, in the copy", target.relation.table)));
-    }
-    if !info.is_unique(target.relation.key) {
-        return Err(Error::new(
-            Id::Schema,
-            format!("{}: nothing makes ({}) unique", target.relation.table, target.relation.key.join(", ")),
-        ));
-    }
-    Ok(())
 }

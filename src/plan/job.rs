@@ -22,6 +22,8 @@ pub struct Job {
     pub limits: Vec<Option<Limit>>,
     /// How many groups its rows are counted in.
     pub groups: usize,
+    /// The one of rows that were under the new key without its id, if the journal has it.
+    pub resealed: Option<usize>,
     /// Where its rows come from.
     pub source: Source,
     /// Where its changes go.

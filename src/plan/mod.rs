@@ -1,6 +1,9 @@
 //! What would be done, resolved against the live deployment, before anything is written.
 
+mod absent;
+mod accept;
 mod checks;
+mod columns;
 mod fingerprint;
 mod job;
 mod open;
@@ -12,6 +15,7 @@ mod survey;
 mod sync;
 
 pub use crate::db::Access;
+pub use accept::Accepted;
 pub use checks::{Deployment, connect, connect_both};
 pub use fingerprint::Fingerprint;
 pub use job::Job;

@@ -2,7 +2,9 @@
 //!
 //! Every row is read once and every envelope's form is counted. Of the GCM values a spread over
 //! all tables and key ranges is opened, to know that the old key is the right one; of ECB and CBC
-//! values all are, since those that open under both keys must be known before anything is written.
+//! values all are, since those that open under both keys must be known before anything is written. Where
+//! the spread says that nothing is under the old key, or that many values open under neither, all are
+//! opened in a second pass: what stops a rotation is counted, not guessed.
 
 use keyrotation_journal::failpoint;
 use serde::Serialize;
@@ -15,7 +17,7 @@ use crate::codec::envelope::{Form, form};
 use crate::codec::value::{Evidence, Recoder, Verdict};
 use crate::db::{Limit, Value};
 use crate::error::{Error, Id, Result};
-use crate::plan::Job;
+use crate::plan::{Accepted, Job};
 use crate::signals::Stop;
 use crate::source::{Pages, Row};
 
@@ -55,6 +57,8 @@ pub struct JobSurvey {
     pub under_old: u64,
     /// … under the new key.
     pub under_new: u64,
+    /// Of these, without the new key's id, which the new server asks for.
+    pub without_id: u64,
     /// … under neither.
     pub unreadable: u64,
     /// Values whose new value would be longer than their column.
@@ -73,7 +77,14 @@ impl JobSurvey {
 pub struct Survey {
     /// One entry for each target that is there.
     pub jobs: Vec<JobSurvey>,
+    /// Every value was opened, not only a spread.
+    pub whole: bool,
 }
+
+/// Of the values that were opened, one in so many may open under no key before it is too many; and so
+/// many may in any case.
+const UNREADABLE_SHARE: u64 = 20;
+const UNREADABLE_FEW: u64 = 2;
 
 impl Survey {
     /// Rows and files.
@@ -95,10 +106,33 @@ impl Survey {
         self.sum(|job| job.ambiguous)
     }
 
-    /// What the sample says, for the screen; an error if the old key cannot be the right one.
-    pub fn check_keys(&self) -> Result<String> {
+    /// Values that were opened, and open under neither key.
+    fn unreadable(&self) -> u64 {
+        self.sum(|job| job.unreadable)
+    }
+
+    /// Whether so many of the values that were opened open under neither key that somebody has to look.
+    fn is_mostly_strange(&self) -> bool {
+        let unreadable = self.unreadable();
+        let opened = self.sum(|job| job.under_old + job.under_new) + unreadable;
+        unreadable > UNREADABLE_FEW && unreadable * UNREADABLE_SHARE > opened
+    }
+
+    /// Whether nothing that was opened is under the old key, and something under the new one.
+    pub fn is_all_new(&self) -> bool {
+        self.sum(|job| job.under_old) == 0 && self.sum(|job| job.under_new) > 0
+    }
+
+    /// Whether a spread of the values is not enough to go by.
+    fn asks_for_all(&self) -> bool {
+        self.is_all_new() || self.is_mostly_strange()
+    }
+
+    /// What the values say of the keys, for the screen; an error if the old key cannot be the right one, or
+    /// if somebody has to look and has not said the word.
+    pub fn check_keys(&self, accepted: &Accepted) -> Result<String> {
         let (old, new) = (self.sum(|job| job.under_old), self.sum(|job| job.under_new));
-        let sampled = old + new + self.sum(|job| job.unreadable);
+        let sampled = old + new + self.unreadable();
         if self.encrypted() == 0 {
             return Ok("nothing is encrypted here: there is nothing to rotate".to_owned());
         }
@@ -116,10 +150,50 @@ impl Survey {
                 ),
             ));
         }
-        if old == 0 && sampled == new {
-            return Ok(format!("all {new} sampled values are already under the new key"));
+        if self.is_mostly_strange() {
+            self.check_unreadable(sampled, accepted.unreadable)?;
         }
-        Ok(format!("of {sampled} sampled values {old} open under the old key and {new} under the new one"))
+        let without_id = match self.sum(|job| job.without_id) {
+            0 => String::new(),
+            count => format!(" ({count} of them without its id, which the new server asks for)"),
+        };
+        let sample = if self.whole { "" } else { "sampled " };
+        if self.is_all_new() {
+            let why = match &accepted.explained {
+                Some(why) => why.as_str(),
+                None if accepted.all_already_new => "--all-already-new was given",
+                None => {
+                    return Err(Error::new(
+                        Id::AllAlreadyNew,
+                        format!(
+                            "oldSecretKey, newSecretKey: of {sampled} values none is under the old key, and {new} are \
+                             under the new one{without_id}; probably the two keys are the wrong way round"
+                        ),
+                    ));
+                }
+            };
+            return Ok(format!("all {new} values are already under the new key{without_id}: {why}"));
+        }
+        Ok(format!(
+            "of {sampled} {sample}values {old} open under the old key and {new} under the new one{without_id}"
+        ))
+    }
+
+    fn check_unreadable(&self, opened: u64, accepted: Option<u64>) -> Result<()> {
+        let found = self.unreadable();
+        if accepted.is_some_and(|accepted| found <= accepted) {
+            return Ok(());
+        }
+        let places = self.jobs.iter().filter(|job| job.unreadable > 0);
+        let places: Vec<_> = places.map(|job| format!("{} in {}", job.unreadable, job.place)).collect();
+        let what = format!(
+            "of {opened} values {found} open under neither the old nor the new key: {}",
+            places.join(", ")
+        );
+        Err(Error::new(Id::MostUnreadable, what).fix(format!(
+            "see whether they are under a third key, and whether this is the right copy; to leave them as they are \
+             and rotate the rest, add --accept-unreadable {found}"
+        )))
     }
 
     /// Refuses to begin over values that open under both keys, unless exactly that many are
@@ -143,7 +217,21 @@ impl Survey {
 
 /// Looks at every row of every job. Ends early, with what it has, when asked to stop.
 pub async fn survey(jobs: &[Job], recoder: &Recoder, activity: &Activity, stop: &Stop) -> Result<Survey> {
-    let mut survey = Survey::default();
+    let found = pass(jobs, recoder, activity, stop, false).await?;
+    if found.asks_for_all() && !stop.requested() {
+        return pass(jobs, recoder, activity, stop, true).await;
+    }
+    Ok(found)
+}
+
+async fn pass(
+    jobs: &[Job],
+    recoder: &Recoder,
+    activity: &Activity,
+    stop: &Stop,
+    whole: bool,
+) -> Result<Survey> {
+    let mut survey = Survey { whole, ..Survey::default() };
     for job in jobs {
         let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
         let doing = activity.begin(Task::Survey, &job.place, None);
@@ -155,7 +243,7 @@ pub async fn survey(jobs: &[Job], recoder: &Recoder, activity: &Activity, stop: 
             let (job, recoder) = (job.clone(), recoder.clone());
             found = blocking(move || {
                 for row in &page {
-                    look_at(&job, &recoder, row, &mut found);
+                    look_at(&job, &recoder, row, whole, &mut found);
                 }
                 Ok(found)
             })
@@ -166,14 +254,14 @@ pub async fn survey(jobs: &[Job], recoder: &Recoder, activity: &Activity, stop: 
     Ok(survey)
 }
 
-fn look_at(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey) {
+fn look_at(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &mut JobSurvey) {
     let before = found.encrypted();
-    look_at_values(job, recoder, row, found);
+    look_at_values(job, recoder, row, whole, found);
     found.rows += 1;
     found.encrypted_rows += u64::from(found.encrypted() > before);
 }
 
-fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey) {
+fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &mut JobSurvey) {
     for (column, value) in row.values.iter().enumerate() {
         found.bytes += value.weight() as u64;
         let stored = match value {
@@ -188,11 +276,14 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey
             Value::Text(text) => text.as_bytes(),
             Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
         };
-        let forms = forms(job.codec, stored);
+        let Some(forms) = forms(job.codec, stored) else {
+            found.foreign += 1; // a rotation reports it as failed
+            continue;
+        };
         let count = |wanted: &[Form]| forms.iter().filter(|form| wanted.contains(form)).count() as u64;
         let (gcm, unauthenticated) = (count(&[Form::Gcm]), count(&[Form::Ecb, Form::Cbc]));
         let foreign = count(&[Form::Keystore, Form::Other]);
-        let spread = found.gcm < SAMPLE_FIRST || found.gcm % SAMPLE_EVERY < gcm;
+        let spread = whole || found.gcm < SAMPLE_FIRST || found.gcm % SAMPLE_EVERY < gcm;
         found.gcm += gcm;
         found.unauthenticated += unauthenticated;
         found.foreign += foreign;
@@ -211,6 +302,10 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey
                     found.too_long += u64::from(new.is_some_and(|new| job.too_long(column, &new).is_some()));
                 }
                 Verdict::UnderNew(_) => found.under_new += 1,
+                Verdict::WithoutId(_) => {
+                    found.under_new += 1;
+                    found.without_id += 1;
+                }
                 Verdict::Unreadable(Reason::Ambiguous) => found.ambiguous += 1,
                 Verdict::Unreadable(_) => found.unreadable += 1,
             }
@@ -218,10 +313,12 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, found: &mut JobSurvey
     }
 }
 
-fn forms(codec: Codec, stored: &[u8]) -> Vec<Form> {
-    match (codec, std::str::from_utf8(stored)) {
-        (Codec::Envelope, Ok(text)) => vec![form(text)],
-        (Codec::Envelope, Err(_)) => Vec::new(),
-        _ => codec.slots(stored).unwrap_or_default().iter().map(|slot| form(&slot.text)).collect(),
+/// The forms of what stands in a value's slots; none if it is not understood.
+fn forms(codec: Codec, stored: &[u8]) -> Option<Vec<Form>> {
+    match codec {
+        Codec::Envelope => std::str::from_utf8(stored).ok().map(|text| vec![form(text)]),
+        Codec::Java | Codec::Xml => {
+            codec.slots(stored).ok().map(|slots| slots.iter().map(|slot| form(&slot.text)).collect())
+        }
     }
 }

@@ -85,6 +85,11 @@ pub struct Cipher {
 }
 
 impl SyncJob {
+    /// Whether another tool has made its change log.
+    pub fn is_foreign(&self) -> bool {
+        self.age.is_none()
+    }
+
     /// The table's name.
     pub fn place(&self) -> &'static str {
         self.table.relation.table

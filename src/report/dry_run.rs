@@ -76,6 +76,14 @@ impl DryRunView {
             in_all(|target| target.already_new),
             in_all(|target| target.failed),
         );
+        let again: u64 = all.iter().map(|target| target.resealed).sum();
+        if again > 0 {
+            let _ = writeln!(
+                out,
+                "{} of those that are there already would be sealed again with the key's id",
+                thousands(again)
+            );
+        }
         let _ = writeln!(
             out,
             "{} rows and files were read, opened and sealed in {:.1} s; `keyrotation run` would end with exit code {}",

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use keyrotation_journal::{
-    CellOutcome, JobState, Phase, RowRecord, SessionEnd, Step, TargetHead, TargetKind, TargetState,
+    CellOutcome, JobState, Phase, RESEALED, RowRecord, SessionEnd, Step, TargetHead, TargetKind, TargetState,
 };
 use serde::{Deserialize, Serialize};
 
@@ -154,6 +154,9 @@ pub struct TargetView {
     pub null: u64,
     /// Under the new key before.
     pub already_new: u64,
+    /// Of these, sealed again, since they did not name their key and the new server asks for that.
+    #[serde(default)]
+    pub resealed: u64,
     /// Not rotated, for a reason.
     pub failed: u64,
     /// Gone while they were being rotated.
@@ -279,12 +282,15 @@ impl TargetView {
             .groups
             .iter()
             .zip(target.tally.groups.iter().copied().chain(std::iter::repeat_with(Default::default)))
+            .filter(|(label, _)| *label != RESEALED)
             .map(|(label, tally)| GroupView {
                 label: label.clone(),
                 rotated: tally.rotated,
                 failed: tally.failed,
             })
             .collect();
+        let resealed = head.groups.iter().position(|label| label == RESEALED);
+        let resealed = resealed.and_then(|at| target.tally.groups.get(at)).map_or(0, |group| group.rotated);
         let failures = target
             .failures
             .iter()
@@ -316,6 +322,7 @@ impl TargetView {
             plain: tally.plain,
             null: tally.null,
             already_new: tally.already_new,
+            resealed,
             failed: tally.failed,
             gone: tally.gone,
             groups,

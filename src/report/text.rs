@@ -151,8 +151,12 @@ pub fn summary_sentence(view: &StatusView) -> String {
     let rows = sum(&view.targets, |target| target.rotated);
     let files = sum(&view.files, |target| target.rotated);
     let already = sum(&view.targets, |t| t.already_new) + sum(&view.files, |t| t.already_new);
+    let again = match sum(&view.targets, |t| t.resealed) + sum(&view.files, |t| t.resealed) {
+        0 => String::new(),
+        again => format!(" ({} of them sealed again with the key's id)", thousands(again)),
+    };
     format!(
-        "{} rows and {} files are now under the new key, {} were there before, {} failed.",
+        "{} rows and {} files are now under the new key, {} were there before{again}, {} failed.",
         thousands(rows),
         thousands(files),
         thousands(already),

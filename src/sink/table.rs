@@ -36,7 +36,8 @@ impl TableSink {
         let mut backoff = self.guard.backoff(self.target.relation.table);
         let mut care = Care::Fast;
         loop {
-            match self.transaction(changes, care).await {
+            let written = self.guard.watched(self.target.relation.table, self.transaction(changes, care));
+            match written.await {
                 Ok(applied) => return Ok(applied),
                 Err(error) if error.class == Class::Row && care == Care::Fast => care = Care::RowByRow,
                 Err(error) => {

@@ -1,13 +1,14 @@
 //! Which configuration files a rotation looks at, and reading them.
 //!
 //! File groups are data: folders under newISHome, and the root element that makes an XML file one
-//! of the group. Listing writes nothing, not even to tidy up.
+//! of the group, whatever its name if it holds ciphertext. Listing writes nothing, not even to tidy up.
 //!
 //! Invariants:
 //! - Nothing outside newISHome and the allowed roots is opened, wherever symbolic links lead; what
 //!   is refused for that is reported as failed, never passed over in silence.
 //! - A candidate's name, relative to newISHome and with slashes, is its key in the journal; its
 //!   path is the real file, so a link to a file stays a link.
+//! - A file with ciphertext in it is a candidate or failed, never passed over in silence.
 //! - The order of candidates is the byte order of their names.
 
 use std::ffi::OsStr;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
+use crate::codec::envelope::{Form, form};
 use crate::codec::{Reason, xml};
 use crate::error::{Error, Id, Result};
 
@@ -145,6 +147,11 @@ pub enum Refusal {
     /// The operating system says no.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+    /// It holds ciphertext, and is no file of any group.
+    #[error(
+        "it holds an encrypted value, and is no file that can be rotated: delete it, or move it out of this folder"
+    )]
+    Ciphertext,
     /// Its content is not understood.
     #[error(transparent)]
     Content(#[from] Reason),
@@ -257,7 +264,7 @@ impl Lister<'_> {
         for name in names(folder)? {
             let path = folder.join(&name);
             let relative = join(relative, &name);
-            if !name.as_encoded_bytes().ends_with(b".xml") {
+            if !is_xml(&name) {
                 self.other(&path, relative, &name);
             } else if let Err(refusal) = self.file(&path, relative.clone(), &name) {
                 self.fail(relative, refusal);
@@ -266,22 +273,64 @@ impl Lister<'_> {
         Ok(())
     }
 
-    /// A file that is not named like a candidate.
+    /// A file that is not named like a candidate: an editor's or a hand's copy of one is one.
     fn other(&mut self, path: &Path, relative: String, name: &OsStr) {
-        if name.as_encoded_bytes().ends_with(b".enc") && !path.is_dir() {
-            let text = "holds a plain password until a server starts and encrypts it with its own key; \
-                        left as it is";
+        let bytes = name.as_encoded_bytes();
+        let is_ours = bytes.starts_with(b".keyrotation-") && bytes.ends_with(b".tmp"); // it will be removed
+        let stored = match self.resolve(path) {
+            Ok(Some(real)) if real.is_file() && !is_ours => Some((read_file(&real), real)),
+            _ => None,
+        };
+        match stored {
+            Some((Ok(Some(stored)), real)) if self.is_copy(&stored) => match name.to_str() {
+                Some(_) => self.listing.candidates.push(Candidate { relative, path: real }),
+                None => self.fail(relative, Refusal::Name),
+            },
+            Some((Ok(Some(stored)), _)) if holds_ciphertext(&stored) => {
+                self.fail(relative, Refusal::Ciphertext);
+            }
+            Some((Err(_), _)) => {
+                let text =
+                    "it cannot be looked into, so nobody knows whether it holds ciphertext; left as it is";
+                self.remark(Level::Warning, relative, text);
+            }
+            _ if bytes.ends_with(b".enc") && !path.is_dir() => {
+                let text = "holds a plain password until a server starts and encrypts it with its own key; \
+                            left as it is";
+                self.remark(Level::Warning, relative, text);
+            }
+            _ if path.is_dir() => self.folder(path, relative),
+            _ => self.remark(Level::Debug, relative, "not named *.xml; left as it is"),
+        }
+    }
+
+    /// A folder within one of the group's: servers do not look into it.
+    fn folder(&mut self, path: &Path, relative: String) {
+        let files = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_sealed = |file: &PathBuf| {
+            let is_file = file.symlink_metadata().is_ok_and(|file| file.is_file());
+            is_file && matches!(read_file(file), Ok(Some(stored)) if holds_ciphertext(&stored))
+        };
+        if files.collect::<Vec<_>>().iter().any(is_sealed) {
+            let text = "a folder with files that hold ciphertext, which stays under the old key: delete it, or move it";
             self.remark(Level::Warning, relative, text);
         } else {
-            self.remark(Level::Debug, relative, "not named *.xml; left as it is");
+            self.remark(Level::Debug, relative, "a folder; left as it is");
         }
+    }
+
+    /// Whether it is what files of the group are, with something encrypted in it.
+    fn is_copy(&self, stored: &[u8]) -> bool {
+        let is_sealed = |slot: &crate::codec::Slot| form(&slot.text) != Form::Plain;
+        xml::root(stored).is_ok_and(|root| root == self.group.root)
+            && xml::slots(stored).is_ok_and(|slots| slots.iter().any(is_sealed))
     }
 
     fn file(&mut self, path: &Path, relative: String, name: &OsStr) -> Result<(), Refusal> {
         let Some(real) = self.resolve(path)? else { return Ok(()) };
         let metadata = fs::metadata(&real).map_err(|error| unreadable(&error))?;
         if metadata.is_dir() {
-            self.remark(Level::Debug, relative, "a folder; left as it is");
+            self.folder(&real, relative);
             return Ok(());
         }
         if name.to_str().is_none() {
@@ -289,6 +338,9 @@ impl Lister<'_> {
         }
         let Some(stored) = read_file(&real)? else { return Ok(()) };
         if xml::root(&stored)? != self.group.root {
+            if holds_ciphertext(&stored) {
+                return Err(Refusal::Ciphertext);
+            }
             self.remark(
                 Level::Note,
                 relative,
@@ -322,6 +374,21 @@ impl Lister<'_> {
     fn remark(&mut self, level: Level, relative: String, text: &'static str) {
         self.listing.remarks.push(Remark { level, relative, text });
     }
+}
+
+/// Whether a file is named like a candidate.
+fn is_xml(name: &OsStr) -> bool {
+    let bytes = name.as_encoded_bytes();
+    bytes.len() >= 4 && bytes[bytes.len() - 4..].eq_ignore_ascii_case(b".xml")
+}
+
+/// Whether an envelope stands anywhere in a file of whatever kind.
+pub fn holds_ciphertext(stored: &[u8]) -> bool {
+    /// No envelope is shorter.
+    const SHORTEST: usize = 40;
+    let is_outside = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"+/=".contains(byte);
+    let words = stored.split(is_outside).filter(|word| word.len() >= SHORTEST);
+    words.filter_map(|word| std::str::from_utf8(word).ok()).any(|word| form(word) != Form::Plain)
 }
 
 /// The names in a folder.

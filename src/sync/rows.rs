@@ -87,8 +87,8 @@ fn open_cell(
     let (opened, sealed) = match verdict {
         Verdict::Plain => return Ok(()),
         Verdict::UnderNew(opened) => (opened, None),
-        Verdict::UnderOld(opened) if side == Side::New => (opened, None),
-        Verdict::UnderOld(opened) => {
+        Verdict::UnderOld(opened) | Verdict::WithoutId(opened) if side == Side::New => (opened, None),
+        Verdict::UnderOld(opened) | Verdict::WithoutId(opened) => {
             let sealed = preparer.recoder().reseal(stored, &opened).map_err(|reason| reason.to_string())?;
             (opened, Some(sealed))
         }

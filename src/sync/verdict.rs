@@ -31,6 +31,8 @@ pub struct Verdict {
     pub tables: Vec<Compared>,
     /// Other tables in which the two databases have different numbers of rows: name, old, new.
     pub drift: Vec<(String, u64, u64)>,
+    /// Copies of ciphertext beside what was rotated: they stay under the old key.
+    pub copies: Vec<String>,
 }
 
 /// What comparing one table came to.

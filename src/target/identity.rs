@@ -1,6 +1,6 @@
 //! Tables of the identity database.
 
-use super::{Column, Filter, Group, Groups, Relation, Store, Target, hashed, plain};
+use super::{Column, Filter, Group, Groups, Presence, Relation, Store, Target, hashed, plain};
 use crate::codec::Codec;
 
 const fn identity(
@@ -13,6 +13,7 @@ const fn identity(
     Target {
         id,
         store: Store::Identity,
+        presence: Presence::Always,
         relation: Relation { table, key, filter: None },
         values,
         codec: Codec::Envelope,
@@ -62,22 +63,28 @@ pub(super) const ACCESS_TOKEN: Target = identity(
 );
 
 /// From 7.3 on, for access tokens that are not persisted.
-pub(super) const REFRESH_TOKEN: Target = identity(
-    "oauth2-refresh-token",
-    "OAuth2 refresh token",
-    "IDN_OAUTH2_REFRESH_TOKEN",
-    &["REFRESH_TOKEN_ID"],
-    &[hashed("REFRESH_TOKEN", "REFRESH_TOKEN_HASH")],
-);
+pub(super) const REFRESH_TOKEN: Target = Target {
+    presence: Presence::Since((7, 3, 0)),
+    ..identity(
+        "oauth2-refresh-token",
+        "OAuth2 refresh token",
+        "IDN_OAUTH2_REFRESH_TOKEN",
+        &["REFRESH_TOKEN_ID"],
+        &[hashed("REFRESH_TOKEN", "REFRESH_TOKEN_HASH")],
+    )
+};
 
 /// Copies of tokens that were revoked, ciphertext and all.
-pub(super) const ACCESS_TOKEN_AUDIT: Target = identity(
-    "oauth2-access-token-audit",
-    "OAuth2 access token audit",
-    "IDN_OAUTH2_ACCESS_TOKEN_AUDIT",
-    &["ID"],
-    &[hashed("ACCESS_TOKEN", "ACCESS_TOKEN_HASH"), hashed("REFRESH_TOKEN", "REFRESH_TOKEN_HASH")],
-);
+pub(super) const ACCESS_TOKEN_AUDIT: Target = Target {
+    presence: Presence::Some,
+    ..identity(
+        "oauth2-access-token-audit",
+        "OAuth2 access token audit",
+        "IDN_OAUTH2_ACCESS_TOKEN_AUDIT",
+        &["ID"],
+        &[hashed("ACCESS_TOKEN", "ACCESS_TOKEN_HASH"), hashed("REFRESH_TOKEN", "REFRESH_TOKEN_HASH")],
+    )
+};
 
 pub(super) const CONSUMER_APPS: Target = identity(
     "oauth-consumer-apps",
@@ -88,33 +95,43 @@ pub(super) const CONSUMER_APPS: Target = identity(
 );
 
 /// After 7.3: several secrets an application.
-pub(super) const CONSUMER_SECRETS: Target = identity(
-    "oauth-consumer-secrets",
-    "OAuth consumer secrets",
-    "IDN_OAUTH_CONSUMER_SECRETS",
-    &["SECRET_ID"],
-    &[plain("SECRET_VALUE")],
-);
+pub(super) const CONSUMER_SECRETS: Target = Target {
+    presence: Presence::Since((7, 4, 0)),
+    ..identity(
+        "oauth-consumer-secrets",
+        "OAuth consumer secrets",
+        "IDN_OAUTH_CONSUMER_SECRETS",
+        &["SECRET_ID"],
+        &[plain("SECRET_VALUE")],
+    )
+};
 
 /// Gone in 7.x.
-pub(super) const BPS_PROFILE: Target = identity(
-    "workflow-bps-profile",
-    "BPS profile",
-    "WF_BPS_PROFILE",
-    &["PROFILE_NAME", "TENANT_ID"],
-    &[plain("PASSWORD")],
-);
+pub(super) const BPS_PROFILE: Target = Target {
+    presence: Presence::Before((7, 0, 0)),
+    ..identity(
+        "workflow-bps-profile",
+        "BPS profile",
+        "WF_BPS_PROFILE",
+        &["PROFILE_NAME", "TENANT_ID"],
+        &[plain("PASSWORD")],
+    )
+};
 
 pub(super) const WORKFLOW_REQUEST: Target = Target {
     codec: Codec::Java,
+    presence: Presence::Some,
     ..identity("workflow-request", "WF request", "WF_REQUEST", &["UUID"], &[plain("REQUEST")])
 };
 
 /// From 6.0 on: secrets of identity providers, actions, connectors.
-pub(super) const SECRET: Target =
-    identity("identity-secret", "identity secret", "IDN_SECRET", &["ID"], &[plain("SECRET_VALUE")]);
+pub(super) const SECRET: Target = Target {
+    presence: Presence::Since((6, 0, 0)),
+    ..identity("identity-secret", "identity secret", "IDN_SECRET", &["ID"], &[plain("SECRET_VALUE")])
+};
 
 pub(super) const XACML_SUBSCRIBER_PROPERTY: Target = Target {
+    presence: Presence::Some,
     relation: Relation {
         table: "IDN_XACML_SUBSCRIBER_PROPERTY",
         key: &["PROPERTY_ID", "SUBSCRIBER_ID", "TENANT_ID"],

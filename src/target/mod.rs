@@ -1,7 +1,7 @@
 //! What is rotated, as data: one descriptor a table.
 //!
-//! A new target adds a descriptor here and no code. Rows of a table that is absent are nothing to
-//! do: WF_BPS_PROFILE is gone in 7.x, KEY_STORE came with 7.1.
+//! A new target adds a descriptor here and no code. A table that only some versions have may be absent:
+//! WF_BPS_PROFILE is gone in 7.x, KEY_STORE came with 7.1. One that every version has is never passed over.
 
 mod identity;
 mod registry;
@@ -31,6 +31,34 @@ impl Store {
     }
 }
 
+/// A version of the Identity Server.
+pub type Version = (u32, u32, u32);
+
+/// Which versions have a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Every one.
+    Always,
+    /// This one and later ones.
+    Since(Version),
+    /// Those before this one.
+    Before(Version),
+    /// Some, or those with a connector.
+    Some,
+}
+
+impl Presence {
+    /// Whether this version has it; none if nobody knows.
+    pub fn in_version(self, version: Option<Version>) -> Option<bool> {
+        match self {
+            Self::Always => Some(true),
+            Self::Since(first) => version.map(|version| version >= first),
+            Self::Before(end) => version.map(|version| version < end),
+            Self::Some => None,
+        }
+    }
+}
+
 /// One table with the columns that hold values under the key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Target {
@@ -38,6 +66,8 @@ pub struct Target {
     pub id: &'static str,
     /// The database that it is in.
     pub store: Store,
+    /// Which versions have it.
+    pub presence: Presence,
     /// The table, its key and the rows that matter.
     pub relation: Relation,
     /// The columns with values. Their order is stored in journals: new ones are added at the end.

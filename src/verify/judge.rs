@@ -157,6 +157,10 @@ impl Judge {
         match self.preparer.recoder().classify(self.job.codec, stored, evidence) {
             value::Verdict::Plain => recorded.and_then(|_| verdict(self.emptied(), "it is plain now")),
             value::Verdict::UnderOld(_) => verdict(Verdict::Bad, "it is under the old key"),
+            value::Verdict::WithoutId(_) => verdict(
+                Verdict::Bad,
+                "it is under the new key and does not name it: the new server would open it with the old one",
+            ),
             value::Verdict::Unreadable(reason) => Some((Verdict::Bad, reason.to_string())),
             value::Verdict::UnderNew(opened) => {
                 if hash.and_then(|hash| hash_agrees(hash, opened.plaintext())) == Some(false) {
@@ -191,14 +195,18 @@ fn is_gone(record: &RowRecord) -> bool {
 
 fn recorded_plain(recorded: Option<&CellOutcome>) -> Option<crate::cipher::Digest> {
     match recorded? {
-        CellOutcome::Rotated { plain, .. } | CellOutcome::AlreadyNew { plain, .. } => Some(*plain),
+        CellOutcome::Rotated { plain, .. }
+        | CellOutcome::Resealed { plain, .. }
+        | CellOutcome::AlreadyNew { plain, .. } => Some(*plain),
         CellOutcome::Failed { .. } | CellOutcome::Gone => None,
     }
 }
 
 fn recorded_after(recorded: &CellOutcome) -> Option<crate::cipher::Digest> {
     match recorded {
-        CellOutcome::Rotated { after, .. } | CellOutcome::AlreadyNew { after, .. } => Some(*after),
+        CellOutcome::Rotated { after, .. }
+        | CellOutcome::Resealed { after, .. }
+        | CellOutcome::AlreadyNew { after, .. } => Some(*after),
         CellOutcome::Failed { .. } | CellOutcome::Gone => None,
     }
 }

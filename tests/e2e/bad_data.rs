@@ -129,7 +129,7 @@ fn thousands_of_bad_rows_and_files_are_reported_and_left_alone() {
     place.count_updates();
     let before = place.snapshot();
 
-    let (code, memory) = run_and_measure(&place, &["run"]);
+    let (code, memory) = run_and_measure(&place, &["run", "--accept-unreadable", "1000000"]);
     assert_eq!(code, 1);
     let (code, memory_of_sound) = run_and_measure(&sound, &["run"]);
     assert_eq!(code, 0);

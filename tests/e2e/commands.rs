@@ -272,7 +272,15 @@ fn global_options_stand_before_or_after_the_subcommand() {
     }
     // properties.yaml is the default, and the journal's place is beside it.
     let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_keyrotation"));
-    assert!(program.arg("plan").current_dir(kit.folder()).output().unwrap().status.success());
+    assert!(
+        program
+            .args(["plan", "--all-already-new"])
+            .current_dir(kit.folder())
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
     let mode = fs::metadata(journal).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
     assert!(!kit.journal().exists(), "the journal is where it was asked for");

@@ -33,6 +33,7 @@ mod handed;
 mod jdbc;
 mod kill;
 mod meddling;
+mod nothing;
 mod placements;
 mod plan;
 mod points;

@@ -72,11 +72,6 @@ fn an_old_key_that_opens_nothing_is_refused() {
     kit.configure("oldSecretKey", Some("00000000000000000000000000000000"));
     let error = both_refuse(&kit, 2, "KR-CFG-051");
     assert!(error.contains("oldSecretKey: none of ") && error.contains("deployment.toml"), "{error}");
-    // Keys the wrong way round: all is under the new key, which is worth a line, and no mistake.
-    kit.configure("oldSecretKey", Some(&kit.deployment.spec.new_key));
-    kit.configure("newSecretKey", Some(&kit.deployment.spec.old_key));
-    let plan = kit.run(&["plan"]).exits(0);
-    assert!(plan.stdout.contains("sampled values are already under the new key"), "{}", plan.stdout);
 }
 
 /// A few values under the new key do not make a wrong old key a right one.
@@ -95,9 +90,10 @@ fn one_table_of_a_foreign_key_does_not_refuse_the_rest() {
     let kit = Kit::new();
     let foreign = crate::kit::seal("00112233445566778899aabbccddeeff", "somebody else's");
     kit.sql(&format!("UPDATE IDN_IDENTITY_USER_DATA SET DATA_VALUE = '{foreign}'"));
-    let plan = kit.run(&["plan"]).exits(0);
+    let accept = &["--accept-unreadable", "100000"];
+    let plan = kit.run(&[&["plan"][..], accept].concat()).exits(0);
     assert!(plan.stdout.contains("open under the old key"), "{}", plan.stdout);
-    kit.run(&["run"]).exits(1);
+    kit.run(&[&["run"][..], accept].concat()).exits(1);
 }
 
 #[test]

@@ -44,6 +44,7 @@ const TARGET: &[(&str, &str)] = &[
     ("plain", "number"),
     ("null", "number"),
     ("already_new", "number"),
+    ("resealed", "number"),
     ("gone", "number"),
     ("failed", "number"),
     ("failures", "list"),

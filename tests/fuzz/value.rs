@@ -78,7 +78,9 @@ pub(crate) fn run(input: &[u8]) -> u64 {
             rotates(recoder, &stored, &verdict);
             (0, opened.slots(), opened.authenticated()).hash(&mut seen);
         }
-        Verdict::UnderNew(opened) => (1, opened.slots(), opened.authenticated()).hash(&mut seen),
+        Verdict::UnderNew(opened) | Verdict::WithoutId(opened) => {
+            (1, opened.slots(), opened.authenticated()).hash(&mut seen)
+        }
         Verdict::Plain => 2.hash(&mut seen),
         Verdict::Unreadable(reason) => {
             assert!(*kind != b'3' || verdict.is_ambiguous(), "what was sealed cannot be read: {reason}");

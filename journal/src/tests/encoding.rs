@@ -19,17 +19,20 @@ fn part() -> impl Strategy<Value = KeyPart> {
 }
 
 fn row() -> impl Strategy<Value = RowRecord> {
-    let outcome = prop_oneof![
-        any::<([u8; 16], [u8; 16], [u8; 16])>().prop_map(|(before, after, plain)| CellOutcome::Rotated {
-            before,
-            after,
-            plain
-        }),
-        any::<([u8; 16], [u8; 16])>().prop_map(|(after, plain)| CellOutcome::AlreadyNew { after, plain }),
-        (any::<[u8; 16]>(), "\\PC{0,100}")
-            .prop_map(|(before, reason)| CellOutcome::Failed { before, reason }),
-        Just(CellOutcome::Gone),
-    ];
+    let outcome =
+        prop_oneof![
+            any::<([u8; 16], [u8; 16], [u8; 16])>().prop_map(|(before, after, plain)| CellOutcome::Rotated {
+                before,
+                after,
+                plain
+            }),
+            any::<([u8; 16], [u8; 16], [u8; 16])>()
+                .prop_map(|(before, after, plain)| CellOutcome::Resealed { before, after, plain }),
+            any::<([u8; 16], [u8; 16])>().prop_map(|(after, plain)| CellOutcome::AlreadyNew { after, plain }),
+            (any::<[u8; 16]>(), "\\PC{0,100}")
+                .prop_map(|(before, reason)| CellOutcome::Failed { before, reason }),
+            Just(CellOutcome::Gone),
+        ];
     let cell = (any::<u8>(), outcome).prop_map(|(column, outcome)| CellRecord { column, outcome });
     let key = proptest::collection::vec(part(), 0..4).prop_map(Key);
     (key, proptest::collection::vec(cell, 0..4)).prop_map(|(key, cells)| RowRecord { key, cells })

@@ -6,9 +6,9 @@
 //! they are, byte for byte.
 //!
 //! What counts as a credential: the `value` of an object of class `RequestParameter` (or a subclass;
-//! any serialVersionUID) whose `name` is `Credential`, if that value is a string. A null or an object
-//! that is no string (a `char[]`, say) is not a slot and no error: the server writes only strings
-//! there, and a value that is none of its ciphertexts is left as it is.
+//! any serialVersionUID) whose `name` is `Credential`. A null is not a slot and no error. An object that is
+//! no string (a `char[]`, say) makes the request unreadable: nobody knows what a server makes of it, and
+//! it may hold ciphertext.
 //!
 //! Strings may be shared: a stream holds each object once, and refers to it by its handle (a running
 //! number) from then on. Credentials that share a string go on sharing it and are one slot. If another use

@@ -206,6 +206,7 @@ impl Walk<'_> {
         }
         let mut name = Value::Null;
         let mut credential = None;
+        let mut is_text = true;
         for field in &class.fields {
             let at = self.input.at;
             match field {
@@ -214,15 +215,20 @@ impl Walk<'_> {
                     self.value()?;
                 }
                 Field::Name => name = self.value()?,
-                Field::Value => {
-                    if let Value::Text(handle) = self.value()? {
-                        credential = Some(Credential { at, handle });
-                    }
-                }
+                Field::Value => match self.value()? {
+                    Value::Text(handle) => credential = Some(Credential { at, handle }),
+                    Value::Null => {}
+                    Value::Other => is_text = false,
+                },
             }
         }
         match name {
-            Value::Text(handle) if self.is_text(handle, CREDENTIAL)? => self.credentials.extend(credential),
+            Value::Text(handle) if self.is_text(handle, CREDENTIAL)? => {
+                if !is_text {
+                    return Err(Reason::Java("a credential that is no string"));
+                }
+                self.credentials.extend(credential);
+            }
             Value::Text(_) | Value::Null => {}
             Value::Other => return Err(Reason::Java("a parameter's name is not a string")),
         }

@@ -280,7 +280,7 @@ fn of_several_slots_only_the_encrypted_count() {
     assert_eq!(mixed.slots(), 2);
     assert_eq!(mixed.plaintext(), b"\x03\0\0\0\0\0\0\0one\x04\0\0\0\0\0\0\0two!");
     assert_eq!(
-        mixed.parts.iter().map(|part| (part.index, part.key)).collect::<Vec<_>>(),
+        mixed.parts.iter().map(|part| (part.index, part.layers[0].key)).collect::<Vec<_>>(),
         [(1, Which::Old), (3, Which::New)]
     );
 
@@ -338,4 +338,41 @@ fn nothing_that_is_printed_shows_a_secret() {
         assert!(!shown.contains(secret), "{shown}");
     }
     assert!(shown.contains("UnderOld(Opened[(Old, Gcm)])"), "{shown}");
+}
+
+/// Encrypted twice: neither layer may stay under the old key.
+#[test]
+fn an_envelope_within_an_envelope_is_resealed_in_both_layers() {
+    let recoder = recoder(AS_READ);
+    for inner in [Transformation::Gcm, Transformation::Ecb] {
+        let within = seal(inner, &key(OLD), &[3; 16], b"a secret of a secret");
+        for outer_key in [OLD, NEW] {
+            let stored = seal(Transformation::Gcm, &key(outer_key), &[5; 16], within.as_bytes());
+            let value = reseal(&recoder, &stored);
+            let outside = &open_elsewhere(&[(NEW, value.clone())])[0];
+            let between = String::from_utf8(unhex(&outside["plaintext"])).unwrap();
+            assert_ne!(between, within);
+            let inside = &open_elsewhere(&[(NEW, between)])[0];
+            assert_eq!(unhex(&inside["plaintext"]), b"a secret of a secret");
+            assert_eq!(under_new(&recoder, &value).plaintext(), b"a secret of a secret");
+        }
+    }
+    // Of another key, it is a text like any other.
+    let foreign = seal(Transformation::Gcm, &key(OTHER), &[3; 16], b"not ours");
+    let stored = seal(Transformation::Gcm, &key(OLD), &[5; 16], foreign.as_bytes());
+    assert_eq!(under_new(&recoder, &reseal(&recoder, &stored)).plaintext(), foreign.as_bytes());
+}
+
+#[test]
+fn an_empty_ciphertext_that_names_the_old_key_is_resealed() {
+    let recoder = recoder(AS_READ);
+    let stored = gcm(b"", &[9; 16], Some(key(OLD).key_id()));
+    let value = reseal(&recoder, &stored);
+    assert_eq!(under_new(&recoder, &value).plaintext(), b"");
+    let elsewhere = &open_elsewhere(&[(NEW, value)])[0];
+    assert_eq!((&elsewhere["plaintext"], &elsewhere["keyId"]), (&json!(""), &json!(key(NEW).key_id())));
+    for other in [None, Some(key(NEW).key_id()), Some(key(OTHER).key_id())] {
+        let verdict = classify(&recoder, &gcm(b"", &[9; 16], other));
+        assert!(matches!(verdict, Verdict::Plain), "{verdict:?}");
+    }
 }

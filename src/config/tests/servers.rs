@@ -118,6 +118,17 @@ fn who_logs_on_may_stand_in_the_url_and_may_be_anybody() {
 }
 
 #[test]
+fn a_schema_in_options_is_the_one_that_is_taken() {
+    let of = |query: &str| bench(&format!("jdbc:postgresql://h/d?{query}"));
+    let schema = |query: &str| server(&of(query)).schema;
+    assert_eq!(schema("options=-c%20search_path=idn").as_deref(), Some("idn"));
+    assert_eq!(schema("options=-c%20search_path%3Didn&currentSchema=idn").as_deref(), Some("idn"));
+    of("options=-c%20search_path=idn,public").fails(Id::ConfigUrl, "currentSchema");
+    of("options=-c%20search_path=idn&currentSchema=reg").fails(Id::ConfigUrl, "another in options");
+    assert!(of("options=-c%20work_mem=1MB").settings().notices[0].text.contains("work_mem"));
+}
+
+#[test]
 fn the_journal_knows_a_database_by_its_name_not_its_hosts() {
     let identity = |url: &str| bench(url).settings().databases.unwrap().identity.url.identity();
     assert_eq!(identity("jdbc:postgresql://a/idn"), identity("jdbc:postgresql://b:6000/idn"));

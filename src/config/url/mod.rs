@@ -1,6 +1,7 @@
 //! JDBC URLs, as far as this program can connect to what they name.
 
 mod bridged;
+mod options;
 mod parameters;
 mod server;
 mod vendors;

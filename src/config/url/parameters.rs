@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::options;
+
 use crate::db::server::{Kind, PublicKey, Tls, TlsMode};
 
 /// The drivers whose URLs are read.
@@ -47,6 +49,8 @@ enum Meaning {
     User,
     Password,
     Schema,
+    /// Settings of the session, as the server's command line takes them.
+    Options,
     ConnectTimeout,
     SocketTimeout,
     /// Whether there is TLS: `useSSL`, `ssl`, `useSsl`.
@@ -81,6 +85,7 @@ const PARAMETERS: &[(&str, &[Driver], Meaning)] = &[
     ("password", PG, Meaning::Password),
     ("password", MY, Meaning::Password),
     ("currentschema", PG, Meaning::Schema),
+    ("options", PG, Meaning::Options),
     ("logintimeout", PG, Meaning::Nothing),
     ("connecttimeout", PG, Meaning::ConnectTimeout),
     ("connecttimeout", MY, Meaning::ConnectTimeout),
@@ -225,7 +230,7 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
         java_only: None,
     };
     let mut words = TlsWords::default();
-    let (mut certificate, mut key) = (None, None);
+    let (mut certificate, mut key, mut path) = (None, None, None);
     for (name, value) in given {
         let lower = name.to_ascii_lowercase();
         let found =
@@ -247,6 +252,11 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
             // The first schema is the one that tables are made in.
             Meaning::Schema => {
                 wanted.schema = value.split(',').map(str::trim).find(|name| !name.is_empty()).map(unquoted);
+            }
+            Meaning::Options => {
+                let (found, others) = options::read(value)?;
+                path = found;
+                wanted.unknown.extend(others.iter().map(|other| format!("options, {}", shown(other))));
             }
             Meaning::ConnectTimeout => wanted.connect_timeout = duration(driver, name, value)?,
             Meaning::SocketTimeout => wanted.socket_timeout = duration(driver, name, value)?,
@@ -275,6 +285,13 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
                 ));
             }
         }
+    }
+    match (&wanted.schema, path) {
+        (Some(schema), Some(path)) if *schema != path => {
+            return Err("names one schema in currentSchema, and another in options".to_owned());
+        }
+        (None, Some(path)) => wanted.schema = Some(path),
+        _ => {}
     }
     wanted.tls.client = match (certificate, key) {
         (Some(certificate), Some(key)) => Some((certificate, key)),

@@ -93,7 +93,7 @@ impl JdbcDb {
             permits: Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1))),
             idle: Mutex::default(),
             claim: Claim::default(),
-            own: Own::default(),
+            own: Own::at(&server.to_string()),
         };
         inner.greet(&mut session).await?;
         inner.idle().push(session);

@@ -114,6 +114,16 @@ pub fn acknowledge(syntax: &Syntax, log: &Table, rows: usize) -> String {
     format!("UPDATE {name} SET SYNCED = 1 WHERE {}", is_one_of(&mut Marks::new(syntax), log, rows))
 }
 
+/// Counts the entries of a change log that do not wait.
+pub fn acknowledged(log: &Table) -> String {
+    format!("SELECT COUNT(*) FROM {} WHERE SYNCED <> 0", log.relation.table)
+}
+
+/// Lets all of them wait again.
+pub fn reopen(log: &Table) -> String {
+    format!("UPDATE {} SET SYNCED = 0 WHERE SYNCED <> 0", log.relation.table)
+}
+
 /// Counts the rows of a table.
 pub fn count(table: &str) -> String {
     format!("SELECT COUNT(*) FROM {table}")

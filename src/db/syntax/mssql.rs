@@ -56,14 +56,33 @@ fn since(column: &str) -> String {
     format!("DATEDIFF_BIG(MILLISECOND, {column}, SYSUTCDATETIME())")
 }
 
-/// What is asked of SQL Server. Locks of applications belong to the database and the session.
+/// The schema in which it finds the tables, which may be another than the user's own.
+macro_rules! schema {
+    () => {
+        "COALESCE(OBJECT_SCHEMA_NAME(OBJECT_ID(N'IDN_IDENTITY_USER_DATA')), \
+         OBJECT_SCHEMA_NAME(OBJECT_ID(N'REG_PROPERTY')), SCHEMA_NAME(), N'')"
+    };
+}
+
+/// What is asked of SQL Server. Locks of applications belong to the database and the session, so the schema
+/// is in the lock's name.
 pub const MSSQL_QUESTIONS: Questions = Questions {
-    claim: "SET NOCOUNT ON; DECLARE @taken INT; EXEC @taken = sp_getapplock @Resource = N'keyrotation', \
-            @LockMode = N'Exclusive', @LockOwner = N'Session', @LockTimeout = 0; SET NOCOUNT OFF; \
-            SELECT CASE WHEN @taken >= 0 THEN 1 ELSE 0 END",
-    release: "SET NOCOUNT ON; EXEC sp_releaseapplock @Resource = N'keyrotation', @LockOwner = N'Session'; \
-              SET NOCOUNT OFF; SELECT 1",
-    is_ours: "SELECT CASE WHEN APPLOCK_MODE(N'public', N'keyrotation', N'Session') = N'Exclusive' THEN 1 ELSE 0 END",
+    claim: concat!(
+        "SET NOCOUNT ON; DECLARE @taken INT, @lock NVARCHAR(255) = N'keyrotation.' + ",
+        schema!(),
+        "; EXEC @taken = sp_getapplock @Resource = @lock, @LockMode = N'Exclusive', @LockOwner = N'Session', \
+         @LockTimeout = 0; SET NOCOUNT OFF; SELECT CASE WHEN @taken >= 0 THEN 1 ELSE 0 END"
+    ),
+    release: concat!(
+        "SET NOCOUNT ON; DECLARE @lock NVARCHAR(255) = N'keyrotation.' + ",
+        schema!(),
+        "; EXEC sp_releaseapplock @Resource = @lock, @LockOwner = N'Session'; SET NOCOUNT OFF; SELECT 1"
+    ),
+    is_ours: concat!(
+        "SELECT CASE WHEN APPLOCK_MODE(N'public', N'keyrotation.' + ",
+        schema!(),
+        ", N'Session') = N'Exclusive' THEN 1 ELSE 0 END"
+    ),
     lock_row: None,
     sessions: "SELECT session_id, login_name, COALESCE(program_name, N'a program without a name'), \
                COALESCE(host_name, N'an address that is hidden'), CASE WHEN status = N'running' THEN 1 ELSE 0 END, \
@@ -74,7 +93,12 @@ pub const MSSQL_QUESTIONS: Questions = Questions {
     session_of: |row, _| Some(row.clone()),
     marked_session: None,
     marked_by: "",
-    identity: "SELECT CONCAT(N'database ', DB_NAME(), N' of ', CAST(SERVERPROPERTY('ServerName') AS NVARCHAR(256)))",
+    identity: concat!(
+        "SELECT CONCAT(N'database ', DB_NAME(), N' of ', CAST(SERVERPROPERTY('ServerName') AS NVARCHAR(256)), \
+         N', schema ', ",
+        schema!(),
+        ")"
+    ),
     tells_server: true,
     // Only what is forced: what is merely allowed has to be asked for.
     lossy: "SELECT CONCAT(N'DELAYED_DURABILITY = ', delayed_durability_desc) FROM sys.databases \

@@ -56,7 +56,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "tables, columns and keys are as WSO2 makes them",
         needs: Needs::Databases,
         warns: "",
-        refuses: &[Id::Schema],
+        refuses: &[Id::Schema, Id::TableAbsent],
         fix: "",
         look: schema,
     },

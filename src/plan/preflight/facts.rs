@@ -6,11 +6,11 @@ use std::time::SystemTime;
 use keyrotation_journal::Journal;
 
 use super::old_facts::{self, Old};
-use super::{Ground, Refusal};
+use super::{Ground, Refusal, copies};
 use crate::config::{self, Database, Home, Settings};
 use crate::db::{Access, Db, DbError};
 use crate::error::Result;
-use crate::plan::{Deployment, Disk, Survey, open_alone};
+use crate::plan::{Accepted, Deployment, Disk, Survey, open_alone};
 use crate::sink::files::may_replace;
 use crate::source::files::{self, FILE_GROUPS, Listing};
 use crate::target::{TARGETS, Target};
@@ -26,6 +26,7 @@ pub struct Facts<'a> {
     pub(super) refusal: Option<Refusal>,
     pub(super) deployment: Option<&'a Deployment>,
     pub(super) survey: Option<&'a Survey>,
+    pub(super) accepted: &'a Accepted,
     /// The databases that the settings name, and whether they answer.
     pub(super) reached: Vec<(&'static str, Asked<String>)>,
     /// The new databases, each once.
@@ -60,6 +61,12 @@ pub(super) struct Server {
     pub(super) clock: Asked<Option<(f64, f64)>>,
     pub(super) triggers: Asked<Option<Vec<(String, String)>>>,
     pub(super) tables: Asked<Vec<String>>,
+    /// Of which rotated tables it keeps copies; none if it cannot be asked.
+    pub(super) kept: Asked<Option<Vec<String>>>,
+    /// Settings by which it logs statements, likewise.
+    pub(super) statement_logs: Asked<Option<Vec<String>>>,
+    /// Columns of other tables with ciphertext, likewise.
+    pub(super) elsewhere: Asked<Option<Vec<String>>>,
 }
 
 /// Gathers everything.
@@ -106,6 +113,7 @@ pub(super) async fn of_servers(ground: Ground<'_>) -> Facts<'_> {
         refusal: refusal.map(Refusal::from),
         deployment: ground.deployment.ok(),
         survey: ground.survey.ok(),
+        accepted: ground.accepted,
         reached: Vec::new(),
         servers,
         privileges: Ok(()),
@@ -140,6 +148,13 @@ impl Server {
             clock: said(clock(db).await),
             triggers: said(db.triggers().await),
             tables: said(db.table_names().await),
+            kept: said(copies::kept(db).await),
+            statement_logs: said(copies::logs(db).await),
+            elsewhere: if claimed {
+                Err("`keyrotation preflight` reads all tables for it".to_owned())
+            } else {
+                said(copies::elsewhere(db).await)
+            },
         }
     }
 }

@@ -7,6 +7,7 @@
 //! What is refused is decided where the rotation itself refuses it ([`super::connect`],
 //! [`Deployment::claim`], [`Survey::check_keys`]): a check only says so, under the same error id.
 
+mod copies;
 mod databases;
 mod deployment;
 mod facts;
@@ -20,10 +21,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::{Deployment, Survey};
+use super::{Accepted, Deployment, Survey};
 use crate::activity::Activity;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
+pub use copies::beside;
 pub use facts::Facts;
 
 /// One check.
@@ -114,9 +116,17 @@ pub struct Finding {
 
 /// Every check, in the order in which they are shown.
 pub fn checks() -> impl Iterator<Item = &'static Check> {
-    [databases::CHECKS, server::CHECKS, rows::CHECKS, files::CHECKS, deployment::CHECKS, old::CHECKS]
-        .into_iter()
-        .flatten()
+    [
+        databases::CHECKS,
+        copies::CHECKS,
+        server::CHECKS,
+        rows::CHECKS,
+        files::CHECKS,
+        deployment::CHECKS,
+        old::CHECKS,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// What a rotation would be refused with, and what was known by then.
@@ -130,6 +140,8 @@ pub struct Ground<'a> {
     pub deployment: Result<&'a Deployment, &'a Error>,
     /// What stands in it, or why nobody knows.
     pub survey: Result<&'a Survey, &'a Error>,
+    /// What somebody has looked at and accepts.
+    pub accepted: &'a Accepted,
     /// The databases are claimed for this process, strangers and privileges have been asked for.
     pub claimed: bool,
     /// Where it is said that the old databases' tables are being counted; none if they are not, since it is
@@ -146,11 +158,13 @@ pub async fn preflight(ground: Ground<'_>) -> Vec<Finding> {
 /// Logs what the servers of a connected deployment should be known for, as warnings.
 pub async fn warn_of_servers(deployment: &Deployment, settings: &Settings, journal: &Path) {
     let nobody_knows = Error::new(Id::System, "it is not looked at here");
+    let accepted = Accepted::default();
     let ground = Ground {
         settings,
         journal,
         deployment: Ok(deployment),
         survey: Err(&nobody_knows),
+        accepted: &accepted,
         claimed: true,
         counting: None,
     };

@@ -14,7 +14,7 @@ pub(super) const CHECKS: &[Check] = &[
         title: "the old key opens what is there",
         needs: Needs::Rows,
         warns: "some sampled values open under neither key",
-        refuses: &[Id::WrongOldKey],
+        refuses: &[Id::WrongOldKey, Id::AllAlreadyNew, Id::MostUnreadable],
         fix: "`keyrotation run --dry-run` lists them with reasons",
         look: old_key,
     },
@@ -26,6 +26,15 @@ pub(super) const CHECKS: &[Check] = &[
         refuses: &[Id::Ambiguous],
         fix: "",
         look: ambiguous,
+    },
+    Check {
+        id: "key-ids",
+        title: "values under the new key name it, where the server asks",
+        needs: Needs::Rows,
+        warns: "some do not: the new server would open them with its old_key; they are sealed again",
+        refuses: &[],
+        fix: "nothing, if that is what you expect: `keyrotation run` seals them again and counts them apart",
+        look: key_ids,
     },
     Check {
         id: "foreign-values",
@@ -84,7 +93,7 @@ fn counted(facts: &Facts<'_>, count: impl Fn(&JobSurvey) -> u64) -> (u64, String
 
 fn old_key(facts: &Facts<'_>) -> Found {
     let Some(survey) = facts.survey else { return Found::NotChecked("nothing was read".to_owned()) };
-    match survey.check_keys() {
+    match survey.check_keys(facts.accepted) {
         Err(error) => Found::Refuse(Refusal::from(&error)),
         Ok(said) => match counted(facts, |job| job.unreadable) {
             (0, _) => Found::Ok(said),
@@ -95,9 +104,19 @@ fn old_key(facts: &Facts<'_>) -> Found {
 
 fn ambiguous(facts: &Facts<'_>) -> Found {
     let Some(survey) = facts.survey else { return Found::NotChecked("nothing was read".to_owned()) };
-    match survey.check_ambiguous(None) {
+    match survey.check_ambiguous(facts.accepted.ambiguous) {
         Ok(()) => Found::Ok("none".to_owned()),
         Err(error) => Found::Refuse(Refusal::from(&error)),
+    }
+}
+
+fn key_ids(facts: &Facts<'_>) -> Found {
+    if !facts.settings.key_id {
+        return Found::Ok("the server does not ask".to_owned());
+    }
+    match counted(facts, |job| job.without_id) {
+        (0, _) => Found::Ok("yes".to_owned()),
+        (count, places) => Found::Warning(format!("{count} of those that were opened do not, in {places}")),
     }
 }
 

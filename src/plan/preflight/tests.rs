@@ -41,6 +41,9 @@ fn server(change: impl FnOnce(&mut facts::Server)) -> facts::Server {
         clock: Ok(Some((0.0, 0.0))),
         triggers: Ok(Some(Vec::new())),
         tables: Ok(Vec::new()),
+        kept: Ok(Some(Vec::new())),
+        statement_logs: Ok(Some(Vec::new())),
+        elsewhere: Ok(Some(Vec::new())),
     };
     change(&mut server);
     server

@@ -104,6 +104,7 @@ fn outcome(row: &RowRecord) -> &'static str {
     match row.cells.iter().map(|cell| RowOutcome::of(&cell.outcome)).max() {
         Some(RowOutcome::Failed) => "failed",
         Some(RowOutcome::Rotated) => "rotated",
+        Some(RowOutcome::Resealed) => "resealed",
         Some(RowOutcome::AlreadyNew) => "already new",
         Some(RowOutcome::Plain | RowOutcome::Null) | None => "no ciphertext",
     }
@@ -112,6 +113,7 @@ fn outcome(row: &RowRecord) -> &'static str {
 fn word(outcome: &CellOutcome) -> &'static str {
     match outcome {
         CellOutcome::Rotated { .. } => "rotated",
+        CellOutcome::Resealed { .. } => "resealed",
         CellOutcome::AlreadyNew { .. } => "already new",
         CellOutcome::Failed { .. } => "failed",
         CellOutcome::Gone => "gone",

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::RotationPart;
 use crate::report::thousands;
+use crate::target::{Presence, TARGETS};
 
 /// How good it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -39,6 +40,8 @@ pub struct Totals {
     pub rotated_files: u64,
     /// Rows and files under the new key before.
     pub already_new: u64,
+    /// Of these, sealed again with the new key's id.
+    pub resealed: u64,
     /// Rows and files that hold plain values only.
     pub plain: u64,
     /// Rows that hold NULL only.
@@ -61,6 +64,7 @@ impl Totals {
             for target in rotation.all() {
                 totals.rows += target.view.rows;
                 totals.already_new += target.view.already_new;
+                totals.resealed += target.view.resealed;
                 totals.plain += target.view.plain;
                 totals.null += target.view.null;
                 totals.failed += target.view.failed;
@@ -69,6 +73,15 @@ impl Totals {
         }
         totals
     }
+}
+
+/// Tables that every version has, and that a rotation has skipped.
+fn left_out(rotations: &[RotationPart]) -> impl Iterator<Item = (&str, &str)> {
+    let always = |target: &&super::TargetPart| {
+        TARGETS.iter().any(|known| known.id == target.view.id && known.presence == Presence::Always)
+    };
+    let targets = rotations.iter().flat_map(|rotation| &rotation.targets).filter(always);
+    targets.filter_map(|target| Some((target.view.place.as_str(), target.view.skipped.as_deref()?)))
 }
 
 impl Verdict {
@@ -115,6 +128,21 @@ impl Verdict {
                 }
                 Some(_) => {}
             }
+        }
+        for (place, skipped) in left_out(rotations) {
+            let why = format!("{place}, which every version has, was not looked at: {skipped}");
+            found.push((Level::Attention, "Finished, without some tables", why));
+        }
+        // Keys that were swapped look just like that.
+        if !rotations.is_empty() && totals.rotated_rows + totals.rotated_files + totals.resealed == 0 {
+            let why = match totals.already_new {
+                0 => "it moved nothing: no value was under either key".to_owned(),
+                count => format!(
+                    "it moved nothing: {} rows and files were under the new key before",
+                    thousands(count)
+                ),
+            };
+            found.push((Level::Attention, "Finished, and nothing was moved", why));
         }
         if totals.failed > 0 {
             let why = format!("{} rows or files could not be moved to the new key", thousands(totals.failed));

@@ -145,10 +145,9 @@ fn what_is_no_candidate_is_remarked_on() {
     home.write(format!("{STORES}/folder.enc/b.xml"), STORE);
     home.write(format!("{STORES}/.keyrotation-0123456789abcdef.tmp"), STORE);
     let listing = home.list("super-tenant-userstores");
-    assert_eq!(candidates(&listing), [format!("{STORES}/a.xml")]);
+    assert_eq!(candidates(&listing), [format!("{STORES}/A.XML"), format!("{STORES}/a.xml")]);
     let expected = [
         (Level::Debug, ".keyrotation-0123456789abcdef.tmp"),
-        (Level::Debug, "A.XML"),
         (Level::Debug, "a.xml.bak"),
         (Level::Debug, "folder"),
         (Level::Debug, "folder.enc"),

@@ -8,8 +8,10 @@ mod pages;
 mod preflight;
 mod protection;
 mod refusals;
+mod schemas;
 mod sessions;
 mod trouble;
+mod waits;
 
 use crate::kit::Kit;
 use crate::support::{Admin, Engine, Place};

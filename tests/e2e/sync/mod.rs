@@ -7,6 +7,7 @@ mod workload;
 mod day;
 mod dumps;
 pub(crate) mod flow;
+mod foreign;
 mod lost;
 mod pause;
 mod report;

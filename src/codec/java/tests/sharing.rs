@@ -174,14 +174,17 @@ fn a_subclass_of_the_parameter_class_counts_another_class_of_like_name_does_not(
 }
 
 #[test]
-fn a_value_that_is_no_string_is_no_slot() {
-    for value in ["\x70", "\x75\x72\0\x02[C\x07\x07\x07\x07\x07\x07\x07\x07\x02\0\0\x78\x70\0\0\0\x01\0a"] {
+fn a_null_is_no_slot_and_an_array_of_characters_is_refused() {
+    let with = |value: &str| {
         let mut stream = Builder::new();
         stream.parameter(&mut None);
         stream.string(CREDENTIAL);
         stream.raw(value.as_bytes()).null();
-        assert_eq!(texts(&stream.bytes), [""; 0]);
-    }
+        stream.bytes
+    };
+    assert_eq!(texts(&with("\x70")), [""; 0]);
+    let characters = "\x75\x72\0\x02[C\x07\x07\x07\x07\x07\x07\x07\x07\x02\0\0\x78\x70\0\0\0\x01\0a";
+    refused(&with(characters), "a credential that is no string");
 }
 
 #[test]
@@ -253,4 +256,23 @@ proptest! {
             prop_assert_eq!(spliced, expected);
         }
     }
+}
+
+/// What the server would read as a credential, and this program cannot, is not passed over.
+#[test]
+fn a_credential_that_is_no_string_is_refused() {
+    let mut stream = Builder::new();
+    stream.array(1);
+    stream.parameter(&mut None);
+    stream.string("Credential");
+    stream.array(1);
+    stream.string("in an array");
+    stream.null();
+    super::refused(&stream.bytes, "a credential that is no string");
+    let mut stream = Builder::new();
+    stream.array(1);
+    stream.parameter(&mut None);
+    stream.string("Credential");
+    stream.null().null();
+    assert!(super::texts(&stream.bytes).is_empty());
 }

@@ -37,8 +37,8 @@ proptest! {
         let Verdict::UnderNew(again) = recoder.classify(Codec::Envelope, &resealed, evidence) else { panic!() };
         prop_assert_eq!(again.plaintext(), plaintext.as_bytes());
         let wanted = if upgrade { Transformation::Gcm } else { transformation };
-        prop_assert_eq!(again.parts[0].shape.transformation, wanted);
-        prop_assert_eq!(again.parts[0].shape.key_id, always && wanted == Transformation::Gcm);
+        prop_assert_eq!(again.parts[0].layers[0].shape.transformation, wanted);
+        prop_assert_eq!(again.parts[0].layers[0].shape.key_id, always && wanted == Transformation::Gcm);
     }
 
     #[test]

@@ -1,0 +1,70 @@
+//! Words without which a rotation does not begin, as typed, and what only looks at one.
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::cli::explained::Ask;
+use crate::config::Settings;
+use crate::plan::{Accepted, Survey};
+
+/// What somebody has looked at and accepts.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AcceptArgs {
+    /// Leave this many values that open under both keys as they are.
+    #[arg(long, value_name = "N")]
+    pub accept_ambiguous: Option<u64>,
+    /// Leave values that open under neither key as they are, if there are no more than this.
+    #[arg(long, value_name = "N")]
+    pub accept_unreadable: Option<u64>,
+    /// Go on although nothing is under the old key, and no journal says why.
+    #[arg(long)]
+    pub all_already_new: bool,
+    /// Go on without a table that every version has; may be repeated.
+    #[arg(long, value_name = "TABLE")]
+    pub without_table: Vec<String>,
+}
+
+impl AcceptArgs {
+    /// What is accepted; and where everything is under the new key, what explains that.
+    pub(in crate::cli) fn of(
+        &self,
+        survey: &Survey,
+        ask: Ask,
+        journal: &Path,
+        settings: &Settings,
+    ) -> Accepted {
+        let explained = if survey.is_all_new() { ask.explained(journal, settings) } else { None };
+        Accepted {
+            ambiguous: self.accept_ambiguous,
+            unreadable: self.accept_unreadable,
+            all_already_new: self.all_already_new,
+            explained,
+        }
+    }
+}
+
+/// Options of `plan`.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Also write a few chunks of each table and roll them back, to measure how long they take.
+    #[arg(long)]
+    pub rehearse: bool,
+    /// What somebody has looked at.
+    #[command(flatten)]
+    pub accept: AcceptArgs,
+}
+
+/// Options of `preflight`.
+#[derive(Debug, Clone, Args)]
+pub struct PreflightArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// What somebody has looked at.
+    #[command(flatten)]
+    pub accept: AcceptArgs,
+}

@@ -1,0 +1,100 @@
+//! Why nothing may be under the old key: what was rotated before, as journals and the new server's own
+//! configuration tell.
+
+use std::path::{Path, PathBuf};
+
+use keyrotation_journal::Journal;
+
+use super::look::live;
+use crate::config::{Deployment, Said, Settings};
+use crate::report::StatusView;
+
+/// What there is to ask for an explanation.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ask {
+    /// What the journal that this process holds tells.
+    known: Option<String>,
+    /// It holds one, or the place of one: nothing more is to be learned there.
+    held: bool,
+}
+
+impl Ask {
+    /// Whoever begins a rotation asks the journal that stands there before.
+    pub(super) fn holding(journal: Option<&Journal>, settings: &Settings) -> Self {
+        Self {
+            known: journal.and_then(|journal| told(&StatusView::new(journal.state(), false), settings)),
+            held: true,
+        }
+    }
+
+    /// What explains that everything is under the new key: a journal of the same two keys that has moved
+    /// values, this one or one that was put aside; or a new server that is told of exactly these keys.
+    pub(super) fn explained(self, dir: &Path, settings: &Settings) -> Option<String> {
+        if self.known.is_some() {
+            return self.known;
+        }
+        let here = (!self.held).then(|| dir.to_owned());
+        for dir in here.into_iter().chain(put_aside(dir)) {
+            if let Some(told) = status(&dir).and_then(|view| told(&view, settings)) {
+                return Some(told);
+            }
+        }
+        let toml = Deployment::read(&settings.files.as_ref()?.home).ok()??;
+        match (toml.key(), toml.old_key()) {
+            (Said::This(key), Said::This(old)) if key == settings.new_key && old == settings.old_key => {
+                Some("deployment.toml has the new key, and the old one as old_key".to_owned())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a journal tells, if it is of these keys and has moved anything.
+fn told(view: &StatusView, settings: &Settings) -> Option<String> {
+    let keys = view.keys.as_ref()?;
+    let is_of_these =
+        keys.old_key == settings.old_key.fingerprint() && keys.new_key == settings.new_key.fingerprint();
+    let has_moved = view.all().any(|target| target.rotated + target.resealed > 0);
+    (is_of_these && has_moved).then(|| format!("rotation {} has moved them", view.rotation_id))
+}
+
+/// The status of a journal, of which not a byte changes: a copy of it is opened. One that cannot be read
+/// explains nothing.
+fn status(dir: &Path) -> Option<StatusView> {
+    Journal::peek(dir).ok()??;
+    if Journal::holder(dir).ok()?.is_some() {
+        return live(dir).ok()?; // as its process says
+    }
+    let copy = tempfile::Builder::new().prefix(".keyrotation-").tempdir().ok()?; // of mode 0700
+    copy_tree(dir, copy.path()).ok()?;
+    let journal = Journal::open(copy.path()).ok()??;
+    Some(StatusView::new(journal.state(), false))
+}
+
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            std::fs::create_dir(&to)?;
+            copy_tree(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &to)?;
+        }
+    }
+    Ok(())
+}
+
+/// The journals that were put aside beside this one.
+fn put_aside(dir: &Path) -> Vec<PathBuf> {
+    let (Some(folder), Some(name)) = (dir.parent(), dir.file_name().and_then(|name| name.to_str())) else {
+        return Vec::new();
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let begins = format!("{name}-");
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let aside =
+        entries.filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(&begins)));
+    aside.map(|entry| entry.path()).collect()
+}

@@ -1,0 +1,56 @@
+//! What a server is asked besides who is at it: its limits, what it may lose, whether it shows its sessions.
+
+use std::time::Duration;
+
+use super::{Db, DbError, Record};
+
+/// MySQL's word for a privilege that is missing.
+const NO_PRIVILEGE: &str = "(error 1227)";
+
+impl Db {
+    /// Whether sessions of other users are hidden from this one.
+    pub async fn is_blind(&self) -> Result<bool, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let answer = match self.read(questions.is_blind, &[]).await {
+            Err(error) if error.to_string().contains(NO_PRIVILEGE) => return Ok(true),
+            answer => answer?,
+        };
+        Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
+    }
+
+    /// After how long the server ends a statement, if it does.
+    pub async fn statement_limit(&self) -> Result<Option<Duration>, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(None) };
+        let limit = |record: &Record| {
+            let value: f64 = record.get(1)?.as_text()?.parse().ok()?;
+            let is_seconds = record.first()?.as_text()? == "max_statement_time"; // MariaDB's; the others, milliseconds
+            let limit = Duration::try_from_secs_f64(if is_seconds { value } else { value / 1000.0 }).ok()?;
+            (!limit.is_zero()).then_some(limit)
+        };
+        if questions.limits.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.read(questions.limits, &[]).await?.iter().filter_map(limit).min())
+    }
+
+    /// Settings of the server with which it may lose what it has acknowledged.
+    pub async fn lossy_settings(&self) -> Result<Vec<String>, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
+        if questions.lossy.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answer = self.read(questions.lossy, &[]).await?;
+        Ok(answer.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
+    }
+
+    /// Whether two connections share a session of the server: a pooler stands between that gives
+    /// each transaction another one, and a lock taken in one would not be ours in the next.
+    pub async fn shares_sessions(&self) -> Result<bool, DbError> {
+        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let (mut one, mut other) = (self.lone().await?, self.lone().await?);
+        let is_one = one.number(questions.session).await? == other.number(questions.session).await?;
+        one.close().await;
+        other.close().await;
+        Ok(is_one)
+    }
+}

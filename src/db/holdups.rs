@@ -1,0 +1,118 @@
+//! What this process's own sessions wait for in a server: an acknowledgement that does not come, a row that
+//! somebody else has. SQL as data; a dialect that has none of it is not asked.
+
+use super::own::Own;
+use super::server::Kind;
+use super::{Db, DbError, Record, Value};
+
+/// How a dialect answers: the session's number, what it waits for, and who is in its way.
+struct Asks {
+    kind: Kind,
+    waits: &'static [&'static str],
+    /// Sessions of others are among the answers: ours go by number.
+    by_number: bool,
+    /// Ends what a session is at, by its number.
+    cancel: fn(i64) -> String,
+}
+
+const ASKS: &[Asks] = &[
+    Asks {
+        kind: Kind::Postgres,
+        // A row that is waited for is waited for as its owner's transaction; one that is prepared has no session.
+        waits: &["SELECT a.pid::bigint, a.wait_event_type || ' ' || a.wait_event || CASE a.wait_event \
+             WHEN 'SyncRep' THEN ', an acknowledgement by synchronous_standby_names = ''' \
+             || pg_catalog.current_setting('synchronous_standby_names') || '''' ELSE '' END, \
+             coalesce((SELECT string_agg(CASE WHEN o.pid = 0 THEN coalesce((SELECT string_agg('the prepared transaction ''' \
+             || p.gid || ''' of ' || p.owner::text || ' since ' || p.prepared::text, ', ') \
+             FROM pg_catalog.pg_prepared_xacts p WHERE p.database = pg_catalog.current_database() \
+             AND (p.transaction IN (SELECT l.transactionid FROM pg_catalog.pg_locks l \
+             WHERE l.pid = a.pid AND NOT l.granted AND l.transactionid IS NOT NULL) OR NOT EXISTS \
+             (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND NOT l.granted AND l.transactionid IS NOT NULL))), \
+             'a prepared transaction') \
+             ELSE 'session ' || o.pid::text || coalesce((SELECT ' of ' || s.usename::text || ', ' \
+             || coalesce(nullif(s.application_name, ''), 'a program without a name') || ', ' || coalesce(s.state, '?') \
+             FROM pg_catalog.pg_stat_activity s WHERE s.pid = o.pid), '') END, ', ') \
+             FROM unnest(pg_catalog.pg_blocking_pids(a.pid)) AS o(pid)), '') \
+             FROM pg_catalog.pg_stat_activity a WHERE a.application_name = pg_catalog.current_setting('application_name') \
+             AND a.pid <> pg_catalog.pg_backend_pid() AND a.state = 'active' \
+             AND (a.wait_event_type = 'Lock' OR a.wait_event = 'SyncRep') \
+             AND pg_catalog.clock_timestamp() - a.state_change > interval '1 second' ORDER BY 1"],
+        by_number: false,
+        cancel: |session| format!("SELECT pg_catalog.pg_cancel_backend({session})"),
+    },
+    Asks {
+        kind: Kind::MySql,
+        // The second is MySQL 8's. A transaction that is prepared has no session.
+        waits: &[
+            "SELECT r.trx_mysql_thread_id, CONCAT('a row lock of ', COALESCE(r.trx_query, 'a statement')), \
+             CASE WHEN b.trx_mysql_thread_id = 0 THEN 'a prepared transaction (XA RECOVER names it)' \
+             ELSE CONCAT('session ', b.trx_mysql_thread_id, COALESCE(CONCAT(' of ', p.USER, ', ', p.COMMAND), '')) END \
+             FROM information_schema.INNODB_LOCK_WAITS w \
+             JOIN information_schema.INNODB_TRX r ON r.trx_id = w.requesting_trx_id \
+             JOIN information_schema.INNODB_TRX b ON b.trx_id = w.blocking_trx_id \
+             LEFT JOIN information_schema.PROCESSLIST p ON p.ID = b.trx_mysql_thread_id",
+            "SELECT r.PROCESSLIST_ID, 'a row lock', CASE WHEN b.THREAD_ID IS NULL \
+             THEN 'a prepared transaction (XA RECOVER names it)' \
+             ELSE CONCAT('session ', b.PROCESSLIST_ID, ' of ', b.PROCESSLIST_USER, ', ', b.PROCESSLIST_COMMAND) END \
+             FROM performance_schema.data_lock_waits w \
+             JOIN performance_schema.threads r ON r.THREAD_ID = w.REQUESTING_THREAD_ID \
+             LEFT JOIN performance_schema.threads b ON b.THREAD_ID = w.BLOCKING_THREAD_ID",
+            "SELECT ID, STATE, '' FROM information_schema.PROCESSLIST \
+             WHERE TIME >= 2 AND (STATE LIKE 'Waiting for semi-sync%' OR STATE LIKE 'Waiting for table%' \
+             OR STATE LIKE 'Waiting for global%' OR STATE LIKE '%backup lock%')",
+        ],
+        by_number: true,
+        cancel: |session| format!("KILL QUERY {session}"),
+    },
+];
+
+/// A session of ours that waits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holdup {
+    /// The server's number for the session.
+    session: i64,
+    /// What it waits for, and who is in its way.
+    pub what: String,
+}
+
+impl Db {
+    fn asks(&self) -> Option<&'static Asks> {
+        let kind = self.server_kind()?;
+        ASKS.iter().find(|asks| asks.kind == kind)
+    }
+
+    /// What this process's sessions wait for, asked outside of the pool.
+    pub async fn holdups(&self) -> Result<Vec<Holdup>, DbError> {
+        let Some(asks) = self.asks() else { return Ok(Vec::new()) };
+        let ours = self.own().map(Own::numbers).unwrap_or_default();
+        let mut lone = self.lone().await?;
+        let mut found = Vec::new();
+        for sql in asks.waits {
+            // Not every server has each of the tables, and not every user may look.
+            let Ok(records) = lone.ask(sql).await else { continue };
+            let is_ours = |holdup: &Holdup| !asks.by_number || ours.contains(&holdup.session);
+            found.extend(records.iter().filter_map(holdup).filter(is_ours));
+        }
+        lone.close().await;
+        Ok(found)
+    }
+
+    /// Ends what these sessions are at.
+    pub async fn cancel(&self, holdups: &[Holdup]) -> Result<(), DbError> {
+        let Some(asks) = self.asks() else { return Ok(()) };
+        let mut lone = self.lone().await?;
+        for holdup in holdups {
+            let _ = lone.ask(&(asks.cancel)(holdup.session)).await; // it may have ended meanwhile
+        }
+        lone.close().await;
+        Ok(())
+    }
+}
+
+fn holdup(record: &Record) -> Option<Holdup> {
+    let session = record.first()?.as_int()?;
+    let text = |at: usize| record.get(at).and_then(Value::as_text).unwrap_or_default().trim();
+    let (event, owner) = (text(1), text(2));
+    let what = if owner.is_empty() { event.to_owned() } else { format!("{event}, held by {owner}") };
+    Some(Holdup { session, what })
+}

@@ -1,0 +1,127 @@
+//! Tables that are not there: what is skipped, what is said of it, and what is refused.
+//!
+//! Invariants: a table that every version has is never passed over in silence, and neither is one that
+//! the journal has begun with.
+
+use keyrotation_journal::{JobState, Phase, TargetKind};
+
+use super::Deployment;
+use crate::config::{Home, Settings};
+use crate::db::Db;
+use crate::error::{Error, Id, Result};
+use crate::target::{Presence, Store, TARGETS, Target, Version};
+
+/// How a version is written.
+fn shown((major, minor, patch): Version) -> String {
+    format!("{major}.{minor}.{patch}")
+}
+
+/// The version of the server whose home is given.
+pub(super) fn version(settings: &Settings) -> Option<Version> {
+    Home::inspect(&settings.files.as_ref()?.home).version
+}
+
+/// Why a table is skipped.
+pub(super) fn reason(target: &Target, version: Option<Version>, left_out: bool) -> String {
+    let plain = format!("the {} database has no such table", target.store.name());
+    if left_out {
+        let text = format!("{plain}, as --without-table says");
+        tracing::warn!("{}: {text}", target.relation.table);
+        return text;
+    }
+    match (target.presence.in_version(version), version) {
+        (Some(false), Some(version)) => format!("{plain}, nor has Identity Server {}", shown(version)),
+        (Some(true), Some(version)) => {
+            let text = format!("{plain}, though Identity Server {} has it", shown(version));
+            tracing::warn!("{}: {text}", target.relation.table);
+            text
+        }
+        _ => plain,
+    }
+}
+
+impl Deployment {
+    /// Refuses a new rotation without a table that every version has, naming what is near.
+    pub(super) async fn refuse_absent(&self, without: &[String]) -> Result<()> {
+        for name in without {
+            let is_absent = |target: &Target| {
+                let index = self.heads.iter().position(|head| head.id == target.id);
+                index.is_some_and(|at| self.absent.iter().any(|(absent, _)| usize::from(*absent) == at))
+            };
+            let known = TARGETS.iter().find(|target| target.relation.table.eq_ignore_ascii_case(name));
+            if known.is_none_or(|known| !is_absent(known)) {
+                let what =
+                    format!("--without-table {name}: there is such a table, or none of that name is rotated");
+                return Err(
+                    Error::new(Id::CommandLineValue, what).fix("name tables that the deployment lacks")
+                );
+            }
+        }
+        let is_left_out =
+            |target: &Target| without.iter().any(|name| target.relation.table.eq_ignore_ascii_case(name));
+        let absent = self.absent_targets().filter(|target| target.presence == Presence::Always);
+        let absent: Vec<_> = absent.filter(|target| !is_left_out(target)).collect();
+        let Some((first, more)) = absent.split_first() else { return Ok(()) };
+        Err(self.refusal(first, more).await)
+    }
+
+    /// Refuses to go on without a table that the journal has begun with, or to call it verified.
+    pub async fn refuse_vanished(&self, state: &JobState) -> Result<()> {
+        for (index, _) in &self.absent {
+            let phase = state.targets.get(usize::from(*index)).map(|target| &target.phase);
+            let Some(head) = self.heads.get(usize::from(*index)) else { continue };
+            let Some(target) = TARGETS.iter().find(|target| target.id == head.id) else { continue };
+            let begun = !matches!(phase, None | Some(Phase::Pending | Phase::Skipped { .. }));
+            // Whoever died before anything was recorded of it has not said that it may be absent.
+            let unsaid = phase == Some(&Phase::Pending)
+                && target.presence == Presence::Always
+                && !self.without.iter().any(|name| target.relation.table.eq_ignore_ascii_case(name));
+            if (begun || unsaid) && head.kind == TargetKind::Table {
+                return Err(self.refusal(target, &[]).await);
+            }
+        }
+        Ok(())
+    }
+
+    fn absent_targets(&self) -> impl Iterator<Item = &'static Target> {
+        let ids = self.absent.iter().filter_map(|(index, _)| self.heads.get(usize::from(*index)));
+        ids.filter_map(|head| TARGETS.iter().copied().find(|target| target.id == head.id))
+    }
+
+    async fn refusal(&self, target: &Target, more: &[&Target]) -> Error {
+        let table = target.relation.table;
+        let (here, there) = match target.store {
+            Store::Identity => (&self.identity, &self.registry),
+            Store::Registry => (&self.registry, &self.identity),
+        };
+        let mut near = Vec::new();
+        // Whoever cannot tell what is near says at least what is missing.
+        if let Some(db) = here {
+            near.extend(db.near(table).await.unwrap_or_default());
+        }
+        if let (Some(here), Some(there)) = (here, there)
+            && !here.is_same_handle(there)
+            && there.table(table).await.ok().flatten().is_some()
+        {
+            near.push(format!("a table {table} in the other database, {}", there.place()));
+        }
+        let near = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
+        let names: Vec<&str> = more.iter().map(|target| target.relation.table).collect();
+        let words = names.iter().fold(String::new(), |words, name| words + " --without-table " + name);
+        let more = match names.as_slice() {
+            [] => String::new(),
+            names => format!("; nor is {} there", names.join(", nor ")),
+        };
+        let place = here.as_ref().map(Db::place).unwrap_or_default();
+        let key = match target.store {
+            Store::Identity => "newIdnDBUrl",
+            Store::Registry => "newRegDBUrl",
+        };
+        let always = if target.presence == Presence::Always { ", which every version has" } else { "" };
+        let what = format!("{table}{always}: {key} ({place}) has no such table{near}{more}");
+        Error::new(Id::TableAbsent, what).fix(format!(
+            "see that {key} names the right database and schema; if the deployment really has no such table, begin \
+             with --without-table {table}{words}"
+        ))
+    }
+}

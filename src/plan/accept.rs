@@ -1,0 +1,14 @@
+//! What somebody has looked at and accepts: words without which a rotation does not begin.
+
+/// The words that were given.
+#[derive(Debug, Clone, Default)]
+pub struct Accepted {
+    /// So many values that open under both keys are left as they are.
+    pub ambiguous: Option<u64>,
+    /// So many values that open under neither key are left as they are, or fewer.
+    pub unreadable: Option<u64>,
+    /// Everything is under the new key already.
+    pub all_already_new: bool,
+    /// Why everything is under the new key already, where something explains it.
+    pub explained: Option<String>,
+}

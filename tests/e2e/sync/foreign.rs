@@ -1,0 +1,22 @@
+//! Change logs that the Java tool made, and had begun to read when it died.
+
+use super::pair::{Pair, Side};
+use crate::support::Engine;
+
+const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
+
+/// It marks entries before it carries them over: what it had marked is in no copy.
+#[test]
+fn entries_that_another_tool_had_marked_before_it_died_are_seen_to() {
+    let pair = Pair::new(Engine::Sqlite, 60);
+    pair.execute(Side::Old, &format!("ALTER TABLE {TOKENS}_TEMP DROP COLUMN CHANGED_AT"));
+    let first = format!("TOKEN_ID = (SELECT MIN(TOKEN_ID) FROM {TOKENS})");
+    pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET GRANT_TYPE = 'changed' WHERE {first}"));
+    pair.execute(Side::Old, &format!("UPDATE {TOKENS}_TEMP SET SYNCED = 1"));
+    let ran = pair.run(&["run", "--until-drained", "--quiet-for", "0s", "--keep-acknowledged"]).exits(0);
+    assert!(ran.stderr.contains("another tool has made it, and has marked 1 entries"), "{ran}");
+    assert_eq!(pair.count(Side::New, &format!("{TOKENS} WHERE GRANT_TYPE = 'changed'")), 1);
+    // Once: what is marked from now on is this program's own.
+    let ran = pair.run(&["sync", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    assert!(!ran.stderr.contains("has marked"), "{ran}");
+}
