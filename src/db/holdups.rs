@@ -1,7 +1,7 @@
 //! What this process's own sessions wait for in a server: an acknowledgement that does not come, a row that
 //! somebody else has. SQL as data; a dialect that has none of it is not asked.
 
-use super::own::Own;
+use super::guard::Lone;
 use super::server::Kind;
 use super::{Db, DbError, Record, Value};
 
@@ -44,7 +44,7 @@ const ASKS: &[Asks] = &[
         kind: Kind::MySql,
         // The second is MySQL 8's. A transaction that is prepared has no session.
         waits: &[
-            "SELECT r.trx_mysql_thread_id, CONCAT('a row lock of ', COALESCE(r.trx_query, 'a statement')), \
+            "SELECT r.trx_mysql_thread_id, 'a row lock', \
              CASE WHEN b.trx_mysql_thread_id = 0 THEN 'a prepared transaction (XA RECOVER names it)' \
              ELSE CONCAT('session ', b.trx_mysql_thread_id, COALESCE(CONCAT(' of ', p.USER, ', ', p.COMMAND), '')) END \
              FROM information_schema.INNODB_LOCK_WAITS w \
@@ -84,17 +84,32 @@ impl Db {
     /// What this process's sessions wait for, asked outside of the pool.
     pub async fn holdups(&self) -> Result<Vec<Holdup>, DbError> {
         let Some(asks) = self.asks() else { return Ok(Vec::new()) };
-        let ours = self.own().map(Own::numbers).unwrap_or_default();
         let mut lone = self.lone().await?;
         let mut found = Vec::new();
         for sql in asks.waits {
             // Not every server has each of the tables, and not every user may look.
             let Ok(records) = lone.ask(sql).await else { continue };
-            let is_ours = |holdup: &Holdup| !asks.by_number || ours.contains(&holdup.session);
-            found.extend(records.iter().filter_map(holdup).filter(is_ours));
+            for holdup in records.iter().filter_map(holdup) {
+                if !asks.by_number || self.is_ours(&mut lone, holdup.session).await {
+                    found.push(holdup);
+                }
+            }
         }
         lone.close().await;
         Ok(found)
+    }
+
+    /// Whether a session is this process's: a number alone comes again after a restart.
+    async fn is_ours(&self, lone: &mut Lone, number: i64) -> bool {
+        let (Some(own), Some((_, questions))) = (self.own(), self.claimed()) else { return false };
+        for known in own.candidates(number, None) {
+            let Some(mark) = known.mark else { return true };
+            let holder = questions.marked_by.replace('?', &format!("'{mark}'"));
+            if lone.number(&holder).await.is_ok_and(|holder| holder == number) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Ends what these sessions are at.

@@ -71,9 +71,8 @@ impl Site {
             Some(scheme) => return format!("jdbc:{scheme}://{hosts}/{}", self.database(at)),
             None => {}
         }
-        // As the guide's own URLs are.
-        let parameters =
-            if self.engine == Engine::MySql && parameters.is_empty() { "?useSSL=false" } else { parameters };
+        let guides_own = self.engine == Engine::MySql && parameters.is_empty();
+        let parameters = if guides_own { "?useSSL=false" } else { parameters };
         format!("jdbc:{}://{hosts}/{}{parameters}", self.engine.scheme(), self.database(at))
     }
 
@@ -349,7 +348,6 @@ impl Site {
         let mut sql =
             sql.replace(" TIMESTAMP,", " TIMESTAMP NULL,").replace(" TIMESTAMP\n", " TIMESTAMP NULL\n");
         if table == "IDN_OAUTH2_ACCESS_TOKEN" {
-            // MariaDB takes NULL for "now" there; MySQL takes no NULL.
             let null = if self.engine == Engine::MySql { "NULL" } else { "NOT NULL" };
             let now = format!("TIMESTAMP {null} DEFAULT CURRENT_TIMESTAMP");
             sql = sql

@@ -32,7 +32,7 @@ fn named_and_stopped(kit: &Kit, names: &[&str]) {
 /// A synchronous standby that is not there.
 #[test]
 fn a_commit_that_nobody_acknowledges() {
-    let _servers = OwnServers::start();
+    let _servers = OwnServers::start(Engine::Postgres);
     let kit = on(Engine::Postgres);
     let before = kit.snapshot();
     kit.run(&["plan"]).exits(0); // the server holds the deployment from here on
@@ -52,7 +52,7 @@ const ROW: &str = "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET GRANT_TYPE = 'held'";
 /// Rows that a transaction holds which nobody is in any more.
 #[test]
 fn a_row_that_an_orphaned_prepared_transaction_holds() {
-    let mut servers = OwnServers::start();
+    let mut servers = OwnServers::start(Engine::Postgres);
     outside(Engine::Postgres).execute("ALTER SYSTEM SET max_prepared_transactions = 5");
     servers.kill(Engine::Postgres);
     servers.start_again(Engine::Postgres);
