@@ -18,6 +18,7 @@ use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
 use crate::signals::Stop;
 use crate::sink::{FileSink, Sink, TableSink};
+use crate::sizes::Sizes;
 use crate::source::files::{FILE_GROUPS, FileGroup, Level};
 use crate::source::{FileRows, Source, TableSource};
 use crate::target::{SYNC_TABLES, Store, TARGETS, Target};
@@ -45,6 +46,7 @@ pub struct Deployment {
     registry: Option<Db>,
     guards: Vec<Arc<Guard>>,
     patience: Duration,
+    sizes: Sizes,
 }
 
 /// Connects to what the settings enable and checks that it can be rotated. `journaled` names the
@@ -87,6 +89,7 @@ async fn connect_with(
         registry: None,
         guards: Vec::new(),
         patience: settings.patience,
+        sizes: settings.sizes,
     };
     deployment.open(settings, access).await?;
     if settings.sync_tables.is_some() && with_old {
@@ -327,6 +330,7 @@ impl Deployment {
             groups: target.groups.map_or(0, |groups| groups.list.len()),
             source: Source::Table(source),
             sink: Sink::Table(TableSink::new(db, target, table, guard)),
+            sizes: self.sizes,
         });
         Ok(())
     }
@@ -347,6 +351,7 @@ impl Deployment {
             groups: 0,
             source: Source::Files(rows.clone()),
             sink: Sink::Files(FileSink::new(rows)),
+            sizes: self.sizes,
         });
     }
 }

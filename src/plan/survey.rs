@@ -17,7 +17,7 @@ use crate::db::{Limit, Value};
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
 use crate::signals::Stop;
-use crate::source::{Pages, Row};
+use crate::source::Row;
 
 /// GCM values of a target that are opened before only every [`SAMPLE_EVERY`]th is.
 const SAMPLE_FIRST: u64 = 20;
@@ -148,7 +148,7 @@ pub async fn survey(jobs: &[Job], recoder: &Recoder, activity: &Activity, stop: 
         let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
         let doing = activity.begin(Task::Survey, &job.place, None);
         failpoint!("survey-target", Error::new(Id::System, "failure planned by a test"));
-        let mut pages = Pages::new(&job.source, job.page_rows());
+        let mut pages = job.source.walk_all().ahead(job.page_rows());
         while !stop.requested() {
             let Some(page) = pages.next().await? else { break };
             doing.advance(page.len() as u64);

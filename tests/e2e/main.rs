@@ -50,3 +50,4 @@ mod sync;
 mod tables;
 mod values;
 mod verify;
+mod walks;
