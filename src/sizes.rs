@@ -5,6 +5,21 @@
 pub struct Sizes {
     /// Rows of a page whose values have a few hundred bytes each.
     pub rows: usize,
+    /// Rows of a page whose values may have a thousand times that: serialized objects and files.
+    pub heavy_rows: usize,
+    /// The fewest rows that a chunk adapts to.
+    pub chunk_min: usize,
+    /// The most.
+    pub chunk_max: usize,
+    /// The most rows of a chunk among several that are written side by side.
+    pub side_by_side: usize,
+    /// Rows after which a transaction of several chunks is committed. Each transaction touches nearly every
+    /// page of the indexes over ciphertexts, so fewer of them are quicker.
+    pub transaction: usize,
+    /// Rows of a chunk that a rehearsal writes.
+    pub rehearsed: usize,
+    /// Rows of a chunk that names its rows: strays, and those that are tried again.
+    pub named: usize,
     /// Rows that are carried over in one transaction.
     pub carried: usize,
     /// Entries of a change log that are read, and acknowledged, at once: never a long transaction on the
@@ -14,12 +29,37 @@ pub struct Sizes {
     pub pages_of_entries: usize,
     /// Pages of keys that are looked for in the other database before the change log gets its turn.
     pub pages_of_keys: usize,
+    /// Keys that one statement reads rows by.
+    pub keys: usize,
+    /// Likewise, where a key of several columns is written out once for each row: no optimizer takes very
+    /// many of them for so many looks into the index.
+    pub wide_keys: usize,
+    /// Keys that one statement locks, changes or deletes rows by.
+    pub changed_keys: usize,
+    /// The most rows that one statement inserts.
+    pub inserted: usize,
 }
 
 impl Sizes {
     /// What was measured to be quick.
-    pub const USUAL: Self =
-        Self { rows: 1000, carried: 1000, entries: 2000, pages_of_entries: 4, pages_of_keys: 10 };
+    pub const USUAL: Self = Self {
+        rows: 1000,
+        heavy_rows: 50,
+        chunk_min: 100,
+        chunk_max: 10_000,
+        side_by_side: 1000,
+        transaction: 25_000,
+        rehearsed: 250,
+        named: 1000,
+        carried: 1000,
+        entries: 2000,
+        pages_of_entries: 4,
+        pages_of_keys: 10,
+        keys: 500,
+        wide_keys: 64,
+        changed_keys: 256,
+        inserted: 500,
+    };
 
     /// The usual ones; what a test asks for in its stead.
     pub fn new() -> Self {
@@ -30,10 +70,27 @@ impl Sizes {
         Self::USUAL
     }
 
-    /// So few of everything that each test crosses the end of a page.
+    /// So little of everything that each test crosses the end of a page.
     #[cfg(feature = "failpoints")]
     fn of(size: usize) -> Self {
-        Self { rows: size, carried: size, entries: size, pages_of_entries: size, pages_of_keys: size }
+        Self {
+            rows: size,
+            heavy_rows: size,
+            chunk_min: size,
+            chunk_max: 4 * size,
+            side_by_side: size,
+            transaction: 3 * size,
+            rehearsed: size,
+            named: size,
+            carried: size,
+            entries: size,
+            pages_of_entries: size,
+            pages_of_keys: size,
+            keys: size,
+            wide_keys: size,
+            changed_keys: size,
+            inserted: size,
+        }
     }
 }
 

@@ -100,6 +100,12 @@ tests() {
     cargo nextest run "${BUILD[@]}" --profile ci 2>&1 | tee target/nextest.log
 }
 
+# A part of them with so few rows at a time that every walk crosses the end of a page.
+tests_with_small_pages() {
+    KEYROTATION_SIZES=3 cargo nextest run "${BUILD[@]}" --profile small-pages-ci 2>&1 |
+        tee target/nextest-small-pages.log
+}
+
 # The same deployments with their databases on a server.
 tests_on() {
     KEYROTATION_E2E=$1 KEYROTATION_TEST_SERVERS=$1 cargo nextest run "${BUILD[@]}" --profile servers-ci "${@:2}" 2>&1 |
@@ -182,6 +188,7 @@ tree >"$BEFORE"
 part "format" cargo fmt --all --check
 part "dependencies" dependencies
 part "tests" tests
+part "tests, small pages" tests_with_small_pages
 part "tests on PostgreSQL" tests_on postgresql
 part "tests on MariaDB" tests_on mariadb
 part "tests on MySQL" tests_on mysql -E 'test(/^(smoke|values)::|^failures::they_fail_alone/)'
@@ -201,7 +208,7 @@ printf '%-22s %4d s\n\n' "in all" "$SECONDS"
 
 # The counts of nextest's summaries, such as: Summary [  9.1s] 410 tests run: 409 passed, 1 failed, 0 skipped
 passed=0 not_passed=0
-for log in target/nextest{,-postgresql,-mariadb,-mysql,-h2,-postgresql-jdbc,-mariadb-jdbc,-h2-as-oracle,-h2-as-sqlserver,-h2-as-db2}.log; do
+for log in target/nextest{,-small-pages,-postgresql,-mariadb,-mysql,-h2,-postgresql-jdbc,-mariadb-jdbc,-h2-as-oracle,-h2-as-sqlserver,-h2-as-db2}.log; do
     summary=$(grep -E '^ *Summary \[' "$log" | tail -n 1) || fail "no test was run, see $log"
     count() {
         grep -oE "[0-9]+ $1" <<<"$summary" | cut -d ' ' -f 1 || echo 0

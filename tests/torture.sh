@@ -17,6 +17,8 @@ Connector/J 5.1.42; both jars are taken from PyPI (57 MB). KEYROTATION_TEST_JAR 
 
   suite       every end-to-end test that is about no server of its own, and by way of the bridge its own and
               sync's, too                                           20 kills; --on
+  small-pages the same with pages and batches of 3 rows, keys and
+              entries; on SQLite with every test of sync          3 rows; --on
   kill        SIGKILL at random moments, over and over              1000 kills; --on
   points      errors, panics and SIGKILL at every failpoint, and
               every prefix of the journal gone on with              all of them; --on
@@ -47,6 +49,9 @@ done
 
 case $what in
     suite) filter='all()' default=20 ;;
+    small-pages)
+        export KEYROTATION_SIZES=${rounds:-3}
+        rounds=20 filter='not test(/^servers::/)' default=20 ;;
     kill) filter='test(/^kill::killed_at/)' default=1000 ;;
     points) filter='test(/^(points|prefixes)::/)' default=1 ;;
     power) filter='test(/^disk::/)' default=400 ;;
@@ -88,7 +93,10 @@ echo "$what: $KEYROTATION_ROUNDS rounds, seed $seed, on $on"
 run() {
     cargo nextest run --workspace --features failpoints --profile "$1" -E "binary(e2e) & $2"
 }
-if [[ $what == suite ]]; then
+if [[ $what == small-pages && $on == sqlite ]]; then
+    exec cargo nextest run --workspace --features failpoints --profile ci -E "binary(e2e) & $filter"
+fi
+if [[ $what == suite || $what == small-pages ]]; then
     failed=0
     run servers 'all()' || failed=1
     case $on in

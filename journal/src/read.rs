@@ -23,6 +23,7 @@ impl Journal {
         for (i, number) in entries.iter().enumerate() {
             let entry = read_entry(&*self.store, *number, Extent::Whole, None)?;
             self.must_speak_of(&entry.logged, target, ordinal)?;
+            tracing::trace!("chunk {ordinal} of target {target}: reads {} records", entry.rows.len());
             if i == 0 && entries.len() == 1 {
                 return Ok(entry.rows);
             }

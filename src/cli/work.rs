@@ -257,7 +257,7 @@ async fn record_end(context: &Context, worked: &Result<End>, end: Option<Timesta
 }
 
 fn pacer(settings: &Settings, deployment: &Deployment) -> Pacer {
-    let pacer = Pacer::new(settings.chunk_size.start as usize, settings.chunk_size.fixed);
+    let pacer = Pacer::new(settings.sizes, settings.chunk_size.start as usize, settings.chunk_size.fixed);
     let pacer = pacer.within(deployment.statement_limit);
     pacer.limit(settings.max_rows_per_second);
     pacer

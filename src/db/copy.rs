@@ -3,12 +3,9 @@
 use super::table::Kind;
 use super::write::{each, key_arrays, keys_by_column, padded, padded_keys, parts};
 use super::{Db, DbError, Record, Syntax, Table, Transaction, Value, Write, keys_at_once, sql};
+use crate::sizes::Sizes;
 
-/// The most keys in one statement.
-const KEYS_AT_ONCE: usize = 256;
-
-/// The most rows, and values, that one statement inserts.
-const ROWS_AT_ONCE: usize = 500;
+/// The most values that one statement inserts.
 const VALUES_AT_ONCE: usize = 16_000;
 
 impl Transaction {
@@ -62,7 +59,7 @@ impl Transaction {
         render: impl Fn(usize) -> String,
     ) -> Result<Vec<Record>, DbError> {
         let mut records = Vec::new();
-        let most = keys_at_once(self.syntax(), table, KEYS_AT_ONCE);
+        let most = keys_at_once(self.syntax(), table, Sizes::new().changed_keys);
         for batch in keys.chunks(most) {
             let length = padded(batch.len(), most);
             let sql = render(length);
@@ -85,7 +82,7 @@ impl Transaction {
     ) -> Result<(), DbError> {
         match self.syntax().write {
             Write::Arrays => {
-                for part in rows.chunks(KEYS_AT_ONCE) {
+                for part in rows.chunks(Sizes::new().changed_keys) {
                     let sql = sql::copy::insert(self.syntax(), table, columns, part.len());
                     self.run_arrays(&sql, &arrays(table, columns, part)).await?;
                 }
@@ -99,7 +96,7 @@ impl Transaction {
             }
             Write::Values | Write::LockFirst => {}
         }
-        let most = (VALUES_AT_ONCE / columns.len().max(1)).clamp(1, ROWS_AT_ONCE);
+        let most = (VALUES_AT_ONCE / columns.len().max(1)).clamp(1, Sizes::new().inserted);
         for part in parts(rows, most) {
             let sql = sql::copy::insert(self.syntax(), table, columns, part.len());
             let params: Vec<Value> = part.iter().flatten().map(|value| (*value).clone()).collect();
@@ -118,7 +115,7 @@ impl Transaction {
         let sql = sql::copy::update(self.syntax(), table, columns);
         match self.syntax().write {
             Write::Arrays => {
-                for part in rows.chunks(KEYS_AT_ONCE) {
+                for part in rows.chunks(Sizes::new().changed_keys) {
                     let values: Vec<Vec<&Value>> = part.iter().map(|(_, values)| values.clone()).collect();
                     let mut bound = key_arrays(table, &part.iter().map(|(key, _)| key.as_slice()));
                     bound.extend(arrays(table, columns, &values));

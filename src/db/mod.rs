@@ -1,6 +1,6 @@
 //! Databases: one enum over thin drivers, SQL as data.
 //!
-//! Invariants: this module imports nothing of ours; every statement stands in a [`Syntax`] or is
+//! Invariants: this module imports nothing of ours but sizes; every statement stands in a [`Syntax`] or is
 //! rendered in [`sql`] from one and a [`Relation`]; identifiers are `'static`, values are always
 //! bound; an error never carries a value.
 
@@ -50,15 +50,10 @@ use postgres::{PostgresDb, PostgresTransaction};
 use sql::Ends;
 use sqlite::{Sqlite, SqliteTransaction};
 
+use crate::sizes::Sizes;
+
 /// A row as read: one value for each selected column.
 pub type Record = Vec<Value>;
-
-/// Rows asked for by key in one statement.
-const KEYS_AT_ONCE: usize = 500;
-
-/// Likewise, where a key of several columns is written out once for each row: no optimizer takes very
-/// many of them for so many looks into the index.
-const WIDE_KEYS_AT_ONCE: usize = 64;
 
 /// The most bytes of values in one statement, where the server sets no lower limit.
 const STATEMENT_BYTES: usize = 8 << 20;
@@ -204,8 +199,9 @@ impl Db {
         columns: &[&str],
         keys: &[Vec<Value>],
     ) -> Result<Vec<Record>, DbError> {
+        tracing::trace!("{}: reads {} rows by key", table.relation.table, keys.len());
         let mut rows = Vec::with_capacity(keys.len());
-        let (syntax, most) = (self.syntax(), keys_at_once(self.syntax(), table, KEYS_AT_ONCE));
+        let (syntax, most) = (self.syntax(), keys_at_once(self.syntax(), table, Sizes::new().keys));
         for batch in keys.chunks(most) {
             let length = if syntax.write == Write::Batch { 1 } else { write::padded(batch.len(), most) };
             let sql = sql::by_keys(syntax, table, columns, length);
@@ -306,7 +302,7 @@ impl Db {
 /// How many keys a statement names, of `most`.
 fn keys_at_once(syntax: &Syntax, table: &Table, most: usize) -> usize {
     let is_wide = table.relation.key.len() > 1 && syntax.write == Write::LockThenBatch;
-    if is_wide { WIDE_KEYS_AT_ONCE } else { most }
+    if is_wide { Sizes::new().wide_keys } else { most }
 }
 
 /// A writing transaction. Dropped without [`commit`](Self::commit), it is rolled back.

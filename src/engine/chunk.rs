@@ -92,6 +92,28 @@ pub(super) fn planned(prepared: &Prepared) -> Vec<RowRecord> {
     prepared.records.iter().chain(prepared.pending.iter().map(|pending| &pending.record)).cloned().collect()
 }
 
+/// What a chunk came to so far.
+#[derive(Debug)]
+pub(super) struct Written {
+    tally: Tally,
+    /// Rows that are counted and are not as they were planned.
+    amendments: Vec<RowRecord>,
+}
+
+impl Written {
+    /// Nothing yet.
+    pub(super) fn nothing(job: &Job) -> Self {
+        Self { tally: super::prepare::empty_tally(job.groups), amendments: Vec::new() }
+    }
+
+    /// These rows are not there any more.
+    pub(super) fn gone(&mut self, keys: impl Iterator<Item = Key>) {
+        let before = self.amendments.len();
+        self.amendments.extend(keys.map(gone));
+        self.tally.gone += (self.amendments.len() - before) as u64;
+    }
+}
+
 /// Writes a chunk whose digests are durable in a transaction of its own, and records its end.
 /// `amendments` are rows that are counted already and are not as they were planned.
 pub(super) async fn finish(
@@ -102,30 +124,48 @@ pub(super) async fn finish(
     replaces: Tally,
     amendments: Vec<RowRecord>,
 ) -> Result<Flow> {
-    job.sink.hold().await?;
-    tokio::select! {
-        biased;
-        () = context.stop.now() => Ok(Flow::Interrupted), // the transaction is dropped: rolled back
-        written = write(context, job, ordinal, prepared, amendments) => {
-            let (tally, rows) = written?;
-            let event = Event::ChunkDone { target: job.index, ordinal, tally, replaces };
-            context.ledger.defer(Entry::new(event, rows));
-            Ok(Flow::Finished)
-        }
+    let mut written = Written { amendments, ..Written::nothing(job) };
+    if write(context, job, ordinal, prepared, &mut written).await? == Flow::Interrupted {
+        return Ok(Flow::Interrupted);
     }
+    done(context, job, ordinal, written, replaces);
+    Ok(Flow::Finished)
 }
 
-async fn write(
+/// Leaves the end of a chunk to the journal's next group.
+pub(super) fn done(context: &Context, job: &Job, ordinal: u64, written: Written, replaces: Tally) {
+    let event = Event::ChunkDone { target: job.index, ordinal, tally: written.tally, replaces };
+    context.ledger.defer(Entry::new(event, written.amendments));
+}
+
+/// Writes rows of a chunk whose digests are durable in a transaction of their own.
+pub(super) async fn write(
     context: &Context,
     job: &Job,
     ordinal: u64,
     prepared: Prepared,
-    mut amendments: Vec<RowRecord>,
-) -> Result<(Tally, Vec<RowRecord>)> {
-    let mut tally = prepared.settled;
+    written: &mut Written,
+) -> Result<Flow> {
+    job.sink.hold().await?;
+    tokio::select! {
+        biased;
+        () = context.stop.now() => Ok(Flow::Interrupted), // the transaction is dropped: rolled back
+        done = write_all(context, job, ordinal, prepared, written) => done.map(|()| Flow::Finished),
+    }
+}
+
+async fn write_all(
+    context: &Context,
+    job: &Job,
+    ordinal: u64,
+    prepared: Prepared,
+    written: &mut Written,
+) -> Result<()> {
+    let Written { tally, amendments } = written;
+    *tally = added(tally, &prepared.settled);
     let mut pending = prepared.pending;
     let tried = u32::from(!prepared.missed.is_empty());
-    pending.extend(replan(context, job, ordinal, prepared.missed, &mut tally, &mut amendments).await?);
+    pending.extend(replan(context, job, ordinal, prepared.missed, tally, amendments).await?);
     for attempt in 1 + tried.. {
         if pending.is_empty() {
             break;
@@ -135,18 +175,18 @@ async fn write(
         let mut missed = Vec::new();
         for (row, applied) in pending.into_iter().zip(applied) {
             match applied {
-                Applied::Written => row.outcome.count(&mut tally, row.groups),
-                Applied::Refused(reason) => amendments.push(failed(row, &reason, &mut tally)),
+                Applied::Written => row.outcome.count(tally, row.groups),
+                Applied::Refused(reason) => amendments.push(failed(row, &reason, tally)),
                 Applied::Missed if attempt == ATTEMPTS => {
                     let reason = "it kept changing while it was being rotated";
-                    amendments.push(failed(row, reason, &mut tally));
+                    amendments.push(failed(row, reason, tally));
                 }
                 Applied::Missed => missed.push(row),
             }
         }
-        pending = replan(context, job, ordinal, missed, &mut tally, &mut amendments).await?;
+        pending = replan(context, job, ordinal, missed, tally, amendments).await?;
     }
-    Ok((tally, amendments))
+    Ok(())
 }
 
 /// Looks again at rows that no longer held what was read, and records what is to be written now.

@@ -171,20 +171,23 @@ async fn one_after_the_other(
 async fn read_ahead(
     context: Context,
     job: Job,
-    mut frontier: Option<Key>,
+    frontier: Option<Key>,
     sender: mpsc::Sender<(Span, Prepared)>,
 ) -> Result<()> {
+    let mut walk = job.source.walk(frontier.as_ref(), None);
+    let mut after = frontier;
     loop {
         // A page is read only when there is room for it: no more than two wait in memory.
         let Ok(room) = sender.reserve().await else { return Ok(()) };
-        let limit = context.pacer.rows();
-        let mut page = job.source.page(frontier.as_ref(), None, limit).await?;
-        let more = (page.len() == limit) | context.pacer.trim(&mut page);
-        // More rows may follow a full or trimmed page; the last range runs to the end.
-        let upto = page.last().filter(|_| more).map(|last| last.key.clone());
+        let (mut page, is_end) = walk.fill(context.pacer.rows()).await?;
+        let is_last = !context.pacer.trim(&mut page) && is_end;
+        // The last range runs to the end of the table.
+        let upto = page.last().filter(|_| !is_last).map(|last| last.key.clone());
+        if let Some(last) = &upto {
+            walk.go_on_behind(last);
+        }
         let prepared = chunk::prepare(&context, &job, page, HashMap::new()).await?;
-        let is_last = upto.is_none();
-        let after = std::mem::replace(&mut frontier, upto.clone());
+        let after = std::mem::replace(&mut after, upto.clone());
         room.send((Span::Range { after, upto }, prepared));
         if is_last {
             return Ok(());

@@ -15,7 +15,6 @@ use crate::error::Result;
 use crate::plan::Job;
 use crate::signals::Stop;
 use crate::sink::{Applied, Change};
-use crate::source::Pages;
 
 /// What each job would come to, with all of its failures; none when asked to stop.
 pub async fn dry_run(
@@ -35,7 +34,7 @@ pub async fn dry_run(
 
 async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<TargetState>> {
     let (mut tally, mut failures) = (empty_tally(job.groups), Vec::new());
-    let mut pages = Pages::new(&job.source, job.page_rows());
+    let mut pages = job.source.walk_all().ahead(job.page_rows());
     loop {
         if stop.requested() {
             return Ok(None);

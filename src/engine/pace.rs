@@ -9,14 +9,9 @@ use tokio::time::Instant;
 
 use super::Flow;
 use crate::signals::Stop;
+use crate::sizes::Sizes;
 use crate::source::Row;
 
-/// The fewest rows that a chunk adapts to.
-const MIN_ROWS: usize = 100;
-/// The most rows that a chunk adapts to.
-const MAX_ROWS: usize = 10_000;
-/// The most rows of a chunk among several that are written side by side: measured.
-const SIDE_BY_SIDE: usize = 1000;
 /// The most bytes of stored values in a chunk.
 const MAX_BYTES: usize = 4 << 20;
 
@@ -25,15 +20,13 @@ const QUICK: Duration = Duration::from_millis(700);
 /// A chunk slower than this is followed by a smaller one: stopping waits for it.
 const SLOW: Duration = Duration::from_secs(3);
 
-/// The rows after which a transaction of several chunks is committed. Each transaction touches nearly
-/// every page of the indexes over ciphertexts, so fewer of them are quicker.
-const TRANSACTION_ROWS: usize = 25_000;
 /// A transaction older than this is committed, whatever it holds.
 const OLD: Duration = Duration::from_secs(6);
 
 /// Adapts the size of chunks to how long they take and how much they hold.
 #[derive(Debug, Clone)]
 pub struct Pacer {
+    sizes: Sizes,
     /// What the time allows.
     rows: Arc<AtomicUsize>,
     /// What the weight of the rows seen last allows.
@@ -52,11 +45,13 @@ pub struct Pacer {
 
 impl Pacer {
     /// Starts with `rows` a chunk, and stays there if `fixed`.
-    pub fn new(rows: usize, fixed: bool) -> Self {
+    pub fn new(sizes: Sizes, rows: usize, fixed: bool) -> Self {
+        let rows = if fixed { rows } else { rows.clamp(sizes.chunk_min, sizes.chunk_max) };
         Self {
+            sizes,
             rows: Arc::new(AtomicUsize::new(rows)),
-            light: Arc::new(AtomicUsize::new(MAX_ROWS)),
-            alone: Arc::new(AtomicUsize::new(MAX_ROWS)),
+            light: Arc::new(AtomicUsize::new(sizes.chunk_max)),
+            alone: Arc::new(AtomicUsize::new(sizes.chunk_max)),
             most: watch::Sender::default(),
             bounds: (QUICK, SLOW),
             free_at: Arc::new(Mutex::new(Instant::now())),
@@ -71,7 +66,7 @@ impl Pacer {
         if let Some(limit) = statement {
             self.bounds = (QUICK.min(limit / 16), SLOW.min(limit / 4));
             if !self.fixed {
-                self.rows.store(MIN_ROWS, Ordering::Relaxed);
+                self.rows.store(self.sizes.chunk_min, Ordering::Relaxed);
             }
         }
         self
@@ -125,7 +120,10 @@ impl Pacer {
     /// idle at the end.
     pub fn begin(&self, rows: usize, side_by_side: bool) {
         self.light.store(rows, Ordering::Relaxed);
-        self.alone.store(if side_by_side { SIDE_BY_SIDE } else { MAX_ROWS }, Ordering::Relaxed);
+        self.alone.store(
+            if side_by_side { self.sizes.side_by_side } else { self.sizes.chunk_max },
+            Ordering::Relaxed,
+        );
     }
 
     /// How many rows the next chunk has at most.
@@ -135,7 +133,9 @@ impl Pacer {
             return rows;
         }
         // At a slow pace a chunk is a second's worth.
-        let most = self.pace().map_or(MAX_ROWS, |most| usize::try_from(most).unwrap_or(MAX_ROWS));
+        let most = self
+            .pace()
+            .map_or(self.sizes.chunk_max, |most| usize::try_from(most).unwrap_or(self.sizes.chunk_max));
         let alone = self.alone.load(Ordering::Relaxed);
         rows.min(self.light.load(Ordering::Relaxed)).min(most).min(alone)
     }
@@ -144,7 +144,7 @@ impl Pacer {
     /// larger saves work, since chunks touch the same pages of the indexes over ciphertexts; one that
     /// is older makes stopping wait. With a fixed size every chunk is committed alone.
     pub fn is_full(&self, rows: usize, age: Duration) -> bool {
-        self.fixed || rows >= TRANSACTION_ROWS || age >= OLD
+        self.fixed || rows >= self.sizes.transaction || age >= OLD
     }
 
     /// Drops rows from the end of a page until it is no heavier than 4 MiB, and says
@@ -162,7 +162,7 @@ impl Pacer {
         page.truncate(heavy.map_or(before, |at| at.max(1)));
         // The next page is not to be read for nothing: as many rows as would have fitted.
         if let Some(fitting) = (MAX_BYTES * page.len()).checked_div(bytes) {
-            self.light.store(fitting.clamp(1, MAX_ROWS), Ordering::Relaxed);
+            self.light.store(fitting.clamp(1, self.sizes.chunk_max), Ordering::Relaxed);
         }
         page.len() < before
     }
@@ -178,7 +178,7 @@ impl Pacer {
             slow if slow > self.bounds.1 => size / 2,
             _ => size,
         };
-        self.rows.store(next.clamp(MIN_ROWS, MAX_ROWS), Ordering::Relaxed);
+        self.rows.store(next.clamp(self.sizes.chunk_min, self.sizes.chunk_max), Ordering::Relaxed);
     }
 }
 
@@ -191,34 +191,34 @@ mod tests {
 
     #[test]
     fn chunks_keep_below_what_a_statement_may_take() {
-        let pacer = Pacer::new(1000, false).within(Some(Duration::from_millis(800)));
-        assert_eq!(pacer.rows(), MIN_ROWS);
-        pacer.learn(MIN_ROWS, Duration::from_millis(40));
-        assert_eq!(pacer.rows(), 2 * MIN_ROWS);
-        pacer.learn(2 * MIN_ROWS, Duration::from_millis(60));
-        assert_eq!(pacer.rows(), 2 * MIN_ROWS, "another doubling might come near the limit");
-        pacer.learn(2 * MIN_ROWS, Duration::from_millis(210));
-        assert_eq!(pacer.rows(), MIN_ROWS);
-        assert_eq!(Pacer::new(7, true).within(Some(Duration::from_millis(800))).rows(), 7);
+        let pacer = Pacer::new(Sizes::USUAL, 1000, false).within(Some(Duration::from_millis(800)));
+        assert_eq!(pacer.rows(), Sizes::USUAL.chunk_min);
+        pacer.learn(Sizes::USUAL.chunk_min, Duration::from_millis(40));
+        assert_eq!(pacer.rows(), 2 * Sizes::USUAL.chunk_min);
+        pacer.learn(2 * Sizes::USUAL.chunk_min, Duration::from_millis(60));
+        assert_eq!(pacer.rows(), 2 * Sizes::USUAL.chunk_min, "another doubling might come near the limit");
+        pacer.learn(2 * Sizes::USUAL.chunk_min, Duration::from_millis(210));
+        assert_eq!(pacer.rows(), Sizes::USUAL.chunk_min);
+        assert_eq!(Pacer::new(Sizes::USUAL, 7, true).within(Some(Duration::from_millis(800))).rows(), 7);
     }
 
     #[test]
     fn quick_chunks_grow_and_slow_ones_shrink_within_bounds() {
-        let pacer = Pacer::new(1000, false);
+        let pacer = Pacer::new(Sizes::USUAL, 1000, false);
         for _ in 0..10 {
             pacer.learn(pacer.rows(), Duration::from_millis(1));
         }
-        assert_eq!(pacer.rows(), MAX_ROWS);
+        assert_eq!(pacer.rows(), Sizes::USUAL.chunk_max);
         for _ in 0..10 {
             pacer.learn(pacer.rows(), Duration::from_secs(10));
         }
-        assert_eq!(pacer.rows(), MIN_ROWS);
+        assert_eq!(pacer.rows(), Sizes::USUAL.chunk_min);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_pace_holds_in_every_second_and_can_change() {
         let (_stopper, stop) = Stop::new();
-        let pacer = Pacer::new(1000, false);
+        let pacer = Pacer::new(Sizes::USUAL, 1000, false);
         pacer.limit(Some(200));
         assert_eq!(pacer.rows(), 200);
         tokio::time::sleep(Duration::from_secs(10)).await; // not saved up
@@ -236,7 +236,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_waits_for_a_slow_pace_goes_on_as_soon_as_it_is_lifted() {
         let (_stopper, stop) = Stop::new();
-        let pacer = Pacer::new(1000, true);
+        let pacer = Pacer::new(Sizes::USUAL, 1000, true);
         assert_eq!(pacer.limit(Some(1)), None);
         pacer.wait(1000, &stop).await; // the next turn is in a thousand seconds
         let begun = Instant::now();
@@ -252,7 +252,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn somebody_who_asks_to_stop_does_not_wait_for_the_pace() {
         let (stopper, stop) = Stop::new();
-        let pacer = Pacer::new(1000, false);
+        let pacer = Pacer::new(Sizes::USUAL, 1000, false);
         pacer.limit(Some(1));
         pacer.wait(1000, &stop).await;
         stopper.ask();
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_size_from_the_command_line_is_taken_literally() {
-        let pacer = Pacer::new(7, true);
+        let pacer = Pacer::new(Sizes::USUAL, 7, true);
         pacer.learn(7, Duration::from_millis(1));
         assert_eq!(pacer.rows(), 7);
     }
@@ -275,7 +275,7 @@ mod tests {
             group: None,
             problem: None,
         };
-        let pacer = Pacer::new(100, false);
+        let pacer = Pacer::new(Sizes::USUAL, 100, false);
         let mut page = vec![row(MAX_BYTES / 2), row(MAX_BYTES / 2), row(1)];
         pacer.trim(&mut page);
         assert_eq!(page.len(), 2);

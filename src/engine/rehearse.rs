@@ -16,8 +16,6 @@ use crate::sink::{Change, Trouble};
 
 /// Chunks of each table.
 const CHUNKS: usize = 8;
-/// Rows in each of them.
-const ROWS: usize = 250;
 
 /// How long the rows of one table took, one writer at a time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,12 +49,10 @@ pub async fn rehearse(
 
 async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<Rehearsal>> {
     failpoint!("rehearse-target", Error::new(Id::System, "failure planned by a test"));
-    let (mut after, mut rows, mut paces) = (None, 0, Vec::new());
+    let (mut walk, mut rows, mut paces) = (job.source.walk_all(), 0, Vec::new());
     while paces.len() < CHUNKS && !stop.requested() {
         let begun = Instant::now();
-        let page = job.source.page(after.as_ref(), None, ROWS.min(job.page_rows())).await?;
-        let Some(last) = page.last() else { break };
-        after = Some(last.key.clone());
+        let Some(page) = walk.next(job.sizes.rehearsed.min(job.page_rows())).await? else { break };
         let (prepare, of) = (by.clone(), job.clone());
         let prepared = blocking(move || Ok(prepare.prepare(&of, page, &Known::new()))).await?;
         write(job, &prepared).await?;

@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keyrotation_journal::{CellOutcome, Entry, Event, Journal, Key, Phase, RowRecord, Span, Tally};
 
+use super::chunk::Written;
 use super::prepare::{Known, empty_tally};
 use super::{Context, Flow, RowOutcome, chunk, drive};
 use crate::error::Result;
 use crate::plan::Job;
 use crate::source::Row;
-
-/// Rows of a keyed chunk (strays, retries).
-pub(super) const KEYED_ROWS: usize = 1000;
 
 /// Settles every chunk that was started and not recorded as done: a row that holds the recorded
 /// new value is rotated, one that is absent is gone, any other is classified afresh.
@@ -21,10 +19,9 @@ pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
         target.open.iter().map(|(ordinal, chunk)| (*ordinal, chunk.span.clone())).collect()
     });
     for (ordinal, span) in open {
-        if context.go_on().await? == Flow::Interrupted {
-            return Ok(Flow::Interrupted);
-        }
-        if settle(context, job, ordinal, span).await? == Flow::Interrupted {
+        if context.go_on().await? == Flow::Interrupted
+            || settle(context, job, ordinal, span).await? == Flow::Interrupted
+        {
             return Ok(Flow::Interrupted);
         }
     }
@@ -36,55 +33,69 @@ pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
 async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Result<Flow> {
     let target = job.index;
     let records = context.ledger.read(move |journal| journal.rows(target, ordinal)).await?;
-    let keys: Vec<Key> = records.iter().map(|record| record.key.clone()).collect();
-    let (rows, replaces) = match span {
-        Span::Range { after, upto } => (range(job, after, upto).await?, empty_tally(job.groups)),
+    let mut recorded: HashMap<Key, RowRecord> =
+        records.into_iter().map(|record| (record.key.clone(), record)).collect();
+    let mut written = Written::nothing(job);
+    let mut replaces = empty_tally(job.groups);
+    match span {
+        // The range that runs to the end of the table may have any number of rows by now.
+        Span::Range { after, upto } => {
+            let mut walk = job.source.walk(after.as_ref(), upto.as_ref());
+            while let Some(rows) = walk.next(job.page_rows()).await? {
+                if context.go_on().await? == Flow::Interrupted
+                    || again(context, job, ordinal, rows, &mut recorded, &mut written).await?
+                        == Flow::Interrupted
+                {
+                    return Ok(Flow::Interrupted);
+                }
+            }
+        }
         Span::Keys => {
+            let keys: Vec<Key> = recorded.keys().cloned().collect();
             let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
             let before = recorded_before(context, job, ordinal, &keys).await?;
-            let replaces = counted(job, &rows, &before);
-            (rows, replaces)
+            replaces = counted(job, &rows, keys.iter().filter_map(|key| before.get(key)));
+            if again(context, job, ordinal, rows, &mut recorded, &mut written).await? == Flow::Interrupted {
+                return Ok(Flow::Interrupted);
+            }
         }
-    };
-    let gone: Vec<RowRecord> = chunk::absent(&keys, &rows).into_iter().map(chunk::gone).collect();
-    let known: Known = records.into_iter().map(|record| (record.key.clone(), vec![record])).collect();
-    let mut prepared = chunk::prepare(context, job, rows, known).await?;
-    prepared.settled.gone += gone.len() as u64;
-    // What is still to be written has a fresh IV, so a new digest: it must be durable first.
-    let rows = chunk::planned(&prepared);
-    context.ledger.append(vec![Entry::new(Event::RowsReplanned { target, ordinal }, rows)]).await?;
-    chunk::finish(context, job, ordinal, prepared, replaces, gone).await
-}
-
-/// All rows of a range, in pages.
-async fn range(job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> = Vec::new();
-    loop {
-        let from = rows.last().map(|row| row.key.clone()).or_else(|| after.clone());
-        let page = job.source.page(from.as_ref(), upto.as_ref(), job.page_rows()).await?;
-        if page.is_empty() {
-            return Ok(rows);
-        }
-        rows.extend(page);
     }
+    written.gone(recorded.into_keys());
+    chunk::done(context, job, ordinal, written, replaces);
+    Ok(Flow::Finished)
 }
 
-/// Runs chunks of rows named by key, in place of whatever they were counted as before.
-pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<Flow> {
-    for keys in keys.chunks(KEYED_ROWS) {
+/// Looks again at rows of an open chunk; what was recorded of them is taken out.
+async fn again(
+    context: &Context,
+    job: &Job,
+    ordinal: u64,
+    rows: Vec<Row>,
+    recorded: &mut HashMap<Key, RowRecord>,
+    written: &mut Written,
+) -> Result<Flow> {
+    let known = rows.iter().filter_map(|row| recorded.remove_entry(&row.key));
+    let known: Known = known.map(|(key, record)| (key, vec![record])).collect();
+    let prepared = chunk::prepare(context, job, rows, known).await?;
+    // What is still to be written has a fresh IV, so a new digest: it must be durable first.
+    let event = Event::RowsReplanned { target: job.index, ordinal };
+    context.ledger.append(vec![Entry::new(event, chunk::planned(&prepared))]).await?;
+    chunk::write(context, job, ordinal, prepared, written).await
+}
+
+/// Runs chunks of rows named by key, in place of whatever they were counted as `before`.
+async fn named(context: &Context, job: &Job, keys: &[Key], before: &HashMap<Key, RowRecord>) -> Result<Flow> {
+    for keys in keys.chunks(job.sizes.named) {
         if context.go_on().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
-        let before = recorded_before(context, job, u64::MAX, keys).await?;
-        let replaces = counted(job, &rows, &before);
+        let replaces = counted(job, &rows, keys.iter().filter_map(|key| before.get(key)));
         let absent = chunk::absent(keys, &rows);
         // The chunk has a record of each of its rows, even of one that holds no ciphertext any more.
         let blank = |key: &Key| RowRecord { key: key.clone(), cells: Vec::new() };
-        let mut known: Known = before.into_iter().map(|(key, record)| (key, vec![record])).collect();
-        for key in keys {
-            known.entry(key.clone()).or_insert_with_key(|key| vec![blank(key)]);
-        }
+        let last = |key: &Key| before.get(key).cloned().unwrap_or_else(|| blank(key));
+        let known: Known = keys.iter().map(|key| (key.clone(), vec![last(key)])).collect();
         let mut prepared = chunk::prepare(context, job, rows, known).await?;
         prepared.settled.gone += absent.len() as u64;
         let mut records = chunk::planned(&prepared);
@@ -93,9 +104,15 @@ pub(super) async fn keyed(context: &Context, job: &Job, keys: &[Key]) -> Result<
         if chunk::finish(context, job, ordinal, prepared, replaces, Vec::new()).await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
-        context.ledger.flush().await?; // the next chunk's count starts from this one's records
     }
+    context.ledger.flush().await?; // whoever asks next finds how they ended
     Ok(Flow::Finished)
+}
+
+/// Rotates strays: rows that a sweep has found under the old key.
+pub(super) async fn strays(context: &Context, job: &Job, keys: &[Key]) -> Result<Flow> {
+    let before = recorded_before(context, job, u64::MAX, keys).await?;
+    named(context, job, keys, &before).await
 }
 
 /// What the chunks before `ordinal` recorded of these keys last.
@@ -111,10 +128,10 @@ async fn recorded_before(
 }
 
 /// What rows with these records were counted as.
-fn counted(job: &Job, rows: &[Row], before: &HashMap<Key, RowRecord>) -> Tally {
+fn counted<'r>(job: &Job, rows: &[Row], before: impl Iterator<Item = &'r RowRecord>) -> Tally {
     let groups: HashMap<_, _> = rows.iter().map(|row| (&row.key, row.group)).collect();
     let mut tally = empty_tally(job.groups);
-    for record in before.values() {
+    for record in before {
         if record.cells.iter().any(|cell| cell.outcome == CellOutcome::Gone) {
             tally.gone += 1;
             continue;
@@ -128,8 +145,8 @@ fn counted(job: &Job, rows: &[Row], before: &HashMap<Key, RowRecord>) -> Tally {
     tally
 }
 
-/// The last record of each of `keys` before the chunk `ordinal`. Reads the target's whole journal,
-/// which is fine for strays and retries: there are few.
+/// The last record of each of `keys` before the chunk `ordinal`. Reads the target's whole journal: who
+/// has many keys asks for many at once.
 fn find_before(
     journal: &Journal,
     target: u16,
@@ -142,24 +159,41 @@ fn find_before(
     }
     let next = journal.state().targets[usize::from(target)].next_ordinal;
     for ordinal in 0..ordinal.min(next) {
-        for record in journal.rows(target, ordinal)? {
-            if keys.contains(&record.key) {
-                found.insert(record.key.clone(), record);
-            }
-        }
+        found.extend(records_in(journal, target, ordinal, |key| keys.contains(key))?);
     }
     Ok(found)
 }
 
+/// What a chunk recorded of some of its rows.
+fn records_in(
+    journal: &Journal,
+    target: u16,
+    ordinal: u64,
+    is_wanted: impl Fn(&Key) -> bool,
+) -> keyrotation_journal::Result<impl Iterator<Item = (Key, RowRecord)>> {
+    let rows = journal.rows(target, ordinal)?.into_iter();
+    let wanted: Vec<RowRecord> = rows.filter(|row| is_wanted(&row.key)).collect();
+    Ok(wanted.into_iter().map(|row| (row.key.clone(), row)))
+}
+
 /// The keys whose last record is a failure.
-pub(super) async fn failed_keys(context: &Context, job: &Job) -> Result<Vec<Key>> {
+pub(super) async fn failed_keys(context: &Context, job: &Job) -> Result<HashSet<Key>> {
     let target = job.index;
-    let failed = context.ledger.read(move |journal| failed_rows(journal, target)).await?;
+    let failed = context.ledger.read(move |journal| last_failures(journal, target, |_, _| ())).await?;
     Ok(failed.into_keys().collect())
 }
 
 /// The rows of a target whose last record is a failure.
 pub fn failed_rows(journal: &Journal, target: u16) -> keyrotation_journal::Result<BTreeMap<Key, RowRecord>> {
+    last_failures(journal, target, |_, record| record)
+}
+
+/// What to keep of each row whose last record is a failure, by the chunk of that record and the record.
+fn last_failures<T>(
+    journal: &Journal,
+    target: u16,
+    keep: impl Fn(u64, RowRecord) -> T,
+) -> keyrotation_journal::Result<BTreeMap<Key, T>> {
     let with_failures: Vec<u64> = journal.failed_chunks(target).collect::<Result<_, _>>()?;
     let keyed: Vec<u64> = journal.overlays(target).collect::<Result<_, _>>()?;
     let mut ordinals = [with_failures, keyed].concat();
@@ -169,7 +203,7 @@ pub fn failed_rows(journal: &Journal, target: u16) -> keyrotation_journal::Resul
     for ordinal in ordinals {
         for record in journal.rows(target, ordinal)? {
             if record.failed() {
-                failed.insert(record.key.clone(), record);
+                failed.insert(record.key.clone(), keep(ordinal, record));
             } else {
                 failed.remove(&record.key);
             }
@@ -184,18 +218,46 @@ pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
         if open_chunks(context, job).await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
-        let keys = failed_keys(context, job).await?;
-        if keys.is_empty() {
+        let target = job.index;
+        let failed = context.ledger.read(move |journal| last_failures(journal, target, |at, _| at)).await?;
+        if failed.is_empty() {
             continue;
         }
         let done = context.ledger.state(|state| state.targets[usize::from(job.index)].phase == Phase::Done);
         if done {
-            let reason = format!("{} failed rows are tried again", keys.len());
-            drive::append(context, Event::TargetReopened { target: job.index, reason }).await?;
+            let reason = format!("{} failed rows are tried again", failed.len());
+            drive::append(context, Event::TargetReopened { target, reason }).await?;
         }
-        if keyed(context, job, &keys).await? == Flow::Interrupted {
+        if retry(context, job, failed).await? == Flow::Interrupted {
             context.ledger.flush().await?;
             return Ok(Flow::Interrupted);
+        }
+    }
+    Ok(Flow::Finished)
+}
+
+/// Tries rows again by the chunks in which they failed last, each of which is read once.
+async fn retry(context: &Context, job: &Job, failed: BTreeMap<Key, u64>) -> Result<Flow> {
+    let target = job.index;
+    let mut by_chunk: BTreeMap<u64, Vec<Key>> = BTreeMap::new();
+    for (key, ordinal) in failed {
+        by_chunk.entry(ordinal).or_default().push(key);
+    }
+    let (mut keys, mut before) = (Vec::new(), HashMap::new());
+    let mut chunks = by_chunk.into_iter().peekable();
+    while let Some((ordinal, those)) = chunks.next() {
+        let wanted: HashSet<Key> = those.iter().cloned().collect();
+        let read = move |journal: &Journal| {
+            records_in(journal, target, ordinal, |key| wanted.contains(key)).map(Vec::from_iter)
+        };
+        before.extend(context.ledger.read(read).await?);
+        keys.extend(those);
+        if keys.len() >= job.sizes.named || chunks.peek().is_none() {
+            if named(context, job, &keys, &before).await? == Flow::Interrupted {
+                return Ok(Flow::Interrupted);
+            }
+            keys.clear();
+            before.clear();
         }
     }
     Ok(Flow::Finished)

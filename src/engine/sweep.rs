@@ -1,7 +1,5 @@
 //! The read-only pass after which a target is done: nothing under the old key is left.
 
-use std::collections::HashSet;
-
 use keyrotation_journal::{Event, Key, Phase};
 
 use super::{Context, Flow, drive, settle};
@@ -10,13 +8,14 @@ use crate::blocking::blocking;
 use crate::codec::value::{Evidence, Verdict};
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
-use crate::source::{Pages, Row};
+use crate::source::Row;
 
 /// Passes after which somebody must be writing under the old key all the time.
 const MAX_PASSES: u32 = 20;
 
-/// Strays that are gathered before they are rotated.
-const STRAYS_AT_ONCE: usize = settle::KEYED_ROWS;
+/// Of a target's rows, this part is gathered as strays before they are rotated: for each such batch the
+/// whole journal of the target is read.
+const PART: u64 = 16;
 
 /// Sweeps until a pass finds nothing under the old key besides what has failed.
 pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
@@ -44,10 +43,11 @@ pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
 
 /// One pass; rotates what it finds, and returns how many rows that were.
 async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
-    let known: HashSet<Key> = settle::failed_keys(context, job).await?.into_iter().collect();
+    let known = settle::failed_keys(context, job).await?;
     let rows = context.ledger.state(|state| state.targets[usize::from(job.index)].tally.rows);
+    let at_once = job.sizes.named.max(usize::try_from(rows / PART).unwrap_or(usize::MAX));
     let doing = context.activity.begin(Task::Check, &job.place, Some(rows));
-    let mut pages = Pages::new(&job.source, job.page_rows());
+    let mut pages = job.source.walk_all().ahead(job.page_rows());
     let mut found = 0;
     let mut strays = Vec::new();
     loop {
@@ -58,15 +58,15 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
         let Some(page) = pages.next().await? else { break };
         doing.advance(page.len() as u64);
         strays.extend(under_old(context, job, page).await?.into_iter().filter(|key| !known.contains(key)));
-        if strays.len() >= STRAYS_AT_ONCE {
+        if strays.len() >= at_once {
             found += strays.len() as u64;
-            if settle::keyed(context, job, &std::mem::take(&mut strays)).await? == Flow::Interrupted {
+            if settle::strays(context, job, &std::mem::take(&mut strays)).await? == Flow::Interrupted {
                 return Ok(None);
             }
         }
     }
     found += strays.len() as u64;
-    Ok((settle::keyed(context, job, &strays).await? == Flow::Finished).then_some(found))
+    Ok((settle::strays(context, job, &strays).await? == Flow::Finished).then_some(found))
 }
 
 async fn under_old(context: &Context, job: &Job, page: Vec<Row>) -> Result<Vec<Key>> {

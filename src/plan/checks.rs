@@ -18,6 +18,7 @@ use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
 use crate::signals::Stop;
 use crate::sink::{FileSink, Sink, TableSink};
+use crate::sizes::Sizes;
 use crate::source::files::{FILE_GROUPS, FileGroup, Level};
 use crate::source::{FileRows, Source, TableSource};
 use crate::target::{SYNC_TABLES, Store, TARGETS, Target, Version};
@@ -47,6 +48,7 @@ pub struct Deployment {
     pub(super) without: Vec<String>,
     guards: Vec<Arc<Guard>>,
     patience: Duration,
+    sizes: Sizes,
 }
 
 /// Connects to what the settings enable and checks that it can be rotated. `journaled` names the
@@ -91,6 +93,7 @@ async fn connect_with(
         without: settings.without_tables.clone(),
         guards: Vec::new(),
         patience: settings.patience,
+        sizes: settings.sizes,
     };
     deployment.open(settings, access).await?;
     if settings.sync_tables.is_some() && with_old {
@@ -344,6 +347,7 @@ impl Deployment {
             resealed: self.resealed(index),
             source: Source::Table(source),
             sink: Sink::Table(TableSink::new(db, target, table, guard)),
+            sizes: self.sizes,
         });
         Ok(())
     }
@@ -365,6 +369,7 @@ impl Deployment {
             resealed: self.resealed(index),
             source: Source::Files(rows.clone()),
             sink: Sink::Files(FileSink::new(rows)),
+            sizes: self.sizes,
         });
     }
 }

@@ -3,6 +3,7 @@
 use crate::codec::Codec;
 use crate::db::{Limit, Unit};
 use crate::sink::Sink;
+use crate::sizes::Sizes;
 use crate::source::Source;
 
 /// A target that is there: where its rows come from, and where they go.
@@ -28,6 +29,8 @@ pub struct Job {
     pub source: Source,
     /// Where its changes go.
     pub sink: Sink,
+    /// How much is read and written at once.
+    pub sizes: Sizes,
 }
 
 impl Job {
@@ -48,8 +51,8 @@ impl Job {
     /// hundred bytes; serialized objects and files may have a thousand times that.
     pub fn page_rows(&self) -> usize {
         match self.codec {
-            Codec::Envelope => 1000,
-            Codec::Java | Codec::Xml => 50,
+            Codec::Envelope => self.sizes.rows,
+            Codec::Java | Codec::Xml => self.sizes.heavy_rows,
         }
     }
 }

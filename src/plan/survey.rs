@@ -19,7 +19,7 @@ use crate::db::{Limit, Value};
 use crate::error::{Error, Id, Result};
 use crate::plan::{Accepted, Job};
 use crate::signals::Stop;
-use crate::source::{Pages, Row};
+use crate::source::Row;
 
 /// GCM values of a target that are opened before only every [`SAMPLE_EVERY`]th is.
 const SAMPLE_FIRST: u64 = 20;
@@ -236,7 +236,7 @@ async fn pass(
         let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
         let doing = activity.begin(Task::Survey, &job.place, None);
         failpoint!("survey-target", Error::new(Id::System, "failure planned by a test"));
-        let mut pages = Pages::new(&job.source, job.page_rows());
+        let mut pages = job.source.walk_all().ahead(job.page_rows());
         while !stop.requested() {
             let Some(page) = pages.next().await? else { break };
             doing.advance(page.len() as u64);

@@ -21,13 +21,13 @@ impl FileSink {
     }
 
     pub(super) fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
-        let paths = self.paths()?;
+        let paths = self.paths(changes)?;
         changes.iter().map(|change| apply_one(change, &paths)).collect()
     }
 
     /// What would become of changes, as far as the file system tells.
     pub(super) fn foresee(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
-        let paths = self.paths()?;
+        let paths = self.paths(changes)?;
         let foreseen = |change: &&Change| match name_of(&change.key).and_then(|name| paths.get(name)) {
             None => Applied::Missed,
             Some(path) => match files::may_replace(path) {
@@ -38,8 +38,9 @@ impl FileSink {
         Ok(changes.iter().map(foreseen).collect())
     }
 
-    fn paths(&self) -> Result<HashMap<String, PathBuf>> {
-        let candidates = self.rows.list()?.candidates;
+    fn paths(&self, changes: &[&Change]) -> Result<HashMap<String, PathBuf>> {
+        let names: Vec<&str> = changes.iter().filter_map(|change| name_of(&change.key)).collect();
+        let candidates = self.rows.find(&names)?.candidates;
         Ok(candidates.into_iter().map(|file| (file.relative, file.path)).collect())
     }
 }

@@ -25,29 +25,80 @@ impl FileRows {
 
     /// What is in the group's folders now.
     pub fn list(&self) -> Result<Listing> {
-        files::list(self.group, &self.home, &self.allowed_roots)
+        let listing = files::list(self.group, &self.home, &self.allowed_roots)?;
+        tracing::trace!("{}: reads {} files to list them", self.group.id, listing.candidates.len());
+        Ok(listing)
     }
 
-    pub(super) fn page(&self, after: Option<&Key>, upto: Option<&Key>, limit: usize) -> Result<Vec<Row>> {
-        let mut found = self.found()?;
+    pub(super) fn walk(&self) -> FileWalk {
+        FileWalk { files: self.clone(), found: None, after: None, upto: None }
+    }
+
+    fn in_order(&self) -> Result<Vec<Found>> {
+        let mut found = found(self.list()?);
         found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        let behind = |name: &str| after.and_then(name_of).is_none_or(|after| name > after);
-        let within = |name: &str| upto.and_then(name_of).is_none_or(|upto| name <= upto);
-        found.retain(|(name, _)| behind(name) && within(name));
-        Ok(found.into_iter().filter_map(|(name, file)| row(name, file)).take(limit).collect())
+        Ok(found)
     }
 
     pub(super) fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {
-        let mut found = self.found()?;
-        found.retain(|(name, _)| keys.iter().any(|key| name_of(key) == Some(name)));
-        Ok(found.into_iter().filter_map(|(name, file)| row(name, file)).collect())
+        let names: Vec<&str> = keys.iter().filter_map(|key| name_of(key)).collect();
+        Ok(found(self.find(&names)?).into_iter().filter_map(|(name, file)| row(name, file)).collect())
     }
 
-    fn found(&self) -> Result<Vec<(String, Result<Candidate, Refusal>)>> {
-        let listing = self.list()?;
-        let failed = listing.failed.into_iter().map(|failed| (failed.relative, Err(failed.refusal)));
-        let candidates = listing.candidates.into_iter().map(|file| (file.relative.clone(), Ok(file)));
-        Ok(candidates.chain(failed).collect())
+    /// The files with these names, without a look at the others.
+    pub fn find(&self, names: &[&str]) -> Result<Listing> {
+        files::find(self.group, &self.home, &self.allowed_roots, names)
+    }
+}
+
+fn found(listing: Listing) -> Vec<Found> {
+    let failed = listing.failed.into_iter().map(|failed| (failed.relative, Err(failed.refusal)));
+    let candidates = listing.candidates.into_iter().map(|file| (file.relative.clone(), Ok(file)));
+    candidates.chain(failed).collect()
+}
+
+/// A file by its name, or why it counts as failed.
+type Found = (String, Result<Candidate, Refusal>);
+
+/// A walk over the files of a group: listed once, and read page by page.
+#[derive(Debug)]
+pub(super) struct FileWalk {
+    files: FileRows,
+    /// What is there, in order; none before somebody asks.
+    found: Option<Vec<Found>>,
+    /// The name that it goes on behind.
+    after: Option<String>,
+    /// The name that it ends with.
+    upto: Option<String>,
+}
+
+impl FileWalk {
+    /// From now on only over the files behind `after`, up to and including `upto`.
+    pub(super) fn over(&mut self, after: Option<&Key>, upto: Option<&Key>) {
+        let name = |key: Option<&Key>| key.and_then(name_of).map(str::to_owned);
+        (self.after, self.upto) = (name(after), name(upto));
+    }
+
+    pub(super) fn go_on_behind(&mut self, key: &Key) {
+        self.after = name_of(key).map(str::to_owned);
+    }
+
+    pub(super) fn next(&mut self, limit: usize) -> Result<Option<Vec<Row>>> {
+        let all = match &mut self.found {
+            Some(found) => found,
+            none => none.insert(self.files.in_order()?),
+        };
+        let at = all.partition_point(|(name, _)| self.after.as_ref().is_some_and(|after| name <= after));
+        let is_within = |found: &&Found| self.upto.as_ref().is_none_or(|upto| found.0 <= *upto);
+        let mut page = Vec::new();
+        for (name, file) in all.iter().skip(at).take_while(is_within) {
+            if page.len() == limit.max(1) {
+                break;
+            }
+            self.after = Some(name.clone());
+            page.extend(row(name.clone(), file.clone()));
+        }
+        Ok((!page.is_empty()).then_some(page))
     }
 }
 

@@ -11,17 +11,20 @@
 //! - A file with ciphertext in it is a candidate or failed, never passed over in silence.
 //! - The order of candidates is the byte order of their names.
 
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+mod read;
 
-use rustix::fs::OFlags;
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use crate::codec::envelope::{Form, form};
 use crate::codec::{Reason, xml};
 use crate::error::{Error, Id, Result};
+
+pub use read::{holds_ciphertext, read};
+use read::{names, read_file, unreadable};
 
 /// The largest file that is read, in bytes; the files in question have a few thousand.
 pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
@@ -162,55 +165,53 @@ pub enum Refusal {
 /// Fails with [`Id::HomeUnreadable`] if `home` or an allowed root is not there, and with
 /// [`Id::FolderUnreadable`] if a folder cannot be read: nobody knows what it holds.
 pub fn list(group: &FileGroup, home: &Path, allowed_roots: &[PathBuf]) -> Result<Listing> {
-    let home = real_folder(home)?;
-    let mut roots = vec![home.clone()];
-    for root in allowed_roots {
-        roots.push(real_folder(root)?);
-    }
-    let mut lister = Lister { group, roots, listing: Listing::default() };
+    let mut lister = Lister::new(group, home, allowed_roots)?;
     for folder in group.folders {
-        let segments: Vec<_> = folder.split('/').collect();
-        lister.descend(&home, "", &segments)?;
+        lister.go_down(&folder.split('/').collect::<Vec<_>>())?;
     }
-    let mut listing = lister.listing;
+    Ok(sorted(lister.listing))
+}
+
+/// The files of a group with these names, as [`list`] finds them, without a look at the others.
+pub fn find(group: &FileGroup, home: &Path, allowed_roots: &[PathBuf], names: &[&str]) -> Result<Listing> {
+    let places: Option<Vec<_>> = names.iter().map(|name| place_of(group, name)).collect();
+    let mut listing = match places {
+        Some(places) => {
+            let mut lister = Lister::new(group, home, allowed_roots)?;
+            for (folders, name) in places {
+                lister.only = Some(name);
+                lister.go_down(&folders)?;
+            }
+            sorted(lister.listing)
+        }
+        // What has failed as a whole folder, or has a name that cannot be written down, is only met on the way.
+        None => list(group, home, allowed_roots)?,
+    };
+    listing.candidates.retain(|file| names.contains(&&*file.relative));
+    listing.failed.retain(|failed| names.contains(&&*failed.relative));
+    Ok(listing)
+}
+
+/// The folders that lead to a file of a group, and its name there; none if it can be no file of it.
+fn place_of<'a>(group: &FileGroup, name: &'a str) -> Option<(Vec<&'a str>, &'a OsStr)> {
+    let (folder, file) = name.rsplit_once('/')?;
+    let folders: Vec<&str> = folder.split('/').collect();
+    let fits = |pattern: &str| {
+        let segments = pattern.split('/');
+        segments.clone().count() == folders.len()
+            && segments.zip(&folders).all(|(segment, folder)| segment == "*" || segment == *folder)
+    };
+    let is_exact = !name.contains(char::REPLACEMENT_CHARACTER);
+    (is_exact && group.folders.iter().any(|pattern| fits(pattern))).then_some((folders, OsStr::new(file)))
+}
+
+fn sorted(mut listing: Listing) -> Listing {
     listing.candidates.sort_unstable_by(|a, b| a.relative.cmp(&b.relative));
     listing.failed.sort_by(|a, b| a.relative.cmp(&b.relative));
     listing.remarks.sort_by(|a, b| a.relative.cmp(&b.relative));
     listing.folders.sort_unstable();
     listing.folders.dedup();
-    Ok(listing)
-}
-
-/// Reads a candidate's file; `None` if it is gone.
-pub fn read(candidate: &Candidate) -> Result<Option<Vec<u8>>, Refusal> {
-    read_file(&candidate.path)
-}
-
-fn read_file(path: &Path) -> Result<Option<Vec<u8>>, Refusal> {
-    // Neither follows a link that was put there meanwhile nor waits for the other end of a pipe.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = match OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(&error)),
-    };
-    read_regular(&file).map(Some)
-}
-
-fn read_regular(file: &File) -> Result<Vec<u8>, Refusal> {
-    if !file.metadata().map_err(|error| unreadable(&error))?.is_file() {
-        return Err(Refusal::NotAFile);
-    }
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(Refusal::TooLarge);
-    }
-    Ok(bytes)
-}
-
-fn unreadable(error: &io::Error) -> Refusal {
-    Refusal::Unreadable(error.to_string())
+    listing
 }
 
 fn real_folder(path: &Path) -> Result<PathBuf> {
@@ -225,10 +226,26 @@ struct Lister<'a> {
     group: &'a FileGroup,
     /// Real folders; everything that is opened lies under one of them.
     roots: Vec<PathBuf>,
+    /// The one name that is looked for at the end of the way, if not all are.
+    only: Option<&'a OsStr>,
     listing: Listing,
 }
 
-impl Lister<'_> {
+impl<'a> Lister<'a> {
+    fn new(group: &'a FileGroup, home: &Path, allowed_roots: &[PathBuf]) -> Result<Self> {
+        let mut roots = vec![real_folder(home)?];
+        for root in allowed_roots {
+            roots.push(real_folder(root)?);
+        }
+        Ok(Self { group, roots, only: None, listing: Listing::default() })
+    }
+
+    /// Goes down from the home.
+    fn go_down(&mut self, segments: &[&str]) -> Result<()> {
+        let home = self.roots[0].clone();
+        self.descend(&home, "", segments)
+    }
+
     /// Goes down from `folder`, a real one, along the segments, and lists what is at the end.
     fn descend(&mut self, folder: &Path, relative: &str, segments: &[&str]) -> Result<()> {
         match segments {
@@ -261,7 +278,11 @@ impl Lister<'_> {
 
     fn files(&mut self, folder: &Path, relative: &str) -> Result<()> {
         self.listing.folders.push(folder.to_owned());
-        for name in names(folder)? {
+        let found = match self.only {
+            Some(name) => vec![name.to_owned()],
+            None => names(folder)?,
+        };
+        for name in found {
             let path = folder.join(&name);
             let relative = join(relative, &name);
             if !is_xml(&name) {
@@ -380,27 +401,6 @@ impl Lister<'_> {
 fn is_xml(name: &OsStr) -> bool {
     let bytes = name.as_encoded_bytes();
     bytes.len() >= 4 && bytes[bytes.len() - 4..].eq_ignore_ascii_case(b".xml")
-}
-
-/// Whether an envelope stands anywhere in a file of whatever kind.
-pub fn holds_ciphertext(stored: &[u8]) -> bool {
-    /// No envelope is shorter.
-    const SHORTEST: usize = 40;
-    let is_outside = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"+/=".contains(byte);
-    let words = stored.split(is_outside).filter(|word| word.len() >= SHORTEST);
-    words.filter_map(|word| std::str::from_utf8(word).ok()).any(|word| form(word) != Form::Plain)
-}
-
-/// The names in a folder.
-fn names(folder: &Path) -> Result<Vec<std::ffi::OsString>> {
-    fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.file_name())).collect())
-        .map_err(|error| {
-            Error::new(
-                Id::FolderUnreadable,
-                format!("the folder {} cannot be read: {error}", folder.display()),
-            )
-        })
 }
 
 fn join(relative: &str, name: &OsStr) -> String {

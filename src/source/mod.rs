@@ -11,12 +11,14 @@ mod walk;
 
 pub use file_rows::FileRows;
 pub(crate) use file_rows::name_of;
-pub use pages::Pages;
+pub use pages::{Pages, Rows};
 pub use table::TableSource;
 pub(crate) use table::{key_part, key_values, unreadable};
 pub use walk::Walk;
 
 use keyrotation_journal::Key;
+
+use pages::Way;
 
 use crate::db::Value;
 use crate::error::Result;
@@ -46,12 +48,19 @@ pub enum Source {
 }
 
 impl Source {
-    /// Up to `limit` rows behind `after`, up to and including `upto`, in the source's order.
-    pub async fn page(&self, after: Option<&Key>, upto: Option<&Key>, limit: usize) -> Result<Vec<Row>> {
-        match self {
-            Self::Table(table) => table.page(after, upto, limit).await,
-            Self::Files(files) => files.page(after, upto, limit),
-        }
+    /// A walk over the rows behind `after`, up to and including `upto`, in the source's order.
+    pub fn walk(&self, after: Option<&Key>, upto: Option<&Key>) -> Rows {
+        let mut rows = self.walk_all();
+        rows.over(after, upto);
+        rows
+    }
+
+    /// A walk over all rows.
+    pub fn walk_all(&self) -> Rows {
+        Rows(match self {
+            Self::Table(table) => Way::Table(table.clone(), table.walk()),
+            Self::Files(files) => Way::Files(files.walk()),
+        })
     }
 
     /// The rows with these keys, in any order; those that are gone are absent.

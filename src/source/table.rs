@@ -1,10 +1,10 @@
-//! Keyset pages of a table. Only the server orders keys.
+//! The rows of a table.
 
 use std::sync::Arc;
 
 use keyrotation_journal::{Key, KeyPart};
 
-use super::Row;
+use super::{Row, Walk};
 use crate::db::{Class, Db, DbError, Record, Table, Value};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
@@ -50,16 +50,13 @@ impl TableSource {
         &self.table
     }
 
-    pub(super) async fn page(
-        &self,
-        after: Option<&Key>,
-        upto: Option<&Key>,
-        limit: usize,
-    ) -> Result<Vec<Row>> {
-        let (after, upto) = (after.map(key_values), upto.map(key_values));
-        let (after, upto) = (after.as_deref(), upto.as_deref());
-        let read = || self.db.page(&self.table, &self.columns, after, upto, limit);
-        self.all(self.guard.try_reading(self.target.relation.table, read).await)
+    pub(super) fn walk(&self) -> Walk {
+        Walk::new(&self.db, &self.table, &self.columns, &self.guard)
+    }
+
+    /// What a walk over it has read.
+    pub(super) fn read(&self, page: Result<Option<Vec<Record>>, DbError>) -> Result<Option<Vec<Row>>> {
+        page.transpose().map(|page| self.all(page)).transpose()
     }
 
     pub(super) async fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {

@@ -45,13 +45,11 @@ impl Walk {
         }
     }
 
-    /// Only over the rows behind `after`, up to and including `upto`.
-    #[must_use]
-    pub fn within(mut self, after: Option<&Key>, upto: Option<&Key>) -> Self {
+    /// From now on only over the rows behind `after`, up to and including `upto`.
+    pub fn over(&mut self, after: Option<&Key>, upto: Option<&Key>) {
         self.from = after.map(key_values);
         self.upto = upto.map(key_values);
         self.begin_again();
-        self
     }
 
     /// Goes back to the beginning.
@@ -105,7 +103,7 @@ impl Walk {
         let (after, upto) = (self.after.as_deref(), self.upto.as_deref());
         let read = || self.db.page(&self.table, &columns, after, upto, limit);
         let page = self.guard.try_reading(self.table.relation.table, read).await?;
-        tracing::trace!("{}: a page of {} rows", self.table.relation.table, page.len());
+        tracing::trace!("{}: reads {} rows in a page", self.table.relation.table, page.len());
         Ok(page)
     }
 

@@ -42,7 +42,8 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
     let doing = context.activity.begin(Task::Mark, job.place(), total);
     doing.advance(marked);
     let frontier = context.ledger.state(|state| state.targets[at].frontier.clone());
-    let mut walk = plan.walk_new(&job.new, &job.read_new).within(frontier.as_ref(), None);
+    let mut walk = plan.walk_new(&job.new, &job.read_new);
+    walk.over(frontier.as_ref(), None);
     loop {
         if context.go_on().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);

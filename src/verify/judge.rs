@@ -46,7 +46,7 @@ impl Verdict {
     }
 }
 
-/// Judges the rows of one range.
+/// Judges the rows of a target, range by range.
 #[derive(Debug)]
 pub(super) struct Judge {
     preparer: Preparer,
@@ -54,7 +54,7 @@ pub(super) struct Judge {
     live: bool,
     /// What the journal recorded in this range; what was seen is taken out.
     records: HashMap<Key, RowRecord>,
-    /// Rows recorded again later, wherever they stand.
+    /// Rows recorded again later, wherever they stand; and those of them that were seen.
     later: HashMap<Key, RowRecord>,
     later_seen: HashSet<Key>,
     judged: Judged,
@@ -78,19 +78,20 @@ pub(super) struct Found {
 }
 
 impl Judge {
-    pub(super) fn new(
-        preparer: Preparer,
-        job: Job,
-        live: bool,
-        records: HashMap<Key, RowRecord>,
-        later: HashMap<Key, RowRecord>,
-    ) -> Self {
-        Self { preparer, job, live, records, later, later_seen: HashSet::new(), judged: Judged::default() }
+    pub(super) fn new(preparer: Preparer, job: Job, live: bool, later: HashMap<Key, RowRecord>) -> Self {
+        let (records, later_seen) = (HashMap::new(), HashSet::new());
+        Self { preparer, job, live, records, later, later_seen, judged: Judged::default() }
     }
 
-    /// The rows recorded later that were seen.
-    pub(super) fn later_seen(&self) -> impl Iterator<Item = &Key> {
-        self.later_seen.iter()
+    /// Begins with a range, of which the journal recorded this.
+    pub(super) fn begin(&mut self, records: Vec<RowRecord>) {
+        self.records = records.into_iter().map(|row| (row.key.clone(), row)).collect();
+    }
+
+    /// Begins with the rows recorded later that were in no range.
+    pub(super) fn begin_unseen(&mut self) {
+        self.records = std::mem::take(&mut self.later);
+        self.records.retain(|key, _| !self.later_seen.contains(key));
     }
 
     /// Judges a row that is there.
@@ -110,8 +111,9 @@ impl Judge {
         }
     }
 
-    /// What was recorded and is not there is gone; a row recorded as gone is as recorded.
-    pub(super) fn finish(mut self) -> Judged {
+    /// What the range came to. What was recorded and is not there is gone; a row recorded as gone is as
+    /// recorded.
+    pub(super) fn end(&mut self) -> Judged {
         let left: Vec<RowRecord> = self.records.drain().map(|(_, record)| record).collect();
         for record in left {
             let recorded_later = self.later.get(&record.key);
@@ -120,7 +122,7 @@ impl Judge {
             }
             self.count(record.key, None, Verdict::Gone, "it is not there any more".to_owned());
         }
-        self.judged
+        std::mem::take(&mut self.judged)
     }
 
     fn count(&mut self, key: Key, column: Option<usize>, verdict: Verdict, what: String) {

@@ -6,7 +6,7 @@
 
 mod judge;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use keyrotation_journal::{Journal, Key, RowRecord, Span, failpoint};
 use serde::Serialize;
@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::error::{Error, Id};
 use crate::plan::Job;
 use crate::signals::Stop;
-use crate::source::Row;
+use crate::source::Rows;
 
 pub use judge::Verdict;
 use judge::{Judge, Judged};
@@ -121,7 +121,8 @@ async fn verify_one(
         TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
     // Rows that were tried again or found astray: their last record counts, wherever they stand.
     let later = ledger.read(move |journal| keyed_rows(journal, target)).await?;
-    let mut later_seen = HashSet::new();
+    let mut judge = Judge::new(preparer.clone(), job.clone(), options.live, later);
+    let mut walk = job.source.walk_all();
     let mut covered = false;
     let sample = options.sample.map(|part| Sample::new(part, chunks));
     for ordinal in 0..chunks {
@@ -135,36 +136,28 @@ async fn verify_one(
         }
         report.chunks.0 += 1;
         let records = ledger.read(move |journal| journal.rows(target, ordinal)).await?;
-        let records = records.into_iter().map(|row| (row.key.clone(), row)).collect();
-        let mut judge = Judge::new(preparer.clone(), job.clone(), options.live, records, later.clone());
-        judge = compare(judge, job, after, upto).await?;
-        later_seen.extend(judge.later_seen().cloned());
-        add(&mut report, job, judge.finish());
+        judge.begin(records);
+        walk.over(after.as_ref(), upto.as_ref());
+        judge = compare(judge, job, &mut walk).await?;
+        add(&mut report, job, judge.end());
     }
     if !covered && options.sample.is_none() {
         // The rotation did not reach the end of the table: what lies behind is unknown to the journal.
         let frontier = ledger.state(|state| state.targets[usize::from(target)].frontier.clone());
-        let judge = Judge::new(preparer.clone(), job.clone(), options.live, HashMap::new(), later.clone());
-        let judge = compare(judge, job, frontier, None).await?;
-        later_seen.extend(judge.later_seen().cloned());
-        add(&mut report, job, judge.finish());
+        walk.over(frontier.as_ref(), None);
+        judge = compare(judge, job, &mut walk).await?;
+        add(&mut report, job, judge.end());
     }
     if options.sample.is_none() {
-        let unseen = later.iter().filter(|(key, _)| !later_seen.contains(*key));
-        let gone = unseen.map(|(key, record)| (key.clone(), record.clone())).collect();
-        let judge = Judge::new(preparer.clone(), job.clone(), options.live, gone, HashMap::new());
-        add(&mut report, job, judge.finish());
+        judge.begin_unseen();
+        add(&mut report, job, judge.end());
     }
     Ok(report)
 }
 
 /// Judges all rows of a range, page by page.
-async fn compare(mut judge: Judge, job: &Job, after: Option<Key>, upto: Option<Key>) -> Result<Judge> {
-    let mut after = after;
-    loop {
-        let page: Vec<Row> = job.source.page(after.as_ref(), upto.as_ref(), job.page_rows()).await?;
-        let Some(last) = page.last() else { return Ok(judge) };
-        after = Some(last.key.clone());
+async fn compare(mut judge: Judge, job: &Job, walk: &mut Rows) -> Result<Judge> {
+    while let Some(page) = walk.next(job.page_rows()).await? {
         judge = blocking(move || {
             for row in &page {
                 judge.row(row);
@@ -173,6 +166,7 @@ async fn compare(mut judge: Judge, job: &Job, after: Option<Key>, upto: Option<K
         })
         .await?;
     }
+    Ok(judge)
 }
 
 /// The last records of rows in chunks that name their rows.

@@ -51,3 +51,4 @@ mod sync;
 mod tables;
 mod values;
 mod verify;
+mod walks;

@@ -79,7 +79,7 @@ pub(crate) fn run(input: &[u8]) -> u64 {
             (0, opened.slots(), opened.authenticated()).hash(&mut seen);
         }
         Verdict::UnderNew(opened) | Verdict::WithoutId(opened) => {
-            (1, opened.slots(), opened.authenticated()).hash(&mut seen)
+            (1, opened.slots(), opened.authenticated()).hash(&mut seen);
         }
         Verdict::Plain => 2.hash(&mut seen),
         Verdict::Unreadable(reason) => {

@@ -4,7 +4,14 @@ use super::*;
 
 fn on(kind: Kind, database: &str, user: &str) -> Site {
     let host = Host { name: "db1".into(), port: 5000 };
-    Site::Server { kind, is_mariadb: false, host, database: database.into(), user: Some(user.into()), tls: None }
+    Site::Server {
+        kind,
+        is_mariadb: false,
+        host,
+        database: database.into(),
+        user: Some(user.into()),
+        tls: None,
+    }
 }
 
 fn commands(step: &str, outline: &Outline) -> Vec<String> {

@@ -10,6 +10,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::*;
 use crate::db::Access;
+use crate::source::Source;
 use crate::target::TARGETS;
 
 /// Keys that are easy to get wrong: prefixes of each other, quotes, case, beyond the BMP.
@@ -52,14 +53,12 @@ async fn table_with(path: &Path, rows: &BTreeSet<(i64, String, String)>) -> Tabl
 
 async fn all_pages(source: &TableSource, upto: Option<&Key>, limit: usize) -> Vec<Key> {
     let mut keys: Vec<Key> = Vec::new();
-    loop {
-        let page = source.page(keys.last(), upto, limit).await.unwrap();
-        if page.is_empty() {
-            return keys;
-        }
-        assert!(page.len() <= limit);
+    let mut walk = Source::Table(source.clone()).walk(None, upto);
+    while let Some(page) = walk.next(limit).await.unwrap() {
+        assert!((1..=limit).contains(&page.len()));
         keys.extend(page.into_iter().map(|row| row.key));
     }
+    keys
 }
 
 proptest! {

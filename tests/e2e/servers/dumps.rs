@@ -82,9 +82,9 @@ fn copies_are_made_as_printed(engine: Engine) {
     assert_eq!(rows, content(engine, &new));
     if engine != Engine::Postgres {
         let defaults = |database: &str| {
-            let schema =
+            let named =
                 "CONCAT(DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA";
-            Admin::connect(engine, "mysql").text(&format!("SELECT {schema} WHERE SCHEMA_NAME = '{database}'"))
+            Admin::connect(engine, "mysql").text(&format!("SELECT {named} WHERE SCHEMA_NAME = '{database}'"))
         };
         assert_eq!(
             defaults(&new),

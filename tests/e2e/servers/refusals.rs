@@ -119,14 +119,11 @@ fn a_server_that_refuses_plain_connections_is_understood(engine: Engine) {
     let kit = on(engine);
     let user = kit.site().user();
     let role = "DO $$ BEGIN CREATE ROLE tls_only; EXCEPTION WHEN duplicate_object THEN NULL; END $$";
-    let (only_tls, off, on) = match engine {
-        Engine::Postgres => {
-            (format!("{role}; GRANT tls_only TO \"{user}\""), "?sslmode=disable", "?sslmode=require")
-        }
-        _ => {
-            let on = if engine == Engine::MySql { "?sslMode=REQUIRED" } else { "?sslMode=trust" };
-            (format!("ALTER USER '{user}'@'%' REQUIRE SSL"), "?useSsl=false", on)
-        }
+    let (only_tls, off, on) = if engine == Engine::Postgres {
+        (format!("{role}; GRANT tls_only TO \"{user}\""), "?sslmode=disable", "?sslmode=require")
+    } else {
+        let on = if engine == Engine::MySql { "?sslMode=REQUIRED" } else { "?sslMode=trust" };
+        (format!("ALTER USER '{user}'@'%' REQUIRE SSL"), "?useSsl=false", on)
     };
     outside(engine).execute(&only_tls);
     let server = format!("127.0.0.1:{}", engine.port());

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::pair::{Pair, Side};
 use crate::support::{Engine, Ran};
+use crate::walks::{must_be_linear, reads};
 
 const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
 
@@ -74,4 +75,32 @@ fn more_held_entries_than_a_table_gets_in_its_turn_are_stuck_and_that_is_said() 
     pair.execute(Side::New, application);
     run(&pair, &["sync", "--until-drained", "--quiet-for", "0s"]).exits(0);
     assert_eq!(pair.count(Side::New, &format!("{TOKENS} WHERE CONSUMER_KEY_ID = 77")), MANY);
+}
+
+#[test]
+fn twice_the_rows_and_entries_are_twice_the_reads() {
+    let measured = |count: u64| {
+        let pair = Pair::without_triggers(Engine::Sqlite, 60);
+        for side in [Side::Old, Side::New] {
+            pair.execute(side, &tokens("!", "plain", 1, count));
+        }
+        pair.run(&["triggers", "install"]).exits(0);
+        let begun = run(&pair, &["run", "--until-drained", "--quiet-for", "0s", "-vv"]).exits(0);
+        let application = "INSERT INTO IDN_OAUTH_CONSUMER_APPS (ID, CONSUMER_KEY, TENANT_ID) VALUES (77, 'late-app', -1234)";
+        pair.execute(Side::Old, application);
+        pair.execute(Side::Old, &tokens("held-", "plain", 77, count));
+        let drain = ["sync", "--until-drained", "--quiet-for", "0s", "-vv"];
+        let held = run(&pair, &drain).exits(1);
+        pair.execute(Side::New, application);
+        let carried = run(&pair, &drain).exits(0);
+        let compared = run(&pair, &["safe-to-retire", "-vv"]).exits(0);
+        [begun, held, carried, compared].map(|ran| reads(&ran))
+    };
+    let [once, twice] = [measured(80), measured(160)];
+    for (at, what) in ["a baseline", "entries that are held", "entries that are carried over", "a verdict"]
+        .into_iter()
+        .enumerate()
+    {
+        must_be_linear(what, [once[at], twice[at]]);
+    }
 }
