@@ -187,6 +187,9 @@ ids! {
         "Yes: nothing was written, or what was is recorded, and `keyrotation resume` goes on.";
     DatabaseLost = "KR-DB-007", Environment, "a database did not come back in time",
         "see that the server is up, then `keyrotation resume`";
+    RowsHidden = "KR-DB-008", Environment, "row-level security would hide rows of a table from the database user",
+        "let the user see every row: a superuser runs `ALTER ROLE … BYPASSRLS` for it, or name the table's owner (without `FORCE ROW LEVEL SECURITY`), or take the policy away for the rotation; then run the same command again",
+        "Yes: nothing that could not be seen was counted, compared or deleted.";
     TableAbsent = "KR-DB-020", Environment, "a table that should be there is not",
         "see that the URL names the right database and schema; what the deployment really lacks is named with --without-table",
         "Yes: nothing was written after it was found.";

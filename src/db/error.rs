@@ -22,12 +22,13 @@ pub struct DbError {
     pub class: Class,
     text: String,
     remedy: Option<&'static str>,
+    hides_rows: bool,
 }
 
 impl DbError {
     /// An error of a class.
     pub fn new(class: Class, text: impl Into<String>) -> Self {
-        Self { class, text: text.into(), remedy: None }
+        Self { class, text: text.into(), remedy: None, hides_rows: false }
     }
 
     /// The same error, of which it is known what to do about it.
@@ -39,6 +40,17 @@ impl DbError {
     /// What to do about it, where that is known.
     pub fn remedy(&self) -> Option<&'static str> {
         self.remedy
+    }
+
+    /// The same error, being one of a server that would have hidden rows.
+    #[must_use]
+    pub(super) fn as_hiding_rows(self) -> Self {
+        Self { hides_rows: true, ..self }
+    }
+
+    /// Whether the server refused since it would otherwise have hidden rows from this user.
+    pub fn hides_rows(&self) -> bool {
+        self.hides_rows
     }
 }
 

@@ -17,8 +17,17 @@ use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
 use super::{Access, Class, DbError, MYSQL, Record, Value};
 use super::{remedy, remote};
 
-/// A value that does not fit is refused, not cut, whatever the server's default is.
-const STRICT: &str = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')";
+/// What makes a server tell the whole truth and take what it is given, whatever its defaults, the user's or
+/// those of `init_connect` are: answers are not cut short and show the present, checks are made, a value that
+/// does not fit is refused and not cut, and what another database holds (zero dates, a zero in a column that
+/// counts by itself) is taken as it is. `max_join_size` comes first, since it resets `sql_big_selects`.
+const WHOLE_TRUTH: &[&str] = &[
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'",
+    "SET SESSION sql_select_limit = 18446744073709551615, SESSION max_join_size = 18446744073709551615",
+    "SET SESSION sql_big_selects = 1, SESSION sql_safe_updates = 0, SESSION sql_auto_is_null = 0",
+    "SET SESSION foreign_key_checks = 1, SESSION unique_checks = 1 \
+     /*M!100300 , SESSION check_constraint_checks = 1, SESSION system_versioning_asof = DEFAULT */",
+];
 const READ_COMMITTED: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 /// Sizes as they are, not as they were within the last day.
 const FRESH_SIZES: &str = "SET SESSION information_schema_stats_expiry = 0";
@@ -86,7 +95,8 @@ pub(super) fn engine(answer: &[Record]) -> Option<String> {
 /// The statements that prepare a session of another driver.
 pub(super) fn setup(access: Access) -> Vec<String> {
     let read_only = (access == Access::Look).then_some(READ_ONLY);
-    [UTC, STRICT, READ_COMMITTED].into_iter().chain(read_only).map(str::to_owned).collect()
+    let all = [UTC, READ_COMMITTED].into_iter().chain(WHOLE_TRUTH.iter().copied()).chain(read_only);
+    all.map(str::to_owned).collect()
 }
 
 fn options(server: &Server, host: &Host) -> MySqlConnectOptions {
@@ -152,7 +162,9 @@ impl Native for MySqlConnection {
         }
         own.note(&answer?, greeting.mark);
         let _ = session.script(FRESH_SIZES).await; // MySQL 8's and later; no other has it
-        session.script(STRICT).await?;
+        for setting in WHOLE_TRUTH {
+            session.script(setting).await?;
+        }
         session.script(READ_COMMITTED).await?;
         if access == Access::Look {
             session.script(READ_ONLY).await?;

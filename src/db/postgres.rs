@@ -1,7 +1,9 @@
 //! The PostgreSQL driver: moves values, nothing else.
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgRow, PgSslMode};
+use sqlx::postgres::{
+    PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgRow, PgSslMode,
+};
 use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Postgres, Row as _, TypeInfo as _, ValueRef as _,
 };
@@ -24,6 +26,12 @@ const READ_COMMITTED: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATI
 /// statement of that kind first, which takes half a second; those of the catalogue, too: so without JIT.
 const BY_INDEX: &str =
     "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+/// What makes a server tell the whole truth or refuse, whatever the role's or the database's settings are: a
+/// row security policy that would hide rows from this user makes the query fail, NULL is equal to nothing, and
+/// the text of a value is one that both databases read alike and without loss.
+const WHOLE_TRUTH: &str = "SET row_security = off; SET transform_null_equals = off; SET DateStyle = 'ISO, MDY'; \
+     SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET xmloption = 'content'; \
+     SET array_nulls = on; SET backslash_quote = 'safe_encoding'; SET standard_conforming_strings = on";
 const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
 pub(super) const IS_REPLICA: &str =
     "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
@@ -77,7 +85,7 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
 
 /// The statements that prepare a session.
 pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
-    let mut setup = vec![READ_COMMITTED.to_owned(), LOCK_TIMEOUT.to_owned(), BY_INDEX.to_owned()];
+    let mut setup: Vec<String> = [READ_COMMITTED, LOCK_TIMEOUT, BY_INDEX, WHOLE_TRUTH].map(str::to_owned).into();
     if access == Access::Look {
         setup.push(READ_ONLY.to_owned());
     }
@@ -213,6 +221,12 @@ fn kind_of(name: &str) -> Kind {
     }
 }
 
+/// Whether a query was refused since a policy would have hidden rows from it. The server's words may be in any
+/// language; only what raised the error is always called the same.
+pub(super) fn hides_rows(state: &str, routine: Option<&str>, message: &str) -> bool {
+    state == "42501" && (routine == Some("check_enable_rls") || message.contains("row-level security"))
+}
+
 /// What to do about an error, by its SQLSTATE.
 pub(super) fn class(state: &str) -> Class {
     match state {
@@ -244,11 +258,13 @@ pub(super) fn explain(error: sqlx::Error) -> DbError {
         }
         _ => "",
     };
+    let routine = database.try_downcast_ref::<PgDatabaseError>().and_then(PgDatabaseError::routine);
     let text = format!("{} (SQLSTATE {state}){hint}", remote::redact(database.message()));
-    DbError::new(class, text).with_remedy(remedy::of_login(
+    let error = DbError::new(class, text).with_remedy(remedy::of_login(
         ServerKind::Postgres,
         0,
         &state,
         database.message(),
-    ))
+    ));
+    if hides_rows(&state, routine, database.message()) { error.as_hiding_rows() } else { error }
 }

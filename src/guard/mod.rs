@@ -251,7 +251,16 @@ impl Guard {
     }
 
     fn failed(&self, error: &DbError) -> Error {
-        let id = if error.class == Class::Lost { Id::DatabaseLost } else { Id::Database };
-        Error::new(id, format!("{} database: {error}", self.store.name()))
+        refused(&format!("{} database", self.store.name()), error)
     }
+}
+
+/// A database's answer about a place, as an error: of what, the answer says.
+pub(crate) fn refused(place: &str, error: &DbError) -> Error {
+    let id = match error.class {
+        _ if error.hides_rows() => Id::RowsHidden,
+        Class::Lost => Id::DatabaseLost,
+        Class::Retry | Class::Row | Class::Environment => Id::Database,
+    };
+    Error::new(id, format!("{place}: {error}"))
 }

@@ -5,6 +5,7 @@ use super::open::open_alone;
 use crate::config::Settings;
 use crate::db::{Access, Db, DbError};
 use crate::error::{Error, Id, Result};
+use crate::guard::refused;
 use crate::source::Source;
 
 impl Deployment {
@@ -43,5 +44,8 @@ impl Deployment {
 }
 
 pub(super) fn forbidden(place: &str, error: &DbError) -> Error {
+    if error.hides_rows() {
+        return refused(place, error); // no grant helps
+    }
     Error::new(Id::Privilege, format!("{place}: {error}"))
 }

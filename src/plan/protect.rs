@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use crate::config::{Database, Settings};
 use crate::db::guard::Stranger;
 use crate::db::{Access, Db, DbError};
+use crate::guard::refused;
 use crate::error::{Error, Id, Result};
 
 /// How long a rotation that was killed may live on in the server: its statement runs to its end.
@@ -126,5 +127,5 @@ async fn wait_said(said: &mut bool, what: &str) {
 }
 
 pub(super) fn failed(db: &Db, error: &DbError) -> Error {
-    Error::new(Id::Database, format!("{}: {error}", db.place()))
+    refused(&db.place(), error)
 }

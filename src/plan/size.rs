@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::{Deployment, JobSurvey};
 use crate::db::{Db, DbError, Lifetimes, sql};
-use crate::error::{Error, Id, Result};
+use crate::error::Result;
+use crate::guard::refused;
 use crate::source::Source;
 
 /// Access tokens: a row serves nobody when it is not active, or when neither token in it is valid.
@@ -49,7 +50,7 @@ impl Deployment {
         for (job, found) in self.jobs.iter().zip(surveyed) {
             let Source::Table(source) = &job.source else { continue };
             let db = source.db();
-            let failed = |error: DbError| Error::new(Id::Database, format!("{}: {error}", job.place));
+            let failed = |error: DbError| refused(&job.place, &error);
             let Some(bytes) = db.table_bytes(&job.place).await.map_err(failed)? else { continue };
             let rewrite = db.syntax().rewrite;
             let share = |percent: u64| {
@@ -66,7 +67,7 @@ impl Deployment {
     pub async fn tokens(&self) -> Result<Option<Tokens>> {
         let job = self.jobs.iter().find(|job| job.place == TOKENS.table);
         let Some(Source::Table(source)) = job.map(|job| &job.source) else { return Ok(None) };
-        let failed = |error: DbError| Error::new(Id::Database, format!("{}: {error}", TOKENS.table));
+        let failed = |error: DbError| refused(TOKENS.table, &error);
         let db: &Db = source.db();
         let Some(info) = db.table(TOKENS.table).await.map_err(failed)? else { return Ok(None) };
         let values = TOKENS.values.iter().flat_map(|(value, since, period)| [value, since, period]);

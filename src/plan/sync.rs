@@ -9,7 +9,7 @@ use super::open::open;
 use crate::config::{Settings, SyncChoice};
 use crate::db::{Access, Db, DbError, Filter, Relation, Table, TableInfo};
 use crate::error::{Error, Id, Result};
-use crate::guard::Guard;
+use crate::guard::{Guard, refused};
 use crate::sizes::Sizes;
 use crate::source::Walk;
 use crate::target::sync::{APPLICATION_NAME, APPLICATIONS, Parent};
@@ -285,5 +285,5 @@ fn is_plain(name: &str) -> bool {
 }
 
 fn failed(place: &str, error: &DbError) -> Error {
-    Error::new(Id::Database, format!("{place}: {error}"))
+    refused(place, error)
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use keyrotation_journal::{Key, KeyPart};
 
 use super::{Row, Walk};
-use crate::db::{Class, Db, DbError, Record, Table, Value};
+use crate::db::{Db, DbError, Record, Table, Value};
 use crate::error::{Error, Id, Result};
-use crate::guard::Guard;
+use crate::guard::{Guard, refused};
 use crate::target::Target;
 
 /// The rows of one table.
@@ -91,8 +91,7 @@ impl TableSource {
 }
 
 pub(crate) fn unreadable(target: &Target, error: &DbError) -> Error {
-    let id = if error.class == Class::Lost { Id::DatabaseLost } else { Id::Database };
-    Error::new(id, format!("{} database, {}: {error}", target.store.name(), target.relation.table))
+    refused(&format!("{} database, {}", target.store.name(), target.relation.table), error)
 }
 
 /// A key as parameters of a statement.

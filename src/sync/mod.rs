@@ -26,9 +26,10 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::{Key, KeyPart, RowMark};
 use tokio::task::JoinHandle;
 
-use crate::db::{Class, Db, DbError};
+use crate::db::{Db, DbError};
 use crate::engine::Context;
 use crate::error::{Error, Id, Result};
+use crate::guard::refused;
 use crate::plan::{SyncJob, SyncPlan};
 
 pub use baseline::{baseline, is_marked};
@@ -358,8 +359,7 @@ async fn prepare(new: &Db) -> Result<()> {
 }
 
 fn failed(place: &str, error: &DbError) -> Error {
-    let id = if error.class == Class::Lost { Id::DatabaseLost } else { Id::Database };
-    Error::new(id, format!("sync, {place}: {error}"))
+    refused(&format!("sync, {place}"), error)
 }
 
 #[cfg(feature = "failpoints")]

@@ -20,8 +20,14 @@ const SECTIONS: [&str; 5] = [
 ];
 
 /// What sqlfluff 4.5 does not know, though the databases' manuals have it.
-const NOT_KNOWN: [&str; 4] =
-    ["SAVEPOINT ", "ROLLBACK TO SAVEPOINT ", "RELEASE SAVEPOINT ", "SET CURRENT LOCK TIMEOUT "];
+const NOT_KNOWN: [&str; 6] = [
+    "SAVEPOINT ",
+    "ROLLBACK TO SAVEPOINT ",
+    "RELEASE SAVEPOINT ",
+    "SET CURRENT LOCK TIMEOUT ",
+    "SET CURRENT TEMPORAL ",
+    "ALTER SESSION SET ROW ARCHIVAL VISIBILITY ",
+];
 
 /// Statements in a dialect, with values for their marks.
 fn statements(syntax: &Syntax) -> Vec<String> {

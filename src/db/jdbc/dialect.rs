@@ -143,7 +143,12 @@ impl Dialect {
         let kind = [(&MYSQL, Kind::MySql), (&POSTGRES, Kind::Postgres)];
         let kind = kind.into_iter().find(|(syntax, _)| syntax.name == self.syntax.name);
         let remedy = kind.and_then(|(_, kind)| remedy::of_login(kind, failure.code, &failure.state, text));
-        DbError::new(class, format!("{}{code}", remote::redact(text.trim()))).with_remedy(remedy)
+        let error = DbError::new(class, format!("{}{code}", remote::redact(text.trim()))).with_remedy(remedy);
+        let is_postgres = self.syntax.name == POSTGRES.name;
+        if is_postgres && postgres::hides_rows(&failure.state, None, &failure.text) {
+            return error.as_hiding_rows();
+        }
+        error
     }
 }
 

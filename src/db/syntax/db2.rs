@@ -91,4 +91,8 @@ pub const DB2_BLIND: Questions = Questions {
 };
 
 /// What each session is told first.
-pub const DB2_SESSION: &[&str] = &["SET CURRENT LOCK TIMEOUT 30"];
+pub const DB2_SESSION: &[&str] = &[
+    "SET CURRENT LOCK TIMEOUT 30",
+    "SET CURRENT TEMPORAL SYSTEM_TIME = NULL",
+    "SET CURRENT TEMPORAL BUSINESS_TIME = NULL",
+];

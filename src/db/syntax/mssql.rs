@@ -110,6 +110,17 @@ pub const MSSQL_QUESTIONS: Questions = Questions {
     limits: "",
 };
 
-/// What each session is told first. With XACT_ABORT a row that is refused would end the whole transaction,
+/// What each session is told first: answers are whole, neither rows nor texts are cut short, texts that do not
+/// fit are refused and not cut, NULL is equal to nothing, and dates are written in one way. With XACT_ABORT a row that is refused would end the whole transaction,
 /// savepoint or not; with NOCOUNT no change would be counted. Either may be a server's default.
-pub const MSSQL_SESSION: &[&str] = &["SET XACT_ABORT OFF", "SET NOCOUNT OFF", "SET LOCK_TIMEOUT 30000"];
+pub const MSSQL_SESSION: &[&str] = &[
+    "SET XACT_ABORT OFF",
+    "SET NOCOUNT OFF",
+    "SET LOCK_TIMEOUT 30000",
+    "SET ROWCOUNT 0",
+    "SET TEXTSIZE 2147483647",
+    "SET QUERY_GOVERNOR_COST_LIMIT 0",
+    "SET ANSI_WARNINGS, ANSI_NULLS, ANSI_PADDING, ARITHABORT, CONCAT_NULL_YIELDS_NULL, QUOTED_IDENTIFIER ON",
+    "SET NUMERIC_ROUNDABORT OFF",
+    "SET DATEFORMAT ymd",
+];

@@ -88,7 +88,8 @@ pub const ORACLE_BLIND: Questions = Questions {
     ..ORACLE_QUESTIONS
 };
 
-/// What each session is told first: values as texts have one form, and order is that of bytes.
+/// What each session is told first: values as texts have one form, order is that of bytes, and rows that are
+/// archived within their table are seen like any other. Policies (VPD) have no such switch.
 pub const ORACLE_SESSION: &[&str] = &[
     "ALTER SESSION SET NLS_DATE_FORMAT = 'YYYY-MM-DD HH24:MI:SS'",
     "ALTER SESSION SET NLS_TIMESTAMP_FORMAT = 'YYYY-MM-DD HH24:MI:SS.FF9'",
@@ -97,4 +98,5 @@ pub const ORACLE_SESSION: &[&str] = &[
     "ALTER SESSION SET NLS_COMP = BINARY",
     "ALTER SESSION SET NLS_SORT = BINARY",
     "ALTER SESSION SET TIME_ZONE = '+00:00'",
+    "ALTER SESSION SET ROW ARCHIVAL VISIBILITY = ALL",
 ];

@@ -11,6 +11,7 @@ mod foreign;
 mod lost;
 mod pause;
 mod report;
+mod truth;
 pub(crate) mod steps;
 pub(crate) mod together;
 mod walks;

@@ -103,7 +103,8 @@ public final class StandIn implements Driver {
         }, Map.of(50200, 30006, 40001, 60, 90131, 60, 23505, 1, 23502, 1400, 23513, 2290, 22001, 12899,
                 23506, 2291, 23503, 2292)),
         SQL_SERVER("jdbc:sqlserver://([^;]+);databaseName=(\\w+)", "MSSQLServer", new String[][] {
-            {"SET (XACT_ABORT|NOCOUNT) OFF", NOTHING},
+            {"SET (XACT_ABORT|NOCOUNT|NUMERIC_ROUNDABORT) OFF", NOTHING},
+            {"SET (ROWCOUNT|TEXTSIZE|QUERY_GOVERNOR_COST_LIMIT|ANSI_WARNINGS, .*|DATEFORMAT) \\w+", NOTHING},
             {".* FROM sys\\.tables .*", TABLES},
             {".* FROM sys\\.objects .*", OBJECTS},
             {".* FROM sys\\.triggers .*", TRIGGERS},
@@ -124,6 +125,7 @@ public final class StandIn implements Driver {
                 23506, 547, 23503, 547)),
         DB2("jdbc:db2://([^/]+)/(\\w+)", "DB2", new String[][] {
             {"SET CURRENT LOCK TIMEOUT (\\d+)", "SET LOCK_TIMEOUT $1000"},
+            {"SET CURRENT TEMPORAL \\w+ = NULL", NOTHING},
             {".* FROM SYSCAT\\.TABLES WHERE .* UNION .*", OBJECTS},
             {".* FROM SYSCAT\\.TABLES WHERE .*", TABLES},
             {".* FROM SYSCAT\\.TRIGGERS .*", TRIGGERS},
