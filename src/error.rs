@@ -255,6 +255,12 @@ ids! {
         "finish the re-encryption first: `keyrotation resume`";
     SyncNotBegun = "KR-SYN-002", Journal, "the rotation was begun without sync",
         "begin again with sync: make a new copy, then `keyrotation run --new`";
+    OldRowsLost = "KR-SYN-003", Human, "the old database has lost rows, more than users delete",
+        "look at the old database: is it the right one, was it emptied or restored? if the rows are rightly gone, repeat with --accept-deletes and their number",
+        "Yes: these rows were not deleted in the copy.";
+    NewServerHasRun = "KR-SYN-004", Human, "values were under the new key before this rotation, so the new server may have run on this copy",
+        "make the copy anew and begin again with `keyrotation run --new`; or, to keep what the new server did, go on with `keyrotation resume --new-server-has-run`",
+        "Yes: nothing is carried over before this is decided.";
     AnotherCopy = "KR-RUN-001", Human, "the database or home is not the one that the journal tells of",
         "bring back the rotated copy, or begin again on this one with `keyrotation run --new`",
         "Yes: nothing was written to it.";

@@ -114,8 +114,47 @@ impl JobState {
         targets.filter(|(head, _)| head.kind == TargetKind::Sync).map(|(_, target)| target)
     }
 
+    /// A step as it is recorded, or counts before it is, if it was left after the rotation began: whatever the
+    /// clock of the host says on which it was taken.
+    #[must_use]
+    pub fn of_this_rotation(&self, step: Step) -> Step {
+        Step { at: step.at.max(self.rotation.created_at), ..step }
+    }
+
+    /// Likewise, if it was left before the rotation began: it may be the end of the one before.
+    #[must_use]
+    pub fn of_earlier(&self, step: Step) -> Step {
+        Step { at: step.at.min(self.rotation.created_at.saturating_sub(1)), ..step }
+    }
+
+    /// Takes over steps that were left for the journal and not recorded yet.
+    pub fn take_left(&mut self, left: Vec<Step>) {
+        for step in self.not_known(left) {
+            self.steps.push(step);
+        }
+    }
+
+    /// Those of the steps that were left that are not recorded yet, as they are to be. Those that are there as
+    /// the first session begins were left before the rotation began.
+    #[must_use]
+    pub fn not_known(&self, left: Vec<Step>) -> Vec<Step> {
+        let is_first = self.sessions == 0;
+        let mut new: Vec<Step> = Vec::new();
+        for step in left {
+            let [own, earlier] = [self.of_this_rotation(step.clone()), self.of_earlier(step.clone())];
+            // One that was recorded before a crash is handed over again.
+            let is_known = [&step, &own, &earlier].iter().any(|form| self.steps.contains(form));
+            let step = if is_first { earlier } else { own };
+            if !is_known && !new.contains(&step) {
+                new.push(step);
+            }
+        }
+        new
+    }
+
     /// Whether a step was taken since the rotation began, and not taken back. What was left before it
-    /// began may be the end of the one before.
+    /// began may be the end of the one before. The order of recording decides, see
+    /// [`JobState::of_this_rotation`].
     pub fn step_stands(&self, name: &str) -> bool {
         let step = standing(&self.steps, name, |step| &step.name);
         step.is_some_and(|step| step.at >= self.rotation.created_at)

@@ -3,6 +3,7 @@
 mod accept;
 mod live;
 mod report;
+mod sync;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub use super::paper::{CompletionsArgs, ManArgs};
 pub use accept::{AcceptArgs, PlanArgs, PreflightArgs};
 pub use live::{EndArgs, Pace, PaceArgs, StatusArgs, StopArgs, Until};
 pub use report::{Reason, ReportArgs, ReportFormat, WhyArgs};
+pub use sync::{SyncArgs, SyncPhaseArgs};
 
 /// Rotates the data encryption key of a WSO2 Identity Server deployment, resumably.
 ///
@@ -204,41 +206,6 @@ pub struct ResumeArgs {
     /// What it does once everything is re-encrypted.
     #[command(flatten)]
     pub sync: SyncArgs,
-}
-
-/// Options of the sync phase (with enableSyncMigrator).
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Sync")]
-pub struct SyncArgs {
-    /// End once nothing that can be carried over has come for as long as --quiet-for says.
-    #[arg(long)]
-    pub until_drained: bool,
-    /// How long that is, such as 60s or 5m.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, requires = "until_drained")]
-    pub quiet_for: Duration,
-    /// Keep entries of the change log once they are acknowledged.
-    #[arg(long)]
-    pub keep_acknowledged: bool,
-}
-
-/// Options of `sync`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct SyncPhaseArgs {
-    /// What it has in common with `resume`.
-    #[command(flatten)]
-    pub sync: SyncArgs,
-    /// When it ends at the latest.
-    #[command(flatten)]
-    pub end: EndArgs,
-    /// The log file; by default `keyrotation-<id>.log` beside the journal.
-    #[arg(long, value_name = "FILE")]
-    pub log_file: Option<PathBuf>,
-    /// Write no log file.
-    #[arg(long, conflicts_with = "log_file")]
-    pub no_log_file: bool,
-    /// How long to wait for a database that is gone, in seconds [default: 120].
-    #[arg(long, value_name = "SECONDS")]
-    pub patience: Option<u64>,
 }
 
 /// Options of `triggers`.

@@ -23,6 +23,7 @@ mod shared;
 mod steps;
 mod verify;
 mod who;
+mod whose;
 mod work;
 
 use std::io::Write as _;

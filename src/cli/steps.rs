@@ -22,7 +22,7 @@ use crate::sync::{ROUTE_TRAFFIC, Said, verdict};
 use crate::triggers::{self, Action};
 
 /// The step that says that nobody uses the old server any more.
-const OLD_SERVER_STOPPED: &str = "old-server-stopped";
+pub(super) const OLD_SERVER_STOPPED: &str = "old-server-stopped";
 
 /// Installs, removes or prints the triggers.
 pub(super) async fn triggers(session: &Session, args: &TriggersArgs) -> Result<Exit> {
@@ -134,7 +134,7 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     };
     let preparer = session::preparer(&settings, &rotation);
     let mut state = journal.state().clone();
-    state.steps.extend(left_steps(&dir)?); // what was confirmed since the last session
+    state.take_left(left_steps(&dir)?); // what was confirmed since the last session
     let said =
         Said { switched: state.step_stands(ROUTE_TRAFFIC), stopped: state.step_stands(OLD_SERVER_STOPPED) };
     let shared = Shared::new(&dir, journal, "safe-to-retire");

@@ -10,7 +10,7 @@ use super::args::SyncArgs;
 use super::session::preparer;
 use super::shared::Door;
 use super::who::whoami;
-use super::{Session, losses, print};
+use super::{Session, losses, print, whose};
 use crate::activity::Activity;
 use crate::config::Settings;
 use crate::control::{Board, Controls};
@@ -80,8 +80,7 @@ impl Work<'_> {
         events.extend(losses::heed(&context));
         events.extend(self.end.map(|at| step("stop-planned", &format!("at {at}"))));
         events.extend(first);
-        context.ledger.append(events.into_iter().map(Into::into).collect()).await?;
-        context.ledger.take_steps(self.dir.to_owned()).await?;
+        context.ledger.begin_session(self.dir.to_owned(), events).await?;
         let watch = Watch::default();
         let board = self.door.desk.board();
         self.door.work(self.controls(&context, board.clone()));
@@ -181,6 +180,7 @@ impl Work<'_> {
 
     /// The second phase: from here on the new server may run. None if a server was lost meanwhile.
     async fn keep_in_step(&self, context: &Context, plan: &SyncPlan, watch: &Watch) -> Result<Option<End>> {
+        whose::decide(context, self.settings, self.dir, self.sync.new_server_has_run).await?;
         if sync::baseline(context, plan).await? == Flow::Interrupted {
             return Ok(Some(End::Interrupted));
         }
@@ -199,6 +199,7 @@ impl Work<'_> {
         let options = sync::Options {
             until_quiet_for: self.sync.until_drained.then_some(self.sync.quiet_for),
             keep_acknowledged: self.sync.keep_acknowledged,
+            accept_deletes: self.sync.accept_deletes.unwrap_or_default(),
         };
         Box::pin(Sync::new(context, plan, options, watch, self.dir.to_owned()).run()).await
     }

@@ -44,7 +44,7 @@ impl DbError {
 
     /// The same error, being one of a server that would have hidden rows.
     #[must_use]
-    pub(super) fn as_hiding_rows(self) -> Self {
+    pub(super) fn hiding_rows(self) -> Self {
         Self { hides_rows: true, ..self }
     }
 

@@ -66,12 +66,12 @@ pub(super) type MySqlTransaction = NativeTransaction<MySqlConnection>;
 pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
     let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
     for record in columns {
-        let [Value::Text(column), Value::Text(kind), length, flags @ ..] = record.as_slice() else {
+        let [Value::Text(column), Value::Text(name), length, flags @ ..] = record.as_slice() else {
             continue;
         };
         let [not_null, no_default, on_update, computed] = flags else { continue };
         let is = |flag: &Value| *flag == Value::Int(1);
-        let kind = kind_of(kind);
+        let kind = kind_of(name);
         let unit = if kind == Kind::Bytes { Unit::Bytes } else { Unit::Characters };
         let column_info = ColumnInfo {
             kind,
@@ -79,7 +79,9 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
             not_null: is(not_null),
             required: is(not_null) && is(no_default),
             on_update: is(on_update),
+            computed: is(computed),
         };
+        info.types.insert(column.clone(), name.clone());
         info.has_triggers |= is(computed);
         info.columns.insert(column.clone(), column_info);
     }

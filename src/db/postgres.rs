@@ -1,9 +1,9 @@
 //! The PostgreSQL driver: moves values, nothing else.
 
+use std::borrow::Cow;
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use sqlx::postgres::{
-    PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgRow, PgSslMode,
-};
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgRow, PgSslMode};
 use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Postgres, Row as _, TypeInfo as _, ValueRef as _,
 };
@@ -72,10 +72,14 @@ impl PostgresTransaction {
 pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
     let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
     for record in columns {
-        let [Value::Text(column), Value::Text(kind), length, not_null] = record.as_slice() else { continue };
+        let [Value::Text(column), Value::Text(kind), length, not_null, computed] = record.as_slice() else {
+            continue;
+        };
         let limit = length.as_length().map(|length| Limit { length, unit: Unit::Characters });
         let not_null = *not_null == Value::Int(1);
-        let column_info = ColumnInfo { kind: kind_of(kind), limit, not_null, ..ColumnInfo::default() };
+        let computed = *computed == Value::Int(1);
+        let kind_of_it = kind_of(kind);
+        let column_info = ColumnInfo { kind: kind_of_it, limit, not_null, computed, ..ColumnInfo::default() };
         info.types.insert(column.clone(), kind.clone());
         info.columns.insert(column.clone(), column_info);
     }
@@ -85,7 +89,8 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
 
 /// The statements that prepare a session.
 pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
-    let mut setup: Vec<String> = [READ_COMMITTED, LOCK_TIMEOUT, BY_INDEX, WHOLE_TRUTH].map(str::to_owned).into();
+    let mut setup: Vec<String> =
+        [READ_COMMITTED, LOCK_TIMEOUT, BY_INDEX, WHOLE_TRUTH].map(str::to_owned).into();
     if access == Access::Look {
         setup.push(READ_ONLY.to_owned());
     }
@@ -170,14 +175,28 @@ impl Native for PgConnection {
     }
 }
 
+/// An integer, which another table may have as a decimal.
+fn number(value: &Value) -> Option<i64> {
+    value.as_int().or_else(|| value.as_text()?.parse().ok())
+}
+
+/// A decimal, which another table may have as an integer.
+fn decimal(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::Int(number) => Some(number.to_string().into()),
+        value => value.as_text().map(Cow::from),
+    }
+}
+
 /// Binds one array for each column.
 fn bind_arrays(arrays: &[(Kind, Vec<&Value>)]) -> Result<PgArguments, DbError> {
     let mut arguments = PgArguments::default();
     for (kind, values) in arrays {
         match kind {
-            Kind::Integer => arguments.add(values.iter().map(|value| value.as_int()).collect::<Vec<_>>()),
+            Kind::Integer => arguments.add(values.iter().map(|value| number(value)).collect::<Vec<_>>()),
             Kind::Bytes => arguments.add(values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>()),
-            Kind::Text | Kind::Decimal | Kind::Other => {
+            Kind::Decimal => arguments.add(values.iter().map(|value| decimal(value)).collect::<Vec<_>>()),
+            Kind::Text | Kind::Other => {
                 arguments.add(values.iter().map(|value| value.as_text()).collect::<Vec<_>>())
             }
         }
@@ -266,5 +285,5 @@ pub(super) fn explain(error: sqlx::Error) -> DbError {
         &state,
         database.message(),
     ));
-    if hides_rows(&state, routine, database.message()) { error.as_hiding_rows() } else { error }
+    if hides_rows(&state, routine, database.message()) { error.hiding_rows() } else { error }
 }

@@ -30,6 +30,8 @@ pub struct Syntax {
     pub key_column: fn(&str, Kind) -> String,
     /// How a column that is no key and no value of ours is read, as a text that can be written again.
     pub portable: fn(&str) -> String,
+    /// Types, in lower case and without a length, whose values that text does not carry exactly.
+    pub inexact: &'static [&'static str],
     /// Milliseconds since the time in a column of a change log.
     pub log_age: fn(&str) -> String,
     /// How the rows behind a key are found.
@@ -149,6 +151,7 @@ pub const SQLITE: Syntax = Syntax {
     key_column: plain_column,
     // Each value has its own type, whatever its column's.
     portable: str::to_owned,
+    inexact: &[],
     log_age: |column| format!("CAST((julianday('now') - julianday({column})) * 86400000 AS INTEGER)"),
     paging: Paging::Rows,
     limited: limit,
@@ -186,6 +189,23 @@ pub const POSTGRES: Syntax = Syntax {
         _ => name.to_owned(),
     },
     portable: |column| format!("{column}::text"),
+    // By the locale; cut to one bit or character by its own name; what a number means is another thing there.
+    inexact: &[
+        "money",
+        "bit",
+        "char",
+        "regclass",
+        "regcollation",
+        "regconfig",
+        "regdictionary",
+        "regnamespace",
+        "regoper",
+        "regoperator",
+        "regproc",
+        "regprocedure",
+        "regrole",
+        "regtype",
+    ],
     log_age: |column| format!("(EXTRACT(EPOCH FROM clock_timestamp() - {column}) * 1000)::bigint"),
     paging: Paging::Rows,
     limited: limit,
@@ -199,7 +219,8 @@ pub const POSTGRES: Syntax = Syntax {
     is_true: |column| format!("{column}::text IN ('1', 't', 'true', 'TRUE', 'Y')"),
     begin: "BEGIN",
     columns: "SELECT upper(a.attname), t.typname::text, \
-              CASE WHEN t.typname = 'varchar' AND a.atttypmod > 4 THEN a.atttypmod - 4 END, a.attnotnull \
+              CASE WHEN t.typname = 'varchar' AND a.atttypmod > 4 THEN a.atttypmod - 4 END, a.attnotnull, \
+              a.attgenerated <> '' OR a.attidentity = 'a' \
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid \
               WHERE a.attrelid = to_regclass(lower($1::text)) AND c.relkind IN ('r', 'p') \
               AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
@@ -238,6 +259,21 @@ pub const MYSQL: Syntax = Syntax {
         _ => name.to_owned(),
     },
     portable: |column| format!("CAST({column} AS CHAR)"),
+    // Six digits; bytes.
+    inexact: &[
+        "float",
+        "bit",
+        "vector",
+        "geometry",
+        "point",
+        "linestring",
+        "polygon",
+        "multipoint",
+        "multilinestring",
+        "multipolygon",
+        "geometrycollection",
+        "geomcollection",
+    ],
     log_age: |column| format!("(TIMESTAMPDIFF(MICROSECOND, {column}, CURRENT_TIMESTAMP(6)) DIV 1000)"),
     paging: Paging::Ways,
     limited: limit,

@@ -40,6 +40,7 @@ pub enum Unit {
 
 /// A column, as the catalogue has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an answer of the catalogue's")]
 pub struct ColumnInfo {
     /// What it holds.
     pub kind: Kind,
@@ -51,6 +52,8 @@ pub struct ColumnInfo {
     pub required: bool,
     /// The server changes it whenever the row changes.
     pub on_update: bool,
+    /// The server alone says what stands in it: no statement may.
+    pub computed: bool,
 }
 
 /// What the catalogue says of a table.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keyrotation_journal::{Entry, Event, JobState, Journal};
+use keyrotation_journal::{Entry, Event, JobState, Journal, Step};
 
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -63,6 +63,26 @@ impl Ledger {
         look(lock(&self.inner).journal.state())
     }
 
+    /// Begins a session with these events, and takes over the steps that others have left for the journal in
+    /// `dir`. Those that are there as the first session begins were left before the rotation began.
+    pub async fn begin_session(&self, dir: PathBuf, events: Vec<Event>) -> Result<()> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            let mut events = Some(events);
+            let mut begin = |steps: Vec<Step>| {
+                let mut inner = lock(&inner);
+                let mut group = std::mem::take(&mut inner.deferred);
+                group.extend(events.take().into_iter().flatten().map(Entry::from));
+                let new = inner.journal.state().not_known(steps);
+                group.extend(new.into_iter().map(|step| Event::StepTaken(step).into()));
+                inner.journal.append(group).map_err(Error::from)
+            };
+            keyrotation_journal::take_steps::<Error>(&dir, &mut begin)?;
+            begin(Vec::new()) // with what was begun already there is nothing to append
+        })
+        .await
+    }
+
     /// Takes over the steps that others have left for the journal in `dir`, and says whether there
     /// were any.
     pub async fn take_steps(&self, dir: PathBuf) -> Result<bool> {
@@ -73,8 +93,7 @@ impl Ledger {
                 any = true;
                 let mut inner = lock(&inner);
                 let mut group = std::mem::take(&mut inner.deferred);
-                let known = &inner.journal.state().steps;
-                let new: Vec<_> = steps.into_iter().filter(|step| !known.contains(step)).collect();
+                let new = inner.journal.state().not_known(steps);
                 group.extend(new.into_iter().map(|step| Event::StepTaken(step).into()));
                 inner.journal.append(group).map_err(Error::from)
             })?;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use crate::config::{Database, Settings};
 use crate::db::guard::Stranger;
 use crate::db::{Access, Db, DbError};
-use crate::guard::refused;
 use crate::error::{Error, Id, Result};
+use crate::guard::refused;
 
 /// How long a rotation that was killed may live on in the server: its statement runs to its end.
 const AFTERLIFE: Duration = Duration::from_secs(30);

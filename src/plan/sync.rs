@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use keyrotation_journal::{TargetHead, TargetKind};
+use keyrotation_journal::{Key, TargetHead, TargetKind};
 
 use super::checks::Deployment;
 use super::open::open;
 use crate::config::{Settings, SyncChoice};
-use crate::db::{Access, Db, DbError, Filter, Relation, Table, TableInfo};
+use crate::db::{Access, Db, DbError, Filter, Kind, Relation, Table, TableInfo, Value};
 use crate::error::{Error, Id, Result};
 use crate::guard::{Guard, refused};
 use crate::sizes::Sizes;
-use crate::source::Walk;
+use crate::source::{Walk, key_part};
 use crate::target::sync::{APPLICATION_NAME, APPLICATIONS, Parent};
 use crate::target::{SYNC_TABLES, Store, SyncTable};
 
@@ -71,6 +71,8 @@ pub struct SyncJob {
     pub ciphers: Vec<Cipher>,
     /// The columns that are unique together, besides the key.
     pub unique: Vec<&'static str>,
+    /// What the key's columns hold in the new table.
+    pub key_kinds: Vec<Kind>,
     /// Whether the server takes keys for the same that are not, byte for byte.
     pub folds: bool,
 }
@@ -93,6 +95,20 @@ impl SyncJob {
     /// The table's name.
     pub fn place(&self) -> &'static str {
         self.table.relation.table
+    }
+
+    /// A key as read from either table or from the change log, in the form that the new table has it in: what
+    /// is a number in one of them may be a decimal, which travels as text, in another.
+    pub fn key(&self, values: impl Iterator<Item = Value>) -> Option<Key> {
+        let in_form = |(value, kind): (Value, &Kind)| match (kind, value) {
+            (Kind::Decimal, Value::Int(number)) => Value::Text(number.to_string()),
+            (Kind::Decimal, Value::Text(text)) => Value::Text(without_zeros(&text).to_owned()),
+            (Kind::Integer, Value::Text(text)) => {
+                without_zeros(&text).parse().map_or_else(|_| Value::Text(text.clone()), Value::Int)
+            }
+            (_, value) => value,
+        };
+        values.zip(&self.key_kinds).map(in_form).map(key_part).collect::<Option<_>>().map(Key)
     }
 
     /// The place of a column.
@@ -214,6 +230,7 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
         tracing::warn!("{place}: the old database has no sync triggers on it, so it is not kept in step");
         return Ok(Err("the old identity database has no sync triggers on it".to_owned()));
     };
+    let key_kinds = key_kinds(sync, [&new_info, &old_info, &log_info])?;
     let is_key = |name: &str| sync.relation.key.contains(&name);
     let (in_old, in_new) = (columns(&old_info), columns(&new_info));
     if let Some(odd) = in_old.iter().chain(&in_new).find(|name| !is_plain(name)) {
@@ -225,8 +242,27 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
             tracing::warn!("{place}: only the {which} table has {only}, so it is not carried over");
         }
     }
-    let columns: Vec<String> =
-        in_old.into_iter().filter(|name| in_new.contains(name) && !is_key(name)).collect();
+    let is_computed = |name: &str| new_info.columns.get(name).is_some_and(|column| column.computed);
+    let columns: Vec<String> = in_old
+        .into_iter()
+        .filter(|name| in_new.contains(name) && !is_key(name) && !is_computed(name))
+        .collect();
+    let computed: Vec<&str> = new_info
+        .columns
+        .iter()
+        .filter(|(_, column)| column.computed)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if let Some(odd) =
+        computed.iter().find(|name| is_key(name) || sync.values().iter().any(|v| v.name == **name))
+    {
+        let text = format!("{place}: the server computes {odd} itself, so no row can be carried over");
+        return Err(Error::new(Id::Schema, text));
+    }
+    if !computed.is_empty() {
+        tracing::info!("{place}: the server computes {}, so it is not carried over", computed.join(", "));
+    }
+    exact(new, place, &columns, [&old_info, &new_info])?;
     let names: Vec<&str> = columns.iter().map(String::as_str).collect();
     let at = |name: &str| columns.iter().position(|column| column == name);
     let ciphers = sync
@@ -250,6 +286,7 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
         read_new: new.portable(&new_table, &names),
         ciphers: ciphers.collect(),
         unique: unique.collect(),
+        key_kinds,
         folds: sync.names && new.syntax().ignores_case,
         old: old_table,
         new: new_table,
@@ -271,6 +308,68 @@ fn check_key(sync: &SyncTable, info: &TableInfo) -> Result<()> {
     if !info.is_unique(sync.relation.key) {
         let key = sync.relation.key.join(", ");
         return Err(Error::new(Id::Schema, format!("{place}: nothing makes ({key}) unique")));
+    }
+    Ok(())
+}
+
+/// What the key's columns hold in the first of these, the new table: numbers in all of them, or the same.
+fn key_kinds(sync: &SyncTable, infos: [&TableInfo; 3]) -> Result<Vec<Kind>> {
+    let class = |kind: Kind| if kind == Kind::Decimal { Kind::Integer } else { kind };
+    let kind = |name: &str| {
+        let mut kinds = infos.iter().filter_map(|info| Some(info.columns.get(name)?.kind));
+        let new = kinds.next().unwrap_or_default();
+        if kinds.all(|other| class(other) == class(new)) {
+            return Ok(new);
+        }
+        let place = sync.relation.table;
+        let text = format!(
+            "{place}: {name} is not of one type in the old table, the new one and {}, so rows that changed would \
+             not be found",
+            sync.log
+        );
+        Err(Error::new(Id::Schema, text))
+    };
+    sync.relation.key.iter().map(|name| kind(name)).collect()
+}
+
+/// A number as text, without the zeros that a scale adds.
+fn without_zeros(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+/// Refuses columns whose values cannot be carried over exactly: they would be changed without a word.
+fn exact(new: &Db, place: &str, columns: &[String], infos: [&TableInfo; 2]) -> Result<()> {
+    let [old_info, new_info] = infos;
+    for name in columns {
+        let of = |info: &TableInfo| {
+            let is_other = info.columns.get(name).is_some_and(|column| column.kind == Kind::Other);
+            info.types.get(name).filter(|_| is_other).map(|name| name.to_lowercase())
+        };
+        let (here, there) = (of(old_info), of(new_info));
+        let is_inexact = |name: &Option<String>| {
+            let name = name.as_deref().unwrap_or_default();
+            let name = name.split('(').next().unwrap_or_default().trim();
+            new.syntax().inexact.contains(&name)
+        };
+        let shown = |name: &Option<String>| name.clone().unwrap_or_else(|| "another type".to_owned());
+        let text = if is_inexact(&here) || is_inexact(&there) {
+            format!(
+                "{place}: {name} is of type {}, whose values cannot be carried over exactly",
+                shown(&there)
+            )
+        } else if here != there {
+            let types = [shown(&here), shown(&there)];
+            format!(
+                "{place}: {name} is of type {} in the old table, and {} in the new one",
+                types[0], types[1]
+            )
+        } else {
+            continue;
+        };
+        return Err(Error::new(Id::Schema, text).fix(format!(
+            "WSO2 has no such column; take it out of the table while you rotate, or leave the table out: \
+             `syncTables: [-{place}]`, if it may be (docs/sync.md)"
+        )));
     }
     Ok(())
 }

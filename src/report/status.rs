@@ -9,7 +9,7 @@ use keyrotation_journal::{
 use serde::{Deserialize, Serialize};
 
 use super::{ActivityView, SyncView, Verification};
-use crate::sync::Observation;
+use crate::sync::{OLD_ROWS, Observation};
 use crate::target::TARGETS;
 
 /// The document's format.
@@ -228,7 +228,7 @@ impl StatusView {
             targets: view(TargetKind::Table),
             files: view(TargetKind::Files),
             sync: SyncView::of(state),
-            steps: state.steps.iter().map(StepView::new).collect(),
+            steps: state.steps.iter().filter(|step| step.name != OLD_ROWS).map(StepView::new).collect(),
             verified: None,
         }
         .with_left(&[])

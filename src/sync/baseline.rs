@@ -4,16 +4,17 @@
 
 use keyrotation_journal::{Entry, Event, Phase, RowMark, Span, Tally, TargetKind};
 
-use super::failed;
 use super::read::key_of;
 use super::rows::{Side, open};
+use super::{NEW_SERVER_HAS_RUN, failed};
 use crate::activity::Task;
 use crate::blocking::blocking;
 use crate::engine::{Context, Flow};
 use crate::error::Result;
 use crate::plan::{SyncJob, SyncPlan};
 
-/// Marks every row of every table, from where the last session stopped.
+/// Marks every row of every table, from where the last session stopped; none if the new server has run on this
+/// copy before: then all of them are its own.
 pub async fn baseline(context: &Context, plan: &SyncPlan) -> Result<Flow> {
     for job in &plan.jobs {
         if mark_rows(context, plan, job).await? == Flow::Interrupted {
@@ -64,7 +65,9 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
         doing.advance(rows);
         let (preparer, opening) = (context.preparer.clone(), job.clone());
         let opened = blocking(move || Ok(open(&preparer, &opening, Side::New, page))).await?;
-        let marks = opened.into_iter().flatten().map(|row| (row.key, Some(RowMark::settled(row.digest))));
+        let are_its_own = context.ledger.state(|state| state.step_stands(NEW_SERVER_HAS_RUN));
+        let ours = opened.into_iter().flatten().filter(|_| !are_its_own);
+        let marks = ours.map(|row| (row.key, Some(RowMark::settled(row.digest))));
         let started = Event::ChunkStarted { target, ordinal, span: Span::Range { after, upto } };
         let tally = Tally { rows, plain: rows, ..Tally::default() };
         let done = Event::ChunkDone { target, ordinal, tally, replaces: Tally::default() };

@@ -4,6 +4,8 @@
 //! right in the same transaction: the row that is in the way is brought to what the old database
 //! holds first, and where rows wait for each other one steps aside for a moment.
 
+mod decide;
+
 use std::collections::{BTreeMap, HashMap};
 
 use keyrotation_journal::{CopyRow, Key, RowMark};
@@ -16,7 +18,6 @@ use crate::db::{Class, DbError, Transaction, Value};
 use crate::error::Result;
 use crate::plan::SyncJob;
 use crate::source::key_values;
-use crate::target::sync::ACTIVE;
 
 /// Rows that make way for one row.
 const WAYS: usize = 8;
@@ -36,6 +37,8 @@ pub(super) struct Done {
     pub(super) same: Vec<(Key, Option<RowMark>)>,
     /// Rows that are the new server's own.
     pub(super) superseded: Vec<Key>,
+    /// How many of those the commit takes out of use, since the old server did.
+    pub(super) merged: u64,
     /// Whether rows were read that nobody had asked for.
     pub(super) fetched: bool,
 }
@@ -57,6 +60,8 @@ struct Work {
     key: Key,
     present: Option<Row>,
     wanted: Option<Row>,
+    /// The row is the new server's own, and stays so: only its state changes.
+    merges: bool,
 }
 
 impl<'a, 'b> Batch<'a, 'b> {
@@ -86,7 +91,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         for (key, wanted) in rows {
             let present = present.remove(key);
             let mark = marks.get(present.as_ref().map_or(key, |row| &row.key));
-            self.decide(Work { key: key.clone(), present, wanted: wanted.clone() }, mark);
+            self.decide(Work { key: key.clone(), present, wanted: wanted.clone(), merges: false }, mark);
         }
         Ok(())
     }
@@ -97,36 +102,6 @@ impl<'a, 'b> Batch<'a, 'b> {
         let records = self.transaction.lock_rows(&self.job.new, &columns, &values).await?;
         let opened = self.sync.reader.opened(self.job, Side::New, records).await?;
         Ok(opened.into_iter().flatten().map(|row| (row.key.clone(), row)).collect())
-    }
-
-    fn decide(&mut self, work: Work, mark: Option<&RowMark>) {
-        let present = work.present.as_ref().map(|row| row.digest);
-        let wanted = work.wanted.as_ref().map(|row| row.digest);
-        let is_ours = mark.map_or(present.is_none(), |mark| mark.allows(present));
-        let outcome = if present == wanted {
-            if mark.copied() != present.map(RowMark::settled) {
-                self.done.same.push((work.key.clone(), present.map(RowMark::settled)));
-            }
-            Outcome::Same
-        } else if is_ours && !self.is_revived(&work) {
-            self.works.insert(work.key.clone(), work);
-            return;
-        } else {
-            self.done.superseded.push(work.key.clone());
-            Outcome::Superseded
-        };
-        self.done.outcomes.insert(work.key, outcome);
-    }
-
-    /// Whether a row that is good for nothing any more would become usable again.
-    fn is_revived(&self, work: &Work) -> bool {
-        let state = |row: &Row| {
-            let at = self.job.column(self.job.table.state?)?;
-            Some(row.cells.get(at)?.value.as_text()? == ACTIVE)
-        };
-        let was = work.present.as_ref().and_then(state);
-        let will = work.wanted.as_ref().and_then(state);
-        was == Some(false) && will == Some(true)
     }
 
     /// Writes what was decided: all at once, and where that is refused row by row.
@@ -143,7 +118,7 @@ impl<'a, 'b> Batch<'a, 'b> {
                 }
                 Ok(())
             }
-            Err(error) if error.class == Class::Row => {
+            Err(error) if is_refusal(&error) => {
                 self.transaction.back_to_savepoint().await?;
                 self.transaction.release_savepoint().await?;
                 while let Some((_, work)) = self.works.pop_first() {
@@ -224,7 +199,7 @@ impl<'a, 'b> Batch<'a, 'b> {
             let written = self.write_one(&work).await;
             let refused = match written {
                 Ok(()) => None,
-                Err(error) if error.class == Class::Row => {
+                Err(error) if is_refusal(&error) => {
                     self.transaction.back_to_savepoint().await?;
                     Some(error)
                 }
@@ -233,8 +208,8 @@ impl<'a, 'b> Batch<'a, 'b> {
             self.transaction.release_savepoint().await?;
             let Some(error) = refused else {
                 self.parked.retain(|key| *key != work.key);
+                outcome = if work.merges { Outcome::Superseded } else { Outcome::Applied };
                 self.note(work);
-                outcome = Outcome::Applied;
                 break;
             };
             match self.make_way(&work, waiting, &error).await? {
@@ -275,8 +250,9 @@ impl<'a, 'b> Batch<'a, 'b> {
                 Err(other) => return Ok(Some(other)),
             },
         };
+        let merged = self.done.merged;
         let outcome = Box::pin(self.place(next, waiting)).await?;
-        let moved = outcome == Outcome::Applied;
+        let moved = outcome == Outcome::Applied || self.done.merged > merged;
         self.done.outcomes.insert(holder, outcome.clone());
         Ok((!moved).then_some(match outcome {
             Outcome::Superseded => Outcome::Superseded,
@@ -315,10 +291,16 @@ impl<'a, 'b> Batch<'a, 'b> {
             Some(Wanted::Gone) | None => None,
             Some(Wanted::Unreadable(reason)) => return Ok(Err(Outcome::Failed(reason))),
         };
+        let is_gone = row.is_none();
         let known = self.done.superseded.len();
         self.look(&[(key.clone(), row)]).await?;
         self.done.superseded.truncate(known); // it is the row in the way that counts
-        Ok(self.works.remove(key).ok_or_else(|| self.done.outcomes.remove(key).unwrap_or(Outcome::Later)))
+        Ok(match self.works.remove(key) {
+            // Its own entry comes, which says that it was deleted.
+            Some(_) if is_gone => Err(Outcome::Later),
+            Some(work) => Ok(work),
+            None => Err(self.done.outcomes.remove(key).unwrap_or(Outcome::Later)),
+        })
     }
 
     /// Lets a row step aside: its state's id becomes one that nobody has.
@@ -361,6 +343,12 @@ impl<'a, 'b> Batch<'a, 'b> {
 
     /// Notes what a row will be after the commit.
     fn note(&mut self, work: Work) {
+        if work.merges {
+            self.done.merged += 1;
+            self.done.superseded.push(work.key.clone());
+            self.done.outcomes.insert(work.key, Outcome::Superseded);
+            return;
+        }
         let key = work.wanted.as_ref().map_or(&work.key, |row| &row.key).clone();
         if let Some(present) = work.present.as_ref().filter(|present| present.key != key) {
             self.done.removed.push(present.key.clone());
@@ -372,6 +360,11 @@ impl<'a, 'b> Batch<'a, 'b> {
         });
         self.done.outcomes.insert(work.key, Outcome::Applied);
     }
+}
+
+/// Whether the server refused what was written, and would take something else: of one row, and not of all.
+fn is_refusal(error: &DbError) -> bool {
+    matches!(error.class, Class::Row | Class::Environment) && !error.hides_rows()
 }
 
 /// All columns of rows, the key's first, with their values.

@@ -64,10 +64,16 @@ impl From<Error> for Trouble {
 }
 
 impl Sync<'_> {
-    /// Carries the rows with these keys over, and says what became of each.
-    pub(super) async fn carry(&mut self, job: &SyncJob, keys: &[Key]) -> Result<HashMap<Key, Outcome>> {
+    /// Carries the rows with these keys over, and says what became of each. Of those in `deleted` it is known
+    /// that they may be gone.
+    pub(super) async fn carry(
+        &mut self,
+        job: &SyncJob,
+        keys: &[Key],
+        deleted: &HashSet<Key>,
+    ) -> Result<HashMap<Key, Outcome>> {
         let asked = self.reader.wanted(job, keys).await?;
-        self.carry_read(job, keys, asked).await
+        self.carry_read(job, keys, asked, deleted).await
     }
 
     /// Carries rows over that were read.
@@ -76,15 +82,28 @@ impl Sync<'_> {
         job: &SyncJob,
         keys: &[Key],
         asked: Asked,
+        deleted: &HashSet<Key>,
     ) -> Result<HashMap<Key, Outcome>> {
         let mut outcomes: HashMap<Key, Outcome> = HashMap::new();
         let mut ready: Vec<(Key, Option<Row>)> = Vec::new();
+        let mut unseen: Vec<Key> = Vec::new();
         for (key, wanted) in asked.rows {
             match wanted {
                 Wanted::Row(row) => ready.push((key, Some(*row))),
-                Wanted::Gone => ready.push((key, None)),
+                Wanted::Gone if deleted.contains(&key) => ready.push((key, None)),
+                Wanted::Gone => unseen.push(key),
                 Wanted::Unreadable(reason) => drop(outcomes.insert(key, Outcome::Failed(reason))),
             }
+        }
+        for (key, outcome) in self.account_for(job, unseen).await? {
+            match outcome {
+                None => ready.push((key, None)),
+                Some(outcome) => drop(outcomes.insert(key, outcome)),
+            }
+        }
+        let gone = ready.iter().filter(|(_, row)| row.is_none()).count() as u64;
+        if gone > 0 {
+            self.heed_deletes(job, gone).await?;
         }
         outcomes.extend(Box::pin(self.without_parents(job, &mut ready)).await?);
         if !ready.is_empty() {
@@ -104,10 +123,7 @@ impl Sync<'_> {
         loop {
             self.plan.guard.hold().await?;
             if !std::mem::take(&mut first) {
-                // Nobody knows what came of a commit whose answer was lost: the rows tell.
-                self.context.ledger.flush().await?;
-                settle(self.context, self.plan).await?;
-                self.unwritten.clear();
+                self.settle_open().await?;
             }
             match Box::pin(self.attempt(job, rows)).await {
                 Ok(outcomes) => return Ok(outcomes),
@@ -116,13 +132,27 @@ impl Sync<'_> {
                     Ok(()) => {}
                     // Whoever is in the way holds up these rows, and no others.
                     Err(error) if error.class == Class::Retry => {
+                        self.settle_open().await?; // or what comes next would meet rows on their way
                         let outcome = Outcome::Failed(format!("somebody is in the way: {error}"));
                         return Ok(rows.iter().map(|(key, _)| (key.clone(), outcome.clone())).collect());
                     }
-                    Err(error) => return Err(failed(job.place(), &error)),
+                    Err(error) => {
+                        if let Err(why) = self.settle_open().await {
+                            tracing::debug!("left to the next session: {why}");
+                        }
+                        return Err(failed(job.place(), &error));
+                    }
                 },
             }
         }
+    }
+
+    /// Nobody knows what came of a commit whose answer was lost: the rows tell.
+    async fn settle_open(&mut self) -> Result<()> {
+        self.context.ledger.flush().await?;
+        settle(self.context, self.plan).await?;
+        self.unwritten.clear();
+        Ok(())
     }
 
     async fn attempt(
@@ -146,6 +176,8 @@ impl Sync<'_> {
             async_failpoint!("sync-before-commit", Trouble::Stop(super::planned_failure()));
             transaction.commit().await?;
             async_failpoint!("sync-after-commit", Trouble::Stop(super::planned_failure()));
+        } else if done.merged > 0 {
+            transaction.commit().await?; // the rows stay the new server's: there is nothing to mark
         } else {
             transaction.rollback().await?;
         }

@@ -3,7 +3,7 @@
 //! Entries are found by their flag, never by the highest number so far: numbers have gaps, and
 //! become visible in any order.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use keyrotation_journal::Key;
@@ -13,7 +13,8 @@ use crate::db::{Db, DbError, Record, Value};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
 use crate::plan::{SyncJob, SyncPlan};
-use crate::source::{Walk, key_part};
+use crate::source::Walk;
+use crate::target::sync::AVAILABILITY;
 
 /// One table's change log, which is read from its beginning to its end over and over.
 #[derive(Debug)]
@@ -28,7 +29,7 @@ pub(super) struct Feed {
 impl Feed {
     pub(super) fn new(plan: &SyncPlan, job: &SyncJob) -> Self {
         let key = job.table.relation.key.iter().map(|name| (*name).to_owned());
-        let columns: Vec<String> = key.chain(job.age.clone()).collect();
+        let columns: Vec<String> = key.chain([AVAILABILITY.to_owned()]).chain(job.age.clone()).collect();
         Self { walk: plan.walk_old(&job.log, &columns), has_worked: false, is_quiet: false }
     }
 
@@ -58,6 +59,8 @@ pub(super) struct Entries {
     pub(super) by_key: Vec<(Key, Vec<i64>)>,
     /// How old the oldest entry of each key is.
     pub(super) ages: HashMap<Key, Duration>,
+    /// The keys whose last entry says that the row was deleted.
+    pub(super) deleted: HashSet<Key>,
     /// Entries that name no row: they say nothing.
     pub(super) void: Vec<i64>,
 }
@@ -71,7 +74,7 @@ impl Sync<'_> {
             self.feeds[at].end();
             return Ok(None);
         };
-        Ok(Some(coalesced(job.table.relation.key.len(), records)))
+        Ok(Some(coalesced(job, records)))
     }
 
     /// Says of entries that they were seen to, while the next rows are carried over.
@@ -126,23 +129,30 @@ async fn acknowledge_once(
     transaction.commit().await
 }
 
-/// Entries by their keys. A row that was changed ten times is one row.
-fn coalesced(width: usize, records: Vec<Record>) -> Entries {
+/// Entries by their keys. A row that was changed ten times is one row. Entries of one row are numbered in the
+/// order of its changes, since each change locks it.
+fn coalesced(job: &SyncJob, records: Vec<Record>) -> Entries {
     let mut entries = Entries::default();
     let mut places: HashMap<Key, usize> = HashMap::new();
     for record in records {
         let mut values = record.into_iter();
         let Some(number) = values.next().and_then(|value| value.as_int()) else { continue };
-        let key: Option<Vec<_>> = values.by_ref().take(width).map(key_part).collect();
-        let Some(key) = key.map(Key) else {
+        let key: Vec<Value> = values.by_ref().take(job.table.relation.key.len()).collect();
+        if key.contains(&Value::Null) {
             entries.void.push(number);
             continue;
-        };
+        }
+        let Some(key) = job.key(key.into_iter().map(named)) else { continue };
         let place = *places.entry(key.clone()).or_insert_with(|| {
             entries.by_key.push((key.clone(), Vec::new()));
             entries.by_key.len() - 1
         });
         entries.by_key[place].1.push(number);
+        if values.next().as_ref().is_some_and(is_zero) {
+            entries.deleted.insert(key.clone());
+        } else {
+            entries.deleted.remove(&key);
+        }
         let age = values.next().and_then(|age| u64::try_from(age.as_int()?).ok()).map(Duration::from_millis);
         if let Some(age) = age {
             let oldest = entries.ages.entry(key).or_default();
@@ -152,25 +162,39 @@ fn coalesced(width: usize, records: Vec<Record>) -> Entries {
     entries
 }
 
+/// What names a row in an entry, whatever it is: a row that is not found under it is not seen to.
+fn named(value: Value) -> Value {
+    match value {
+        Value::NotText(bytes) => Value::Bytes(bytes),
+        Value::Real(number) => Value::Text(number.to_string()),
+        value => value,
+    }
+}
+
+fn is_zero(value: &Value) -> bool {
+    match value {
+        Value::Int(number) => *number == 0,
+        Value::Text(text) => text.trim() == "0",
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keyrotation_journal::KeyPart;
 
     #[test]
-    fn a_row_that_changed_ten_times_is_one_row_with_all_its_entries() {
-        let entry = |number: i64, key: Value, age: i64| vec![Value::Int(number), key, Value::Int(age)];
-        let text = |text: &str| Value::Text(text.into());
-        let records = vec![
-            entry(3, text("a"), 900),
-            entry(4, text("b"), 800),
-            entry(7, text("a"), 100),
-            entry(9, Value::Null, 50),
-        ];
-        let entries = coalesced(1, records);
-        let key = |text: &str| Key(vec![KeyPart::Text(text.into())]);
-        assert_eq!(entries.by_key, [(key("a"), vec![3, 7]), (key("b"), vec![4])]);
-        assert_eq!(entries.ages[&key("a")], Duration::from_millis(900));
-        assert_eq!(entries.void, [9]);
+    fn what_says_that_a_row_was_deleted_is_a_zero_in_any_form() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        assert!(is_zero(&Value::Int(0)) && is_zero(&text("0")) && is_zero(&text(" 0")));
+        assert!(
+            !is_zero(&Value::Int(1)) && !is_zero(&text("1")) && !is_zero(&Value::Null) && !is_zero(&text(""))
+        );
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_read_is_still_a_name() {
+        assert_eq!(named(Value::NotText(vec![0xff])), Value::Bytes(vec![0xff]));
+        assert_eq!(named(Value::Int(7)), Value::Int(7));
     }
 }

@@ -7,7 +7,9 @@
 
 mod baseline;
 mod batch;
+mod brake;
 mod carry;
+mod evidence;
 mod feed;
 mod foreign;
 mod parents;
@@ -33,6 +35,7 @@ use crate::guard::refused;
 use crate::plan::{SyncJob, SyncPlan};
 
 pub use baseline::{baseline, is_marked};
+use brake::Looks;
 use carry::Outcome;
 use feed::{Entries, Feed};
 pub use foreign::take_over;
@@ -54,6 +57,12 @@ const RECONCILE_EVERY: Duration = Duration::from_mins(10);
 /// How often what is seen of the change logs goes into the journal: the lag over time, for the report.
 const RECORD_EVERY: Duration = Duration::from_mins(1);
 
+/// The step that says how many rows the old tables had when this program looked at them last.
+pub const OLD_ROWS: &str = "old-rows";
+
+/// The step that says that the new server has run on the copy before this rotation: all its rows are its own.
+pub const NEW_SERVER_HAS_RUN: &str = "new-server-has-run";
+
 /// The step after which the old database is not what counts any more.
 pub const ROUTE_TRAFFIC: &str = "route-traffic";
 
@@ -64,6 +73,8 @@ pub struct Options {
     pub until_quiet_for: Option<Duration>,
     /// Mark entries that were seen to, and keep them.
     pub keep_acknowledged: bool,
+    /// So many rows may be missing in the old database, and go in the new one.
+    pub accept_deletes: u64,
 }
 
 /// How the sync phase ended.
@@ -115,6 +126,8 @@ pub struct Sync<'a> {
     unwritten: HashMap<(u16, Key), Option<RowMark>>,
     /// Whether rows were read that no entry had named.
     fetched: bool,
+    /// How many rows the old tables had.
+    looks: Looks,
     /// Entries that are being acknowledged.
     acknowledging: Option<JoinHandle<Result<()>>>,
 }
@@ -143,6 +156,7 @@ impl<'a> Sync<'a> {
             reader: Reader { plan: plan.clone(), preparer: context.preparer.clone() },
             unwritten: HashMap::new(),
             fetched: false,
+            looks: context.ledger.state(|state| Looks::new(state, plan, options.accept_deletes)),
             acknowledging: None,
         }
     }
@@ -155,6 +169,11 @@ impl<'a> Sync<'a> {
         let acknowledged = self.acknowledged().await;
         let end = end?;
         acknowledged?;
+        match end {
+            Some(End::Drained | End::Stuck) => self.look_at_all().await?,
+            Some(End::Interrupted) => self.record_looks().await?,
+            None => {}
+        }
         self.record_seen(matches!(end, Some(End::Drained | End::Stuck))).await?;
         Ok(end)
     }
@@ -197,13 +216,14 @@ impl<'a> Sync<'a> {
                 }
                 reconciled = Instant::now();
             }
-            if self.options.until_quiet_for.is_some_and(|quiet| quiet_since.elapsed() >= quiet) {
+            let is_quiet = self.options.until_quiet_for.is_some_and(|quiet| quiet_since.elapsed() >= quiet);
+            if is_quiet && !self.is_on_its_way() {
                 // Once more, and with the deletes that no trigger has seen.
                 let found = self.reconcile().await? > 0 || self.whole_round().await?;
                 if self.context.is_held_up() {
                     continue; // what it has not come to may wait
                 }
-                if !found {
+                if !found && !self.is_on_its_way() {
                     self.context.hold_now().await?;
                     if self.context.is_in_doubt() {
                         return Ok(None);
@@ -305,16 +325,17 @@ impl<'a> Sync<'a> {
                 None => self.reader.wanted(job, &keys).await?,
             };
             ahead = parts.peek().map(|part| self.read_ahead(job, part));
-            let mut outcomes = self.carry_read(job, &keys, asked).await?;
+            let mut outcomes = self.carry_read(job, &keys, asked, &entries.deleted).await?;
             if std::mem::take(&mut self.fetched) {
                 ahead = None; // it may have read a row before the one that was fetched since
             }
             for (key, numbers) in part {
-                let outcome = outcomes.remove(key).unwrap_or(Outcome::Later);
+                let outcome = self.first_sight(at, key, outcomes.remove(key).unwrap_or(Outcome::Later));
                 worked |= outcome.is_final();
                 if outcome.is_final() {
+                    // With those that waited: alone, they would speak of a row that nobody finds any more.
+                    seen_to.extend(self.forget(at, key));
                     seen_to.extend(numbers);
-                    self.waiting[at].remove(key);
                     let age = entries.ages.get(key).copied().unwrap_or_default() + read.elapsed();
                     self.watch.carried(age);
                 } else {

@@ -53,7 +53,7 @@ impl Sync<'_> {
             return Ok(HashMap::new());
         }
         let keys: Vec<Key> = absent.iter().map(|part| Key(vec![part.clone()])).collect();
-        let outcomes = Box::pin(self.carry(parent, &keys)).await?;
+        let outcomes = Box::pin(self.carry(parent, &keys, &HashSet::new())).await?;
         let still = self.absent(parent, &absent).await?;
         let outcome = |part: KeyPart| {
             let outcome = match outcomes.get(&Key(vec![part.clone()])) {

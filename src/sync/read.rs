@@ -11,7 +11,7 @@ use crate::db::{Record, Value};
 use crate::engine::Preparer;
 use crate::error::Result;
 use crate::plan::{SyncJob, SyncPlan};
-use crate::source::{key_part, key_values};
+use crate::source::key_values;
 
 /// Reads rows and opens them.
 #[derive(Debug, Clone)]
@@ -104,5 +104,5 @@ impl Reader {
 /// The key of a row as read.
 pub(super) fn key_of(job: &SyncJob, record: &Record) -> Option<Key> {
     let width = job.table.relation.key.len();
-    record.iter().take(width).cloned().map(key_part).collect::<Option<_>>().map(Key)
+    job.key(record.iter().take(width).cloned())
 }

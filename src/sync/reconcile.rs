@@ -1,9 +1,11 @@
-//! Deletes that no trigger has seen: MySQL fires none where a foreign key deletes.
+//! Deletes that no trigger has seen: MySQL fires none where a foreign key deletes. What is missing and cannot be
+//! explained so is listed, and not deleted.
 
 use keyrotation_journal::Key;
 
 use super::carry::Outcome;
 use super::read::key_of;
+use super::rows::{Row, Side};
 use super::{Sync, failed};
 use crate::db::{Record, Value};
 use crate::error::Result;
@@ -11,13 +13,13 @@ use crate::plan::SyncJob;
 use crate::source::key_values;
 
 impl Sync<'_> {
-    /// Deletes rows that were carried over and that the old database no longer has; once traffic is
-    /// switched it only says how many there are. Returns how many rows it deleted.
+    /// Deletes rows that were carried over and that the old database no longer has, where what they belonged to
+    /// is gone; once traffic is switched it only says how many there are. Returns how many rows it deleted.
     pub(super) async fn reconcile(&mut self) -> Result<u64> {
         let mut deleted = 0;
         self.counts_superseded = false;
-        // Children first: a row that a parent takes with it is not counted twice.
-        for job in self.plan.jobs.clone().iter().rev() {
+        // Parents first: what is known of them tells what becomes of their children.
+        for job in &self.plan.jobs.clone() {
             let done = self.reconcile_table(job).await;
             match done {
                 Ok(count) => deleted += count,
@@ -33,6 +35,9 @@ impl Sync<'_> {
 
     async fn reconcile_table(&mut self, job: &SyncJob) -> Result<u64> {
         let switched = self.is_switched();
+        let Some(at) = self.place_of(job) else { return Ok(0) };
+        self.forget_unnamed(at);
+        let mut unseen: Vec<Key> = Vec::new();
         let mut walk = self.plan.walk_new(&job.new, &[]);
         let mut count = 0;
         for page_number in 1_usize.. {
@@ -50,15 +55,23 @@ impl Sync<'_> {
             let page = walk.next(self.plan.sizes.rows).await;
             let Some(page) = page.map_err(|error| failed(job.place(), &error))? else { break };
             let missing = self.missing(job, &page).await?;
-            let ours = self.marks(job, missing.into_iter().collect()).await?;
-            let keys: Vec<Key> = ours.into_keys().collect();
+            let keys = self.as_left(job, missing).await?;
             if switched {
                 count += keys.len() as u64;
-            } else if !keys.is_empty() {
-                let outcomes = self.carry(job, &keys).await?;
+                continue;
+            }
+            let (gone, left): (Vec<_>, Vec<_>) =
+                self.account_for(job, keys).await?.into_iter().partition(|(_, outcome)| outcome.is_none());
+            let is_held = |(key, outcome)| matches!(outcome, Some(Outcome::Held(_))).then_some(key);
+            unseen.extend(left.into_iter().filter_map(is_held));
+            if !gone.is_empty() {
+                let keys: Vec<Key> = gone.into_iter().map(|(key, _)| key).collect();
+                let outcomes = self.carry(job, &keys, &keys.iter().cloned().collect()).await?;
                 count += outcomes.values().filter(|outcome| **outcome == Outcome::Applied).count() as u64;
             }
         }
+        self.heed_missing(job, unseen.len() as u64).await?;
+        self.list_unseen(at, &unseen);
         if count > 0 && switched {
             tracing::warn!(
                 "{}: {count} rows that were carried over are not in the old database any more; \
@@ -71,6 +84,19 @@ impl Sync<'_> {
             tracing::info!("{}: {count} rows deleted that the old server no longer has", job.place());
         }
         Ok(count)
+    }
+
+    /// The rows among these that are in the new database as this program left them.
+    async fn as_left(&self, job: &SyncJob, keys: Vec<Key>) -> Result<Vec<Key>> {
+        let marks = self.marks(job, keys.into_iter().collect()).await?;
+        let values: Vec<Vec<Value>> = marks.keys().map(key_values).collect();
+        let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
+        let read = || self.plan.new.rows(&job.new, &columns, &values);
+        let records = self.plan.guard.try_reading(job.place(), read).await;
+        let records = records.map_err(|error| failed(job.place(), &error))?;
+        let rows = self.reader.opened(job, Side::New, records).await?.into_iter().flatten();
+        let is_ours = |row: &Row| marks.get(&row.key).is_some_and(|mark| mark.allows(Some(row.digest)));
+        Ok(rows.filter(is_ours).map(|row| row.key).collect())
     }
 
     /// The keys among these that the old database does not have.

@@ -9,7 +9,6 @@ use crate::codec::value::{Evidence, Verdict};
 use crate::db::{Record, Value};
 use crate::engine::Preparer;
 use crate::plan::{Cipher, SyncJob};
-use crate::source::key_part;
 
 /// A row.
 #[derive(Debug, Clone)]
@@ -62,7 +61,7 @@ pub(super) fn open(preparer: &Preparer, job: &SyncJob, side: Side, records: Vec<
 fn open_one(preparer: &Preparer, job: &SyncJob, side: Side, record: Record) -> Option<Opened> {
     let mut values = record.into_iter();
     let width = job.table.relation.key.len();
-    let key = Key(values.by_ref().take(width).map(key_part).collect::<Option<_>>()?);
+    let key = job.key(values.by_ref().take(width))?;
     let mut cells: Vec<Cell> = values.map(|value| Cell { value, plain: None }).collect();
     for cipher in &job.ciphers {
         if let Err(reason) = open_cell(preparer, job, side, *cipher, &mut cells) {

@@ -1,6 +1,6 @@
 //! What can be seen of the sync phase while it runs, and rows that wait.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use crate::error::Result;
 /// The pauses before a row is tried again.
 const FIRST_TRY: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// How often a row is tried again before it counts as one that waits.
+const SOON: u32 = 4;
 
 /// Rows that are listed.
 const LISTED: usize = 100;
@@ -120,6 +123,22 @@ impl Sync<'_> {
         let pause = FIRST_TRY.saturating_mul(1 << tries.min(10)).min(LONGEST_WAIT);
         let row = Waiting { outcome, entries, tries, next: Instant::now() + pause };
         self.waiting[table].insert(key.clone(), row);
+    }
+
+    /// Forgets a row that waited, and tells the entries that named it.
+    pub(super) fn forget(&mut self, table: usize, key: &Key) -> BTreeSet<i64> {
+        self.waiting[table].remove(key).map(|row| row.entries).unwrap_or_default()
+    }
+
+    /// Forgets what reconciliation has listed: it is looked at again.
+    pub(super) fn forget_unnamed(&mut self, table: usize) {
+        self.waiting[table].retain(|_, row| !row.entries.is_empty());
+    }
+
+    /// Whether a row changed on its way, and is soon looked at again.
+    pub(super) fn is_on_its_way(&self) -> bool {
+        let mut rows = self.waiting.iter().flat_map(HashMap::values);
+        rows.any(|row| row.outcome == Outcome::Later && row.tries < SOON)
     }
 
     /// Counts what waits in the old database, at least once a second.

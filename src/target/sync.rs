@@ -53,6 +53,9 @@ pub const ACTIVE: &str = "ACTIVE";
 /// The column of a change log that orders its entries.
 pub const ENTRY: &str = "SYNC_ID";
 
+/// The column of a change log that says whether the row was there after the change (1), or deleted by it (0).
+pub const AVAILABILITY: &str = "AVAILABILITY";
+
 /// Applications, which are not kept in step: registration is blocked meanwhile.
 pub const APPLICATIONS: Relation = Relation { table: "IDN_OAUTH_CONSUMER_APPS", key: &["ID"], filter: None };
 

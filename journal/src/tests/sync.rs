@@ -163,3 +163,29 @@ fn a_mark_is_read_with_the_key_alone() {
     let journal = Journal::open_in(store).unwrap().unwrap();
     assert!(matches!(journal.mark(1, &key(1)), Err(Error::Sealed { .. })));
 }
+
+/// Steps count by the order in which they are recorded: a clock says nothing.
+#[test]
+fn steps_that_are_left_count_by_when_they_are_taken_over() {
+    let at = rotation().created_at;
+    let left =
+        |at: i64| Step { at, name: "a".into(), note: String::new(), user: "u".into(), host: "h".into() };
+    let take = |state: JobState, step: Step| {
+        let new = state.not_known(vec![step.clone(), step]);
+        new.into_iter().fold(state, |state, step| state.apply(at, &Event::StepTaken(step), &[]).unwrap())
+    };
+    // Left before the rotation began, by a clock that is ahead.
+    let state = JobState::new(rotation());
+    let inherited = state.not_known(vec![left(at + 99)]);
+    let mut state = state.apply(at, &session().event, &[]).unwrap();
+    for step in inherited {
+        state = state.apply(at, &Event::StepTaken(step), &[]).unwrap();
+    }
+    assert!(!state.step_stands("a") && state.steps.len() == 1);
+    // Handed over again after a crash.
+    let state = take(state, left(at + 99));
+    assert!(!state.step_stands("a") && state.steps.len() == 1);
+    // Left since, by a clock that is behind.
+    let state = take(state, left(at - 99));
+    assert!(state.step_stands("a") && state.steps.len() == 2);
+}

@@ -655,7 +655,7 @@ public final class Bridge {
             }
         }
 
-        /** Columns (0, name, type, its name, length, no NULL), then unique columns (1, index, column). */
+        /** Columns (0, name, type, its name, length, no NULL, computed by the server), then unique columns (1, index, column). */
         void send(int number) throws IOException, SQLException {
             Connection connection = data.getConnection();
             String catalog = connection.getCatalog();
@@ -674,13 +674,15 @@ public final class Bridge {
                     String typeName = columns.getString("TYPE_NAME");
                     long size = columns.getLong("COLUMN_SIZE");
                     boolean notNull = columns.getInt("NULLABLE") == DatabaseMetaData.columnNoNulls;
-                    Answer row = rows.row(6);
+                    boolean computed = says(columns, "IS_GENERATEDCOLUMN") || says(columns, "IS_AUTOINCREMENT");
+                    Answer row = rows.row(7);
                     row.integer(0);
                     row.string(name);
                     row.integer(type);
                     row.string(typeName == null ? "" : typeName);
                     row.integer(size);
                     row.integer(notNull ? 1 : 0);
+                    row.integer(computed ? 1 : 0);
                 }
             }
             try (ResultSet key = data.getPrimaryKeys(catalog, schema, table)) {
@@ -703,6 +705,15 @@ public final class Bridge {
                 }
             }
             rows.end();
+        }
+
+        /** Older drivers do not have every label. */
+        private static boolean says(ResultSet columns, String label) {
+            try {
+                return "YES".equalsIgnoreCase(columns.getString(label));
+            } catch (SQLException absent) {
+                return false;
+            }
         }
 
         private static void unique(Rows rows, String index, String column) throws IOException {

@@ -146,7 +146,7 @@ impl Dialect {
         let error = DbError::new(class, format!("{}{code}", remote::redact(text.trim()))).with_remedy(remedy);
         let is_postgres = self.syntax.name == POSTGRES.name;
         if is_postgres && postgres::hides_rows(&failure.state, None, &failure.text) {
-            return error.as_hiding_rows();
+            return error.hiding_rows();
         }
         error
     }

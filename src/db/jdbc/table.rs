@@ -41,7 +41,7 @@ fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
     }
     let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
     for record in &columns {
-        let [_, Value::Text(name), Value::Int(kind), Value::Text(type_name), length, not_null] =
+        let [_, Value::Text(name), Value::Int(kind), Value::Text(type_name), length, not_null, computed] =
             record.as_slice()
         else {
             continue;
@@ -58,7 +58,8 @@ fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
         // Without a limit some drivers say 0.
         let limit = limit.filter(|limit| limit.length > 0);
         let not_null = *not_null == Value::Int(1);
-        let column = ColumnInfo { kind, limit, not_null, ..ColumnInfo::default() };
+        let computed = *computed == Value::Int(1);
+        let column = ColumnInfo { kind, limit, not_null, computed, ..ColumnInfo::default() };
         info.types.insert(name.to_uppercase(), type_name.clone());
         info.columns.insert(name.to_uppercase(), column);
     }
@@ -100,6 +101,7 @@ mod tests {
                 text("T"),
                 Value::Int(length),
                 Value::Int(not_null),
+                Value::Int(0),
             ]
         };
         let unique = |index, column| vec![Value::Int(1), text(index), text(column)];

@@ -19,6 +19,7 @@ pub const DB2: Syntax = Syntax {
     compared: as_it_is,
     key_column: plain_column,
     portable: |column| format!("RTRIM(CAST({column} AS CHAR(64)))"),
+    inexact: &["real", "double", "decfloat", "xml", "rowid"],
     log_age: |column| since(column, "CURRENT TIMESTAMP"),
     paging: Paging::Branches,
     limited: fetch_first,

@@ -15,6 +15,7 @@ pub const H2: Syntax = Syntax {
     compared: as_it_is,
     key_column: plain_column,
     portable: |column| format!("CAST({column} AS VARCHAR)"),
+    inexact: &["java_object", "other", "geometry"],
     // A time with a zone, as the change log's, becomes the session's own; DATEDIFF alone ignores zones.
     log_age: |column| format!("DATEDIFF('MILLISECOND', CAST({column} AS TIMESTAMP), LOCALTIMESTAMP)"),
     paging: Paging::Ways,

@@ -24,6 +24,17 @@ pub const MSSQL: Syntax = Syntax {
     key_column: plain_column,
     // 126 is ISO 8601, whatever the session's language.
     portable: |column| format!("CONVERT(VARCHAR(64), {column}, 126)"),
+    inexact: &[
+        "real",
+        "float",
+        "money",
+        "smallmoney",
+        "sql_variant",
+        "hierarchyid",
+        "geometry",
+        "geography",
+        "xml",
+    ],
     log_age: since,
     paging: Paging::Branches,
     limited: |select, rows| {

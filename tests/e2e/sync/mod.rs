@@ -4,17 +4,20 @@ mod judge;
 mod pair;
 mod workload;
 
+mod absent;
 mod day;
 mod dumps;
+mod exact;
 pub(crate) mod flow;
 mod foreign;
 mod lost;
 mod pause;
 mod report;
-mod truth;
 pub(crate) mod steps;
 pub(crate) mod together;
+mod truth;
 mod walks;
+mod whose;
 
 /// Makes a test of each function for SQLite and each server.
 macro_rules! on_each_engine {

@@ -33,7 +33,10 @@ fn rows_that_a_policy_hides_end_it_and_are_not_deleted() {
             pair.run(&["verify", "--live"]).refused(3, "KR-DB-008");
         }
         assert_eq!(tokens(&pair), [60, 60]);
-        pair.execute(side, &format!("DROP POLICY few ON {TOKENS}; ALTER TABLE {TOKENS} DISABLE ROW LEVEL SECURITY"));
+        pair.execute(
+            side,
+            &format!("DROP POLICY few ON {TOKENS}; ALTER TABLE {TOKENS} DISABLE ROW LEVEL SECURITY"),
+        );
     }
     pair.run(&DRAIN).exits(0);
 }
@@ -57,7 +60,7 @@ fn a_copy_with_hidden_rows_is_not_rotated() {
 /// is one of the test's own.
 #[test]
 fn a_mariadb_that_limits_its_answers_tells_all() {
-    let _servers = OwnServers::start();
+    let _servers = OwnServers::start(Engine::MariaDb);
     let pair = Pair::new(Engine::MariaDb, 400);
     let mut admin = Admin::connect(Engine::MariaDb, "mysql");
     for setting in [
@@ -86,6 +89,8 @@ fn a_mariadb_that_limits_its_answers_tells_all() {
     for name in ["sql_select_limit", "max_join_size", "system_versioning_asof", "sql_mode"] {
         admin.execute(&format!("SET GLOBAL {name} = DEFAULT"));
     }
-    let same = format!("{TOKENS} WHERE TOKEN_STATE = 'REVOKED' AND SUBJECT_IDENTIFIER = '' AND TIME_CREATED = {zero}");
+    let same = format!(
+        "{TOKENS} WHERE TOKEN_STATE = 'REVOKED' AND SUBJECT_IDENTIFIER = '' AND TIME_CREATED = {zero}"
+    );
     assert_eq!([tokens(&pair), [pair.count(Side::Old, &same), pair.count(Side::New, &same)]], [[400; 2]; 2]);
 }

@@ -1,0 +1,49 @@
+//! Options of the sync phase.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{EndArgs, duration};
+
+/// Options of the sync phase (with enableSyncMigrator).
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Sync")]
+pub struct SyncArgs {
+    /// End once nothing that can be carried over has come for as long as --quiet-for says.
+    #[arg(long)]
+    pub until_drained: bool,
+    /// How long that is, such as 60s or 5m.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, requires = "until_drained")]
+    pub quiet_for: Duration,
+    /// Keep entries of the change log once they are acknowledged.
+    #[arg(long)]
+    pub keep_acknowledged: bool,
+    /// Let the old database lose so many rows: delete in the copy what it does not have any more.
+    #[arg(long, value_name = "N")]
+    pub accept_deletes: Option<u64>,
+    /// The new server has run on this copy: take every row that it holds for the new server's own.
+    #[arg(long)]
+    pub new_server_has_run: bool,
+}
+
+/// Options of `sync`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SyncPhaseArgs {
+    /// What it has in common with `resume`.
+    #[command(flatten)]
+    pub sync: SyncArgs,
+    /// When it ends at the latest.
+    #[command(flatten)]
+    pub end: EndArgs,
+    /// The log file; by default `keyrotation-<id>.log` beside the journal.
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+    /// Write no log file.
+    #[arg(long, conflicts_with = "log_file")]
+    pub no_log_file: bool,
+    /// How long to wait for a database that is gone, in seconds [default: 120].
+    #[arg(long, value_name = "SECONDS")]
+    pub patience: Option<u64>,
+}

@@ -1,0 +1,185 @@
+//! A brake for all deletes: an old table that is empty, or has lost more than a small share of its rows since it
+//! was looked at last, was perhaps emptied, restored or is another one. Then nothing is deleted before people
+//! have said so.
+
+use std::fmt::Write as _;
+
+use keyrotation_journal::{Event, JobState, Step, standing};
+
+use super::{OLD_ROWS, Sync, failed};
+use crate::error::{Error, Id, Result};
+use crate::plan::{SyncJob, SyncPlan};
+
+/// A table may lose one row in so many, and a few at any rate.
+const SHARE: u64 = 10;
+const FEW: u64 = 10;
+
+/// How many rows the old tables had when they were looked at last.
+#[derive(Debug)]
+pub(super) struct Looks {
+    /// By table.
+    rows: Vec<u64>,
+    /// Deletes since then, by table; no fewer.
+    deletes: Vec<u64>,
+    /// How many rows the tables may lose besides, since somebody said so.
+    accepted: u64,
+    /// How many of those may be deleted although nothing says that they were.
+    unseen: u64,
+}
+
+impl Looks {
+    /// What the journal says of the last look; before the first one the copy had as many rows as its table.
+    pub(super) fn new(state: &JobState, plan: &SyncPlan, accepted: u64) -> Self {
+        let last = standing(&state.steps, OLD_ROWS, |step| &step.name);
+        let recorded = |job: &SyncJob| {
+            let of = |part: &str| part.strip_prefix(job.place())?.strip_prefix(' ')?.parse().ok();
+            last.and_then(|step: &Step| step.note.split(", ").find_map(of))
+        };
+        let copied =
+            |job: &SyncJob| state.targets.get(usize::from(job.index)).map_or(0, |target| target.tally.rows);
+        let rows = |job: &SyncJob| recorded(job).unwrap_or_else(|| copied(job));
+        Self {
+            rows: plan.jobs.iter().map(rows).collect(),
+            deletes: vec![0; plan.jobs.len()],
+            accepted,
+            unseen: accepted,
+        }
+    }
+
+    /// Takes one of the rows that may be deleted although nothing says that they were.
+    pub(super) fn take_accepted(&mut self) -> bool {
+        let is_left = self.unseen > 0;
+        self.unseen = self.unseen.saturating_sub(1);
+        is_left
+    }
+
+    fn note(&self, plan: &SyncPlan) -> String {
+        let one = |(job, rows): (&SyncJob, &u64)| format!("{} {rows}", job.place());
+        plan.jobs.iter().zip(&self.rows).map(one).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// How many rows a table of so many may lose.
+fn allowed(rows: u64) -> u64 {
+    (rows / SHARE).max(FEW)
+}
+
+/// Whether a table with so many rows at the last look, and so many now, has lost too many.
+fn is_too_much(before: u64, now: u64, missing: u64) -> bool {
+    let lost = before.saturating_sub(now).max(missing);
+    (now == 0 && before > 0) || lost > allowed(before)
+}
+
+impl Sync<'_> {
+    /// So many rows are about to be deleted in the copy: an error if the old table has lost too many.
+    pub(super) async fn heed_deletes(&mut self, job: &SyncJob, gone: u64) -> Result<()> {
+        let Some(at) = self.place_of(job) else { return Ok(()) };
+        self.looks.deletes[at] += gone;
+        let is_few = self.looks.deletes[at] <= allowed(self.looks.rows[at]);
+        if self.looks.rows[at] == 0 || (is_few && !self.is_empty(job).await?) {
+            return Ok(());
+        }
+        self.look(at, job, 0).await
+    }
+
+    /// So many rows that this program has put into the copy, or found there, are not in the old table, and nothing
+    /// says that they were deleted.
+    pub(super) async fn heed_missing(&mut self, job: &SyncJob, missing: u64) -> Result<()> {
+        let Some(at) = self.place_of(job).filter(|_| missing > 0) else { return Ok(()) };
+        self.look(at, job, missing).await
+    }
+
+    /// Counts a table's rows. If it has lost too many, and nobody has accepted that, it is an error.
+    async fn look(&mut self, at: usize, job: &SyncJob, missing: u64) -> Result<()> {
+        let (before, now) = (self.looks.rows[at], self.count_old(job).await?);
+        if is_too_much(before, now, missing) {
+            let lost = before.saturating_sub(now).max(missing);
+            if lost > self.looks.accepted {
+                return Err(self.too_many_lost(at, missing).await?);
+            }
+            self.looks.accepted -= lost;
+            tracing::warn!("{}: {before} rows at the last look, {now} now: accepted", job.place());
+            (self.looks.rows[at], self.looks.deletes[at]) = (now, 0);
+            return self.record_looks().await;
+        }
+        (self.looks.rows[at], self.looks.deletes[at]) = (now, 0);
+        Ok(())
+    }
+
+    /// All tables that have lost too many rows, of which this is one.
+    async fn too_many_lost(&self, found: usize, missing: u64) -> Result<Error> {
+        let (mut text, mut sum) = (String::new(), 0);
+        for (at, job) in self.plan.jobs.iter().enumerate() {
+            let (before, now) = (self.looks.rows[at], self.count_old(job).await?);
+            let missing = if at == found { missing } else { 0 };
+            if !is_too_much(before, now, missing) {
+                continue;
+            }
+            let lost = before.saturating_sub(now).max(missing);
+            sum += lost;
+            let separator = if text.is_empty() { "" } else { "; " };
+            let _ = write!(text, "{separator}{}: {before} rows at the last look, {now} now", job.place());
+            if missing > before.saturating_sub(now) {
+                let _ = write!(text, ", and {missing} of those that were carried over are not there");
+            }
+        }
+        Ok(Error::new(Id::OldRowsLost, format!("the old database has lost rows: {text}")).fix(format!(
+            "look at the old database: is it the right one, was it emptied or restored? if these rows are rightly \
+             gone, repeat with --accept-deletes {sum}"
+        )))
+    }
+
+    /// Counts all tables and leaves in the journal how many rows they have: what the next look is compared with.
+    pub(super) async fn look_at_all(&mut self) -> Result<()> {
+        for (at, job) in self.plan.jobs.iter().enumerate() {
+            self.looks.rows[at] = self.count_old(job).await?;
+        }
+        self.record_looks().await
+    }
+
+    /// Leaves in the journal what was seen last, unless it is there already.
+    pub(super) async fn record_looks(&self) -> Result<()> {
+        let note = self.looks.note(self.plan);
+        let is_known = self.context.ledger.state(|state| {
+            standing(&state.steps, OLD_ROWS, |step| &step.name).is_some_and(|step| step.note == note)
+        });
+        if is_known {
+            return Ok(());
+        }
+        let by = self.context.ledger.state(|state| {
+            let session = state.session.as_ref();
+            session.map_or_else(Default::default, |session| (session.user.clone(), session.host.clone()))
+        });
+        let at = jiff::Timestamp::now().as_millisecond();
+        let step = Step { at, name: OLD_ROWS.to_owned(), note, user: by.0, host: by.1 };
+        self.context.ledger.append(vec![Event::StepTaken(step).into()]).await
+    }
+
+    async fn count_old(&self, job: &SyncJob) -> Result<u64> {
+        let count = || self.plan.old.count_rows(job.place());
+        let rows = self.plan.old_guard.try_reading(job.place(), count).await;
+        rows.map_err(|error| failed(job.place(), &error))
+    }
+
+    async fn is_empty(&self, job: &SyncJob) -> Result<bool> {
+        let first = self.plan.walk_old(&job.old, &[]).next(1).await;
+        Ok(first.map_err(|error| failed(job.place(), &error))?.is_none())
+    }
+
+    pub(super) fn place_of(&self, job: &SyncJob) -> Option<usize> {
+        self.plan.jobs.iter().position(|other| other.index == job.index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_may_lose_a_small_share_and_never_all() {
+        assert!(!is_too_much(400, 361, 0) && is_too_much(400, 359, 0));
+        assert!(!is_too_much(30, 20, 0) && is_too_much(30, 19, 0), "a few at any rate");
+        assert!(is_too_much(3, 0, 0) && !is_too_much(0, 0, 0) && !is_too_much(5, 900, 0));
+        assert!(is_too_much(400, 400, 41), "others have taken their place");
+    }
+}

@@ -1,0 +1,115 @@
+//! Values on their way: exactly, or not at all and by name.
+
+use super::flow::{drain, new_token, state_of, synced};
+use super::judge::must_be_settled;
+use super::pair::{Pair, Side};
+use crate::kit::Refused as _;
+use crate::support::Engine;
+
+const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
+const CLAIMS: &str = "IDN_IDENTITY_USER_DATA";
+const DRAIN: [&str; 4] = ["sync", "--until-drained", "--quiet-for", "0s"];
+
+fn on_both(pair: &Pair, sql: &str) {
+    for side in [Side::Old, Side::New] {
+        pair.execute_as_owner(side, sql);
+    }
+}
+
+/// Columns that the server computes take no value: an insert that names them is refused.
+pub(crate) fn what_the_server_computes_is_left_out(engine: Engine) {
+    let pair = Pair::new(engine, 60);
+    let columns = match engine {
+        Engine::Postgres => {
+            "ADD COLUMN N BIGINT GENERATED ALWAYS AS IDENTITY, ADD COLUMN G TEXT GENERATED ALWAYS AS (UPPER(TOKEN_STATE)) STORED"
+        }
+        Engine::MariaDb => {
+            "ADD COLUMN G VARCHAR(40) AS (UPPER(TOKEN_STATE)) PERSISTENT, ADD COLUMN V INT AS (1) VIRTUAL"
+        }
+        _ => "ADD COLUMN G TEXT GENERATED ALWAYS AS (UPPER(TOKEN_STATE)) VIRTUAL",
+    };
+    on_both(&pair, &format!("ALTER TABLE {TOKENS} {columns}"));
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.execute(Side::Old, &new_token(&pair, Side::Old, "with-computed", 1, "INACTIVE"));
+    drain(&pair);
+    assert_eq!(
+        pair.count(Side::New, &format!("{TOKENS} WHERE TOKEN_ID = 'with-computed' AND G = 'INACTIVE'")),
+        1
+    );
+}
+
+/// The log has an INTEGER where the tables have a decimal, whose text is another key.
+#[test]
+fn a_key_that_the_log_has_as_another_kind_of_number_is_found() {
+    let pair = Pair::without_triggers(Engine::Postgres, 60);
+    on_both(&pair, &format!("ALTER TABLE {CLAIMS} ALTER COLUMN TENANT_ID TYPE numeric(38)"));
+    pair.run(&["triggers", "install"]).exits(0);
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.execute(Side::Old, &format!("INSERT INTO {CLAIMS} VALUES (-1234, 'late', 'claim', 'one')"));
+    pair.execute(Side::Old, &format!("UPDATE {CLAIMS} SET DATA_VALUE = 'two'"));
+    drain(&pair);
+    let all = pair.count(Side::Old, CLAIMS);
+    assert_eq!(pair.count(Side::New, &format!("{CLAIMS} WHERE DATA_VALUE = 'two'")), all);
+    pair.execute(Side::Old, &format!("DELETE FROM {CLAIMS} WHERE USER_NAME = 'late'"));
+    drain(&pair);
+    assert_eq!(pair.count(Side::New, CLAIMS), all - 1);
+}
+
+/// What no text can carry is refused before anything is written.
+#[test]
+fn types_that_cannot_be_carried_exactly_are_refused_first() {
+    for (engine, column, name) in [
+        (Engine::Postgres, "ADD COLUMN FEE MONEY", "money"),
+        (Engine::MariaDb, "ADD COLUMN FEE FLOAT", "float"),
+    ] {
+        let pair = Pair::new(engine, 60);
+        on_both(&pair, &format!("ALTER TABLE {TOKENS} {column}"));
+        let ran = pair.run(&["run"]).refused(3, "KR-DB-002");
+        assert!(ran.stderr.contains("FEE is of type") && ran.stderr.contains(name), "{ran}");
+        assert!(!pair.place.journal().join("log").exists(), "nothing has begun");
+    }
+}
+
+/// A text that is none would become NULL, or bytes.
+#[test]
+fn a_text_that_is_none_waits_and_the_rest_goes_on() {
+    let pair = synced(Engine::Sqlite);
+    for (n, id) in (1..).zip(["broken", "sound"]) {
+        pair.execute(Side::Old, &new_token(&pair, Side::Old, id, n, "ACTIVE"));
+    }
+    let set =
+        |text: &str| format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = {text} WHERE TOKEN_ID = 'broken'");
+    pair.execute(Side::Old, &set("CAST(x'ff41' AS TEXT)"));
+    let ran = pair.run(&DRAIN).exits(1);
+    assert!(ran.stdout.contains("SUBJECT_IDENTIFIER: it is not valid text"), "{ran}");
+    assert_eq!(state_of(&pair, Side::New, "broken"), None);
+    assert_eq!(state_of(&pair, Side::New, "sound").as_deref(), Some("ACTIVE"));
+    pair.execute(Side::Old, &set("'mended'"));
+    drain(&pair);
+    must_be_settled(&pair, &std::collections::BTreeMap::new());
+}
+
+/// Ten commits that fail end that row's turn, and no other's: what was on its way is settled first.
+#[test]
+fn commits_that_fail_again_and_again_hold_up_nothing_else() {
+    let pair = synced(Engine::Postgres);
+    pair.execute(
+        Side::New,
+        &format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             RAISE EXCEPTION 'planned' USING ERRCODE = '40001'; END $$; \
+             CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON {CLAIMS} DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW EXECUTE FUNCTION refuse()"
+        ),
+    );
+    pair.execute(Side::Old, &format!("INSERT INTO {CLAIMS} VALUES (-1234, 'late', 'claim', 'one')"));
+    pair.execute(Side::Old, &new_token(&pair, Side::Old, "another", 1, "ACTIVE"));
+    let ran = pair.run(&DRAIN).exits(1);
+    assert!(ran.stdout.contains("somebody is in the way"), "{ran}");
+    assert_eq!(state_of(&pair, Side::New, "another").as_deref(), Some("ACTIVE"));
+    pair.execute(Side::New, &format!("DROP TRIGGER refuse ON {CLAIMS}; DROP FUNCTION refuse"));
+    drain(&pair);
+    pair.run(&["verify"]).exits(0);
+}
+
+super::on_each_engine!(what_the_server_computes_is_left_out);

@@ -1,0 +1,98 @@
+//! Whose rows are: what a lost journal, an archived one and a clock must not change.
+
+use keyrotation_journal::{Step, leave_step};
+
+use super::flow::{actives, drain, new_token, state_of, synced};
+use super::pair::{Pair, Side};
+use crate::kit::Refused as _;
+use crate::support::Engine;
+
+const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
+const DRAIN: [&str; 4] = ["sync", "--until-drained", "--quiet-for", "0s"];
+
+fn steps(pair: &Pair, name: &str) -> usize {
+    let status = pair.run(&["status", "--json"]).exits(0).json();
+    status["steps"].as_array().unwrap().iter().filter(|step| step["name"] == name).count()
+}
+
+/// The new server is alive and has issued tokens; then the rotation begins again over the same copy.
+fn must_not_claim(pair: &Pair, begin: &[&str]) {
+    let ids = actives(pair);
+    pair.execute(Side::New, &new_token(pair, Side::New, "of-the-new-server", 5, "ACTIVE"));
+    let ran = pair.run(begin).refused(5, "KR-SYN-004");
+    assert!(ran.stderr.contains("--new-server-has-run"), "{ran}");
+    pair.run(&DRAIN).refused(2, "KR-SYN-001");
+    pair.run(&["resume", "--new-server-has-run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    assert_eq!(state_of(pair, Side::New, "of-the-new-server").as_deref(), Some("ACTIVE"));
+    // What was in the copy is the new server's now; what comes from the old one still arrives.
+    pair.execute(Side::Old, &format!("DELETE FROM {TOKENS}_SCOPE WHERE TOKEN_ID = '{}'", ids[0]));
+    pair.execute(Side::Old, &format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{}'", ids[0]));
+    pair.execute(Side::Old, &new_token(pair, Side::Old, "of-the-old-server", 6, "ACTIVE"));
+    drain(pair);
+    assert_eq!(state_of(pair, Side::New, &ids[0]).as_deref(), Some("ACTIVE"));
+    assert_eq!(state_of(pair, Side::New, "of-the-old-server").as_deref(), Some("ACTIVE"));
+    assert_eq!(state_of(pair, Side::New, "of-the-new-server").as_deref(), Some("ACTIVE"));
+}
+
+#[test]
+fn a_lost_journal_does_not_make_the_new_servers_rows_ours() {
+    let pair = synced(Engine::Sqlite);
+    std::fs::remove_dir_all(pair.place.journal()).unwrap();
+    must_not_claim(&pair, &["run", "--until-drained", "--quiet-for", "0s"]);
+    assert_eq!(steps(&pair, "route-traffic"), 0);
+}
+
+#[test]
+fn a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on() {
+    for recorded in [true, false] {
+        let pair = synced(Engine::Sqlite);
+        pair.run(&["confirm", "route-traffic"]).exits(0);
+        if recorded {
+            drain(&pair);
+        }
+        must_not_claim(&pair, &["run", "--new", "--until-drained", "--quiet-for", "0s"]);
+        // As if by a cascade of MySQL.
+        let id = &actives(&pair)[3];
+        pair.execute(
+            Side::Old,
+            &format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{id}'; DELETE FROM {TOKENS}_TEMP"),
+        );
+        let ran = pair.run(&DRAIN).exits(0);
+        assert!(steps(&pair, "route-traffic") > 0, "{ran}");
+    }
+}
+
+/// A copy that was made anew is ours.
+#[test]
+fn a_new_copy_is_no_new_servers() {
+    let pair = Pair::new(Engine::Sqlite, 60);
+    let copy = &pair.place.deployment.new_identity;
+    let kept = std::fs::read(copy).unwrap();
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    std::fs::write(copy, kept).unwrap();
+    pair.run(&["run", "--new", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    let id = &actives(&pair)[0];
+    pair.execute(Side::Old, &super::flow::set_state(id, "REVOKED"));
+    drain(&pair);
+    assert_eq!(state_of(&pair, Side::New, id).as_deref(), Some("REVOKED"));
+}
+
+/// The order of recording decides, never a clock.
+#[test]
+fn a_confirmation_from_a_host_whose_clock_is_behind_counts() {
+    let pair = synced(Engine::Sqlite);
+    let ids = actives(&pair);
+    let at = jiff::Timestamp::now().as_millisecond() - 3_600_000;
+    let step =
+        |name: &str| Step { at, name: name.into(), note: String::new(), user: "u".into(), host: "h".into() };
+    leave_step(&pair.place.journal(), &step("route-traffic")).unwrap();
+    pair.execute(
+        Side::Old,
+        &format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{}'; DELETE FROM {TOKENS}_TEMP", ids[0]),
+    );
+    let ran = pair.run(&DRAIN).exits(0);
+    assert!(ran.stderr.contains("traffic is switched, so they stay"), "{ran}");
+    leave_step(&pair.place.journal(), &step("undo:route-traffic")).unwrap();
+    let ran = pair.run(&DRAIN).exits(1);
+    assert!(!ran.stderr.contains("traffic is switched"), "{ran}");
+}
