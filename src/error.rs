@@ -154,6 +154,11 @@ ids! {
     StepNotSo = "KR-CFG-024", Usage, "a step was confirmed that is not done, as far as the program can see",
         "`keyrotation runbook` says what to do; confirm it when it is done",
         "Yes: nothing was written, and nothing was recorded.";
+    OldUndecided = "KR-CFG-025", Usage, "it cannot be told whether a database to be rewritten is the old server's own",
+        "name the old server's primary as oldIdnDBUrl, or let its user see what docs/databases.md lists";
+    CopyFed = "KR-CFG-026", Usage, "a database to be rewritten still gets changes from elsewhere",
+        "end what brings them, then repeat the command",
+        "Yes: nothing was written.";
     SyncLeftovers = "KR-CFG-050", Usage, "the new identity database carries sync tables or triggers",
         "this is the old database, or step 4 of the guide is missing: drop the sync triggers and the _TEMP tables in the copy";
     SyncNoTriggers = "KR-CFG-052", Usage, "enableSyncMigrator is on, and the old identity database has no sync triggers",
@@ -179,7 +184,8 @@ ids! {
         "wait for it to end, or stop it",
         "Yes: this process has written nothing; the other one goes on.";
     OthersConnected = "KR-DB-004", Usage, "other programs are connected to a database that is to be rewritten",
-        "stop them; if they are known and change nothing, repeat with --others-connected";
+        "stop them; if they are known and change nothing, repeat with --others-connected",
+        "Yes: nothing was written, or as many rows as the message says, which are recorded: `keyrotation resume` goes on.";
     Pooler = "KR-DB-005", Usage, "a connection pooler stands before the database and breaks sessions",
         "give the database's own host and port, or a pool in session mode";
     Privilege = "KR-DB-006", Environment, "the database user may not do what a rotation needs",

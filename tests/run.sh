@@ -36,6 +36,10 @@ install_packages() {
     [[ -e /usr/share/java/derby.jar ]] || missing+=(libderby-java)
     # Servers of their own are started: the packages' services are not needed, and not touched.
     has mariadbd || [[ -x /usr/sbin/mariadbd ]] || missing+=(mariadb-server)
+    # Clusters of them: tests/support/clusters.py
+    compgen -G "/usr/lib*/galera*/libgalera_smm.so" >/dev/null || missing+=(galera-4)
+    has rsync || missing+=(rsync)
+    has mariadb || missing+=(mariadb-client)
     local driver
     for driver in h2 postgresql-jdbc mariadb; do
         # /usr/share/java/h2.jar, …/postgresql.jar, …/mariadb-java-client.jar

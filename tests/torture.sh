@@ -24,6 +24,8 @@ Connector/J 5.1.42; both jars are taken from PyPI (57 MB). KEYROTATION_TEST_JAR 
               every prefix of the journal gone on with              all of them; --on
   power       disks that lose power, fail, fill up                  400 faults of each kind
   damage      the journal of an interrupted rotation, damaged       all damages of 1.3 MB
+  clusters    Galera, streaming and logical replication: nodes that
+              die, freeze, are cut off; a promotion         each once
   network     connections that break, stall and half close          400 troubles, on both servers
   placements  damages after a rotation, which verify must name      100 of each kind, 100 looks during sync
   bad-data    rows and, a tenth as many, files that do not open     10000 rows
@@ -56,6 +58,7 @@ case $what in
     points) filter='test(/^(points|prefixes)::/)' default=1 ;;
     power) filter='test(/^disk::/)' default=400 ;;
     damage) filter='test(/^damage::/)' default=3000 ;;
+    clusters) filter='test(/^clusters::/)' default=1 ;;
     network) filter='test(/^servers::network::/)' default=400 ;;
     placements) filter='test(/^placements::|::verify_raises_no_false_alarm/)' default=100 ;;
     bad-data) filter='test(/^bad_data::/)' default=10000 ;;

@@ -11,7 +11,7 @@
 -- The server may be running, and the script may be run again: what is noted already is kept, and no change
 -- goes unnoticed meanwhile. Each table is locked for some milliseconds. A table that is busy for more than
 -- five seconds is an error: run the script again. Tables that the database does not have are left out.
--- TRUNCATE is not noted. newPostgreSQL.sql removes everything.
+-- TRUNCATE is not noted. What a subscription applies to these tables is: the triggers fire always. newPostgreSQL.sql removes everything.
 --
 -- The Identity Server's own user needs nothing: the triggers work with the rights of who runs this script.
 -- The user of keyrotation needs, where its name and the schema are yours:
@@ -82,6 +82,9 @@ BEGIN
         CREATE TRIGGER totp_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.totp_sync_log();
         CREATE TRIGGER totp_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.totp_sync_log();
         CREATE TRIGGER totp_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.totp_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER totp_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER totp_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER totp_sync_delete;
     $sql$, place, source);
 END $section$;
 COMMIT;
@@ -134,6 +137,9 @@ BEGIN
         CREATE TRIGGER oauth2_code_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.oauth2_code_sync_log();
         CREATE TRIGGER oauth2_code_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.oauth2_code_sync_log();
         CREATE TRIGGER oauth2_code_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.oauth2_code_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER oauth2_code_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER oauth2_code_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER oauth2_code_sync_delete;
     $sql$, place, source);
 END $section$;
 COMMIT;
@@ -186,6 +192,9 @@ BEGIN
         CREATE TRIGGER token_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_sync_log();
         CREATE TRIGGER token_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_sync_log();
         CREATE TRIGGER token_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_sync_delete;
     $sql$, place, source);
 END $section$;
 COMMIT;
@@ -241,6 +250,9 @@ BEGIN
         CREATE TRIGGER scope_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.scope_sync_log();
         CREATE TRIGGER scope_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.scope_sync_log();
         CREATE TRIGGER scope_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.scope_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER scope_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER scope_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER scope_sync_delete;
     $sql$, place, source);
 END $section$;
 COMMIT;
@@ -298,6 +310,9 @@ BEGIN
         CREATE TRIGGER token_binding_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_binding_sync_log();
         CREATE TRIGGER token_binding_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_binding_sync_log();
         CREATE TRIGGER token_binding_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.token_binding_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_binding_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_binding_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_binding_sync_delete;
     $sql$, place, source);
 END $section$;
 COMMIT;
@@ -353,6 +368,9 @@ BEGIN
         CREATE TRIGGER code_scope_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
         CREATE TRIGGER code_scope_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
         CREATE TRIGGER code_scope_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_delete;
     $sql$, place, source);
 END $section$;
 COMMIT;
@@ -405,6 +423,9 @@ BEGIN
         CREATE TRIGGER refresh_token_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_token_sync_log();
         CREATE TRIGGER refresh_token_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_token_sync_log();
         CREATE TRIGGER refresh_token_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_token_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_token_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_token_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_token_sync_delete;
     $sql$, place, source);
 END $section$;
 COMMIT;
@@ -460,6 +481,9 @@ BEGIN
         CREATE TRIGGER refresh_scope_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_scope_sync_log();
         CREATE TRIGGER refresh_scope_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_scope_sync_log();
         CREATE TRIGGER refresh_scope_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_scope_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_scope_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_scope_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_scope_sync_delete;
     $sql$, place, source);
 END $section$;
 COMMIT;
@@ -517,6 +541,9 @@ BEGIN
         CREATE TRIGGER refresh_binding_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_binding_sync_log();
         CREATE TRIGGER refresh_binding_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_binding_sync_log();
         CREATE TRIGGER refresh_binding_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.refresh_binding_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_binding_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_binding_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_binding_sync_delete;
     $sql$, place, source);
 END $section$;
 COMMIT;

@@ -15,7 +15,7 @@ use crate::activity::Activity;
 use crate::config::Settings;
 use crate::control::{Board, Controls};
 use crate::engine::{self, Context, Flow, Ledger, Pacer, Pause};
-use crate::error::{Id, Result};
+use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::{Deployment, SyncPlan};
 use crate::report::{Reporter, Sources, StatusView, status_text, summary_sentence, thousands};
@@ -103,6 +103,13 @@ impl Work<'_> {
         let worked = match worked {
             // Somebody asked to stop while a server that is gone, or a row that is locked, was waited for.
             Err(error) if error.id() == Id::DatabaseLost && self.stop.requested() => Ok(End::Interrupted),
+            Err(error) if matches!(error.id(), Id::OthersConnected | Id::DatabaseBusy) => {
+                let rows: u64 = context
+                    .ledger
+                    .state(|state| state.targets.iter().map(|target| target.tally.rotated).sum());
+                let what = format!("{}; {rows} rows are rotated so far, and recorded", error.what());
+                Err(Error::new(error.id(), what).fix(error.remedy()))
+            }
             worked => worked,
         };
         let recorded = record_end(&context, &worked, self.end).await;

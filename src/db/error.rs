@@ -52,6 +52,14 @@ impl DbError {
     pub fn hides_rows(&self) -> bool {
         self.hides_rows
     }
+
+    /// Whether it was rolled back for what somebody else has written, as at the commit on a cluster of which
+    /// another node was first: a smaller transaction gets through sooner.
+    pub fn is_conflict(&self) -> bool {
+        // A deadlock, and what cannot be serialized: MySQL's and MariaDB's, PostgreSQL's.
+        const CODES: [&str; 4] = ["(error 1213)", "(error 1020)", "(SQLSTATE 40001)", "(SQLSTATE 40P01)"];
+        self.class == Class::Retry && CODES.iter().any(|code| self.text.contains(code))
+    }
 }
 
 impl fmt::Display for DbError {
@@ -61,3 +69,17 @@ impl fmt::Display for DbError {
 }
 
 impl std::error::Error for DbError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadlock_is_a_conflict_and_a_lock_that_is_waited_for_is_none() {
+        let is = |class, text: &str| DbError::new(class, text).is_conflict();
+        assert!(is(Class::Retry, "Deadlock found when trying to get lock (error 1213)"));
+        assert!(is(Class::Retry, "could not serialize access (SQLSTATE 40001)"));
+        assert!(!is(Class::Retry, "Lock wait timeout exceeded (error 1205)"));
+        assert!(!is(Class::Lost, "gone (error 1213)"));
+    }
+}

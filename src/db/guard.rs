@@ -1,18 +1,11 @@
-//! Questions that only the server can answer: is this the same database, is somebody else at it,
-//! and is it still ours alone. Asked over connections outside the pool.
+//! Questions that only the server can answer: is somebody else at this database.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlArguments, MySqlConnection};
-use sqlx::postgres::{PgArguments, PgConnection};
-use tokio::sync::Mutex;
-
-use super::jdbc::Lease;
+use super::claim::{Claim, Lone};
 use super::own::Own;
-use super::pool::Session;
 pub use super::questions::{LockRow, MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
-use super::remote::SILENCE;
+use super::remote::{self, SILENCE};
 use super::server::Server;
 use super::{Class, Db, DbError, Record, Value};
 
@@ -26,6 +19,10 @@ pub struct Stranger {
     /// How long it may still be there if its client is gone. A session of our own user may be one
     /// of a rotation that was killed: its statement runs to its end.
     pub afterlife: Duration,
+    /// It is a session of another keyrotation process, which writes nothing without the lock.
+    pub is_kin: bool,
+    /// It is at work, or in a transaction.
+    pub at_work: bool,
 }
 
 /// How long a killed client's statement may run on.
@@ -35,166 +32,12 @@ const IDLE: Duration = Duration::from_secs(3);
 /// Who is gone when looked at again was no session to speak of, or one of ours that had just begun.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 
-/// How a claim stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
-    /// As before.
-    Still,
-    /// Its connection was lost, and it was taken again.
-    Again,
-    /// By somebody else now.
-    ByAnother,
-}
-
-/// A connection outside the pool.
-#[derive(Debug)]
-pub(super) enum Lone {
-    Postgres(Box<Session<PgConnection>>),
-    MySql(Box<Session<MySqlConnection>>),
-    Jdbc(Lease),
-}
-
-/// The session that holds a database's advisory lock, if this process has it.
-pub(super) type Claim = Arc<Mutex<Option<Lone>>>;
-
-impl Lone {
-    pub(super) async fn ask(&mut self, sql: &str) -> Result<Vec<Record>, DbError> {
-        match self {
-            Self::Postgres(session) => session.fetch(sql, PgArguments::default()).await,
-            Self::MySql(session) => session.fetch(sql, MySqlArguments::default()).await,
-            Self::Jdbc(lease) => lease.run(sql, &[]).await,
-        }
-    }
-
-    async fn is_true(&mut self, sql: &str) -> Result<bool, DbError> {
-        let answer = self.ask(sql).await?;
-        Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
-    }
-
-    /// Takes the lock, if nobody else has it.
-    async fn claim(&mut self, questions: &Questions) -> Result<bool, DbError> {
-        if let (Some(row), Self::Jdbc(lease)) = (questions.lock_row, &mut *self) {
-            if !row.patience.is_empty() {
-                lease.run(row.patience, &[]).await?;
-            }
-            lease.begin().await?;
-        }
-        match self.is_true(questions.claim).await {
-            Err(error) if error.class == Class::Retry && questions.lock_row.is_some() => Ok(false),
-            asked => asked,
-        }
-    }
-
-    /// Gives everything back, the lock with it.
-    pub(super) async fn close(self) {
-        match self {
-            Self::Postgres(session) => session.close().await,
-            Self::MySql(session) => session.close().await,
-            Self::Jdbc(lease) => lease.close().await,
-        }
-    }
-
-    pub(super) async fn number(&mut self, sql: &str) -> Result<i64, DbError> {
-        let answer = self.ask(sql).await?;
-        let number = answer.first().and_then(|record| record.first()?.as_int());
-        number.ok_or_else(|| DbError::new(Class::Environment, "the server gave no number for its session"))
-    }
-}
-
 /// How long the answer to such a question may take: none is work for the server.
 fn patience(server: &Server) -> Duration {
     server.socket_timeout.unwrap_or(SILENCE)
 }
 
 impl Db {
-    /// Claims the database for this process; false if another rotation has it. Held until the
-    /// database is closed, or the connection is lost: see [`Db::hold`].
-    pub async fn claim(&self) -> Result<bool, DbError> {
-        let Some((claim, questions)) = self.claimed() else {
-            return match self {
-                Self::Sqlite(db) => db.claim(),
-                Self::Postgres(_) | Self::MySql(_) | Self::Jdbc(_) => Ok(true),
-            };
-        };
-        let mut held = claim.lock().await;
-        if held.is_some() {
-            return Ok(true);
-        }
-        if let Some(row) = questions.lock_row
-            && !self.has_lock_row(row).await?
-        {
-            for statement in row.make {
-                self.script(statement).await.map_err(|error| {
-                    let text = format!(
-                        "the table {}, which stands for the lock, cannot be made: {error}",
-                        row.table
-                    );
-                    DbError::new(error.class, text)
-                })?;
-            }
-        }
-        let mut lone = self.lone().await?;
-        let is_ours = lone.claim(questions).await?;
-        if is_ours {
-            *held = Some(lone);
-        }
-        Ok(is_ours)
-    }
-
-    /// Makes sure that the claim still stands, and takes it again where its connection was lost.
-    pub async fn hold(&self) -> Result<Held, DbError> {
-        let Some((claim, questions)) = self.claimed() else { return Ok(Held::Still) };
-        let mut held = claim.lock().await;
-        if let Some(lone) = held.as_mut() {
-            match lone.is_true(questions.is_ours).await {
-                Ok(true) => return Ok(Held::Still),
-                Ok(false) => {}
-                Err(error) if error.class == Class::Lost => {}
-                Err(error) => return Err(error),
-            }
-        }
-        *held = None;
-        drop(held);
-        Ok(if self.claim().await? { Held::Again } else { Held::ByAnother })
-    }
-
-    /// Whether somebody holds the claim on this database: asked of the old database while this
-    /// process has that of the new one, it tells whether they are one.
-    pub async fn is_claimed(&self) -> Result<bool, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(false) };
-        if let Some(row) = questions.lock_row
-            && !self.has_lock_row(row).await?
-        {
-            return Ok(false); // nobody has ever
-        }
-        let mut lone = self.lone().await?;
-        let is_free = lone.claim(questions).await?;
-        if is_free && questions.lock_row.is_none() {
-            lone.ask(questions.release).await?;
-        }
-        lone.close().await;
-        Ok(!is_free)
-    }
-
-    async fn has_lock_row(&self, row: &LockRow) -> Result<bool, DbError> {
-        Ok(self.table_names().await?.iter().any(|name| name == row.table))
-    }
-
-    /// Which server and database this is, in words.
-    pub async fn identity(&self) -> Result<String, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(self.place()) };
-        if questions.identity.is_empty() {
-            return Ok(self.place());
-        }
-        let answer = self.read(questions.identity, &[]).await?;
-        let text = answer.first().and_then(|record| record.first()?.as_text().map(str::to_owned));
-        Ok(match text {
-            Some(text) if questions.tells_server => text,
-            Some(text) => format!("{text} of {}", self.place()),
-            None => self.place(),
-        })
-    }
-
     /// Sessions of others in this database, as seen twice within a moment in which none of ours was being
     /// opened.
     pub async fn strangers(&self) -> Result<Vec<Stranger>, DbError> {
@@ -225,12 +68,14 @@ impl Db {
             let id = record.first()?.as_int()?;
             let text = |at: usize| record.get(at).and_then(Value::as_text).unwrap_or("?");
             let who = format!("user {}, {}, from {}", text(1), text(2), text(3));
-            let afterlife = match record.get(4).and_then(Value::as_int) {
+            let at_work = record.get(4).and_then(Value::as_int) == Some(1);
+            let is_kin = text(2).starts_with(remote::APPLICATION);
+            let afterlife = match at_work {
                 _ if !text(1).eq_ignore_ascii_case(self.user()) => Duration::ZERO,
-                Some(1) => AT_WORK,
-                _ => IDLE,
+                true => AT_WORK,
+                false => IDLE,
             };
-            (!ours.contains(&id)).then_some(Stranger { id, who, afterlife })
+            (!ours.contains(&id)).then_some(Stranger { id, who, afterlife, is_kin, at_work })
         };
         Ok(records.iter().filter_map(stranger).collect())
     }

@@ -1,7 +1,7 @@
 //! What this process's own sessions wait for in a server: an acknowledgement that does not come, a row that
 //! somebody else has. SQL as data; a dialect that has none of it is not asked.
 
-use super::guard::Lone;
+use super::claim::Lone;
 use super::server::Kind;
 use super::{Db, DbError, Record, Value};
 

@@ -5,12 +5,16 @@
 //! bound; an error never carries a value.
 
 mod asked;
+mod claim;
 pub mod copies;
 mod copy;
 mod error;
+pub mod feeds;
 pub mod guard;
 pub mod holdups;
+pub mod identity;
 mod jdbc;
+pub mod lease;
 pub mod look;
 mod mysql;
 mod native;
@@ -18,6 +22,7 @@ pub mod near;
 mod own;
 mod pool;
 mod postgres;
+pub mod proof;
 mod questions;
 mod remedy;
 mod remote;
@@ -32,7 +37,9 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use claim::Held;
 pub use error::{Class, DbError};
+pub use identity::TransactionLimits;
 pub use server::Server;
 pub use sql::{Filter, Lifetimes, Relation};
 pub use syntax::{
@@ -288,8 +295,20 @@ impl Db {
         Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
 
+    /// Has no more sessions than are in use, until there is work again.
+    pub async fn rest(&self) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(db) => db.rest().await,
+            Self::MySql(db) => db.rest().await,
+            Self::Jdbc(db) if db.is_sole() => {} // the file would be anybody's
+            Self::Jdbc(db) => db.rest().await,
+        }
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
+        self.unclaim().await;
         match self {
             Self::Sqlite(db) => db.close().await,
             Self::Postgres(db) => db.close().await,

@@ -278,8 +278,9 @@ pub(super) fn class(number: i64, state: &str) -> Class {
         // lock wait timeout, deadlock, record changed, query interrupted, statement took too long
         // the list of sessions has a statement with bytes in it that are no text
         1205 | 1213 | 1020 | 1317 | 1969 | 3024 | 3854 => Class::Retry,
-        // too many connections, shutting down, node not ready, connection killed, ended because it was idle
-        1040 | 1203 | 1226 | 1053 | 1077 | 1047 | 1927 | 3169 | 4031
+        // too many connections, shutting down, node not ready, nothing is known of a commit, connection
+        // killed, ended because it was idle
+        1040 | 1203 | 1226 | 1053 | 1077 | 1047 | 1180 | 1927 | 3169 | 4031
         // read only, which is a failover or a switch-over: as an option, in InnoDB; offline; TLS asked for meanwhile
         | 1290 | 1836 | 3032 | 3159 => Class::Lost,
         // NULL, duplicate, foreign key, too long, out of range, not in this character set, CHECK,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::guard::Claim;
+use super::claim::Claim;
 use super::own::Own;
 use super::pool::{Lent, Native, Pool, Session};
 use super::server::Server;
@@ -97,6 +97,11 @@ impl<C: Native> NativeDb<C> {
             return Ok(None);
         }
         Ok(Some([columns, self.read(syntax.unique, name).await?]))
+    }
+
+    /// Closes the sessions that nobody uses now.
+    pub(super) async fn rest(&self) {
+        self.pool.rest().await;
     }
 
     pub(super) async fn close(&self) {

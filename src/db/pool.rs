@@ -222,6 +222,14 @@ impl<C: Native> Pool<C> {
         session
     }
 
+    /// Closes the sessions that nobody uses now.
+    pub(super) async fn rest(&self) {
+        let idle = std::mem::take(&mut *self.idle());
+        for session in idle {
+            session.close().await;
+        }
+    }
+
     /// Closes all sessions, those that are lent as soon as they come back, if that is soon.
     pub(super) async fn close(&self) {
         let all = async { Ok(self.places.acquire_many(self.size).await.map(SemaphorePermit::forget)) };

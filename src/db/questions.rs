@@ -84,7 +84,7 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
     ),
     sessions: "SELECT pid::bigint, usename::text, coalesce(nullif(application_name, ''), 'a program without a name'), \
                coalesce(host(client_addr), 'this machine or an address that is hidden'), \
-               coalesce(state, 'idle') = 'active' FROM pg_stat_activity \
+               coalesce(state, 'idle') <> 'idle' FROM pg_stat_activity \
                WHERE datname = current_database() AND usename IS NOT NULL \
                AND coalesce(backend_type, 'client backend') = 'client backend' \
                AND application_name IS DISTINCT FROM current_setting('application_name') ORDER BY pid",

@@ -14,13 +14,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::server::Host;
 use super::{Class, DbError, Record, STATEMENT_BYTES, Value, remedy};
 
+/// What the names of all keyrotation processes begin with.
+pub(super) const APPLICATION: &str = "keyrotation ";
+
 /// The name under which a server lists the sessions of this process: no other process has it.
 pub(super) fn application() -> &'static str {
     static NAME: OnceLock<String> = OnceLock::new();
     NAME.get_or_init(|| {
         let mut random = [0; 4];
         let _ = getrandom::fill(&mut random); // without it the process's number must do
-        format!("keyrotation {}-{:08x}", std::process::id(), u32::from_be_bytes(random))
+        format!("{APPLICATION}{}-{:08x}", std::process::id(), u32::from_be_bytes(random))
     })
 }
 

@@ -38,6 +38,11 @@ impl Backoff {
         Self { place, patience, stop, begun: None, said: None, attempts: 0, activity, waiting: None }
     }
 
+    /// Lets others go first for a moment.
+    pub async fn moment(&self) {
+        tokio::time::sleep(pause(1, random())).await;
+    }
+
     /// Waits before another attempt, and says why; gives the error back if another makes no sense. Where
     /// somebody asks to stop, what was waited for counts as lost.
     pub async fn after(&mut self, mut error: DbError) -> Result<(), DbError> {

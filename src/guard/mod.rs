@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, watch};
 
 use crate::activity::Activity;
-use crate::db::guard::{Held, Stranger};
+use crate::db::Held;
+use crate::db::guard::Stranger;
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
@@ -241,7 +242,10 @@ impl Guard {
 
     async fn strangers(&self) -> Result<Vec<Stranger>, DbError> {
         async_failpoint!("guard-lost", DbError::new(Class::Lost, "failure planned by a test"));
-        self.db.strangers().await
+        let mut strangers = self.db.strangers().await?;
+        // Whoever waits for the lock, or only looks: without it no keyrotation writes.
+        strangers.retain(|stranger| !stranger.is_kin);
+        Ok(strangers)
     }
 
     fn refusal(&self, stranger: &Stranger) -> Error {

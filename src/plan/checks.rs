@@ -1,5 +1,7 @@
 //! Connecting, and what is refused before the first write.
 
+mod claim;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +15,7 @@ use super::{Fingerprint, Job, absent, columns, protect};
 use crate::activity::Activity;
 use crate::codec::Codec;
 use crate::config::Settings;
-use crate::db::{Access, Db, DbError, Table, sql};
+use crate::db::{Access, Db, DbError, Table, TransactionLimits, sql};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
 use crate::signals::Stop;
@@ -40,6 +42,10 @@ pub struct Deployment {
     pub beside: Vec<String>,
     /// After how long a server ends a statement, if one does.
     pub statement_limit: Option<Duration>,
+    /// What the servers' identifiers do not settle about whether a new database is the old one.
+    pub doubts: Vec<String>,
+    /// The databases that are on one node of a cluster in which several take writes: each with that in words.
+    clusters: Vec<(Db, String, TransactionLimits)>,
     /// What is kept in step with the old server, if anything is.
     pub sync: Option<SyncPlan>,
     pub(super) identity: Option<Db>,
@@ -86,6 +92,8 @@ async fn connect_with(
         places: Vec::new(),
         beside: Vec::new(),
         statement_limit: None,
+        doubts: Vec::new(),
+        clusters: Vec::new(),
         sync: None,
         identity: None,
         registry: None,
@@ -167,13 +175,15 @@ impl Deployment {
             });
             self.registry = Some(registry.unwrap_or_else(|| identity.clone()));
             self.identity = Some(identity);
-            let mut limits = Vec::new();
-            protect::refuse_old(settings, &self.distinct()).await?;
+            let (mut limits, mut clusters) = (Vec::new(), Vec::new());
+            self.doubts = protect::refuse_old(settings, &self.distinct(), false).await?;
             for db in self.distinct() {
                 protect::refuse_pooler(db).await?;
+                clusters.extend(protect::cluster(db).await?);
                 limits.extend(db.statement_limit().await.map_err(|error| protect::failed(db, &error))?);
             }
             self.statement_limit = limits.into_iter().min();
+            self.clusters = clusters;
         }
         if let Some(files) = &settings.files {
             self.places.push(format!("files under {}", files.home.display()));
@@ -188,22 +198,6 @@ impl Deployment {
         for guard in self.guards.iter().chain(old) {
             guard.obey(stop.clone(), activity.clone());
         }
-    }
-
-    /// Claims the databases for this rotation, and makes sure that nobody else is at them, unless
-    /// others are expected.
-    pub async fn claim(&self, settings: &Settings, others_expected: bool) -> Result<()> {
-        for db in self.distinct() {
-            protect::claim(db).await?;
-        }
-        protect::refuse_old(settings, &self.distinct()).await?;
-        for db in self.distinct() {
-            protect::refuse_strangers(db, others_expected).await?;
-        }
-        for guard in &self.guards {
-            guard.expect_others(others_expected);
-        }
-        Ok(())
     }
 
     /// How many chunks are written at once: as many as asked for, if the servers have room for them.
@@ -312,6 +306,7 @@ impl Deployment {
             return Ok(());
         };
         let guard = self.guard(target.store, &db);
+        let limits_of_transaction = self.transaction_limits(&db);
         let place = target.relation.table;
         let failed = |error: DbError| Error::new(Id::Database, format!("{place}: {error}"));
         let Some(info) = db.table(place).await.map_err(failed)? else {
@@ -346,7 +341,7 @@ impl Deployment {
             groups: self.heads[usize::from(index)].groups.len(),
             resealed: self.resealed(index),
             source: Source::Table(source),
-            sink: Sink::Table(TableSink::new(db, target, table, guard)),
+            sink: Sink::Table(TableSink::new(db, target, table, guard).within(limits_of_transaction)),
             sizes: self.sizes,
         });
         Ok(())

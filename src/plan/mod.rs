@@ -5,6 +5,7 @@ mod accept;
 mod checks;
 mod columns;
 mod fingerprint;
+mod idle;
 mod job;
 mod open;
 pub mod preflight;

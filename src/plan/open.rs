@@ -2,6 +2,7 @@
 
 use super::protect;
 use crate::config::{Database, JdbcUrl, Settings};
+use crate::db::identity::Sameness;
 use crate::db::{Access, Class, Db, DbError};
 use crate::error::{Error, Id, Result};
 
@@ -46,8 +47,9 @@ pub(super) async fn is_same(one: &Db, other: &Db) -> Result<bool> {
     }
     let first = one.identity().await.map_err(|error| protect::failed(one, &error))?;
     let second = other.identity().await.map_err(|error| protect::failed(other, &error))?;
-    if first == second {
+    let is_same = matches!(first.compare(&second), Sameness::Same(_));
+    if is_same {
         other.close().await;
     }
-    Ok(first == second)
+    Ok(is_same)
 }

@@ -1,14 +1,17 @@
 //! Never production: what is asked of the servers before the first write.
 //!
 //! Names lie: an alias, a default port or another user lead to the same database. So the servers
-//! themselves say which they are, an advisory lock taken on one is tried on the other, and whoever
-//! else is connected is named.
+//! themselves say which they are, an advisory lock taken on one is tried on the other, a token written to
+//! one must not show in the other, and whoever else is connected is named.
+
+mod token;
 
 use std::time::{Duration, Instant};
 
 use crate::config::{Database, Settings};
 use crate::db::guard::Stranger;
-use crate::db::{Access, Db, DbError};
+use crate::db::identity::Sameness;
+use crate::db::{Access, Db, DbError, TransactionLimits};
 use crate::error::{Error, Id, Result};
 use crate::guard::refused;
 
@@ -19,36 +22,53 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Sessions that are named; the rest are counted.
 const NAMED: usize = 5;
 
-/// Claims a database for this rotation, waiting for one that was killed.
-pub(super) async fn claim(db: &Db) -> Result<()> {
+/// Claims a database for this rotation, waiting for one that was killed. While it waits it has no sessions in
+/// any of the rotation's databases, so whoever was first does not take it for a stranger.
+pub(super) async fn claim(db: &Db, all: &[&Db]) -> Result<()> {
     let (begun, mut said) = (Instant::now(), false);
     loop {
         if db.claim().await.map_err(|error| failed(db, &error))? {
             return Ok(());
         }
         if matches!(db, Db::Sqlite(_)) || begun.elapsed() >= AFTERLIFE {
-            let text = format!("another keyrotation process is working on the database {}", db.place());
+            let text = format!(
+                "another keyrotation process is working on the database {}{}; this one has written nothing to it",
+                db.place(),
+                kin(db).await
+            );
             return Err(Error::new(Id::DatabaseBusy, text));
+        }
+        for db in all {
+            db.rest().await;
         }
         wait_said(&mut said, &format!("another rotation has the lock of {}", db.place())).await;
     }
 }
 
-/// Refuses databases of which one is the old server's, whatever their URLs say. The new ones are
-/// claimed already.
-pub(super) async fn refuse_old(settings: &Settings, new: &[&Db]) -> Result<()> {
-    let Some(job) = &settings.databases else { return Ok(()) };
-    for old in [&job.old_identity, &job.old_registry].into_iter().flatten() {
-        refuse_one(old, new).await?;
-    }
-    Ok(())
+/// Who the other keyrotation processes are, where the server tells.
+async fn kin(db: &Db) -> String {
+    let mut kin = db.strangers().await.unwrap_or_default();
+    kin.retain(|stranger| stranger.is_kin);
+    if kin.is_empty() { String::new() } else { format!(" ({})", names(&kin)) }
 }
 
-async fn refuse_one(old: &Database, new: &[&Db]) -> Result<()> {
-    let Some(server) = &old.server else { return Ok(()) };
+/// Refuses databases of which one is the old server's, whatever their URLs say; gives back what the servers'
+/// identifiers do not settle. With `proof` the new ones are claimed already, and a token written to each
+/// of them must not show in the old ones: then nothing is left unsettled.
+pub(super) async fn refuse_old(settings: &Settings, new: &[&Db], proof: bool) -> Result<Vec<String>> {
+    let Some(job) = &settings.databases else { return Ok(Vec::new()) };
+    let mut doubts = Vec::new();
+    for old in [&job.old_identity, &job.old_registry].into_iter().flatten() {
+        doubts.extend(refuse_one(old, new, proof).await?);
+    }
+    Ok(doubts)
+}
+
+async fn refuse_one(old: &Database, new: &[&Db], proof: bool) -> Result<Vec<String>> {
+    let Some(server) = &old.server else { return Ok(Vec::new()) };
     let rivals: Vec<&&Db> = new.iter().filter(|db| db.server_kind() == Some(server.kind)).collect();
     if rivals.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let db = Db::open_server(server, Access::Look, 1).await.map_err(|error| {
         let text = format!("{}: {error}, so it cannot be asked whether a new database is the same", old.key);
@@ -57,43 +77,85 @@ async fn refuse_one(old: &Database, new: &[&Db]) -> Result<()> {
             old.key
         ))
     })?;
-    let found = same_as(&db, &rivals).await;
+    let doubts = compared(&db, &rivals, proof).await;
     db.close().await;
-    match found? {
-        None => Ok(()),
-        Some(identity) => Err(Error::new(
-            Id::ConfigOldDatabase,
-            format!("a database to be rewritten is the old server's own: both are {identity}"),
-        )),
-    }
+    doubts
 }
 
-async fn same_as(old: &Db, new: &[&&Db]) -> Result<Option<String>> {
-    let identity = old.identity().await.map_err(|error| failed(old, &error))?;
+async fn compared(old: &Db, new: &[&&Db], proof: bool) -> Result<Vec<String>> {
+    let theirs = old.identity().await.map_err(|error| failed(old, &error))?;
+    let mut doubts = Vec::new();
     for db in new {
-        if db.identity().await.map_err(|error| failed(db, &error))? == identity {
-            return Ok(Some(identity));
-        }
+        let ours = db.identity().await.map_err(|error| failed(db, &error))?;
+        doubts.push(match ours.compare(&theirs) {
+            Sameness::Same(why) => return Err(is_old(&why)),
+            Sameness::Undecided(why) => Doubt::Said(format!("{} and {}: {why}", db.place(), old.place())),
+            Sameness::Different if ours.is_named_as(&theirs) => Doubt::None,
+            Sameness::Different => Doubt::OtherName,
+        });
     }
     // Whoever holds the lock there is either us or another rotation: neither may be.
-    Ok(old.is_claimed().await.map_err(|error| failed(old, &error))?.then_some(identity))
+    if old.is_claimed().await.map_err(|error| failed(old, &error))? {
+        return Err(is_old(&format!("the lock of the one is taken in the other, {}", theirs.words())));
+    }
+    if !proof {
+        let said = |doubt| match doubt {
+            Doubt::Said(why) => Some(why),
+            Doubt::None | Doubt::OtherName => None,
+        };
+        return Ok(doubts.into_iter().filter_map(said).collect());
+    }
+    for (db, doubt) in new.iter().zip(doubts) {
+        token::prove(old, db, &theirs, doubt).await?;
+    }
+    Ok(Vec::new())
 }
 
-/// Refuses a database to which others are connected, unless they are expected.
+/// What the servers' identifiers do not settle of two databases.
+enum Doubt {
+    /// Whether they are one, for this reason.
+    Said(String),
+    /// They tell that these are two, and the names of both within their servers are the same.
+    None,
+    /// Likewise, and the names differ.
+    OtherName,
+}
+
+pub(super) fn is_old(why: &str) -> Error {
+    Error::new(Id::ConfigOldDatabase, format!("a database to be rewritten is the old server's own: {why}"))
+}
+
+/// Refuses a database into which changes still come from elsewhere: what was rotated would be overwritten.
+pub(super) async fn refuse_fed(db: &Db) -> Result<()> {
+    let feeds = db.feeds().await.map_err(|error| failed(db, &error))?;
+    let Some(feed) = feeds.running().next() else { return Ok(()) };
+    let text = format!("{}: it is fed from elsewhere: {}", db.place(), feed.what);
+    Err(Error::new(Id::CopyFed, text).fix(format!("end that in it: `{}`; then repeat the command", feed.end)))
+}
+
+/// Refuses a database to which others are connected, unless they are expected. This process has the lock:
+/// other keyrotation processes only wait for it or look, but for one that was killed and whose statement
+/// runs on, which is waited for.
 pub(super) async fn refuse_strangers(db: &Db, expected: bool) -> Result<()> {
     let (begun, mut said) = (Instant::now(), false);
     loop {
-        let strangers = db.strangers().await.map_err(|error| failed(db, &error))?;
+        let mut strangers = db.strangers().await.map_err(|error| failed(db, &error))?;
+        strangers.retain(|stranger| !stranger.is_kin || stranger.at_work);
         if strangers.is_empty() {
             return Ok(());
         }
         let named = names(&strangers);
-        if expected {
+        let is_kin = strangers.iter().all(|stranger| stranger.is_kin);
+        if expected && !is_kin {
             tracing::warn!("{}: others are connected, as --others-connected allows: {named}", db.place());
             return Ok(());
         }
         let afterlife = strangers.iter().map(|stranger| stranger.afterlife).min().unwrap_or_default();
         if begun.elapsed() >= afterlife {
+            if is_kin {
+                let text = format!("another keyrotation process is at work in {}: {named}", db.place());
+                return Err(Error::new(Id::DatabaseBusy, text));
+            }
             let text = format!("{}: others are connected: {named}", db.place());
             return Err(Error::new(Id::OthersConnected, text));
         }
@@ -107,6 +169,13 @@ fn names(strangers: &[Stranger]) -> String {
         named.push(format!("and {} more", strangers.len() - NAMED));
     }
     named.join("; ")
+}
+
+/// The cluster of which a database's server is one node, if others take writes, too: the database, the cluster
+/// in words, and what it takes in one transaction.
+pub(super) async fn cluster(db: &Db) -> Result<Option<(Db, String, TransactionLimits)>> {
+    let cluster = db.cluster().await.map_err(|error| failed(db, &error))?;
+    Ok(cluster.map(|(words, limits)| (db.clone(), words, limits)))
 }
 
 /// Refuses a pooler that would give each transaction another session.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keyrotation_journal::{Key, TargetHead, TargetKind};
 
 use super::checks::Deployment;
+use super::idle;
 use super::open::open;
 use crate::config::{Settings, SyncChoice};
 use crate::db::{Access, Db, DbError, Filter, Kind, Relation, Table, TableInfo, Value};
@@ -191,6 +192,7 @@ impl Deployment {
             self.absent.push((index, "the old identity database is not known".to_owned()));
             return Ok(());
         };
+        idle::refuse(&plan.old, table).await?;
         match job(plan, index, table).await? {
             Ok(job) => {
                 if let Some(plan) = &mut self.sync {

@@ -2,6 +2,7 @@
 
 mod file_rows;
 pub mod files;
+mod portion;
 mod table;
 
 pub use file_rows::FileSink;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use keyrotation_journal::Key;
 
+use super::portion::Portion;
 use super::{Applied, Change, Trouble};
-use crate::db::{Care, Class, Db, DbError, Swap, Table, Transaction, Value};
+use crate::db::{Care, Class, Db, DbError, Swap, Table, Transaction, TransactionLimits, Value};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
 use crate::guard::Guard;
@@ -20,32 +21,56 @@ pub struct TableSink {
     target: &'static Target,
     table: Arc<Table>,
     pub(super) guard: Arc<Guard>,
+    /// How much a transaction may hold.
+    portion: Arc<Portion>,
 }
 
 impl TableSink {
     /// Writes to the table of `target`, in a database that `guard` watches.
     pub fn new(db: Db, target: &'static Target, table: Arc<Table>, guard: Arc<Guard>) -> Self {
-        Self { db, target, table, guard }
+        let portion = Arc::new(Portion::new(TransactionLimits::default()));
+        Self { db, target, table, guard, portion }
+    }
+
+    /// Keeps each transaction within what a cluster takes.
+    #[must_use]
+    pub fn within(self, limits: TransactionLimits) -> Self {
+        Self { portion: Arc::new(Portion::new(limits)), ..self }
     }
 
     pub(super) fn shares_transactions(&self) -> bool {
         self.db.server_kind().is_none()
     }
 
+    /// Makes changes, in one transaction if it is not too large for a cluster, or for those who write to the
+    /// same rows meanwhile: of a smaller one they are less often in the way.
     pub(super) async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
+        let mut applied = Vec::with_capacity(changes.len());
         let mut backoff = self.guard.backoff(self.target.relation.table);
         let mut care = Care::Fast;
-        loop {
-            let written = self.guard.watched(self.target.relation.table, self.transaction(changes, care));
+        while let Some(left) = changes.get(applied.len()..).filter(|left| !left.is_empty()) {
+            let part = &left[..self.portion.of(left)];
+            let written = self.guard.watched(self.target.relation.table, self.transaction(part, care));
             match written.await {
-                Ok(applied) => return Ok(applied),
+                Ok(done) => {
+                    applied.extend(done);
+                    self.portion.got_through(part.len());
+                    backoff = self.guard.backoff(self.target.relation.table);
+                    care = Care::Fast;
+                }
                 Err(error) if error.class == Class::Row && care == Care::Fast => care = Care::RowByRow,
+                Err(error) if error.is_conflict() && self.portion.halve(part.len()) => {
+                    let rows = part.len();
+                    tracing::debug!("{}: {rows} rows: {error}; now fewer", self.target.relation.table);
+                    backoff.moment().await;
+                }
                 Err(error) => {
                     let given_up = backoff.after(error).await;
                     given_up.map_err(|error| unreadable(self.target, &error))?;
                 }
             }
         }
+        Ok(applied)
     }
 
     /// What would become of changes, as far as the server's limits tell.
@@ -228,7 +253,7 @@ fn too_heavy(weight: usize, most: usize) -> Option<Applied> {
     })
 }
 
-fn swap(change: &Change) -> Swap<'_> {
+pub(super) fn swap(change: &Change) -> Swap<'_> {
     Swap {
         key: key_values(&change.key),
         old: change.cells.iter().map(|cell| &cell.old).collect(),

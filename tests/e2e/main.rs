@@ -17,6 +17,7 @@ mod support;
 mod bad_data;
 mod begin_again;
 mod clock;
+mod clusters;
 mod commands;
 mod configure;
 mod control;

@@ -8,6 +8,7 @@ use keyrotation::db::{
     MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
     Relation, Syntax, Table, TableInfo, Write,
 };
+use keyrotation::db::{feeds, identity, lease, proof};
 use keyrotation::plan::TOKENS;
 use keyrotation::target::{SYNC_TABLES, SyncTable, TARGETS, Target};
 
@@ -27,7 +28,7 @@ pub(crate) struct Section {
 /// Everything that is sent in a dialect.
 pub(crate) fn sections(syntax: &Syntax) -> Vec<Section> {
     let owned = |(what, sql): (&str, &str)| (what.to_owned(), sql.to_owned());
-    let asked = questions(syntax).into_iter().chain(looks(syntax)).map(owned);
+    let asked = questions(syntax).into_iter().chain(looks(syntax)).chain(clusters(syntax)).map(owned);
     let session = session(syntax).iter().map(|sql| ("first of all".to_owned(), (*sql).to_owned()));
     let statements = session.chain(fixed(syntax)).chain(asked).collect();
     let fixed = Section { title: None, statements };
@@ -122,6 +123,15 @@ fn looks(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         triggers.chain(others.into_iter().filter_map(|(what, sql)| Some((what, sql?)))).collect()
     };
     look.map(each).unwrap_or_default()
+}
+
+/// What is asked and written to know whether two databases are one.
+fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
+    let all = [identity::STATEMENTS, feeds::STATEMENTS, proof::STATEMENTS, lease::STATEMENTS].concat();
+    all.into_iter()
+        .filter(|(dialect, ..)| *dialect == syntax.name)
+        .map(|(_, what, sql)| (what, sql))
+        .collect()
 }
 
 /// The table of a target, with what its columns hold in WSO2's schemas.

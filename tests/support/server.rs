@@ -103,8 +103,13 @@ pub(crate) struct Admin {
 impl Admin {
     /// Connects to a database.
     pub(crate) fn connect(engine: Engine, database: &str) -> Self {
+        Self::at(engine, engine.port(), database)
+    }
+
+    /// Connects to a database on another server.
+    pub(crate) fn at(engine: Engine, port: u16, database: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let session = runtime.block_on(Session::open(engine, database));
+        let session = runtime.block_on(Session::connect(engine, port, database, "a test"));
         Self { runtime, session }
     }
 
@@ -157,7 +162,7 @@ pub(super) enum Session {
 
 impl Session {
     pub(super) async fn open(engine: Engine, database: &str) -> Self {
-        Self::connect(engine, database, "a test").await
+        Self::connect(engine, engine.port(), database, "a test").await
     }
 
     /// A session that a running rotation takes for none of its database's, and what to put before
@@ -170,7 +175,7 @@ impl Session {
             );
             let running = Self::open(engine, engine.home()).await.texts(&running).await;
             let name = running.first().and_then(|row| row[0].as_deref()).unwrap_or("a test");
-            (Self::connect(engine, database, name).await, String::new())
+            (Self::connect(engine, engine.port(), database, name).await, String::new())
         } else if engine == Engine::H2 {
             (Self::open(engine, database).await, String::new())
         } else {
@@ -178,8 +183,7 @@ impl Session {
         }
     }
 
-    async fn connect(engine: Engine, database: &str, application: &str) -> Self {
-        let port = engine.port();
+    async fn connect(engine: Engine, port: u16, database: &str, application: &str) -> Self {
         if engine == Engine::Postgres {
             let options =
                 PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port).username("postgres");
@@ -322,11 +326,20 @@ impl OwnServers {
 
     /// Likewise, with environment variables that say how: see `tests/support/servers.py`.
     pub(crate) fn with(environment: &[(&str, &str)]) -> Self {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/servers.py");
+        Self::of("servers.py", &["serve"], environment)
+    }
+
+    /// A cluster: see `tests/support/clusters.py`.
+    pub(crate) fn cluster(kind: &str) -> Self {
+        Self::of("clusters.py", &["serve", kind], &[])
+    }
+
+    fn of(script: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/");
         let mut command = Command::new("python3");
         command
-            .arg(script)
-            .arg("serve")
+            .arg(format!("{folder}{script}"))
+            .args(arguments)
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
@@ -365,6 +378,17 @@ impl OwnServers {
         for what in ["kill", "put-back", "start"] {
             self.ask(what, engine);
         }
+    }
+
+    /// Does with one of a cluster's servers what `tests/support/clusters.py` knows.
+    pub(crate) fn tell(&mut self, what: &str, name: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{what} {name}").unwrap();
+        assert_eq!(self.line(), "done");
+    }
+
+    /// Where another of a cluster's servers listens: `SECOND` or `THIRD`.
+    pub(crate) fn port(&self, which: &str) -> u16 {
+        self.environment[&format!("KEYROTATION_TEST_{which}")].parse().unwrap()
     }
 
     fn ask(&mut self, what: &str, engine: Engine) {

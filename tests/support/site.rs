@@ -327,7 +327,9 @@ impl Site {
             // An administrator, as the user of an Identity Server is.
             Engine::H2 => "SET REFERENTIAL_INTEGRITY TRUE".to_owned(),
             _ => format!(
-                "GRANT SELECT, INSERT, UPDATE, TRIGGER ON {name}.* TO '{user}'@'%'; GRANT PROCESS ON *.* TO '{user}'@'%'"
+                "GRANT SELECT, INSERT, UPDATE, TRIGGER ON {name}.* TO '{user}'@'%'; \
+                 GRANT CREATE, DROP, DELETE ON {name}.KEYROTATION_LOCK TO '{user}'@'%'; \
+                 GRANT PROCESS ON *.* TO '{user}'@'%'"
             ),
         }
     }

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use super::guard::{Claim, Questions};
+use super::claim::Claim;
+use super::guard::Questions;
 use super::own::{Greeting, Own};
 use super::remote;
 use super::server::{Route, Server};
@@ -202,6 +203,14 @@ impl JdbcDb {
     async fn describe(&self, name: &str) -> Result<Vec<Record>, DbError> {
         let asked = self.acquire().await?.ask(Ask::Text(Operation::Describe, name)).await;
         asked.map(|(rows, _)| rows)
+    }
+
+    /// Closes the sessions that nobody uses now.
+    pub(super) async fn rest(&self) {
+        let idle = std::mem::take(&mut *self.inner.idle());
+        for session in idle {
+            session.close().await;
+        }
     }
 
     pub(super) async fn close(&self) {

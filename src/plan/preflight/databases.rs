@@ -29,9 +29,18 @@ pub(super) const CHECKS: &[Check] = &[
         title: "no new database is the old server's",
         needs: Needs::Databases,
         warns: "",
-        refuses: &[Id::ConfigOldDatabase],
+        refuses: &[Id::ConfigOldDatabase, Id::OldUndecided],
         fix: "",
         look: not_production,
+    },
+    Check {
+        id: "copy-is-not-fed",
+        title: "nothing brings changes into the copy from elsewhere",
+        needs: Needs::Databases,
+        warns: "a replication is set up and stands still, or the user may not see whether one is there",
+        refuses: &[Id::CopyFed],
+        fix: "end it for good, or a restart of the server may begin it again; grant what docs/databases.md lists",
+        look: not_fed,
     },
     Check {
         id: "sync-leftovers",
@@ -82,9 +91,9 @@ pub(super) const CHECKS: &[Check] = &[
         id: "others-connected",
         title: "nobody else is connected to the copy",
         needs: Needs::Databases,
-        warns: "the user may not see other users' sessions",
+        warns: "the user may not see other users' sessions, or the server is one node of a cluster",
         refuses: &[Id::OthersConnected],
-        fix: "grant it PROCESS (docs/databases.md)",
+        fix: "grant it PROCESS (docs/databases.md), and look yourself who is connected to the other nodes",
         look: others_connected,
     },
     Check {
@@ -133,9 +142,40 @@ fn reachable(facts: &Facts<'_>) -> Found {
 fn not_production(facts: &Facts<'_>) -> Found {
     let databases = facts.settings.databases.as_ref();
     match databases.and_then(|databases| databases.old_identity.as_ref()) {
+        Some(_) if facts.deployment.is_some_and(|deployment| !deployment.doubts.is_empty()) => {
+            let doubts = facts.deployment.map(|deployment| deployment.doubts.clone()).unwrap_or_default();
+            Found::NotChecked(format!(
+                "{}: before it writes, `run` lets a token tell, and refuses if that is no proof",
+                listed(&doubts)
+            ))
+        }
         Some(old) => Found::Ok(format!("{} is another database", old.url)),
         None => Found::NotChecked("oldIdnDBUrl names no database that could be asked".to_owned()),
     }
+}
+
+fn not_fed(facts: &Facts<'_>) -> Found {
+    if !facts.servers.iter().any(|server| server.remote) {
+        return Found::NotChecked("nothing can feed a file".to_owned());
+    }
+    let mut warnings = Vec::new();
+    for server in &facts.servers {
+        let feeds = match &server.feeds {
+            Ok(feeds) => feeds,
+            Err(why) => return Found::NotChecked(why.clone()),
+        };
+        if let Some(feed) = feeds.running().next() {
+            let what = format!("{}: it is fed from elsewhere: {}", server.place, feed.what);
+            let fix = format!("end that in it: `{}`", feed.end);
+            return Found::Refuse(Refusal { id: Id::CopyFed, what, fix });
+        }
+        let place = &server.place;
+        warnings.extend(feeds.found.iter().map(|feed| {
+            format!("{place}: {}, which does not run now; `{}` ends it for good", feed.what, feed.end)
+        }));
+        warnings.extend(feeds.unseen.iter().map(|why| format!("{place}: {why}")));
+    }
+    unless_any(&warnings, "nothing does")
 }
 
 fn sync_triggers(facts: &Facts<'_>) -> Found {
@@ -202,7 +242,12 @@ fn others_connected(facts: &Facts<'_>) -> Found {
     let text = |server: &super::facts::Server| {
         format!("{}: this user sees only its own sessions, so others cannot be told", server.place)
     };
-    unless_any(&blind.map(text).collect::<Vec<_>>(), "nobody")
+    let mut warnings: Vec<String> = blind.map(text).collect();
+    let clusters = facts.deployment.map(crate::plan::Deployment::clusters).unwrap_or_default();
+    warnings.extend(clusters.into_iter().map(|(place, cluster)| {
+        format!("{place}: only this server's sessions are seen, not those of other nodes; it is {cluster}")
+    }));
+    unless_any(&warnings, "nobody")
 }
 
 fn foreign_triggers(facts: &Facts<'_>) -> Found {

@@ -8,6 +8,7 @@ use keyrotation_journal::Journal;
 use super::old_facts::{self, Old};
 use super::{Ground, Refusal, copies};
 use crate::config::{self, Database, Home, Settings};
+use crate::db::feeds::Feeds;
 use crate::db::{Access, Db, DbError};
 use crate::error::Result;
 use crate::plan::{Accepted, Deployment, Disk, Survey, open_alone};
@@ -54,6 +55,7 @@ pub(super) struct Server {
     pub(super) claimed: Asked<bool>,
     pub(super) strangers: Asked<Vec<String>>,
     pub(super) blind: Asked<bool>,
+    pub(super) feeds: Asked<Feeds>,
     pub(super) lossy: Asked<Vec<String>>,
     pub(super) limit: Asked<Option<f64>>,
     pub(super) logs: Asked<Option<Vec<(String, String)>>>,
@@ -133,7 +135,8 @@ impl Server {
     async fn ask(db: &Db, claimed: bool) -> Self {
         let strangers = async {
             let strangers = db.strangers().await?;
-            Ok::<_, DbError>(strangers.into_iter().map(|stranger| stranger.who).collect())
+            let others = strangers.into_iter().filter(|stranger| !stranger.is_kin);
+            Ok::<_, DbError>(others.map(|stranger| stranger.who).collect())
         };
         Self {
             place: db.place(),
@@ -142,6 +145,7 @@ impl Server {
             claimed: if claimed { Ok(false) } else { said(db.is_claimed().await) },
             strangers: if claimed { Ok(Vec::new()) } else { said(strangers.await) },
             blind: said(db.is_blind().await),
+            feeds: said(db.feeds().await),
             lossy: said(db.lossy_settings().await),
             limit: said(db.statement_limit().await).map(|limit| limit.map(|limit| limit.as_secs_f64())),
             logs: said(db.log_settings().await),

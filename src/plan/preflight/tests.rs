@@ -35,6 +35,7 @@ fn server(change: impl FnOnce(&mut facts::Server)) -> facts::Server {
         claimed: Ok(false),
         strangers: Ok(Vec::new()),
         blind: Ok(false),
+        feeds: Ok(crate::db::feeds::Feeds::default()),
         lossy: Ok(Vec::new()),
         limit: Ok(None),
         logs: Ok(Some(Vec::new())),

@@ -16,6 +16,7 @@ on_each_server!(
     whoever_is_connected_is_named_and_refused,
     whoever_comes_later_stops_it_at_a_safe_point,
     a_second_rotation_waits_for_a_while_and_is_refused_by_name,
+    who_was_first_goes_on_while_another_waits,
     what_a_killed_run_left_in_the_server_is_waited_for,
     a_lock_whose_connection_was_lost_is_taken_again,
     a_lock_that_somebody_took_during_a_pause_stops_it_before_the_next_row,
@@ -74,6 +75,7 @@ fn whoever_comes_later_stops_it_at_a_safe_point(engine: Engine) {
     let stranger = admin(&kit);
     let ran = running.wait().exits(2);
     assert!(ran.stderr.contains("KR-DB-004") && ran.stderr.contains("somebody has connected"), "{ran}");
+    assert!(ran.stderr.contains("rows are rotated so far, and recorded"), "{ran}");
     assert_eq!(kit.status()["resumable"], true);
     drop(stranger);
     kit.run(&["resume"]).exits(0);
@@ -98,6 +100,23 @@ fn a_second_rotation_waits_for_a_while_and_is_refused_by_name(engine: Engine) {
     std::fs::remove_file(&gate).unwrap();
     running.wait().exits(0);
     kit.run(&["verify"]).exits(0);
+}
+
+/// Whoever waits for the lock is no stranger, and has its turn afterwards.
+fn who_was_first_goes_on_while_another_waits(engine: Engine) {
+    let kit = on(engine);
+    kit.count_updates();
+    let before = kit.snapshot();
+    let mut first = kit.start_unlooked("", &["run", "--max-rows-per-second", "25"]);
+    first.until_it_says("this will change");
+    let other = kit.beside("other-journal");
+    let mut second = kit.start_unlooked("", &["run", "--journal", other.to_str().unwrap()]);
+    second.until_it_says("another rotation has the lock");
+    first.wait_unlooked().exits(0);
+    second.wait_unlooked().exits(0);
+    kit.run(&["verify"]).exits(0);
+    before.must_be_rotated(&kit, &Except::default());
+    before.must_be_updated_once(&kit, &Except::default());
 }
 
 fn what_a_killed_run_left_in_the_server_is_waited_for(engine: Engine) {

@@ -1,7 +1,7 @@
 //! The sync phase, with servers at work on both databases.
 
 mod judge;
-mod pair;
+pub(crate) mod pair;
 mod workload;
 
 mod absent;

@@ -1,0 +1,215 @@
+//! What brings changes into a database from elsewhere: a subscription, replica threads, a primary that a
+//! standby follows. SQL as data.
+
+use std::time::Duration;
+
+use super::identity::{Told, number, word};
+use super::server::Kind;
+use super::{Class, Db, DbError, Record};
+
+/// One thing that brings changes from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// What it is.
+    pub what: String,
+    /// The statement that ends it.
+    pub end: String,
+    /// Whether it brings them now; else it is only set up.
+    pub runs: bool,
+    /// How far it is behind, where the server tells.
+    pub lag: Option<Duration>,
+}
+
+/// Everything that is seen of that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Feeds {
+    /// What there is.
+    pub found: Vec<Feed>,
+    /// Why more may be there.
+    pub unseen: Option<String>,
+}
+
+impl Feeds {
+    /// Those that run.
+    pub fn running(&self) -> impl Iterator<Item = &Feed> {
+        self.found.iter().filter(|feed| feed.runs)
+    }
+}
+
+/// The subscriptions of this database.
+const SUBSCRIPTIONS: &str = "SELECT s.subname::text, s.subenabled FROM pg_subscription s \
+     JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database() ORDER BY 1";
+/// Whether it is a standby, and by how many milliseconds it is behind what it has received.
+const STANDBY: &str = "SELECT pg_is_in_recovery(), CASE \
+     WHEN pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_last_wal_replay_lsn() THEN 0 \
+     ELSE (EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END";
+
+/// Triggers that do not always fire: by name, with `O` where they fire for sessions of users and not for what
+/// a subscription applies, `R` the other way round, `D` where they are disabled.
+const TRIGGER_STATES: &str = "SELECT upper(t.tgname::text), t.tgenabled::text FROM pg_trigger t \
+     JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid) \
+     AND t.tgenabled <> 'A' ORDER BY 1";
+
+/// All that a replica is fed by: MariaDB's several sources, and what MySQL calls it since 8.0.22 and before.
+const SOURCES: [&str; 3] = ["SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"];
+/// The threads of a replica, as PROCESS lets one see them. A cluster's own appliers sleep, or wait for its
+/// provider.
+const THREADS: &str = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'system user' \
+     AND COMMAND IN ('Connect', 'Query', 'Slave_IO', 'Slave_SQL', 'Slave_worker') \
+     AND COALESCE(STATE, '') NOT LIKE 'wsrep%'";
+
+/// Every statement of this file: dialect, what it is for, text.
+pub const STATEMENTS: &[(&str, &str, &str)] = &[
+    ("PostgreSQL", "is it a standby", STANDBY),
+    ("PostgreSQL", "subscriptions", SUBSCRIPTIONS),
+    ("PostgreSQL", "triggers that do not always fire", TRIGGER_STATES),
+    ("MySQL and MariaDB", "MariaDB's sources", SOURCES[0]),
+    ("MySQL and MariaDB", "MySQL's sources", SOURCES[1]),
+    ("MySQL and MariaDB", "an older MySQL's sources", SOURCES[2]),
+    ("MySQL and MariaDB", "threads of a replica", THREADS),
+];
+
+impl Db {
+    /// What brings changes into this database from elsewhere.
+    pub async fn feeds(&self) -> Result<Feeds, DbError> {
+        match self.server_kind() {
+            Some(Kind::Postgres) => self.postgres_feeds().await,
+            Some(Kind::MySql) => self.mysql_feeds().await,
+            _ => Ok(Feeds::default()),
+        }
+    }
+
+    /// The triggers that do not always fire, by name, each with its state (PostgreSQL).
+    pub async fn trigger_states(&self) -> Result<Vec<(String, String)>, DbError> {
+        if self.server_kind() != Some(Kind::Postgres) {
+            return Ok(Vec::new());
+        }
+        let records = self.read(TRIGGER_STATES, &[]).await?;
+        Ok(records.iter().map(|record| (word(record.first()), word(record.get(1)))).collect())
+    }
+
+    async fn postgres_feeds(&self) -> Result<Feeds, DbError> {
+        let mut feeds = Feeds::default();
+        if let Some(answer) = unless_denied(self.read(STANDBY, &[]).await)?
+            && let Some(record) = answer.first()
+            && number(record.first()) == 1
+        {
+            feeds.found.push(Feed {
+                what: "it is a standby, and replays what its primary writes".to_owned(),
+                end: "SELECT pg_promote()".to_owned(),
+                runs: true,
+                lag: u64::try_from(number(record.get(1))).ok().map(Duration::from_millis),
+            });
+        }
+        match unless_denied(self.read(SUBSCRIPTIONS, &[]).await)? {
+            None => feeds.unseen = Some("this user may not see subscriptions".to_owned()),
+            Some(answer) => feeds.found.extend(answer.iter().map(|record| {
+                let name = word(record.first());
+                Feed {
+                    what: format!("the subscription {name}"),
+                    end: format!("ALTER SUBSCRIPTION \"{}\" DISABLE", name.replace('"', "\"\"")),
+                    runs: number(record.get(1)) == 1,
+                    lag: None,
+                }
+            })),
+        }
+        Ok(feeds)
+    }
+
+    async fn mysql_feeds(&self) -> Result<Feeds, DbError> {
+        let told = self.told().await?;
+        let is_mariadb = is_mariadb(&told);
+        let mut feeds = Feeds::default();
+        let mut seen = false;
+        for sql in if is_mariadb { &SOURCES[..1] } else { &SOURCES[1..] } {
+            if let Some(answer) = unless_denied(self.read(sql, &[]).await)? {
+                feeds.found = answer.iter().map(|record| source(record, is_mariadb)).collect();
+                seen = true;
+                break;
+            }
+        }
+        if seen {
+            return Ok(feeds);
+        }
+        let running = number(self.read(THREADS, &[]).await?.first().and_then(|record| record.first()));
+        if running > 0 || told.number("Slaves_running").is_some_and(|running| running > 0) {
+            feeds.found.push(Feed {
+                what: "threads of a replica, which bring changes from another server".to_owned(),
+                end: ending(is_mariadb, ""),
+                runs: true,
+                lag: None,
+            });
+        } else if self.is_blind().await? && told.get("Slaves_running").is_empty() {
+            let grant = if is_mariadb { "SLAVE MONITOR" } else { "REPLICATION CLIENT" };
+            feeds.unseen =
+                Some(format!("this user may not see threads of a replica: grant it PROCESS or {grant}"));
+        }
+        Ok(feeds)
+    }
+}
+
+fn is_mariadb(told: &Told) -> bool {
+    told.get("version").to_ascii_lowercase().contains("mariadb")
+        || told.get("version_comment").to_ascii_lowercase().contains("mariadb")
+}
+
+/// A source of a replica, by the order of the columns, which has not changed for twenty years. MariaDB has
+/// two more before them for its several sources.
+fn source(record: &Record, is_mariadb: bool) -> Feed {
+    let first = if is_mariadb { 2 } else { 0 };
+    let at = |at: usize| word(record.get(first + at));
+    let name = if is_mariadb { word(record.first()) } else { String::new() };
+    let runs = !(at(10) == "No" && at(11) == "No");
+    Feed {
+        what: format!("it is a replica of {}:{}", at(1), at(3)),
+        end: ending(is_mariadb, &name),
+        runs,
+        lag: at(32).parse().ok().map(Duration::from_secs),
+    }
+}
+
+fn ending(is_mariadb: bool, name: &str) -> String {
+    match (is_mariadb, name) {
+        (false, _) => "STOP REPLICA; RESET REPLICA ALL".to_owned(),
+        (true, "") => "STOP ALL SLAVES; RESET SLAVE ALL".to_owned(),
+        (true, name) => {
+            let name = name.replace('\'', "''");
+            format!("STOP SLAVE '{name}'; RESET SLAVE '{name}' ALL")
+        }
+    }
+}
+
+/// Nothing where the user may not ask, or the server does not know the question.
+pub(super) fn unless_denied(answer: Result<Vec<Record>, DbError>) -> Result<Option<Vec<Record>>, DbError> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.class == Class::Environment => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Value;
+
+    #[test]
+    fn a_source_is_read_by_the_order_of_its_columns() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let mut record = vec![text("Waiting for source"), text("db1"), text("repl"), Value::Int(3306)];
+        record.resize(40, text(""));
+        record[10] = text("Yes");
+        record[11] = text("Yes");
+        record[32] = Value::Int(7);
+        let feed = source(&record, false);
+        assert_eq!((feed.what.as_str(), feed.runs), ("it is a replica of db1:3306", true));
+        assert_eq!(feed.lag, Some(Duration::from_secs(7)));
+        record.splice(0..0, [text("mine"), text("")]);
+        record[12] = text("No");
+        record[13] = text("No");
+        record[34] = Value::Null;
+        let feed = source(&record, true);
+        assert_eq!((feed.runs, feed.lag), (false, None));
+        assert_eq!(feed.end, "STOP SLAVE 'mine'; RESET SLAVE 'mine' ALL");
+    }
+}

@@ -1,0 +1,42 @@
+//! Claiming the databases: from then on they are this rotation's, and proved to be the copy.
+
+use super::super::protect;
+use super::Deployment;
+use crate::config::Settings;
+use crate::db::{Db, TransactionLimits};
+use crate::error::Result;
+
+impl Deployment {
+    /// Claims the databases for this rotation, and makes sure that nobody else is at them, unless
+    /// others are expected.
+    pub async fn claim(&self, settings: &Settings, others_expected: bool) -> Result<()> {
+        for db in self.distinct() {
+            protect::claim(db, &self.distinct()).await?;
+        }
+        protect::refuse_old(settings, &self.distinct(), true).await?;
+        for db in self.distinct() {
+            protect::refuse_fed(db).await?;
+            protect::refuse_strangers(db, others_expected).await?;
+        }
+        for guard in &self.guards {
+            guard.expect_others(others_expected);
+        }
+        for (db, cluster, _) in &self.clusters {
+            tracing::info!(
+                "{} is written to on {cluster}; who is connected to other nodes is not seen",
+                db.place()
+            );
+        }
+        Ok(())
+    }
+
+    /// The databases on one node of a cluster in which several take writes: where, and on which.
+    pub fn clusters(&self) -> Vec<(String, &str)> {
+        self.clusters.iter().map(|(db, cluster, _)| (db.place(), cluster.as_str())).collect()
+    }
+
+    pub(super) fn transaction_limits(&self, db: &Db) -> TransactionLimits {
+        let of = self.clusters.iter().find(|(other, ..)| other.is_same_handle(db));
+        of.map_or_else(TransactionLimits::default, |(_, _, limits)| *limits)
+    }
+}

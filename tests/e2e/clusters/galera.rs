@@ -1,0 +1,70 @@
+//! Two nodes of MariaDB with Galera: every node takes writes, and shows those of the other.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use super::{admin, is_refused, old_is_at, old_is_unknown, on};
+use crate::kit::Kit;
+use crate::support::{Engine, Except, OwnServers};
+
+/// The old URL leads to one node, the new one to the other, and the database is one; then the rotation of
+/// one node's database, while others write to it on the other node all the time.
+#[test]
+fn production_on_another_node_is_refused_and_a_busy_cluster_is_rotated() {
+    let servers = OwnServers::cluster("galera");
+    let kit = on(Engine::MariaDb, 1500);
+    let second = servers.port("SECOND");
+    old_is_at(&kit, second);
+    let ran = is_refused(&kit, "KR-CFG-016");
+    assert!(ran.stderr.contains("Galera"), "{ran}");
+
+    old_is_unknown(&kit);
+    for port in [Engine::MariaDb.port(), second] {
+        admin(&kit, port).execute("SET GLOBAL wsrep_max_ws_rows = 600"); // fewer than a chunk has
+    }
+    let before = kit.snapshot();
+    let ran = while_others_write(&kit, second, 2, || kit.run_unlooked(&["run"])).exits(0);
+    assert!(
+        ran.stderr.contains("node node1 of the Galera cluster"),
+        "the node that is written to is named: {ran}"
+    );
+    kit.run(&["verify"]).exits(0);
+    before.must_be_rotated(&kit, &Except::default());
+    let left =
+        "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.TABLES WHERE TABLE_NAME = 'KEYROTATION_LOCK'";
+    assert_eq!(admin(&kit, second).text(left), "0");
+}
+
+/// Does something while so many writers on another node change, as fast as they can, rows that the rotation
+/// rewrites. What they write is what was there.
+pub(super) fn while_others_write<T>(kit: &Kit, port: u16, writers: u32, work: impl FnOnce() -> T) -> T {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let stop = &stop;
+        for writer in 0..writers {
+            scope.spawn(move || {
+                let mut other = admin(kit, port);
+                let mut at = writer;
+                let ids = other.rows("SELECT TOKEN_ID FROM IDN_OAUTH2_ACCESS_TOKEN");
+                while !stop.load(Ordering::Relaxed) {
+                    at = (at + 7) % u32::try_from(ids.len()).unwrap();
+                    let id = ids[at as usize][0].as_deref().unwrap();
+                    for change in ["+ 1", "- 1"] {
+                        let sql = format!(
+                            "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET VALIDITY_PERIOD = VALIDITY_PERIOD {change}, \
+                             REFRESH_TOKEN_TIME_CREATED = REFRESH_TOKEN_TIME_CREATED WHERE TOKEN_ID = '{id}'"
+                        );
+                        // Both, or a row is left that nobody had.
+                        let done = (0..1000).any(|_| other.attempt(&sql).is_ok());
+                        assert!(done, "no update succeeds");
+                    }
+                }
+            });
+        }
+        thread::sleep(Duration::from_millis(300));
+        let done = work();
+        stop.store(true, Ordering::Relaxed);
+        done
+    })
+}

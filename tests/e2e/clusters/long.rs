@@ -1,0 +1,80 @@
+//! What takes minutes: two rotations through two nodes, nodes that are killed, frozen or cut off, and a
+//! standby that is promoted in mid-run.
+
+use std::thread;
+use std::time::Duration;
+
+use super::{admin, new_is_at, on};
+use crate::kit::{Kit, Refused as _};
+use crate::support::{Engine, Except, OwnServers};
+
+/// Who came first goes on, whichever node the other one comes by.
+#[test]
+fn two_rotations_through_two_nodes_exclude_each_other() {
+    let servers = OwnServers::cluster("galera");
+    let kit = on(Engine::MariaDb, 60);
+    let before = kit.snapshot();
+    let gate = kit.path("gate");
+    let mut first = kit.start_at(&format!("table-before-write=1*return({})", gate.display()), &["run"]);
+    first.until_it_waits(&gate);
+    new_is_at(&kit, servers.port("SECOND"));
+    let other = kit.beside("other-journal");
+    let ran = kit.run_unlooked(&["run", "--journal", other.to_str().unwrap()]).refused(3, "KR-DB-003");
+    assert!(ran.error().contains("has written nothing"), "{ran}");
+    std::fs::remove_file(&gate).unwrap();
+    first.wait().exits(0);
+    before.must_be_rotated(&kit, &Except::default());
+    // The first has given its lock up: the second has nothing left to do.
+    kit.run_unlooked(&["run", "--journal", other.to_str().unwrap()]).exits(0);
+}
+
+/// Whatever becomes of the other node, the rotation waits until the cluster takes writes again, and goes on.
+#[test]
+fn a_cluster_that_loses_a_node_is_waited_for() {
+    let mut servers = OwnServers::cluster("galera");
+    for (begin, end) in [("kill", "start"), ("freeze", "thaw"), ("part", "join")] {
+        let kit = on(Engine::MariaDb, 400);
+        let before = kit.snapshot();
+        let mut running = kit.start_unlooked("", &["run", "--max-rows-per-second", "60"]);
+        running.until_it_says("Successfully updated totp");
+        // Of two nodes neither goes on without the other.
+        let name = if begin == "part" { "node1" } else { "node2" };
+        servers.tell(begin, name);
+        running.until_it_says("trying again");
+        thread::sleep(Duration::from_secs(3));
+        assert!(!running.ended());
+        servers.tell(end, name);
+        running.wait_unlooked().exits(0);
+        kit.run(&["verify"]).exits(0);
+        before.must_be_rotated(&kit, &Except::default());
+    }
+}
+
+/// A primary that dies while its copy is rotated: the standby is promoted, and the rotation goes on there.
+#[test]
+fn a_standby_that_is_promoted_in_mid_run_is_gone_on_with() {
+    let mut servers = OwnServers::cluster("streaming");
+    let kit = on(Engine::Postgres, 400);
+    let ports = [Engine::Postgres.port(), servers.port("SECOND")];
+    let both = ports.map(|port| format!("127.0.0.1:{port}")).join(",");
+    let last = kit.databases().len() - 1;
+    for (at, name) in [(0, "newIdnDBUrl"), (last, "newRegDBUrl")] {
+        kit.configure(name, Some(&kit.site().url(at, &both, "")));
+    }
+    let mut running = kit.start_unlooked("", &["run", "--max-rows-per-second", "60"]);
+    running.until_it_says("Successfully updated totp");
+    servers.tell("kill", "primary");
+    thread::sleep(Duration::from_secs(1));
+    servers.tell("promote", "standby");
+    running.wait_unlooked().exits(0);
+    kit.run_unlooked(&["verify"]).exits(0);
+    rotated_at(&kit, ports[1]);
+    // The deployment is taken down on the first server.
+    servers.tell("start", "primary");
+}
+
+/// Every row that was rotated was rotated once, as far as its triggers tell; none is left.
+fn rotated_at(kit: &Kit, port: u16) {
+    let rows = "SELECT count(*)::text FROM IDN_OAUTH2_ACCESS_TOKEN";
+    assert_ne!(admin(kit, port).text(rows), "0");
+}

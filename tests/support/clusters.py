@@ -1,0 +1,241 @@
+"""Clusters of throwaway servers for the tests: real ones, from Debian's packages.
+
+    python3 tests/support/clusters.py serve galera      two nodes of MariaDB with Galera
+    python3 tests/support/clusters.py serve streaming   PostgreSQL: a primary and a standby
+    python3 tests/support/clusters.py serve logical     PostgreSQL: two servers, one to subscribe to the other
+    python3 tests/support/clusters.py serve replica     MariaDB: a server and its replica
+
+Like servers.py, which starts each of the servers; it says where they are and then does what it is told:
+
+    kill NAME       ends one with all that it has started, as if its machine had died
+    start NAME      starts it again on its data
+    freeze NAME     halts it (SIGSTOP), so that its partners find it silent; thaw NAME lets it go on
+    copy NAME       starts a server on a copy of the primary's files, which takes writes at once
+    promote NAME    makes a standby of PostgreSQL's a primary
+    part NAME       cuts a Galera node off from its partners; join NAME lets it find them again
+
+The first server's port is told as that of its engine, so a test's deployment is on it; the others' are told in
+
+    KEYROTATION_TEST_SECOND, KEYROTATION_TEST_THIRD
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from servers import PASSWORD, PATIENCE, PLACES, Servers, fail, free_port, program
+
+PROVIDERS = ["/usr/lib/galera/libgalera_smm.so", "/usr/lib/galera-4/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so"]
+NAMES = ["", "SECOND", "THIRD"]
+
+
+class Clusters(Servers):
+    def tell(self, number, engine, port):
+        name = NAMES[number] if number else engine.upper()
+        self.environment[f"KEYROTATION_TEST_{name}"] = str(port)
+
+    def start(self):
+        self.certificates()
+        getattr(self, sys.argv[2])()
+
+    # MariaDB
+
+    def mariadb_home(self, name, number, copy_of=None):
+        install = program("mariadb-install-db", "mariadb-server")
+        home = self.path(name)
+        self.own(home, "mysql")
+        data = os.path.join(home, "data")
+        if copy_of is None:
+            self.quietly([install, "--no-defaults", f"--datadir={data}", f"--tmpdir={home}", "--skip-test-db",
+                          "--auth-root-authentication-method=normal"], cwd=home, **self.as_user("mysql"))
+        first, quoted = os.path.join(home, "first.sql"), PASSWORD.replace("'", "''")
+        with open(first, "w", encoding="utf-8") as file:
+            file.write("SET NAMES utf8mb4;\nDELETE FROM mysql.global_priv WHERE User = '';\n"
+                       f"CREATE OR REPLACE USER root@'%' IDENTIFIED BY '{quoted}';\n"
+                       "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\n"
+                       "DROP USER IF EXISTS root@localhost, root@'127.0.0.1', root@'::1';\nFLUSH PRIVILEGES;\n")
+        os.chmod(first, 0o644)
+        return home, data, first
+
+    def mariadb_options(self, home, data, port, number):
+        return {"datadir": data, "tmpdir": home, "port": port, "bind-address": "127.0.0.1",
+                "socket": os.path.join(home, "socket"), "innodb-buffer-pool-size": "128M",
+                "innodb-log-file-size": "64M", "max-connections": 100, "pid-file": os.path.join(home, "pid"),
+                "skip-name-resolve": 1, "character-set-server": "utf8mb4", "server-id": number + 1}
+
+    def galera(self):
+        server = program("mariadbd", "mariadb-server", ["/usr/sbin"])
+        program("rsync", "rsync")
+        provider = next(filter(os.path.exists, PROVIDERS), None) or fail("galera is missing: apt-get install galera-4")
+        talks = [free_port() for _ in range(2)]
+        for number in range(2):
+            name, port = f"node{number + 1}", free_port()
+            home, data, first = self.mariadb_home(name, number)
+            settings = self.mariadb_options(home, data, port, number)
+            talk = talks[number]
+            transfer, missing = free_port(), free_port()
+            # Short timeouts: a node that is silent is left out after a few seconds.
+            provided = [f"base_port={talk}", f"gmcast.listen_addr=tcp://127.0.0.1:{talk}",
+                        f"ist.recv_addr=127.0.0.1:{missing}", "gcache.size=64M", "evs.suspect_timeout=PT2S",
+                        "evs.inactive_timeout=PT4S", "evs.keepalive_period=PT0.5S", "evs.inactive_check_period=PT0.5S",
+                        "pc.recovery=true"]
+            settings.update({
+                "binlog-format": "ROW", "innodb-autoinc-lock-mode": 2, "wsrep-on": "ON", "wsrep-provider": provider,
+                "wsrep-cluster-name": "keyrotation", "wsrep-node-name": name, "wsrep-node-address": "127.0.0.1",
+                "wsrep-provider-options": ";".join(provided), "wsrep-sst-method": "rsync",
+                "wsrep-sst-receive-address": f"127.0.0.1:{transfer}"})
+            # The init file changes accounts, which nodes do not tell each other there: each has its own.
+            options = [f"--{key}={value}" for key, value in settings.items()]
+            partners = ",".join(f"127.0.0.1:{talk}" for talk in talks)
+            address = "gcomm://" if number == 0 else f"gcomm://127.0.0.1:{talks[0]}"
+            command = [server, "--no-defaults", *options]
+            init = [f"--init-file={first}"] if number == 0 else []
+            self.spawn(name, [*command, f"--wsrep-cluster-address={address}", *init], home, "mysql", port)
+            self.how[name] = (name, [*command, f"--wsrep-cluster-address=gcomm://{partners}"], home, "mysql", port)
+            self.until_synced(port)
+            self.tell(number, "mariadb", port)
+
+    def until_synced(self, port):
+        begun = time.monotonic()
+        while self.ask_mariadb(port, "SHOW STATUS LIKE 'wsrep_local_state_comment'") != "wsrep_local_state_comment\tSynced":
+            if time.monotonic() - begun > PATIENCE:
+                fail("a node does not join its cluster")
+            time.sleep(0.1)
+
+    def ask_mariadb(self, port, sql):
+        client = program("mariadb", "mariadb-client")
+        command = [client, "--no-defaults", "-h127.0.0.1", f"-P{port}", "-uroot", "--default-character-set=utf8mb4",
+                   "-N", "-e", sql]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "MYSQL_PWD": PASSWORD})
+        return done.stdout.strip()
+
+    def replica(self):
+        server = program("mariadbd", "mariadb-server", ["/usr/sbin"])
+        ports = []
+        for number in range(2):
+            name, port = ["source", "replica"][number], free_port()
+            home, data, first = self.mariadb_home(name, number)
+            settings = {**self.mariadb_options(home, data, port, number), "init-file": first, "log-bin": "log"}
+            options = [f"--{key}={value}" for key, value in settings.items()]
+            self.spawn(name, [server, "--no-defaults", *options], home, "mysql", port)
+            self.tell(number, "mariadb", port)
+            ports.append(port)
+        quoted = PASSWORD.replace("'", "''")
+        begun = time.monotonic()
+        follow = (f"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={ports[0]}, MASTER_USER='root', "
+                  f"MASTER_PASSWORD='{quoted}', MASTER_USE_GTID=slave_pos; SET GLOBAL gtid_slave_pos='{{at}}'; START SLAVE")
+        while True:  # until its init file is through
+            at = self.ask_mariadb(ports[0], "SELECT @@gtid_binlog_pos")
+            self.ask_mariadb(ports[1], "RESET MASTER")
+            self.ask_mariadb(ports[1], follow.format(at=at))
+            if "Yes" in self.ask_mariadb(ports[1], "SHOW SLAVE STATUS"):
+                return
+            if time.monotonic() - begun > PATIENCE:
+                fail("the replica does not follow")
+            time.sleep(0.2)
+
+    # PostgreSQL
+
+    def postgresql_options(self, home, port):
+        settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home, "ssl": "off",
+                    "shared_buffers": "64MB", "dynamic_shared_memory_type": "mmap", "wal_level": "logical",
+                    "max_connections": 60, "wal_receiver_status_interval": 1}
+        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+    def postgresql_at(self, name, number, base=None, standby=False, port=None):
+        postgres, initdb = program("postgres", "postgresql", PLACES), program("initdb", "postgresql", PLACES)
+        home, port = self.path(name), port or free_port()
+        self.own(home, "postgres")
+        data = os.path.join(home, "data")
+        if base is None:
+            secret = os.path.join(home, "password")
+            with open(secret, "w", encoding="utf-8") as file:
+                file.write(PASSWORD + "\n")
+            os.chmod(secret, 0o644)
+            self.quietly([initdb, "-D", data, "-U", "postgres", "-A", "scram-sha-256", "--pwfile", secret, "-E", "UTF8",
+                          "--locale=C.UTF-8"], cwd=home, **self.as_user("postgres"))
+        else:
+            backup = program("pg_basebackup", "postgresql", PLACES)
+            command = [backup, "-h", "127.0.0.1", "-p", str(base), "-U", "postgres", "-D", data, "-X", "stream",
+                       "-c", "fast", *(["-R"] if standby else [])]
+            self.quietly(command, cwd=home, env={**os.environ, "PGPASSWORD": PASSWORD}, **self.as_user("postgres"))
+        self.spawn(name, [postgres, "-D", data, *self.postgresql_options(home, port)], home, "postgres", port)
+        self.tell(number, "postgresql", port)
+        return port
+
+    def is_ready(self, port):
+        ask = program("pg_isready", "postgresql-client", PLACES)
+        return subprocess.run([ask, "-q", "-h", "127.0.0.1", "-p", str(port)]).returncode == 0
+
+    def spawn(self, name, command, home, user, port):
+        super().spawn(name, command, home, user, port)
+        begun = time.monotonic()
+        while "postgres" in command[0] and not self.is_ready(port):
+            if time.monotonic() - begun > PATIENCE:
+                fail(f"{name} does not answer")
+            time.sleep(0.05)
+
+    def streaming(self):
+        primary = self.postgresql_at("primary", 0)
+        self.postgresql_at("standby", 1, base=primary, standby=True)
+        self.tell(2, "postgresql", free_port())
+
+    def logical(self):
+        self.postgresql_at("publisher", 0)
+        self.postgresql_at("subscriber", 1)
+
+    # What it is told
+
+    def freeze(self, name):
+        process = self.processes[name]
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+
+    def thaw(self, name):
+        self.processes[name].send_signal(signal.SIGCONT)
+
+    def promote(self, name):
+        control = program("pg_ctl", "postgresql", PLACES)
+        self.quietly([control, "-D", self.path(name, "data"), "-w", "promote"], cwd=self.path(name), **self.as_user("postgres"))
+
+    def copy(self, name):
+        ports = [int(self.environment[f"KEYROTATION_TEST_{of}"]) for of in ("POSTGRESQL", "THIRD")]
+        self.postgresql_at(name, 2, base=ports[0], port=ports[1])
+
+    def isolated(self, name, yes):
+        port = self.how[name][4]
+        self.ask_mariadb(port, f"SET GLOBAL wsrep_provider_options = 'gmcast.isolate={int(yes)}'")
+
+
+def serve():
+    clusters = Clusters()
+    try:
+        clusters.start()
+        for name, value in clusters.environment.items():
+            print(f"{name}={value}")
+        print("ready", flush=True)
+        for line in sys.stdin:
+            what, name = line.split()
+            if what == "start":
+                clusters.spawn(*clusters.how[name])
+            elif what == "part":
+                clusters.isolated(name, True)
+            elif what == "join":
+                clusters.isolated(name, False)
+            else:
+                getattr(clusters, what)(name)
+            print("done", flush=True)
+    finally:
+        for process in clusters.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)  # who is halted cannot end
+        clusters.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] != ["serve"] or len(sys.argv) != 3:
+        sys.exit(__doc__)
+    sys.exit(serve())
