@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
 use super::Engine;
 use super::place::UPDATES;
+use super::server::stand_in;
 
 impl Engine {
     /// Rows come in any order.
@@ -42,6 +43,34 @@ impl Engine {
             (_, ColumnKind::Bytes) => format!("HEX({name})"),
             (_, _) => format!("CONVERT({name} USING utf8mb4)"),
         }
+    }
+
+    /// A statement of SQLite's schema in the server's words.
+    pub(super) fn dialect(self, table: &str, sql: &str) -> String {
+        if self == Self::Postgres {
+            return sql.replace(" BLOB", " BYTEA");
+        }
+        if self == Self::H2 {
+            // Keys are decimals there, and values may be compared whatever their case.
+            return match stand_in().as_deref() {
+                Some("oracle" | "db2") => sql.replace(" INTEGER", " DECIMAL(31, 0)"),
+                Some("sqlserver") => sql.replace(" VARCHAR(2048)", " VARCHAR_IGNORECASE(2048)"),
+                _ => sql.to_owned(),
+            };
+        }
+        let mut sql =
+            sql.replace(" TIMESTAMP,", " TIMESTAMP NULL,").replace(" TIMESTAMP\n", " TIMESTAMP NULL\n");
+        if table == "IDN_OAUTH2_ACCESS_TOKEN" {
+            let null = if self == Self::MySql { "NULL" } else { "NOT NULL" };
+            let now = format!("TIMESTAMP {null} DEFAULT CURRENT_TIMESTAMP");
+            sql = sql
+                .replace(
+                    "REFRESH_TOKEN_TIME_CREATED TIMESTAMP NULL",
+                    &format!("REFRESH_TOKEN_TIME_CREATED {now} ON UPDATE CURRENT_TIMESTAMP"),
+                )
+                .replace(" TIME_CREATED TIMESTAMP NULL", &format!(" TIME_CREATED {now}"));
+        }
+        format!("{sql} ENGINE = InnoDB")
     }
 
     /// A value of an SQLite column, read as text or as hexadecimal digits, in this server's words.

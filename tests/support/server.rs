@@ -1,8 +1,10 @@
 //! The servers that `tests/support/servers.py` starts, for an administrator.
 
+#[path = "h2_session.rs"]
+mod h2_session;
+
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +14,8 @@ use keyrotation::db::{self, server};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
+
+use h2_session::H2Session;
 
 /// The administrators' password, see `tests/support/servers.py`.
 pub(crate) const ADMIN: &str = "p@ss wörd/:'%";
@@ -267,43 +271,6 @@ impl Session {
         while !home.texts(&format!("{find}{id}")).await.is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-    }
-}
-
-/// A session with `tests/support/java/H2Server.java`.
-pub(super) struct H2Session(TcpStream);
-
-impl H2Session {
-    fn open(port: u16, database: &str) -> Self {
-        let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
-        socket.set_nodelay(true).unwrap();
-        let mut session = Self(socket);
-        session.send(database);
-        session
-    }
-
-    fn send(&mut self, text: &str) {
-        let length = u32::try_from(text.len()).unwrap().to_be_bytes();
-        self.0.write_all(&[&length, text.as_bytes()].concat()).unwrap();
-    }
-
-    /// Runs a script and gives back the rows of its last statement.
-    fn ask(&mut self, sql: &str) -> Result<Vec<Vec<Option<String>>>, String> {
-        self.send(sql);
-        let Ok(rows) = usize::try_from(self.number()) else { return Err(self.text().unwrap()) };
-        Ok((0..rows).map(|_| (0..self.number()).map(|_| self.text()).collect()).collect())
-    }
-
-    fn number(&mut self) -> i32 {
-        let mut bytes = [0; 4];
-        self.0.read_exact(&mut bytes).unwrap();
-        i32::from_be_bytes(bytes)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let mut bytes = vec![0; usize::try_from(self.number()).ok()?];
-        self.0.read_exact(&mut bytes).unwrap();
-        Some(String::from_utf8(bytes).unwrap())
     }
 }
 

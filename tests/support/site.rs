@@ -210,7 +210,7 @@ impl Site {
         .unwrap();
         let of = |kind: &'static str| objects.iter().filter(move |(found, ..)| found == kind);
         for (_, name, sql) in of("table") {
-            db.run(&self.dialect(name, sql)).await;
+            db.run(&self.engine.dialect(name, sql)).await;
         }
         db.run(self.engine.without_checks()).await;
         for (_, table, _) in of("table") {
@@ -332,34 +332,6 @@ impl Site {
                  GRANT PROCESS ON *.* TO '{user}'@'%'"
             ),
         }
-    }
-
-    /// A statement of SQLite's schema in the server's words.
-    fn dialect(&self, table: &str, sql: &str) -> String {
-        if self.engine == Engine::Postgres {
-            return sql.replace(" BLOB", " BYTEA");
-        }
-        if self.engine == Engine::H2 {
-            // Keys are decimals there, and values may be compared whatever their case.
-            return match stand_in().as_deref() {
-                Some("oracle" | "db2") => sql.replace(" INTEGER", " DECIMAL(31, 0)"),
-                Some("sqlserver") => sql.replace(" VARCHAR(2048)", " VARCHAR_IGNORECASE(2048)"),
-                _ => sql.to_owned(),
-            };
-        }
-        let mut sql =
-            sql.replace(" TIMESTAMP,", " TIMESTAMP NULL,").replace(" TIMESTAMP\n", " TIMESTAMP NULL\n");
-        if table == "IDN_OAUTH2_ACCESS_TOKEN" {
-            let null = if self.engine == Engine::MySql { "NULL" } else { "NOT NULL" };
-            let now = format!("TIMESTAMP {null} DEFAULT CURRENT_TIMESTAMP");
-            sql = sql
-                .replace(
-                    "REFRESH_TOKEN_TIME_CREATED TIMESTAMP NULL",
-                    &format!("REFRESH_TOKEN_TIME_CREATED {now} ON UPDATE CURRENT_TIMESTAMP"),
-                )
-                .replace(" TIME_CREATED TIMESTAMP NULL", &format!(" TIME_CREATED {now}"));
-        }
-        format!("{sql} ENGINE = InnoDB")
     }
 
     async fn inserts(&self, source: &mut SqliteConnection, table: &str, columns: &[Column]) -> Vec<String> {

@@ -118,11 +118,6 @@ impl Pair {
         }
     }
 
-    /// The name of one of the databases on its server.
-    pub(crate) fn database(&self, side: Side) -> String {
-        self.site.as_ref().unwrap().database(Self::at(side))
-    }
-
     /// A session of a server in one of the databases.
     pub(crate) fn session(&self, side: Side) -> Session {
         if let Some(servers) = &self.site {
