@@ -25,7 +25,8 @@ import subprocess
 import sys
 import time
 
-from servers import PASSWORD, PATIENCE, PLACES, Servers, fail, free_port, program
+from engines import PASSWORD, PLACES, fail, free_port, program
+from servers import PATIENCE, Servers
 
 PROVIDERS = ["/usr/lib/galera/libgalera_smm.so", "/usr/lib/galera-4/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so"]
 NAMES = ["", "SECOND", "THIRD"]
@@ -92,8 +93,8 @@ class Clusters(Servers):
             address = "gcomm://" if number == 0 else f"gcomm://127.0.0.1:{talks[0]}"
             command = [server, "--no-defaults", *options]
             init = [f"--init-file={first}"] if number == 0 else []
-            self.spawn(name, [*command, f"--wsrep-cluster-address={address}", *init], home, "mysql", port)
-            self.how[name] = (name, [*command, f"--wsrep-cluster-address=gcomm://{partners}"], home, "mysql", port)
+            self.spawn(name, [*command, f"--wsrep-cluster-address={address}", *init], home, self.as_user("mysql"), port)
+            self.how[name] = (name, [*command, f"--wsrep-cluster-address=gcomm://{partners}"], home, self.as_user("mysql"), port)
             self.until_synced(port)
             self.tell(number, "mariadb", port)
 
@@ -119,7 +120,7 @@ class Clusters(Servers):
             home, data, first = self.mariadb_home(name, number)
             settings = {**self.mariadb_options(home, data, port, number), "init-file": first, "log-bin": "log"}
             options = [f"--{key}={value}" for key, value in settings.items()]
-            self.spawn(name, [server, "--no-defaults", *options], home, "mysql", port)
+            self.spawn(name, [server, "--no-defaults", *options], home, self.as_user("mysql"), port)
             self.tell(number, "mariadb", port)
             ports.append(port)
         quoted = PASSWORD.replace("'", "''")
@@ -161,7 +162,7 @@ class Clusters(Servers):
             command = [backup, "-h", "127.0.0.1", "-p", str(base), "-U", "postgres", "-D", data, "-X", "stream",
                        "-c", "fast", *(["-R"] if standby else [])]
             self.quietly(command, cwd=home, env={**os.environ, "PGPASSWORD": PASSWORD}, **self.as_user("postgres"))
-        self.spawn(name, [postgres, "-D", data, *self.postgresql_options(home, port)], home, "postgres", port)
+        self.spawn(name, [postgres, "-D", data, *self.postgresql_options(home, port)], home, self.as_user("postgres"), port)
         self.tell(number, "postgresql", port)
         return port
 
