@@ -192,7 +192,9 @@ fn not_allowed() -> DbError {
 
 fn other_plugin(plugin: &[u8]) -> DbError {
     let plugin = String::from_utf8_lossy(plugin).escape_debug().to_string();
-    let remedy = "take useSSL=false out of the URL, or let a DBA change the user to caching_sha2_password";
+    // Servers answer so for a user who does not exist, too.
+    let remedy = "check user and password in properties.yaml; if they are right, take useSSL=false out of the URL, or let a \
+                  DBA change the user to caching_sha2_password";
     DbError::new(Class::Environment, format!("the user logs in by {plugin}, which needs TLS"))
         .with_remedy(Some(remedy))
 }
