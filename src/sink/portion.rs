@@ -37,13 +37,15 @@ impl Portion {
         changes.iter().take(most).take_while(fits).count().max(1)
     }
 
-    /// Others were in the way of so many rows: the next are half as many. False if they cannot be fewer.
-    pub(super) fn halve(&self, rows: usize) -> bool {
+    /// Whether nobody has been in the way yet, or not for long.
+    pub(super) fn is_whole(&self) -> bool {
+        self.rows.load(Ordering::Relaxed) == usize::MAX
+    }
+
+    /// Others were in the way of so many rows: the next are half as many, but one at least.
+    pub(super) fn halve(&self, rows: usize) {
         self.through.store(0, Ordering::Relaxed);
-        if rows > 1 {
-            self.rows.fetch_min(rows / 2, Ordering::Relaxed);
-        }
-        rows > 1
+        self.rows.fetch_min((rows / 2).max(1), Ordering::Relaxed);
     }
 
     /// So many rows got through: after some such the next may be twice as many.
@@ -77,10 +79,10 @@ mod tests {
         let portion = Portion::new(TransactionLimits::default());
         assert_eq!(portion.of(&changes), 1000);
         for rows in [500, 250, 125, 62, 31, 15, 7, 3, 1] {
-            assert!(portion.halve(portion.of(&changes)));
+            assert!(portion.is_whole() == (rows == 500));
+            portion.halve(portion.of(&changes));
             assert_eq!(portion.of(&changes), rows);
         }
-        assert!(!portion.halve(1), "a single row is tried again, a bounded number of times");
         for _ in 0..IN_A_ROW {
             assert_eq!(portion.of(&changes), 1);
             portion.got_through(1);

@@ -59,9 +59,16 @@ impl TableSink {
                     care = Care::Fast;
                 }
                 Err(error) if error.class == Class::Row && care == Care::Fast => care = Care::RowByRow,
-                Err(error) if error.is_conflict() && self.portion.halve(part.len()) => {
-                    let rows = part.len();
-                    tracing::debug!("{}: {rows} rows: {error}; now fewer", self.target.relation.table);
+                Err(error) if error.is_conflict() && part.len() > 1 => {
+                    let (place, rows) = (self.target.relation.table, part.len());
+                    if self.portion.is_whole() {
+                        tracing::warn!(
+                            "{place}: {error}; trying again, with fewer than {rows} rows at a time"
+                        );
+                    } else {
+                        tracing::debug!("{place}: {rows} rows: {error}; now fewer");
+                    }
+                    self.portion.halve(rows);
                     backoff.moment().await;
                 }
                 Err(error) => {

@@ -110,7 +110,8 @@ fn who_was_first_goes_on_while_another_waits(engine: Engine) {
     let mut first = kit.start_unlooked("", &["run", "--max-rows-per-second", "25"]);
     first.until_it_says("this will change");
     let other = kit.beside("other-journal");
-    let mut second = kit.start_unlooked("", &["run", "--journal", other.to_str().unwrap()]);
+    let mut second =
+        kit.start_unlooked("", &["run", "--journal", other.to_str().unwrap(), "--all-already-new"]);
     second.until_it_says("another rotation has the lock");
     first.wait_unlooked().exits(0);
     second.wait_unlooked().exits(0);
