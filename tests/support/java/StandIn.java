@@ -71,7 +71,7 @@ public final class StandIn implements Driver {
 
     /** What only the scripts in {@code triggers} send. */
     static final Pattern SCRIPT =
-            Pattern.compile("_TEMP|_sync_|DDL_LOCK_TIMEOUT|NOEXEC|QUOTED_IDENTIFIER|LOCK_TIMEOUT 5000|LOCK TIMEOUT 5$");
+            Pattern.compile("_TEMP|_sync_|DDL_LOCK_TIMEOUT|NOEXEC|SET QUOTED_IDENTIFIER|LOCK_TIMEOUT 5000|LOCK TIMEOUT 5$");
     static final Pattern LOG = Pattern.compile("CREATE (TABLE \\w+_TEMP \\(.*?\\n *\\))", Pattern.DOTALL);
     /** But for the one of Db2's that notes another key: here the one of every change does. */
     static final Pattern TRIGGER = Pattern.compile("CREATE OR \\w+ TRIGGER (\\w+_sync_(insert|update|delete))"
@@ -112,6 +112,7 @@ public final class StandIn implements Driver {
             {".* FROM sys\\.dm_exec_sessions WHERE session_id = @@SPID", SESSION},
             {".* FROM sys\\.dm_exec_sessions .*", SESSIONS},
             {"SELECT N'recovery model'.*", "SELECT '', '' WHERE 1 = 0"},
+            {"SELECT DB_NAME\\(\\), .*", "SELECT 'database ' || DATABASE_PATH(), 'a server', ''"},
             {".* FROM sys\\.databases .*", "SELECT '' WHERE 1 = 0"},
             {"SELECT CASE WHEN HAS_PERMS_BY_NAME.*", "SELECT 0"},
             {"SELECT CONCAT\\(N'database .*", IDENTITY},
