@@ -41,8 +41,13 @@ pub(super) async fn prove(old: &Db, new: &Db, theirs: &Identity, doubt: Doubt) -
         }
     };
     match (proved, doubt) {
-        // A token of PostgreSQL's is the whole database's: where it shows under another name, that is another schema.
-        (Proved::Same, Doubt::OtherName) if old.server_kind() == Some(Kind::Postgres) => Ok(()),
+        // A token of PostgreSQL's is the whole database's: where it shows under another name, that is another
+        // schema. And a standby follows its own cluster only: where nothing was doubted, that is another.
+        (Proved::Same, Doubt::OtherName) | (Proved::Unsettled(_), Doubt::None)
+            if old.server_kind() == Some(Kind::Postgres) =>
+        {
+            Ok(())
+        }
         (Proved::Same, _) => Err(is_old(&format!(
             "what was written to {} shows in {}, {}",
             new.place(),
@@ -54,8 +59,6 @@ pub(super) async fn prove(old: &Db, new: &Db, theirs: &Identity, doubt: Doubt) -
         (Proved::Unsettled(why) | Proved::Untried(why), Doubt::Said(doubt)) => {
             Err(undecided(&format!("{doubt}; {why}")))
         }
-        // A standby follows its own cluster only, and that is another.
-        (Proved::Unsettled(_), Doubt::None) if old.server_kind() == Some(Kind::Postgres) => Ok(()),
         (Proved::Unsettled(why), Doubt::None) => Err(undecided(&format!("{}: {why}", old.place()))),
         (Proved::Untried(why), Doubt::None) => {
             // SQL Server has none: there the lock and the identifiers tell.

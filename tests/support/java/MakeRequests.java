@@ -41,7 +41,7 @@ import org.wso2.carbon.identity.workflow.mgt.dto.WorkflowRequest;
 /**
  * Writes requests with all that Java serialization has to offer into the folder given, one per file.
  * Each holds at least one Credential with a string, unless its name says "none". Those whose name begins with
- * "refused" cannot be walked without their classes.
+ * "refused" cannot be walked without their classes, or hold a credential that is no string.
  */
 public class MakeRequests {
     private static Path folder;
@@ -77,8 +77,8 @@ public class MakeRequests {
         write("long_lengths", parameter("Just", "x".repeat(65_535)), parameter("Over", "\u00e9".repeat(32_768)),
                 parameter("Credential", "y".repeat(65_536)), parameter("Credential", "z".repeat(65_535)));
         write("nested_lists", parameter("Nested", nested(25)), parameter("Credential", credential));
-        write("none_char_array", parameter("Credential", credential.toCharArray()), parameter("Credential", null),
-                parameter(null, credential));
+        write("none_null", parameter("Credential", null), parameter(null, credential));
+        write("refused_char_array", parameter("Credential", credential.toCharArray()));
 
         String shared = new String("c2hhcmVk");
         RequestParameter same = parameter("Credential", shared);
