@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::identity::{Told, number, word};
 use super::server::Kind;
-use super::{Class, Db, DbError, Record};
+use super::{Class, Db, DbError, Record, Value};
 
 /// One thing that brings changes from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,9 +54,7 @@ const TRIGGER_STATES: &str = "SELECT upper(t.tgname::text), t.tgenabled::text FR
 const SOURCES: [&str; 3] = ["SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"];
 /// The threads of a replica, as PROCESS lets one see them. A cluster's own appliers sleep, or wait for its
 /// provider.
-const THREADS: &str = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'system user' \
-     AND COMMAND IN ('Connect', 'Query', 'Slave_IO', 'Slave_SQL', 'Slave_worker') \
-     AND COALESCE(STATE, '') NOT LIKE 'wsrep%'";
+const THREADS: &str = "SHOW PROCESSLIST";
 
 /// Every statement of this file: dialect, what it is for, text.
 pub const STATEMENTS: &[(&str, &str, &str)] = &[
@@ -131,8 +129,8 @@ impl Db {
         if seen {
             return Ok(feeds);
         }
-        let running = number(self.read(THREADS, &[]).await?.first().and_then(|record| record.first()));
-        if running > 0 || told.number("Slaves_running").is_some_and(|running| running > 0) {
+        let runs = self.read(THREADS, &[]).await?.iter().any(is_replicas);
+        if runs || told.number("Slaves_running").is_some_and(|running| running > 0) {
             feeds.found.push(Feed {
                 what: "threads of a replica, which bring changes from another server".to_owned(),
                 end: ending(is_mariadb, ""),
@@ -146,6 +144,13 @@ impl Db {
         }
         Ok(feeds)
     }
+}
+
+/// Whether a line of SHOW PROCESSLIST is a thread of a replica: user, command and state tell.
+fn is_replicas(shown: &Record) -> bool {
+    let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
+    let is_at_it = ["Connect", "Query", "Slave_IO", "Slave_SQL", "Slave_worker"].contains(&text(4));
+    text(1) == "system user" && is_at_it && !text(6).starts_with("wsrep")
 }
 
 fn is_mariadb(told: &Told) -> bool {
@@ -191,7 +196,6 @@ pub(super) fn unless_denied(answer: Result<Vec<Record>, DbError>) -> Result<Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::Value;
 
     #[test]
     fn a_source_is_read_by_the_order_of_its_columns() {

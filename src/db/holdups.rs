@@ -42,7 +42,8 @@ const ASKS: &[Asks] = &[
     },
     Asks {
         kind: Kind::MySql,
-        // The second is MySQL 8's. A transaction that is prepared has no session.
+        // The second is MySQL 8's, and the last, since its other list fails while anybody sends bytes. A transaction
+        // that is prepared has no session.
         waits: &[
             "SELECT r.trx_mysql_thread_id, 'a row lock', \
              CASE WHEN b.trx_mysql_thread_id = 0 THEN 'a prepared transaction (XA RECOVER names it)' \
@@ -58,6 +59,9 @@ const ASKS: &[Asks] = &[
              JOIN performance_schema.threads r ON r.THREAD_ID = w.REQUESTING_THREAD_ID \
              LEFT JOIN performance_schema.threads b ON b.THREAD_ID = w.BLOCKING_THREAD_ID",
             "SELECT ID, STATE, '' FROM information_schema.PROCESSLIST \
+             WHERE TIME >= 2 AND (STATE LIKE 'Waiting for semi-sync%' OR STATE LIKE 'Waiting for table%' \
+             OR STATE LIKE 'Waiting for global%' OR STATE LIKE '%backup lock%')",
+            "SELECT ID, STATE, '' FROM performance_schema.processlist \
              WHERE TIME >= 2 AND (STATE LIKE 'Waiting for semi-sync%' OR STATE LIKE 'Waiting for table%' \
              OR STATE LIKE 'Waiting for global%' OR STATE LIKE '%backup lock%')",
         ],
@@ -90,7 +94,8 @@ impl Db {
             // Not every server has each of the tables, and not every user may look.
             let Ok(records) = lone.ask(sql).await else { continue };
             for holdup in records.iter().filter_map(holdup) {
-                if !asks.by_number || self.is_ours(&mut lone, holdup.session).await {
+                let is_ours = !asks.by_number || self.is_ours(&mut lone, holdup.session).await;
+                if is_ours && !found.contains(&holdup) {
                     found.push(holdup);
                 }
             }

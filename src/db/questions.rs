@@ -117,7 +117,8 @@ pub const MYSQL_QUESTIONS: Questions = Questions {
     claim: "SELECT GET_LOCK(CONCAT('keyrotation.', LEFT(SHA2(LOWER(DATABASE()), 256), 40)), 0)",
     release: "SELECT RELEASE_LOCK(CONCAT('keyrotation.', LEFT(SHA2(LOWER(DATABASE()), 256), 40)))",
     is_ours: "SELECT IS_USED_LOCK(CONCAT('keyrotation.', LEFT(SHA2(LOWER(DATABASE()), 256), 40))) = CONNECTION_ID()",
-    // MySQL's information_schema.PROCESSLIST fails while anybody runs a statement with bytes in it (error 3854).
+    // MySQL's information_schema.PROCESSLIST fails while anybody's statement has bytes in it, or what utf8mb3
+    // has not (error 3854).
     sessions: "SHOW PROCESSLIST",
     session_of: |shown, database| {
         let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
@@ -142,8 +143,8 @@ pub const MYSQL_QUESTIONS: Questions = Questions {
             FROM DUAL WHERE @@GLOBAL.innodb_flush_log_at_trx_commit <> 1 \
             UNION ALL SELECT CONCAT('sync_binlog = ', @@GLOBAL.sync_binlog) \
             FROM DUAL WHERE @@GLOBAL.log_bin = 1 AND @@GLOBAL.sync_binlog <> 1",
-    // Needs the same privilege, however the user has it: by a role, too.
-    is_blind: "SELECT COUNT(*) < 0 FROM information_schema.INNODB_TRX",
+    // Needs the same privilege, however the user has it: by a role, too. INNODB_TRX fails as PROCESSLIST does.
+    is_blind: "SELECT COUNT(*) < 0 FROM information_schema.INNODB_METRICS",
     // Without the privilege PROCESS only its own sessions are counted.
     room: "SELECT LEAST(@@max_connections - (SELECT COUNT(*) FROM information_schema.PROCESSLIST), \
            IF(@@max_user_connections > 0, @@max_user_connections - (SELECT COUNT(*) \

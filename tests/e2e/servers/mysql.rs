@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -248,6 +249,27 @@ fn a_table_with_an_invisible_column_that_takes_no_null_is_rotated() {
     kit.run(&["run"]).exits(0);
     before.must_be_rotated(&kit, &Except::default());
     kit.run(&["verify"]).exits(0);
+}
+
+/// MySQL's lists of sessions and of transactions fail while anybody's statement has what utf8mb3 has not (error
+/// 3854): bytes, or such a character.
+#[test]
+fn what_others_send_disturbs_nothing() {
+    let kit = on(Engine::MySql);
+    let before = kit.snapshot();
+    let (done, is_done) = mpsc::channel::<()>();
+    let sender = thread::spawn(move || {
+        let mut other = outside(Engine::MySql);
+        while is_done.try_recv() == Err(mpsc::TryRecvError::Empty) {
+            other.execute("DO (SELECT SLEEP(0.1) + COUNT(*) + LENGTH('😀') FROM mysql.innodb_table_stats)");
+        }
+    });
+    let plan = kit.run(&["plan", "--json"]).exits(0);
+    assert!(!plan.stdout.contains("3854"), "{plan}");
+    kit.run(&["run"]).exits(0);
+    drop(done);
+    sender.join().unwrap();
+    before.must_be_rotated(&kit, &Except::default());
 }
 
 /// `plan` tells how large a table is now, not within the last day.
