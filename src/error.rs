@@ -126,6 +126,9 @@ ids! {
         "make a new key with `keyrotation keygen` and set newSecretKey to it";
     ConfigDefaultKey = "KR-CFG-010", Usage, "the new secret key is the one that WSO2 publishes with every release",
         "make a new key with `keyrotation keygen` and set newSecretKey to it";
+    ConfigWeakKey = "KR-CFG-059", Usage, "the new secret key can be guessed, or is shorter than the old one",
+        "make a new key with `keyrotation keygen`; to use this one all the same, repeat with --accept-weak-key",
+        "Yes: nothing was written.";
     ConfigBase64 = "KR-CFG-011", Usage, "a password in properties.yaml is not base64 of UTF-8 text",
         "encode it with `printf %s 'the password' | base64 -w0`, or use `env:NAME` or `file:/path`, which take it as it is";
     ConfigSecretSource = "KR-CFG-012", Usage, "a secret cannot be read from where properties.yaml says it is",
@@ -167,6 +170,9 @@ ids! {
         "install them there, and remove them from the copy with `keyrotation triggers remove --on new`";
     SyncNotEnabled = "KR-CFG-054", Usage, "the command needs sync, and it is not enabled",
         "set `enableSyncMigrator: true` and oldIdnDBUrl";
+    TriggersNeeded = "KR-CFG-058", Usage, "the sync triggers were to be removed from an old database that is not known to be safe to retire",
+        "`keyrotation safe-to-retire` says what is missing; to remove them all the same, and lose what changes there, repeat with --force",
+        "Yes: nothing was removed.";
     WrongOldKey = "KR-CFG-051", Usage, "no encrypted value opens under the old or the new key",
         "take oldSecretKey from [encryption] key in the old server's deployment.toml, decrypted if it is a $secret";
     DeploymentMissing = "KR-CFG-060", Usage, "deployment.toml of the new server cannot be read",
@@ -203,6 +209,8 @@ ids! {
         "put right what the message names, then run the same command again";
     System = "KR-ENV-002", Environment, "the operating system refused something",
         "put right what the message names, then run the same command again";
+    Output = "KR-ENV-003", Environment, "the result cannot be written to standard output",
+        "make room where standard output goes, then run the same command again";
     HomeUnreadable = "KR-ENV-020", Environment, "newISHome, or a folder under allowedRoots, is not there or cannot be read",
         "correct newISHome or allowedRoots, and let the user who runs keyrotation read the folder",
         "Yes: no file was written.";
@@ -249,6 +257,9 @@ ids! {
         "nothing was written; please report this with the log";
     JournalForeign = "KR-JRN-009", Journal, "the folder for the journal holds something else",
         "name an empty or a new folder with --journal";
+    JournalExposed = "KR-JRN-010", Journal, "the folder for the journal is another user's, a link, or open to others",
+        "run keyrotation as the user whose folder it is, or name a folder of your own with --journal, closed to others (mode 0700)",
+        "Yes: nothing in it was touched.";
     NotRunning = "KR-CTL-001", NotRunning, "no process works on the rotation",
         "`keyrotation status` shows where it stands, `keyrotation resume` goes on";
     NotListening = "KR-CTL-002", Environment, "the process that holds the journal cannot be controlled",
@@ -272,6 +283,9 @@ ids! {
         "Yes: nothing was written to it.";
     Ambiguous = "KR-RUN-002", Human, "values open under both keys, and nothing tells which one is right",
         "look at the rows; to leave them as they are, repeat with --accept-ambiguous and their number";
+    CopyTooOld = "KR-RUN-008", Human, "the copy was made before changes to the old database were recorded",
+        "make the copy anew (step 3 of the guide), then `keyrotation run --new`; if it was made after the triggers were installed, say so with `keyrotation confirm copy`",
+        "Yes: nothing was written.";
     KeepsChanging = "KR-RUN-003", Human, "somebody keeps writing values under the old key",
         "stop whatever server still uses this database with the old key, then `keyrotation resume`";
     AllAlreadyNew = "KR-RUN-010", Human, "nothing is under the old key, and no journal says why",
@@ -287,7 +301,8 @@ impl From<keyrotation_journal::Error> for Error {
             Journal::Locked { .. } => Id::JournalLocked,
             Journal::Exists { .. } => Id::JournalUnfinished,
             Journal::Foreign { .. } => Id::JournalForeign,
-            Journal::Damaged { .. } => Id::JournalDamaged,
+            Journal::Exposed { .. } => Id::JournalExposed,
+            Journal::Damaged { .. } | Journal::Steps { .. } => Id::JournalDamaged,
             Journal::Incompatible { .. } => Id::JournalFormat,
             Journal::WrongKey { .. } => Id::JournalOther,
             Journal::Full { .. } | Journal::Io { .. } | Journal::Broken { .. } => Id::JournalWrite,

@@ -15,6 +15,7 @@ pub mod error;
 pub mod exit;
 mod failpoint;
 pub mod guard;
+pub mod hidden;
 pub mod plan;
 pub mod report;
 pub mod runbook;

@@ -3,7 +3,7 @@
 
 mod client;
 
-use crate::db::{Db, DbError, server::Kind};
+use crate::db::{Db, DbError, Refusal, server::Kind};
 use crate::error::{Error, Id, Result};
 use crate::target::{SYNC_TABLES, SyncTable};
 
@@ -136,6 +136,14 @@ pub async fn run(db: &Db, action: Action) -> Result<()> {
         None => db.script(&script).await,
     };
     ran.map_err(|error| {
+        let refusal = error.refusal();
+        if let Some(advice) = refusal.advice() {
+            return Error::new(Id::Database, format!("{}: {error}", db.place())).fix(advice);
+        }
+        if refusal == Refusal::Other {
+            return Error::new(Id::Database, format!("{}: {error}", db.place()))
+                .fix("put right what the message names, then run the same command again");
+        }
         let refused = Error::new(Id::Privilege, format!("{}: {error}", db.place()));
         if error.to_string().contains(NOT_TRUSTED) {
             return refused.fix(

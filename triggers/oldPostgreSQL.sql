@@ -13,7 +13,8 @@
 -- five seconds is an error: run the script again. Tables that the database does not have are left out.
 -- TRUNCATE is not noted. What a subscription applies to these tables is: the triggers fire always. newPostgreSQL.sql removes everything.
 --
--- The Identity Server's own user needs nothing: the triggers work with the rights of who runs this script.
+-- The Identity Server's own user needs nothing: the triggers work with the rights of who owns the table, or
+-- runs this script. What another role has made under these names is refused.
 -- The user of keyrotation needs, where its name and the schema are yours:
 --
 --   GRANT USAGE ON SCHEMA public TO keyrotation;
@@ -35,11 +36,26 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_IDENTITY_USER_DATA');
-    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+    source regclass := pg_catalog.to_regclass('IDN_IDENTITY_USER_DATA');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
 BEGIN
     IF source IS NULL THEN
         RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_IDENTITY_USER_DATA_TEMP')
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.totp_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_IDENTITY_USER_DATA_TEMP or totp_sync_log() is of a role that does not own IDN_IDENTITY_USER_DATA'
+            USING HINT = 'Find out who made it, and drop it.';
     END IF;
     IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
         AND attrelid = to_regclass(place || '.IDN_IDENTITY_USER_DATA_TEMP'))
@@ -86,6 +102,10 @@ BEGIN
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER totp_sync_update;
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER totp_sync_delete;
     $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_IDENTITY_USER_DATA_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.totp_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
 END $section$;
 COMMIT;
 
@@ -95,11 +115,26 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_AUTHORIZATION_CODE');
-    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_AUTHORIZATION_CODE');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
 BEGIN
     IF source IS NULL THEN
         RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP')
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.oauth2_code_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHORIZATION_CODE_TEMP or oauth2_code_sync_log() is of a role that does not own IDN_OAUTH2_AUTHORIZATION_CODE'
+            USING HINT = 'Find out who made it, and drop it.';
     END IF;
     IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
         AND attrelid = to_regclass(place || '.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP'))
@@ -141,6 +176,10 @@ BEGIN
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER oauth2_code_sync_update;
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER oauth2_code_sync_delete;
     $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.oauth2_code_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
 END $section$;
 COMMIT;
 
@@ -150,11 +189,26 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_ACCESS_TOKEN');
-    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_ACCESS_TOKEN');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
 BEGIN
     IF source IS NULL THEN
         RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_TEMP')
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.token_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_TEMP or token_sync_log() is of a role that does not own IDN_OAUTH2_ACCESS_TOKEN'
+            USING HINT = 'Find out who made it, and drop it.';
     END IF;
     IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
         AND attrelid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_TEMP'))
@@ -196,6 +250,10 @@ BEGIN
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_sync_update;
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_sync_delete;
     $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.token_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
 END $section$;
 COMMIT;
 
@@ -205,11 +263,26 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_ACCESS_TOKEN_SCOPE');
-    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_ACCESS_TOKEN_SCOPE');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
 BEGIN
     IF source IS NULL THEN
         RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP')
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.scope_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP or scope_sync_log() is of a role that does not own IDN_OAUTH2_ACCESS_TOKEN_SCOPE'
+            USING HINT = 'Find out who made it, and drop it.';
     END IF;
     IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
         AND attrelid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP'))
@@ -254,6 +327,10 @@ BEGIN
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER scope_sync_update;
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER scope_sync_delete;
     $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.scope_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
 END $section$;
 COMMIT;
 
@@ -263,11 +340,26 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_TOKEN_BINDING');
-    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_TOKEN_BINDING');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
 BEGIN
     IF source IS NULL THEN
         RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_TOKEN_BINDING_TEMP')
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.token_binding_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_TOKEN_BINDING_TEMP or token_binding_sync_log() is of a role that does not own IDN_OAUTH2_TOKEN_BINDING'
+            USING HINT = 'Find out who made it, and drop it.';
     END IF;
     IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
         AND attrelid = to_regclass(place || '.IDN_OAUTH2_TOKEN_BINDING_TEMP'))
@@ -314,6 +406,10 @@ BEGIN
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_binding_sync_update;
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER token_binding_sync_delete;
     $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_TOKEN_BINDING_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.token_binding_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
 END $section$;
 COMMIT;
 
@@ -323,11 +419,26 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
-    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
 BEGIN
     IF source IS NULL THEN
         RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP')
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.code_scope_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP or code_scope_sync_log() is of a role that does not own IDN_OAUTH2_AUTHZ_CODE_SCOPE'
+            USING HINT = 'Find out who made it, and drop it.';
     END IF;
     IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
         AND attrelid = to_regclass(place || '.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP'))
@@ -372,6 +483,10 @@ BEGIN
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_update;
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_delete;
     $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.code_scope_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
 END $section$;
 COMMIT;
 
@@ -381,11 +496,26 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN');
-    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_REFRESH_TOKEN');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
 BEGIN
     IF source IS NULL THEN
         RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_TEMP')
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.refresh_token_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_TEMP or refresh_token_sync_log() is of a role that does not own IDN_OAUTH2_REFRESH_TOKEN'
+            USING HINT = 'Find out who made it, and drop it.';
     END IF;
     IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
         AND attrelid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_TEMP'))
@@ -427,6 +557,10 @@ BEGIN
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_token_sync_update;
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_token_sync_delete;
     $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.refresh_token_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
 END $section$;
 COMMIT;
 
@@ -436,11 +570,26 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN_SCOPE');
-    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_REFRESH_TOKEN_SCOPE');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
 BEGIN
     IF source IS NULL THEN
         RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP')
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.refresh_scope_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP or refresh_scope_sync_log() is of a role that does not own IDN_OAUTH2_REFRESH_TOKEN_SCOPE'
+            USING HINT = 'Find out who made it, and drop it.';
     END IF;
     IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
         AND attrelid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP'))
@@ -485,6 +634,10 @@ BEGIN
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_scope_sync_update;
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_scope_sync_delete;
     $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.refresh_scope_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
 END $section$;
 COMMIT;
 
@@ -494,11 +647,26 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN_BINDING');
-    place text := (SELECT relnamespace::regnamespace FROM pg_class WHERE oid = source);
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_REFRESH_TOKEN_BINDING');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
 BEGIN
     IF source IS NULL THEN
         RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP')
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.refresh_binding_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP or refresh_binding_sync_log() is of a role that does not own IDN_OAUTH2_REFRESH_TOKEN_BINDING'
+            USING HINT = 'Find out who made it, and drop it.';
     END IF;
     IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
         AND attrelid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP'))
@@ -545,5 +713,9 @@ BEGIN
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_binding_sync_update;
         ALTER TABLE %2$s ENABLE ALWAYS TRIGGER refresh_binding_sync_delete;
     $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.refresh_binding_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
 END $section$;
 COMMIT;

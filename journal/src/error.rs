@@ -35,6 +35,22 @@ pub enum Error {
         /// A file that no journal has.
         name: String,
     },
+    /// The folder is not this user's alone.
+    #[error("{} {why}, so what is in it may be anybody's; name a folder of your own with --journal, closed to others (mode 0700)", .dir.display())]
+    Exposed {
+        /// The folder.
+        dir: PathBuf,
+        /// What speaks against it.
+        why: String,
+    },
+    /// The file of steps beside the log was changed.
+    #[error("{}: a step that waits there was changed after it was left: {why}; move this file away, and confirm again what `keyrotation confirm --list` lacks then", .path.display())]
+    Steps {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        why: &'static str,
+    },
     /// The journal is not what was last written.
     #[error("the journal {} is damaged: {what}; {DAMAGED}", .dir.display())]
     Damaged {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::{RowRecord, Span};
 use crate::copy::{CopyRow, RowMark, Seen, Step};
-use crate::key::{Key, format_uuid};
+use crate::key::{Key, format_uuid, parse_uuid};
 
 /// What is appended: an event with the rows that it speaks of.
 #[derive(Debug, Clone, PartialEq)]
@@ -196,6 +196,11 @@ impl Rotation {
 /// The sub-count of rows that were under the new key before, without its id, and were sealed with it again.
 /// A journal that was begun without it only counts them as already new.
 pub const RESEALED: &str = "sealed again with the key's id";
+
+/// The id whose [`Rotation::name`] this is; none if it is no such name.
+pub fn rotation_id(name: &str) -> Option<[u8; 16]> {
+    parse_uuid(name)
+}
 
 /// A target as the journal knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::lock::NO_LINK;
 use crate::record::{FORMAT, MacBytes};
 use crate::wire::{Malformed, Reader};
 
@@ -101,14 +102,19 @@ impl HeadFile {
         let path = dir.join(HEAD);
         replace(&path, &bytes, true)?;
         sync_folder(dir)?;
-        let file = OpenOptions::new().read(true).write(true).open(&path).map_err(Error::io("open", &path))?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .custom_flags(NO_LINK)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
         Ok(Self { file, path, head })
     }
 
     /// Opens the head of the journal in `dir`; none if there is no such file.
     pub(crate) fn open(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join(HEAD);
-        let file = match OpenOptions::new().read(true).write(true).open(&path) {
+        let file = match OpenOptions::new().read(true).write(true).custom_flags(NO_LINK).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("open", &path)(error)),

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::event::{Entry, Event, Rotation};
 use crate::failpoint;
 use crate::head::{Mark, sync_folder};
+use crate::inbox::Left;
 use crate::key::Key;
 use crate::lock::{self, Holder, Lock};
 use crate::log::{Extent, Index, has_entry, read_entry, unsealed, write_entry};
@@ -232,6 +233,12 @@ impl Journal {
             Event::CopyStarted { target, rows } => Ok(Some((target, rows))),
             _ => Err(Error::damaged(self.store.place(), format!("event {number} carries no rows over"))),
         }
+    }
+
+    /// Whether a step beside the log was left by somebody who has this rotation's key; no while locked.
+    pub fn vouches_for(&self, left: &Left) -> bool {
+        let id = &self.state.rotation.id;
+        self.chain.as_ref().is_some_and(|chain| left.is_proved(id, chain))
     }
 
     /// Who holds the journal in `dir` now; none if nobody does. Makes nothing.

@@ -134,7 +134,7 @@ fn unzigzag(n: u64) -> i64 {
 
 /// The bytes of a UUID written exactly as [`format_uuid`] writes it (lower case, hyphens), so
 /// that the text comes back unchanged.
-fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.as_bytes().try_into().ok()?;
     let mut uuid = [0; 16];
     let mut nibbles = 0_usize;

@@ -28,6 +28,7 @@ mod evidence;
 #[doc(hidden)]
 pub mod failpoint;
 mod head;
+mod inbox;
 mod journal;
 mod key;
 mod live;
@@ -53,8 +54,11 @@ pub use check::ChainReport;
 pub use chunk::{CellOutcome, CellRecord, Digest, REASON_CHARS, RowRecord, Span};
 pub use copy::{CopyRow, CopyTally, Pending, RowMark, Seen, Step, SyncState};
 pub use error::{Error, Result};
-pub use event::{Entry, Event, GroupTally, RESEALED, Rotation, SessionEnd, Tally, TargetHead, TargetKind};
+pub use event::{
+    Entry, Event, GroupTally, RESEALED, Rotation, SessionEnd, Tally, TargetHead, TargetKind, rotation_id,
+};
 pub use evidence::ChunkTimes;
+pub use inbox::Left;
 pub use journal::Journal;
 pub use key::{Key, KeyPart};
 pub use live::{CONTROL, live_knows_steps, read_live, write_live};
@@ -64,6 +68,6 @@ pub use memory_store::{Fault, MemoryStore};
 pub use record::FORMAT;
 pub use reserved::Reserved;
 pub use state::{IllegalEvent, JobState, Session};
-pub use steps::{TAKEN_BACK, leave_step, left_steps, standing, take_steps};
+pub use steps::{TAKEN_BACK, leave, leave_step, left, left_steps, standing, take_steps};
 pub use store::{Mark, Store, Write};
 pub use target::{Failure, MAX_FAILURES, OpenChunk, Phase, TargetState};

@@ -17,6 +17,10 @@ use crate::error::{Error, Result};
 
 pub(crate) const LOCK: &str = "lock";
 
+/// A name in the journal's folder that is a link is nobody's of ours: what it points to is not touched.
+#[allow(clippy::cast_possible_wrap)] // the kernel's flags are bits
+pub(crate) const NO_LINK: i32 = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+
 /// How often a lock is tried anew whose file was removed just then.
 const TRIES: u32 = 10;
 
@@ -65,6 +69,7 @@ impl Lock {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(NO_LINK)
             .open(&path)
             .map_err(Error::io("open", &path))?;
         for attempt in 0.. {
@@ -89,7 +94,7 @@ impl Lock {
 /// particulars is unknown.
 pub(crate) fn holder(dir: &Path) -> Result<Option<Holder>> {
     let path = dir.join(LOCK);
-    let mut file = match File::open(&path) {
+    let mut file = match OpenOptions::new().read(true).custom_flags(NO_LINK).open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::io("open", &path)(error)),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::lock::{LOCK, Lock};
-use crate::sled_store::{make_folder, refuse_foreign, refuse_taken};
+use crate::sled_store::{make_folder, must_be_own, refuse_foreign, refuse_taken};
 
 /// Such a folder, in which nothing is recorded yet. Others see who holds it. Unless a journal is begun in it,
 /// it is as it was before once this is dropped.
@@ -32,6 +32,7 @@ impl Reserved {
         let (made, lock) = loop {
             let made = !dir.exists();
             make_folder(dir)?;
+            must_be_own(dir)?;
             refuse_foreign(dir)?;
             match Lock::acquire(dir) {
                 Err(_) if !dir.exists() => {} // removed meanwhile, by a holder that has begun nothing

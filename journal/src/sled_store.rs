@@ -11,7 +11,7 @@
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -65,6 +65,7 @@ impl SledStore {
         if !exists(&dir.join(LOCK))? && !exists(&dir.join(HEAD))? && !exists(&dir.join(LOG))? {
             return Ok(None);
         }
+        must_be_own(dir)?;
         let lock = Lock::acquire(dir)?;
         clear_live(dir)?;
         let Some(head) = recorded(dir)? else { return Ok(None) };
@@ -305,6 +306,23 @@ fn settle(log: &Path) -> Result<()> {
 /// Makes a folder for its owner only, if it is not there.
 pub(crate) fn make_folder(dir: &Path) -> Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("make", dir))
+}
+
+/// Refuses a folder that is another user's, or into which others may put something: a link, say, under the
+/// name of a file that is written here.
+pub(crate) fn must_be_own(dir: &Path) -> Result<()> {
+    let folder = fs::symlink_metadata(dir).map_err(Error::io("look at", dir))?;
+    let own = rustix::process::geteuid().as_raw();
+    let why = if folder.is_symlink() {
+        "is a link".to_owned()
+    } else if folder.uid() != own {
+        format!("belongs to user {}, and this is user {own}", folder.uid())
+    } else if folder.mode() & 0o022 != 0 {
+        format!("can be written by others (mode {:o})", folder.mode() & 0o777)
+    } else {
+        return Ok(());
+    };
+    Err(Error::Exposed { dir: dir.to_owned(), why })
 }
 
 /// Refuses a folder with files that no journal has: it would be archived and deleted with ours.

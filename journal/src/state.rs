@@ -227,6 +227,11 @@ impl JobState {
         if matches!(event, Event::RotationStarted(_)) {
             return Err("the rotation has begun already".into());
         }
+        if let Event::StepTaken(step) = event {
+            // People take steps also when no session is at work: the last of them, say.
+            self.steps.push(step.clone());
+            return Ok(());
+        }
         let Some(session) = self.session.as_mut().filter(|session| session.ended.is_none()) else {
             return Err("no session is open".into());
         };
@@ -246,7 +251,6 @@ impl JobState {
                 }
                 self.finished_at = Some(*at);
             }
-            Event::StepTaken(step) => self.steps.push(step.clone()),
             Event::SyncStarted { .. }
             | Event::CopyStarted { .. }
             | Event::CopyDone { .. }

@@ -2,7 +2,8 @@
 //!
 //! Before a rotation begins there is no journal, and while one runs its process holds it. So a step
 //! is left in a file of the journal's folder, durably, and the next session, or the one that runs,
-//! takes it over into the log. A step is in the file until the log has it.
+//! takes it over into the log. A step is in the file until the log has it. Each has a checksum, and names its
+//! rotation if it is known; one that the program itself vouches for has a MAC under the rotation's key.
 //!
 //! Nothing is ever taken out of the record: a step that was a mistake is taken back by another one,
 //! named after it.
@@ -17,9 +18,9 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use crate::copy::Step;
 use crate::error::{Error, Result};
 use crate::head::sync_folder;
-use crate::record::{from_bytes, to_bytes};
-use crate::sled_store::make_folder;
-use crate::wire::{Reader, put_bytes};
+use crate::inbox::{Left, take_apart};
+use crate::lock::NO_LINK;
+use crate::sled_store::{make_folder, must_be_own};
 
 pub(crate) const STEPS: &str = "steps";
 
@@ -37,22 +38,32 @@ pub fn standing<'a, T>(steps: &'a [T], name: &str, name_of: impl Fn(&T) -> &str)
 
 /// Leaves a step for the journal in `dir`, which is made if need be.
 pub fn leave_step(dir: &Path, step: &Step) -> Result<()> {
+    leave(dir, &Left::new(step.clone(), None))
+}
+
+/// Likewise, with what is known of where it belongs. Durable on return; what was torn by a crash is cut off
+/// first, so that nothing ever stands behind it.
+pub fn leave(dir: &Path, left: &Left) -> Result<()> {
     make_folder(dir)?;
+    must_be_own(dir)?;
     let path = dir.join(STEPS);
     let mut file = open(&path, true)?;
     file.lock().map_err(Error::io("lock", &path))?;
-    let mut record = Vec::new();
-    let step = to_bytes(step).map_err(|why| Error::damaged(dir, why.to_string()))?;
-    put_bytes(&mut record, &step);
-    file.write_all(&record).and_then(|()| file.sync_all()).map_err(Error::io("write", &path))?;
+    let record = left.encode().map_err(|why| Error::damaged(dir, why.to_string()))?;
+    let (_, whole) = read(dir, &mut file)?;
+    let written = file.set_len(whole).and_then(|()| file.write_all(&record)).and_then(|()| file.sync_all());
+    if let Err(error) = written {
+        let _ = file.set_len(whole); // a part of it is no step, and the next one cuts it off, too
+        return Err(Error::io("write", &path)(error));
+    }
     sync_folder(dir)
 }
 
-/// Hands the steps that were left in `dir` to `record`, and removes them once it has succeeded. A
-/// crash in between hands them over again.
+/// Hands the steps that were left in `dir` to `record`, and removes them once it has taken them all, which it
+/// says. A crash in between hands them over again.
 pub fn take_steps<E: From<Error>>(
     dir: &Path,
-    record: impl FnOnce(Vec<Step>) -> std::result::Result<(), E>,
+    record: impl FnOnce(Vec<Left>) -> std::result::Result<bool, E>,
 ) -> std::result::Result<(), E> {
     let path = dir.join(STEPS);
     if !path.try_exists().map_err(Error::io("look at", &path))? {
@@ -60,14 +71,12 @@ pub fn take_steps<E: From<Error>>(
     }
     let mut file = open(&path, false)?;
     file.lock().map_err(Error::io("lock", &path))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-    if bytes.is_empty() {
+    if file.metadata().map_err(Error::io("look at", &path))?.len() == 0 {
         return Ok(()); // asked all the time while changes are carried over
     }
-    let steps = read(&bytes);
-    if !steps.is_empty() {
-        record(steps)?;
+    let (steps, _) = read(dir, &mut file)?;
+    if !steps.is_empty() && !record(steps)? {
+        return Ok(());
     }
     file.set_len(0).and_then(|()| file.sync_all()).map_err(Error::io("write", &path))?;
     Ok(())
@@ -75,27 +84,36 @@ pub fn take_steps<E: From<Error>>(
 
 /// The steps that wait in `dir` to be taken over; they go on waiting.
 pub fn left_steps(dir: &Path) -> Result<Vec<Step>> {
+    Ok(left(dir)?.into_iter().map(|left| left.step).collect())
+}
+
+/// Likewise, with what is known of where they belong.
+pub fn left(dir: &Path) -> Result<Vec<Left>> {
     let path = dir.join(STEPS);
-    let mut file = match File::open(&path) {
+    let mut file = match open_to_read(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(Error::io("open", &path)(error)),
     };
     file.lock_shared().map_err(Error::io("lock", &path))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
-    Ok(read(&bytes))
+    Ok(read(dir, &mut file)?.0)
 }
 
-fn read(bytes: &[u8]) -> Vec<Step> {
-    let mut reader = Reader::new(bytes);
-    let mut steps = Vec::new();
-    while !reader.is_empty() {
-        // A record that was torn by a crash was never acknowledged.
-        let Ok(step) = reader.bytes().and_then(from_bytes::<Step>) else { break };
-        steps.push(step);
+/// The steps in a file, and how long it is up to the end of the last one. The end of a file may be torn by
+/// a crash: that step was never acknowledged. Anything else that cannot be read is refused.
+fn read(dir: &Path, file: &mut File) -> Result<(Vec<Left>, u64)> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(Error::io("read", &dir.join(STEPS)))?;
+    let (steps, whole) =
+        take_apart(&bytes).map_err(|why| Error::Steps { path: dir.join(STEPS), why: why.0 })?;
+    if whole < bytes.len() {
+        tracing::warn!(
+            "{}: its end was torn by a crash: the step that was being left is not recorded; `keyrotation confirm \
+             --list` shows those that are",
+            dir.join(STEPS).display()
+        );
     }
-    steps
+    Ok((steps, whole as u64))
 }
 
 /// Lets the folders `dir`, which has steps that nobody has taken over, and `aside`, which is made with
@@ -154,13 +172,18 @@ fn has_steps(dir: &Path) -> bool {
 
 fn open(path: &Path, create: bool) -> Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).append(true).create(create).mode(0o600);
+    options.read(true).append(true).create(create).mode(0o600).custom_flags(NO_LINK);
     options.open(path).map_err(Error::io("open", path))
+}
+
+fn open_to_read(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).custom_flags(NO_LINK).open(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::{Chain, to_bytes};
 
     #[test]
     fn steps_are_handed_over_once_they_are_recorded() {
@@ -179,14 +202,121 @@ mod tests {
         assert!(refused.is_err());
         let mut taken = Vec::new();
         take_steps::<Error>(dir.path(), |steps| {
-            taken = steps;
-            Ok(())
+            taken = steps.into_iter().map(|left| left.step).collect();
+            Ok(true)
         })
         .unwrap();
         assert_eq!(taken, [step("one"), step("two")]);
         take_steps::<Error>(dir.path(), |_| panic!("nothing is left")).unwrap();
         assert!(left_steps(dir.path()).unwrap().is_empty());
         assert!(left_steps(&dir.path().join("absent")).unwrap().is_empty());
+    }
+
+    fn named(name: &str) -> Step {
+        Step { at: 1, name: name.into(), note: "n".into(), user: "u".into(), host: "h".into() }
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        left_steps(dir).unwrap().into_iter().map(|step| step.name).collect()
+    }
+
+    #[test]
+    fn an_append_never_stands_behind_a_torn_tail() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(STEPS);
+        leave_step(dir.path(), &named("one")).unwrap();
+        let whole = fs::read(&path).unwrap();
+        leave_step(dir.path(), &named("torn")).unwrap();
+        let two = fs::read(&path).unwrap();
+        for length in whole.len()..two.len() {
+            // Cut short; and of the right length, with blocks that were never written.
+            for torn in [two[..length].to_vec(), [&two[..length], &vec![0; two.len() - length]].concat()] {
+                fs::write(&path, torn).unwrap();
+                assert_eq!(names(dir.path()), ["one"], "{length}");
+                leave_step(dir.path(), &named("three")).unwrap();
+                assert_eq!(names(dir.path()), ["one", "three"], "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_edit_before_the_end_is_refused_and_never_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(STEPS);
+        for name in ["one", "two"] {
+            leave_step(dir.path(), &named(name)).unwrap();
+        }
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() / 2 {
+            let mut edited = whole.clone();
+            edited[at] ^= 1;
+            fs::write(&path, &edited).unwrap();
+            assert!(left_steps(dir.path()).is_err(), "{at}");
+            assert!(leave_step(dir.path(), &named("three")).is_err(), "{at}");
+            assert_eq!(fs::read(&path).unwrap(), edited, "and it is left as it is");
+        }
+    }
+
+    #[test]
+    fn steps_of_older_programs_are_read_and_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut old = Vec::new();
+        for name in ["one", "two"] {
+            crate::wire::put_bytes(&mut old, &to_bytes(&named(name)).unwrap());
+        }
+        for torn in [0, 3] {
+            fs::write(dir.path().join(STEPS), &old[..old.len() - torn]).unwrap();
+            leave_step(dir.path(), &named("three")).unwrap();
+            let expected: &[&str] = if torn == 0 { &["one", "two", "three"] } else { &["one", "three"] };
+            assert_eq!(names(dir.path()), expected);
+        }
+    }
+
+    #[test]
+    fn a_proof_is_of_one_step_of_one_rotation_under_one_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let chain = |byte| Chain::new(&[byte; 32]);
+        leave(dir.path(), &Left::proved(named("one"), [1; 16], &[7; 32])).unwrap();
+        leave(dir.path(), &Left::new(named("one"), Some([1; 16]))).unwrap();
+        let left = left(dir.path()).unwrap();
+        assert!(left[0].is_proved(&[1; 16], &chain(7)));
+        assert!(!left[0].is_proved(&[1; 16], &chain(8)) && !left[0].is_proved(&[2; 16], &chain(7)));
+        assert!(!Left { step: named("two"), ..left[0].clone() }.is_proved(&[1; 16], &chain(7)));
+        assert!(!left[1].is_proved(&[1; 16], &chain(7)));
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        for name in [STEPS, "lock"] {
+            let folder = dir.path().join(format!("with-{name}"));
+            fs::create_dir(&folder).unwrap();
+            fs::write(&target, "kept").unwrap();
+            std::os::unix::fs::symlink(&target, folder.join(name)).unwrap();
+            if name == STEPS {
+                assert!(leave_step(&folder, &named("one")).is_err() && left_steps(&folder).is_err());
+            }
+            assert!(crate::Journal::reserve(&folder).is_err() || name == STEPS);
+            assert_eq!(fs::read(&target).unwrap(), b"kept", "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_to_or_that_is_a_link_is_refused() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("journal");
+        leave_step(&folder, &named("one")).unwrap();
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        std::os::unix::fs::symlink(&folder, dir.path().join("link")).unwrap();
+        let refused = |dir: &Path| {
+            let refused = [leave_step(dir, &named("two")), crate::Journal::reserve(dir).map(drop)];
+            refused.iter().all(|refused| matches!(refused, Err(Error::Exposed { .. })))
+        };
+        assert!(refused(&dir.path().join("link")) && !refused(&folder));
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(refused(&folder));
     }
 
     #[test]
@@ -216,8 +346,8 @@ mod tests {
         assert_eq!(left_steps(&dir).unwrap(), std::slice::from_ref(&step));
         let mut taken = Vec::new();
         take_steps::<Error>(&dir, |steps| {
-            taken = steps;
-            Ok(())
+            taken = steps.into_iter().map(|left| left.step).collect();
+            Ok(true)
         })
         .unwrap();
         assert_eq!(taken, [step]);

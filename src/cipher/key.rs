@@ -8,7 +8,7 @@ use aes::{Aes128, Aes192, Aes256};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::derive;
 use super::modes::{Expanded, Modes};
@@ -28,6 +28,9 @@ pub enum KeyError {
         at: usize,
     },
 }
+
+/// Fewer different bytes than this no random key has.
+const MOST_ALIKE: usize = 5;
 
 /// A data encryption key: 16, 24 or 32 bytes.
 #[derive(Clone)]
@@ -70,6 +73,29 @@ impl SecretKey {
     /// Sixteen hexadecimal digits by which people can compare keys; tells nothing of the key.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// Why it is no key to move to, if it is not: it can be guessed, or protects less than the old one.
+    pub fn weakness(&self, old: &Self) -> Option<String> {
+        let bytes = self.bytes();
+        if bytes.len() < old.bytes().len() {
+            return Some(format!("it has {} bytes, and the old key {}", bytes.len(), old.bytes().len()));
+        }
+        let is_period = |period: &usize| bytes.iter().zip(bytes.iter().skip(*period)).all(|(a, b)| a == b);
+        if let Some(period) = (1..=bytes.len() / 2).find(is_period) {
+            return Some(format!("it repeats itself after {period} bytes"));
+        }
+        let mut different = bytes.to_vec();
+        different.sort_unstable();
+        different.dedup();
+        let count = different.len();
+        different.zeroize();
+        // Of 16 random hexadecimal digits or bytes fewer are equal in all but one of a million keys.
+        if count < MOST_ALIKE {
+            return Some(format!("only {count} of its {} bytes differ from each other", bytes.len()));
+        }
+        let steps = bytes.iter().zip(bytes.iter().skip(1)).filter(|(a, b)| a.abs_diff(**b) == 1).count();
+        (steps > bytes.len() / 2).then(|| "its bytes follow one another".to_owned())
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

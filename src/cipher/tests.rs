@@ -261,3 +261,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn weak_keys_are_known_and_random_ones_are_not() {
+    let key = |text: &str| SecretKey::parse(text).unwrap();
+    let old = key("7c40f9a2532d8e61b7f94c03a5d6e18b");
+    for weak in [
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "0123456789abcdef0123456789abcdef",
+        "passwordpasswordpasswordpassword",
+        "abcdefghijklmnopqrstuvwxyz012345",
+        "11112222333344441111222233334444",
+        "7c40f9a2532d8e61",
+        "0000000000000000000000000000000000000000000000000000000000000001",
+    ] {
+        assert!(key(weak).weakness(&old).is_some(), "{weak}");
+    }
+    let mut bytes = [0; 32];
+    for _ in 0..1000 {
+        getrandom::fill(&mut bytes).unwrap();
+        let digit = |half: u8| char::from_digit(half.into(), 16).unwrap();
+        let hex: String = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+        for text in [&hex[..32], &hex] {
+            assert_eq!(key(text).weakness(&old), None, "{text}");
+        }
+        assert_eq!(key(&hex[..16]).weakness(&key(&hex[16..32])), None, "{hex}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The command line as typed.
 
 mod accept;
+mod day;
 mod live;
 mod report;
 mod sync;
@@ -15,6 +16,9 @@ use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 pub use super::configure::ConfigureArgs;
 pub use super::paper::{CompletionsArgs, ManArgs};
 pub use accept::{AcceptArgs, PlanArgs, PreflightArgs};
+pub use day::{
+    ConfirmArgs, RetireArgs, RunbookArgs, Side, TriggersAction, TriggersArgs, TriggersPrint, TriggersWhere,
+};
 pub use live::{EndArgs, Pace, PaceArgs, StatusArgs, StopArgs, Until};
 pub use report::{Reason, ReportArgs, ReportFormat, WhyArgs};
 pub use sync::{SyncArgs, SyncPhaseArgs};
@@ -157,6 +161,9 @@ pub struct WorkArgs {
     /// What somebody has looked at.
     #[command(flatten)]
     pub accept: AcceptArgs,
+    /// Rotate to a key that can be guessed or is shorter than the old one.
+    #[arg(long)]
+    pub accept_weak_key: bool,
     /// The log file; by default `keyrotation-<id>.log` beside the journal.
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
@@ -206,88 +213,6 @@ pub struct ResumeArgs {
     /// What it does once everything is re-encrypted.
     #[command(flatten)]
     pub sync: SyncArgs,
-}
-
-/// Options of `triggers`.
-#[derive(Debug, Clone, Args)]
-pub struct TriggersArgs {
-    /// What to do.
-    #[command(subcommand)]
-    pub action: TriggersAction,
-}
-
-/// What `triggers` does.
-#[derive(Debug, Clone, Subcommand)]
-pub enum TriggersAction {
-    /// Install them in the old identity database (step 2 of the guide).
-    Install,
-    /// Remove them: from the copy (step 4), and from the old database at the very end.
-    Remove(TriggersWhere),
-    /// Print the script for a DBA.
-    Print(TriggersPrint),
-}
-
-/// Where triggers are removed.
-#[derive(Debug, Clone, Args)]
-pub struct TriggersWhere {
-    /// The database.
-    #[arg(long, value_name = "DATABASE")]
-    pub on: Side,
-}
-
-/// What `triggers print` prints.
-#[derive(Debug, Clone, Args)]
-pub struct TriggersPrint {
-    /// The script that removes them, not the one that installs them.
-    #[arg(long)]
-    pub remove: bool,
-}
-
-/// One of the two identity databases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Side {
-    /// The old server's.
-    Old,
-    /// The copy.
-    New,
-}
-
-/// Options of `runbook`.
-#[derive(Debug, Clone, Args)]
-pub struct RunbookArgs {
-    /// The step to show, by its number or name [default: the present one].
-    pub step: Option<String>,
-    /// Show every step, to be printed.
-    #[arg(long, conflicts_with = "step")]
-    pub all: bool,
-    /// One JSON document on stdout.
-    #[arg(long, conflicts_with_all = ["step", "all"])]
-    pub json: bool,
-}
-
-/// Options of `confirm`.
-#[derive(Debug, Clone, Args)]
-pub struct ConfirmArgs {
-    /// The step, or an item of it: `block`, `route-traffic`, `retire/dumps`.
-    #[arg(required_unless_present = "list", value_name = "STEP[/ITEM]")]
-    pub step: Option<String>,
-    /// What there is to say of it.
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    pub note: String,
-    /// Take a confirmation back.
-    #[arg(long)]
-    pub undo: bool,
-    /// List every name, and what is confirmed.
-    #[arg(long, conflicts_with_all = ["step", "undo", "note"])]
-    pub list: bool,
-}
-
-/// Options of `safe-to-retire`.
-#[derive(Debug, Clone, Args)]
-pub struct RetireArgs {
-    /// One JSON document on stdout.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// Options of `verify`.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -83,7 +83,7 @@ struct Work {
 }
 
 /// Edits the files, or shows what would be edited. Nothing is written unless all of them can be edited.
-pub(super) fn configure(session: &Session, args: &ConfigureArgs) -> Result<Exit> {
+pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result<Exit> {
     let is_named = !args.file.is_empty() || !args.home.is_empty();
     let (server, notices) = config::load_new_server(&session.global.config, is_named)?;
     session::say(&notices);
@@ -99,12 +99,12 @@ pub(super) fn configure(session: &Session, args: &ConfigureArgs) -> Result<Exit>
             let what = format!("--print prints one file, and {} are named", works.len());
             return Err(Error::new(Id::CommandLineValue, what).fix("print them one by one"));
         };
-        print_whole(&work.edited, args.show_secrets);
+        print_whole(&work.edited, args.show_secrets)?;
         return Ok(Exit::Done);
     }
     let written = if args.dry_run { Ok(()) } else { write_all(&mut works) };
     if !args.dry_run && works.iter().any(|work| work.done) {
-        steps::leave(session, CONFIGURED, &note(&works))?;
+        steps::leave(session, CONFIGURED, &note(&works)).await?;
     }
     let shown: Vec<&Work> = works.iter().filter(|work| work.done || args.dry_run).collect();
     if args.json && written.is_ok() {
@@ -120,10 +120,10 @@ pub(super) fn configure(session: &Session, args: &ConfigureArgs) -> Result<Exit>
         print_json(&serde_json::json!({ "schema": 1, "files": files.collect::<Vec<_>>() }))?;
     } else if !args.json {
         for work in &shown {
-            print(&text(work, args.dry_run));
+            print(&text(work, args.dry_run))?;
         }
         if written.is_ok() {
-            print(next(&works, args.dry_run));
+            print(next(&works, args.dry_run))?;
         }
     }
     written.map(|()| Exit::Done)
@@ -207,6 +207,7 @@ fn write_file(path: &Path, old: &str, new: &str) -> Result<PathBuf> {
     if let Some(folder) = path.parent() {
         sweep(folder)?;
     }
+    close(path)?;
     keep(&backup, old).map_err(failed)?;
     let outcome = replace(path, old.as_bytes(), new.as_bytes());
     if !matches!(outcome, Ok(Outcome::Replaced))
@@ -229,6 +230,22 @@ fn write_file(path: &Path, old: &str, new: &str) -> Result<PathBuf> {
     }
 }
 
+/// Takes the file from everyone who is neither its owner nor of its group: it is to have the new key.
+fn close(path: &Path) -> Result<()> {
+    let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", path.display()));
+    let mode = path.metadata().map_err(failed)?.permissions().mode();
+    if mode & 0o007 != 0 {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o770)).map_err(failed)?;
+        tracing::warn!(
+            "{}: everyone could read it, and it is to have the new key: it is closed to others now (mode {:o}); the \
+             server's user must own it or be of its group",
+            path.display(),
+            mode & 0o770
+        );
+    }
+    Ok(())
+}
+
 /// Writes the copy, for its owner only, and to the disk before anything is replaced.
 fn keep(backup: &Path, old: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(backup)?;
@@ -236,11 +253,11 @@ fn keep(backup: &Path, old: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-fn print_whole(edited: &Edited, show_secrets: bool) {
+fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
     if show_secrets {
-        print(&edited.text);
+        print(&edited.text)?;
     } else {
-        print(&edited.masked);
+        print(&edited.masked)?;
         if edited.secrets > 0 {
             tracing::warn!(
                 "{} values are masked, so no server can use this as it is: let --key-as and the like refer to them, or \
@@ -252,6 +269,7 @@ fn print_whole(edited: &Edited, show_secrets: bool) {
     for item in &edited.by_hand {
         tracing::warn!("by hand, since {}: {}", item.what, item.steps.join("; then "));
     }
+    Ok(())
 }
 
 /// What the journal is to remember of it.

@@ -17,7 +17,11 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
     session.global.config.clone_from(&deployment.config);
     session.global.journal = None;
     if args.no_run {
-        print(&format!("made {}; now try `{}`\n", args.folder.display(), command(&deployment.config, "run")));
+        print(&format!(
+            "made {}; now try `{}`\n",
+            args.folder.display(),
+            command(&deployment.config, "run")
+        ))?;
         return Ok(Exit::Done);
     }
     let exit = Box::pin(session::run(&session, &RunArgs::default())).await?;
@@ -25,10 +29,10 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
         return Ok(exit);
     }
     let exit = Box::pin(verify::verify(&session, &VerifyArgs::default())).await?;
-    print(&afterword(&args.folder, &deployment.config));
+    print(&afterword(&args.folder, &deployment.config))?;
     let view = look::view(&session.global.journal_dir())?;
     let verified = if exit == Exit::Done { "and verified" } else { "but verify found differences" };
-    print(&format!("Demo done {verified}: {}\n", summary_sentence(&view)));
+    print(&format!("Demo done {verified}: {}\n", summary_sentence(&view)))?;
     Ok(exit)
 }
 

@@ -58,7 +58,7 @@ pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
     if args.json {
         print_json(&view)?;
     } else {
-        print(&view.text());
+        print(&view.text())?;
     }
     Ok(exit)
 }

@@ -4,14 +4,13 @@
 //! status file is looked at once a second.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use keyrotation_journal::Journal;
 
 use super::args::{StatusArgs, Until};
-use super::{Session, look, print, print_json, who};
+use super::{Session, look, out, print, print_json, who};
 use crate::control::{Ask, Client};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -164,7 +163,7 @@ pub(super) async fn wait(session: &Session, args: &StatusArgs, until: Until) -> 
             if args.json {
                 print_json(&view)?;
             } else {
-                print(&format!("rotation {} is {}\n", view.rotation_id, until.word()));
+                print(&format!("rotation {} is {}\n", view.rotation_id, until.word()))?;
             }
             return Ok(Exit::Done);
         }
@@ -201,7 +200,7 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
     let dir = session.global.journal_dir();
     let mut follow = Follow::new(dir.clone());
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let redraws = std::io::stdout().is_terminal() && !args.json && !dumb;
+    let redraws = out::is_terminal() && !args.json && !dumb;
     let mut screen = Screen::default();
     let mut last = (String::new(), Instant::now());
     let mut waiting = Waiting::default();
@@ -220,19 +219,19 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
             }
         };
         match (redraws, args.json) {
-            (true, _) if exit.is_some() => screen.draw(&status_text(&view).lines().collect::<Vec<_>>()),
+            (true, _) if exit.is_some() => screen.draw(&status_text(&view).lines().collect::<Vec<_>>())?,
             (true, _) => {
                 let lines = frame(&view, size());
-                screen.draw(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+                screen.draw(&lines.iter().map(String::as_str).collect::<Vec<_>>())?;
             }
             (_, true) => {
                 let text = serde_json::to_string(&view).unwrap_or_default();
-                print(&format!("{text}\n"));
+                print(&format!("{text}\n"))?;
             }
             (false, false) => {
                 let now = line(&view);
                 if now != last.0 && (exit.is_some() || last.0.is_empty() || last.1.elapsed() >= LINE_EVERY) {
-                    print(&format!("{} {now}\n", view.updated_at));
+                    print(&format!("{} {now}\n", view.updated_at))?;
                     last = (now, Instant::now());
                 }
             }
@@ -267,7 +266,7 @@ struct Screen {
 }
 
 impl Screen {
-    fn draw(&mut self, lines: &[&str]) {
+    fn draw(&mut self, lines: &[&str]) -> Result<()> {
         let mut text = String::new();
         if self.drawn > 0 {
             // Up to its first line, and all of it away.
@@ -278,15 +277,11 @@ impl Screen {
             text.push('\n');
         }
         self.drawn = lines.len();
-        let mut stdout = std::io::stdout().lock();
-        let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        print(&text)
     }
 }
 
 /// Columns and lines of the terminal.
 fn size() -> (usize, usize) {
-    match rustix::termios::tcgetwinsize(std::io::stdout()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
-        _ => (80, 24),
-    }
+    out::size().unwrap_or((80, 24))
 }

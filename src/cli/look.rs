@@ -47,7 +47,7 @@ pub(super) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit>
             "{}\n{}",
             facts.status.as_ref().map(status_text).unwrap_or_default(),
             list(&progress)
-        ));
+        ))?;
     }
     Ok(Exit::Done)
 }
@@ -66,7 +66,7 @@ fn not_begun(session: &Session, args: &StatusArgs, absent: Error) -> Result<Exit
     if args.json {
         print_json(&serde_json::json!({ "schema": SCHEMA, "state": "not_begun", "runbook": progress }))?;
     } else {
-        print(&format!("{}\n\n{}", absent.what(), list(&progress)));
+        print(&format!("{}\n\n{}", absent.what(), list(&progress)))?;
     }
     Ok(Exit::Done)
 }

@@ -12,10 +12,13 @@ mod follow;
 mod look;
 mod losses;
 mod moment;
+mod out;
+mod over;
 mod paper;
 mod plan;
 mod preflight;
 mod report;
+mod retire;
 mod runbook;
 mod session;
 mod setup;
@@ -32,9 +35,11 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::hidden;
 use crate::telemetry::{self, LogFile, LogFormat};
 use args::{Cli, Command, Global};
 use indicatif::MultiProgress;
+use out::{print, print_json};
 
 /// What a subcommand works with.
 #[derive(Debug)]
@@ -51,13 +56,18 @@ pub fn command() -> clap::Command {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> Exit {
+    hidden::hide();
     let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are results; the rest is a mistake in the command line.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            let printed = error.print();
+            return match (error.use_stderr(), printed.or_else(out::trouble)) {
+                (true, _) => Exit::Usage,
+                (false, Ok(())) => Exit::Done,
+                (false, Err(error)) => explain(&error, LogFormat::Text),
+            };
         }
     };
     let (log, progress) = telemetry::start(cli.global.verbosity());
@@ -85,8 +95,8 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Triggers(args) => steps::triggers(&session, &args).await,
         Command::Runbook(args) => runbook::runbook(&session, &args),
         Command::Confirm(args) => runbook::confirm(&session, &args).await,
-        Command::SafeToRetire(args) => Box::pin(steps::safe_to_retire(&session, &args)).await,
-        Command::Configure(args) => configure::configure(&session, &args),
+        Command::SafeToRetire(args) => Box::pin(retire::safe_to_retire(&session, &args)).await,
+        Command::Configure(args) => configure::configure(&session, &args).await,
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
         Command::Preflight(args) => Box::pin(preflight::run(&session, &args)).await,
         Command::Status(args) => match args.wait {
@@ -103,7 +113,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),
         Command::Fingerprint(args) => setup::fingerprint(&session, &args),
-        Command::Completions(args) => Ok(paper::completions(&args)),
+        Command::Completions(args) => paper::completions(&args),
         Command::Man(args) => paper::man(&args),
         Command::Demo(args) => Box::pin(demo::demo(session, &args)).await,
     }
@@ -124,18 +134,4 @@ fn explain(error: &Error, format: LogFormat) -> Exit {
         }
     };
     error.exit()
-}
-
-/// Prints a result. A reader that went away is no error.
-fn print(text: &str) {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-}
-
-/// Prints a document as JSON.
-fn print_json(document: &impl serde::Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(document)
-        .map_err(|error| Error::new(Id::System, format!("the result cannot be written as JSON: {error}")))?;
-    print(&format!("{text}\n"));
-    Ok(())
 }

@@ -25,11 +25,11 @@ pub struct ManArgs {
 }
 
 /// Prints completions.
-pub(super) fn completions(args: &CompletionsArgs) -> Exit {
+pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit> {
     let mut bytes = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "keyrotation", &mut bytes);
-    print(&String::from_utf8_lossy(&bytes));
-    Exit::Done
+    print(&String::from_utf8_lossy(&bytes))?;
+    Ok(Exit::Done)
 }
 
 /// Prints the main manual page, or writes all of them.
@@ -43,6 +43,6 @@ pub(super) fn man(args: &ManArgs) -> Result<Exit> {
     clap_mangen::Man::new(command())
         .render(&mut bytes)
         .map_err(|error| Error::new(Id::System, format!("the page cannot be written: {error}")))?;
-    print(&String::from_utf8_lossy(&bytes));
+    print(&String::from_utf8_lossy(&bytes))?;
     Ok(Exit::Done)
 }

@@ -85,7 +85,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     if args.json {
         print_json(&plan.json(&settings))?;
     } else {
-        print(&plan.text(&settings));
+        print(&plan.text(&settings))?;
     }
     Ok(exit)
 }

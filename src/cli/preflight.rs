@@ -59,7 +59,7 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
     if args.json {
         print_json(&serde_json::json!({ "schema": 1, "checks": findings }))?;
     } else {
-        print(&text(&findings));
+        print(&text(&findings))?;
     }
     Ok(exit(&findings))
 }

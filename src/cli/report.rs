@@ -5,11 +5,11 @@ use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use keyrotation_journal::{Journal, Step, left_steps};
+use keyrotation_journal::{Journal, Left, Step, left};
 
 use super::args::{ReportArgs, ReportFormat};
 use super::check_report::{Checked, check};
-use super::{Session, look, print, who};
+use super::{Session, look, out, print, who};
 use crate::activity::{Activity, Doing, Task};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -49,7 +49,7 @@ pub(super) async fn report(session: &Session, args: &ReportArgs) -> Result<Exit>
     drop(doing);
     reporter.finish().await;
     let (said, exit) = done?;
-    print(&said);
+    print(&said)?;
     Ok(exit)
 }
 
@@ -98,8 +98,11 @@ async fn open_all(session: &Session, args: &ReportArgs) -> Result<Vec<Opened>> {
             return Err(Error::new(Id::CommandLineValue, format!("--also {} is named twice", dir.display()))
                 .fix("name each journal once"));
         }
-        let left = left_steps(&dir)?; // first: what is recorded meanwhile is then in both, and not in neither
+        let left = left(&dir)?; // first: what is recorded meanwhile is then in both, and not in neither
         let (journal, held) = look::read(&dir).await?;
+        let id = journal.state().rotation.id;
+        let is_its = |left: &Left| left.rotation.is_none_or(|rotation| rotation == id);
+        let left = left.into_iter().filter(is_its).map(|left| left.step).collect();
         opened.push(Opened { dir, journal, left, held });
     }
     Ok(opened)
@@ -125,12 +128,10 @@ fn made(args: &ReportArgs) -> Made {
 }
 
 fn to_stdout(document: &Document, format: Format, sources: &[Source<'_>]) -> Result<()> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
+    let mut out = BufWriter::new(out::stdout());
     let written = document.write(format, sources, &mut out).and_then(|()| Ok(out.flush()?));
     match written {
-        // A reader that went away is no error.
-        Err(Trouble::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(Trouble::Output(error)) => Err(Error::new(Id::File, format!("standard output: {error}"))),
+        Err(Trouble::Output(error)) => out::trouble(error),
         Err(Trouble::Journal(error)) => Err(error),
         Ok(()) => Ok(()),
     }

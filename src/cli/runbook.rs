@@ -82,7 +82,7 @@ pub(super) fn runbook(session: &Session, args: &RunbookArgs) -> Result<Exit> {
             let what = format!("{} is no step", crate::report::printable(asked));
             return Err(Error::new(Id::CommandLineValue, what).fix(format!("steps: {}", ids.join(", "))));
         };
-        print(&day.page(state));
+        print(&day.page(state))?;
     } else {
         let mut out = list(&progress);
         let shown = |state: &&StepState| {
@@ -92,7 +92,7 @@ pub(super) fn runbook(session: &Session, args: &RunbookArgs) -> Result<Exit> {
             out.push('\n');
             out.push_str(&day.page(state));
         }
-        print(&out);
+        print(&out)?;
     }
     Ok(Exit::Done)
 }
@@ -101,14 +101,14 @@ pub(super) fn runbook(session: &Session, args: &RunbookArgs) -> Result<Exit> {
 pub(super) async fn confirm(session: &Session, args: &ConfirmArgs) -> Result<Exit> {
     let day = Day::look(session)?;
     let Some(typed) = args.step.as_ref().filter(|_| !args.list) else {
-        print(&items(&progress(day.variant, &day.facts)));
+        print(&items(&progress(day.variant, &day.facts)))?;
         return Ok(Exit::Done);
     };
     let named = find(day.variant, typed).map_err(|why| {
         Error::new(Id::CommandLineValue, why).fix("`keyrotation confirm --list` has every name")
     })?;
     if args.undo {
-        return undo(session, args, &day, &named.items);
+        return undo(session, args, &day, &named.items).await;
     }
     // All of them before any is recorded.
     for item in &named.items {
@@ -120,13 +120,13 @@ pub(super) async fn confirm(session: &Session, args: &ConfirmArgs) -> Result<Exi
         look_at(session, &day, item).await?;
     }
     for item in &named.items {
-        steps::leave(session, item.name, &args.note)?;
-        print(&format!("recorded: {}\n", item.name));
+        steps::leave(session, item.name, &args.note).await?;
+        print(&format!("recorded: {}\n", item.name))?;
     }
     Ok(Exit::Done)
 }
 
-fn undo(session: &Session, args: &ConfirmArgs, day: &Day, named: &[&Item]) -> Result<Exit> {
+async fn undo(session: &Session, args: &ConfirmArgs, day: &Day, named: &[&Item]) -> Result<Exit> {
     let stands = |item: &&&Item| standing(&day.facts.steps, item.name, |step| &step.name).is_some();
     let standing: Vec<_> = named.iter().filter(stands).collect();
     if standing.is_empty() {
@@ -135,8 +135,8 @@ fn undo(session: &Session, args: &ConfirmArgs, day: &Day, named: &[&Item]) -> Re
         return Err(Error::new(Id::StepNotSo, what));
     }
     for item in standing {
-        steps::leave(session, &format!("{TAKEN_BACK}{}", item.name), &args.note)?;
-        print(&format!("taken back: {}\n", item.name));
+        steps::leave(session, &format!("{TAKEN_BACK}{}", item.name), &args.note).await?;
+        print(&format!("taken back: {}\n", item.name))?;
     }
     Ok(Exit::Done)
 }
@@ -148,6 +148,9 @@ async fn look_at(session: &Session, day: &Day, item: &Item) -> Result<()> {
         && let Some(home) = day.outline.home.as_ref().filter(|home| !home.is_dir())
     {
         return refuse(format!("newISHome, {}, is not there", home.display()));
+    }
+    if item.name == "deployment/edited" {
+        return edited(session, day);
     }
     let (side, wanted) = match item.name {
         TRIGGERS_INSTALLED => (Side::Old, true),
@@ -177,5 +180,37 @@ async fn look_at(session: &Session, day: &Day, item: &Item) -> Result<()> {
             tracing::warn!("taken at your word, since the database cannot be looked at: {}", error.what());
             Ok(())
         }
+    }
+}
+
+/// Whether the new server's file has the new key, where both can be read.
+fn edited(session: &Session, day: &Day) -> Result<()> {
+    let Some(home) = &day.outline.home else { return Ok(()) };
+    let refuse = |why: &str| {
+        let place = home.join(config::DEPLOYMENT);
+        Err(Error::new(Id::StepNotSo, format!("{}: {why}", place.display()))
+            .fix("`keyrotation configure` puts the new key there"))
+    };
+    let said = match config::Deployment::read(home) {
+        Ok(Some(toml)) => toml.key(),
+        Ok(None) => return Ok(()), // on nodes that are not this one
+        Err(why) => return refuse(&why),
+    };
+    let unknown = |why: &str| {
+        tracing::warn!("taken at your word: whether deployment.toml has the new key cannot be seen: {why}");
+        Ok(())
+    };
+    let keys = match config::keys_at_hand(&session.global.config) {
+        Ok(Some(keys)) => keys,
+        Ok(None) => return unknown("the keys are asked for"),
+        Err(error) => return unknown(error.what()),
+    };
+    match said {
+        config::Said::This(key) if key == keys.1 => Ok(()),
+        config::Said::This(key) if key == keys.0 => refuse("it has the old key"),
+        config::Said::This(_) => refuse("[encryption] key is neither the old key nor the new one"),
+        config::Said::Nothing => refuse("[encryption] key is not set"),
+        config::Said::Unusable(why) => refuse(&format!("[encryption] key cannot be used: {why}")),
+        config::Said::Elsewhere => unknown("it stands in the server's secrets or environment"),
     }
 }

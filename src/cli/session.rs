@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use clap::ValueEnum as _;
 use jiff::Timestamp;
-use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetHead};
+use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetHead, left_steps};
 
 use super::args::{Reason, ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
 use super::explained::Ask;
+use super::over::over;
 use super::shared::{Door, Place};
+use super::steps::refuse_gap;
 use super::who::whoami;
 use super::work::Work;
-use super::{Session, moment, print};
+use super::{Session, moment};
 use crate::activity::Activity;
 use crate::cipher::{Digester, chain_key};
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
@@ -26,7 +28,7 @@ use crate::exit::Exit;
 use crate::failpoint::async_failpoint;
 use crate::plan::preflight::{self, Ground};
 use crate::plan::{self, Deployment, Fingerprint, Survey};
-use crate::report::{REASON, Reporter, StatusView, publish, summary_sentence};
+use crate::report::{REASON, Reporter, StatusView, publish};
 use crate::signals::{self, Stop, Stopper};
 
 /// Starts a rotation.
@@ -36,8 +38,8 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let earlier = Journal::open(&dir)?;
     if let Some(journal) = earlier.as_ref().filter(|_| !args.new) {
-        if journal.state().finished_at.is_some() && !journal.state().syncs() {
-            return Ok(already_finished(journal));
+        if let Some(exit) = over(&dir, journal, false)? {
+            return Ok(exit);
         }
         let name = journal.state().rotation.name();
         return Err(Error::new(
@@ -87,8 +89,8 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
         let beginning = Beginning { command: "resume", earlier: None, end, why: None };
         return Box::pin(begin(session, &args.work, &args.sync, settings, &dir, beginning)).await;
     };
-    if journal.state().finished_at.is_some() && !args.retry_failed && !journal.state().syncs() {
-        return Ok(already_finished(&journal));
+    if let Some(exit) = over(&dir, &journal, args.retry_failed)? {
+        return Ok(exit);
     }
     Box::pin(go_on(session, args, settings, journal, &dir, Going { command: "resume", end })).await
 }
@@ -115,6 +117,9 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
     if journal.state().sync.started_at.is_none() {
         return Err(Error::new(Id::SyncNotReady, "not everything is re-encrypted yet"));
     }
+    if let Some(exit) = over(&dir, &journal, true)? {
+        return Ok(exit);
+    }
     let args = ResumeArgs { retry_failed: false, work, end: args.end, sync: args.sync.clone() };
     Box::pin(go_on(session, &args, settings, journal, &dir, Going { command: "sync", end })).await
 }
@@ -136,6 +141,10 @@ async fn go_on(
 ) -> Result<Exit> {
     let rotation = unlock(&mut journal, &settings)?;
     let syncs = journal.state().sync.started_at.is_some();
+    if settings.sync_tables.is_some() {
+        let steps = [&*journal.state().steps, &*left_steps(dir)?].concat();
+        refuse_gap(&steps, Some(rotation.created_at))?;
+    }
     open_log(session, &args.work, dir, &rotation.name())?;
     let status = StatusView::by_this_process(journal.state());
     publish(dir, &status);
@@ -235,16 +244,6 @@ pub(super) fn say(notices: &[Notice]) {
     }
 }
 
-fn already_finished(journal: &Journal) -> Exit {
-    let view = StatusView::new(journal.state(), false);
-    tracing::info!(
-        "rotation {} is finished, and nothing was changed; `keyrotation run --new` begins another",
-        view.rotation_id
-    );
-    print(&format!("{}\n", summary_sentence(&view)));
-    Exit::Done
-}
-
 /// What is known of a rotation before it begins.
 struct Beginning {
     command: &'static str,
@@ -267,6 +266,9 @@ async fn begin(
     beginning: Beginning,
 ) -> Result<Exit> {
     let Beginning { command, earlier, end, why } = beginning;
+    if settings.sync_tables.is_some() {
+        refuse_gap(&left_steps(dir)?, None)?;
+    }
     let (stopper, stop) = listen_until(end)?;
     let ask = Ask::holding(earlier.as_ref(), &settings);
     let place = Place::take(dir, earlier, command, &stopper)?;
@@ -316,6 +318,9 @@ pub(super) async fn checked(
     access: plan::Access,
     ask: Ask,
 ) -> Result<Option<Checked>> {
+    if let Some(why) = settings.new_key.weakness(&settings.old_key).filter(|_| !args.accept_weak_key) {
+        return Err(Error::new(Id::ConfigWeakKey, format!("newSecretKey is weak: {why}")));
+    }
     let connected = connect(settings, None, access, args.others_connected);
     let Some(deployment) = unless_stopped(stop, connected).await? else { return Ok(None) };
     let activity = Activity::default();

@@ -1,8 +1,8 @@
 //! `init`, `keygen` and `fingerprint`: before a rotation.
 
-use std::fs::OpenOptions;
+use std::fs::{OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 
 use super::args::{FingerprintArgs, InitArgs, KeygenArgs};
 use super::{Session, print, print_json, session};
@@ -22,10 +22,14 @@ pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
     } else {
         options.create_new(true)
     };
-    let written = options.open(path).and_then(|mut file| file.write_all(config::template().as_bytes()));
+    let written = options.open(path).and_then(|mut file| {
+        // It will hold keys, and one that was there may have been open to others.
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(config::template().as_bytes())
+    });
     match written {
         Ok(()) => {
-            print(&format!("wrote {}: fill it in, then see `keyrotation plan`\n", path.display()));
+            print(&format!("wrote {}: fill it in, then see `keyrotation plan`\n", path.display()))?;
             Ok(Exit::Done)
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
@@ -39,7 +43,7 @@ pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
 /// Prints a new key; its fingerprint goes to the screen.
 pub(super) fn keygen(args: &KeygenArgs) -> Result<Exit> {
     let key = Zeroizing::new(config::generate_key(args.server.as_deref())?);
-    print(&Zeroizing::new(format!("{}\n", *key)));
+    print(&Zeroizing::new(format!("{}\n", *key)))?;
     if let Ok(parsed) = SecretKey::parse(&key) {
         tracing::info!("the fingerprint of this key is {}", parsed.fingerprint());
     }
@@ -54,7 +58,7 @@ pub(super) fn fingerprint(session: &Session, args: &FingerprintArgs) -> Result<E
     if args.json {
         print_json(&serde_json::json!({ "schema": 1, "old": old, "new": new }))?;
     } else {
-        print(&format!("oldSecretKey {old}\nnewSecretKey {new}\n"));
+        print(&format!("oldSecretKey {old}\nnewSecretKey {new}\n"))?;
     }
     Ok(Exit::Done)
 }

@@ -1,14 +1,14 @@
 //! The journal's folder in the hands of this process: others are answered, also while it only reads the
 //! journal or has only begun.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use keyrotation_journal::{Journal, Reserved, Rotation};
+use keyrotation_journal::{Event, Journal, Left, Reserved, Rotation, Step, leave};
 
 use crate::control::{Controls, Desk, Server};
 use crate::engine::Ledger;
 use crate::error::Result;
-use crate::report::StatusView;
+use crate::report::{StatusView, publish};
 use crate::signals::Stopper;
 
 /// Where others reach this process.
@@ -48,8 +48,9 @@ impl Door {
 pub(super) struct Shared {
     /// The journal.
     pub(super) ledger: Ledger,
+    dir: PathBuf,
     /// There as long as the journal is.
-    _door: Option<Door>,
+    door: Option<Door>,
 }
 
 impl Shared {
@@ -59,12 +60,25 @@ impl Shared {
         let status = StatusView::new(journal.state(), false);
         let ledger = Ledger::new(journal);
         let door = Door::open(dir, Desk::reading(command, ledger.clone(), &status));
-        Self { ledger, _door: Some(door) }
+        Self { ledger, dir: dir.to_owned(), door: Some(door) }
     }
 
     /// A journal that another process holds, which is nobody else's to share.
-    pub(super) fn alone(journal: Journal) -> Self {
-        Self { ledger: Ledger::new(journal), _door: None }
+    pub(super) fn alone(dir: &Path, journal: Journal) -> Self {
+        Self { ledger: Ledger::new(journal), dir: dir.to_owned(), door: None }
+    }
+
+    /// Records what was found: in the log, with all that waits beside it. While another process has the
+    /// log it is left beside it, with a proof that whoever left it has the key.
+    pub(super) async fn record(&self, found: Step, chain_key: &[u8; 32]) -> Result<()> {
+        if self.door.is_some() {
+            self.ledger.take_steps(self.dir.clone()).await?;
+            self.ledger.append(vec![Event::StepTaken(found).into()]).await?;
+            publish(&self.dir, &self.ledger.state(|state| StatusView::new(state, false)));
+            return Ok(());
+        }
+        let rotation = self.ledger.state(|state| state.rotation.id);
+        Ok(leave(&self.dir, &Left::proved(found, rotation, chain_key))?)
     }
 }
 

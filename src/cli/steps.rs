@@ -1,38 +1,36 @@
-//! Steps around a rotation that the program takes: triggers in the old database, and the verdict at
-//! the end.
+//! Steps around a rotation that the program takes: triggers in the old database, and what is left for
+//! the journal.
 
-use std::fmt::Write as _;
+use std::path::Path;
 
 use jiff::Timestamp;
-use keyrotation_journal::{Step, TAKEN_BACK, leave_step, left_steps};
+use keyrotation_journal::{Journal, Left, Step, leave as leave_step, left_steps};
 
-use super::args::{RetireArgs, Side, TriggersAction, TriggersArgs};
-use super::shared::Shared;
-use super::who::whoami;
-use super::{Session, look, print, print_json, session};
-use crate::activity::Activity;
-use crate::config::{self, Overrides};
+use super::args::{Side, TriggersAction, TriggersArgs};
+use super::{Session, look, print, session};
+use crate::cipher::chain_key;
+use crate::config;
 use crate::db::{Access, Db};
+use crate::engine::Ledger;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan;
-use crate::report::{RETIRABLE, Reporter, StatusView, publish, thousands};
-use crate::runbook::{COPY_CLEANED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
-use crate::sync::{ROUTE_TRAFFIC, Said, verdict};
+use crate::report::{RETIRABLE, StatusView, StepView, publish};
+use crate::runbook::{
+    ALREADY, COPY_CLEANED, Facts, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, Variant, copy_is_older,
+    is_preparation,
+};
 use crate::triggers::{self, Action};
-
-/// The step that says that nobody uses the old server any more.
-pub(super) const OLD_SERVER_STOPPED: &str = "old-server-stopped";
 
 /// Installs, removes or prints the triggers.
 pub(super) async fn triggers(session: &Session, args: &TriggersArgs) -> Result<Exit> {
     match &args.action {
         TriggersAction::Install => install(session).await,
-        TriggersAction::Remove(place) => remove(session, place.on).await,
+        TriggersAction::Remove(place) => remove(session, place.on, place.force).await,
         TriggersAction::Print(args) => {
             let action = if args.remove { Action::Remove } else { Action::Install };
             let db = open(session, Side::Old, Access::Look).await?;
-            print(&triggers::script_for(&db, action).await?);
+            print(&triggers::script_for(&db, action).await?)?;
             db.close().await;
             Ok(Exit::Done)
         }
@@ -48,8 +46,8 @@ async fn install(session: &Session) -> Result<Exit> {
              and nothing was changed",
             db.place()
         );
-        leave(session, TRIGGERS_INSTALLED, &text)?;
-        print(&format!("{text}\n"));
+        leave(session, TRIGGERS_INSTALLED, &text).await?;
+        print(&format!("{text}\n"))?;
         return Ok(Exit::Done);
     }
     triggers::install(&db).await?;
@@ -62,22 +60,69 @@ async fn install(session: &Session) -> Result<Exit> {
         return Err(Error::new(Id::Database, text)
             .fix("see that it is the identity database, and that this user sees its triggers"));
     }
-    let text = format!("{}: changes to {} tables are recorded from now on", db.place(), now.whole.len());
-    leave(session, TRIGGERS_INSTALLED, &text)?;
-    print(&format!("{text}: {}\nnext: make the copy (step 3 of the guide)\n", now.whole.join(", ")));
+    let since = if found.whole == now.whole { ALREADY } else { "from now on" };
+    let text = format!("{}: changes to {} tables are recorded {since}", db.place(), now.whole.len());
+    leave(session, TRIGGERS_INSTALLED, &text).await?;
+    let dir = session.global.journal_dir();
+    let next = match gap(&dir)? {
+        Some(why) => format!("{why}: make the copy anew (step 3 of the guide), then `keyrotation run --new`"),
+        None => "make the copy (step 3 of the guide)".to_owned(),
+    };
+    print(&format!("{text}: {}\nnext: {next}\n", now.whole.join(", ")))?;
     db.close().await;
     Ok(Exit::Done)
 }
 
-async fn remove(session: &Session, on: Side) -> Result<Exit> {
+/// Why the copy is older than the change log, as far as the steps on record tell; none if it is not.
+fn gap(dir: &Path) -> Result<Option<String>> {
+    let status = match look::view(dir) {
+        Err(error) if error.id() == Id::JournalAbsent => return Ok(copy_is_older(&left_steps(dir)?, None)),
+        status => status?,
+    };
+    let moment = |text: &str| text.parse().map_or(0, Timestamp::as_millisecond);
+    let step = |step: &StepView| Step {
+        at: moment(&step.at),
+        name: step.name.clone(),
+        note: step.note.clone(),
+        user: String::new(),
+        host: String::new(),
+    };
+    let steps: Vec<Step> = status.steps.iter().map(step).collect();
+    Ok(copy_is_older(&steps, Some(moment(&status.started_at))))
+}
+
+/// Refuses a copy that was made before changes were recorded.
+pub(super) fn refuse_gap(steps: &[Step], began: Option<i64>) -> Result<()> {
+    copy_is_older(steps, began).map_or(Ok(()), |why| Err(Error::new(Id::CopyTooOld, why)))
+}
+
+/// Without the change log nobody would ever know what is missing in the new database.
+fn refuse_before_the_verdict(session: &Session) -> Result<()> {
+    let dir = session.global.journal_dir();
+    let status = match look::view(&dir) {
+        Err(error) if error.id() == Id::JournalAbsent => return Ok(()),
+        status => status?,
+    };
+    if status.sync.is_none() || Facts::new(Some(status), &[]).stands_since_the_beginning(RETIRABLE) {
+        return Ok(());
+    }
+    let what = "the old identity database is not known to be safe to retire: what changes there without its triggers \
+                is lost, and nobody would see it";
+    Err(Error::new(Id::TriggersNeeded, what))
+}
+
+async fn remove(session: &Session, on: Side, force: bool) -> Result<Exit> {
+    if on == Side::Old && !force {
+        refuse_before_the_verdict(session)?;
+    }
     let db = open(session, on, Access::Change).await?;
     let found = triggers::find(&db).await?;
     if found.whole.is_empty() && found.parts.is_empty() {
         let text = format!("{}: there are no sync triggers and no change log", db.place());
         if on == Side::New {
-            leave(session, COPY_CLEANED, &text)?;
+            leave(session, COPY_CLEANED, &text).await?;
         }
-        print(&format!("{text}\n"));
+        print(&format!("{text}\n"))?;
         return Ok(Exit::Done);
     }
     triggers::run(&db, Action::Remove).await?;
@@ -87,8 +132,8 @@ async fn remove(session: &Session, on: Side) -> Result<Exit> {
         return Err(Error::new(Id::Database, text).fix("remove it in the database's own client"));
     }
     let text = format!("{}: sync triggers and change log removed", db.place());
-    leave(session, if on == Side::New { COPY_CLEANED } else { TRIGGERS_REMOVED }, &text)?;
-    print(&format!("{text}\n"));
+    leave(session, if on == Side::New { COPY_CLEANED } else { TRIGGERS_REMOVED }, &text).await?;
+    print(&format!("{text}\n"))?;
     db.close().await;
     Ok(Exit::Done)
 }
@@ -99,98 +144,50 @@ pub(super) async fn open(session: &Session, side: Side, access: Access) -> Resul
     plan::open_alone(&database, access).await
 }
 
-/// Leaves a step for the journal: before a rotation there is none, and while one runs its process
-/// holds it.
-pub(super) fn leave(session: &Session, name: &str, note: &str) -> Result<()> {
-    let (host, user) = whoami();
-    let at = Timestamp::now().as_millisecond();
-    let step = Step { at, name: name.to_owned(), note: note.to_owned(), user, host };
-    leave_step(&session.global.journal_dir(), &step).map_err(Error::from)
-}
-
-/// Says whether the old identity database can be retired.
-pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Result<Exit> {
-    let settings = config::load(&session.global.config, &Overrides::default())?;
-    session::notices(&settings);
+/// Records a step: in the log, if nobody else holds it and the key is at hand; else it is left beside it for
+/// whoever works with it next. What comes before a rotation waits there for it.
+pub(super) async fn leave(session: &Session, name: &str, note: &str) -> Result<()> {
     let dir = session.global.journal_dir();
-    let mut journal = look::open(&dir)?;
-    let rotation = session::unlock(&mut journal, &settings)?;
-    if !journal.state().syncs() {
-        let name = rotation.name();
-        let what = format!(
-            "rotation {name} was begun without sync, so nothing was carried over that could be missing"
-        );
-        return Err(
-            Error::new(Id::SyncNotBegun, what).fix("`keyrotation runbook retire` says what is left to do")
-        );
+    let status = look::view(&dir).ok(); // a journal that cannot be read is none to belong to
+    let of_this = status.filter(|status| !is_preparation(Variant::of(status.sync.is_some()), name));
+    let rotation = of_this.and_then(|status| keyrotation_journal::rotation_id(&status.rotation_id));
+    leave_step(&dir, &Left::new(session::step(name, note), rotation))?;
+    if rotation.is_some() {
+        take_over(session, &dir).await;
     }
-    if journal.state().sync.started_at.is_none() {
-        return Err(Error::new(Id::SyncNotReady, "nothing was kept in step yet"));
-    }
-    publish(&dir, &StatusView::by_this_process(journal.state()));
-    let deployment = plan::connect_both(&settings, &rotation.targets).await?;
-    let Some(plan) = &deployment.sync else {
-        return Err(Error::new(Id::SyncNotEnabled, "the old identity database is not known"));
-    };
-    let preparer = session::preparer(&settings, &rotation);
-    let mut state = journal.state().clone();
-    state.take_left(left_steps(&dir)?); // what was confirmed since the last session
-    let said =
-        Said { switched: state.step_stands(ROUTE_TRAFFIC), stopped: state.step_stands(OLD_SERVER_STOPPED) };
-    let shared = Shared::new(&dir, journal, "safe-to-retire");
-    let activity = Activity::default();
-    let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
-    let verdict = verdict(&shared.ledger, &preparer, plan, said, &activity).await;
-    reporter.finish().await;
-    let mut verdict = verdict?;
-    verdict.copies = plan::preflight::beside(&deployment).await;
-    deployment.close().await;
-    if verdict.safe {
-        leave(session, RETIRABLE, "nothing waits, and the databases say the same")?;
-    } else if state.step_stands(RETIRABLE) {
-        leave(session, &format!("{TAKEN_BACK}{RETIRABLE}"), &verdict.reasons.join("; "))?;
-    }
-    if args.json {
-        print_json(&verdict)?;
-    } else {
-        print(&text(&verdict));
-    }
-    Ok(if verdict.safe { Exit::Done } else { Exit::Differences })
+    Ok(())
 }
 
-fn text(verdict: &crate::sync::Verdict) -> String {
-    let mut out = String::new();
-    for table in &verdict.tables {
-        let _ = writeln!(
-            out,
-            "{}: {} rows are the same, {} are the new server's own, {} differ",
-            table.table,
-            thousands(table.same),
-            thousands(table.superseded),
-            thousands(table.differences)
-        );
-        for key in &table.differing {
-            let _ = writeln!(out, "  differs: {}", crate::report::printable(key));
+/// Takes what waits beside the log into it. Where that cannot be, it waits, and that is said.
+async fn take_over(session: &Session, dir: &Path) {
+    let taken = async {
+        if let Some(holder) = Journal::holder(dir)? {
+            tracing::debug!("{holder} takes the step over");
+            return Ok(());
         }
+        let Some((_, new_key)) = config::keys_at_hand(&session.global.config)? else {
+            tracing::info!(
+                "the keys are asked for, so the step waits beside the journal's log until a command has them"
+            );
+            return Ok(());
+        };
+        let mut journal = look::open(dir)?;
+        let id = journal.state().rotation.id;
+        let variant = Variant::of(journal.state().syncs());
+        journal.unlock(&chain_key(&new_key, &id))?;
+        let ledger = Ledger::new(journal);
+        ledger.take_some(dir.to_owned(), move |name| !is_preparation(variant, name)).await?;
+        publish(dir, &ledger.state(|state| StatusView::new(state, false)));
+        ledger.close().await;
+        Ok(())
+    };
+    let taken: Result<()> = taken.await;
+    match taken {
+        Err(error) if error.id() == Id::JournalLocked => {} // whoever has it takes the step over
+        Err(error) => tracing::warn!(
+            "the step waits beside the journal's log, where nothing protects it, until a command takes it over: {}",
+            error.what()
+        ),
+        Ok(()) => {}
     }
-    for (table, old, new) in &verdict.drift {
-        let (old, new) = (thousands(*old), thousands(*new));
-        let _ = writeln!(
-            out,
-            "{table}: {old} rows in the old database, {new} in the new one; it is not kept in step"
-        );
-    }
-    for copy in &verdict.copies {
-        let _ = writeln!(out, "beside what was rotated, and not under the new key: {copy}");
-    }
-    if verdict.safe {
-        out.push_str(
-            "safe to retire: nothing waits and nobody is connected; next: `keyrotation triggers remove --on old`\n",
-        );
-    } else {
-        for reason in &verdict.reasons {
-            let _ = writeln!(out, "not yet: {reason}");
-        }
-    }
-    out
 }

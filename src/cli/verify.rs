@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use keyrotation_journal::{Journal, leave_step};
+use keyrotation_journal::Journal;
 
 use super::args::VerifyArgs;
 use super::shared::Shared;
 use super::{Session, look, print, print_json, session};
 use crate::activity::{Activity, Task};
+use crate::cipher::chain_key;
 use crate::config::{self, Overrides};
 use crate::error::{Id, Result};
 use crate::exit::Exit;
@@ -31,7 +32,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     let status = StatusView::new(journal.state(), false);
     let syncs = journal.state().sync.started_at.is_some();
     let events = journal.state().entries;
-    let shared = if held { Shared::alone(journal) } else { Shared::new(&dir, journal, "verify") };
+    let shared = if held { Shared::alone(&dir, journal) } else { Shared::new(&dir, journal, "verify") };
     tracing::info!("checking the journal's chain");
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
@@ -82,10 +83,11 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
             "targets": report.targets,
         }))?;
     } else {
-        print(&text(&report, chain.entries, args, differences));
+        print(&text(&report, chain.entries, args, differences))?;
     }
     let found = found(&report, chain.entries, args.sample, live);
-    leave_step(&dir, &session::step(found.step_name(), &found.note()))?;
+    let recorded = session::step(found.step_name(), &found.note());
+    shared.record(recorded, &chain_key(&settings.new_key, &rotation.id)).await?;
     Ok(if differences == 0 { Exit::Done } else { Exit::Differences })
 }
 
@@ -107,7 +109,7 @@ async fn journal(dir: &Path) -> Result<(Journal, bool)> {
 }
 
 /// What is left in the journal of what was found.
-fn found(report: &Report, events: u64, sample: Option<f64>, live: bool) -> Verification {
+pub(super) fn found(report: &Report, events: u64, sample: Option<f64>, live: bool) -> Verification {
     let sum = |count: fn(&TargetReport) -> u64| report.targets.iter().map(count).sum();
     Verification {
         live,

@@ -14,7 +14,7 @@ use crate::sync::{self, NEW_SERVER_HAS_RUN, ROUTE_TRAFFIC};
 use crate::target::{Store, TARGETS};
 
 /// Steps of an earlier rotation of the same databases that go on to count.
-const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, super::steps::OLD_SERVER_STOPPED];
+const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
 
 /// Values that were under the new key before this rotation are of an earlier one: the new server may have run
 /// since, and rows that it made would be taken for this program's, and deleted. So people have to say whether

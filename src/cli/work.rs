@@ -129,8 +129,8 @@ impl Work<'_> {
                 None => view,
             }
         });
-        print(&status_text(&view));
-        print(&format!("{}\n", summary_sentence(&view)));
+        print(&status_text(&view))?;
+        print(&format!("{}\n", summary_sentence(&view)))?;
         tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(&view));
         Ok(match flow {
             End::Interrupted => {

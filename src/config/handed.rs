@@ -7,6 +7,7 @@
 use std::cell::OnceCell;
 use std::fmt;
 use std::io::{IsTerminal as _, Read};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -17,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::keys::Key;
 use super::secret::{LONGEST, Secret, utf8, without_newline};
+use super::taken;
 
 /// How long a command may take. People may have to touch a token meanwhile.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -122,7 +124,13 @@ pub(super) fn run_for(command: &str, folder: &Path, patience: Duration) -> Resul
     let program = words.next().ok_or("names no command: write `cmd:program argument…`")?;
     let failed = |what: &dyn fmt::Display| format!("names the command {program}, {what}");
     let begun = Instant::now();
-    let mut child = Command::new(found(program, folder))
+    let path = found(program, folder);
+    if let Some(open) = everybodys(&path) {
+        return Err(failed(&format_args!("and everyone may write to {}; `chmod o-w` it", open.display())));
+    }
+    let mut child = Command::new(path)
+        .env_clear()
+        .envs(std::env::vars_os().filter(|(name, _)| !taken::is_secret(name)))
         .args(words)
         .current_dir(folder)
         .stdin(Stdio::null())
@@ -155,6 +163,24 @@ pub(super) fn run_for(command: &str, folder: &Path, patience: Duration) -> Resul
 /// A path is relative to the folder of `properties.yaml`; a plain name is looked for in PATH.
 fn found(program: &str, folder: &Path) -> PathBuf {
     if program.contains('/') { folder.join(program) } else { PathBuf::from(program) }
+}
+
+/// The program itself, or the folder that it is in, if everyone may write to it (a folder with the sticky bit
+/// lets nobody replace it).
+fn everybodys(program: &Path) -> Option<PathBuf> {
+    let found = if program.components().count() > 1 {
+        program.to_owned()
+    } else {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())?
+    };
+    let found = found.canonicalize().unwrap_or(found);
+    let mode = |path: &Path| path.metadata().map_or(0, |file| file.permissions().mode());
+    let folder = found.parent()?;
+    if mode(&found) & 0o002 != 0 {
+        return Some(found);
+    }
+    (mode(folder) & 0o1002 == 0o002).then(|| folder.to_owned())
 }
 
 type Said = std::io::Result<Option<Zeroizing<Vec<u8>>>>;

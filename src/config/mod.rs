@@ -21,6 +21,7 @@ mod resolve;
 mod secret;
 mod secrets;
 mod syntax;
+mod taken;
 mod template;
 mod url;
 
@@ -282,6 +283,18 @@ pub fn load_new_server(path: &Path, elsewhere: bool) -> Result<(NewServer, Vec<N
 /// Reads both keys, and nothing else.
 pub fn load_keys(path: &Path) -> Result<(SecretKey, SecretKey, Vec<Notice>)> {
     resolved(path, secrets::keys)
+}
+
+/// Both keys, the old one first, if nobody must be asked for either of them and no command run.
+pub fn keys_at_hand(path: &Path) -> Result<Option<(SecretKey, SecretKey)>> {
+    let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let is_asked_for = |raw: &Raw| {
+        [Key::OldSecretKey, Key::NewSecretKey].into_iter().any(|key| outline::is_asked_for(raw, key))
+    };
+    match read(&file).and_then(|(text, _)| parse(&text)) {
+        Ok(raw) if is_asked_for(&raw) => Ok(None),
+        _ => load_keys(path).map(|(old, new, _)| Some((old, new))),
+    }
 }
 
 /// What `resolve` makes of the file at `path`.

@@ -97,9 +97,7 @@ pub fn outline(path: &Path) -> Outline {
         Ok(raw) => raw,
         Err(error) => return unknown(&error),
     };
-    let asks = |key: &Key| {
-        given(&raw, *key).is_some_and(|value| ASKED_FOR.iter().any(|origin| value.starts_with(origin)))
-    };
+    let asks = |key: &Key| is_asked_for(&raw, *key);
     let problem = match Key::ALL.iter().find(|key| asks(key)) {
         Some(key) => Some(format!("{key} is asked for: `keyrotation plan` tells whether all is there")),
         None => load(path, &Overrides::default()).err().map(|error| error.what().to_owned()),
@@ -119,6 +117,11 @@ pub fn outline(path: &Path) -> Outline {
         home,
         problem,
     }
+}
+
+/// Whether somebody must be asked for a secret, or a command run.
+pub(super) fn is_asked_for(raw: &Raw, key: Key) -> bool {
+    given(raw, key).is_some_and(|value| ASKED_FOR.iter().any(|origin| value.starts_with(origin)))
 }
 
 fn given(raw: &Raw, key: Key) -> Option<&str> {

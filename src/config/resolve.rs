@@ -11,6 +11,7 @@ use super::home::{DEPLOYMENT, Home, KEY_IDS_SINCE};
 use super::keys::Key;
 use super::secret::Lookup;
 use super::syntax::{Entry, Raw, items};
+use super::taken;
 use super::{
     CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, CONNECTIONS_MAX, ChunkSize, Database, FilesJob,
     Level, Notice, Overrides, PATIENCE, Settings, SyncChoice,
@@ -109,6 +110,10 @@ impl<'a> Resolver<'a> {
     pub(super) fn new(raw: &'a Raw, origin: Origin<'a>) -> Self {
         let folder = origin.file.parent().unwrap_or(origin.file);
         let lookup = Lookup { folder, env: origin.env, stdin: origin.stdin };
+        // Before any command is run: what is a secret in the environment is no child's.
+        for name in Key::ALL.iter().filter_map(|key| raw.get(*key)?.value.expose().strip_prefix("env:")) {
+            taken::remember(name);
+        }
         Self { raw, lookup, notices: Vec::new(), new_key_is_hex: false }
     }
 

@@ -136,6 +136,9 @@ fn from_file(path: &Path) -> Result<Found, String> {
     if !metadata.is_file() {
         return Err(failed(&"which is not a regular file"));
     }
+    if metadata.permissions().mode() & 0o002 != 0 {
+        return Err(failed(&"which everyone may write to, so that it may be anybody's word; `chmod o-w` it"));
+    }
     if metadata.len() > LONGEST {
         return Err(failed(&"which is too large for a secret (more than 64 KiB)"));
     }

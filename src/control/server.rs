@@ -81,6 +81,7 @@ async fn accept(listener: UnixListener, desk: impl Answering, answering: Arc<Sem
 async fn serve(mut client: UnixStream, desk: impl Answering, answering: Arc<Semaphore>) {
     let own = rustix::process::geteuid().as_raw();
     let peer = client.peer_cred().map(|peer| peer.uid());
+    let uid = peer.as_ref().copied().unwrap_or(u32::MAX);
     if !peer.as_ref().is_ok_and(|peer| is_heard(*peer, own)) {
         tracing::warn!("control: refused a client of another user ({peer:?})");
         let _ = answer(&mut client, &Answer::refused("only the same user, or root, is heard")).await;
@@ -99,7 +100,10 @@ async fn serve(mut client: UnixStream, desk: impl Answering, answering: Arc<Sema
             .is_ok_and(|request| !matches!(request.ask, Ask::Status { .. } | Ask::Journal { .. }));
         let _answering = if changes { answering.acquire().await.ok() } else { None };
         let (said, more) = match request {
-            Ok(request) => (desk.answer(&request).await, true),
+            Ok(request) => {
+                let user = vouched(&request.user, uid);
+                (desk.answer(&Request { user, ..request }).await, true)
+            }
             Err(why) => (Answer::refused(why), false),
         };
         if answer(&mut writer, &said).await.is_err() || !more {
@@ -111,6 +115,17 @@ async fn serve(mut client: UnixStream, desk: impl Answering, answering: Arc<Sema
 /// Whether this user may control a program of that user.
 pub(super) fn is_heard(peer: u32, own: u32) -> bool {
     peer == own || peer == 0
+}
+
+/// A user as a client names itself, with the number that the kernel knows in the place of any that the client
+/// gives. Which user has become root by sudo is root's word.
+pub(super) fn vouched(user: &str, uid: u32) -> String {
+    let (name, claim) = user.split_once(" (uid ").unwrap_or((user, ""));
+    let name: String = name.chars().filter(|c| !matches!(c, '(' | ')')).collect();
+    let sudo = claim.trim_end_matches(')').split_once(", sudo by uid ").filter(|_| uid == 0);
+    let sudo = sudo.and_then(|(_, sudo)| sudo.parse::<u32>().ok());
+    let sudo = sudo.map(|sudo| format!(", sudo by uid {sudo}")).unwrap_or_default();
+    format!("{name} (uid {uid}{sudo})")
 }
 
 /// The next line, at most a little more than may be in it; none at the end.

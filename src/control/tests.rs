@@ -86,7 +86,7 @@ async fn what_is_asked_for_is_done_once_and_recorded_with_who_asked() {
     let answer = ask(Ask::Pause).await;
     assert!(answer.changed && answer.text.contains("it stands at a safe point"), "{answer:?}");
     let answer = ask(Ask::Pause).await;
-    assert!(!answer.changed && answer.text.contains("by anna on here"), "{answer:?}");
+    assert!(!answer.changed && answer.text.contains("by anna (uid "), "{answer:?}");
     assert!(ask(Ask::Continue).await.changed);
     stands.await.unwrap();
 
@@ -107,7 +107,7 @@ async fn what_is_asked_for_is_done_once_and_recorded_with_who_asked() {
     let expected =
         [("paused", ""), ("continued", ""), ("pace", "50 rows/s"), ("pace", "without a limit"), ("stop", "")];
     assert_eq!(names, expected);
-    assert!(steps.iter().all(|step| step.user == "anna" && step.host == "here"));
+    assert!(steps.iter().all(|step| step.user.starts_with("anna (uid ") && step.host == "here"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -169,7 +169,8 @@ fn control_characters_of_a_client_reach_neither_terminal_nor_journal() {
         raw(dir.path(), &[line.as_slice(), b"\n\n"].concat()).await;
         controls.pause.look().unwrap().0.by
     });
-    assert_eq!(by, "a[2Jb on unknown");
+    let own = rustix::process::geteuid().as_raw();
+    assert_eq!(by, format!("a[2Jb (uid {own}) on unknown"));
 }
 
 #[tokio::test]
@@ -247,4 +248,14 @@ async fn what_is_no_socket_is_not_removed() {
     fs::write(dir.path().join(CONTROL), "mine").unwrap();
     assert!(super::socket::listen(dir.path()).is_err());
     assert_eq!(fs::read_to_string(dir.path().join(CONTROL)).unwrap(), "mine");
+}
+
+#[test]
+fn the_kernel_names_the_peer() {
+    let vouched = super::server::vouched;
+    assert_eq!(vouched("anna (uid 1000)", 1000), "anna (uid 1000)");
+    assert_eq!(vouched("root (uid 0)", 1000), "root (uid 1000)");
+    assert_eq!(vouched("anna (uid 0, sudo by uid 7)", 0), "anna (uid 0, sudo by uid 7)");
+    assert_eq!(vouched("anna (uid 0, sudo by uid 7)", 1000), "anna (uid 1000)");
+    assert_eq!(vouched("x) (uid 0) (uid 0, sudo by uid 7; rm)", 0), "x (uid 0)");
 }

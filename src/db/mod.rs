@@ -25,6 +25,7 @@ mod postgres;
 pub mod proof;
 mod questions;
 mod remedy;
+mod refusal;
 mod remote;
 pub mod server;
 pub mod sql;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 pub use claim::Held;
 pub use error::{Class, DbError};
 pub use identity::TransactionLimits;
+pub use refusal::Refusal;
 pub use server::Server;
 pub use sql::{Filter, Lifetimes, Relation};
 pub use syntax::{

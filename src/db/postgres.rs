@@ -32,6 +32,43 @@ const BY_INDEX: &str =
 const WHOLE_TRUTH: &str = "SET row_security = off; SET transform_null_equals = off; SET DateStyle = 'ISO, MDY'; \
      SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET xmloption = 'content'; \
      SET array_nulls = on; SET backslash_quote = 'safe_encoding'; SET standard_conforming_strings = on";
+/// PostgreSQL calls what fits the types best, wherever it stands in the path: a role that may create functions or
+/// operators in the schema could have its own called, as this user, in the place of PostgreSQL's. So a session is
+/// refused where a role has made such ones that owns neither the schema, nor the database, nor its tables, and
+/// is no superuser. All in it is named with its schema.
+const REFUSE_SHADOWS: &str = "DO $check$
+DECLARE
+    shadow pg_catalog.text;
+BEGIN
+    SELECT pg_catalog.format('%I.%s is of the role %s and may be called in the place of the server''s own: \
+        drop it, and take CREATE on the schema from that role', n.nspname, o.name, r.rolname) INTO shadow
+    FROM (
+        SELECT p.proname AS name, p.pronamespace AS place, p.proowner AS role FROM pg_catalog.pg_proc p
+        WHERE EXISTS (SELECT FROM pg_catalog.pg_proc b WHERE b.proname OPERATOR(pg_catalog.=) p.proname
+            AND b.pronamespace OPERATOR(pg_catalog.=) 11::pg_catalog.oid)
+        UNION ALL
+        SELECT p.oprname, p.oprnamespace, p.oprowner FROM pg_catalog.pg_operator p
+        WHERE EXISTS (SELECT FROM pg_catalog.pg_operator b WHERE b.oprname OPERATOR(pg_catalog.=) p.oprname
+            AND b.oprnamespace OPERATOR(pg_catalog.=) 11::pg_catalog.oid)
+    ) AS o
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.place
+    JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) o.role
+    WHERE n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
+        AND n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.name
+        AND NOT r.rolsuper
+        AND r.rolname OPERATOR(pg_catalog.<>) current_user
+        AND o.role OPERATOR(pg_catalog.<>) n.nspowner
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_database d WHERE d.datdba OPERATOR(pg_catalog.=) o.role
+            AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner OPERATOR(pg_catalog.=) o.role
+            AND c.relnamespace OPERATOR(pg_catalog.=) n.oid
+            AND c.relname OPERATOR(pg_catalog.=) ANY (
+                '{idn_oauth2_access_token,idn_identity_user_data,reg_property}'::pg_catalog.name[]))
+    LIMIT 1;
+    IF shadow IS NOT NULL THEN
+        RAISE EXCEPTION USING MESSAGE = shadow, ERRCODE = '42P17';
+    END IF;
+END $check$";
 const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
 pub(super) const IS_REPLICA: &str =
     "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
@@ -97,6 +134,7 @@ pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
     if let Some(schema) = &server.schema {
         setup.push(format!("SELECT pg_catalog.set_config('search_path', '{}', false)", quoted(schema)));
     }
+    setup.push(REFUSE_SHADOWS.to_owned());
     setup
 }
 

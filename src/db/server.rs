@@ -180,11 +180,13 @@ pub struct Route {
     pub read_only: &'static str,
     /// It is a file that only one process at a time can open.
     pub sole: bool,
+    /// What else the driver is told, such as whom to trust.
+    pub properties: Vec<(&'static str, String)>,
 }
 
 impl PartialEq for Route {
     fn eq(&self, other: &Self) -> bool {
-        (&self.java, &*self.url) == (&other.java, &*other.url)
+        (&self.java, &*self.url, &self.properties) == (&other.java, &*other.url, &other.properties)
     }
 }
 

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keyrotation_journal::{Entry, Event, JobState, Journal, Step};
+use keyrotation_journal::{Entry, Event, JobState, Journal, Left, TAKEN_BACK};
 
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 
 /// How often whoever closes the journal looks whether others still read.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// The names of steps that say what this program has found.
+const FINDINGS: [&str; 3] = ["verified", "verify-differences", "safe-to-retire"];
 
 /// A journal that several tasks append to.
 #[derive(Debug, Clone)]
@@ -69,16 +72,16 @@ impl Ledger {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
             let mut events = Some(events);
-            let mut begin = |steps: Vec<Step>| {
+            let mut begin = |left: Vec<Left>| {
                 let mut inner = lock(&inner);
                 let mut group = std::mem::take(&mut inner.deferred);
                 group.extend(events.take().into_iter().flatten().map(Entry::from));
-                let new = inner.journal.state().not_known(steps);
-                group.extend(new.into_iter().map(|step| Event::StepTaken(step).into()));
-                inner.journal.append(group).map_err(Error::from)
+                group.extend(taken_over(&inner.journal, left));
+                inner.journal.append(group).map_err(Error::from)?;
+                Ok::<_, Error>(true)
             };
-            keyrotation_journal::take_steps::<Error>(&dir, &mut begin)?;
-            begin(Vec::new()) // with what was begun already there is nothing to append
+            keyrotation_journal::take_steps(&dir, &mut begin)?;
+            begin(Vec::new()).map(drop) // with what was begun already there is nothing to append
         })
         .await
     }
@@ -86,16 +89,28 @@ impl Ledger {
     /// Takes over the steps that others have left for the journal in `dir`, and says whether there
     /// were any.
     pub async fn take_steps(&self, dir: PathBuf) -> Result<bool> {
+        self.take_some(dir, |_| true).await
+    }
+
+    /// Likewise, but only those that are this rotation's by their names; the others go on waiting.
+    pub async fn take_some(
+        &self,
+        dir: PathBuf,
+        is_its: impl Fn(&str) -> bool + Send + 'static,
+    ) -> Result<bool> {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
             let mut any = false;
-            keyrotation_journal::take_steps::<Error>(&dir, |steps| {
+            keyrotation_journal::take_steps::<Error>(&dir, |left| {
                 any = true;
                 let mut inner = lock(&inner);
                 let mut group = std::mem::take(&mut inner.deferred);
-                let new = inner.journal.state().not_known(steps);
-                group.extend(new.into_iter().map(|step| Event::StepTaken(step).into()));
-                inner.journal.append(group).map_err(Error::from)
+                let count = left.len();
+                let left: Vec<_> = left.into_iter().filter(|left| is_its(&left.step.name)).collect();
+                let all = left.len() == count;
+                group.extend(taken_over(&inner.journal, left));
+                inner.journal.append(group).map_err(Error::from)?;
+                Ok(all)
             })?;
             Ok(any)
         })
@@ -117,6 +132,38 @@ impl Ledger {
         let inner = Arc::clone(&self.inner);
         blocking(move || read(&lock(&inner).journal).map_err(Error::from)).await
     }
+}
+
+/// The entries that record what waited beside the log and may go into it, but for what the log has already.
+fn taken_over(journal: &Journal, left: Vec<Left>) -> Vec<Entry> {
+    let believed = left.into_iter().filter(|left| is_believed(journal, left)).map(|left| left.step).collect();
+    journal.state().not_known(believed).into_iter().map(|step| Event::StepTaken(step).into()).collect()
+}
+
+/// Whether a step that waited beside the log may go into it. Who may write to the folder may leave any, so
+/// what this program found counts only with the key's proof, and what is of another rotation never.
+fn is_believed(journal: &Journal, left: &Left) -> bool {
+    let name = &left.step.name;
+    let id = journal.state().rotation.id;
+    if left.rotation.is_some_and(|rotation| rotation != id) {
+        tracing::warn!(
+            "the step {name} that waited beside the log is another rotation's: it is not recorded"
+        );
+        return false;
+    }
+    if is_finding(name) && !journal.vouches_for(left) {
+        tracing::warn!(
+            "the step {name} that waited beside the log has no proof that this program found it: it is not \
+             recorded; do it again"
+        );
+        return false;
+    }
+    true
+}
+
+/// Whether a step of this name says what this program has found, and not what people have done.
+pub fn is_finding(name: &str) -> bool {
+    FINDINGS.contains(&name.strip_prefix(TAKEN_BACK).unwrap_or(name))
 }
 
 fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {

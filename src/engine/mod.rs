@@ -22,7 +22,7 @@ pub use chunk::{Groups, RowOutcome};
 pub use drive::drive;
 pub use dry_run::dry_run;
 pub use evidence::check_evidence;
-pub use ledger::Ledger;
+pub use ledger::{Ledger, is_finding};
 pub use pace::Pacer;
 pub use pause::{Pause, Paused, Still};
 pub(crate) use prepare::recorded_cell;

@@ -3,7 +3,7 @@
 use super::Deployment;
 use super::open::open_alone;
 use crate::config::Settings;
-use crate::db::{Access, Db, DbError};
+use crate::db::{Access, Db, DbError, Refusal};
 use crate::error::{Error, Id, Result};
 use crate::guard::refused;
 use crate::source::Source;
@@ -43,9 +43,16 @@ impl Deployment {
     }
 }
 
+/// What a server has refused: only where the user may not do it a grant helps.
 pub(super) fn forbidden(place: &str, error: &DbError) -> Error {
     if error.hides_rows() {
         return refused(place, error); // no grant helps
     }
-    Error::new(Id::Privilege, format!("{place}: {error}"))
+    let refusal = error.refusal();
+    let id = if refusal == Refusal::Forbidden { Id::Privilege } else { Id::Database };
+    let refused = Error::new(id, format!("{place}: {error}"));
+    match refusal.advice() {
+        Some(advice) => refused.fix(advice),
+        None => refused,
+    }
 }

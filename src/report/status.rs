@@ -9,6 +9,7 @@ use keyrotation_journal::{
 use serde::{Deserialize, Serialize};
 
 use super::{ActivityView, SyncView, Verification};
+use crate::engine::is_finding;
 use crate::sync::{OLD_ROWS, Observation};
 use crate::target::TARGETS;
 
@@ -247,12 +248,12 @@ impl StatusView {
         self
     }
 
-    /// The same with steps that wait to be recorded.
+    /// The same with steps that wait to be recorded: what people have done.
     #[must_use]
     pub fn with_left(mut self, steps: &[Step]) -> Self {
         for step in steps.iter().map(StepView::new) {
-            // Recorded meanwhile.
-            if !self.steps.contains(&step) {
+            // Recorded meanwhile. What this program has found counts once it is in the log.
+            if !self.steps.contains(&step) && !is_finding(&step.name) {
                 self.steps.push(step);
             }
         }

@@ -71,7 +71,7 @@ fn may_be_confirmed(item: &Item) -> bool {
 
 /// What stands against confirming an item now.
 pub fn objection(step: &Step, item: &Item, facts: &Facts) -> Option<Objection> {
-    let needs_start = matches!(item.name, "start/started" | "route-traffic");
+    let needs_start = matches!(item.name, "start/started" | "route-traffic") || step.number == 10;
     match facts.may_start() {
         Finding::Not(why) if needs_start => {
             return Some(Objection::Refuse(format!("{} cannot be so: {why}", item.name)));
@@ -96,6 +96,12 @@ pub fn objection(step: &Step, item: &Item, facts: &Facts) -> Option<Objection> {
             return Some(Objection::Warn(
                 "nobody has confirmed that traffic goes to the new server".to_owned(),
             ));
+        }
+        let failed = facts.status.as_ref().map_or(0, crate::report::StatusView::failed);
+        if failed > 0 && item.name.starts_with("retire/") {
+            return Some(Objection::Warn(format!(
+                "{failed} rows or files could not be moved to the new key: they open under the old one at most"
+            )));
         }
         if !is_verified && item.name.starts_with("retire/") {
             return Some(Objection::Warn("the rotation was not verified: `keyrotation verify`".to_owned()));

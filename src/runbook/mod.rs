@@ -8,6 +8,7 @@
 mod advice;
 mod confirm;
 mod dump;
+mod gap;
 mod progress;
 mod steps;
 #[cfg(test)]
@@ -19,8 +20,12 @@ use serde::Serialize;
 
 pub use advice::{Advice, advice};
 pub use confirm::{Named, Objection, find, objection};
+pub use gap::{copy_is_older, is_preparation, is_retired};
 pub use progress::{Facts, ItemState, Mark, Progress, StepState, progress};
-pub use steps::{BY_HAND, CONFIGURED, COPY_CLEANED, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
+pub use steps::{
+    ALREADY, BY_HAND, CONFIGURED, COPY_CLEANED, OLD_SERVER_STOPPED, STEPS, TRIGGERS_INSTALLED,
+    TRIGGERS_REMOVED,
+};
 pub use text::{items, list, page};
 
 /// How users are served meanwhile.

@@ -10,7 +10,7 @@ use crate::report::{RETIRABLE, RunState, StatusView, StepView, Verification, tho
 
 /// The first step that needs a rotation to be begun; what was recorded of it before that is of
 /// another rotation.
-const FIRST_AFTER_BEGIN: u8 = 6;
+pub(super) const FIRST_AFTER_BEGIN: u8 = 6;
 
 /// What is known.
 #[derive(Debug, Clone, Default)]
@@ -147,6 +147,11 @@ impl Facts {
     fn recorded_since(&self, name: &str) -> Option<&StepView> {
         let began = &self.status.as_ref()?.started_at;
         self.recorded(name).filter(|step| !is_before(&step.at, began))
+    }
+
+    /// Whether a step was taken since the rotation began, and not taken back.
+    pub fn stands_since_the_beginning(&self, name: &str) -> bool {
+        self.recorded_since(name).is_some()
     }
 
     /// What `configure` did last in this rotation.

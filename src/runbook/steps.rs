@@ -14,6 +14,12 @@ pub const TRIGGERS_INSTALLED: &str = "triggers-installed";
 pub const TRIGGERS_REMOVED: &str = "triggers-removed";
 /// Recorded by `triggers remove --on new`, also when there was nothing to remove.
 pub const COPY_CLEANED: &str = "clean-copy/removed";
+/// People's word that nobody uses the old server any more.
+pub const OLD_SERVER_STOPPED: &str = "old-server-stopped";
+/// What stands in the note of `triggers-installed` where there was nothing to install.
+pub const ALREADY: &str = "already";
+/// People's word that the identity database is copied.
+pub(super) const IDENTITY_COPIED: &str = "copy/identity";
 /// Recorded by `configure` once the new server's file is as it should be.
 pub const CONFIGURED: &str = "configured";
 /// What stands in the note of that step before what is left to people.
@@ -27,7 +33,7 @@ const fn only(variant: Variant, item: Item) -> Item {
     Item { only: Some(variant), ..item }
 }
 
-const OLD_SERVER: Item = item("old-server-stopped", "every node of the old server is stopped", People);
+const OLD_SERVER: Item = item(OLD_SERVER_STOPPED, "every node of the old server is stopped", People);
 
 const VERIFY: Item =
     item(VERIFIED, "every row and file is as recorded (`keyrotation verify`)", Program(verified));
@@ -76,7 +82,7 @@ pub const STEPS: &[Step] = &[
         item_by_item: false,
         items: &[
             item("copy/home", "the home is copied", Both(begun)),
-            item("copy/identity", "the identity database is copied", Both(begun)),
+            item(IDENTITY_COPIED, "the identity database is copied", Both(begun)),
             item("copy/registry", "the registry database is copied", Both(begun)),
         ],
     },

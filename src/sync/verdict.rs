@@ -1,18 +1,19 @@
 //! Whether the old database can be retired: nothing waits, nobody is there, and both databases say
-//! the same.
+//! the same. What was not looked at is named; what nobody has confirmed is a reason against it.
 
 use std::collections::{HashMap, HashSet};
 
 use keyrotation_journal::Key;
 use serde::Serialize;
 
+use super::drift::{Drift, drift};
 use super::failed;
 use super::read::key_of;
 use super::rows::{Row, Side, open};
 use crate::activity::{Activity, Doing, Task};
-use crate::db::{Db, Record, Value};
+use crate::db::{Db, DbError, Record, Value};
 use crate::engine::{Ledger, Preparer};
-use crate::error::Result;
+use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::{SyncJob, SyncPlan};
 use crate::source::{Walk, key_values};
@@ -29,8 +30,12 @@ pub struct Verdict {
     pub reasons: Vec<String>,
     /// The tables that were compared.
     pub tables: Vec<Compared>,
-    /// Other tables in which the two databases have different numbers of rows: name, old, new.
-    pub drift: Vec<(String, u64, u64)>,
+    /// Tables that are not kept in step, and whose rows are not the same in number or by key.
+    pub drift: Vec<Drift>,
+    /// What was not looked at, or not wholly.
+    pub not_looked_at: Vec<String>,
+    /// Tables whose drift is no reason, since whoever asked has looked at it.
+    pub accepted: Vec<String>,
     /// Copies of ciphertext beside what was rotated: they stay under the old key.
     pub copies: Vec<String>,
 }
@@ -48,6 +53,8 @@ pub struct Compared {
     pub differing: Vec<String>,
     /// How many there are.
     pub differences: u64,
+    /// Rows of the old table that do not open, so that nobody can tell.
+    pub unreadable: u64,
 }
 
 impl Compared {
@@ -60,40 +67,32 @@ impl Compared {
 }
 
 /// What people have said.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct Said {
     /// Traffic goes to the new server.
     pub switched: bool,
     /// The old server is stopped, every node of it.
     pub stopped: bool,
+    /// Tables whose drift they have looked at.
+    pub accepted: Vec<String>,
 }
 
-/// Looks at everything.
+/// Looks at both databases: what waits, who is there, and every row of every table.
 pub async fn verdict(
     ledger: &Ledger,
     preparer: &Preparer,
     plan: &SyncPlan,
-    said: Said,
+    said: &Said,
     activity: &Activity,
 ) -> Result<Verdict> {
-    let mut verdict = Verdict::default();
+    let mut verdict = Verdict { reasons: unsaid(said), ..Verdict::default() };
     for job in &plan.jobs {
         let pending = plan.old.pending(&job.log).await.map_err(|error| failed(job.table.log, &error))?;
         if pending > 0 {
             verdict.reasons.push(format!("{}: {pending} entries wait", job.table.log));
         }
     }
-    if !said.stopped && plan.old.is_blind().await.map_err(|error| failed("old database", &error))? {
-        let text = "who is connected to the old database cannot be seen: grant PROCESS, or \
-                    `keyrotation confirm old-server-stopped`";
-        verdict.reasons.push(text.to_owned());
-    }
-    if !said.stopped {
-        let others = plan.old.strangers().await.map_err(|error| failed("old database", &error))?;
-        verdict.reasons.extend(
-            others.iter().map(|other| format!("somebody is connected to the old database: {}", other.who)),
-        );
-    }
+    who_is_there(plan, said, &mut verdict).await?;
     for job in &plan.jobs {
         let doing = activity.begin(Task::Compare, job.place(), None);
         let mut compared = compare(ledger, preparer, plan, job, &doing).await?;
@@ -105,13 +104,70 @@ pub async fn verdict(
             let text = format!("{}: {} rows are not the same", job.place(), compared.differences);
             verdict.reasons.push(text);
         }
+        if compared.unreadable > 0 {
+            let count = compared.unreadable;
+            verdict.reasons.push(format!("{}: {count} rows of the old table do not open", job.place()));
+        }
         verdict.tables.push(compared);
     }
-    let doing = activity.begin(Task::Compare, "the other tables", None);
-    verdict.drift = drift(plan).await?;
-    drop(doing);
-    verdict.safe = verdict.reasons.is_empty();
+    let drifts = drift(plan, activity).await?;
+    if let Some(unknown) = said.accepted.iter().find(|name| !drifts.names.contains(name)) {
+        let what =
+            format!("{} is no table of the old database that is not kept in step", unknown.escape_debug());
+        return Err(Error::new(Id::CommandLineValue, what));
+    }
+    for drift in &drifts.tables {
+        match drift.reason() {
+            Some(reason) if said.accepted.contains(&drift.table) => {
+                verdict.not_looked_at.push(format!("taken at your word: {reason}"));
+                verdict.accepted.push(drift.table.clone());
+            }
+            Some(reason) => verdict.reasons.push(format!(
+                "{reason}; nothing carries them over: see what they are, then `--accept-drift {}`",
+                drift.table
+            )),
+            None => {}
+        }
+    }
+    verdict.drift = drifts.tables;
+    verdict.not_looked_at.extend(drifts.unseen);
     Ok(verdict)
+}
+
+/// What nobody has confirmed, and must be so.
+fn unsaid(said: &Said) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if !said.switched {
+        let text = "nobody has confirmed that traffic goes to the new server: until then what users do belongs to \
+                    the old one (`keyrotation confirm route-traffic`)";
+        reasons.push(text.to_owned());
+    }
+    if !said.stopped {
+        let text = "nobody has confirmed that the old server is stopped, every node of it (`keyrotation confirm \
+                    old-server-stopped`)";
+        reasons.push(text.to_owned());
+    }
+    reasons
+}
+
+/// Who is connected to the old database, as far as its server tells.
+async fn who_is_there(plan: &SyncPlan, said: &Said, verdict: &mut Verdict) -> Result<()> {
+    let old = |error: DbError| failed("old database", &error);
+    if plan.old.is_blind().await.map_err(old)? {
+        let text = "who is connected to the old database cannot be seen: grant PROCESS";
+        verdict.not_looked_at.push(text.to_owned());
+    }
+    for other in plan.old.strangers().await.map_err(old)? {
+        let text = format!("somebody is connected to the old database: {}", other.who);
+        if said.stopped {
+            verdict
+                .not_looked_at
+                .push(format!("taken at your word: the old server is stopped, though {text}"));
+        } else {
+            verdict.reasons.push(text);
+        }
+    }
+    Ok(())
 }
 
 async fn compare(
@@ -126,7 +182,9 @@ async fn compare(
     let mut walk = plan.walk_old(&job.old, &job.read_old);
     while let Some(page) = next(&mut walk, plan, job).await? {
         doing.advance(page.len() as u64);
+        let read = page.len();
         let rows: Vec<Row> = open(preparer, job, Side::Old, page).into_iter().flatten().collect();
+        compared.unreadable += (read - rows.len()) as u64; // also those whose key cannot be told
         let keys: Vec<Key> = rows.iter().map(|row| row.key.clone()).collect();
         let there = present(preparer, &plan.new, plan, job, &keys).await?;
         for row in rows {
@@ -198,26 +256,4 @@ async fn present(
     let records = records.map_err(|error| failed(job.place(), &error))?;
     let opened = open(preparer, job, Side::New, records);
     Ok(opened.into_iter().flatten().map(|row| (row.key.clone(), row)).collect())
-}
-
-/// Other tables of both databases whose numbers of rows differ.
-async fn drift(plan: &SyncPlan) -> Result<Vec<(String, u64, u64)>> {
-    let (old, new) = (&plan.old, &plan.new);
-    let names = |db: Db| async move { db.table_names().await.map_err(|error| failed("its tables", &error)) };
-    let there = names(new.clone()).await?;
-    let mut drift = Vec::new();
-    for name in names(old.clone()).await? {
-        let is_sync = plan.jobs.iter().any(|job| job.place() == name || job.table.log == name);
-        let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-        if is_sync || !is_plain || !there.contains(&name) {
-            continue;
-        }
-        let counted = (old.count_rows(&name).await, new.count_rows(&name).await);
-        if let (Ok(here), Ok(there)) = counted
-            && here != there
-        {
-            drift.push((name, here, there));
-        }
-    }
-    Ok(drift)
 }

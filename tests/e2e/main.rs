@@ -16,7 +16,9 @@ mod support;
 
 mod bad_data;
 mod begin_again;
+mod beside;
 mod clock;
+mod closed;
 mod clusters;
 mod commands;
 mod configure;
@@ -35,6 +37,7 @@ mod jdbc;
 mod kill;
 mod meddling;
 mod nothing;
+mod output;
 mod placements;
 mod plan;
 mod points;

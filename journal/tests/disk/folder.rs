@@ -128,7 +128,7 @@ fn a_live_status_that_is_older_than_the_last_step_does_not_know_it() {
     write_live(path, b"{}").unwrap();
     assert!(knows());
     later();
-    take_steps::<Error>(path, |_| Ok(())).unwrap();
+    take_steps::<Error>(path, |_| Ok(true)).unwrap();
     assert!(!knows());
     later();
     write_live(path, b"{}").unwrap();

@@ -185,3 +185,41 @@ fn two_users_of_one_oracle_have_two_databases() {
     let bench = bench("registry", "old").set("newIdnDBUrl", url).set("newRegDBUrl", url).unset("oldIdnDBUrl");
     assert!(bench.settings().databases.unwrap().same_database());
 }
+
+/// A rogue server once got the password in clear: the driver was never told whom to trust.
+#[test]
+fn a_jdbc_driver_is_told_whom_to_trust_or_refused() {
+    let with = |url: &str| {
+        let bench = bench().set("driver", "jdbc").set("newIdnDBUrl", url).set("tlsCaFile", "ca.pem");
+        bench
+            .write("ca.pem", "PEM")
+            .write("home/repository/components/lib/mariadb-java-client-3.jar", "")
+            .write("home/repository/components/lib/mysql-connector-j-8.jar", "")
+            .write("home/repository/components/lib/ojdbc11.jar", "")
+            .write("home/repository/components/lib/mssql-jdbc-12.jar", "")
+            .write("home/repository/components/lib/jcc-11.jar", "");
+        bench
+    };
+    for (url, mode, verified, authorities) in [
+        ("jdbc:postgresql://h/d", "sslmode", "verify-ca", "sslrootcert"),
+        ("jdbc:postgresql://h/d?sslmode=verify-full", "sslmode", "verify-full", "sslrootcert"),
+        ("jdbc:mariadb://h/d", "sslMode", "verify-ca", "serverSslCert"),
+    ] {
+        let bench = with(url);
+        let file = bench.path("ca.pem").display().to_string();
+        let told = server(&bench).route.unwrap().properties;
+        assert_eq!(told, [(mode, verified.to_owned()), (authorities, file)], "{url}");
+    }
+    for (url, says) in [
+        ("jdbc:postgresql://h/d?sslmode=require", "take any certificate"),
+        ("jdbc:mysql://h/d", "trust stores only"),
+        ("jdbc:h2:tcp://h:9092/idn", "cannot be given to the JDBC driver"),
+        ("jdbc:oracle:thin:@//h:1521/s", "cannot be given to the JDBC driver"),
+        ("jdbc:sqlserver://h:1433;databaseName=d", "cannot be given to the JDBC driver"),
+        ("jdbc:db2://h:50000/d", "cannot be given to the JDBC driver"),
+    ] {
+        with(url).fails(Id::ConfigValue, says);
+    }
+    // Nothing goes over a network.
+    assert!(server(&with("jdbc:h2:./idn")).route.unwrap().properties.is_empty());
+}

@@ -295,6 +295,7 @@ async fn connect(
     let setup = dialect::setup(server, access);
     let mut properties = vec![("user", server.user.as_str()), ("password", server.password.as_str())];
     properties.extend(dialect::properties(server.kind));
+    properties.extend(route.properties.iter().map(|(name, value)| (*name, value.as_str())));
     let opening = Opening {
         url: &url,
         read_only: access == Access::Look,

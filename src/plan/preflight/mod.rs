@@ -16,6 +16,7 @@ mod old;
 mod old_facts;
 mod rows;
 mod server;
+mod transport;
 
 use std::path::Path;
 
@@ -119,6 +120,7 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
     [
         databases::CHECKS,
         copies::CHECKS,
+        transport::CHECKS,
         server::CHECKS,
         rows::CHECKS,
         files::CHECKS,

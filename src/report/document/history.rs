@@ -180,6 +180,7 @@ impl History {
                     self.lag.milliseconds.push(passed(since, seen.at), lag);
                 }
             }
+            Event::StepTaken(_) => return, // perhaps while no session was at work
             Event::CopyDone { applied, .. } if *applied > 0 => self.wrote_at = Some(at),
             _ => self.take_of_target(at, event),
         }

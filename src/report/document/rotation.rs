@@ -157,7 +157,8 @@ impl RotationPart {
         let history = History::of(source, bound.running, redactor)?;
         let view = StatusView::new(state, bound.running);
         let all: Vec<(&Step, bool)> = with_left(source);
-        let verifications = verifications(&all, &history, redactor);
+        let logged: Vec<_> = all.iter().filter(|(_, in_log)| *in_log).copied().collect();
+        let verifications = verifications(&logged, &history, redactor);
         let checked = verifications.last().map(|last| (last.found.events, last.at.clone()));
         let heads = || state.rotation.targets.iter().zip(history.targets.iter().cloned());
         let parts = |kind: TargetKind, views: Vec<TargetView>| -> Vec<TargetPart> {
@@ -172,7 +173,7 @@ impl RotationPart {
             updated_at: time(state.updated_at),
             finished_at: view.finished_at.clone(),
             version: state.rotation.version.clone(),
-            reason: reason(&all),
+            reason: reason(&logged),
             plan: PlanPart {
                 old_key: plan.old_key,
                 new_key: plan.new_key,
@@ -200,9 +201,10 @@ impl RotationPart {
         self.targets.iter().chain(&self.files)
     }
 
-    /// When a step was taken that was not taken back; with its RFC 3339 text.
+    /// When a step was taken that was not taken back, as far as the log has it; with its RFC 3339 text.
     pub fn step(&self, name: &str) -> Option<&StepPart> {
-        standing(&self.steps, name, |step| &step.name)
+        let logged: Vec<&StepPart> = self.steps.iter().filter(|step| step.in_log).collect();
+        standing(&logged, name, |step| &step.name).copied()
     }
 
     /// Journals in one report are of the same two keys.

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{Document, Format, Level, Made, Source};
 use crate::plan::Fingerprint;
 
+mod periods;
 mod running;
 
 const START: i64 = 1_750_000_000_000;
@@ -154,6 +155,12 @@ fn document<'a>(made: &'a [Tale], left: &'a [Step], how: Made) -> (Document, Vec
     let how = Made { version: "0.1.0".into(), user: "carol".into(), host: "desk".into(), ..how };
     let document = Document::new(&sources, how.bound_to(&sources).unwrap()).unwrap();
     (document, sources)
+}
+
+/// Likewise, with steps in the log of the first.
+fn with_steps(made: &mut [Tale], steps: &[Step], how: Made) -> Document {
+    made[0].append(steps.iter().map(|step| Event::StepTaken(step.clone()).into()).collect());
+    document(made, &[], how).0
 }
 
 fn text(document: &Document, format: Format, sources: &[Source<'_>]) -> String {
@@ -327,8 +334,11 @@ fn the_verdict_is_no_better_than_what_was_found() {
             "Finished, with failures",
         ),
     ] {
-        let made = [Tale::finished(1, "aaaa-1111")];
-        let (document, _) = document(&made, &left, Made::default());
+        let mut made = [Tale::finished(1, "aaaa-1111")];
+        // Beside the log it counts for nothing.
+        let (beside, _) = document(&made, &left, Made::default());
+        assert_eq!(beside.verdict.headline, "Finished, with failures");
+        let document = with_steps(&mut made, &left, Made::default());
         assert_eq!(
             (document.verdict.level, document.verdict.headline.as_str()),
             (level, headline),
@@ -368,8 +378,9 @@ fn the_verdict_is_no_better_than_what_was_found() {
         (vec![verified(now, "5%", 0, 0)], Level::Attention, "Finished and verified by sample"),
         (vec![verified(now, "all", 0, 0)], Level::Good, "Finished and verified"),
     ] {
-        let made = whole();
-        let (document, sources) = document(&made, &left, Made::default());
+        let mut made = whole();
+        made[0].append(left.iter().map(|step| Event::StepTaken(step.clone()).into()).collect());
+        let (document, sources) = document(&made, &[], Made::default());
         assert_eq!(
             (document.verdict.level, document.verdict.headline.as_str()),
             (level, headline),
@@ -386,32 +397,4 @@ fn the_verdict_is_no_better_than_what_was_found() {
         assert_eq!(lags, [400, 90, 20]);
         assert!(text(&document, Format::Html, &sources).contains("0.4 s old when it was carried over"));
     }
-}
-
-#[test]
-fn cryptoperiods_say_what_is_known_and_who_says_it() {
-    let made = [Tale::finished(1, "aaaa-1111")];
-    let (unknown, _) = document(&made, &[], Made::default());
-    let periods = unknown.cryptoperiods;
-    assert_eq!((periods.old_in_use_since, periods.old_days_in_use), (None, None));
-    assert_eq!((periods.next_rotation_due.as_str(), periods.due_is_advice), ("2027-06-15", true));
-    assert!(periods.due_by.contains("NIST SP 800-57"), "{}", periods.due_by);
-    assert_eq!(periods.old_destroyed_at, None);
-
-    let left = [
-        step(START + 100_000, "old-server-stopped", ""),
-        step(START + 200_000, "retire/old-key", "shredded"),
-        step(START + 300_000, "undo:old-server-stopped", ""),
-    ];
-    let how = Made {
-        key_in_use_since: Some("2025-06-05".into()),
-        next_rotation_due: Some("2026-06-15".into()),
-        ..Made::default()
-    };
-    let (told, _) = document(&made, &left, how);
-    let periods = told.cryptoperiods;
-    assert_eq!((periods.old_days_in_use, periods.next_rotation_due.as_str()), (Some(10), "2026-06-15"));
-    assert!(!periods.due_is_advice && periods.old_destroyed_at.is_some());
-    assert_eq!(periods.old_server_stopped_at, None, "it was taken back");
-    assert_eq!(told.rotations[0].reason.as_ref().map(|(word, _)| word.as_str()), Some("breach"));
 }

@@ -1,6 +1,8 @@
 //! A whole day with users on the old server: what the runbook says at each step, what is confirmed,
 //! refused and taken back, and that the end is reached.
 
+use std::fs;
+
 use keyrotation::demo::Spec;
 use rustix::process::Signal;
 use serde_json::Value;
@@ -51,7 +53,7 @@ fn a_day_without_downtime_from_the_first_step_to_the_last() {
     assert_eq!(now(&pair), "block");
     insta::assert_snapshot!("first", steady(&pair, &pair.run(&["runbook"]).exits(0).stdout));
     // Nothing of this is so yet.
-    for name in ["triggers-installed", "start", "route-traffic"] {
+    for name in ["triggers-installed", "start", "route-traffic", "retire/old-key", "old-server-stopped"] {
         pair.run(&["confirm", name]).refused(2, "KR-CFG-024");
     }
     pair.run(&["confirm", "blok"]).refused(2, "KR-CFG-020");
@@ -78,6 +80,18 @@ fn a_day_without_downtime_from_the_first_step_to_the_last() {
     let status = pair.run(&["status", "--json"]).exits(0).json();
     assert_eq!(status["runbook"]["now"], "deployment", "{status}");
     assert_eq!(status["schema"], 1);
+    // What the file says is seen, where it says it.
+    let toml = pair.place.deployment.home.join("repository/conf/deployment.toml");
+    let text = fs::read_to_string(&toml).unwrap();
+    let with = |key: &str| text.replace("key = \"$secret{encryption_key}\"", &format!("key = \"{key}\""));
+    for (key, why) in
+        [(pair.keys()[0], "it has the old key"), ("0011223344556677", "neither the old key nor")]
+    {
+        fs::write(&toml, with(key)).unwrap();
+        let ran = pair.run(&["confirm", "deployment"]).refused(2, "KR-CFG-024");
+        assert!(ran.stderr.contains(why), "{ran}");
+    }
+    fs::write(&toml, with(pair.keys()[1])).unwrap();
     confirm(&pair, &["deployment"]);
     confirm(&pair, &["start/started"]);
     assert_eq!(now(&pair), "switch");
@@ -115,6 +129,15 @@ fn a_day_without_downtime_from_the_first_step_to_the_last() {
     }
     let runbook = day(&pair);
     assert_eq!(runbook["now"], Value::Null, "{runbook}");
+    for command in ["run", "resume", "sync"] {
+        let ran = pair.run(&[command]).exits(0);
+        assert!(
+            ran.stdout.contains("Finished and retired") && ran.stderr.contains("finished and retired"),
+            "{ran}"
+        );
+    }
+    // All that people have said is under the MAC, also what no session came after.
+    assert_eq!(fs::metadata(pair.place.journal().join("steps")).unwrap().len(), 0);
     insta::assert_snapshot!("last", steady(&pair, &pair.run(&["confirm", "--list"]).exits(0).stdout));
     let steps: Vec<_> =
         runbook["steps"].as_array().unwrap().iter().map(|step| step["state"].clone()).collect();

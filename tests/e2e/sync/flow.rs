@@ -115,6 +115,7 @@ pub(crate) fn what_the_new_server_has_made_its_own_is_left_alone(engine: Engine)
     );
     let status = pair.sync_status();
     assert_eq!(status["superseded"], 4, "{status}");
+    pair.say_that_the_old_server_is_out_of_use();
     let ran = pair.run(&["safe-to-retire", "--json"]).exits(0);
     assert_eq!(ran.json()["safe"], true, "{ran}");
 }
@@ -213,7 +214,9 @@ pub(crate) fn deletes_that_no_trigger_sees_are_found(engine: Engine) {
     pair.execute(Side::Old, &delete(lost));
     pair.execute(Side::New, &new_token(&pair, Side::New, "of-the-new-server", 5, "ACTIVE"));
     drain(&pair);
-    pair.run(&["safe-to-retire"]);
+    let verdict = pair.run(&["safe-to-retire", "--json"]).exits(1).json();
+    let reasons: Vec<_> = verdict["reasons"].as_array().unwrap().iter().map(ToString::to_string).collect();
+    assert!(reasons.iter().all(|reason| reason.contains("nobody has confirmed")), "{verdict}");
     assert_eq!(state_of(&pair, Side::New, lost), None);
     assert_eq!(pair.count(Side::New, &format!("{TOKENS}_SCOPE WHERE TOKEN_ID = '{lost}'")), 0);
     assert_eq!(state_of(&pair, Side::New, "of-the-new-server").as_deref(), Some("ACTIVE"));

@@ -28,5 +28,6 @@ fn a_copy_whose_server_lost_commits_is_left_without_the_old_key(engine: Engine) 
     revoke_one(&pair);
     pair.run(DRAIN).exits(0);
     assert_eq!((revoked(Side::Old), revoked(Side::New)), (before + 1, before + 1));
+    pair.say_that_the_old_server_is_out_of_use();
     pair.run(&["safe-to-retire"]).exits(0);
 }

@@ -13,6 +13,8 @@ mod foreign;
 mod lost;
 mod pause;
 mod report;
+mod retire;
+mod roles;
 pub(crate) mod steps;
 pub(crate) mod together;
 mod truth;

@@ -103,6 +103,13 @@ impl Pair {
         running
     }
 
+    /// People say what must be so before the old database can be retired.
+    pub(crate) fn say_that_the_old_server_is_out_of_use(&self) {
+        for step in ["route-traffic", "old-server-stopped"] {
+            self.run(&["confirm", step]).exits(0);
+        }
+    }
+
     /// The number of a database among the site's.
     fn at(side: Side) -> usize {
         match side {

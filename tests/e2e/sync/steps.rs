@@ -120,7 +120,7 @@ fn three_users(engine: Engine) {
     let left = pair.count(Side::New, &format!("{own} WHERE TOKEN_STATE <> 'REVOKED'"));
     assert_eq!((left, on_old(&pair)), (0, 0));
     // It may read and acknowledge, and nothing more.
-    pair.run(&["triggers", "remove", "--on", "old"]).refused(3, "KR-DB-006");
+    pair.run(&["triggers", "remove", "--on", "old", "--force"]).refused(3, "KR-DB-006");
 }
 
 mod rights {
@@ -163,6 +163,8 @@ pub(crate) fn the_java_tools_triggers_will_do(engine: Engine) {
         1
     );
     assert_eq!(pair.count(Side::Old, &format!("{LOG} WHERE SYNCED = 1")), 1, "it is marked, and kept");
+    pair.say_that_the_old_server_is_out_of_use();
+    pair.run(&["safe-to-retire"]).exits(0);
     pair.run(&["triggers", "remove", "--on", "old"]).exits(0);
 }
 

@@ -29,6 +29,7 @@ pub(crate) fn nothing_is_lost_while_both_servers_work(engine: Engine) {
     let status = pair.sync_status();
     assert!(status["applied"].as_u64().unwrap() > 30, "{status}");
     assert_eq!((&status["failed"], &status["held"]), (&0.into(), &0.into()), "{status}");
+    pair.say_that_the_old_server_is_out_of_use();
     pair.run(&["safe-to-retire"]).exits(0);
     pair.run(&["verify"]).exits(0);
 }
@@ -52,6 +53,7 @@ pub(crate) fn nothing_is_lost_when_it_is_killed_again_and_again(engine: Engine) 
     pair.run(&["resume", "--until-drained", "--quiet-for", "1s"]).exits(0);
     assert!(kills >= 4, "only {kills} kills");
     must_be_settled(&pair, &left);
+    pair.say_that_the_old_server_is_out_of_use();
     pair.run(&["safe-to-retire"]).exits(0);
     pair.run(&["verify"]).exits(0);
 }

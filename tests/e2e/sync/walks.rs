@@ -93,6 +93,7 @@ fn twice_the_rows_and_entries_are_twice_the_reads() {
         let held = run(&pair, &drain).exits(1);
         pair.execute(Side::New, application);
         let carried = run(&pair, &drain).exits(0);
+        pair.say_that_the_old_server_is_out_of_use();
         let compared = run(&pair, &["safe-to-retire", "-vv"]).exits(0);
         [begun, held, carried, compared].map(|ran| reads(&ran))
     };

@@ -1,0 +1,93 @@
+//! The command line as typed: the steps of the day, triggers, and the verdict at its end.
+
+use clap::{Args, Subcommand};
+
+/// Options of `triggers`.
+#[derive(Debug, Clone, Args)]
+pub struct TriggersArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: TriggersAction,
+}
+
+/// What `triggers` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TriggersAction {
+    /// Install them in the old identity database (step 2 of the guide).
+    Install,
+    /// Remove them: from the copy (step 4), and from the old database at the very end.
+    Remove(TriggersWhere),
+    /// Print the script for a DBA.
+    Print(TriggersPrint),
+}
+
+/// Where triggers are removed.
+#[derive(Debug, Clone, Args)]
+pub struct TriggersWhere {
+    /// The database.
+    #[arg(long, value_name = "DATABASE")]
+    pub on: Side,
+    /// Also from an old database that is not known to be safe to retire: what changes there from then
+    /// on is lost.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What `triggers print` prints.
+#[derive(Debug, Clone, Args)]
+pub struct TriggersPrint {
+    /// The script that removes them, not the one that installs them.
+    #[arg(long)]
+    pub remove: bool,
+}
+
+/// One of the two identity databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Side {
+    /// The old server's.
+    Old,
+    /// The copy.
+    New,
+}
+
+/// Options of `runbook`.
+#[derive(Debug, Clone, Args)]
+pub struct RunbookArgs {
+    /// The step to show, by its number or name [default: the present one].
+    pub step: Option<String>,
+    /// Show every step, to be printed.
+    #[arg(long, conflicts_with = "step")]
+    pub all: bool,
+    /// One JSON document on stdout.
+    #[arg(long, conflicts_with_all = ["step", "all"])]
+    pub json: bool,
+}
+
+/// Options of `confirm`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfirmArgs {
+    /// The step, or an item of it: `block`, `route-traffic`, `retire/dumps`.
+    #[arg(required_unless_present = "list", value_name = "STEP[/ITEM]")]
+    pub step: Option<String>,
+    /// What there is to say of it.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub note: String,
+    /// Take a confirmation back.
+    #[arg(long)]
+    pub undo: bool,
+    /// List every name, and what is confirmed.
+    #[arg(long, conflicts_with_all = ["step", "undo", "note"])]
+    pub list: bool,
+}
+
+/// Options of `safe-to-retire`.
+#[derive(Debug, Clone, Args)]
+pub struct RetireArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Rows that only the old database has in this table are known, and need not be kept; may be
+    /// repeated.
+    #[arg(long, value_name = "TABLE")]
+    pub accept_drift: Vec<String>,
+}

@@ -1,0 +1,220 @@
+//! Tables that nothing keeps in step: rows that the old database has and the new one has not.
+//!
+//! Rows that only the new database has are the new server's work; rows that only the old one has would
+//! be lost with it. Where a table has a key, rows are compared by it; where not, only their number is.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use keyrotation_journal::Key;
+use serde::Serialize;
+
+use crate::activity::{Activity, Doing, Task};
+use crate::db::{Class, DbError, Kind, Relation, Table, TableInfo, Value, sql};
+use crate::error::Result;
+use crate::plan::SyncPlan;
+use crate::source::key_part;
+
+use super::failed;
+
+/// Keys that are listed for each table.
+const LISTED: usize = 5;
+
+/// What a server forgets by itself, and a user has again after a login: of no account.
+const SESSIONS: &[&str] = &[
+    "IDN_AUTH_SESSION_APP_INFO",
+    "IDN_AUTH_SESSION_META_DATA",
+    "IDN_AUTH_SESSION_STORE",
+    "IDN_AUTH_TEMP_SESSION_STORE",
+    "IDN_AUTH_USER_SESSION_MAPPING",
+    "IDN_FED_AUTH_SESSION_MAPPING",
+];
+
+/// A table whose rows differ, though nothing keeps it in step.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Drift {
+    /// The table.
+    pub table: String,
+    /// How many rows the old database has.
+    pub old: u64,
+    /// How many the new one has.
+    pub new: u64,
+    /// How many only the old one has; none where there is no key to tell them by.
+    pub only_old: Option<u64>,
+    /// The first of them.
+    pub keys: Vec<String>,
+}
+
+impl Drift {
+    /// What stands against retiring the old database, if anything does.
+    pub(super) fn reason(&self) -> Option<String> {
+        let Self { table, old, new, only_old, keys } = self;
+        match only_old {
+            Some(0) => None,
+            Some(count) => {
+                let first = if keys.is_empty() { String::new() } else { format!(": {}", keys.join(", ")) };
+                Some(format!("{table}: {count} rows are in the old database only{first}"))
+            }
+            None if old == new => None,
+            None => Some(format!(
+                "{table}: {old} rows in the old database, {new} in the new one, and no key to tell them by"
+            )),
+        }
+    }
+}
+
+/// What looking at all other tables came to.
+#[derive(Debug, Default)]
+pub(super) struct Drifts {
+    /// Tables whose rows differ.
+    pub(super) tables: Vec<Drift>,
+    /// What was not looked at, or not wholly.
+    pub(super) unseen: Vec<String>,
+    /// Tables that there are.
+    pub(super) names: Vec<String>,
+}
+
+/// Compares all tables of both databases but those that are kept in step.
+pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts> {
+    let names = plan.guard.try_reading("its tables", || plan.new.table_names()).await;
+    let there: HashSet<String> = names.map_err(|error| failed("its tables", &error))?.into_iter().collect();
+    let names = plan.old_guard.try_reading("its tables", || plan.old.table_names()).await;
+    let names = names.map_err(|error| failed("its tables", &error))?;
+    let mut found = Drifts::default();
+    let (mut unread, mut counted, mut sessions) = (vec![], vec![], vec![]);
+    for name in names {
+        let is_sync = plan.jobs.iter().any(|job| job.place() == name || job.table.log == name);
+        let is_log = crate::target::SYNC_TABLES.iter().any(|table| table.log == name);
+        let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        if is_sync || is_log {
+            continue;
+        }
+        if SESSIONS.contains(&name.as_str()) {
+            sessions.push(name);
+            continue;
+        }
+        if !is_plain {
+            unread.push(format!("{} (its name)", name.escape_debug()));
+            continue;
+        }
+        let doing = activity.begin(Task::Compare, name.as_str(), None);
+        match compare(plan, &name, there.contains(&name), &doing).await {
+            Ok(drift) => {
+                if drift.only_old.is_none() {
+                    counted.push(name.clone());
+                }
+                if drift.old != drift.new || drift.only_old.is_some_and(|count| count > 0) {
+                    found.tables.push(drift);
+                }
+            }
+            // A server that is gone says nothing; one that refuses is not asked again.
+            Err(error) if matches!(error.class, Class::Lost | Class::Retry) => {
+                return Err(failed(&name, &error));
+            }
+            Err(error) => unread.push(format!("{name} ({error})")),
+        }
+        found.names.push(name);
+    }
+    let mut note = |what: &str, names: &[String]| {
+        if !names.is_empty() {
+            found.unseen.push(format!("{what}: {}", names.join(", ")));
+        }
+    };
+    note("tables that could not be read", &unread);
+    note("tables without a key, of which only the rows were counted", &counted);
+    note("sessions, which end with the old server", &sessions);
+    found.unseen.push(
+        "of tables that are not kept in step only the keys were compared, not what stands in the rows"
+            .to_owned(),
+    );
+    Ok(found)
+}
+
+async fn compare(
+    plan: &SyncPlan,
+    name: &str,
+    is_in_both: bool,
+    doing: &Doing,
+) -> std::result::Result<Drift, DbError> {
+    let (old, new) = (&plan.old, &plan.new);
+    let counted = plan.old_guard.try_reading(name, || old.count_rows(name)).await?;
+    let mut drift = Drift { table: name.to_owned(), old: counted, ..Drift::default() };
+    if !is_in_both {
+        drift.only_old = Some(counted);
+        return Ok(drift);
+    }
+    drift.new = plan.guard.try_reading(name, || new.count_rows(name)).await?;
+    let here = plan.old_guard.try_reading(name, || old.table(name)).await?;
+    let there = plan.guard.try_reading(name, || new.table(name)).await?;
+    let (Some(here), Some(there)) = (here, there) else { return Ok(drift) };
+    // By each of them: both servers may have given the same number to different things.
+    for key in common_keys(&here, &there) {
+        let relation = relation(name, &key);
+        let (from, to) = (Arc::new(Table::new(relation, &[], &here)), Table::new(relation, &[], &there));
+        let not_null = |column: &String| here.columns.get(column).is_some_and(|column| column.not_null);
+        let ask = sql::null_key(old.syntax(), &from);
+        if !key.iter().all(not_null) && !old.read(&ask, &[]).await?.is_empty() {
+            continue;
+        }
+        let Some((only_old, keys)) = missing(plan, &from, &to, doing).await? else { continue };
+        if drift.only_old.is_none_or(|most| most < only_old) {
+            (drift.only_old, drift.keys) = (Some(only_old), keys);
+        }
+    }
+    Ok(drift)
+}
+
+/// How many rows of the old table have no row with their key in the new one, and the first of these keys;
+/// none if there is a key that cannot be compared.
+async fn missing(
+    plan: &SyncPlan,
+    from: &Arc<Table>,
+    to: &Table,
+    doing: &Doing,
+) -> std::result::Result<Option<(u64, Vec<String>)>, DbError> {
+    let name = from.relation.table;
+    let (mut only_old, mut keys) = (0, Vec::new());
+    let mut walk = plan.walk_old(from, &[]);
+    while let Some(page) = walk.next(plan.sizes.rows).await? {
+        doing.advance(page.len() as u64);
+        let found = plan.guard.try_reading(name, || plan.new.rows(to, &[], &page)).await?;
+        let found: HashSet<Option<Key>> = found.into_iter().map(key_of).collect();
+        for record in page {
+            let Some(key) = key_of(record) else { return Ok(None) };
+            if found.contains(&Some(key.clone())) {
+                continue;
+            }
+            only_old += 1;
+            if keys.len() < LISTED {
+                keys.push(key.to_string());
+            }
+        }
+    }
+    Ok(Some((only_old, keys)))
+}
+
+fn key_of(record: Vec<Value>) -> Option<Key> {
+    record.into_iter().map(key_part).collect::<Option<_>>().map(Key)
+}
+
+/// The sets of columns by which rows of both tables can be told.
+fn common_keys(old: &TableInfo, new: &TableInfo) -> Vec<Vec<String>> {
+    let is_comparable = |column: &String| {
+        let kind = |info: &TableInfo| info.columns.get(column).map(|column| column.kind);
+        // SQLite's columns hold anything.
+        let any = !old.is_typed && !new.is_typed;
+        kind(old).is_some_and(|kind| any || (kind != Kind::Other && kind != Kind::Bytes))
+            && kind(old) == kind(new)
+    };
+    let is_unique =
+        |columns: &[String]| new.is_unique(&columns.iter().map(String::as_str).collect::<Vec<_>>());
+    let fits = |key: &&Vec<String>| !key.is_empty() && key.iter().all(is_comparable) && is_unique(key);
+    old.unique.iter().filter(fits).cloned().collect()
+}
+
+/// Relations live as long as the program: there are a few dozen tables, and the program ends with its verdict.
+fn relation(name: &str, key: &[String]) -> Relation {
+    let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
+    let key: Vec<&'static str> = key.iter().map(|column| leak(column)).collect();
+    Relation { table: leak(name), key: Box::leak(key.into_boxed_slice()), filter: None }
+}

@@ -1,0 +1,103 @@
+//! Steps that wait beside the journal's log: nothing that is not under the key's MAC reaches a headline.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::kit::{Kit, Refused as _};
+
+fn report(kit: &Kit) -> Value {
+    kit.run(&["report", "--format", "json"]).exits(0).json()
+}
+
+fn inbox(kit: &Kit) -> std::path::PathBuf {
+    kit.journal().join("steps")
+}
+
+/// A step as a program leaves it that has no key.
+fn plant(kit: &Kit, name: &str, note: &str) {
+    let step = keyrotation_journal::Step {
+        at: jiff::Timestamp::now().as_millisecond(),
+        name: name.to_owned(),
+        note: note.to_owned(),
+        user: "mallory (uid 0)".to_owned(),
+        host: "h".to_owned(),
+    };
+    keyrotation_journal::leave_step(&kit.journal(), &step).unwrap();
+}
+
+const GOOD: &str = "live=no sample=all chunks=9/9 events=9 rows=900 same=900 gone=0 new=0 changed=0 failed=0 bad=0 \
+                    without-ciphertext=0 differences=0";
+
+#[test]
+fn what_verify_found_is_in_the_chain() {
+    let kit = Kit::rotated();
+    kit.run(&["verify"]).exits(0);
+    assert!(fs::read(inbox(&kit)).map_or(true, |bytes| bytes.is_empty()), "nothing waits beside the log");
+    let document = report(&kit);
+    assert_eq!(document["verdict"]["headline"], "Finished and verified", "{document}");
+    let steps = document["rotations"][0]["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["in_log"] == true), "{document}");
+    assert!(steps.iter().any(|step| step["user"].as_str().unwrap().contains("(uid ")), "{document}");
+}
+
+#[test]
+fn a_finding_without_a_proof_reaches_no_headline_and_no_log() {
+    let kit = Kit::rotated();
+    plant(&kit, "verified", GOOD);
+    assert_ne!(report(&kit)["verdict"]["headline"], "Finished and verified");
+    let status = kit.status();
+    assert_eq!(status["verified"], Value::Null, "{status}");
+    let ran = kit.run(&["confirm", "start/started"]).exits(0);
+    assert!(ran.stderr.contains("has no proof"), "{ran}");
+    assert_ne!(report(&kit)["verdict"]["headline"], "Finished and verified");
+    assert_eq!(kit.status()["verified"], Value::Null);
+}
+
+#[test]
+fn steps_of_another_rotation_are_none_of_this_one() {
+    let (kit, other) = (Kit::rotated(), Kit::rotated());
+    other.run(&["verify"]).exits(0);
+    plant(&other, "verified", GOOD);
+    fs::copy(inbox(&other), inbox(&kit)).unwrap();
+    assert_ne!(report(&kit)["verdict"]["headline"], "Finished and verified");
+    kit.run(&["verify"]).exits(0);
+    assert_eq!(report(&kit)["verdict"]["headline"], "Finished and verified");
+    assert!(!kit.status()["steps"].to_string().contains("mallory"), "{}", kit.status());
+}
+
+#[test]
+fn a_confirmation_is_under_the_mac_at_once() {
+    let kit = Kit::rotated();
+    kit.run(&["confirm", "start/started", "--note", "by hand"]).exits(0);
+    assert_eq!(fs::metadata(inbox(&kit)).unwrap().len(), 0);
+    let document = report(&kit);
+    let step =
+        &document["rotations"][0]["steps"].as_array().unwrap().iter().find(|step| step["note"] == "by hand");
+    assert_eq!(step.unwrap()["in_log"], true, "{document}");
+    kit.run(&["verify"]).exits(0);
+}
+
+#[test]
+fn a_torn_step_swallows_none_that_comes_after_it() {
+    let kit = Kit::new();
+    kit.run(&["confirm", "block"]).exits(0);
+    let whole = fs::read(inbox(&kit)).unwrap();
+    plant(&kit, "copy/home", "torn");
+    let torn = fs::read(inbox(&kit)).unwrap();
+    fs::write(inbox(&kit), &torn[..whole.len() + 20]).unwrap();
+    let ran = kit.run(&["confirm", "configure/key-kept"]).exits(0);
+    assert!(ran.stderr.contains("torn by a crash"), "{ran}");
+    let status = kit.run(&["confirm", "--list"]).exits(0).stdout;
+    assert!(status.contains("configure/key-kept"), "{status}");
+    kit.run(&["run"]).exits(0);
+    let names = kit.status()["steps"].to_string();
+    assert!(names.contains("configure/key-kept") && !names.contains("copy/home"), "{names}");
+    // One that was changed after it was left is refused.
+    plant(&kit, "start/started", "one");
+    plant(&kit, "switch/opened", "two");
+    let mut changed = fs::read(inbox(&kit)).unwrap();
+    changed[12] ^= 1;
+    fs::write(inbox(&kit), changed).unwrap();
+    kit.run(&["status"]).refused(4, "KR-JRN-002");
+}

@@ -1,0 +1,108 @@
+//! What others may read or write: no key is left to them, and nothing of theirs is believed.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::kit::{Kit, Refused as _};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn no_key_is_left_in_a_file_that_others_may_read() {
+    let kit = Kit::new();
+    let toml = kit.deployment.home.join("repository/conf/deployment.toml");
+    set(&toml, 0o644);
+    let ran = kit.run(&["configure"]).exits(0);
+    assert!(ran.stderr.contains("closed to others"), "{ran}");
+    assert_eq!(mode(&toml), 0o640);
+    for file in fs::read_dir(toml.parent().unwrap()).unwrap().map(|file| file.unwrap().path()) {
+        if file.file_name().unwrap().to_str().unwrap().starts_with("deployment.toml") {
+            assert_eq!(mode(&file) & 0o007, 0, "{}", file.display());
+        }
+    }
+    set(&kit.deployment.config, 0o666);
+    kit.run(&["init", "--force"]).exits(0);
+    assert_eq!(mode(&kit.deployment.config), 0o600);
+}
+
+#[test]
+fn a_weak_new_key_needs_a_word() {
+    let kit = Kit::new();
+    for weak in ["0123456789abcdef0123456789abcdef", "aaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb", "2d8e61b7f94c03a5"] {
+        kit.configure("newSecretKey", Some(weak));
+        for args in [&["run"][..], &["run", "--dry-run"]] {
+            kit.run(args).refused(2, "KR-CFG-059");
+        }
+    }
+    kit.configure("newSecretKey", Some("0123456789abcdef0123456789abcdef"));
+    kit.run(&["run", "--accept-weak-key"]).exits(0);
+    kit.run(&["verify"]).exits(0); // and everything else goes on with it
+}
+
+#[test]
+fn what_everyone_may_write_to_is_not_believed() {
+    let kit = Kit::new();
+    let (old, new) = (&kit.deployment.spec.old_key, &kit.deployment.spec.new_key);
+    let file = kit.deployment.config.with_file_name("key");
+    fs::write(&file, new).unwrap();
+    set(&file, 0o602);
+    kit.configure("newSecretKey", Some("file:key"));
+    let ran = kit.run(&["plan"]).refused(2, "KR-CFG-012");
+    assert!(ran.stderr.contains("everyone may write to"), "{ran}");
+    // A command gets no secret but its own.
+    let script = kit.deployment.config.with_file_name("vault.sh");
+    fs::write(&script, format!("#!/bin/sh\nenv > \"$(dirname \"$0\")/seen\"\necho {new}\n")).unwrap();
+    kit.configure("newSecretKey", Some("cmd:./vault.sh"));
+    kit.configure("oldSecretKey", Some("env:THE_OLD_KEY"));
+    let run = |code: i32| {
+        let mut command = kit.command(&["plan"]);
+        command.env("THE_OLD_KEY", old).env("OF_THE_VAULT", "kept");
+        kit.run_as(&mut command).exits(code)
+    };
+    set(&script, 0o707);
+    let ran = run(2);
+    assert!(ran.stderr.contains("everyone may write to"), "{ran}");
+    set(&script, 0o700);
+    run(0);
+    let seen = fs::read_to_string(script.with_file_name("seen")).unwrap();
+    assert!(seen.contains("OF_THE_VAULT=kept") && !seen.contains("THE_OLD_KEY"), "{seen}");
+}
+
+#[test]
+fn a_journal_that_is_anybodys_is_refused() {
+    let kit = Kit::rotated();
+    set(&kit.journal(), 0o777);
+    kit.run(&["status"]).refused(4, "KR-JRN-010");
+    kit.run(&["confirm", "start/started"]).refused(4, "KR-JRN-010");
+    set(&kit.journal(), 0o700);
+    kit.run(&["status"]).exits(0);
+    let link = kit.beside("link");
+    std::os::unix::fs::symlink(kit.journal(), &link).unwrap();
+    kit.run(&["status", "--journal", link.to_str().unwrap()]).refused(4, "KR-JRN-010");
+    // What a link in it points to is not touched.
+    let (victim, other) = (kit.beside("victim"), kit.beside("other"));
+    fs::write(&victim, "kept").unwrap();
+    fs::create_dir(&other).unwrap();
+    set(&other, 0o700);
+    std::os::unix::fs::symlink(&victim, other.join("lock")).unwrap();
+    kit.run(&["run", "--journal", other.to_str().unwrap()]).exits(4);
+    assert_eq!(fs::read(&victim).unwrap(), b"kept");
+}
+
+#[test]
+fn no_core_is_dumped() {
+    let kit = Kit::new();
+    let running = kit.start_slow(50, &["run"]);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", running.pid())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
+    running.signal(rustix::process::Signal::INT);
+    running.wait().exits(130);
+}

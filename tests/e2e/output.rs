@@ -1,0 +1,56 @@
+//! A result that could not be written is an error, whatever the command.
+
+use std::fs::OpenOptions;
+use std::process::Command;
+
+use crate::kit::Kit;
+
+#[test]
+fn a_full_disk_behind_a_redirect_is_an_error_everywhere() {
+    let kit = Kit::rotated();
+    kit.run(&["verify"]).exits(0);
+    let commands: &[&[&str]] = &[
+        &["keygen"],
+        &["fingerprint"],
+        &["fingerprint", "--json"],
+        &["configure", "--print"],
+        &["configure", "--dry-run"],
+        &["status"],
+        &["status", "--json"],
+        &["status", "--watch"],
+        &["runbook", "--json"],
+        &["runbook", "--all"],
+        &["confirm", "--list"],
+        &["confirm", "start/started"],
+        &["plan", "--json"],
+        &["preflight", "--json"],
+        &["verify", "--json"],
+        &["report", "--format", "json"],
+        &["report", "--format", "csv", "--rows"],
+        &["resume"],
+        &["run"],
+        &["run", "--dry-run"],
+        &["triggers", "print"],
+        &["completions", "bash"],
+        &["man"],
+        &["help"],
+        &["status", "--help"],
+        &["--version"],
+    ];
+    for args in commands {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_keyrotation"));
+        command.args(*args).arg("--config").arg(&kit.deployment.config).stdout(full);
+        if args.iter().any(|arg| ["help", "--version"].contains(arg)) {
+            command = Command::new(env!("CARGO_BIN_EXE_keyrotation"));
+            command.args(*args).stdout(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        }
+        let done = command.output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            done.status.code() == Some(3) && said.contains("KR-ENV-003"),
+            "{args:?}: {:?} {said}",
+            done.status
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! What must never be called safe to retire, and what takes the change log away.
+
+use serde_json::Value;
+
+use super::pair::{Pair, Side};
+use crate::kit::{Refused as _, seal};
+use crate::support::{Engine, Ran};
+
+const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
+const DRAIN: &[&str] = &["sync", "--until-drained", "--quiet-for", "1s"];
+
+/// Everything is carried over, and people have said all that they are asked.
+fn ready(engine: Engine) -> Pair {
+    let pair = routed(engine);
+    pair.run(&["confirm", "old-server-stopped"]).exits(0);
+    pair
+}
+
+fn routed(engine: Engine) -> Pair {
+    let pair = Pair::new(engine, 60);
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.run(&["confirm", "route-traffic"]).exits(0);
+    pair.run(DRAIN).exits(0);
+    pair
+}
+
+#[track_caller]
+fn judged(pair: &Pair, code: i32) -> (Value, Ran) {
+    let ran = pair.run(&["safe-to-retire", "--json"]).exits(code);
+    (ran.json(), ran)
+}
+
+/// It is not safe, for this reason and no other.
+#[track_caller]
+fn only_because(pair: &Pair, why: &str) {
+    let (verdict, ran) = judged(pair, 1);
+    let reasons = verdict["reasons"].as_array().unwrap();
+    assert!(reasons.len() == 1 && reasons[0].as_str().unwrap().contains(why), "{ran}");
+    assert_eq!(verdict["safe"], false);
+    let status = pair.run(&["status", "--json"]).exits(0).json();
+    let steps = status["steps"].as_array().unwrap();
+    assert!(!steps.iter().any(|step| step["name"] == "safe-to-retire"), "{status}");
+}
+
+fn all_that_is_so_is_safe(engine: Engine) {
+    let pair = ready(engine);
+    let (verdict, ran) = judged(&pair, 0);
+    assert_eq!((&verdict["safe"], &verdict["verified"]["differences"]), (&true.into(), &0.into()), "{ran}");
+    assert!(verdict["verified"]["rows"].as_u64().unwrap() > 60, "{ran}");
+    let unseen = verdict["not_looked_at"].to_string();
+    assert!(unseen.contains("old registry") && unseen.contains("only the keys were compared"), "{ran}");
+    // What it found of the new deployment counts as verified.
+    let status = pair.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["verified"]["differences"], 0, "{status}");
+}
+
+fn tokens_put_back_under_the_old_key_are_not_safe(engine: Engine) {
+    let pair = ready(engine);
+    for row in pair.rows(Side::Old, &format!("SELECT TOKEN_ID, ACCESS_TOKEN FROM {TOKENS}")) {
+        let [id, token] = [0, 1].map(|at| row[at].clone().unwrap().replace('\'', "''"));
+        let sql = format!("UPDATE {TOKENS} SET ACCESS_TOKEN = '{token}' WHERE TOKEN_ID = '{id}'");
+        pair.execute(Side::New, &sql);
+    }
+    only_because(&pair, "under the old key");
+}
+
+fn a_row_that_failed_to_rotate_is_not_safe(engine: Engine) {
+    let pair = Pair::new(engine, 60);
+    let foreign = seal("0123456789abcdef0123456789abcdef", "of a third key");
+    for side in [Side::Old, Side::New] {
+        let row = format!("(-1234, 'odd', 'claim', '{foreign}')");
+        pair.execute(side, &format!("INSERT INTO IDN_IDENTITY_USER_DATA VALUES {row}"));
+    }
+    pair.execute(Side::Old, "DELETE FROM IDN_IDENTITY_USER_DATA_TEMP"); // it was there before
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(1);
+    pair.say_that_the_old_server_is_out_of_use();
+    pair.run(DRAIN).exits(1);
+    let (verdict, ran) = judged(&pair, 1);
+    let reasons = verdict["reasons"].to_string();
+    for why in ["could not be moved to the new key", "do not open", "are not right"] {
+        assert!(reasons.contains(why), "{why}: {ran}");
+    }
+}
+
+fn an_application_of_the_old_server_alone_is_not_safe(engine: Engine) {
+    let pair = ready(engine);
+    let insert = |id: u32, name: &str| {
+        format!(
+            "INSERT INTO IDN_OAUTH_CONSUMER_APPS (ID, CONSUMER_KEY, TENANT_ID) VALUES ({id}, '{name}', -1234)"
+        )
+    };
+    pair.execute(Side::Old, &insert(77, "late-app"));
+    only_because(&pair, "IDN_OAUTH_CONSUMER_APPS: 1 rows are in the old database only");
+    // As many rows on either side are not the same rows.
+    pair.execute(Side::New, &insert(77, "another"));
+    only_because(&pair, "IDN_OAUTH_CONSUMER_APPS: 1 rows are in the old database only");
+    // Whoever has looked may say so, and it is on record.
+    let accepted = ["safe-to-retire", "--accept-drift", "IDN_OAUTH_CONSUMER_APPS", "--json"];
+    let verdict = pair.run(&accepted).exits(0).json();
+    assert!(verdict["not_looked_at"].to_string().contains("at your word"), "{verdict}");
+    let status = pair.run(&["status", "--json"]).exits(0).json();
+    assert!(status["steps"].to_string().contains("at your word: IDN_OAUTH_CONSUMER_APPS"), "{status}");
+    pair.run(&["safe-to-retire", "--accept-drift", "IDN_NO_SUCH"]).refused(2, "KR-CFG-020");
+}
+
+fn before_traffic_is_routed_nothing_is_safe(engine: Engine) {
+    let pair = Pair::new(engine, 60);
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.run(&["confirm", "old-server-stopped"]).exits(0);
+    only_because(&pair, "nobody has confirmed that traffic goes to the new server");
+    let ran = pair.run(&["safe-to-retire"]).exits(1);
+    assert!(!ran.stdout.contains("triggers remove"), "{ran}");
+    pair.run(&["triggers", "remove", "--on", "old"]).refused(2, "KR-CFG-058");
+    assert!(pair.run(&["triggers", "remove", "--on", "old", "--force"]).exits(0).stdout.contains("removed"));
+}
+
+fn an_old_server_that_may_run_is_not_safe(engine: Engine) {
+    let pair = routed(engine);
+    only_because(&pair, "nobody has confirmed that the old server is stopped");
+    pair.run(&["triggers", "remove", "--on", "old"]).refused(2, "KR-CFG-058");
+    pair.run(&["confirm", "old-server-stopped"]).exits(0);
+    pair.run(&["safe-to-retire"]).exits(0);
+    // What is found afterwards takes it back.
+    pair.execute(Side::Old, "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN_SCOPE");
+    pair.execute(Side::Old, "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET TOKEN_STATE = 'REVOKED'");
+    pair.run(&["safe-to-retire"]).exits(1);
+    pair.run(&["triggers", "remove", "--on", "old"]).refused(2, "KR-CFG-058");
+    pair.run(DRAIN).exits(0);
+    pair.run(&["safe-to-retire"]).exits(0);
+    pair.run(&["triggers", "remove", "--on", "old"]).exits(0);
+}
+
+/// Changes between the two are in no log, and nothing would ever miss them.
+fn triggers_that_came_after_the_copy_are_no_change_log(engine: Engine) {
+    let pair = Pair::new(engine, 60);
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.run(&["triggers", "install"]).exits(0);
+    pair.run(DRAIN).exits(0); // they were there all the time
+    pair.run(&["triggers", "remove", "--on", "old", "--force"]).exits(0);
+    pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET TOKEN_STATE = 'REVOKED'"));
+    let ran = pair.run(&["triggers", "install"]).exits(0);
+    assert!(ran.stdout.contains("make the copy anew"), "{ran}");
+    for command in ["sync", "resume"] {
+        let ran = pair.run(&[command, "--until-drained", "--quiet-for", "0s"]).refused(5, "KR-RUN-008");
+        assert!(ran.stderr.contains("the copy"), "{ran}");
+    }
+    pair.run(&["confirm", "route-traffic"]).exits(0);
+    pair.run(&["confirm", "old-server-stopped"]).exits(0);
+    let (verdict, ran) = judged(&pair, 1);
+    assert!(verdict["reasons"].to_string().contains("installed after the copy was made"), "{ran}");
+}
+
+/// The same before there is a rotation.
+fn a_copy_that_was_confirmed_before_its_triggers_is_refused(engine: Engine) {
+    let pair = Pair::without_triggers(engine, 60);
+    pair.run(&["confirm", "copy"]).exits(0);
+    pair.run(&["triggers", "install"]).exits(0);
+    pair.run(&["run"]).refused(5, "KR-RUN-008");
+    pair.run(&["confirm", "copy", "--note", "anew"]).exits(0);
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+}
+
+mod sqlite {
+    macro_rules! on_sqlite {
+        ($($name:ident),+ $(,)?) => { $(#[test] fn $name() { super::$name(crate::support::Engine::Sqlite) })+ };
+    }
+    on_sqlite!(
+        tokens_put_back_under_the_old_key_are_not_safe,
+        a_row_that_failed_to_rotate_is_not_safe,
+        before_traffic_is_routed_nothing_is_safe,
+        an_old_server_that_may_run_is_not_safe,
+        triggers_that_came_after_the_copy_are_no_change_log,
+        a_copy_that_was_confirmed_before_its_triggers_is_refused,
+    );
+}
+
+/// What depends on the databases' catalogues.
+mod catalogues {
+    use super::{all_that_is_so_is_safe, an_application_of_the_old_server_alone_is_not_safe};
+
+    crate::sync::on_each_engine!(all_that_is_so_is_safe, an_application_of_the_old_server_alone_is_not_safe);
+}
