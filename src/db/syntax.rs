@@ -290,6 +290,7 @@ pub const MYSQL: Syntax = Syntax {
     columns: "SELECT UPPER(COLUMN_NAME), LOWER(DATA_TYPE), CHARACTER_MAXIMUM_LENGTH, IS_NULLABLE = 'NO', \
               COLUMN_DEFAULT IS NULL AND REPLACE(EXTRA, 'INVISIBLE', '') = '', LOWER(EXTRA) LIKE '%on update%', \
               LOWER(EXTRA) LIKE '%virtual%' OR LOWER(EXTRA) LIKE '%stored%' OR LOWER(EXTRA) LIKE '%persistent%' \
+              OR (COLUMN_NAME = 'my_row_id' AND LOWER(EXTRA) LIKE '%auto_increment%' AND LOWER(EXTRA) LIKE '%invisible%') \
               FROM information_schema.COLUMNS AS c \
               WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND NOT EXISTS (SELECT 1 \
               FROM information_schema.TABLES AS t WHERE t.TABLE_SCHEMA = c.TABLE_SCHEMA \

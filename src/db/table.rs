@@ -52,7 +52,8 @@ pub struct ColumnInfo {
     pub required: bool,
     /// The server changes it whenever the row changes.
     pub on_update: bool,
-    /// The server alone says what stands in it: no statement may.
+    /// The server alone says what stands in it: no statement may. A key that MySQL generates (`my_row_id`) is one,
+    /// too: two servers give the same number to different rows.
     pub computed: bool,
 }
 

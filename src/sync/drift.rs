@@ -203,8 +203,11 @@ fn common_keys(old: &TableInfo, new: &TableInfo) -> Vec<Vec<String>> {
         let kind = |info: &TableInfo| info.columns.get(column).map(|column| column.kind);
         // SQLite's columns hold anything.
         let any = !old.is_typed && !new.is_typed;
+        let is_computed = |info: &TableInfo| info.columns.get(column).is_some_and(|column| column.computed);
         kind(old).is_some_and(|kind| any || (kind != Kind::Other && kind != Kind::Bytes))
             && kind(old) == kind(new)
+            && !is_computed(old)
+            && !is_computed(new)
     };
     let is_unique =
         |columns: &[String]| new.is_unique(&columns.iter().map(String::as_str).collect::<Vec<_>>());

@@ -26,10 +26,17 @@ pub(crate) fn what_the_server_computes_is_left_out(engine: Engine) {
         Engine::MariaDb => {
             "ADD COLUMN G VARCHAR(40) AS (UPPER(TOKEN_STATE)) PERSISTENT, ADD COLUMN V INT AS (1) VIRTUAL"
         }
+        // As sql_generate_invisible_primary_key makes it.
+        Engine::MySql => {
+            "ADD COLUMN G VARCHAR(40) AS (UPPER(TOKEN_STATE)) STORED, ADD COLUMN V INT AS (1) VIRTUAL, \
+             ADD COLUMN my_row_id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT UNIQUE INVISIBLE"
+        }
         _ => "ADD COLUMN G TEXT GENERATED ALWAYS AS (UPPER(TOKEN_STATE)) VIRTUAL",
     };
     on_both(&pair, &format!("ALTER TABLE {TOKENS} {columns}"));
     pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    // Both give the same number to different rows.
+    pair.execute(Side::New, &new_token(&pair, Side::New, "the-new-servers", 2, "INACTIVE"));
     pair.execute(Side::Old, &new_token(&pair, Side::Old, "with-computed", 1, "INACTIVE"));
     drain(&pair);
     assert_eq!(
