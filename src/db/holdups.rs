@@ -9,6 +9,8 @@ use super::{Db, DbError, Record, Value};
 struct Asks {
     kind: Kind,
     waits: &'static [&'static str],
+    /// Asked where none of these tells anything: who waits at least.
+    at_least: Option<&'static str>,
     /// Sessions of others are among the answers: ours go by number.
     by_number: bool,
     /// Ends what a session is at, by its number.
@@ -37,6 +39,7 @@ const ASKS: &[Asks] = &[
              AND a.pid <> pg_catalog.pg_backend_pid() AND a.state = 'active' \
              AND (a.wait_event_type = 'Lock' OR a.wait_event = 'SyncRep') \
              AND pg_catalog.clock_timestamp() - a.state_change > interval '1 second' ORDER BY 1"],
+        at_least: None,
         by_number: false,
         cancel: |session| format!("SELECT pg_catalog.pg_cancel_backend({session})"),
     },
@@ -65,6 +68,11 @@ const ASKS: &[Asks] = &[
              WHERE TIME >= 2 AND (STATE LIKE 'Waiting for semi-sync%' OR STATE LIKE 'Waiting for table%' \
              OR STATE LIKE 'Waiting for global%' OR STATE LIKE '%backup lock%')",
         ],
+        at_least: Some(
+            "SELECT trx_mysql_thread_id, 'a row lock', \
+             'a session that this user may not see (SELECT on performance_schema names it)' \
+             FROM information_schema.INNODB_TRX WHERE trx_state = 'LOCK WAIT'",
+        ),
         by_number: true,
         cancel: |session| format!("KILL QUERY {session}"),
     },
@@ -90,7 +98,10 @@ impl Db {
         let Some(asks) = self.asks() else { return Ok(Vec::new()) };
         let mut lone = self.lone().await?;
         let mut found = Vec::new();
-        for sql in asks.waits {
+        for sql in asks.waits.iter().chain(&asks.at_least) {
+            if Some(*sql) == asks.at_least && !found.is_empty() {
+                continue;
+            }
             // Not every server has each of the tables, and not every user may look.
             let Ok(records) = lone.ask(sql).await else { continue };
             for holdup in records.iter().filter_map(holdup) {

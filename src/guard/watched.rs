@@ -20,11 +20,11 @@ impl Guard {
     /// Awaits work in the database. What it waits for there is said; where somebody asks to stop meanwhile, it
     /// is cancelled, and given up if that does not help: then it counts as lost, and the rows tell later what
     /// came of it.
-    pub async fn watched<T>(
+    pub async fn watched<T, E: From<DbError>>(
         &self,
         place: &str,
-        work: impl Future<Output = Result<T, DbError>>,
-    ) -> Result<T, DbError> {
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let mut work = pin!(work);
         if self.db.server_kind().is_none() {
             return work.await;
@@ -59,10 +59,8 @@ impl Guard {
                 }
                 Some(at) if at.elapsed() >= LAST => {
                     let what = said.map_or_else(String::new, |said| said.text);
-                    return Err(DbError::new(
-                        Class::Lost,
-                        format!("stopped while the server waited for {what}"),
-                    ));
+                    let what = format!("stopped while the server waited for {what}");
+                    return Err(DbError::new(Class::Lost, what).into());
                 }
                 Some(_) => {}
             }

@@ -125,7 +125,8 @@ impl Sync<'_> {
             if !std::mem::take(&mut first) {
                 self.settle_open().await?;
             }
-            match Box::pin(self.attempt(job, rows)).await {
+            let plan = self.plan;
+            match Box::pin(plan.guard.watched(job.place(), self.attempt(job, rows))).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(Trouble::Stop(error)) => return Err(error),
                 Err(Trouble::Db(error)) => match backoff.after(error).await {

@@ -106,7 +106,9 @@ async fn acknowledge(plan: &SyncPlan, job: &SyncJob, entries: &[i64], keep: bool
     for batch in entries.chunks(plan.sizes.entries) {
         let numbers: Vec<Vec<Value>> = batch.iter().map(|number| vec![Value::Int(*number)]).collect();
         let mut backoff = plan.old_guard.backoff(job.table.log);
-        while let Err(error) = acknowledge_once(&plan.old, job, &numbers, keep).await {
+        while let Err(error) =
+            plan.old_guard.watched(job.table.log, acknowledge_once(&plan.old, job, &numbers, keep)).await
+        {
             backoff.after(error).await.map_err(|error| failed(job.table.log, &error))?;
         }
     }

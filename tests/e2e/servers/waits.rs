@@ -88,7 +88,7 @@ fn a_row_that_an_orphaned_xa_transaction_holds() {
 
 #[test]
 fn a_row_that_another_session_holds() {
-    for engine in [Engine::Postgres, Engine::MariaDb] {
+    for engine in [Engine::Postgres, Engine::MariaDb, Engine::MySql] {
         let kit = on(engine);
         kit.run(&["plan"]).exits(0);
         let mut holder = admin(&kit);
