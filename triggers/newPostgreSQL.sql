@@ -14,20 +14,28 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_IDENTITY_USER_DATA');
-    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
-    functions regprocedure[] := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'totp\_sync\_%'
-        UNION SELECT to_regprocedure(concat(place, 'totp_sync_log()')));
+    source regclass := pg_catalog.to_regclass('IDN_IDENTITY_USER_DATA');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
     entry regprocedure;
 BEGIN
-    DROP TRIGGER IF EXISTS totp_sync_insert ON IDN_IDENTITY_USER_DATA;
-    DROP TRIGGER IF EXISTS totp_sync_update ON IDN_IDENTITY_USER_DATA;
-    DROP TRIGGER IF EXISTS totp_sync_delete ON IDN_IDENTITY_USER_DATA;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'totp\_sync\_%'
+        UNION SELECT to_regprocedure(place || '.totp_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS totp_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS totp_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS totp_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
     FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %sIDN_IDENTITY_USER_DATA_TEMP', place);
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_IDENTITY_USER_DATA_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -37,20 +45,28 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_AUTHORIZATION_CODE');
-    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
-    functions regprocedure[] := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'oauth2\_code\_sync\_%'
-        UNION SELECT to_regprocedure(concat(place, 'oauth2_code_sync_log()')));
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_AUTHORIZATION_CODE');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
     entry regprocedure;
 BEGIN
-    DROP TRIGGER IF EXISTS oauth2_code_sync_insert ON IDN_OAUTH2_AUTHORIZATION_CODE;
-    DROP TRIGGER IF EXISTS oauth2_code_sync_update ON IDN_OAUTH2_AUTHORIZATION_CODE;
-    DROP TRIGGER IF EXISTS oauth2_code_sync_delete ON IDN_OAUTH2_AUTHORIZATION_CODE;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'oauth2\_code\_sync\_%'
+        UNION SELECT to_regprocedure(place || '.oauth2_code_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS oauth2_code_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS oauth2_code_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS oauth2_code_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
     FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_AUTHORIZATION_CODE_TEMP', place);
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -60,20 +76,28 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_ACCESS_TOKEN');
-    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
-    functions regprocedure[] := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'token\_sync\_%'
-        UNION SELECT to_regprocedure(concat(place, 'token_sync_log()')));
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_ACCESS_TOKEN');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
     entry regprocedure;
 BEGIN
-    DROP TRIGGER IF EXISTS token_sync_insert ON IDN_OAUTH2_ACCESS_TOKEN;
-    DROP TRIGGER IF EXISTS token_sync_update ON IDN_OAUTH2_ACCESS_TOKEN;
-    DROP TRIGGER IF EXISTS token_sync_delete ON IDN_OAUTH2_ACCESS_TOKEN;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'token\_sync\_%'
+        UNION SELECT to_regprocedure(place || '.token_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS token_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS token_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS token_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
     FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_ACCESS_TOKEN_TEMP', place);
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_ACCESS_TOKEN_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -83,20 +107,28 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_ACCESS_TOKEN_SCOPE');
-    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
-    functions regprocedure[] := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'scope\_sync\_%'
-        UNION SELECT to_regprocedure(concat(place, 'scope_sync_log()')));
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_ACCESS_TOKEN_SCOPE');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
     entry regprocedure;
 BEGIN
-    DROP TRIGGER IF EXISTS scope_sync_insert ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
-    DROP TRIGGER IF EXISTS scope_sync_update ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
-    DROP TRIGGER IF EXISTS scope_sync_delete ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'scope\_sync\_%'
+        UNION SELECT to_regprocedure(place || '.scope_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS scope_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS scope_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS scope_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
     FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP', place);
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -106,20 +138,28 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_TOKEN_BINDING');
-    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
-    functions regprocedure[] := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'token\_binding\_sync\_%'
-        UNION SELECT to_regprocedure(concat(place, 'token_binding_sync_log()')));
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_TOKEN_BINDING');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
     entry regprocedure;
 BEGIN
-    DROP TRIGGER IF EXISTS token_binding_sync_insert ON IDN_OAUTH2_TOKEN_BINDING;
-    DROP TRIGGER IF EXISTS token_binding_sync_update ON IDN_OAUTH2_TOKEN_BINDING;
-    DROP TRIGGER IF EXISTS token_binding_sync_delete ON IDN_OAUTH2_TOKEN_BINDING;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'token\_binding\_sync\_%'
+        UNION SELECT to_regprocedure(place || '.token_binding_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS token_binding_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS token_binding_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS token_binding_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
     FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_TOKEN_BINDING_TEMP', place);
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_TOKEN_BINDING_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -129,20 +169,28 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
-    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
-    functions regprocedure[] := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'code\_scope\_sync\_%'
-        UNION SELECT to_regprocedure(concat(place, 'code_scope_sync_log()')));
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
     entry regprocedure;
 BEGIN
-    DROP TRIGGER IF EXISTS code_scope_sync_insert ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
-    DROP TRIGGER IF EXISTS code_scope_sync_update ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
-    DROP TRIGGER IF EXISTS code_scope_sync_delete ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'code\_scope\_sync\_%'
+        UNION SELECT to_regprocedure(place || '.code_scope_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS code_scope_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS code_scope_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS code_scope_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
     FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP', place);
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -152,20 +200,28 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN');
-    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
-    functions regprocedure[] := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_token\_sync\_%'
-        UNION SELECT to_regprocedure(concat(place, 'refresh_token_sync_log()')));
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_REFRESH_TOKEN');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
     entry regprocedure;
 BEGIN
-    DROP TRIGGER IF EXISTS refresh_token_sync_insert ON IDN_OAUTH2_REFRESH_TOKEN;
-    DROP TRIGGER IF EXISTS refresh_token_sync_update ON IDN_OAUTH2_REFRESH_TOKEN;
-    DROP TRIGGER IF EXISTS refresh_token_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_token\_sync\_%'
+        UNION SELECT to_regprocedure(place || '.refresh_token_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS refresh_token_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS refresh_token_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS refresh_token_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
     FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_REFRESH_TOKEN_TEMP', place);
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_REFRESH_TOKEN_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -175,20 +231,28 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN_SCOPE');
-    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
-    functions regprocedure[] := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_scope\_sync\_%'
-        UNION SELECT to_regprocedure(concat(place, 'refresh_scope_sync_log()')));
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_REFRESH_TOKEN_SCOPE');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
     entry regprocedure;
 BEGIN
-    DROP TRIGGER IF EXISTS refresh_scope_sync_insert ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
-    DROP TRIGGER IF EXISTS refresh_scope_sync_update ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
-    DROP TRIGGER IF EXISTS refresh_scope_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_scope\_sync\_%'
+        UNION SELECT to_regprocedure(place || '.refresh_scope_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS refresh_scope_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS refresh_scope_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS refresh_scope_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
     FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP', place);
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -198,19 +262,27 @@ SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
 DECLARE
-    source regclass := to_regclass('IDN_OAUTH2_REFRESH_TOKEN_BINDING');
-    place text := (SELECT relnamespace::regnamespace || '.' FROM pg_class WHERE oid = source);
-    functions regprocedure[] := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_binding\_sync\_%'
-        UNION SELECT to_regprocedure(concat(place, 'refresh_binding_sync_log()')));
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_REFRESH_TOKEN_BINDING');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
     entry regprocedure;
 BEGIN
-    DROP TRIGGER IF EXISTS refresh_binding_sync_insert ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
-    DROP TRIGGER IF EXISTS refresh_binding_sync_update ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
-    DROP TRIGGER IF EXISTS refresh_binding_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_binding\_sync\_%'
+        UNION SELECT to_regprocedure(place || '.refresh_binding_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS refresh_binding_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS refresh_binding_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS refresh_binding_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
     FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %sIDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP', place);
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP', place);
 END $section$;
 COMMIT;

@@ -2,12 +2,36 @@
 
 use std::time::Duration;
 
+use super::server::Kind;
 use super::{Db, DbError, Record};
 
 /// MySQL's word for a privilege that is missing.
 const NO_PRIVILEGE: &str = "(error 1227)";
 
+/// Who may make objects in PostgreSQL's schema besides those who own it, the database or its tables, and superusers.
+const CREATORS: &str = "SELECT CASE a.grantee WHEN 0 THEN 'every role (PUBLIC)' \
+     ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END FROM pg_catalog.pg_namespace n \
+     CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) a \
+     WHERE n.nspname = pg_catalog.current_schema() AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner \
+     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles r WHERE r.oid = a.grantee AND (r.rolsuper \
+     OR r.rolname = current_user OR r.oid = (SELECT d.datdba FROM pg_catalog.pg_database d \
+     WHERE d.datname = pg_catalog.current_database()) OR EXISTS (SELECT 1 FROM pg_catalog.pg_class c \
+     WHERE c.relnamespace = n.oid AND c.relowner = r.oid AND c.relkind = 'r'))) ORDER BY 1";
+
+/// Every statement of this file: dialect, what it is for, text.
+pub const STATEMENTS: &[(&str, &str, &str)] = &[("PostgreSQL", "who may make objects", CREATORS)];
+
 impl Db {
+    /// Other roles that may make objects where this program's session resolves names; only PostgreSQL calls
+    /// what fits a call best, whoever made it.
+    pub async fn creators(&self) -> Result<Vec<String>, DbError> {
+        if self.server_kind() != Some(Kind::Postgres) {
+            return Ok(Vec::new());
+        }
+        let answer = self.read(CREATORS, &[]).await?;
+        Ok(answer.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
+    }
+
     /// Whether sessions of other users are hidden from this one.
     pub async fn is_blind(&self) -> Result<bool, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(false) };

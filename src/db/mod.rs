@@ -4,7 +4,7 @@
 //! rendered in [`sql`] from one and a [`Relation`]; identifiers are `'static`, values are always
 //! bound; an error never carries a value.
 
-mod asked;
+pub mod asked;
 mod claim;
 pub mod copies;
 mod copy;
@@ -24,8 +24,8 @@ mod pool;
 mod postgres;
 pub mod proof;
 mod questions;
-mod remedy;
 mod refusal;
+mod remedy;
 mod remote;
 pub mod server;
 pub mod sql;

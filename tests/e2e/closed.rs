@@ -99,7 +99,7 @@ fn a_journal_that_is_anybodys_is_refused() {
 #[test]
 fn no_core_is_dumped() {
     let kit = Kit::new();
-    let running = kit.start_slow(50, &["run"]);
+    let running = kit.start_slow(2500, &["run"]);
     let limits = fs::read_to_string(format!("/proc/{}/limits", running.pid())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");

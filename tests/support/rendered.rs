@@ -8,7 +8,7 @@ use keyrotation::db::{
     MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
     Relation, Syntax, Table, TableInfo, Write,
 };
-use keyrotation::db::{feeds, identity, lease, proof};
+use keyrotation::db::{asked, feeds, identity, lease, proof};
 use keyrotation::plan::TOKENS;
 use keyrotation::target::{SYNC_TABLES, SyncTable, TARGETS, Target};
 
@@ -127,7 +127,9 @@ fn looks(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
 
 /// What is asked and written to know whether two databases are one.
 fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
-    let all = [identity::STATEMENTS, feeds::STATEMENTS, proof::STATEMENTS, lease::STATEMENTS].concat();
+    let all =
+        [asked::STATEMENTS, identity::STATEMENTS, feeds::STATEMENTS, proof::STATEMENTS, lease::STATEMENTS]
+            .concat();
     all.into_iter()
         .filter(|(dialect, ..)| *dialect == syntax.name)
         .map(|(_, what, sql)| (what, sql))

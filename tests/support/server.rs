@@ -255,6 +255,11 @@ impl Session {
             Self::Postgres(_) => {
                 ("SELECT pg_backend_pid()::text", "SELECT 1::text FROM pg_stat_activity WHERE pid = ")
             }
+            // MySQL's other list fails on what utf8mb3 has not, and MariaDB has this one switched off.
+            Self::MySql(_) if engine == Engine::MySql => (
+                "SELECT CAST(CONNECTION_ID() AS CHAR)",
+                "SELECT 1 FROM performance_schema.threads WHERE PROCESSLIST_ID = ",
+            ),
             Self::MySql(_) => (
                 "SELECT CAST(CONNECTION_ID() AS CHAR)",
                 "SELECT 1 FROM information_schema.PROCESSLIST WHERE ID = ",

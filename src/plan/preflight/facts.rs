@@ -57,6 +57,7 @@ pub(super) struct Server {
     pub(super) blind: Asked<bool>,
     pub(super) feeds: Asked<Feeds>,
     pub(super) lossy: Asked<Vec<String>>,
+    pub(super) creators: Asked<Vec<String>>,
     pub(super) limit: Asked<Option<f64>>,
     pub(super) logs: Asked<Option<Vec<(String, String)>>>,
     /// By how many seconds the server's clock is ahead; how much of that may be the way to it.
@@ -147,6 +148,7 @@ impl Server {
             blind: said(db.is_blind().await),
             feeds: said(db.feeds().await),
             lossy: said(db.lossy_settings().await),
+            creators: said(db.creators().await),
             limit: said(db.statement_limit().await).map(|limit| limit.map(|limit| limit.as_secs_f64())),
             logs: said(db.log_settings().await),
             clock: said(clock(db).await),

@@ -42,6 +42,15 @@ pub(super) const CHECKS: &[Check] = &[
         look: |facts| of_each(facts, lossy, "yes"),
     },
     Check {
+        id: "creators",
+        title: "no other role may make objects in the schema",
+        needs: Needs::Databases,
+        warns: "PostgreSQL calls the function or operator that fits best, whoever made it: a role with CREATE on the schema could have its own called as this user",
+        refuses: &[],
+        fix: "REVOKE CREATE ON SCHEMA … FROM that role (before PostgreSQL 15 everybody has it on public); what such a role has made already is refused",
+        look: |facts| of_each(facts, creators, "none"),
+    },
+    Check {
         id: "log-retention",
         title: "the server's logs do not grow for ever",
         needs: Needs::Databases,
@@ -102,6 +111,11 @@ fn lossy(server: &Server) -> Asked<Option<String>> {
     let lossy = server.lossy.clone()?;
     let text = format!("with {} a crash of the server may lose rotated rows", lossy.join(" and "));
     Ok((!lossy.is_empty()).then_some(text))
+}
+
+fn creators(server: &Server) -> Asked<Option<String>> {
+    let roles = server.creators.clone()?;
+    Ok((!roles.is_empty()).then(|| format!("CREATE on the schema is given to {}", roles.join(", "))))
 }
 
 pub(super) fn logs(server: &Server) -> Asked<Option<String>> {

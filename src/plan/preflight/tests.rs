@@ -37,6 +37,7 @@ fn server(change: impl FnOnce(&mut facts::Server)) -> facts::Server {
         blind: Ok(false),
         feeds: Ok(crate::db::feeds::Feeds::default()),
         lossy: Ok(Vec::new()),
+        creators: Ok(Vec::new()),
         limit: Ok(None),
         logs: Ok(Some(Vec::new())),
         clock: Ok(Some((0.0, 0.0))),

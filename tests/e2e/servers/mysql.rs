@@ -255,6 +255,7 @@ fn a_table_with_an_invisible_column_that_takes_no_null_is_rotated() {
 /// 3854): bytes, or such a character.
 #[test]
 fn what_others_send_disturbs_nothing() {
+    let _servers = OwnServers::start(Engine::MySql);
     let kit = on(Engine::MySql);
     let before = kit.snapshot();
     let (done, is_done) = mpsc::channel::<()>();

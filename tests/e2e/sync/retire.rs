@@ -121,7 +121,8 @@ fn an_old_server_that_may_run_is_not_safe(engine: Engine) {
     pair.run(&["confirm", "old-server-stopped"]).exits(0);
     pair.run(&["safe-to-retire"]).exits(0);
     // What is found afterwards takes it back.
-    pair.execute(Side::Old, "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN_SCOPE");
+    let one = "SELECT MIN(TOKEN_ID) FROM IDN_OAUTH2_ACCESS_TOKEN_SCOPE";
+    pair.execute(Side::Old, &format!("DELETE FROM IDN_OAUTH2_ACCESS_TOKEN_SCOPE WHERE TOKEN_ID = ({one})"));
     pair.execute(Side::Old, "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET TOKEN_STATE = 'REVOKED'");
     pair.run(&["safe-to-retire"]).exits(1);
     pair.run(&["triggers", "remove", "--on", "old"]).refused(2, "KR-CFG-058");

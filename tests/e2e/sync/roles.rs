@@ -56,6 +56,10 @@ fn nothing_that_another_role_has_made_is_called() {
     let definers = "SELECT p.proname::text FROM pg_proc p, pg_class c WHERE p.proname = 'token_sync_log' AND \
                     c.relname = 'idn_oauth2_access_token' AND p.proowner = c.relowner";
     assert_eq!(pair.rows(Side::Old, definers).len(), 1, "and so are the rights of its functions");
+    as_another(&pair, Side::New, "SELECT 1");
+    let found = pair.run(&["preflight", "--json"]).exits(0).json();
+    assert!(found.to_string().contains(&format!("CREATE on the schema is given to {ROLE}")), "{found}");
     pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.execute(Side::New, &format!("DROP OWNED BY {ROLE}"));
     pair.execute(Side::Old, &format!("DROP ROLE IF EXISTS {ROLE}"));
 }

@@ -83,6 +83,7 @@ fn a_mariadb_that_limits_its_answers_tells_all() {
         ),
     );
     pair.run(&DRAIN).exits(0);
+    pair.say_that_the_old_server_is_out_of_use();
     pair.run(&["safe-to-retire"]).exits(0);
     pair.run(&["verify", "--live"]).exits(0);
     // Of the test's own sessions, too, only now.
