@@ -54,7 +54,9 @@ for package in "$folder"/apt/cache/archives/*.deb; do
 done
 rm -rf "$folder/apt"
 
-readonly LOADER="$folder/root/lib64/ld-linux-x86-64.so.2" LIBRARIES="$folder/root/usr/lib/x86_64-linux-gnu"
+# Older suites have /lib beside /usr/lib, and an absolute link in /lib64.
+readonly LOADER="$folder/root/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
+readonly LIBRARIES="$folder/root/usr/lib/x86_64-linux-gnu:$folder/root/lib/x86_64-linux-gnu"
 [[ -x $LOADER ]] || fail "$LOADER is missing: these servers are for x86_64"
 for program in "$folder"/root/usr/{bin,sbin}/{my,maria,resolveip}* "$folder"/root/usr/lib/postgresql/*/bin/*; do
     if [[ -f $program && ! -L $program ]] && patchelf --print-interpreter "$program" >/dev/null 2>&1; then
