@@ -90,6 +90,11 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     if let Some(why) = copy_is_older(&state.steps, Some(rotation.created_at)) {
         verdict.reasons.push(why);
     }
+    for (place, why) in deployment.absent_places() {
+        if why == plan::ABSENT_IN_OLD {
+            verdict.reasons.push(format!("{place}: {why}, so nothing of it was compared"));
+        }
+    }
     verdict.not_looked_at.extend(beside(&settings, &deployment));
     verdict.safe = verdict.reasons.is_empty();
     if verdict.safe {

@@ -142,7 +142,8 @@ async fn go_on(
     let rotation = unlock(&mut journal, &settings)?;
     let syncs = journal.state().sync.started_at.is_some();
     if settings.sync_tables.is_some() {
-        let steps = [&*journal.state().steps, &*left_steps(dir)?].concat();
+        let left = journal.state().not_known(left_steps(dir)?); // by the order, not by clocks
+        let steps = [&*journal.state().steps, &*left].concat();
         refuse_gap(&steps, Some(rotation.created_at))?;
     }
     open_log(session, &args.work, dir, &rotation.name())?;

@@ -1,9 +1,9 @@
 //! Whose the rows of the copy are when sync begins: this program's, or those of a new server that has run on it
 //! before this rotation.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use keyrotation_journal::{Journal, Step, TargetKind, standing};
+use keyrotation_journal::{Journal, Step, TAKEN_BACK, TargetKind, standing};
 
 use super::session::{step, unlock};
 use crate::config::Settings;
@@ -74,12 +74,20 @@ fn in_archives(settings: &Settings, dir: &Path, name: &str) -> Option<(String, S
         path.is_dir()
             && path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix))
     };
-    folders.map(|entry| entry.path()).filter(|path| is_archive(path)).find_map(|path| {
+    let mentions = |step: &Step| step.name.strip_prefix(TAKEN_BACK).unwrap_or(&step.name) == name;
+    let says = |path: PathBuf| {
         // What is no journal, or one of other databases or keys, says nothing of these.
         let mut journal = Journal::open(&path).ok()??;
         unlock(&mut journal, settings).ok()?;
         let state = journal.state();
-        let step = standing(&state.steps, name, |step| &step.name).filter(|_| state.step_stands(name))?;
-        Some((format!("rotation {}", state.rotation.name()), step.clone()))
-    })
+        if !state.steps.iter().any(mentions) {
+            return None;
+        }
+        let step = standing(&state.steps, name, |step| &step.name).filter(|_| state.step_stands(name));
+        Some((state.rotation.created_at, format!("rotation {}", state.rotation.name()), step.cloned()))
+    };
+    // The last that speaks of it decides: it may have taken the step back.
+    let archives = folders.map(|entry| entry.path()).filter(|path| is_archive(path)).filter_map(says);
+    let (_, whose, step) = archives.max_by_key(|(at, ..)| *at)?;
+    Some((whose, step?))
 }

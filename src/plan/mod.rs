@@ -23,4 +23,4 @@ pub use job::Job;
 pub use open::open_alone;
 pub use size::{Disk, TOKENS, Tokens};
 pub use survey::{JobSurvey, Survey, survey};
-pub use sync::{Cipher, SyncJob, SyncPlan};
+pub use sync::{ABSENT_IN_OLD, Cipher, SyncJob, SyncPlan};

@@ -205,6 +205,18 @@ impl Deployment {
     }
 }
 
+/// Why a table that only some versions have is not kept in step, though the copy has it.
+pub const ABSENT_IN_OLD: &str = "the old identity database has no such table";
+
+/// The copy has a table that the old database has not: another database or schema, or one that was not restored.
+async fn absent_in_old(old: &Db, place: &str) -> Error {
+    let near = old.near(place).await.unwrap_or_default(); // or it is said at least what is missing
+    let near = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
+    let what = format!("{place}, which the copy has: oldIdnDBUrl ({}) has no such table{near}", old.place());
+    Error::new(Id::TableAbsent, what)
+        .fix("see that oldIdnDBUrl names the right database and schema, and that the user may see its tables")
+}
+
 /// The table with all that sync needs to know of it, or why it is not kept in step.
 async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Result<SyncJob, String>> {
     let (old, new) = (&plan.old, &plan.new);
@@ -213,7 +225,10 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
         return Ok(Err("the identity database has no such table".to_owned()));
     };
     let Some((old_table, old_info)) = table(old, sync.relation).await? else {
-        return Ok(Err("the old identity database has no such table".to_owned()));
+        if sync.needed {
+            return Err(absent_in_old(old, place).await);
+        }
+        return Ok(Err(ABSENT_IN_OLD.to_owned()));
     };
     for info in [&old_info, &new_info] {
         check_key(sync, info)?;

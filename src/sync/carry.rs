@@ -137,6 +137,17 @@ impl Sync<'_> {
                         let outcome = Outcome::Failed(format!("somebody is in the way: {error}"));
                         return Ok(rows.iter().map(|(key, _)| (key.clone(), outcome.clone())).collect());
                     }
+                    // A constraint that is checked at the commit: the halves tell which row it is.
+                    Err(error) if error.class == Class::Row => {
+                        self.settle_open().await?;
+                        let [(key, _)] = rows else {
+                            let (one, other) = rows.split_at(rows.len() / 2);
+                            let mut outcomes = Box::pin(self.write(job, one)).await?;
+                            outcomes.extend(Box::pin(self.write(job, other)).await?);
+                            return Ok(outcomes);
+                        };
+                        return Ok(HashMap::from([(key.clone(), Outcome::Failed(error.to_string()))]));
+                    }
                     Err(error) => {
                         if let Err(why) = self.settle_open().await {
                             tracing::debug!("left to the next session: {why}");

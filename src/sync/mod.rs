@@ -167,12 +167,16 @@ impl<'a> Sync<'a> {
     /// a server was lost meanwhile: what was done in it is to be looked through again, then it goes on.
     pub async fn run(&mut self) -> Result<Option<End>> {
         prepare(&self.plan.new).await?;
+        self.look_at_all().await?; // before the first delete, not after a share of them
         let end = self.rounds().await;
         let acknowledged = self.acknowledged().await;
         let end = end?;
         acknowledged?;
         match end {
-            Some(End::Drained | End::Stuck) => self.look_at_all().await?,
+            Some(End::Drained | End::Stuck) => {
+                self.look_at_all().await?;
+                self.record_looks().await?;
+            }
             Some(End::Interrupted) => self.record_looks().await?,
             None => {}
         }

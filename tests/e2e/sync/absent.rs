@@ -79,6 +79,41 @@ fn an_old_server_that_comes_back_empty_before_the_first_look_deletes_nothing() {
     assert_eq!(counted(Side::New), before);
 }
 
+/// Once traffic is switched nothing is deleted, but what waited in an old database that comes back empty is lost.
+#[test]
+fn an_old_table_that_is_emptied_once_traffic_is_switched_ends_it() {
+    let pair = synced(Engine::Sqlite);
+    pair.say_that_the_old_server_is_out_of_use();
+    vanish(&pair, CLAIMS, "");
+    for _ in 0..2 {
+        pair.run(&DRAIN).refused(5, "KR-SYN-003");
+    }
+}
+
+/// However few rows are carried over at once.
+#[test]
+fn too_many_deletes_are_refused_before_the_first_of_them() {
+    let pair = synced(Engine::Sqlite);
+    let many = "WHERE TOKEN_ID IN (SELECT TOKEN_ID FROM IDN_OAUTH2_ACCESS_TOKEN ORDER BY TOKEN_ID LIMIT 30)";
+    pair.execute(Side::Old, &format!("DELETE FROM {TOKENS}_SCOPE {many}; DELETE FROM {TOKENS} {many}"));
+    for _ in 0..2 {
+        pair.start_with_pages_of(2, &DRAIN).wait().refused(5, "KR-SYN-003");
+        assert_eq!(pair.count(Side::New, TOKENS), 60);
+    }
+}
+
+/// A table that the old database has no more, or that its user does not see, is none that is in step.
+#[test]
+fn an_old_table_that_is_not_there_is_refused() {
+    let pair = synced(Engine::Sqlite);
+    pair.say_that_the_old_server_is_out_of_use();
+    pair.execute(Side::Old, &format!("ALTER TABLE {CLAIMS} RENAME TO ELSEWHERE"));
+    for command in [&DRAIN[..], &["safe-to-retire"], &["resume"]] {
+        let ran = pair.run(command).refused(3, "KR-DB-020");
+        assert!(ran.stderr.contains(&format!("{CLAIMS}, which the copy has")), "{ran}");
+    }
+}
+
 /// What one side has taken out of use is of no use on the other, whoever has changed the row besides.
 pub(crate) fn revocation_wins_on_both_sides(engine: Engine) {
     let pair = synced(engine);

@@ -119,4 +119,28 @@ fn commits_that_fail_again_and_again_hold_up_nothing_else() {
     pair.run(&["verify"]).exits(0);
 }
 
+/// A row that is refused only at the commit fails alone, and not with all that were to be committed with it.
+#[test]
+fn a_row_that_is_refused_at_the_commit_fails_alone() {
+    let pair = synced(Engine::Postgres);
+    pair.execute(
+        Side::New,
+        &format!(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'planned'; END $$; \
+             CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON {CLAIMS} DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW WHEN (NEW.USER_NAME = 'late') EXECUTE FUNCTION refuse()"
+        ),
+    );
+    for user in ["early", "late", "latest"] {
+        pair.execute(Side::Old, &format!("INSERT INTO {CLAIMS} VALUES (-1234, '{user}', 'claim', 'one')"));
+    }
+    let ran = pair.run(&DRAIN).exits(1);
+    assert!(ran.stdout.contains("planned"), "{ran}");
+    let arrived = |user: &str| pair.count(Side::New, &format!("{CLAIMS} WHERE USER_NAME = '{user}'"));
+    assert_eq!(["early", "late", "latest"].map(arrived), [1, 0, 1]);
+    pair.execute(Side::New, &format!("DROP TRIGGER refuse ON {CLAIMS}; DROP FUNCTION refuse"));
+    drain(&pair);
+    pair.run(&["verify"]).exits(0);
+}
+
 super::on_each_engine!(what_the_server_computes_is_left_out);
