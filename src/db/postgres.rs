@@ -69,6 +69,9 @@ BEGIN
         RAISE EXCEPTION USING MESSAGE = shadow, ERRCODE = '42P17';
     END IF;
 END $check$";
+/// A database without an encoding holds texts of any: asked for UTF-8, it would refuse the whole answer for one of them.
+const ANY_TEXT: &str = "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) \
+     WHERE pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII'";
 const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
 pub(super) const IS_REPLICA: &str =
     "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
@@ -127,7 +130,7 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
 /// The statements that prepare a session.
 pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
     let mut setup: Vec<String> =
-        [READ_COMMITTED, LOCK_TIMEOUT, BY_INDEX, WHOLE_TRUTH].map(str::to_owned).into();
+        [READ_COMMITTED, LOCK_TIMEOUT, BY_INDEX, WHOLE_TRUTH, ANY_TEXT].map(str::to_owned).into();
     if access == Access::Look {
         setup.push(READ_ONLY.to_owned());
     }

@@ -1,9 +1,11 @@
 //! Schemas of PostgreSQL: several databases of a deployment, or of two, in one; and tables that are not
 //! where they are looked for.
 
-use super::{admin, on};
+use keyrotation::db::{Access, Db, Value};
+
+use super::{admin, on, outside};
 use crate::kit::{Kit, Refused as _, plaintext, seal};
-use crate::support::Engine;
+use crate::support::{Engine, database_of_its_own, wait};
 
 /// A deployment whose registry is a schema of the identity database, with a few values in it.
 fn in_two_schemas() -> Kit {
@@ -131,4 +133,23 @@ fn what_is_near_a_table_that_is_not_there_is_named() {
         kit.run_unlooked(&["plan"]).exits(0);
     }
     assert!(!kit.journal().exists());
+}
+
+/// A database without an encoding (SQL_ASCII): one text of another one ends no answer.
+#[test]
+fn a_text_of_any_encoding_is_read_for_what_it_is() {
+    let (mut server, _) = database_of_its_own(Engine::Postgres);
+    server.database += "_ascii";
+    let options = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'";
+    outside(Engine::Postgres).execute(&format!("CREATE DATABASE {} {options}", server.database));
+    let read = async {
+        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
+        db.script("CREATE TABLE E2E_TEXTS (N INTEGER PRIMARY KEY, T TEXT)").await.unwrap();
+        db.script("INSERT INTO E2E_TEXTS VALUES (1, E'\\xff\\x41'), (2, '\u{e9}')").await.unwrap();
+        let texts = db.read("SELECT T FROM E2E_TEXTS ORDER BY N", &[]).await.unwrap();
+        db.close().await;
+        texts
+    };
+    let texts: Vec<Value> = wait(read).into_iter().flatten().collect();
+    assert_eq!(texts, [Value::NotText(vec![0xff, 0x41]), Value::Text("\u{e9}".to_owned())]);
 }
