@@ -2,24 +2,22 @@
 
 use std::fmt::Write as _;
 
-use keyrotation_journal::{Journal, TAKEN_BACK};
+use keyrotation_journal::TAKEN_BACK;
 use serde::Serialize;
 
 use super::args::RetireArgs;
 use super::shared::Shared;
 use super::{Session, look, print, print_json, session, verify};
-use crate::activity::{Activity, Task};
+use crate::activity::Activity;
 use crate::cipher::chain_key;
 use crate::config::{self, Overrides, Settings};
-use crate::engine::Preparer;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::{self, Deployment};
 use crate::report::{RETIRABLE, Reporter, StatusView, Verification, publish, thousands};
 use crate::runbook::{OLD_SERVER_STOPPED, copy_is_older};
-use crate::signals::Stop;
 use crate::sync::{ROUTE_TRAFFIC, Said, Verdict, verdict};
-use crate::verify::{Options, Report, Verdict as Verified, verify as compare};
+use crate::verify::{Options, Report, Verdict as Verified};
 
 /// The whole of what was found.
 #[derive(Serialize)]
@@ -63,6 +61,7 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
         switched: state.step_stands(ROUTE_TRAFFIC),
         stopped: state.step_stands(OLD_SERVER_STOPPED),
         accepted: args.accept_drift.clone(),
+        others_connected: args.others_connected,
     };
     let failed = StatusView::new(&state, false).failed();
     let activity = Activity::default();
@@ -70,8 +69,11 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     deployment.obey(&stop, &activity);
     let looked = async {
         let mut verdict = verdict(&shared.ledger, &preparer, plan, &said, &activity).await?;
-        let found = look_at_new(&shared, &preparer, &deployment, &activity, &stop).await?;
-        Ok::<_, Error>((take_in(&mut verdict, found), verdict))
+        let chain = verify::check_chain(&shared, &activity).await?;
+        let options = Options { sample: None, live: true };
+        let report = verify::compare_all(&shared, &preparer, &deployment, options, &activity, &stop).await?;
+        take_in(&mut verdict, &report);
+        Ok::<_, Error>((verify::found(&report, chain.entries, None, true), verdict))
     };
     let looked = looked.await;
     reporter.finish().await;
@@ -112,27 +114,8 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     Ok(if found.verdict.safe { Exit::Done } else { Exit::Differences })
 }
 
-/// The journal's chain, and every row and file of the new deployment: a `verify --live`.
-async fn look_at_new(
-    shared: &Shared,
-    preparer: &Preparer,
-    deployment: &Deployment,
-    activity: &Activity,
-    stop: &Stop,
-) -> Result<(Report, u64)> {
-    let events = shared.ledger.state(|state| state.entries);
-    let chain = {
-        let doing = activity.begin(Task::Chain, "the journal", Some(events));
-        let check = move |journal: &Journal| journal.check_chain(|_, _| doing.advance(1));
-        shared.ledger.read(check).await?
-    };
-    let options = Options { sample: None, live: true };
-    let report = compare(&shared.ledger, preparer, &deployment.jobs, options, activity, stop).await?;
-    Ok((report, chain.entries))
-}
-
-/// Adds what is not right in the new deployment, and says what was found in all.
-fn take_in(verdict: &mut Verdict, (report, events): (Report, u64)) -> Verification {
+/// Adds what is not right in the new deployment.
+fn take_in(verdict: &mut Verdict, report: &Report) {
     for target in &report.targets {
         let count = |verdict| target.verdicts.get(&verdict).copied().unwrap_or_default();
         let bad = count(Verified::Bad) + count(Verified::Failed);
@@ -149,7 +132,6 @@ fn take_in(verdict: &mut Verdict, (report, events): (Report, u64)) -> Verificati
             first.what
         ));
     }
-    verify::found(&report, events, None, true)
 }
 
 /// What stands beside what was compared, and was not looked at.
@@ -162,8 +144,7 @@ fn beside(settings: &Settings, deployment: &Deployment) -> Vec<String> {
     if settings.files.is_none() {
         unseen.push("files under newISHome: enableConfigMigrator is false".to_owned());
     }
-    let skipped = |(place, why): &(&str, &str)| why.contains("trigger").then(|| format!("{place}: {why}"));
-    unseen.extend(deployment.absent_places().iter().filter_map(skipped));
+    unseen.extend(deployment.absent_places().iter().map(|(place, why)| format!("{place}: {why}")));
     unseen
 }
 
@@ -188,6 +169,9 @@ fn text(Found { verdict, verified }: &Found) -> String {
         );
         for key in &table.differing {
             let _ = writeln!(out, "  differs: {}", crate::report::printable(key));
+        }
+        for key in &table.left_over_keys {
+            let _ = writeln!(out, "  in the new database only: {}", crate::report::printable(key));
         }
     }
     for drift in &verdict.drift {

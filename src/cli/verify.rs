@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use keyrotation_journal::Journal;
+use keyrotation_journal::{ChainReport, Journal};
 
 use super::args::VerifyArgs;
 use super::shared::Shared;
@@ -11,10 +11,12 @@ use super::{Session, look, print, print_json, session};
 use crate::activity::{Activity, Task};
 use crate::cipher::chain_key;
 use crate::config::{self, Overrides};
+use crate::engine::Preparer;
 use crate::error::{Id, Result};
 use crate::exit::Exit;
-use crate::plan;
+use crate::plan::{self, Deployment};
 use crate::report::{Reporter, StatusView, Verification, printable, publish, thousands};
+use crate::signals::Stop;
 use crate::verify::{LISTED, Options, Report, TargetReport, Verdict, verify as compare};
 
 /// Checks the journal's chain, then compares every row and file with it.
@@ -31,16 +33,11 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     }
     let status = StatusView::new(journal.state(), false);
     let syncs = journal.state().sync.started_at.is_some();
-    let events = journal.state().entries;
     let shared = if held { Shared::alone(&dir, journal) } else { Shared::new(&dir, journal, "verify") };
     tracing::info!("checking the journal's chain");
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
-    let chain = {
-        let doing = activity.begin(Task::Chain, "the journal", Some(events));
-        shared.ledger.read(move |journal| journal.check_chain(|_, _| doing.advance(1))).await
-    };
-    let chain = match chain {
+    let chain = match check_chain(&shared, &activity).await {
         Ok(chain) => chain,
         Err(error) => {
             reporter.finish().await;
@@ -51,8 +48,6 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Look).await?;
-    let state = shared.ledger.state(Clone::clone);
-    deployment.refuse_vanished(&state).await?;
     let (_, stop) = session::listen()?;
     // Once changes are carried over, the new server may run, too.
     let live = args.live || syncs;
@@ -62,8 +57,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     let options = Options { sample: args.sample.map(|percent| percent / 100.0), live };
     tracing::info!("comparing rows and files with the journal");
     let preparer = session::preparer(&settings, &rotation);
-    deployment.obey(&stop, &activity);
-    let report = compare(&shared.ledger, &preparer, &deployment.jobs, options, &activity, &stop).await;
+    let report = compare_all(&shared, &preparer, &deployment, options, &activity, &stop).await;
     reporter.finish().await;
     let report = report?;
     deployment.close().await;
@@ -71,6 +65,10 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
         return Ok(Exit::Interrupted);
     }
     let differences = report.differences(live);
+    // First: it is so also if nobody can be told.
+    let found = found(&report, chain.entries, args.sample, live);
+    let recorded = session::step(found.step_name(), &found.note());
+    shared.record(recorded, &chain_key(&settings.new_key, &rotation.id)).await?;
     if args.json {
         print_json(&serde_json::json!({
             "schema": 1,
@@ -85,10 +83,28 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     } else {
         print(&text(&report, chain.entries, args, differences))?;
     }
-    let found = found(&report, chain.entries, args.sample, live);
-    let recorded = session::step(found.step_name(), &found.note());
-    shared.record(recorded, &chain_key(&settings.new_key, &rotation.id)).await?;
     Ok(if differences == 0 { Exit::Done } else { Exit::Differences })
+}
+
+/// Checks the journal's chain.
+pub(super) async fn check_chain(shared: &Shared, activity: &Activity) -> Result<ChainReport> {
+    let doing = activity.begin(Task::Chain, "the journal", Some(shared.ledger.state(|state| state.entries)));
+    shared.ledger.read(move |journal| journal.check_chain(|_, _| doing.advance(1))).await
+}
+
+/// Compares every row and file with the journal. A table that is not there any more is an error: it would be
+/// looked at no more than a row that nobody has.
+pub(super) async fn compare_all(
+    shared: &Shared,
+    preparer: &Preparer,
+    deployment: &Deployment,
+    options: Options,
+    activity: &Activity,
+    stop: &Stop,
+) -> Result<Report> {
+    deployment.refuse_vanished(&shared.ledger.state(Clone::clone)).await?;
+    deployment.obey(stop, activity);
+    compare(&shared.ledger, preparer, &deployment.jobs, options, activity, stop).await
 }
 
 /// The journal, and whether another process holds it. One that carries changes over may: what it has

@@ -55,6 +55,11 @@ pub struct Compared {
     pub differences: u64,
     /// Rows of the old table that do not open, so that nobody can tell.
     pub unreadable: u64,
+    /// Rows that the old table has no more, and that the new one has as this program left them: nothing has said
+    /// that they were deleted.
+    pub left_over: u64,
+    /// The first of them.
+    pub left_over_keys: Vec<String>,
 }
 
 impl Compared {
@@ -66,6 +71,18 @@ impl Compared {
     }
 }
 
+impl Verdict {
+    /// Rows that only one of the databases has are a reason, unless people have said that they know them.
+    fn weigh(&mut self, said: &Said, table: &str, reason: &str) {
+        if said.accepted.iter().any(|accepted| accepted == table) {
+            self.not_looked_at.push(format!("taken at your word: {reason}"));
+            self.accepted.push(table.to_owned());
+        } else {
+            self.reasons.push(format!("{reason}: see what they are, then `--accept-drift {table}`"));
+        }
+    }
+}
+
 /// What people have said.
 #[derive(Debug, Clone, Default)]
 pub struct Said {
@@ -73,8 +90,10 @@ pub struct Said {
     pub switched: bool,
     /// The old server is stopped, every node of it.
     pub stopped: bool,
-    /// Tables whose drift they have looked at.
+    /// Tables of which they know rows that only one of the databases has.
     pub accepted: Vec<String>,
+    /// Whoever is connected to the old database is known, or cannot be seen.
+    pub others_connected: bool,
 }
 
 /// Looks at both databases: what waits, who is there, and every row of every table.
@@ -96,10 +115,7 @@ pub async fn verdict(
     for job in &plan.jobs {
         let doing = activity.begin(Task::Compare, job.place(), None);
         let mut compared = compare(ledger, preparer, plan, job, &doing).await?;
-        // Once traffic is switched the old database is not what counts any more.
-        if !said.switched {
-            find_left_over(ledger, preparer, plan, job, &doing, &mut compared).await?;
-        }
+        find_left_over(ledger, preparer, plan, job, &doing, &mut compared).await?;
         if compared.differences > 0 {
             let text = format!("{}: {} rows are not the same", job.place(), compared.differences);
             verdict.reasons.push(text);
@@ -108,25 +124,26 @@ pub async fn verdict(
             let count = compared.unreadable;
             verdict.reasons.push(format!("{}: {count} rows of the old table do not open", job.place()));
         }
+        if compared.left_over > 0 {
+            let reason = format!(
+                "{}: {} rows that the old database has no more are in the new one as they were carried over",
+                job.place(),
+                compared.left_over
+            );
+            verdict.weigh(said, job.place(), &reason);
+        }
         verdict.tables.push(compared);
     }
     let drifts = drift(plan, activity).await?;
-    if let Some(unknown) = said.accepted.iter().find(|name| !drifts.names.contains(name)) {
-        let what =
-            format!("{} is no table of the old database that is not kept in step", unknown.escape_debug());
+    let is_known =
+        |name: &&String| drifts.names.contains(name) || plan.jobs.iter().any(|job| job.place() == **name);
+    if let Some(unknown) = said.accepted.iter().find(|name| !is_known(name)) {
+        let what = format!("{} is no table of the old database that was compared", unknown.escape_debug());
         return Err(Error::new(Id::CommandLineValue, what));
     }
     for drift in &drifts.tables {
-        match drift.reason() {
-            Some(reason) if said.accepted.contains(&drift.table) => {
-                verdict.not_looked_at.push(format!("taken at your word: {reason}"));
-                verdict.accepted.push(drift.table.clone());
-            }
-            Some(reason) => verdict.reasons.push(format!(
-                "{reason}; nothing carries them over: see what they are, then `--accept-drift {}`",
-                drift.table
-            )),
-            None => {}
+        if let Some(reason) = drift.reason() {
+            verdict.weigh(said, &drift.table, &format!("{reason}; nothing carries them over"));
         }
     }
     verdict.drift = drifts.tables;
@@ -150,22 +167,22 @@ fn unsaid(said: &Said) -> Vec<String> {
     reasons
 }
 
-/// Who is connected to the old database, as far as its server tells.
+/// Who is connected to the old database, as far as its server tells: that it is stopped is people's word only.
 async fn who_is_there(plan: &SyncPlan, said: &Said, verdict: &mut Verdict) -> Result<()> {
     let old = |error: DbError| failed("old database", &error);
+    let mut found = Vec::new();
     if plan.old.is_blind().await.map_err(old)? {
-        let text = "who is connected to the old database cannot be seen: grant PROCESS";
-        verdict.not_looked_at.push(text.to_owned());
+        found.push("who is connected to the old database cannot be seen: grant PROCESS".to_owned());
     }
-    for other in plan.old.strangers().await.map_err(old)? {
-        let text = format!("somebody is connected to the old database: {}", other.who);
-        if said.stopped {
-            verdict
-                .not_looked_at
-                .push(format!("taken at your word: the old server is stopped, though {text}"));
-        } else {
-            verdict.reasons.push(text);
-        }
+    let others = plan.old.strangers().await.map_err(old)?;
+    found.extend(
+        others.iter().map(|other| format!("somebody is connected to the old database: {}", other.who)),
+    );
+    if said.others_connected {
+        verdict.not_looked_at.extend(found.iter().map(|text| format!("taken at your word: {text}")));
+    } else {
+        let with_a_word = |text: String| format!("{text}; if that is known, `--others-connected`");
+        verdict.reasons.extend(found.into_iter().map(with_a_word));
     }
     Ok(())
 }
@@ -231,7 +248,10 @@ async fn find_left_over(
             let (target, asked) = (job.index, key.clone());
             let mark = ledger.read(move |journal| journal.mark(target, &asked)).await?;
             if mark.is_some_and(|mark| mark.allows(Some(row.digest))) {
-                compared.add(&key);
+                compared.left_over += 1;
+                if compared.left_over_keys.len() < LISTED {
+                    compared.left_over_keys.push(key.to_string());
+                }
             }
         }
     }

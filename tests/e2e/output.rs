@@ -54,3 +54,17 @@ fn a_full_disk_behind_a_redirect_is_an_error_everywhere() {
         );
     }
 }
+
+/// What was found is on record, whoever could not be told.
+#[test]
+fn differences_that_could_not_be_printed_are_recorded() {
+    let kit = Kit::rotated();
+    kit.run(&["verify"]).exits(0);
+    kit.sql("UPDATE IDN_SECRET SET SECRET_VALUE = 'x' WHERE ID = (SELECT MIN(ID) FROM IDN_SECRET)");
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyrotation"));
+    let done =
+        command.arg("verify").arg("--config").arg(&kit.deployment.config).stdout(full).output().unwrap();
+    assert_eq!(done.status.code(), Some(3));
+    assert_eq!(kit.status()["verified"]["differences"], 1, "{}", kit.status());
+}

@@ -86,8 +86,11 @@ pub struct RetireArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
-    /// Rows that only the old database has in this table are known, and need not be kept; may be
+    /// Rows that only one of the databases has in this table are known, and may be lost or stay; may be
     /// repeated.
     #[arg(long, value_name = "TABLE")]
     pub accept_drift: Vec<String>,
+    /// Whoever is seen in the old database, or hidden from its user, is known, and serves nobody.
+    #[arg(long)]
+    pub others_connected: bool,
 }

@@ -197,6 +197,12 @@ impl Pair {
         self.site.as_ref().unwrap().grant_only(Self::at(side), grants);
     }
 
+    /// Executes SQL on the new registry database, which is a file.
+    pub(crate) fn registry(&self, sql: &str) {
+        assert!(self.site.is_none(), "it is on a server");
+        crate::kit::query(&self.place.deployment.new_registry, sql);
+    }
+
     /// The member `sync` of the status.
     pub(crate) fn sync_status(&self) -> serde_json::Value {
         self.run(&["status", "--json"]).exits(0).json()["sync"].clone()

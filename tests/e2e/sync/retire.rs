@@ -30,6 +30,10 @@ fn judged(pair: &Pair, code: i32) -> (Value, Ran) {
     (ran.json(), ran)
 }
 
+fn judged_with(pair: &Pair, words: &[&str], code: i32) -> Value {
+    pair.run(&[&["safe-to-retire", "--json"], words].concat()).exits(code).json()
+}
+
 /// It is not safe, for this reason and no other.
 #[track_caller]
 fn only_because(pair: &Pair, why: &str) {
@@ -131,6 +135,45 @@ fn an_old_server_that_may_run_is_not_safe(engine: Engine) {
     pair.run(&["triggers", "remove", "--on", "old"]).exits(0);
 }
 
+/// A table that the new deployment has lost is none that was looked at, and found right.
+fn a_table_that_the_copy_lost_is_not_safe(engine: Engine) {
+    let pair = ready(engine);
+    pair.registry("ALTER TABLE REG_PROPERTY RENAME TO AWAY");
+    pair.run(&["safe-to-retire"]).refused(3, "KR-DB-020");
+    let status = pair.run(&["status", "--json"]).exits(0).json();
+    assert!(!status["steps"].to_string().contains("\"verified\""), "{status}");
+    pair.registry("ALTER TABLE AWAY RENAME TO REG_PROPERTY");
+    judged(&pair, 0);
+}
+
+/// What no entry of the change log tells, and the old database has no more, goes on in the new one.
+fn rows_that_only_the_new_database_still_has_are_not_safe(engine: Engine) {
+    let pair = ready(engine);
+    let one = "WHERE TOKEN_ID = (SELECT MIN(TOKEN_ID) FROM IDN_OAUTH2_ACCESS_TOKEN)";
+    for table in [&format!("{TOKENS}_SCOPE"), TOKENS] {
+        pair.execute(Side::Old, &format!("DELETE FROM {table} {one}; DELETE FROM {table}_TEMP"));
+    }
+    let (verdict, ran) = judged(&pair, 1);
+    let reasons = verdict["reasons"].to_string();
+    assert!(reasons.contains(&format!("{TOKENS}: 1 rows that the old database has no more")), "{ran}");
+    let key = &verdict["tables"].as_array().unwrap().iter().find(|table| table["table"] == TOKENS).unwrap();
+    assert_eq!(key["left_over_keys"].as_array().unwrap().len(), 1, "{ran}");
+    let scopes = format!("{TOKENS}_SCOPE");
+    judged_with(&pair, &["--accept-drift", TOKENS], 1);
+    let accepted = judged_with(&pair, &["--accept-drift", TOKENS, "--accept-drift", &scopes], 0);
+    assert!(accepted["not_looked_at"].to_string().contains("at your word"), "{accepted}");
+}
+
+/// People said that the old server is stopped, and its database says otherwise.
+fn who_is_seen_in_the_old_database_is_a_reason(engine: Engine) {
+    let pair = ready(engine);
+    let guest = pair.session(Side::Old);
+    only_because(&pair, "somebody is connected to the old database");
+    let accepted = judged_with(&pair, &["--others-connected"], 0);
+    assert!(accepted["not_looked_at"].to_string().contains("somebody is connected"), "{accepted}");
+    drop(guest);
+}
+
 /// Changes between the two are in no log, and nothing would ever miss them.
 fn triggers_that_came_after_the_copy_are_no_change_log(engine: Engine) {
     let pair = Pair::new(engine, 60);
@@ -172,7 +215,16 @@ mod sqlite {
         an_old_server_that_may_run_is_not_safe,
         triggers_that_came_after_the_copy_are_no_change_log,
         a_copy_that_was_confirmed_before_its_triggers_is_refused,
+        a_table_that_the_copy_lost_is_not_safe,
+        rows_that_only_the_new_database_still_has_are_not_safe,
     );
+}
+
+#[test]
+fn who_is_seen_on_a_server_is_a_reason() {
+    for engine in [Engine::Postgres, Engine::MySql, Engine::MariaDb] {
+        who_is_seen_in_the_old_database_is_a_reason(engine);
+    }
 }
 
 /// What depends on the databases' catalogues.
