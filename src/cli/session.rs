@@ -5,13 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::ValueEnum as _;
 use jiff::Timestamp;
 use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetHead, left_steps};
 
-use super::args::{Reason, ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
+use super::args::{ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
 use super::explained::Ask;
-use super::over::over;
+use super::over::{over, over_without};
 use super::shared::{Door, Place};
 use super::steps::refuse_gap;
 use super::who::whoami;
@@ -33,9 +32,12 @@ use crate::signals::{self, Stop, Stopper};
 
 /// Starts a rotation.
 pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
-    let settings = load(session, &args.work)?;
-    let end = moment::planned(&args.end)?;
     let dir = session.global.journal_dir();
+    let settings = match load(session, &args.work) {
+        Err(error) if !args.new => return over_without(&dir, error),
+        loaded => loaded?,
+    };
+    let end = moment::planned(&args.end)?;
     let earlier = Journal::open(&dir)?;
     if let Some(journal) = earlier.as_ref().filter(|_| !args.new) {
         if let Some(exit) = over(&dir, journal, false)? {
@@ -53,7 +55,7 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
             "go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`",
         ));
     }
-    let why = args.why.reason.map(|reason| why(reason, &args.why.note));
+    let why = args.why.reason.map(|reason| step(REASON, &reason.with(&args.why.note)));
     Box::pin(begin(
         session,
         &args.work,
@@ -65,13 +67,6 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     .await
 }
 
-/// The step that says why a rotation is made.
-fn why(reason: Reason, note: &str) -> Step {
-    let word = reason.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
-    let note = if note.is_empty() { word } else { format!("{word}: {note}") };
-    step(REASON, &note)
-}
-
 /// A step that is taken now.
 pub(super) fn step(name: &str, note: &str) -> Step {
     let (host, user) = whoami();
@@ -81,9 +76,12 @@ pub(super) fn step(name: &str, note: &str) -> Step {
 
 /// Goes on with a rotation, or starts one.
 pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit> {
-    let settings = load(session, &args.work)?;
-    let end = moment::planned(&args.end)?;
     let dir = session.global.journal_dir();
+    let settings = match load(session, &args.work) {
+        Err(error) if !args.retry_failed => return over_without(&dir, error),
+        loaded => loaded?,
+    };
+    let end = moment::planned(&args.end)?;
     let Some(journal) = Journal::open(&dir)? else {
         tracing::info!("no rotation was begun yet: it begins now");
         let beginning = Beginning { command: "resume", earlier: None, end, why: None };
@@ -103,12 +101,15 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
         patience: args.patience,
         ..WorkArgs::default()
     };
-    let settings = load(session, &work)?;
+    let dir = session.global.journal_dir();
+    let settings = match load(session, &work) {
+        Err(error) => return over_without(&dir, error),
+        loaded => loaded?,
+    };
     let end = moment::planned(&args.end)?;
     if settings.sync_tables.is_none() {
         return Err(Error::new(Id::SyncNotEnabled, "there is nothing to keep in step"));
     }
-    let dir = session.global.journal_dir();
     let journal = super::look::open(&dir)?;
     if !journal.state().syncs() {
         let name = journal.state().rotation.name();

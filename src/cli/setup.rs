@@ -1,8 +1,8 @@
 //! `init`, `keygen` and `fingerprint`: before a rotation.
 
-use std::fs::{OpenOptions, Permissions};
-use std::io::Write as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 
 use super::args::{FingerprintArgs, InitArgs, KeygenArgs};
 use super::{Session, print, print_json, session};
@@ -15,24 +15,20 @@ use zeroize::Zeroizing;
 /// Writes a commented properties file, readable by its owner alone.
 pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
     let path = &session.global.config;
-    let mut options = OpenOptions::new();
-    options.write(true).mode(0o600);
-    if args.force {
-        options.create(true).truncate(true)
-    } else {
-        options.create_new(true)
+    // What was there may be a link, another's, or open to others, and the new one will hold keys.
+    let cleared = match args.force.then(|| fs::remove_file(path)) {
+        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     };
-    let written = options.open(path).and_then(|mut file| {
-        // It will hold keys, and one that was there may have been open to others.
-        file.set_permissions(Permissions::from_mode(0o600))?;
-        file.write_all(config::template().as_bytes())
-    });
+    let written = cleared
+        .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path))
+        .and_then(|mut file| file.write_all(config::template().as_bytes()));
     match written {
         Ok(()) => {
             print(&format!("wrote {}: fill it in, then see `keyrotation plan`\n", path.display()))?;
             Ok(Exit::Done)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(Error::new(Id::CommandLineValue, format!("{} exists already", path.display()))
                 .fix("name another file with --config, or overwrite it with --force"))
         }

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::plan;
 use crate::report::{RETIRABLE, StatusView, StepView, publish};
 use crate::runbook::{
-    ALREADY, COPY_CLEANED, Facts, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, Variant, copy_is_older,
+    ALREADY, COPY_CLEANED, FROM_NOW_ON, Facts, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, Variant, copy_is_older,
     is_preparation,
 };
 use crate::triggers::{self, Action};
@@ -42,7 +42,7 @@ async fn install(session: &Session) -> Result<Exit> {
     let found = triggers::find(&db).await?;
     if let Some(table) = found.foreign.first() {
         let text = format!(
-            "{}: the Java tool's change log is there ({table}_TEMP and others): it works with keyrotation, \
+            "{}: the Java tool's change log is there {ALREADY} ({table}_TEMP and others): it works with keyrotation, \
              and nothing was changed",
             db.place()
         );
@@ -60,7 +60,7 @@ async fn install(session: &Session) -> Result<Exit> {
         return Err(Error::new(Id::Database, text)
             .fix("see that it is the identity database, and that this user sees its triggers"));
     }
-    let since = if found.whole == now.whole { ALREADY } else { "from now on" };
+    let since = if found.whole == now.whole { ALREADY } else { FROM_NOW_ON };
     let text = format!("{}: changes to {} tables are recorded {since}", db.place(), now.whole.len());
     leave(session, TRIGGERS_INSTALLED, &text).await?;
     let dir = session.global.journal_dir();
@@ -165,9 +165,9 @@ async fn take_over(session: &Session, dir: &Path) {
             tracing::debug!("{holder} takes the step over");
             return Ok(());
         }
-        let Some((_, new_key)) = config::keys_at_hand(&session.global.config)? else {
+        let Some(new_key) = config::new_key_at_hand(&session.global.config)? else {
             tracing::info!(
-                "the keys are asked for, so the step waits beside the journal's log until a command has them"
+                "the new key is asked for, so the step waits beside the journal's log until a command has them"
             );
             return Ok(());
         };

@@ -287,14 +287,24 @@ pub fn load_keys(path: &Path) -> Result<(SecretKey, SecretKey, Vec<Notice>)> {
 
 /// Both keys, the old one first, if nobody must be asked for either of them and no command run.
 pub fn keys_at_hand(path: &Path) -> Result<Option<(SecretKey, SecretKey)>> {
-    let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    let is_asked_for = |raw: &Raw| {
-        [Key::OldSecretKey, Key::NewSecretKey].into_iter().any(|key| outline::is_asked_for(raw, key))
-    };
-    match read(&file).and_then(|(text, _)| parse(&text)) {
-        Ok(raw) if is_asked_for(&raw) => Ok(None),
-        _ => load_keys(path).map(|(old, new, _)| Some((old, new))),
-    }
+    let both = [Key::OldSecretKey, Key::NewSecretKey];
+    at_hand(path, &both, |raw, origin| secrets::keys(raw, origin).map(|(old, new, _)| (old, new)))
+}
+
+/// Likewise the new key alone: the old one may be destroyed.
+pub fn new_key_at_hand(path: &Path) -> Result<Option<SecretKey>> {
+    at_hand(path, &[Key::NewSecretKey], secrets::new_key)
+}
+
+fn at_hand<T>(
+    path: &Path,
+    keys: &[Key],
+    resolve: impl FnOnce(&Raw, resolve::Origin<'_>) -> Result<T>,
+) -> Result<Option<T>> {
+    resolved(path, |raw, origin| {
+        let is_asked_for = keys.iter().any(|key| outline::is_asked_for(raw, *key));
+        if is_asked_for { Ok(None) } else { resolve(raw, origin).map(Some) }
+    })
 }
 
 /// What `resolve` makes of the file at `path`.

@@ -28,6 +28,11 @@ pub(super) fn keys(raw: &Raw, origin: Origin<'_>) -> Result<(SecretKey, SecretKe
     Ok((old, new, resolver.notices))
 }
 
+/// The new key alone.
+pub(super) fn new_key(raw: &Raw, origin: Origin<'_>) -> Result<SecretKey> {
+    Resolver::new(raw, origin).secret_key(Key::NewSecretKey).map(|(_, key)| key)
+}
+
 impl Resolver<'_> {
     /// A secret that stands in the file as it is, unless the file says where else it is.
     pub(super) fn secret(&mut self, key: Key, entry: &Entry) -> Result<Secret> {

@@ -4,7 +4,7 @@
 use keyrotation_journal::{Step, TAKEN_BACK};
 
 use super::progress::FIRST_AFTER_BEGIN;
-use super::steps::{ALREADY, IDENTITY_COPIED, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
+use super::steps::{ALREADY, FROM_NOW_ON, IDENTITY_COPIED, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
 use super::{Facts, Variant};
 use crate::report::{RETIRABLE, StatusView};
 
@@ -27,15 +27,19 @@ pub fn is_retired(status: &StatusView) -> bool {
 /// Why the copy cannot be kept in step, going by the steps in the order of recording and when the rotation
 /// began, if it has; none if nothing speaks against it.
 pub fn copy_is_older(steps: &[Step], began: Option<i64>) -> Option<String> {
-    let installs = |step: &Step| step.name == TRIGGERS_INSTALLED && !step.note.contains(ALREADY);
-    // The first ones after which changes were recorded without a break.
-    let at = steps.iter().rposition(installs)?;
-    let since_begun = began.is_some_and(|began| steps.get(at).is_some_and(|step| step.at >= began));
+    let is_installed = |step: &Step| step.name == TRIGGERS_INSTALLED && !step.note.contains(ALREADY);
+    // Afterwards this program's own work alone counts: people may write down late what they did before.
+    let since_begun = began.is_some_and(|began| {
+        let is_own = |step: &Step| is_installed(step) && step.note.contains(FROM_NOW_ON);
+        steps.iter().any(|step| step.at >= began && is_own(step))
+    });
     if since_begun {
         let what = "the triggers in the old identity database were installed after the copy was made and the rotation \
                     begun: what changed there before is in no change log";
         return Some(what.to_owned());
     }
+    // The first ones after which changes were recorded without a break.
+    let at = steps.iter().rposition(is_installed)?;
     let is_copy = |step: &&Step| step.name.strip_prefix(TAKEN_BACK).unwrap_or(&step.name) == IDENTITY_COPIED;
     let (before, after) = steps.split_at(at);
     let copied = |steps: &[Step]| {
@@ -85,5 +89,11 @@ mod tests {
         // A rotation has begun on the copy.
         assert!(is_older(&["triggers-installed", "triggers-removed", "triggers-installed"], Some(1)));
         assert!(!is_older(&["triggers-installed", "triggers-installed+already"], Some(1)));
+        // What people say of it afterwards is no installing.
+        assert!(!is_older(&["triggers-installed", "triggers-installed+by the DBA, late paperwork"], Some(1)));
+        assert!(!is_older(
+            &["triggers-installed+already there", "triggers-installed+already there"],
+            Some(1)
+        ));
     }
 }

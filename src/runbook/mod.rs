@@ -23,7 +23,7 @@ pub use confirm::{Named, Objection, find, objection};
 pub use gap::{copy_is_older, is_preparation, is_retired};
 pub use progress::{Facts, ItemState, Mark, Progress, StepState, progress};
 pub use steps::{
-    ALREADY, BY_HAND, CONFIGURED, COPY_CLEANED, OLD_SERVER_STOPPED, STEPS, TRIGGERS_INSTALLED,
+    ALREADY, BY_HAND, CONFIGURED, COPY_CLEANED, FROM_NOW_ON, OLD_SERVER_STOPPED, STEPS, TRIGGERS_INSTALLED,
     TRIGGERS_REMOVED,
 };
 pub use text::{items, list, page};

@@ -18,6 +18,8 @@ pub const COPY_CLEANED: &str = "clean-copy/removed";
 pub const OLD_SERVER_STOPPED: &str = "old-server-stopped";
 /// What stands in the note of `triggers-installed` where there was nothing to install.
 pub const ALREADY: &str = "already";
+/// What stands there where this program has installed some.
+pub const FROM_NOW_ON: &str = "from now on";
 /// People's word that the identity database is copied.
 pub(super) const IDENTITY_COPIED: &str = "copy/identity";
 /// Recorded by `configure` once the new server's file is as it should be.

@@ -66,6 +66,25 @@ fn steps_of_another_rotation_are_none_of_this_one() {
     assert!(!kit.status()["steps"].to_string().contains("mallory"), "{}", kit.status());
 }
 
+/// What people have said of another rotation is nothing that they have said of this one.
+#[test]
+fn a_confirmation_of_another_rotation_is_not_taken_over() {
+    let kit = Kit::rotated();
+    let step = |name: &str| keyrotation_journal::Step {
+        at: jiff::Timestamp::now().as_millisecond(),
+        name: name.to_owned(),
+        note: "of another".to_owned(),
+        user: "u".to_owned(),
+        host: "h".to_owned(),
+    };
+    let other = keyrotation_journal::Left::new(step("switch/opened"), Some([9; 16]));
+    keyrotation_journal::leave(&kit.journal(), &other).unwrap();
+    let ran = kit.run(&["confirm", "start/started"]).exits(0);
+    assert!(ran.stderr.contains("is another rotation's"), "{ran}");
+    let steps = kit.status()["steps"].to_string();
+    assert!(steps.contains("start/started") && !steps.contains("of another"), "{steps}");
+}
+
 #[test]
 fn a_confirmation_is_under_the_mac_at_once() {
     let kit = Kit::rotated();

@@ -30,6 +30,14 @@ fn no_key_is_left_in_a_file_that_others_may_read() {
     set(&kit.deployment.config, 0o666);
     kit.run(&["init", "--force"]).exits(0);
     assert_eq!(mode(&kit.deployment.config), 0o600);
+    // A link is replaced, and what it points to is not touched.
+    let victim = kit.beside("victim");
+    fs::write(&victim, "kept").unwrap();
+    fs::remove_file(&kit.deployment.config).unwrap();
+    std::os::unix::fs::symlink(&victim, &kit.deployment.config).unwrap();
+    kit.run(&["init", "--force"]).exits(0);
+    assert_eq!(fs::read(&victim).unwrap(), b"kept");
+    kit.run(&["init"]).refused(2, "KR-CFG-020");
 }
 
 #[test]

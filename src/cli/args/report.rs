@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
 /// Why a rotation is made.
 #[derive(Debug, Clone, Default, Args)]
@@ -30,6 +30,14 @@ pub enum Reason {
     Rehearsal,
     /// What the note says.
     Other,
+}
+
+impl Reason {
+    /// Its word, with what else there is to say.
+    pub fn with(self, note: &str) -> String {
+        let word = self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        if note.is_empty() { word } else { format!("{word}: {note}") }
+    }
 }
 
 /// Options of `report`.
