@@ -150,3 +150,23 @@ impl Error {
 fn by(holder: Option<&Holder>) -> String {
     holder.map(|holder| format!(" by {holder}")).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::OpenOptions;
+    use std::io::Write as _;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_errors() {
+        // It refuses every write for want of room.
+        let full = Path::new("/dev/full");
+        let error = OpenOptions::new().write(true).open(full).unwrap().write_all(b"{}").unwrap_err();
+        let error = Error::io("write", full)(error);
+        assert!(matches!(error, Error::Full { .. }), "{error}");
+        assert!(error.to_string().contains("free some space"), "{error}");
+        let other = Error::io("open", full)(std::fs::read("/dev/full/none").unwrap_err());
+        assert!(matches!(other, Error::Io { .. }), "{other}");
+    }
+}

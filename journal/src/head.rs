@@ -161,6 +161,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
         .create(true)
         .truncate(true)
         .mode(0o600)
+        .custom_flags(NO_LINK)
         .open(&temporary)
         .map_err(Error::io("open", &temporary))?;
     file.write_all(bytes)

@@ -303,6 +303,16 @@ mod tests {
     }
 
     #[test]
+    fn a_link_in_the_place_of_a_temporary_file_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        fs::write(&target, "kept").unwrap();
+        std::os::unix::fs::symlink(&target, dir.path().join("live.tmp")).unwrap();
+        assert!(crate::write_live(dir.path(), b"overwritten").is_err());
+        assert_eq!(fs::read(&target).unwrap(), b"kept");
+    }
+
+    #[test]
     fn a_folder_that_others_may_write_to_or_that_is_a_link_is_refused() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();

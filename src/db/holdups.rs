@@ -98,21 +98,29 @@ impl Db {
         let Some(asks) = self.asks() else { return Ok(Vec::new()) };
         let mut lone = self.lone().await?;
         let mut found = Vec::new();
-        for sql in asks.waits.iter().chain(&asks.at_least) {
-            if Some(*sql) == asks.at_least && !found.is_empty() {
-                continue;
-            }
-            // Not every server has each of the tables, and not every user may look.
-            let Ok(records) = lone.ask(sql).await else { continue };
-            for holdup in records.iter().filter_map(holdup) {
-                let is_ours = !asks.by_number || self.is_ours(&mut lone, holdup.session).await;
-                if is_ours && !found.contains(&holdup) {
-                    found.push(holdup);
-                }
-            }
+        for sql in asks.waits {
+            found.extend(self.held_up(&mut lone, asks, sql).await);
         }
+        if let Some(sql) = asks.at_least.filter(|_| found.is_empty()) {
+            found = self.held_up(&mut lone, asks, sql).await;
+        }
+        found.sort_unstable_by(|one, other| (one.session, &one.what).cmp(&(other.session, &other.what)));
+        found.dedup(); // two lists may have the same
         lone.close().await;
         Ok(found)
+    }
+
+    /// Our sessions that wait, by one of the statements. Not every server has each of the tables, and not every user
+    /// may look.
+    async fn held_up(&self, lone: &mut Lone, asks: &Asks, sql: &str) -> Vec<Holdup> {
+        let records = lone.ask(sql).await.unwrap_or_default();
+        let mut found = Vec::new();
+        for holdup in records.iter().filter_map(holdup) {
+            if !asks.by_number || self.is_ours(lone, holdup.session).await {
+                found.push(holdup);
+            }
+        }
+        found
     }
 
     /// Whether a session is this process's: a number alone comes again after a restart.

@@ -78,7 +78,7 @@ impl DbError {
 /// Numbers and SQLSTATEs of all servers that say that the user may not do something.
 const FORBIDDEN: &[&str] = &[
     "1044", "1045", "1142", "1143", "1227", "1370", "1410", "1419", "42501", "42502", "229", "230", "262",
-    "297", "300", "90096", "90040", "01031", "1031",
+    "297", "300", "90096", "90040", "01031",
 ];
 
 #[cfg(test)]
@@ -97,6 +97,8 @@ mod tests {
             ("Cannot execute statement in a READ ONLY transaction (error 1792)", Refusal::ReadOnly),
             ("cannot execute UPDATE in a read-only transaction (SQLSTATE 25006)", Refusal::ReadOnly),
             ("Disk full (error 1021)", Refusal::Other),
+            ("ORA-01031: insufficient privileges (42000, 1031)", Refusal::Forbidden),
+            ("Table storage engine for 'T' doesn't have this option (error 1031)", Refusal::Other),
             ("no code at all", Refusal::Other),
         ] {
             let refusal = DbError::new(Class::Environment, text).refusal();

@@ -292,16 +292,3 @@ fn a_newer_head_is_named() {
     let error = Journal::open(base.path()).unwrap_err();
     assert!(matches!(error, Error::Incompatible { format: 2, .. }), "{error}");
 }
-
-#[test]
-fn a_full_disk_is_told_from_other_errors() {
-    // /dev/full refuses every write for want of room.
-    let base = TempDir::new().unwrap();
-    drop(make(base.path(), 1, 10));
-    let mut journal = Journal::open(base.path()).unwrap().unwrap();
-    journal.unlock(&CHAIN_KEY).unwrap();
-    std::os::unix::fs::symlink("/dev/full", base.path().join("live.tmp")).unwrap();
-    let error = write_live(base.path(), b"{}").unwrap_err();
-    assert!(matches!(error, Error::Full { .. }), "{error}");
-    assert!(error.to_string().contains("free some space"), "{error}");
-}
