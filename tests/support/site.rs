@@ -323,7 +323,11 @@ impl Site {
     fn grants(&self, name: &str) -> String {
         let user = self.user();
         match self.engine {
-            Engine::Postgres => format!("GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO \"{user}\""),
+            // Before PostgreSQL 15 every role may create in the schema, which a preflight warns of.
+            Engine::Postgres => format!(
+                "REVOKE CREATE ON SCHEMA public FROM PUBLIC; \
+                 GRANT SELECT, UPDATE ON ALL TABLES IN SCHEMA public TO \"{user}\""
+            ),
             // An administrator, as the user of an Identity Server is.
             Engine::H2 => "SET REFERENTIAL_INTEGRITY TRUE".to_owned(),
             _ => format!(
