@@ -105,7 +105,7 @@ fn check(engine: Engine, columns: &str, relation: Relation, row: &str) {
 /// Rows and index entries that this session has read.
 async fn entries_read(db: &Db) -> usize {
     let sql = if db.server_kind() == Some(keyrotation::db::server::Kind::Postgres) {
-        db.read("SELECT pg_stat_force_next_flush()", &[]).await.unwrap();
+        tell_what_was_read(db).await;
         "SELECT (i.idx_tup_read + t.seq_tup_read)::bigint FROM pg_stat_user_indexes i \
          JOIN pg_stat_user_tables t USING (relid) WHERE t.relname = 'e2e_pages'"
     } else {
@@ -114,6 +114,20 @@ async fn entries_read(db: &Db) -> usize {
     };
     let rows = db.read(sql, &[]).await.unwrap();
     usize::try_from(rows[0][0].as_int().unwrap()).unwrap()
+}
+
+/// Lets PostgreSQL count what this session has read so far. Before version 15 a collector counts, which a session tells
+/// at most twice a second, and which answers with what it knew half a second ago.
+async fn tell_what_was_read(db: &Db) {
+    let version = db.read("SELECT current_setting('server_version_num')::bigint", &[]).await.unwrap();
+    if version[0][0].as_int().unwrap() >= 150_000 {
+        db.read("SELECT pg_stat_force_next_flush()", &[]).await.unwrap();
+        return;
+    }
+    for _ in 0..2 {
+        db.read("SELECT pg_sleep(0.6)::text", &[]).await.unwrap();
+    }
+    db.read("SELECT pg_stat_clear_snapshot()::text", &[]).await.unwrap();
 }
 
 /// What asking costs by itself.
