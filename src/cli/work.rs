@@ -165,13 +165,14 @@ impl Work<'_> {
         if retry_failed && engine::reopen_failed(context, &self.deployment.jobs).await? == Flow::Interrupted {
             return Ok(End::Interrupted);
         }
+        let mut accepted = self.sync.accept_deletes.unwrap_or_default();
         loop {
             if losses::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
                 return Ok(End::Interrupted);
             }
             let end = match &self.deployment.sync {
                 Some(plan) if self.settings.sync_tables.is_some() && !plan.jobs.is_empty() => {
-                    self.keep_in_step(context, plan, watch).await?
+                    self.keep_in_step(context, plan, watch, &mut accepted).await?
                 }
                 _ => Some(End::Drained),
             };
@@ -185,8 +186,15 @@ impl Work<'_> {
         }
     }
 
-    /// The second phase: from here on the new server may run. None if a server was lost meanwhile.
-    async fn keep_in_step(&self, context: &Context, plan: &SyncPlan, watch: &Watch) -> Result<Option<End>> {
+    /// The second phase: from here on the new server may run. None if a server was lost meanwhile; what was accepted
+    /// of deletes is used up all the same.
+    async fn keep_in_step(
+        &self,
+        context: &Context,
+        plan: &SyncPlan,
+        watch: &Watch,
+        accepted: &mut u64,
+    ) -> Result<Option<End>> {
         whose::decide(context, self.settings, self.dir, self.sync.new_server_has_run).await?;
         if sync::baseline(context, plan).await? == Flow::Interrupted {
             return Ok(Some(End::Interrupted));
@@ -206,9 +214,12 @@ impl Work<'_> {
         let options = sync::Options {
             until_quiet_for: self.sync.until_drained.then_some(self.sync.quiet_for),
             keep_acknowledged: self.sync.keep_acknowledged,
-            accept_deletes: self.sync.accept_deletes.unwrap_or_default(),
+            accept_deletes: *accepted,
         };
-        Box::pin(Sync::new(context, plan, options, watch, self.dir.to_owned()).run()).await
+        let mut sync = Sync::new(context, plan, options, watch, self.dir.to_owned());
+        let end = Box::pin(sync.run()).await;
+        *accepted = sync.accepted();
+        end
     }
 
     /// Removes temporary files that a killed session left beside configuration files.

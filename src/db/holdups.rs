@@ -1,5 +1,6 @@
 //! What this process's own sessions wait for in a server: an acknowledgement that does not come, a row that
-//! somebody else has. SQL as data; a dialect that has none of it is not asked.
+//! somebody else has. SQL as data; of a dialect that has none of it only the driver is asked, which knows what
+//! takes long.
 
 use super::claim::Lone;
 use super::server::Kind;
@@ -78,6 +79,9 @@ const ASKS: &[Asks] = &[
     },
 ];
 
+/// What a server waits for that is not asked.
+const UNNAMED: &str = "something that it does not name: a lock, its disk, or much work";
+
 /// A session of ours that waits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holdup {
@@ -95,7 +99,7 @@ impl Db {
 
     /// What this process's sessions wait for, asked outside of the pool.
     pub async fn holdups(&self) -> Result<Vec<Holdup>, DbError> {
-        let Some(asks) = self.asks() else { return Ok(Vec::new()) };
+        let Some(asks) = self.asks() else { return Ok(self.unnamed()) };
         let mut lone = self.lone().await?;
         let mut found = Vec::new();
         for sql in asks.waits {
@@ -136,9 +140,24 @@ impl Db {
         false
     }
 
+    /// Sessions whose statement takes long, where nothing else is known.
+    fn unnamed(&self) -> Vec<Holdup> {
+        let Self::Jdbc(db) = self else { return Vec::new() };
+        let holdup = |session: u32| Holdup { session: session.into(), what: UNNAMED.to_owned() };
+        db.stalled().into_iter().map(holdup).collect()
+    }
+
     /// Ends what these sessions are at.
     pub async fn cancel(&self, holdups: &[Holdup]) -> Result<(), DbError> {
-        let Some(asks) = self.asks() else { return Ok(()) };
+        let Some(asks) = self.asks() else {
+            if let Self::Jdbc(db) = self {
+                holdups
+                    .iter()
+                    .filter_map(|holdup| holdup.session.try_into().ok())
+                    .for_each(|it| db.cancel(it));
+            }
+            return Ok(());
+        };
         let mut lone = self.lone().await?;
         for holdup in holdups {
             let _ = lone.ask(&(asks.cancel)(holdup.session)).await; // it may have ended meanwhile

@@ -49,7 +49,7 @@ pub use syntax::{
     MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
     Paging, Rewrite, SQLITE, Syntax, Write,
 };
-pub use table::{ColumnInfo, Kind, Limit, Table, TableInfo, Unit};
+pub use table::{ColumnInfo, Kind, Limit, Shape, Table, TableInfo, Unit};
 pub use value::Value;
 pub use write::{Care, Swap};
 

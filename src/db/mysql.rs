@@ -13,7 +13,7 @@ use super::native::{NativeDb, NativeTransaction};
 use super::own::{Greeting, Own};
 use super::pool::{Native, Session};
 use super::server::{Host, Kind as ServerKind, Server, TlsMode};
-use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
+use super::table::{ColumnInfo, Kind, Limit, Shape, TableInfo, Unit};
 use super::{Access, Class, DbError, MYSQL, Record, Value};
 use super::{remedy, remote};
 
@@ -69,7 +69,7 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
         let [Value::Text(column), Value::Text(name), length, flags @ ..] = record.as_slice() else {
             continue;
         };
-        let [not_null, no_default, on_update, computed] = flags else { continue };
+        let [not_null, no_default, on_update, computed, size @ ..] = flags else { continue };
         let is = |flag: &Value| *flag == Value::Int(1);
         let kind = kind_of(name);
         let unit = if kind == Kind::Bytes { Unit::Bytes } else { Unit::Characters };
@@ -82,11 +82,38 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
             computed: is(computed),
         };
         info.types.insert(column.clone(), name.clone());
+        info.shapes.insert(column.clone(), shape(name, size));
         info.has_triggers |= is(computed);
         info.columns.insert(column.clone(), column_info);
     }
     info.unique = remote::unique_sets(unique);
     info
+}
+
+/// What a column takes, by its type and what the catalogue says of its size.
+fn shape(name: &str, size: &[Value]) -> Shape {
+    let number =
+        |at: usize| size.get(at).and_then(Value::as_length).and_then(|number| i64::try_from(number).ok());
+    let text = |at: usize| size.get(at).and_then(Value::as_text).map(str::to_owned);
+    let full = text(3).unwrap_or_default();
+    let bits = match name {
+        "tinyint" => Some(8),
+        "smallint" => Some(16),
+        "mediumint" => Some(24),
+        "int" => Some(32),
+        "bigint" => Some(64),
+        _ => None,
+    };
+    let is_decimal = name == "decimal";
+    Shape {
+        bits,
+        digits: number(0).filter(|_| is_decimal),
+        scale: number(1).filter(|_| is_decimal).or(number(2)),
+        unsigned: full.contains("unsigned"),
+        charset: text(4),
+        // The names that it may hold are its type.
+        name: if matches!(name, "enum" | "set") { full } else { name.to_owned() },
+    }
 }
 
 /// The storage engine that knows no transactions, if it is one.

@@ -13,7 +13,7 @@ use super::native::{NativeDb, NativeTransaction};
 use super::own::Own;
 use super::pool::{Native, Session};
 use super::server::{Host, Kind as ServerKind, Server, TlsMode};
-use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
+use super::table::{ColumnInfo, Kind, Limit, Shape, TableInfo, Unit};
 use super::{Access, Class, DbError, POSTGRES, Record, Value};
 use super::{remedy, remote};
 
@@ -112,7 +112,9 @@ impl PostgresTransaction {
 pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
     let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
     for record in columns {
-        let [Value::Text(column), Value::Text(kind), length, not_null, computed] = record.as_slice() else {
+        let [Value::Text(column), Value::Text(kind), length, not_null, computed, modifier] =
+            record.as_slice()
+        else {
             continue;
         };
         let limit = length.as_length().map(|length| Limit { length, unit: Unit::Characters });
@@ -121,10 +123,32 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
         let kind_of_it = kind_of(kind);
         let column_info = ColumnInfo { kind: kind_of_it, limit, not_null, computed, ..ColumnInfo::default() };
         info.types.insert(column.clone(), kind.clone());
+        info.shapes.insert(column.clone(), shape(kind, modifier.as_int().unwrap_or(-1)));
         info.columns.insert(column.clone(), column_info);
     }
     info.unique = remote::unique_sets(unique);
     info
+}
+
+/// What a column takes, by its type and what modifies that.
+fn shape(kind: &str, modifier: i64) -> Shape {
+    let mut shape = Shape { name: kind.to_owned(), ..Shape::default() };
+    let given = (modifier >= 0).then_some(modifier);
+    match kind {
+        "int2" => shape.bits = Some(16),
+        "int4" => shape.bits = Some(32),
+        "int8" => shape.bits = Some(64),
+        "numeric" => {
+            // Eleven bits with a sign.
+            let scale = |modifier: i64| (((modifier - 4) & 0x7ff) ^ 1024) - 1024;
+            shape.digits = given.map(|modifier| ((modifier - 4) >> 16) & 0xffff);
+            shape.scale = given.map(scale);
+        }
+        "timestamp" | "timestamptz" | "time" | "timetz" => shape.scale = Some(given.unwrap_or(6)),
+        "varchar" | "bpchar" | "text" | "bytea" => {} // their lengths are limits
+        _ => shape.scale = given,
+    }
+    shape
 }
 
 /// The statements that prepare a session.

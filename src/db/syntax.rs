@@ -220,7 +220,7 @@ pub const POSTGRES: Syntax = Syntax {
     begin: "BEGIN",
     columns: "SELECT upper(a.attname), t.typname::text, \
               CASE WHEN t.typname = 'varchar' AND a.atttypmod > 4 THEN a.atttypmod - 4 END, a.attnotnull, \
-              a.attgenerated <> '' OR a.attidentity = 'a' \
+              a.attgenerated <> '' OR a.attidentity = 'a', a.atttypmod \
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid \
               WHERE a.attrelid = to_regclass(lower($1::text)) AND c.relkind IN ('r', 'p') \
               AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
@@ -290,7 +290,8 @@ pub const MYSQL: Syntax = Syntax {
     columns: "SELECT UPPER(COLUMN_NAME), LOWER(DATA_TYPE), CHARACTER_MAXIMUM_LENGTH, IS_NULLABLE = 'NO', \
               COLUMN_DEFAULT IS NULL AND REPLACE(EXTRA, 'INVISIBLE', '') = '', LOWER(EXTRA) LIKE '%on update%', \
               LOWER(EXTRA) LIKE '%virtual%' OR LOWER(EXTRA) LIKE '%stored%' OR LOWER(EXTRA) LIKE '%persistent%' \
-              OR (COLUMN_NAME = 'my_row_id' AND LOWER(EXTRA) LIKE '%auto_increment%' AND LOWER(EXTRA) LIKE '%invisible%') \
+              OR (COLUMN_NAME = 'my_row_id' AND LOWER(EXTRA) LIKE '%auto_increment%' AND LOWER(EXTRA) LIKE '%invisible%'), \
+              NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, LOWER(COLUMN_TYPE), LOWER(CHARACTER_SET_NAME) \
               FROM information_schema.COLUMNS AS c \
               WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND NOT EXISTS (SELECT 1 \
               FROM information_schema.TABLES AS t WHERE t.TABLE_SCHEMA = c.TABLE_SCHEMA \

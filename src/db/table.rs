@@ -57,6 +57,23 @@ pub struct ColumnInfo {
     pub computed: bool,
 }
 
+/// What decides whether another column takes the same values: as far as the catalogue tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Shape {
+    /// Its type, in lower case, with what distinguishes it from others of that name.
+    pub name: String,
+    /// Bits of a whole number.
+    pub bits: Option<u32>,
+    /// Digits of a decimal number; none without a limit.
+    pub digits: Option<i64>,
+    /// Digits behind the point, of a number or of seconds.
+    pub scale: Option<i64>,
+    /// It takes no negative numbers.
+    pub unsigned: bool,
+    /// The character set of its texts, where each column may have its own.
+    pub charset: Option<String>,
+}
+
 /// What the catalogue says of a table.
 #[derive(Debug, Clone, Default)]
 pub struct TableInfo {
@@ -64,6 +81,8 @@ pub struct TableInfo {
     pub columns: BTreeMap<String, ColumnInfo>,
     /// The names of the columns' types, where a statement must name them.
     pub types: BTreeMap<String, String>,
+    /// What the columns take.
+    pub shapes: BTreeMap<String, Shape>,
     /// The column sets that are unique (primary key first), in upper case.
     pub unique: Vec<Vec<String>>,
     /// Columns hold what they are declared to hold: not so with SQLite.

@@ -11,6 +11,7 @@ mod open;
 pub mod preflight;
 mod privileges;
 mod protect;
+mod shapes;
 mod size;
 mod survey;
 mod sync;

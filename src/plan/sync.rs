@@ -7,6 +7,7 @@ use keyrotation_journal::{Key, TargetHead, TargetKind};
 use super::checks::Deployment;
 use super::idle;
 use super::open::open;
+use super::shapes;
 use crate::config::{Settings, SyncChoice};
 use crate::db::{Access, Db, DbError, Filter, Kind, Relation, Table, TableInfo, Value};
 use crate::error::{Error, Id, Result};
@@ -279,7 +280,14 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
     if !computed.is_empty() {
         tracing::info!("{place}: the server computes {}, so it is not carried over", computed.join(", "));
     }
-    exact(new, place, &columns, [&old_info, &new_info])?;
+    // A key's number is told whatever holds it.
+    let is_text = |name: &&str| {
+        [&old_info, &new_info]
+            .iter()
+            .all(|info| info.columns.get(*name).is_some_and(|c| c.kind == Kind::Text))
+    };
+    let carried = sync.relation.key.iter().copied().filter(is_text).chain(columns.iter().map(String::as_str));
+    shapes::exact(new, place, carried, [&old_info, &new_info])?;
     let names: Vec<&str> = columns.iter().map(String::as_str).collect();
     let at = |name: &str| columns.iter().position(|column| column == name);
     let ciphers = sync
@@ -352,43 +360,6 @@ fn key_kinds(sync: &SyncTable, infos: [&TableInfo; 3]) -> Result<Vec<Kind>> {
 /// A number as text, without the zeros that a scale adds.
 fn without_zeros(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
-}
-
-/// Refuses columns whose values cannot be carried over exactly: they would be changed without a word.
-fn exact(new: &Db, place: &str, columns: &[String], infos: [&TableInfo; 2]) -> Result<()> {
-    let [old_info, new_info] = infos;
-    for name in columns {
-        let of = |info: &TableInfo| {
-            let is_other = info.columns.get(name).is_some_and(|column| column.kind == Kind::Other);
-            info.types.get(name).filter(|_| is_other).map(|name| name.to_lowercase())
-        };
-        let (here, there) = (of(old_info), of(new_info));
-        let is_inexact = |name: &Option<String>| {
-            let name = name.as_deref().unwrap_or_default();
-            let name = name.split('(').next().unwrap_or_default().trim();
-            new.syntax().inexact.contains(&name)
-        };
-        let shown = |name: &Option<String>| name.clone().unwrap_or_else(|| "another type".to_owned());
-        let text = if is_inexact(&here) || is_inexact(&there) {
-            format!(
-                "{place}: {name} is of type {}, whose values cannot be carried over exactly",
-                shown(&there)
-            )
-        } else if here != there {
-            let types = [shown(&here), shown(&there)];
-            format!(
-                "{place}: {name} is of type {} in the old table, and {} in the new one",
-                types[0], types[1]
-            )
-        } else {
-            continue;
-        };
-        return Err(Error::new(Id::Schema, text).fix(format!(
-            "WSO2 has no such column; take it out of the table while you rotate, or leave the table out: \
-             `syncTables: [-{place}]`, if it may be (docs/sync.md)"
-        )));
-    }
-    Ok(())
 }
 
 fn columns(info: &TableInfo) -> Vec<String> {

@@ -60,6 +60,8 @@ struct Work {
     key: Key,
     present: Option<Row>,
     wanted: Option<Row>,
+    /// If the old database has none: something says that it was deleted there.
+    is_deleted: bool,
     /// The row is the new server's own, and stays so: only its state changes.
     merges: bool,
 }
@@ -73,8 +75,12 @@ impl<'a, 'b> Batch<'a, 'b> {
         (self.transaction, self.done)
     }
 
-    /// Locks rows and decides what is to be done with each.
+    /// Locks rows and decides what is to be done with each. Those that are none in the old database were deleted there.
     pub(super) async fn look(&mut self, rows: &[(Key, Option<Row>)]) -> Result<(), Trouble> {
+        self.look_at(rows, true).await
+    }
+
+    async fn look_at(&mut self, rows: &[(Key, Option<Row>)], is_deleted: bool) -> Result<(), Trouble> {
         let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
         let mut present = self.lock(&keys).await?;
         if self.job.folds {
@@ -91,7 +97,8 @@ impl<'a, 'b> Batch<'a, 'b> {
         for (key, wanted) in rows {
             let present = present.remove(key);
             let mark = marks.get(present.as_ref().map_or(key, |row| &row.key));
-            self.decide(Work { key: key.clone(), present, wanted: wanted.clone(), merges: false }, mark);
+            let (key, wanted) = (key.clone(), wanted.clone());
+            self.decide(Work { key, present, wanted, is_deleted, merges: false }, mark);
         }
         Ok(())
     }
@@ -293,7 +300,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         };
         let is_gone = row.is_none();
         let known = self.done.superseded.len();
-        self.look(&[(key.clone(), row)]).await?;
+        self.look_at(&[(key.clone(), row)], false).await?; // the new server may have made it
         self.done.superseded.truncate(known); // it is the row in the way that counts
         Ok(match self.works.remove(key) {
             // Its own entry comes, which says that it was deleted.

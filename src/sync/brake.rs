@@ -21,10 +21,43 @@ pub(super) struct Looks {
     rows: Vec<u64>,
     /// Deletes since then, by table; no fewer.
     deletes: Vec<u64>,
-    /// How many rows the tables may lose besides, since somebody said so.
-    accepted: u64,
-    /// How many of those may be deleted although nothing says that they were.
-    unseen: u64,
+    /// Rows that have come since then, by table; no fewer.
+    inserts: Vec<u64>,
+    budget: Budget,
+}
+
+/// How many rows the tables may lose besides, since somebody said so: all of them together, in one session. Each row
+/// is paid for once, whether the brake counts it or nothing says that it was deleted.
+#[derive(Debug, Default)]
+struct Budget {
+    left: u64,
+    /// By table: rows that a look has paid for, of which nothing may say that they were deleted.
+    granted: Vec<u64>,
+}
+
+impl Budget {
+    fn of(rows: u64, tables: usize) -> Self {
+        Self { left: rows, granted: vec![0; tables] }
+    }
+
+    /// Pays for a row of which nothing says that it was deleted.
+    fn take(&mut self, at: usize) -> bool {
+        if let Some(left) = self.granted[at].checked_sub(1) {
+            self.granted[at] = left;
+            return true;
+        }
+        let Some(left) = self.left.checked_sub(1) else { return false };
+        self.left = left;
+        true
+    }
+
+    /// Pays for what a table has lost, if there is enough.
+    fn grant(&mut self, at: usize, lost: u64) -> bool {
+        let Some(left) = self.left.checked_sub(lost) else { return false };
+        self.left = left;
+        self.granted[at] += lost;
+        true
+    }
 }
 
 impl Looks {
@@ -41,16 +74,24 @@ impl Looks {
         Self {
             rows: plan.jobs.iter().map(rows).collect(),
             deletes: vec![0; plan.jobs.len()],
-            accepted,
-            unseen: accepted,
+            inserts: vec![0; plan.jobs.len()],
+            budget: Budget::of(accepted, plan.jobs.len()),
         }
     }
 
-    /// Takes one of the rows that may be deleted although nothing says that they were.
-    pub(super) fn take_accepted(&mut self) -> bool {
-        let is_left = self.unseen > 0;
-        self.unseen = self.unseen.saturating_sub(1);
-        is_left
+    /// How many rows somebody has accepted that are not gone yet.
+    pub(super) fn accepted(&self) -> u64 {
+        self.budget.left
+    }
+
+    /// Takes one of the rows of a table that may be deleted although nothing says that they were.
+    pub(super) fn take_accepted(&mut self, at: usize) -> bool {
+        self.budget.take(at)
+    }
+
+    /// A table has so many rows now.
+    fn seen(&mut self, at: usize, now: u64) {
+        (self.rows[at], self.deletes[at], self.inserts[at]) = (now, 0, 0);
     }
 
     fn note(&self, plan: &SyncPlan) -> String {
@@ -82,6 +123,22 @@ impl Sync<'_> {
         self.look(at, job, 0).await
     }
 
+    /// So many rows have come to the copy: where a table has grown, it can lose more than it had at the last look.
+    pub(super) async fn heed_inserts(&mut self, job: &SyncJob, come: u64) -> Result<()> {
+        let Some(at) = self.place_of(job) else { return Ok(()) };
+        self.looks.inserts[at] += come;
+        let before = self.looks.rows[at];
+        if self.looks.inserts[at] <= allowed(before) {
+            return Ok(());
+        }
+        let now = self.count_old(job).await?;
+        if now > before + allowed(before) {
+            self.looks.seen(at, now);
+        }
+        self.looks.inserts[at] = 0;
+        Ok(())
+    }
+
     /// So many rows that this program has put into the copy, or found there, are not in the old table, and nothing
     /// says that they were deleted.
     pub(super) async fn heed_missing(&mut self, job: &SyncJob, missing: u64) -> Result<()> {
@@ -91,19 +148,23 @@ impl Sync<'_> {
 
     /// Counts a table's rows. If it has lost too many, and nobody has accepted that, it is an error.
     async fn look(&mut self, at: usize, job: &SyncJob, missing: u64) -> Result<()> {
-        let (before, now) = (self.looks.rows[at], self.count_old(job).await?);
-        if is_too_much(before, now, missing) {
-            let lost = before.saturating_sub(now).max(missing);
-            if lost > self.looks.accepted {
-                return Err(self.too_many_lost(at, missing).await?);
-            }
-            self.looks.accepted -= lost;
-            tracing::warn!("{}: {before} rows at the last look, {now} now: accepted", job.place());
-            (self.looks.rows[at], self.looks.deletes[at]) = (now, 0);
-            return self.record_looks().await;
+        let now = self.count_old(job).await?;
+        let before = self.looks.rows[at];
+        if !is_too_much(before, now, missing) {
+            self.looks.seen(at, now);
+            return Ok(());
         }
-        (self.looks.rows[at], self.looks.deletes[at]) = (now, 0);
-        Ok(())
+        if !self.looks.budget.grant(at, before.saturating_sub(now).max(missing)) {
+            return Err(self.too_many_lost(at, missing).await?);
+        }
+        self.accept(at, job, now).await
+    }
+
+    async fn accept(&mut self, at: usize, job: &SyncJob, now: u64) -> Result<()> {
+        let before = self.looks.rows[at];
+        tracing::warn!("{}: {before} rows at the last look, {now} now: accepted", job.place());
+        self.looks.seen(at, now);
+        self.record_looks().await
     }
 
     /// All tables that have lost too many rows, of which this is one.
@@ -133,8 +194,23 @@ impl Sync<'_> {
     /// traffic is switched. Then nothing is deleted any more, but what waited in that database is lost with it.
     pub(super) async fn look_at_all(&mut self) -> Result<()> {
         let plan = self.plan;
-        for (at, job) in plan.jobs.iter().enumerate() {
-            self.look(at, job, 0).await?;
+        let (mut counts, mut lost) = (Vec::new(), 0);
+        for (job, before) in plan.jobs.iter().zip(self.looks.rows.clone()) {
+            let now = self.count_old(job).await?;
+            let is_lost = is_too_much(before, now, 0);
+            lost += if is_lost { before.saturating_sub(now) } else { 0 };
+            counts.push((now, is_lost));
+        }
+        // All of them or none: what was accepted of one table is not used up before another one ends it.
+        if lost > self.looks.budget.left {
+            return Err(self.too_many_lost(0, 0).await?);
+        }
+        for ((at, job), (now, is_lost)) in plan.jobs.iter().enumerate().zip(counts) {
+            if !is_lost {
+                self.looks.seen(at, now);
+            } else if self.looks.budget.grant(at, self.looks.rows[at].saturating_sub(now)) {
+                self.accept(at, job, now).await?;
+            }
         }
         Ok(())
     }
@@ -183,5 +259,17 @@ mod tests {
         assert!(!is_too_much(30, 20, 0) && is_too_much(30, 19, 0), "a few at any rate");
         assert!(is_too_much(3, 0, 0) && !is_too_much(0, 0, 0) && !is_too_much(5, 900, 0));
         assert!(is_too_much(400, 400, 41), "others have taken their place");
+    }
+
+    #[test]
+    fn what_was_accepted_is_used_up_by_all_tables_together() {
+        let mut budget = Budget::of(10, 2);
+        assert!(budget.take(0) && budget.take(0));
+        assert!(budget.grant(0, 6));
+        assert!(budget.take(0), "one of the six");
+        assert_eq!(budget.left, 2);
+        assert!(!budget.grant(1, 3) && budget.grant(1, 2));
+        assert!((0..2).all(|_| budget.take(1)) && !budget.take(1));
+        assert!((0..5).all(|_| budget.take(0)) && !budget.take(0));
     }
 }

@@ -108,6 +108,8 @@ impl Sync<'_> {
         outcomes.extend(Box::pin(self.without_parents(job, &mut ready)).await?);
         if !ready.is_empty() {
             outcomes.extend(self.write(job, &ready).await?);
+            let come = std::mem::take(&mut self.come);
+            self.heed_inserts(job, come).await?;
         }
         let of = |key: &Key| outcomes.get(asked.canonical.get(key).unwrap_or(key)).cloned();
         Ok(keys.iter().map(|key| (key.clone(), of(key).unwrap_or(Outcome::Later))).collect())
@@ -180,6 +182,7 @@ impl Sync<'_> {
         self.fetched |= done.fetched;
         let target = job.index;
         let applied = done.written.len() as u64;
+        let come = done.written.iter().filter(|row| row.before.is_none()).count() as u64;
         let ledger = &self.context.ledger;
         if applied > 0 {
             let started = Event::CopyStarted { target, rows: done.written.clone() };
@@ -193,6 +196,7 @@ impl Sync<'_> {
         } else {
             transaction.rollback().await?;
         }
+        self.come += come;
         if applied > 0 || !done.superseded.is_empty() || !done.same.is_empty() {
             let settled = |row: &CopyRow| (row.key.clone(), row.after.map(RowMark::settled));
             let removed = done.removed.into_iter().map(|key| (key, None));

@@ -1,8 +1,9 @@
 //! Rows that the old database does not show: absent is not deleted.
 //!
 //! A row is deleted in the copy only if something says that the old server has deleted it: an entry of the
-//! change log, or, since MySQL and MariaDB fire no trigger where a foreign key deletes, that what it belonged to
-//! is gone; or if people say so. Any other row that is not found is left as it is, and listed.
+//! change log, or, on MySQL and MariaDB, which fire no trigger where a foreign key deletes, that what it belonged to
+//! is gone; or if people say so. Any other row that is not found is left as it is, and listed. The other databases
+//! fire triggers then, so that there an entry is missing.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -11,7 +12,7 @@ use keyrotation_journal::{Key, KeyPart};
 use super::carry::Outcome;
 use super::read::key_of;
 use super::{Sync, failed};
-use crate::db::{Db, Table, Value};
+use crate::db::{Db, Table, Value, server};
 use crate::error::Result;
 use crate::guard::Guard;
 use crate::plan::SyncJob;
@@ -32,11 +33,12 @@ impl Sync<'_> {
         if keys.is_empty() {
             return Ok(Vec::new());
         }
+        let Some(at) = self.place_of(job) else { return Ok(Vec::new()) };
         let mut known = self.orphans(job, &keys).await?;
         let account = |key: Key| {
             let outcome = match known.remove(&key) {
                 Some(outcome) => outcome,
-                None if self.looks.take_accepted() => None,
+                None if self.looks.take_accepted(at) => None,
                 None => Some(unseen()),
             };
             (key, outcome)
@@ -48,6 +50,7 @@ impl Sync<'_> {
     /// it, unless it is still in the new database, being the new server's own or one that is not accounted for.
     async fn orphans(&self, job: &SyncJob, keys: &[Key]) -> Result<HashMap<Key, Option<Outcome>>> {
         match job.table.parent {
+            _ if self.plan.old.server_kind() != Some(server::Kind::MySql) => Ok(HashMap::new()),
             None => Ok(HashMap::new()),
             Some(Parent::Synced { column, table }) => self.orphans_of(job, keys, column, table).await,
             Some(Parent::Application { column }) => self.orphans_of_applications(job, keys, column).await,
@@ -69,16 +72,28 @@ impl Sync<'_> {
         let old = found(&self.plan.old, &self.plan.old_guard, &parent.old, &asked).await?;
         let gone: BTreeSet<KeyPart> = asked.into_iter().filter(|part| !old.contains(part)).collect();
         let new = found(&self.plan.new, &self.plan.guard, &parent.new, &gone).await?;
-        let outcome = |part: &KeyPart| {
-            if !new.contains(part) {
+        let asked = new.iter().map(|part| Key(vec![part.clone()])).collect();
+        let known = self.known(parent, asked).await?.into_iter();
+        let known: HashMap<Key, bool> = known.map(|(row, is_ours)| (row.key, is_ours)).collect();
+        let outcome = |key: &Key, part: KeyPart| {
+            if !new.contains(&part) {
                 return None;
             }
-            let is_held = waiting.contains_key(&Key(vec![part.clone()]));
-            Some(if is_held { unseen() } else { Outcome::Superseded })
+            let part = Key(vec![part]);
+            // None: it has come to the new database by the new server alone.
+            let is_ours = known.get(&part).copied().unwrap_or(false);
+            if !is_ours {
+                let place = job.place();
+                tracing::warn!("{place}: {key} stays: the new server has changed what it belongs to, {part}");
+                return Some(Outcome::Superseded);
+            }
+            // Its own entry may be on its way, or nothing says what became of it either.
+            let is_held = waiting.get(&part).is_some_and(|row| row.outcome != Outcome::Later);
+            Some(if is_held || self.is_tried_often(job, key) { unseen() } else { Outcome::Later })
         };
         let orphan = |key: &Key| {
             let part = of(key).filter(|part| gone.contains(part))?;
-            Some((key.clone(), outcome(&part)))
+            Some((key.clone(), outcome(key, part)))
         };
         Ok(keys.iter().filter_map(orphan).collect())
     }

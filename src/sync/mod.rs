@@ -9,6 +9,7 @@ mod baseline;
 mod batch;
 mod brake;
 mod carry;
+mod compare;
 mod drift;
 mod evidence;
 mod feed;
@@ -38,6 +39,7 @@ use crate::plan::{SyncJob, SyncPlan};
 pub use baseline::{baseline, is_marked};
 use brake::Looks;
 use carry::Outcome;
+use compare::Comparison;
 pub use drift::Drift;
 use feed::{Entries, Feed};
 pub use foreign::take_over;
@@ -130,6 +132,10 @@ pub struct Sync<'a> {
     fetched: bool,
     /// How many rows the old tables had.
     looks: Looks,
+    /// Rows of the table at hand that have come to the copy.
+    come: u64,
+    /// How far the old tables are compared with the copy.
+    comparison: Comparison,
     /// Entries that are being acknowledged.
     acknowledging: Option<JoinHandle<Result<()>>>,
 }
@@ -159,8 +165,15 @@ impl<'a> Sync<'a> {
             unwritten: HashMap::new(),
             fetched: false,
             looks: context.ledger.state(|state| Looks::new(state, plan, options.accept_deletes)),
+            come: 0,
+            comparison: Comparison::default(),
             acknowledging: None,
         }
+    }
+
+    /// How many rows may still be missing in the old database.
+    pub fn accepted(&self) -> u64 {
+        self.looks.accepted()
     }
 
     /// Carries over what comes until it is drained, if that was asked for, or somebody asks to stop. None if
@@ -202,7 +215,7 @@ impl<'a> Sync<'a> {
                 return Ok(None);
             }
             self.take_steps().await?;
-            let busy = self.round().await?;
+            let busy = self.compare_some().await? | self.round().await?;
             self.count().await?;
             if recorded.is_none_or(|at| at.elapsed() >= RECORD_EVERY) {
                 self.record_seen(false).await?;
@@ -211,7 +224,7 @@ impl<'a> Sync<'a> {
             if busy {
                 quiet_since = Instant::now();
             }
-            if !self.is_quiet() {
+            if !self.is_quiet() || !self.is_compared() {
                 continue;
             }
             self.context.ledger.flush().await?; // so that others see what was done
@@ -236,7 +249,8 @@ impl<'a> Sync<'a> {
                     }
                     self.counted = None;
                     self.count().await?;
-                    let stuck = self.waiting.iter().any(|waiting| !waiting.is_empty());
+                    let waits = self.waiting.iter().any(|waiting| !waiting.is_empty());
+                    let stuck = waits || self.leaves_out_rows();
                     return Ok(Some(if stuck { End::Stuck } else { End::Drained }));
                 }
                 quiet_since = Instant::now();
@@ -319,10 +333,7 @@ impl<'a> Sync<'a> {
         let now: Vec<(Key, Vec<i64>)> =
             entries.by_key.into_iter().filter(|(key, numbers)| self.is_due(at, key, numbers)).collect();
         let mut worked = !seen_to.is_empty();
-        // At a slow pace a transaction is a second's worth.
-        let rows = self.plan.sizes.carried;
-        let most = self.context.pacer.pace().map_or(rows, |most| usize::try_from(most).unwrap_or(rows));
-        let mut parts = now.chunks(rows.min(most)).peekable();
+        let mut parts = now.chunks(self.most_rows()).peekable();
         let mut ahead = parts.peek().map(|part| self.read_ahead(job, part));
         while let Some(part) = parts.next() {
             let keys: Vec<Key> = part.iter().map(|(key, _)| key.clone()).collect();
@@ -356,6 +367,13 @@ impl<'a> Sync<'a> {
         }
         self.acknowledge(job, seen_to).await?;
         Ok(worked)
+    }
+
+    /// How many rows are carried over in one transaction: at a slow pace a second's worth.
+    fn most_rows(&self) -> usize {
+        let rows = self.plan.sizes.carried;
+        let most = self.context.pacer.pace().map_or(rows, |most| usize::try_from(most).unwrap_or(rows));
+        rows.min(most).max(1)
     }
 
     /// Reads rows of the old database while others are being written.

@@ -14,23 +14,22 @@ use crate::source::key_values;
 
 impl Sync<'_> {
     /// Deletes rows that were carried over and that the old database no longer has, where what they belonged to
-    /// is gone; once traffic is switched it only says how many there are. Returns how many rows it deleted.
+    /// is gone; once traffic is switched it only says how many there are. Rows that the comparison has left are tried
+    /// again. Returns how many rows it has seen to, or are on their way.
     pub(super) async fn reconcile(&mut self) -> Result<u64> {
-        let mut deleted = 0;
         self.counts_superseded = false;
+        let done = self.reconcile_tables().await;
+        self.counts_superseded = true;
+        done
+    }
+
+    async fn reconcile_tables(&mut self) -> Result<u64> {
+        let mut done = 0;
         // Parents first: what is known of them tells what becomes of their children.
         for job in &self.plan.jobs.clone() {
-            let done = self.reconcile_table(job).await;
-            match done {
-                Ok(count) => deleted += count,
-                Err(error) => {
-                    self.counts_superseded = true;
-                    return Err(error);
-                }
-            }
+            done += self.reconcile_table(job).await?;
         }
-        self.counts_superseded = true;
-        Ok(deleted)
+        Ok(done + self.compare_left().await?)
     }
 
     async fn reconcile_table(&mut self, job: &SyncJob) -> Result<u64> {
@@ -55,13 +54,14 @@ impl Sync<'_> {
             let page = walk.next(self.plan.sizes.rows).await;
             let Some(page) = page.map_err(|error| failed(job.place(), &error))? else { break };
             let missing = self.missing(job, &page).await?;
-            let keys = self.as_left(job, missing).await?;
+            let keys = self.left_or_in_use(job, missing).await?;
             if switched {
                 count += keys.len() as u64;
                 continue;
             }
             let (gone, left): (Vec<_>, Vec<_>) =
                 self.account_for(job, keys).await?.into_iter().partition(|(_, outcome)| outcome.is_none());
+            count += left.iter().filter(|(_, outcome)| *outcome == Some(Outcome::Later)).count() as u64;
             let is_held = |(key, outcome)| matches!(outcome, Some(Outcome::Held(_))).then_some(key);
             unseen.extend(left.into_iter().filter_map(is_held));
             if !gone.is_empty() {
@@ -86,8 +86,19 @@ impl Sync<'_> {
         Ok(count)
     }
 
-    /// The rows among these that are in the new database as this program left them.
-    async fn as_left(&self, job: &SyncJob, keys: Vec<Key>) -> Result<Vec<Key>> {
+    /// The rows among these that were in the copy, or were carried over, and are in the new database as this program
+    /// left them; or that the new server has changed, and that are in use: what the old server took out of use must
+    /// not be.
+    async fn left_or_in_use(&self, job: &SyncJob, keys: Vec<Key>) -> Result<Vec<Key>> {
+        let rows = self.known(job, keys).await?.into_iter();
+        let counts =
+            |(row, is_ours): (Row, bool)| (is_ours || row.is_in_use(job) == Some(true)).then_some(row.key);
+        Ok(rows.filter_map(counts).collect())
+    }
+
+    /// The rows among these that were in the copy, or were carried over, with whether they are as this program left
+    /// them.
+    pub(super) async fn known(&self, job: &SyncJob, keys: Vec<Key>) -> Result<Vec<(Row, bool)>> {
         let marks = self.marks(job, keys.into_iter().collect()).await?;
         let values: Vec<Vec<Value>> = marks.keys().map(key_values).collect();
         let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
@@ -95,8 +106,11 @@ impl Sync<'_> {
         let records = self.plan.guard.try_reading(job.place(), read).await;
         let records = records.map_err(|error| failed(job.place(), &error))?;
         let rows = self.reader.opened(job, Side::New, records).await?.into_iter().flatten();
-        let is_ours = |row: &Row| marks.get(&row.key).is_some_and(|mark| mark.allows(Some(row.digest)));
-        Ok(rows.filter(is_ours).map(|row| row.key).collect())
+        let known = |row: Row| {
+            let is_ours = marks.get(&row.key)?.allows(Some(row.digest));
+            Some((row, is_ours))
+        };
+        Ok(rows.filter_map(known).collect())
     }
 
     /// The keys among these that the old database does not have.

@@ -9,6 +9,7 @@ use crate::codec::value::{Evidence, Verdict};
 use crate::db::{Record, Value};
 use crate::engine::Preparer;
 use crate::plan::{Cipher, SyncJob};
+use crate::target::sync::ACTIVE;
 
 /// A row.
 #[derive(Debug, Clone)]
@@ -19,6 +20,14 @@ pub(super) struct Row {
     pub(super) cells: Vec<Cell>,
     /// What it is as a whole.
     pub(super) digest: Digest,
+}
+
+impl Row {
+    /// Whether it is good for something, if it has a state.
+    pub(super) fn is_in_use(&self, job: &SyncJob) -> Option<bool> {
+        let at = job.column(job.table.state?)?;
+        Some(self.cells.get(at)?.value.as_text()? == ACTIVE)
+    }
 }
 
 /// One column of a row.

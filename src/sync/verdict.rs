@@ -126,7 +126,7 @@ pub async fn verdict(
         }
         if compared.left_over > 0 {
             let reason = format!(
-                "{}: {} rows that the old database has no more are in the new one as they were carried over",
+                "{}: {} rows that the old database has no more are in the new one as they were carried over, or in use",
                 job.place(),
                 compared.left_over
             );
@@ -214,7 +214,8 @@ async fn compare(
             let mark = ledger.read(move |journal| journal.mark(target, &key)).await?;
             // Not as this program left it, or never its own: the new server has changed it.
             let is_ours = mark.map_or(present.is_none(), |mark| mark.allows(present));
-            if is_ours {
+            let is_in_use = there.get(&row.key).and_then(|row| row.is_in_use(job)) == Some(true);
+            if is_ours || (is_in_use && row.is_in_use(job) == Some(false)) {
                 compared.add(&row.key);
             } else {
                 compared.superseded += 1;
@@ -225,7 +226,7 @@ async fn compare(
 }
 
 /// Adds rows that were carried over, or were there when the copy was made, that the new database still
-/// has and the old one has not.
+/// has and the old one has not: as they were left, or changed and in use.
 async fn find_left_over(
     ledger: &Ledger,
     preparer: &Preparer,
@@ -247,7 +248,9 @@ async fn find_left_over(
         for (key, row) in present(preparer, &plan.new, plan, job, &missing).await? {
             let (target, asked) = (job.index, key.clone());
             let mark = ledger.read(move |journal| journal.mark(target, &asked)).await?;
-            if mark.is_some_and(|mark| mark.allows(Some(row.digest))) {
+            // What the new server has changed stays, unless the old one may have taken it out of use.
+            let is_in_use = row.is_in_use(job) == Some(true);
+            if mark.is_some_and(|mark| is_in_use || mark.allows(Some(row.digest))) {
                 compared.left_over += 1;
                 if compared.left_over_keys.len() < LISTED {
                     compared.left_over_keys.push(key.to_string());

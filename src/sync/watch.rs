@@ -9,13 +9,18 @@ use keyrotation_journal::{Event, Key, Pending, Seen};
 use super::carry::Outcome;
 use super::{COUNT_EVERY, Sync, failed};
 use crate::error::Result;
+use crate::plan::SyncJob;
 
 /// The pauses before a row is tried again.
 const FIRST_TRY: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// How often a row is tried again before it counts as one that waits.
-const SOON: u32 = 4;
+pub(super) const SOON: u32 = 4;
+
+/// Why a row waits that could not be carried over again and again.
+pub(super) const RESTLESS: &str = "it changed each time it was looked at, or what holds its place in the new database \
+                                   is gone from the old one, and nothing says that it was deleted there";
 
 /// Rows that are listed.
 const LISTED: usize = 100;
@@ -135,6 +140,12 @@ impl Sync<'_> {
         self.waiting[table].retain(|_, row| !row.entries.is_empty());
     }
 
+    /// Whether a row has changed on its way again and again.
+    pub(super) fn is_tried_often(&self, job: &SyncJob, key: &Key) -> bool {
+        let row = self.place_of(job).and_then(|at| self.waiting[at].get(key));
+        row.is_some_and(|row| row.outcome != Outcome::Later || row.tries + 1 >= SOON)
+    }
+
     /// Whether a row changed on its way, and is soon looked at again.
     pub(super) fn is_on_its_way(&self) -> bool {
         let mut rows = self.waiting.iter().flat_map(HashMap::values);
@@ -153,7 +164,7 @@ impl Sync<'_> {
             let pending = count.map_err(|error| failed(job.table.log, &error))?;
             let mut view = TableView { target: job.index, pending, ..TableView::default() };
             for (key, row) in waiting {
-                if row.outcome != Outcome::Later {
+                if row.outcome != Outcome::Later || row.tries >= SOON {
                     view.stuck += row.entries.len() as u64;
                 }
                 match &row.outcome {
@@ -162,6 +173,12 @@ impl Sync<'_> {
                         view.failures += 1;
                         if view.failed.len() < LISTED {
                             view.failed.push((key.clone(), why.clone()));
+                        }
+                    }
+                    Outcome::Later if row.tries >= SOON => {
+                        view.failures += 1;
+                        if view.failed.len() < LISTED {
+                            view.failed.push((key.clone(), RESTLESS.to_owned()));
                         }
                     }
                     _ => {}

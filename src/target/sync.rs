@@ -50,6 +50,9 @@ pub enum Parent {
 /// The state in which a token or code is good for something.
 pub const ACTIVE: &str = "ACTIVE";
 
+/// The state of a token or code that was taken out of use.
+pub const REVOKED: &str = "REVOKED";
+
 /// The column of a change log that orders its entries.
 pub const ENTRY: &str = "SYNC_ID";
 

@@ -54,6 +54,7 @@ public final class Bridge {
     static final int DESCRIBE = 9;
     static final int CLOSE = 10;
     static final int ABORT = 11;
+    static final int CANCEL = 12;
 
     // Kinds of answers.
     static final int ROWS = 1;
@@ -96,6 +97,13 @@ public final class Bridge {
             Session session = SESSIONS.remove(request.session);
             if (session != null) {
                 session.abort();
+            }
+            return;
+        }
+        if (request.operation == CANCEL) {
+            Session session = SESSIONS.get(request.session);
+            if (session != null) {
+                session.cancel();
             }
             return;
         }
@@ -255,6 +263,8 @@ public final class Bridge {
         private final int number;
         private volatile Connection connection;
         private volatile boolean over;
+        /** What is executed now. */
+        private volatile Statement current;
         /** As what a NULL is bound. */
         private int nulls;
         /** The driver gives the bytes of a text, and they are UTF-8: it need not be decoded and encoded again. */
@@ -291,6 +301,8 @@ public final class Bridge {
                     serve(request);
                 } catch (Throwable problem) {
                     failed(request, problem);
+                } finally {
+                    current = null;
                 }
             }
             quietly(connection);
@@ -314,6 +326,22 @@ public final class Bridge {
             ending.setDaemon(true);
             ending.start();
             queue.add(closing());
+        }
+
+        /** Ends what it executes, and leaves it open. */
+        void cancel() {
+            Thread ending = new Thread(() -> {
+                Statement running = current;
+                try {
+                    if (running != null) {
+                        running.cancel();
+                    }
+                } catch (Throwable notCancelled) {
+                    // it is aborted, if that is needed
+                }
+            });
+            ending.setDaemon(true);
+            ending.start();
         }
 
         private static Request closing() {
@@ -405,6 +433,7 @@ public final class Bridge {
         private void script(String text) throws SQLException {
             try (Statement statement = connection.createStatement()) {
                 statement.setEscapeProcessing(false);
+                current = statement;
                 statement.execute(text);
                 while (statement.getMoreResults() || statement.getUpdateCount() != -1) {
                     // an error among them is thrown
@@ -419,6 +448,7 @@ public final class Bridge {
                 statement.setFetchSize(FETCH);
                 statements.put(sql, statement);
             }
+            current = statement;
             return statement;
         }
 
@@ -655,7 +685,10 @@ public final class Bridge {
             }
         }
 
-        /** Columns (0, name, type, its name, length, no NULL, computed by the server), then unique columns (1, index, column). */
+        /**
+         * Columns (0, name, type, its name, length, no NULL, computed by the server, digits behind the point), then
+         * unique columns (1, index, column).
+         */
         void send(int number) throws IOException, SQLException {
             Connection connection = data.getConnection();
             String catalog = connection.getCatalog();
@@ -673,9 +706,11 @@ public final class Bridge {
                     int type = columns.getInt("DATA_TYPE");
                     String typeName = columns.getString("TYPE_NAME");
                     long size = columns.getLong("COLUMN_SIZE");
+                    long digits = columns.getLong("DECIMAL_DIGITS");
+                    boolean unknown = columns.wasNull();
                     boolean notNull = columns.getInt("NULLABLE") == DatabaseMetaData.columnNoNulls;
                     boolean computed = says(columns, "IS_GENERATEDCOLUMN") || says(columns, "IS_AUTOINCREMENT");
-                    Answer row = rows.row(7);
+                    Answer row = rows.row(8);
                     row.integer(0);
                     row.string(name);
                     row.integer(type);
@@ -683,6 +718,11 @@ public final class Bridge {
                     row.integer(size);
                     row.integer(notNull ? 1 : 0);
                     row.integer(computed ? 1 : 0);
+                    if (unknown) {
+                        row.nothing();
+                    } else {
+                        row.integer(digits);
+                    }
                 }
             }
             try (ResultSet key = data.getPrimaryKeys(catalog, schema, table)) {

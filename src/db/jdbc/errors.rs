@@ -72,7 +72,8 @@ pub(super) fn of_sql_server(failure: &Failure) -> Class {
         }
         // unique, checks and keys, NULL, too long, out of range, no number, a trigger's own
         2_601 | 2_627 | 547 | 515 | 2_628 | 8_152 | 8_115 | 245 | 50_000 => Class::Row,
-        // Its SQLSTATEs are the driver's: S0001 for most.
+        // Its SQLSTATEs are the driver's: S0001 for most. Cancelled, or too long at it:
+        0 if matches!(failure.state.as_str(), "HY008" | "HYT00") => Class::Retry,
         _ if failure.state.starts_with("08") => Class::Lost,
         _ => Class::Environment,
     }

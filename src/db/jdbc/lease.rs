@@ -7,6 +7,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::super::table::Kind;
 use super::super::{Class, DbError, Record, Syntax, Value, remote};
 use super::session::{Ask, Session};
+use super::stalled::Awaiting;
 use super::wire::{Done, Operation};
 use super::{Inner, postgres};
 
@@ -25,6 +26,7 @@ impl Lease {
             return Err(DbError::new(Class::Environment, "the connection is closed"));
         };
         let timeout = self.db.server.socket_timeout;
+        let _awaiting = Awaiting::from(&self.db, session);
         let outcome = remote::within(timeout, async { Ok(session.ask(ask).await) }).await?;
         outcome.map_err(|failure| {
             let error = self.db.dialect.explain(&failure);

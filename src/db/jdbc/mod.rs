@@ -7,6 +7,7 @@ mod lease;
 mod postgres;
 mod process;
 mod session;
+mod stalled;
 mod table;
 mod wire;
 
@@ -26,6 +27,7 @@ use dialect::Dialect;
 pub(in crate::db) use lease::{JdbcTransaction, Lease};
 use process::Process;
 use session::{Ask, Opening, Session};
+use stalled::AtWork;
 use wire::Operation;
 
 /// How long a file may be held by the bridge of a process that was killed: until its Java has noticed.
@@ -50,6 +52,7 @@ struct Inner {
     idle: Mutex<Vec<Session>>,
     claim: Claim,
     own: Own,
+    at_work: AtWork,
 }
 
 impl JdbcDb {
@@ -95,6 +98,7 @@ impl JdbcDb {
             idle: Mutex::default(),
             claim: Claim::default(),
             own: Own::at(&server.to_string()),
+            at_work: AtWork::default(),
         };
         inner.greet(&mut session).await?;
         inner.idle().push(session);

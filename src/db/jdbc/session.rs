@@ -141,6 +141,11 @@ impl Session {
         self.broken = true;
     }
 
+    /// The bridge's number for it.
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
     pub(super) fn process(&self) -> &Arc<Process> {
         &self.process
     }

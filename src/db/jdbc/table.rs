@@ -1,7 +1,7 @@
 //! What a table is like: by the catalogue where the dialect asks it, else by the driver.
 
 use super::super::server::Kind as ServerKind;
-use super::super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
+use super::super::table::{ColumnInfo, Kind, Limit, Shape, TableInfo, Unit};
 use super::super::{DbError, Record, Value, mysql, postgres, remote};
 use super::JdbcDb;
 
@@ -41,11 +41,22 @@ fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
     }
     let mut info = TableInfo { is_typed: true, ..TableInfo::default() };
     for record in &columns {
-        let [_, Value::Text(name), Value::Int(kind), Value::Text(type_name), length, not_null, computed] =
-            record.as_slice()
+        let [
+            _,
+            Value::Text(name),
+            Value::Int(kind),
+            Value::Text(type_name),
+            length,
+            not_null,
+            computed,
+            digits,
+        ] = record.as_slice()
         else {
             continue;
         };
+        let shape = shape(*kind, type_name, length, digits);
+        // SQL Server counts it up with each change of the row.
+        let is_version = *kind == BINARY && matches!(shape.name.as_str(), "timestamp" | "rowversion");
         // Of a large object some drivers tell the length of what stands in the row.
         let is_large = LARGE.contains(kind);
         let kind = kind_of(*kind);
@@ -58,9 +69,10 @@ fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
         // Without a limit some drivers say 0.
         let limit = limit.filter(|limit| limit.length > 0);
         let not_null = *not_null == Value::Int(1);
-        let computed = *computed == Value::Int(1);
+        let computed = *computed == Value::Int(1) || is_version;
         let column = ColumnInfo { kind, limit, not_null, computed, ..ColumnInfo::default() };
         info.types.insert(name.to_uppercase(), type_name.clone());
+        info.shapes.insert(name.to_uppercase(), shape);
         info.columns.insert(name.to_uppercase(), column);
     }
     let upper = |record: Record| {
@@ -71,6 +83,35 @@ fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
     info.unique = remote::unique_sets(unique.into_iter().filter_map(upper).collect());
     Some(info)
 }
+
+/// What a column takes, by the driver's answers.
+fn shape(number: i64, type_name: &str, length: &Value, digits: &Value) -> Shape {
+    let kind = kind_of(number);
+    let bits = match number {
+        -6 => Some(8),
+        5 => Some(16),
+        4 => Some(32),
+        -5 => Some(64),
+        _ => None,
+    };
+    let name = type_name.to_lowercase();
+    // Without a limit drivers say 0, or more digits behind the point than there are.
+    let is_limited =
+        length.as_int().is_some_and(|length| length > 0) && digits.as_int().is_some_and(|d| d > -100);
+    let is_decimal = kind == Kind::Decimal && is_limited;
+    let has_scale = is_decimal || kind == Kind::Other;
+    Shape {
+        bits,
+        digits: length.as_int().filter(|_| is_decimal),
+        scale: digits.as_int().filter(|_| has_scale),
+        unsigned: name.contains("unsigned"),
+        charset: None,
+        name,
+    }
+}
+
+/// `BINARY`.
+const BINARY: i64 = -2;
 
 /// `BLOB`, `CLOB` and `NCLOB` among them.
 const LARGE: [i64; 3] = [2004, 2005, 2011];
@@ -102,6 +143,7 @@ mod tests {
                 Value::Int(length),
                 Value::Int(not_null),
                 Value::Int(0),
+                Value::Null,
             ]
         };
         let unique = |index, column| vec![Value::Int(1), text(index), text(column)];

@@ -18,6 +18,7 @@ pub(super) enum Operation {
     Describe = 9,
     Close = 10,
     Abort = 11,
+    Cancel = 12,
 }
 
 const ROWS: u8 = 1;

@@ -7,7 +7,7 @@ use super::super::rows::Row;
 use super::{Batch, Work};
 use crate::db::Value;
 use crate::plan::SyncJob;
-use crate::target::sync::ACTIVE;
+use crate::target::sync::REVOKED;
 
 impl Batch<'_, '_> {
     /// Decides about one row: it is written later, or its outcome stands.
@@ -29,7 +29,12 @@ impl Batch<'_, '_> {
             return;
         } else if let Some(merged) = self.taken_out_of_use(&work) {
             let place = self.job.place();
-            tracing::warn!("{place}: {}: both servers have changed it: it goes out of use, too", work.key);
+            let what = if work.wanted.is_some() {
+                "both servers have changed it: it goes out of use, too"
+            } else {
+                "the old server has deleted it, and the new one has changed it: it stays, and goes out of use"
+            };
+            tracing::warn!("{place}: {}: {what}", work.key);
             self.works.insert(work.key.clone(), Work { wanted: Some(merged), merges: true, ..work });
             return;
         } else {
@@ -51,26 +56,31 @@ impl Batch<'_, '_> {
 
     /// Whether a row is in use in the new database, and in the old one, if it has a state.
     fn in_use(&self, work: &Work) -> [Option<bool>; 2] {
-        let state = |row: &Row| {
-            let at = self.job.column(self.job.table.state?)?;
-            Some(row.cells.get(at)?.value.as_text()? == ACTIVE)
-        };
-        [&work.present, &work.wanted].map(|row| row.as_ref().and_then(state))
+        [&work.present, &work.wanted].map(|row| row.as_ref()?.is_in_use(self.job))
     }
 
-    /// The new server's own row as it is to be where the old server has taken it out of use: revocation wins on
-    /// both sides.
+    /// The new server's own row as it is to be where the old server has taken it out of use, or deleted it: some
+    /// servers move what they revoke to another table. Revocation wins on both sides.
     fn taken_out_of_use(&self, work: &Work) -> Option<Row> {
-        if self.in_use(work) != [Some(true), Some(false)] {
+        let [is, will_be] = self.in_use(work);
+        let is_out_of_use = if work.wanted.is_none() { work.is_deleted } else { will_be == Some(false) };
+        if is != Some(true) || !is_out_of_use {
             return None;
         }
         let mut merged = work.present.clone()?;
-        let wanted = work.wanted.as_ref()?;
-        for column in [self.job.table.state, self.job.table.park].into_iter().flatten() {
-            if let Some(at) = self.job.column(column) {
-                merged.cells.get_mut(at)?.clone_from(wanted.cells.get(at)?);
-            }
-        }
+        let mut set = |column: Option<&str>, gone: Value| {
+            let Some(at) = column.and_then(|column| self.job.column(column)) else { return Some(()) };
+            let value = match &work.wanted {
+                Some(wanted) => wanted.cells.get(at)?.value.clone(),
+                None => gone,
+            };
+            merged.cells.get_mut(at)?.value = value;
+            Some(())
+        };
+        set(self.job.table.state, Value::Text(REVOKED.to_owned()))?;
+        // Unique together with the state: no other row has this digest.
+        let own = u128::from_be_bytes(work.present.as_ref()?.digest);
+        set(self.job.table.park, Value::Text(format!("revoked-{own:032x}")))?;
         Some(merged)
     }
 }

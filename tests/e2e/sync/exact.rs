@@ -77,6 +77,55 @@ fn types_that_cannot_be_carried_exactly_are_refused_first() {
     }
 }
 
+/// A column of the copy that takes less than the old one's would cut, round or refuse what comes.
+pub(crate) fn columns_that_take_less_are_refused_first(engine: Engine) {
+    let pairs: &[[&str; 2]] = match engine {
+        Engine::Postgres => &[
+            ["numeric(38, 4)", "numeric(10, 2)"],
+            ["numeric", "numeric(38, 4)"],
+            ["timestamp(6)", "timestamp(0)"],
+            ["bigint", "integer"],
+            ["varchar(60)", "varchar(20)"],
+            ["text", "varchar(20)"],
+            ["varchar(6)", "char(6)"],
+            ["integer", "text"],
+        ],
+        Engine::MySql | Engine::MariaDb => &[
+            ["decimal(38, 4)", "decimal(10, 2)"],
+            ["datetime(6)", "datetime"],
+            ["bigint", "int"],
+            ["int", "int unsigned"],
+            ["varchar(60)", "varchar(20)"],
+            ["varchar(20) character set utf8mb4", "varchar(20) character set latin1"],
+            ["enum('a', 'b')", "enum('a')"],
+        ],
+        Engine::H2 => &[
+            ["DECIMAL(38, 4)", "DECIMAL(10, 2)"],
+            ["TIMESTAMP(6)", "TIMESTAMP(0)"],
+            ["BIGINT", "INTEGER"],
+            ["VARCHAR(60)", "VARCHAR(20)"],
+        ],
+        Engine::Sqlite => &[],
+    };
+    let pair = Pair::new(engine, 20);
+    for types in pairs {
+        for (side, column) in [Side::Old, Side::New].into_iter().zip(types) {
+            pair.execute_as_owner(side, &format!("ALTER TABLE {TOKENS} ADD COLUMN FEE {column}"));
+        }
+        let ran = pair.run(&["run"]).refused(3, "KR-DB-002");
+        assert!(ran.stderr.contains("FEE is of type"), "{types:?}: {ran}");
+        assert!(!pair.place.journal().join("log").exists(), "nothing has begun");
+        on_both(&pair, &format!("ALTER TABLE {TOKENS} DROP COLUMN FEE"));
+    }
+    // More room is no harm.
+    for (side, length) in [(Side::Old, 20), (Side::New, 60)] {
+        pair.execute_as_owner(side, &format!("ALTER TABLE {TOKENS} ADD COLUMN FEE VARCHAR({length})"));
+    }
+    pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET FEE = 'twenty characters it'"));
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    assert_eq!(pair.count(Side::New, &format!("{TOKENS} WHERE FEE = 'twenty characters it'")), 20);
+}
+
 /// A text that is none would become NULL, or bytes.
 #[test]
 fn a_text_that_is_none_waits_and_the_rest_goes_on() {
@@ -143,4 +192,4 @@ fn a_row_that_is_refused_at_the_commit_fails_alone() {
     pair.run(&["verify"]).exits(0);
 }
 
-super::on_each_engine!(what_the_server_computes_is_left_out);
+super::on_each_engine!(what_the_server_computes_is_left_out, columns_that_take_less_are_refused_first);

@@ -4,14 +4,15 @@ mod judge;
 pub(crate) mod pair;
 mod workload;
 
-mod absent;
+pub(crate) mod absent;
 mod day;
 mod dumps;
-mod exact;
+pub(crate) mod exact;
 pub(crate) mod flow;
 mod foreign;
+pub(crate) mod gap;
 mod lost;
-mod pause;
+pub(crate) mod pause;
 mod report;
 mod retire;
 mod roles;
@@ -19,7 +20,7 @@ pub(crate) mod steps;
 pub(crate) mod together;
 mod truth;
 mod walks;
-mod whose;
+pub(crate) mod whose;
 
 /// Makes a test of each function for SQLite and each server.
 macro_rules! on_each_engine {

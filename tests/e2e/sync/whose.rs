@@ -19,34 +19,41 @@ fn steps(pair: &Pair, name: &str) -> usize {
 fn must_not_claim(pair: &Pair, begin: &[&str]) {
     let ids = actives(pair);
     pair.execute(Side::New, &new_token(pair, Side::New, "of-the-new-server", 5, "ACTIVE"));
+    for table in [&format!("{TOKENS}_SCOPE"), TOKENS] {
+        pair.execute(Side::New, &format!("DELETE FROM {table} WHERE TOKEN_ID = '{}'", ids[1]));
+    }
     let ran = pair.run(begin).refused(5, "KR-SYN-004");
     assert!(ran.stderr.contains("--new-server-has-run"), "{ran}");
     pair.run(&DRAIN).refused(2, "KR-SYN-001");
-    pair.run(&["resume", "--new-server-has-run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    let ran = pair.run(&["resume", "--new-server-has-run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    assert_eq!(
+        state_of(pair, Side::New, &ids[1]),
+        None,
+        "what the new server has deleted does not come back"
+    );
+    assert!(ran.stderr.contains("rows are in the old database only, and are left out"), "{ran}");
     assert_eq!(state_of(pair, Side::New, "of-the-new-server").as_deref(), Some("ACTIVE"));
     // What was in the copy is the new server's now; what comes from the old one still arrives.
     pair.execute(Side::Old, &format!("DELETE FROM {TOKENS}_SCOPE WHERE TOKEN_ID = '{}'", ids[0]));
     pair.execute(Side::Old, &format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{}'", ids[0]));
     pair.execute(Side::Old, &new_token(pair, Side::Old, "of-the-old-server", 6, "ACTIVE"));
     drain(pair);
-    assert_eq!(state_of(pair, Side::New, &ids[0]).as_deref(), Some("ACTIVE"));
+    assert_eq!(state_of(pair, Side::New, &ids[0]).as_deref(), Some("REVOKED"), "it stays, of no use");
     assert_eq!(state_of(pair, Side::New, "of-the-old-server").as_deref(), Some("ACTIVE"));
     assert_eq!(state_of(pair, Side::New, "of-the-new-server").as_deref(), Some("ACTIVE"));
 }
 
-#[test]
-fn a_lost_journal_does_not_make_the_new_servers_rows_ours() {
-    let pair = synced(Engine::Sqlite);
+pub(crate) fn a_lost_journal_does_not_make_the_new_servers_rows_ours(engine: Engine) {
+    let pair = synced(engine);
     std::fs::remove_dir_all(pair.place.journal()).unwrap();
     // Without a journal nothing tells that the keys are the right way round.
     must_not_claim(&pair, &["run", "--all-already-new", "--until-drained", "--quiet-for", "0s"]);
     assert_eq!(steps(&pair, "route-traffic"), 0);
 }
 
-#[test]
-fn a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on() {
+pub(crate) fn a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on(engine: Engine) {
     for recorded in [true, false] {
-        let pair = synced(Engine::Sqlite);
+        let pair = synced(engine);
         pair.run(&["confirm", "route-traffic"]).exits(0);
         if recorded {
             drain(&pair);
@@ -79,9 +86,8 @@ fn a_new_copy_is_no_new_servers() {
 }
 
 /// The order of recording decides, never a clock.
-#[test]
-fn a_confirmation_from_a_host_whose_clock_is_behind_counts() {
-    let pair = synced(Engine::Sqlite);
+pub(crate) fn a_confirmation_from_a_host_whose_clock_is_behind_counts(engine: Engine) {
+    let pair = synced(engine);
     let ids = actives(&pair);
     let at = jiff::Timestamp::now().as_millisecond() - 3_600_000;
     let step =
@@ -96,4 +102,15 @@ fn a_confirmation_from_a_host_whose_clock_is_behind_counts() {
     leave_step(&pair.place.journal(), &step("undo:route-traffic")).unwrap();
     let ran = pair.run(&DRAIN).exits(1);
     assert!(!ran.stderr.contains("traffic is switched"), "{ran}");
+}
+
+mod sqlite {
+    macro_rules! on_sqlite {
+        ($($name:ident),+ $(,)?) => { $(#[test] fn $name() { super::$name(crate::support::Engine::Sqlite) })+ };
+    }
+    on_sqlite!(
+        a_lost_journal_does_not_make_the_new_servers_rows_ours,
+        a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on,
+        a_confirmation_from_a_host_whose_clock_is_behind_counts,
+    );
 }
