@@ -1,7 +1,8 @@
 //! The change log of the old identity database: scripts that install and remove it, one for each
-//! dialect, as data. A DBA can run them, too.
+//! dialect, as data. A DBA can run them, too: `triggers` has them with all tables.
 
 mod client;
+mod template;
 
 use crate::db::{Db, DbError, Refusal, server::Kind};
 use crate::error::{Error, Id, Result};
@@ -9,11 +10,11 @@ use crate::target::{SYNC_TABLES, SyncTable};
 
 pub use client::Client;
 
-/// What a line says before the name of the table that the statements below it are for.
-const SECTION: &str = "-- table: ";
-
 /// The error with which MySQL refuses triggers while it writes a binary log.
 const NOT_TRUSTED: &str = "(error 1419)";
+
+/// Databases whose driver takes a script whole.
+const NATIVE: [Option<Kind>; 2] = [None, Some(Kind::Postgres)];
 
 /// What a script does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,38 +36,52 @@ pub struct Found {
     pub foreign: Vec<&'static str>,
 }
 
-/// The script for a kind of database; for SQLite without one.
-pub const fn script(kind: Option<Kind>, action: Action) -> &'static str {
-    match (kind, action) {
-        (None, Action::Install) => include_str!("../triggers/oldSQLite.sql"),
-        (None, Action::Remove) => include_str!("../triggers/newSQLite.sql"),
-        (Some(Kind::Postgres), Action::Install) => include_str!("../triggers/oldPostgreSQL.sql"),
-        (Some(Kind::Postgres), Action::Remove) => include_str!("../triggers/newPostgreSQL.sql"),
-        (Some(Kind::MySql), action) => Client::MySql.script(action),
-        (Some(Kind::H2), action) => Client::H2.script(action),
-        (Some(Kind::Oracle), action) => Client::SqlPlus.script(action),
-        (Some(Kind::SqlServer), action) => Client::Sqlcmd.script(action),
-        (Some(Kind::Db2), action) => Client::Db2.script(action),
+/// The name of a kind of database, as in the names of the scripts, and what its scripts are made of: the one that
+/// installs, and the one that removes. Without a kind it is SQLite.
+const fn templates(kind: Option<Kind>) -> (&'static str, [&'static str; 2]) {
+    macro_rules! of {
+        ($name:literal) => {{
+            let install = include_str!(concat!("../triggers/templates/old", $name, ".sql"));
+            ($name, [install, include_str!(concat!("../triggers/templates/new", $name, ".sql"))])
+        }};
+    }
+    match kind {
+        None => of!("SQLite"),
+        Some(Kind::Postgres) => of!("PostgreSQL"),
+        Some(Kind::MySql) => of!("MySQL"),
+        Some(Kind::H2) => of!("H2"),
+        Some(Kind::Oracle) => of!("Oracle"),
+        Some(Kind::SqlServer) => of!("MSSQL"),
+        Some(Kind::Db2) => of!("DB2"),
     }
 }
 
+/// The script for a kind of database, with the tables that are there.
+fn script(kind: Option<Kind>, action: Action, is_there: impl Fn(&str) -> bool) -> String {
+    let (_, [install, remove]) = templates(kind);
+    template::render(if action == Action::Install { install } else { remove }, is_there)
+}
+
+/// Every script with its name in the folder `triggers`.
+pub fn scripts() -> Vec<(String, String)> {
+    let kinds = NATIVE.into_iter().chain(Client::ALL.map(|client| Some(client.kind())));
+    let both = |kind| {
+        [("old", Action::Install), ("new", Action::Remove)].map(|(side, action)| {
+            (format!("{side}{}.sql", templates(kind).0), script(kind, action, |_| true))
+        })
+    };
+    kinds.flat_map(both).collect()
+}
+
 /// The client that a kind of database's script is written for, where no driver takes it whole.
-const fn client(kind: Option<Kind>) -> Option<Client> {
-    match kind {
-        Some(Kind::Oracle) => Some(Client::SqlPlus),
-        Some(Kind::SqlServer) => Some(Client::Sqlcmd),
-        Some(Kind::Db2) => Some(Client::Db2),
-        Some(Kind::H2) => Some(Client::H2),
-        Some(Kind::MySql) => Some(Client::MySql),
-        Some(Kind::Postgres) | None => None,
-    }
+fn client(kind: Option<Kind>) -> Option<Client> {
+    Client::ALL.into_iter().find(|client| Some(client.kind()) == kind)
 }
 
 /// The script for this database: without the sections of tables that it does not have.
 pub async fn script_for(db: &Db, action: Action) -> Result<String> {
-    let script = script(db.server_kind(), action);
     if action == Action::Remove {
-        return Ok(script.to_owned());
+        return Ok(script(db.server_kind(), action, |_| true));
     }
     let tables = tables(db).await?;
     if tables.is_empty() {
@@ -76,7 +91,7 @@ pub async fn script_for(db: &Db, action: Action) -> Result<String> {
             "correct the database's name (oldIdnDBUrl), or let a DBA grant this user SELECT on its tables",
         ));
     }
-    Ok(without_absent(script, |table| tables.contains(&table)))
+    Ok(script(db.server_kind(), action, |table| tables.contains(&table)))
 }
 
 /// The tables that are there of those whose changes are recorded.
@@ -84,20 +99,6 @@ async fn tables(db: &Db) -> Result<Vec<&'static str>> {
     let names = db.table_names().await.map_err(|error| failed(db, &error))?;
     let tables = SYNC_TABLES.iter().map(|table| table.relation.table);
     Ok(tables.filter(|table| names.iter().any(|name| name == table)).collect())
-}
-
-fn without_absent(script: &str, is_there: impl Fn(&str) -> bool) -> String {
-    let mut keep = true;
-    let mut out = String::new();
-    for line in script.split_inclusive('\n') {
-        if let Some(table) = line.strip_prefix(SECTION) {
-            keep = is_there(table.trim());
-        }
-        if keep {
-            out.push_str(line);
-        }
-    }
-    out
 }
 
 /// Makes the change log, whatever is there of it already. A DBA may have made it, where this user may not.
@@ -159,10 +160,14 @@ pub async fn run(db: &Db, action: Action) -> Result<()> {
 pub async fn find(db: &Db) -> Result<Found> {
     let names = db.object_names().await.map_err(|error| failed(db, &error))?;
     let has = |name: &str| names.iter().any(|known| known == name);
+    let is_h2 = db.server_kind() == Some(Kind::H2);
     let mut found = Found::default();
     for table in SYNC_TABLES {
         let place = table.relation.table;
-        let triggers = table.trigger_names().iter().filter(|name| has(name)).count();
+        let triggers = match table.trigger_names().iter().filter(|name| has(name)).count() {
+            _ if is_h2 && has(&table.only_trigger_name()) => 3,
+            triggers => triggers,
+        };
         match (triggers, has(table.log)) {
             (3, true) => found.whole.push(place),
             (0, false) => {}
@@ -192,60 +197,50 @@ fn failed(db: &Db, error: &DbError) -> Error {
 mod tests {
     use super::*;
 
-    const KINDS: [Option<Kind>; 2] = [None, Some(Kind::Postgres)];
-
-    /// Every pair of scripts, with a name for it.
-    fn scripts() -> Vec<(String, &'static str, &'static str)> {
-        let native = KINDS
-            .map(|kind| (format!("{kind:?}"), script(kind, Action::Install), script(kind, Action::Remove)));
-        let bridged = Client::ALL.map(|client| {
-            (client.database().to_owned(), client.script(Action::Install), client.script(Action::Remove))
-        });
-        native.into_iter().chain(bridged).collect()
-    }
-
     #[test]
     fn each_script_has_a_section_for_every_table_and_all_its_triggers() {
-        for (name, install, remove) in scripts() {
-            let sections: Vec<_> = install.lines().filter_map(|line| line.strip_prefix(SECTION)).collect();
-            assert_eq!(sections.len(), SYNC_TABLES.len(), "{name}");
+        for kind in NATIVE.into_iter().chain(Client::ALL.map(|client| Some(client.kind()))) {
             for table in SYNC_TABLES {
-                assert!(sections.contains(&table.relation.table), "{name} {}", table.id);
-                let only = without_absent(install, |name| name == table.relation.table);
-                assert!(only.contains(table.log), "{name} {}", table.id);
-                let (only, remove) = (only.to_uppercase(), remove.to_uppercase());
-                for trigger in table.trigger_names() {
-                    assert!(only.contains(&trigger) && remove.contains(&trigger), "{name} {trigger}");
+                let only = |action| script(kind, action, |name| name == table.relation.table).to_uppercase();
+                let (install, remove) = (only(Action::Install), only(Action::Remove));
+                let section = format!("-- TABLE: {}\n", table.relation.table);
+                let triggers = match kind {
+                    Some(Kind::H2) => vec![table.only_trigger_name()],
+                    _ => table.trigger_names().to_vec(),
+                };
+                for (script, made) in [(&install, "CREATE"), (&remove, "DROP")] {
+                    let name = format!("{kind:?} {made} {}", table.id);
+                    assert_eq!(script.matches("-- TABLE: ").count(), 1, "{name}");
+                    let (_, script) = script.split_once(&section).unwrap();
+                    assert!(script.contains(made) && script.contains(table.log), "{name}");
+                    assert!(triggers.iter().all(|trigger| script.contains(trigger)), "{name}");
                 }
-                let (first, last) = (remove.find(&table.trigger_names()[2]), remove.rfind(table.log));
-                assert!(first < last, "{name} {}: the log goes after its triggers", table.id);
+                let (first, last) = (remove.find(triggers.last().unwrap()), remove.rfind(table.log));
+                assert!(first < last, "{kind:?} {}: the log goes after its triggers", table.id);
             }
         }
     }
 
-    /// H2 1.4.200's `TriggerAdapter` has the rows of one session in fields that all sessions share.
     #[test]
-    fn triggers_of_h2_keep_nothing_of_a_row() {
-        let script = Client::H2.script(Action::Install);
-        let count = |text: &str| script.matches(text).count();
-        assert_eq!(count(" implements Trigger {\n"), 3 * SYNC_TABLES.len());
-        assert_eq!(
-            (count(" extends "), count("\n    private final List<String> columns =")),
-            (0, 3 * SYNC_TABLES.len())
-        );
-        assert_eq!(
-            count("\n    private "),
-            7 * SYNC_TABLES.len(),
-            "columns, note, and in one of three moves"
-        );
+    fn nothing_in_a_template_is_left_as_it_is() {
+        for (name, script) in scripts() {
+            assert_eq!(script.matches("-- table: IDN_").count(), SYNC_TABLES.len(), "{name}");
+            assert!(!script.contains("${") && !script.contains("COLUMN}"), "{name}");
+            assert!(script.ends_with('\n') && !script.ends_with("\n\n"), "{name}");
+            assert!(!script.lines().any(|line| line.ends_with(' ')), "{name}");
+        }
     }
 
+    /// H2 1.4.200's `TriggerAdapter` has the rows of one session in fields that all sessions share, and takes no class
+    /// within a class.
     #[test]
-    fn sections_of_absent_tables_are_cut() {
-        let script = "head\n-- table: A\none\n-- table: B\ntwo\n-- table: C\nthree\n";
-        assert_eq!(
-            without_absent(script, |table| table != "B"),
-            "head\n-- table: A\none\n-- table: C\nthree\n"
-        );
+    fn triggers_of_h2_keep_nothing_of_a_row() {
+        let script = script(Some(Kind::H2), Action::Install, |_| true);
+        let count = |text: &str| script.matches(text).count();
+        let each = SYNC_TABLES.len();
+        assert_eq!((count("_CHANGE implements org.h2.api.Trigger {\n"), count(" extends ")), (each, 0));
+        assert_eq!((count("public class "), count(" class ")), (each, each + count("sees the class ")));
+        assert_eq!(count(";\n\n    public static"), each, "one field");
+        assert_eq!(count("    private final List<String> names ="), each, "and that is it");
     }
 }

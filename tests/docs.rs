@@ -322,3 +322,21 @@ fn every_link_leads_somewhere() {
     }
     assert!(followed > 10, "only {followed} links were found: the search for them is broken");
 }
+
+/// With `UPDATE_DOCS` they are written.
+#[test]
+fn scripts_of_triggers_are_what_the_templates_make() {
+    let folder = Path::new(ROOT).join("triggers");
+    let mut names = BTreeSet::from(["templates".to_owned()]);
+    for (name, script) in keyrotation::triggers::scripts() {
+        let path = folder.join(&name);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, &script).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == script, "triggers/{name} is old: UPDATE_DOCS=1 cargo test --test docs");
+        names.insert(name);
+    }
+    let there = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(there.collect::<BTreeSet<_>>(), names);
+}

@@ -31,6 +31,12 @@ GO
 DROP TABLE IF EXISTS IDN_OAUTH2_ACCESS_TOKEN_TEMP;
 GO
 
+-- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
+DROP TRIGGER IF EXISTS code_scope_sync_insert, code_scope_sync_update, code_scope_sync_delete;
+GO
+DROP TABLE IF EXISTS IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP;
+GO
+
 -- table: IDN_OAUTH2_ACCESS_TOKEN_SCOPE
 DROP TRIGGER IF EXISTS scope_sync_insert, scope_sync_update, scope_sync_delete;
 GO
@@ -41,12 +47,6 @@ GO
 DROP TRIGGER IF EXISTS token_binding_sync_insert, token_binding_sync_update, token_binding_sync_delete;
 GO
 DROP TABLE IF EXISTS IDN_OAUTH2_TOKEN_BINDING_TEMP;
-GO
-
--- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
-DROP TRIGGER IF EXISTS code_scope_sync_insert, code_scope_sync_update, code_scope_sync_delete;
-GO
-DROP TABLE IF EXISTS IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP;
 GO
 
 -- table: IDN_OAUTH2_REFRESH_TOKEN

@@ -32,6 +32,13 @@ DROP TRIGGER IF EXISTS token_sync_update;
 DROP TRIGGER IF EXISTS token_sync_delete;
 DROP TABLE IF EXISTS IDN_OAUTH2_ACCESS_TOKEN_TEMP;
 
+-- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
+DROP TRIGGER IF EXISTS code_scope_sync_insert;
+DROP TRIGGER IF EXISTS code_scope_sync_key;
+DROP TRIGGER IF EXISTS code_scope_sync_update;
+DROP TRIGGER IF EXISTS code_scope_sync_delete;
+DROP TABLE IF EXISTS IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP;
+
 -- table: IDN_OAUTH2_ACCESS_TOKEN_SCOPE
 DROP TRIGGER IF EXISTS scope_sync_insert;
 DROP TRIGGER IF EXISTS scope_sync_key;
@@ -45,13 +52,6 @@ DROP TRIGGER IF EXISTS token_binding_sync_key;
 DROP TRIGGER IF EXISTS token_binding_sync_update;
 DROP TRIGGER IF EXISTS token_binding_sync_delete;
 DROP TABLE IF EXISTS IDN_OAUTH2_TOKEN_BINDING_TEMP;
-
--- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
-DROP TRIGGER IF EXISTS code_scope_sync_insert;
-DROP TRIGGER IF EXISTS code_scope_sync_key;
-DROP TRIGGER IF EXISTS code_scope_sync_update;
-DROP TRIGGER IF EXISTS code_scope_sync_delete;
-DROP TABLE IF EXISTS IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP;
 
 -- table: IDN_OAUTH2_REFRESH_TOKEN
 DROP TRIGGER IF EXISTS refresh_token_sync_insert;

@@ -23,7 +23,7 @@ BEGIN
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     functions := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'totp\_sync\_%'
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND starts_with(tgname, 'totp_sync_')
         UNION SELECT to_regprocedure(place || '.totp_sync_log()'));
     IF source IS NOT NULL THEN
         EXECUTE format($sql$
@@ -54,7 +54,7 @@ BEGIN
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     functions := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'oauth2\_code\_sync\_%'
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND starts_with(tgname, 'oauth2_code_sync_')
         UNION SELECT to_regprocedure(place || '.oauth2_code_sync_log()'));
     IF source IS NOT NULL THEN
         EXECUTE format($sql$
@@ -85,7 +85,7 @@ BEGIN
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     functions := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'token\_sync\_%'
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND starts_with(tgname, 'token_sync_')
         UNION SELECT to_regprocedure(place || '.token_sync_log()'));
     IF source IS NOT NULL THEN
         EXECUTE format($sql$
@@ -98,6 +98,37 @@ BEGIN
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_ACCESS_TOKEN_TEMP', place);
+END $section$;
+COMMIT;
+
+-- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
+BEGIN;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
+    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
+    functions regprocedure[];
+    entry regprocedure;
+BEGIN
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    functions := ARRAY(
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND starts_with(tgname, 'code_scope_sync_')
+        UNION SELECT to_regprocedure(place || '.code_scope_sync_log()'));
+    IF source IS NOT NULL THEN
+        EXECUTE format($sql$
+            DROP TRIGGER IF EXISTS code_scope_sync_insert ON %1$s;
+            DROP TRIGGER IF EXISTS code_scope_sync_update ON %1$s;
+            DROP TRIGGER IF EXISTS code_scope_sync_delete ON %1$s;
+        $sql$, source);
+    END IF;
+    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
+    END LOOP;
+    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -116,7 +147,7 @@ BEGIN
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     functions := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'scope\_sync\_%'
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND starts_with(tgname, 'scope_sync_')
         UNION SELECT to_regprocedure(place || '.scope_sync_log()'));
     IF source IS NOT NULL THEN
         EXECUTE format($sql$
@@ -147,7 +178,7 @@ BEGIN
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     functions := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'token\_binding\_sync\_%'
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND starts_with(tgname, 'token_binding_sync_')
         UNION SELECT to_regprocedure(place || '.token_binding_sync_log()'));
     IF source IS NOT NULL THEN
         EXECUTE format($sql$
@@ -160,37 +191,6 @@ BEGIN
         EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
     END LOOP;
     EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_TOKEN_BINDING_TEMP', place);
-END $section$;
-COMMIT;
-
--- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
-BEGIN;
-SET LOCAL lock_timeout = '5s';
-SET LOCAL client_min_messages = warning;
-DO $section$
-DECLARE
-    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
-    place text := coalesce((SELECT c.relnamespace::pg_catalog.regnamespace::text FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid), pg_catalog.quote_ident(pg_catalog.current_schema()));
-    functions regprocedure[];
-    entry regprocedure;
-BEGIN
-    -- From here on nothing that another role has made is called.
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    functions := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'code\_scope\_sync\_%'
-        UNION SELECT to_regprocedure(place || '.code_scope_sync_log()'));
-    IF source IS NOT NULL THEN
-        EXECUTE format($sql$
-            DROP TRIGGER IF EXISTS code_scope_sync_insert ON %1$s;
-            DROP TRIGGER IF EXISTS code_scope_sync_update ON %1$s;
-            DROP TRIGGER IF EXISTS code_scope_sync_delete ON %1$s;
-        $sql$, source);
-    END IF;
-    FOREACH entry IN ARRAY array_remove(functions, NULL) LOOP
-        EXECUTE format('DROP FUNCTION IF EXISTS %s', entry);
-    END LOOP;
-    EXECUTE format('DROP TABLE IF EXISTS %s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP', place);
 END $section$;
 COMMIT;
 
@@ -209,7 +209,7 @@ BEGIN
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     functions := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_token\_sync\_%'
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND starts_with(tgname, 'refresh_token_sync_')
         UNION SELECT to_regprocedure(place || '.refresh_token_sync_log()'));
     IF source IS NOT NULL THEN
         EXECUTE format($sql$
@@ -240,7 +240,7 @@ BEGIN
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     functions := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_scope\_sync\_%'
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND starts_with(tgname, 'refresh_scope_sync_')
         UNION SELECT to_regprocedure(place || '.refresh_scope_sync_log()'));
     IF source IS NOT NULL THEN
         EXECUTE format($sql$
@@ -271,7 +271,7 @@ BEGIN
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     functions := ARRAY(
-        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND tgname LIKE 'refresh\_binding\_sync\_%'
+        SELECT tgfoid FROM pg_trigger WHERE tgrelid = source AND starts_with(tgname, 'refresh_binding_sync_')
         UNION SELECT to_regprocedure(place || '.refresh_binding_sync_log()'));
     IF source IS NOT NULL THEN
         EXECUTE format($sql$

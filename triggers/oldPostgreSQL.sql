@@ -14,24 +14,35 @@
 -- TRUNCATE is not noted. What a subscription applies to these tables is: the triggers fire always. newPostgreSQL.sql removes everything.
 --
 -- The Identity Server's own user needs nothing: the triggers work with the rights of who owns the table, or
--- runs this script. What another role has made under these names is refused.
+-- runs this script. What another role has made under these names is refused, and so is a log that would do more
+-- than take entries: that has triggers, rules, row security, checks, partitions or defaults of somebody's making.
+-- Both are looked at under locks, so that nobody can change them before the script ends.
 -- The user of keyrotation needs, where its name and the schema are yours:
 --
 --   GRANT USAGE ON SCHEMA public TO keyrotation;
---   GRANT SELECT ON IDN_OAUTH_CONSUMER_APPS, IDN_IDENTITY_USER_DATA, IDN_OAUTH2_AUTHORIZATION_CODE,
---       IDN_OAUTH2_ACCESS_TOKEN, IDN_OAUTH2_ACCESS_TOKEN_SCOPE, IDN_OAUTH2_TOKEN_BINDING,
---       IDN_OAUTH2_AUTHZ_CODE_SCOPE TO keyrotation;
---   GRANT SELECT, UPDATE, DELETE ON IDN_IDENTITY_USER_DATA_TEMP, IDN_OAUTH2_AUTHORIZATION_CODE_TEMP,
---       IDN_OAUTH2_ACCESS_TOKEN_TEMP, IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP, IDN_OAUTH2_TOKEN_BINDING_TEMP,
---       IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH_CONSUMER_APPS TO keyrotation;
+--   GRANT SELECT ON IDN_IDENTITY_USER_DATA TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH2_AUTHORIZATION_CODE TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH2_ACCESS_TOKEN TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH2_AUTHZ_CODE_SCOPE TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH2_TOKEN_BINDING TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_IDENTITY_USER_DATA_TEMP TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_AUTHORIZATION_CODE_TEMP TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_ACCESS_TOKEN_TEMP TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_TOKEN_BINDING_TEMP TO keyrotation;
 -- and with the refresh token tables of 7.3:
---   GRANT SELECT ON IDN_OAUTH2_REFRESH_TOKEN, IDN_OAUTH2_REFRESH_TOKEN_SCOPE,
---       IDN_OAUTH2_REFRESH_TOKEN_BINDING TO keyrotation;
---   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_REFRESH_TOKEN_TEMP, IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP,
---       IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH2_REFRESH_TOKEN TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE TO keyrotation;
+--   GRANT SELECT ON IDN_OAUTH2_REFRESH_TOKEN_BINDING TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_REFRESH_TOKEN_TEMP TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP TO keyrotation;
+--   GRANT SELECT, UPDATE, DELETE ON IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP TO keyrotation;
 
 -- table: IDN_IDENTITY_USER_DATA
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
@@ -39,30 +50,14 @@ DECLARE
     source regclass := pg_catalog.to_regclass('IDN_IDENTITY_USER_DATA');
     place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
         WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid;
+    log regclass;
 BEGIN
     IF source IS NULL THEN
         RETURN;
     END IF;
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF EXISTS (
-        SELECT FROM (
-            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_IDENTITY_USER_DATA_TEMP')
-            UNION ALL
-            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.totp_sync_log()')
-        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
-        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
-        RAISE EXCEPTION 'IDN_IDENTITY_USER_DATA_TEMP or totp_sync_log() is of a role that does not own IDN_IDENTITY_USER_DATA'
-            USING HINT = 'Find out who made it, and drop it.';
-    END IF;
-    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-        AND attrelid = to_regclass(place || '.IDN_IDENTITY_USER_DATA_TEMP'))
-        <> '{sync_id,tenant_id,user_name,data_key,availability,synced,changed_at}' THEN
-        RAISE EXCEPTION 'IDN_IDENTITY_USER_DATA_TEMP has other columns: it is not of this script'
-            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
-    END IF;
     EXECUTE format($sql$
         LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE IF NOT EXISTS %1$s.IDN_IDENTITY_USER_DATA_TEMP (
@@ -74,7 +69,7 @@ BEGIN
             SYNCED INTEGER NOT NULL DEFAULT 0,
             CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
         );
-        CREATE INDEX IF NOT EXISTS totp_sync_todo ON %1$s.IDN_IDENTITY_USER_DATA_TEMP (SYNCED, SYNC_ID);
+        LOCK TABLE %1$s.IDN_IDENTITY_USER_DATA_TEMP IN SHARE ROW EXCLUSIVE MODE;
         CREATE OR REPLACE FUNCTION %1$s.totp_sync_log() RETURNS trigger LANGUAGE plpgsql
             SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
         BEGIN
@@ -91,6 +86,44 @@ BEGIN
             END IF;
             RETURN NULL;
         END $log$;
+    $sql$, place, source);
+    -- Nobody can change these any more: the tables are locked, and the function was written by this transaction.
+    log := to_regclass(place || '.IDN_IDENTITY_USER_DATA_TEMP');
+    owner := (SELECT relowner FROM pg_class WHERE oid = source);
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = log)
+        <> '{sync_id,tenant_id,user_name,data_key,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_IDENTITY_USER_DATA_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = log
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.totp_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_IDENTITY_USER_DATA_TEMP or totp_sync_log() is of a role that does not own IDN_IDENTITY_USER_DATA'
+            USING HINT = 'Find out who made it, and drop it.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = log
+            AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relispartition))
+        OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log)
+        OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = log)
+        OR EXISTS (SELECT FROM pg_inherits WHERE log IN (inhrelid, inhparent))
+        OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = log AND contype NOT IN ('p', 'n'))
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = log
+            AND (indisunique <> indisprimary OR indexprs IS NOT NULL OR indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = log AND attnum > 0 AND NOT attisdropped AND (typnamespace <> 'pg_catalog'::regnamespace
+                OR attgenerated <> '' OR (attname = 'sync_id') = (attidentity = '')))
+        OR (SELECT array_agg(pg_get_expr(adbin, adrelid) ORDER BY adnum) FROM pg_attrdef WHERE adrelid = log)
+            IS DISTINCT FROM '{0,clock_timestamp()}' THEN
+        RAISE EXCEPTION 'IDN_IDENTITY_USER_DATA_TEMP would do more than take entries: it is not as this script makes it'
+            USING HINT = 'Find out who made or changed it (triggers, rules, row security, checks, defaults); then run newPostgreSQL.sql.';
+    END IF;
+    EXECUTE format($sql$
+        CREATE INDEX IF NOT EXISTS totp_sync_todo ON %1$s.IDN_IDENTITY_USER_DATA_TEMP (SYNCED, SYNC_ID);
         REVOKE ALL ON FUNCTION %1$s.totp_sync_log() FROM PUBLIC;
         DROP TRIGGER IF EXISTS totp_sync_insert ON %2$s;
         DROP TRIGGER IF EXISTS totp_sync_update ON %2$s;
@@ -110,7 +143,7 @@ END $section$;
 COMMIT;
 
 -- table: IDN_OAUTH2_AUTHORIZATION_CODE
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
@@ -118,30 +151,14 @@ DECLARE
     source regclass := pg_catalog.to_regclass('IDN_OAUTH2_AUTHORIZATION_CODE');
     place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
         WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid;
+    log regclass;
 BEGIN
     IF source IS NULL THEN
         RETURN;
     END IF;
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF EXISTS (
-        SELECT FROM (
-            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP')
-            UNION ALL
-            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.oauth2_code_sync_log()')
-        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
-        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_AUTHORIZATION_CODE_TEMP or oauth2_code_sync_log() is of a role that does not own IDN_OAUTH2_AUTHORIZATION_CODE'
-            USING HINT = 'Find out who made it, and drop it.';
-    END IF;
-    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-        AND attrelid = to_regclass(place || '.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP'))
-        <> '{sync_id,code_id,availability,synced,changed_at}' THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_AUTHORIZATION_CODE_TEMP has other columns: it is not of this script'
-            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
-    END IF;
     EXECUTE format($sql$
         LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP (
@@ -151,11 +168,12 @@ BEGIN
             SYNCED INTEGER NOT NULL DEFAULT 0,
             CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
         );
-        CREATE INDEX IF NOT EXISTS oauth2_code_sync_todo ON %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP (SYNCED, SYNC_ID);
+        LOCK TABLE %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP IN SHARE ROW EXCLUSIVE MODE;
         CREATE OR REPLACE FUNCTION %1$s.oauth2_code_sync_log() RETURNS trigger LANGUAGE plpgsql
             SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
         BEGIN
-            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND OLD.CODE_ID COLLATE "C" IS DISTINCT FROM NEW.CODE_ID THEN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.CODE_ID COLLATE "C" IS DISTINCT FROM NEW.CODE_ID) THEN
                 INSERT INTO %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP (CODE_ID, AVAILABILITY)
                 VALUES (OLD.CODE_ID, 0);
             END IF;
@@ -165,6 +183,44 @@ BEGIN
             END IF;
             RETURN NULL;
         END $log$;
+    $sql$, place, source);
+    -- Nobody can change these any more: the tables are locked, and the function was written by this transaction.
+    log := to_regclass(place || '.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP');
+    owner := (SELECT relowner FROM pg_class WHERE oid = source);
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = log)
+        <> '{sync_id,code_id,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHORIZATION_CODE_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = log
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.oauth2_code_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHORIZATION_CODE_TEMP or oauth2_code_sync_log() is of a role that does not own IDN_OAUTH2_AUTHORIZATION_CODE'
+            USING HINT = 'Find out who made it, and drop it.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = log
+            AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relispartition))
+        OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log)
+        OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = log)
+        OR EXISTS (SELECT FROM pg_inherits WHERE log IN (inhrelid, inhparent))
+        OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = log AND contype NOT IN ('p', 'n'))
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = log
+            AND (indisunique <> indisprimary OR indexprs IS NOT NULL OR indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = log AND attnum > 0 AND NOT attisdropped AND (typnamespace <> 'pg_catalog'::regnamespace
+                OR attgenerated <> '' OR (attname = 'sync_id') = (attidentity = '')))
+        OR (SELECT array_agg(pg_get_expr(adbin, adrelid) ORDER BY adnum) FROM pg_attrdef WHERE adrelid = log)
+            IS DISTINCT FROM '{0,clock_timestamp()}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHORIZATION_CODE_TEMP would do more than take entries: it is not as this script makes it'
+            USING HINT = 'Find out who made or changed it (triggers, rules, row security, checks, defaults); then run newPostgreSQL.sql.';
+    END IF;
+    EXECUTE format($sql$
+        CREATE INDEX IF NOT EXISTS oauth2_code_sync_todo ON %1$s.IDN_OAUTH2_AUTHORIZATION_CODE_TEMP (SYNCED, SYNC_ID);
         REVOKE ALL ON FUNCTION %1$s.oauth2_code_sync_log() FROM PUBLIC;
         DROP TRIGGER IF EXISTS oauth2_code_sync_insert ON %2$s;
         DROP TRIGGER IF EXISTS oauth2_code_sync_update ON %2$s;
@@ -184,7 +240,7 @@ END $section$;
 COMMIT;
 
 -- table: IDN_OAUTH2_ACCESS_TOKEN
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
@@ -192,30 +248,14 @@ DECLARE
     source regclass := pg_catalog.to_regclass('IDN_OAUTH2_ACCESS_TOKEN');
     place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
         WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid;
+    log regclass;
 BEGIN
     IF source IS NULL THEN
         RETURN;
     END IF;
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF EXISTS (
-        SELECT FROM (
-            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_TEMP')
-            UNION ALL
-            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.token_sync_log()')
-        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
-        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_TEMP or token_sync_log() is of a role that does not own IDN_OAUTH2_ACCESS_TOKEN'
-            USING HINT = 'Find out who made it, and drop it.';
-    END IF;
-    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-        AND attrelid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_TEMP'))
-        <> '{sync_id,token_id,availability,synced,changed_at}' THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_TEMP has other columns: it is not of this script'
-            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
-    END IF;
     EXECUTE format($sql$
         LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP (
@@ -225,11 +265,12 @@ BEGIN
             SYNCED INTEGER NOT NULL DEFAULT 0,
             CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
         );
-        CREATE INDEX IF NOT EXISTS token_sync_todo ON %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP (SYNCED, SYNC_ID);
+        LOCK TABLE %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP IN SHARE ROW EXCLUSIVE MODE;
         CREATE OR REPLACE FUNCTION %1$s.token_sync_log() RETURNS trigger LANGUAGE plpgsql
             SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
         BEGIN
-            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND OLD.TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.TOKEN_ID THEN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.TOKEN_ID) THEN
                 INSERT INTO %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP (TOKEN_ID, AVAILABILITY)
                 VALUES (OLD.TOKEN_ID, 0);
             END IF;
@@ -239,6 +280,44 @@ BEGIN
             END IF;
             RETURN NULL;
         END $log$;
+    $sql$, place, source);
+    -- Nobody can change these any more: the tables are locked, and the function was written by this transaction.
+    log := to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_TEMP');
+    owner := (SELECT relowner FROM pg_class WHERE oid = source);
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = log)
+        <> '{sync_id,token_id,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = log
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.token_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_TEMP or token_sync_log() is of a role that does not own IDN_OAUTH2_ACCESS_TOKEN'
+            USING HINT = 'Find out who made it, and drop it.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = log
+            AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relispartition))
+        OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log)
+        OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = log)
+        OR EXISTS (SELECT FROM pg_inherits WHERE log IN (inhrelid, inhparent))
+        OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = log AND contype NOT IN ('p', 'n'))
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = log
+            AND (indisunique <> indisprimary OR indexprs IS NOT NULL OR indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = log AND attnum > 0 AND NOT attisdropped AND (typnamespace <> 'pg_catalog'::regnamespace
+                OR attgenerated <> '' OR (attname = 'sync_id') = (attidentity = '')))
+        OR (SELECT array_agg(pg_get_expr(adbin, adrelid) ORDER BY adnum) FROM pg_attrdef WHERE adrelid = log)
+            IS DISTINCT FROM '{0,clock_timestamp()}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_TEMP would do more than take entries: it is not as this script makes it'
+            USING HINT = 'Find out who made or changed it (triggers, rules, row security, checks, defaults); then run newPostgreSQL.sql.';
+    END IF;
+    EXECUTE format($sql$
+        CREATE INDEX IF NOT EXISTS token_sync_todo ON %1$s.IDN_OAUTH2_ACCESS_TOKEN_TEMP (SYNCED, SYNC_ID);
         REVOKE ALL ON FUNCTION %1$s.token_sync_log() FROM PUBLIC;
         DROP TRIGGER IF EXISTS token_sync_insert ON %2$s;
         DROP TRIGGER IF EXISTS token_sync_update ON %2$s;
@@ -257,8 +336,107 @@ BEGIN
 END $section$;
 COMMIT;
 
+-- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SET LOCAL lock_timeout = '5s';
+SET LOCAL client_min_messages = warning;
+DO $section$
+DECLARE
+    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
+    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
+        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid;
+    log regclass;
+BEGIN
+    IF source IS NULL THEN
+        RETURN;
+    END IF;
+    -- From here on nothing that another role has made is called.
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXECUTE format($sql$
+        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (
+            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            CODE_ID TEXT COLLATE "C",
+            SCOPE TEXT COLLATE "C",
+            AVAILABILITY INTEGER NOT NULL,
+            SYNCED INTEGER NOT NULL DEFAULT 0,
+            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
+        );
+        LOCK TABLE %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP IN SHARE ROW EXCLUSIVE MODE;
+        CREATE OR REPLACE FUNCTION %1$s.code_scope_sync_log() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
+        BEGIN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.CODE_ID COLLATE "C" IS DISTINCT FROM NEW.CODE_ID OR
+                OLD.SCOPE COLLATE "C" IS DISTINCT FROM NEW.SCOPE) THEN
+                INSERT INTO %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (CODE_ID, SCOPE, AVAILABILITY)
+                VALUES (OLD.CODE_ID, OLD.SCOPE, 0);
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (CODE_ID, SCOPE, AVAILABILITY)
+                VALUES (NEW.CODE_ID, NEW.SCOPE, 1);
+            END IF;
+            RETURN NULL;
+        END $log$;
+    $sql$, place, source);
+    -- Nobody can change these any more: the tables are locked, and the function was written by this transaction.
+    log := to_regclass(place || '.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP');
+    owner := (SELECT relowner FROM pg_class WHERE oid = source);
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = log)
+        <> '{sync_id,code_id,scope,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = log
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.code_scope_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP or code_scope_sync_log() is of a role that does not own IDN_OAUTH2_AUTHZ_CODE_SCOPE'
+            USING HINT = 'Find out who made it, and drop it.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = log
+            AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relispartition))
+        OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log)
+        OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = log)
+        OR EXISTS (SELECT FROM pg_inherits WHERE log IN (inhrelid, inhparent))
+        OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = log AND contype NOT IN ('p', 'n'))
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = log
+            AND (indisunique <> indisprimary OR indexprs IS NOT NULL OR indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = log AND attnum > 0 AND NOT attisdropped AND (typnamespace <> 'pg_catalog'::regnamespace
+                OR attgenerated <> '' OR (attname = 'sync_id') = (attidentity = '')))
+        OR (SELECT array_agg(pg_get_expr(adbin, adrelid) ORDER BY adnum) FROM pg_attrdef WHERE adrelid = log)
+            IS DISTINCT FROM '{0,clock_timestamp()}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP would do more than take entries: it is not as this script makes it'
+            USING HINT = 'Find out who made or changed it (triggers, rules, row security, checks, defaults); then run newPostgreSQL.sql.';
+    END IF;
+    EXECUTE format($sql$
+        CREATE INDEX IF NOT EXISTS code_scope_sync_todo ON %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (SYNCED, SYNC_ID);
+        REVOKE ALL ON FUNCTION %1$s.code_scope_sync_log() FROM PUBLIC;
+        DROP TRIGGER IF EXISTS code_scope_sync_insert ON %2$s;
+        DROP TRIGGER IF EXISTS code_scope_sync_update ON %2$s;
+        DROP TRIGGER IF EXISTS code_scope_sync_delete ON %2$s;
+        CREATE TRIGGER code_scope_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
+        CREATE TRIGGER code_scope_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
+        CREATE TRIGGER code_scope_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_insert;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_update;
+        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_delete;
+    $sql$, place, source);
+    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.code_scope_sync_log() OWNER TO %2$s',
+            place, owner::regrole);
+    END IF;
+END $section$;
+COMMIT;
+
 -- table: IDN_OAUTH2_ACCESS_TOKEN_SCOPE
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
@@ -266,30 +444,14 @@ DECLARE
     source regclass := pg_catalog.to_regclass('IDN_OAUTH2_ACCESS_TOKEN_SCOPE');
     place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
         WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid;
+    log regclass;
 BEGIN
     IF source IS NULL THEN
         RETURN;
     END IF;
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF EXISTS (
-        SELECT FROM (
-            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP')
-            UNION ALL
-            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.scope_sync_log()')
-        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
-        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP or scope_sync_log() is of a role that does not own IDN_OAUTH2_ACCESS_TOKEN_SCOPE'
-            USING HINT = 'Find out who made it, and drop it.';
-    END IF;
-    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-        AND attrelid = to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP'))
-        <> '{sync_id,token_id,token_scope,availability,synced,changed_at}' THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP has other columns: it is not of this script'
-            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
-    END IF;
     EXECUTE format($sql$
         LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP (
@@ -300,7 +462,7 @@ BEGIN
             SYNCED INTEGER NOT NULL DEFAULT 0,
             CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
         );
-        CREATE INDEX IF NOT EXISTS scope_sync_todo ON %1$s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP (SYNCED, SYNC_ID);
+        LOCK TABLE %1$s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP IN SHARE ROW EXCLUSIVE MODE;
         CREATE OR REPLACE FUNCTION %1$s.scope_sync_log() RETURNS trigger LANGUAGE plpgsql
             SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
         BEGIN
@@ -316,6 +478,44 @@ BEGIN
             END IF;
             RETURN NULL;
         END $log$;
+    $sql$, place, source);
+    -- Nobody can change these any more: the tables are locked, and the function was written by this transaction.
+    log := to_regclass(place || '.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP');
+    owner := (SELECT relowner FROM pg_class WHERE oid = source);
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = log)
+        <> '{sync_id,token_id,token_scope,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = log
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.scope_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP or scope_sync_log() is of a role that does not own IDN_OAUTH2_ACCESS_TOKEN_SCOPE'
+            USING HINT = 'Find out who made it, and drop it.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = log
+            AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relispartition))
+        OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log)
+        OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = log)
+        OR EXISTS (SELECT FROM pg_inherits WHERE log IN (inhrelid, inhparent))
+        OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = log AND contype NOT IN ('p', 'n'))
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = log
+            AND (indisunique <> indisprimary OR indexprs IS NOT NULL OR indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = log AND attnum > 0 AND NOT attisdropped AND (typnamespace <> 'pg_catalog'::regnamespace
+                OR attgenerated <> '' OR (attname = 'sync_id') = (attidentity = '')))
+        OR (SELECT array_agg(pg_get_expr(adbin, adrelid) ORDER BY adnum) FROM pg_attrdef WHERE adrelid = log)
+            IS DISTINCT FROM '{0,clock_timestamp()}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP would do more than take entries: it is not as this script makes it'
+            USING HINT = 'Find out who made or changed it (triggers, rules, row security, checks, defaults); then run newPostgreSQL.sql.';
+    END IF;
+    EXECUTE format($sql$
+        CREATE INDEX IF NOT EXISTS scope_sync_todo ON %1$s.IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP (SYNCED, SYNC_ID);
         REVOKE ALL ON FUNCTION %1$s.scope_sync_log() FROM PUBLIC;
         DROP TRIGGER IF EXISTS scope_sync_insert ON %2$s;
         DROP TRIGGER IF EXISTS scope_sync_update ON %2$s;
@@ -335,7 +535,7 @@ END $section$;
 COMMIT;
 
 -- table: IDN_OAUTH2_TOKEN_BINDING
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
@@ -343,30 +543,14 @@ DECLARE
     source regclass := pg_catalog.to_regclass('IDN_OAUTH2_TOKEN_BINDING');
     place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
         WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid;
+    log regclass;
 BEGIN
     IF source IS NULL THEN
         RETURN;
     END IF;
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF EXISTS (
-        SELECT FROM (
-            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_TOKEN_BINDING_TEMP')
-            UNION ALL
-            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.token_binding_sync_log()')
-        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
-        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_TOKEN_BINDING_TEMP or token_binding_sync_log() is of a role that does not own IDN_OAUTH2_TOKEN_BINDING'
-            USING HINT = 'Find out who made it, and drop it.';
-    END IF;
-    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-        AND attrelid = to_regclass(place || '.IDN_OAUTH2_TOKEN_BINDING_TEMP'))
-        <> '{sync_id,token_id,token_binding_type,token_binding_value,availability,synced,changed_at}' THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_TOKEN_BINDING_TEMP has other columns: it is not of this script'
-            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
-    END IF;
     EXECUTE format($sql$
         LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_TOKEN_BINDING_TEMP (
@@ -378,7 +562,7 @@ BEGIN
             SYNCED INTEGER NOT NULL DEFAULT 0,
             CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
         );
-        CREATE INDEX IF NOT EXISTS token_binding_sync_todo ON %1$s.IDN_OAUTH2_TOKEN_BINDING_TEMP (SYNCED, SYNC_ID);
+        LOCK TABLE %1$s.IDN_OAUTH2_TOKEN_BINDING_TEMP IN SHARE ROW EXCLUSIVE MODE;
         CREATE OR REPLACE FUNCTION %1$s.token_binding_sync_log() RETURNS trigger LANGUAGE plpgsql
             SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
         BEGIN
@@ -395,6 +579,44 @@ BEGIN
             END IF;
             RETURN NULL;
         END $log$;
+    $sql$, place, source);
+    -- Nobody can change these any more: the tables are locked, and the function was written by this transaction.
+    log := to_regclass(place || '.IDN_OAUTH2_TOKEN_BINDING_TEMP');
+    owner := (SELECT relowner FROM pg_class WHERE oid = source);
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = log)
+        <> '{sync_id,token_id,token_binding_type,token_binding_value,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_TOKEN_BINDING_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = log
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.token_binding_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_TOKEN_BINDING_TEMP or token_binding_sync_log() is of a role that does not own IDN_OAUTH2_TOKEN_BINDING'
+            USING HINT = 'Find out who made it, and drop it.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = log
+            AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relispartition))
+        OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log)
+        OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = log)
+        OR EXISTS (SELECT FROM pg_inherits WHERE log IN (inhrelid, inhparent))
+        OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = log AND contype NOT IN ('p', 'n'))
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = log
+            AND (indisunique <> indisprimary OR indexprs IS NOT NULL OR indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = log AND attnum > 0 AND NOT attisdropped AND (typnamespace <> 'pg_catalog'::regnamespace
+                OR attgenerated <> '' OR (attname = 'sync_id') = (attidentity = '')))
+        OR (SELECT array_agg(pg_get_expr(adbin, adrelid) ORDER BY adnum) FROM pg_attrdef WHERE adrelid = log)
+            IS DISTINCT FROM '{0,clock_timestamp()}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_TOKEN_BINDING_TEMP would do more than take entries: it is not as this script makes it'
+            USING HINT = 'Find out who made or changed it (triggers, rules, row security, checks, defaults); then run newPostgreSQL.sql.';
+    END IF;
+    EXECUTE format($sql$
+        CREATE INDEX IF NOT EXISTS token_binding_sync_todo ON %1$s.IDN_OAUTH2_TOKEN_BINDING_TEMP (SYNCED, SYNC_ID);
         REVOKE ALL ON FUNCTION %1$s.token_binding_sync_log() FROM PUBLIC;
         DROP TRIGGER IF EXISTS token_binding_sync_insert ON %2$s;
         DROP TRIGGER IF EXISTS token_binding_sync_update ON %2$s;
@@ -413,85 +635,8 @@ BEGIN
 END $section$;
 COMMIT;
 
--- table: IDN_OAUTH2_AUTHZ_CODE_SCOPE
-BEGIN;
-SET LOCAL lock_timeout = '5s';
-SET LOCAL client_min_messages = warning;
-DO $section$
-DECLARE
-    source regclass := pg_catalog.to_regclass('IDN_OAUTH2_AUTHZ_CODE_SCOPE');
-    place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-BEGIN
-    IF source IS NULL THEN
-        RETURN;
-    END IF;
-    -- From here on nothing that another role has made is called.
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF EXISTS (
-        SELECT FROM (
-            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP')
-            UNION ALL
-            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.code_scope_sync_log()')
-        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
-        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP or code_scope_sync_log() is of a role that does not own IDN_OAUTH2_AUTHZ_CODE_SCOPE'
-            USING HINT = 'Find out who made it, and drop it.';
-    END IF;
-    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-        AND attrelid = to_regclass(place || '.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP'))
-        <> '{sync_id,code_id,scope,availability,synced,changed_at}' THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP has other columns: it is not of this script'
-            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
-    END IF;
-    EXECUTE format($sql$
-        LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
-        CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (
-            SYNC_ID BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-            CODE_ID TEXT COLLATE "C",
-            SCOPE TEXT COLLATE "C",
-            AVAILABILITY INTEGER NOT NULL,
-            SYNCED INTEGER NOT NULL DEFAULT 0,
-            CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
-        );
-        CREATE INDEX IF NOT EXISTS code_scope_sync_todo ON %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (SYNCED, SYNC_ID);
-        CREATE OR REPLACE FUNCTION %1$s.code_scope_sync_log() RETURNS trigger LANGUAGE plpgsql
-            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
-        BEGIN
-            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
-                OLD.CODE_ID COLLATE "C" IS DISTINCT FROM NEW.CODE_ID OR
-                OLD.SCOPE COLLATE "C" IS DISTINCT FROM NEW.SCOPE) THEN
-                INSERT INTO %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (CODE_ID, SCOPE, AVAILABILITY)
-                VALUES (OLD.CODE_ID, OLD.SCOPE, 0);
-            END IF;
-            IF TG_OP <> 'DELETE' THEN
-                INSERT INTO %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP (CODE_ID, SCOPE, AVAILABILITY)
-                VALUES (NEW.CODE_ID, NEW.SCOPE, 1);
-            END IF;
-            RETURN NULL;
-        END $log$;
-        REVOKE ALL ON FUNCTION %1$s.code_scope_sync_log() FROM PUBLIC;
-        DROP TRIGGER IF EXISTS code_scope_sync_insert ON %2$s;
-        DROP TRIGGER IF EXISTS code_scope_sync_update ON %2$s;
-        DROP TRIGGER IF EXISTS code_scope_sync_delete ON %2$s;
-        CREATE TRIGGER code_scope_sync_insert AFTER INSERT ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
-        CREATE TRIGGER code_scope_sync_update AFTER UPDATE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
-        CREATE TRIGGER code_scope_sync_delete AFTER DELETE ON %2$s FOR EACH ROW EXECUTE FUNCTION %1$s.code_scope_sync_log();
-        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_insert;
-        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_update;
-        ALTER TABLE %2$s ENABLE ALWAYS TRIGGER code_scope_sync_delete;
-    $sql$, place, source);
-    IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
-        EXECUTE format('ALTER TABLE %1$s.IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP OWNER TO %2$s; ALTER FUNCTION %1$s.code_scope_sync_log() OWNER TO %2$s',
-            place, owner::regrole);
-    END IF;
-END $section$;
-COMMIT;
-
 -- table: IDN_OAUTH2_REFRESH_TOKEN
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
@@ -499,30 +644,14 @@ DECLARE
     source regclass := pg_catalog.to_regclass('IDN_OAUTH2_REFRESH_TOKEN');
     place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
         WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid;
+    log regclass;
 BEGIN
     IF source IS NULL THEN
         RETURN;
     END IF;
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF EXISTS (
-        SELECT FROM (
-            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_TEMP')
-            UNION ALL
-            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.refresh_token_sync_log()')
-        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
-        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_TEMP or refresh_token_sync_log() is of a role that does not own IDN_OAUTH2_REFRESH_TOKEN'
-            USING HINT = 'Find out who made it, and drop it.';
-    END IF;
-    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-        AND attrelid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_TEMP'))
-        <> '{sync_id,refresh_token_id,availability,synced,changed_at}' THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_TEMP has other columns: it is not of this script'
-            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
-    END IF;
     EXECUTE format($sql$
         LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP (
@@ -532,11 +661,12 @@ BEGIN
             SYNCED INTEGER NOT NULL DEFAULT 0,
             CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
         );
-        CREATE INDEX IF NOT EXISTS refresh_token_sync_todo ON %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP (SYNCED, SYNC_ID);
+        LOCK TABLE %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP IN SHARE ROW EXCLUSIVE MODE;
         CREATE OR REPLACE FUNCTION %1$s.refresh_token_sync_log() RETURNS trigger LANGUAGE plpgsql
             SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
         BEGIN
-            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND OLD.REFRESH_TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.REFRESH_TOKEN_ID THEN
+            IF TG_OP = 'DELETE' OR TG_OP = 'UPDATE' AND (
+                OLD.REFRESH_TOKEN_ID COLLATE "C" IS DISTINCT FROM NEW.REFRESH_TOKEN_ID) THEN
                 INSERT INTO %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP (REFRESH_TOKEN_ID, AVAILABILITY)
                 VALUES (OLD.REFRESH_TOKEN_ID, 0);
             END IF;
@@ -546,6 +676,44 @@ BEGIN
             END IF;
             RETURN NULL;
         END $log$;
+    $sql$, place, source);
+    -- Nobody can change these any more: the tables are locked, and the function was written by this transaction.
+    log := to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_TEMP');
+    owner := (SELECT relowner FROM pg_class WHERE oid = source);
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = log)
+        <> '{sync_id,refresh_token_id,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = log
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.refresh_token_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_TEMP or refresh_token_sync_log() is of a role that does not own IDN_OAUTH2_REFRESH_TOKEN'
+            USING HINT = 'Find out who made it, and drop it.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = log
+            AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relispartition))
+        OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log)
+        OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = log)
+        OR EXISTS (SELECT FROM pg_inherits WHERE log IN (inhrelid, inhparent))
+        OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = log AND contype NOT IN ('p', 'n'))
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = log
+            AND (indisunique <> indisprimary OR indexprs IS NOT NULL OR indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = log AND attnum > 0 AND NOT attisdropped AND (typnamespace <> 'pg_catalog'::regnamespace
+                OR attgenerated <> '' OR (attname = 'sync_id') = (attidentity = '')))
+        OR (SELECT array_agg(pg_get_expr(adbin, adrelid) ORDER BY adnum) FROM pg_attrdef WHERE adrelid = log)
+            IS DISTINCT FROM '{0,clock_timestamp()}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_TEMP would do more than take entries: it is not as this script makes it'
+            USING HINT = 'Find out who made or changed it (triggers, rules, row security, checks, defaults); then run newPostgreSQL.sql.';
+    END IF;
+    EXECUTE format($sql$
+        CREATE INDEX IF NOT EXISTS refresh_token_sync_todo ON %1$s.IDN_OAUTH2_REFRESH_TOKEN_TEMP (SYNCED, SYNC_ID);
         REVOKE ALL ON FUNCTION %1$s.refresh_token_sync_log() FROM PUBLIC;
         DROP TRIGGER IF EXISTS refresh_token_sync_insert ON %2$s;
         DROP TRIGGER IF EXISTS refresh_token_sync_update ON %2$s;
@@ -565,7 +733,7 @@ END $section$;
 COMMIT;
 
 -- table: IDN_OAUTH2_REFRESH_TOKEN_SCOPE
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
@@ -573,30 +741,14 @@ DECLARE
     source regclass := pg_catalog.to_regclass('IDN_OAUTH2_REFRESH_TOKEN_SCOPE');
     place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
         WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid;
+    log regclass;
 BEGIN
     IF source IS NULL THEN
         RETURN;
     END IF;
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF EXISTS (
-        SELECT FROM (
-            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP')
-            UNION ALL
-            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.refresh_scope_sync_log()')
-        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
-        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP or refresh_scope_sync_log() is of a role that does not own IDN_OAUTH2_REFRESH_TOKEN_SCOPE'
-            USING HINT = 'Find out who made it, and drop it.';
-    END IF;
-    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-        AND attrelid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP'))
-        <> '{sync_id,refresh_token_id,token_scope,availability,synced,changed_at}' THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP has other columns: it is not of this script'
-            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
-    END IF;
     EXECUTE format($sql$
         LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP (
@@ -607,7 +759,7 @@ BEGIN
             SYNCED INTEGER NOT NULL DEFAULT 0,
             CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
         );
-        CREATE INDEX IF NOT EXISTS refresh_scope_sync_todo ON %1$s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP (SYNCED, SYNC_ID);
+        LOCK TABLE %1$s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP IN SHARE ROW EXCLUSIVE MODE;
         CREATE OR REPLACE FUNCTION %1$s.refresh_scope_sync_log() RETURNS trigger LANGUAGE plpgsql
             SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
         BEGIN
@@ -623,6 +775,44 @@ BEGIN
             END IF;
             RETURN NULL;
         END $log$;
+    $sql$, place, source);
+    -- Nobody can change these any more: the tables are locked, and the function was written by this transaction.
+    log := to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP');
+    owner := (SELECT relowner FROM pg_class WHERE oid = source);
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = log)
+        <> '{sync_id,refresh_token_id,token_scope,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = log
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.refresh_scope_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP or refresh_scope_sync_log() is of a role that does not own IDN_OAUTH2_REFRESH_TOKEN_SCOPE'
+            USING HINT = 'Find out who made it, and drop it.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = log
+            AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relispartition))
+        OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log)
+        OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = log)
+        OR EXISTS (SELECT FROM pg_inherits WHERE log IN (inhrelid, inhparent))
+        OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = log AND contype NOT IN ('p', 'n'))
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = log
+            AND (indisunique <> indisprimary OR indexprs IS NOT NULL OR indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = log AND attnum > 0 AND NOT attisdropped AND (typnamespace <> 'pg_catalog'::regnamespace
+                OR attgenerated <> '' OR (attname = 'sync_id') = (attidentity = '')))
+        OR (SELECT array_agg(pg_get_expr(adbin, adrelid) ORDER BY adnum) FROM pg_attrdef WHERE adrelid = log)
+            IS DISTINCT FROM '{0,clock_timestamp()}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP would do more than take entries: it is not as this script makes it'
+            USING HINT = 'Find out who made or changed it (triggers, rules, row security, checks, defaults); then run newPostgreSQL.sql.';
+    END IF;
+    EXECUTE format($sql$
+        CREATE INDEX IF NOT EXISTS refresh_scope_sync_todo ON %1$s.IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP (SYNCED, SYNC_ID);
         REVOKE ALL ON FUNCTION %1$s.refresh_scope_sync_log() FROM PUBLIC;
         DROP TRIGGER IF EXISTS refresh_scope_sync_insert ON %2$s;
         DROP TRIGGER IF EXISTS refresh_scope_sync_update ON %2$s;
@@ -642,7 +832,7 @@ END $section$;
 COMMIT;
 
 -- table: IDN_OAUTH2_REFRESH_TOKEN_BINDING
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SET LOCAL lock_timeout = '5s';
 SET LOCAL client_min_messages = warning;
 DO $section$
@@ -650,30 +840,14 @@ DECLARE
     source regclass := pg_catalog.to_regclass('IDN_OAUTH2_REFRESH_TOKEN_BINDING');
     place text := (SELECT c.relnamespace::pg_catalog.regnamespace FROM pg_catalog.pg_class c
         WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
-    owner oid := (SELECT c.relowner FROM pg_catalog.pg_class c
-        WHERE c.oid OPERATOR(pg_catalog.=) source::pg_catalog.oid);
+    owner oid;
+    log regclass;
 BEGIN
     IF source IS NULL THEN
         RETURN;
     END IF;
     -- From here on nothing that another role has made is called.
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    IF EXISTS (
-        SELECT FROM (
-            SELECT relowner AS role FROM pg_class WHERE oid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP')
-            UNION ALL
-            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.refresh_binding_sync_log()')
-        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
-        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP or refresh_binding_sync_log() is of a role that does not own IDN_OAUTH2_REFRESH_TOKEN_BINDING'
-            USING HINT = 'Find out who made it, and drop it.';
-    END IF;
-    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
-        AND attrelid = to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP'))
-        <> '{sync_id,refresh_token_id,token_binding_type,token_binding_value,availability,synced,changed_at}' THEN
-        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP has other columns: it is not of this script'
-            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
-    END IF;
     EXECUTE format($sql$
         LOCK TABLE %2$s IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE IF NOT EXISTS %1$s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP (
@@ -685,7 +859,7 @@ BEGIN
             SYNCED INTEGER NOT NULL DEFAULT 0,
             CHANGED_AT TIMESTAMPTZ NOT NULL DEFAULT clock_timestamp()
         );
-        CREATE INDEX IF NOT EXISTS refresh_binding_sync_todo ON %1$s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP (SYNCED, SYNC_ID);
+        LOCK TABLE %1$s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP IN SHARE ROW EXCLUSIVE MODE;
         CREATE OR REPLACE FUNCTION %1$s.refresh_binding_sync_log() RETURNS trigger LANGUAGE plpgsql
             SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $log$
         BEGIN
@@ -702,6 +876,44 @@ BEGIN
             END IF;
             RETURN NULL;
         END $log$;
+    $sql$, place, source);
+    -- Nobody can change these any more: the tables are locked, and the function was written by this transaction.
+    log := to_regclass(place || '.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP');
+    owner := (SELECT relowner FROM pg_class WHERE oid = source);
+    IF (SELECT array_agg(attname::text ORDER BY attnum) FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped
+        AND attrelid = log)
+        <> '{sync_id,refresh_token_id,token_binding_type,token_binding_value,availability,synced,changed_at}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP has other columns: it is not of this script'
+            USING HINT = 'Run newPostgreSQL.sql first, or keep the triggers of the Java tool: keyrotation reads them.';
+    END IF;
+    IF EXISTS (
+        SELECT FROM (
+            SELECT relowner AS role FROM pg_class WHERE oid = log
+            UNION ALL
+            SELECT proowner FROM pg_proc WHERE oid = to_regprocedure(place || '.refresh_binding_sync_log()')
+        ) AS made JOIN pg_roles ON pg_roles.oid = made.role
+        WHERE made.role <> owner AND NOT rolsuper AND rolname <> current_user) THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP or refresh_binding_sync_log() is of a role that does not own IDN_OAUTH2_REFRESH_TOKEN_BINDING'
+            USING HINT = 'Find out who made it, and drop it.';
+    END IF;
+    IF EXISTS (SELECT FROM pg_class WHERE oid = log
+            AND (relkind <> 'r' OR relpersistence <> 'p' OR relrowsecurity OR relispartition))
+        OR EXISTS (SELECT FROM pg_trigger WHERE tgrelid = log)
+        OR EXISTS (SELECT FROM pg_rewrite WHERE ev_class = log)
+        OR EXISTS (SELECT FROM pg_inherits WHERE log IN (inhrelid, inhparent))
+        OR EXISTS (SELECT FROM pg_constraint WHERE conrelid = log AND contype NOT IN ('p', 'n'))
+        OR EXISTS (SELECT FROM pg_index WHERE indrelid = log
+            AND (indisunique <> indisprimary OR indexprs IS NOT NULL OR indpred IS NOT NULL))
+        OR EXISTS (SELECT FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid
+            WHERE attrelid = log AND attnum > 0 AND NOT attisdropped AND (typnamespace <> 'pg_catalog'::regnamespace
+                OR attgenerated <> '' OR (attname = 'sync_id') = (attidentity = '')))
+        OR (SELECT array_agg(pg_get_expr(adbin, adrelid) ORDER BY adnum) FROM pg_attrdef WHERE adrelid = log)
+            IS DISTINCT FROM '{0,clock_timestamp()}' THEN
+        RAISE EXCEPTION 'IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP would do more than take entries: it is not as this script makes it'
+            USING HINT = 'Find out who made or changed it (triggers, rules, row security, checks, defaults); then run newPostgreSQL.sql.';
+    END IF;
+    EXECUTE format($sql$
+        CREATE INDEX IF NOT EXISTS refresh_binding_sync_todo ON %1$s.IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP (SYNCED, SYNC_ID);
         REVOKE ALL ON FUNCTION %1$s.refresh_binding_sync_log() FROM PUBLIC;
         DROP TRIGGER IF EXISTS refresh_binding_sync_insert ON %2$s;
         DROP TRIGGER IF EXISTS refresh_binding_sync_update ON %2$s;

@@ -1,6 +1,6 @@
 //! Tables that are kept in step with the old server's while it still serves users.
 
-use super::{Column, TARGETS};
+use super::{Column, Presence, TARGETS};
 use crate::db::Relation;
 
 /// One table whose changes are carried over.
@@ -52,6 +52,9 @@ pub const ACTIVE: &str = "ACTIVE";
 
 /// The state of a token or code that was taken out of use.
 pub const REVOKED: &str = "REVOKED";
+
+/// The columns of keys that are numbers. All others are texts.
+pub const NUMBERS: &[&str] = &["TENANT_ID"];
 
 /// The column of a change log that orders its entries.
 pub const ENTRY: &str = "SYNC_ID";
@@ -218,6 +221,16 @@ impl SyncTable {
         target.map_or(&[], |target| target.values)
     }
 
+    /// Which versions have it: those that have its target, or its parent's.
+    pub fn presence(&self) -> Presence {
+        let name = match self.parent {
+            Some(Parent::Synced { table, .. }) => table,
+            _ => self.relation.table,
+        };
+        let target = TARGETS.iter().find(|target| target.relation.table == name);
+        target.map_or(Presence::Always, |target| target.presence)
+    }
+
     /// Its change log as a relation: entries by their number.
     pub const fn entries(&self) -> Relation {
         Relation { table: self.log, key: &[ENTRY], filter: None }
@@ -225,7 +238,16 @@ impl SyncTable {
 
     /// The names of its triggers, in upper case.
     pub fn trigger_names(&self) -> [String; 3] {
-        ["insert", "update", "delete"].map(|event| format!("{}_{event}", self.triggers).to_uppercase())
+        ["insert", "update", "delete"].map(|event| self.trigger_of(event))
+    }
+
+    /// The name of the one trigger that H2 has for all of them.
+    pub fn only_trigger_name(&self) -> String {
+        self.trigger_of("change")
+    }
+
+    fn trigger_of(&self, event: &str) -> String {
+        format!("{}_{event}", self.triggers).to_uppercase()
     }
 }
 

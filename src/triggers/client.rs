@@ -4,6 +4,7 @@
 //! the separators of clients. So one script serves both.
 
 use super::Action;
+use crate::db::server::Kind;
 
 /// The client that a script is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,31 +29,20 @@ impl Client {
     /// Every one of them.
     pub const ALL: [Self; 5] = [Self::SqlPlus, Self::Sqlcmd, Self::Db2, Self::H2, Self::MySql];
 
-    /// The name of its database, as in the names of the scripts.
-    pub const fn database(self) -> &'static str {
+    /// The kind of database that it belongs to.
+    pub(super) const fn kind(self) -> Kind {
         match self {
-            Self::SqlPlus => "Oracle",
-            Self::Sqlcmd => "MSSQL",
-            Self::Db2 => "DB2",
-            Self::H2 => "H2",
-            Self::MySql => "MySQL",
+            Self::SqlPlus => Kind::Oracle,
+            Self::Sqlcmd => Kind::SqlServer,
+            Self::Db2 => Kind::Db2,
+            Self::H2 => Kind::H2,
+            Self::MySql => Kind::MySql,
         }
     }
 
     /// Its script.
-    pub const fn script(self, action: Action) -> &'static str {
-        match (self, action) {
-            (Self::SqlPlus, Action::Install) => include_str!("../../triggers/oldOracle.sql"),
-            (Self::SqlPlus, Action::Remove) => include_str!("../../triggers/newOracle.sql"),
-            (Self::Sqlcmd, Action::Install) => include_str!("../../triggers/oldMSSQL.sql"),
-            (Self::Sqlcmd, Action::Remove) => include_str!("../../triggers/newMSSQL.sql"),
-            (Self::Db2, Action::Install) => include_str!("../../triggers/oldDB2.sql"),
-            (Self::Db2, Action::Remove) => include_str!("../../triggers/newDB2.sql"),
-            (Self::H2, Action::Install) => include_str!("../../triggers/oldH2.sql"),
-            (Self::H2, Action::Remove) => include_str!("../../triggers/newH2.sql"),
-            (Self::MySql, Action::Install) => include_str!("../../triggers/oldMySQL.sql"),
-            (Self::MySql, Action::Remove) => include_str!("../../triggers/newMySQL.sql"),
-        }
+    pub fn script(self, action: Action) -> String {
+        super::script(Some(self.kind()), action, |_| true)
     }
 
     /// The statements of a script, without separators, the client's own commands and the comments
@@ -168,7 +158,7 @@ mod tests {
         for client in Client::ALL {
             for action in [Action::Install, Action::Remove] {
                 let script = client.script(action);
-                let statements = client.statements(script);
+                let statements = client.statements(&script);
                 for statement in &statements {
                     let first = statement.split([' ', '\n']).next().unwrap_or_default();
                     assert!(
@@ -183,7 +173,7 @@ mod tests {
                 }
                 let lines = |text: &str| text.lines().filter(|line| is_code(client, line)).count();
                 let kept: usize = statements.iter().map(|statement| lines(statement)).sum();
-                assert_eq!(kept, lines(script), "{client:?}");
+                assert_eq!(kept, lines(&script), "{client:?}");
             }
         }
     }
