@@ -5,6 +5,7 @@ pub(crate) mod pair;
 mod workload;
 
 mod absent;
+mod copies;
 mod day;
 mod dumps;
 mod exact;
