@@ -199,8 +199,8 @@ ids! {
         "Yes: nothing was written, or what was is recorded, and `keyrotation resume` goes on.";
     DatabaseLost = "KR-DB-007", Environment, "a database did not come back in time",
         "see that the server is up, then `keyrotation resume`";
-    RowsHidden = "KR-DB-008", Environment, "row-level security would hide rows of a table from the database user",
-        "let the user see every row: a superuser runs `ALTER ROLE … BYPASSRLS` for it, or name the table's owner (without `FORCE ROW LEVEL SECURITY`), or take the policy away for the rotation; then run the same command again",
+    RowsHidden = "KR-DB-008", Environment, "a policy of the server would hide rows or values of a table from the database user",
+        "let the user see every row as it is: on PostgreSQL a superuser runs `ALTER ROLE … BYPASSRLS` for it, or name the table's owner (without `FORCE ROW LEVEL SECURITY`), or take the policy away for the rotation; then run the same command again",
         "Yes: nothing that could not be seen was counted, compared or deleted.";
     TableAbsent = "KR-DB-020", Environment, "a table that should be there is not",
         "see that the URL names the right database and schema; what the deployment really lacks is named with --without-table",
@@ -288,7 +288,7 @@ ids! {
         "Yes: nothing was written.";
     KeepsChanging = "KR-RUN-003", Human, "somebody keeps writing values under the old key",
         "stop whatever server still uses this database with the old key, then `keyrotation resume`";
-    AllAlreadyNew = "KR-RUN-010", Human, "nothing is under the old key, and no journal says why",
+    AllAlreadyNew = "KR-RUN-010", Human, "nothing, or next to nothing, is under the old key, and no journal says why",
         "see that the two keys are not the wrong way round: oldSecretKey is [encryption] key of the server that is still in use; if everything was moved before, repeat with --all-already-new";
     MostUnreadable = "KR-RUN-011", Human, "many values open under neither key",
         "see whether they are under a third key, and whether this is the right copy; to leave them as they are and rotate the rest, repeat with --accept-unreadable and their number";

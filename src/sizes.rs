@@ -38,6 +38,10 @@ pub struct Sizes {
     pub changed_keys: usize,
     /// The most rows that one statement inserts.
     pub inserted: usize,
+    /// The most values that it inserts.
+    pub inserted_values: usize,
+    /// The most rows that one statement compares and sets; each dialect has a number of its own below that.
+    pub compared: usize,
 }
 
 impl Sizes {
@@ -59,6 +63,8 @@ impl Sizes {
         wide_keys: 64,
         changed_keys: 256,
         inserted: 500,
+        inserted_values: 16_000,
+        compared: 2000,
     };
 
     /// The usual ones; what a test asks for in its stead.
@@ -90,6 +96,8 @@ impl Sizes {
             wide_keys: size,
             changed_keys: size,
             inserted: size,
+            inserted_values: 16_000,
+            compared: size,
         }
     }
 }

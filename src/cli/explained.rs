@@ -27,7 +27,7 @@ impl Ask {
         }
     }
 
-    /// What explains that everything is under the new key: a journal of the same two keys that has moved
+    /// What explains that nearly everything is under the new key: a journal of the same two keys that has moved
     /// values, this one or one that was put aside; or a new server that is told of exactly these keys.
     pub(super) fn explained(self, dir: &Path, settings: &Settings) -> Option<String> {
         if self.known.is_some() {

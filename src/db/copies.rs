@@ -1,6 +1,10 @@
 //! Where a database keeps copies of what stands in its tables: history, rules, logs of statements, and tables
 //! that nobody rotates. SQL as data; what a dialect has no question for is not known, and said to be so.
 
+use std::fmt;
+
+use super::near::{quoted, quoted_name};
+use super::questions::POSTGRES_SCHEMA;
 use super::{Db, DbError, Record, Value};
 
 /// How a dialect answers.
@@ -10,10 +14,11 @@ struct Asks {
     kept: &'static str,
     /// Settings by which statements are logged with their values: name and value.
     logs: &'static str,
-    /// Columns of texts that are long enough for an envelope: table and column, as they are written.
+    /// Columns of texts that are long enough for an envelope: schema, if it is not the one in which tables are
+    /// looked for, table and column, as they are written, and 0 if this user may not read it.
     texts: &'static str,
-    /// What an identifier stands in.
-    quote: char,
+    /// The schema in which the tables are looked for.
+    schema: &'static str,
 }
 
 const ASKS: &[Asks] = &[
@@ -21,9 +26,9 @@ const ASKS: &[Asks] = &[
         dialect: "SQLite",
         kept: "",
         logs: "",
-        texts: "SELECT m.name, i.name FROM sqlite_master AS m, pragma_table_info(m.name) AS i \
-                WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' ORDER BY 1, 2",
-        quote: '"',
+        texts: "SELECT '', m.name, i.name, 1 FROM sqlite_master AS m, pragma_table_info(m.name) AS i \
+                WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%' ORDER BY 2, 3",
+        schema: "",
     },
     Asks {
         dialect: "PostgreSQL",
@@ -38,13 +43,17 @@ const ASKS: &[Asks] = &[
                OR (name IN ('log_min_duration_statement', 'log_min_duration_sample', 'auto_explain.log_min_duration') \
                AND setting <> '-1') OR (name = 'log_parameter_max_length_on_error' AND setting <> '0') \
                OR (name = 'pgaudit.log' AND setting NOT IN ('', 'none')) ORDER BY 1",
-        texts: "SELECT c.relname::text, a.attname::text FROM pg_catalog.pg_class c \
+        texts: "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN '' ELSE n.nspname::text END, \
+                c.relname::text, a.attname::text, \
+                (pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+                AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::bigint \
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
                 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-                WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition AND pg_catalog.pg_table_is_visible(c.oid) \
-                AND c.relnamespace NOT IN (SELECT n.oid FROM pg_catalog.pg_namespace n \
-                WHERE n.nspname IN ('pg_catalog', 'information_schema')) AND a.attnum > 0 AND NOT a.attisdropped \
-                AND t.typname IN ('varchar', 'text', 'bpchar') AND (a.atttypmod < 0 OR a.atttypmod > 200) ORDER BY 1, 2",
-        quote: '"',
+                WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition \
+                AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
+                AND a.attnum > 0 AND NOT a.attisdropped AND t.typname IN ('varchar', 'text', 'bpchar') \
+                AND (a.atttypmod < 0 OR a.atttypmod > 200) ORDER BY 1, 2, 3",
+        schema: POSTGRES_SCHEMA,
     },
     Asks {
         dialect: "MySQL and MariaDB",
@@ -53,19 +62,21 @@ const ASKS: &[Asks] = &[
         logs: "SHOW GLOBAL VARIABLES WHERE Variable_name IN \
                ('general_log', 'slow_query_log', 'server_audit_logging', 'audit_log_policy') \
                AND Value NOT IN ('OFF', '0', 'NONE')",
-        texts: "SELECT c.TABLE_NAME, c.COLUMN_NAME FROM information_schema.COLUMNS AS c \
+        texts: "SELECT IF(c.TABLE_SCHEMA = DATABASE(), '', c.TABLE_SCHEMA), c.TABLE_NAME, c.COLUMN_NAME, 1 \
+                FROM information_schema.COLUMNS AS c \
                 JOIN information_schema.TABLES AS t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
-                WHERE c.TABLE_SCHEMA = DATABASE() AND t.TABLE_TYPE <> 'VIEW' AND c.CHARACTER_MAXIMUM_LENGTH >= 200 \
-                AND c.DATA_TYPE IN ('varchar', 'char', 'text', 'mediumtext', 'longtext') ORDER BY 1, 2",
-        quote: '`',
+                WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
+                AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') AND c.CHARACTER_MAXIMUM_LENGTH >= 200 \
+                AND c.DATA_TYPE IN ('varchar', 'char', 'text', 'mediumtext', 'longtext') ORDER BY 1, 2, 3",
+        schema: "SELECT DATABASE()",
     },
-    Asks { dialect: "H2", kept: "", logs: "", texts: "", quote: '"' },
+    Asks { dialect: "H2", kept: "", logs: "", texts: "", schema: "" },
     Asks {
         dialect: "Oracle",
         kept: "SELECT TABLE_NAME, 'the flashback archive ' || FLASHBACK_ARCHIVE_NAME FROM USER_FLASHBACK_ARCHIVE_TABLES ORDER BY 1",
         logs: "",
         texts: "",
-        quote: '"',
+        schema: "",
     },
     Asks {
         dialect: "SQL Server",
@@ -73,7 +84,7 @@ const ASKS: &[Asks] = &[
                WHERE temporal_type = 2 ORDER BY 1",
         logs: "",
         texts: "",
-        quote: '"',
+        schema: "",
     },
     Asks {
         dialect: "Db2",
@@ -81,12 +92,45 @@ const ASKS: &[Asks] = &[
                AND TEMPORALTYPE IN ('S', 'B') ORDER BY 1",
         logs: "",
         texts: "",
-        quote: '"',
+        schema: "",
     },
 ];
 
 /// What every envelope of a server begins with: base64 of `{"c":"`.
 const BEGINS: &str = "eyJjIjoi";
+
+/// Every question: dialect, what for, and the statement.
+pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let each = |asks: &'static Asks| {
+        [
+            (asks.dialect, "copies that the server keeps", asks.kept),
+            (asks.dialect, "logs of statements", asks.logs),
+            (asks.dialect, "columns of texts", asks.texts),
+            (asks.dialect, "the schema of the tables", asks.schema),
+        ]
+    };
+    ASKS.iter().flat_map(each).filter(|(_, _, sql)| !sql.is_empty())
+}
+
+/// A column of texts that are long enough for an envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextColumn {
+    /// The schema; empty for the one in which tables are looked for.
+    pub schema: String,
+    /// The table, as it is written.
+    pub table: String,
+    /// The column, as it is written.
+    pub column: String,
+    /// Whether this user may read it.
+    pub is_readable: bool,
+}
+
+impl fmt::Display for TextColumn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { schema, table, column, .. } = self;
+        if schema.is_empty() { write!(f, "{table}.{column}") } else { write!(f, "{schema}.{table}.{column}") }
+    }
+}
 
 impl Db {
     fn asks_of_copies(&self) -> Option<&'static Asks> {
@@ -104,45 +148,51 @@ impl Db {
         self.pairs(self.asks_of_copies().map_or("", |asks| asks.logs)).await
     }
 
-    /// Columns with a text that begins as envelopes do, in tables for which `is_meant` is true: each as
-    /// `TABLE.COLUMN`. Reads these tables whole. None where it cannot be asked.
-    pub async fn ciphertext_in(
-        &self,
-        is_meant: impl Fn(&str) -> bool,
-    ) -> Result<Option<Vec<String>>, DbError> {
-        let Some(asks) = self.asks_of_copies() else { return Ok(None) };
-        let Some(columns) = self.pairs(asks.texts).await? else { return Ok(None) };
-        let mut found = Vec::new();
-        for (table, column) in columns.iter().filter(|(table, _)| is_meant(&table.to_uppercase())) {
-            let (Some(table_quoted), Some(column_quoted)) =
-                (quoted(table, asks.quote), quoted(column, asks.quote))
-            else {
-                found.push(format!("{table}.{column} (its name is too odd to look into it)"));
-                continue;
-            };
-            let sql = format!("SELECT 1 FROM {table_quoted} WHERE {column_quoted} LIKE '{BEGINS}%' LIMIT 1");
-            if !self.read(&sql, &[]).await?.is_empty() {
-                found.push(format!("{table}.{column}"));
-            }
+    /// All columns of texts that are long enough for an envelope, in all schemas that this user sees. None where
+    /// it cannot be asked.
+    pub async fn text_columns(&self) -> Result<Option<Vec<TextColumn>>, DbError> {
+        let sql = self.asks_of_copies().map_or("", |asks| asks.texts);
+        if sql.is_empty() {
+            return Ok(None);
         }
-        Ok(Some(found))
+        let column = |record: &Record| TextColumn {
+            schema: text(record, 0),
+            table: text(record, 1),
+            column: text(record, 2),
+            is_readable: record.get(3).and_then(Value::as_int) != Some(0),
+        };
+        Ok(Some(self.read(sql, &[]).await?.iter().map(column).collect()))
+    }
+
+    /// Whether a column holds a text that begins as envelopes do. Reads the table to its end if none does. None
+    /// if its name is too odd to look into it.
+    pub async fn has_ciphertext(&self, at: &TextColumn) -> Result<Option<bool>, DbError> {
+        let syntax = self.syntax();
+        let names = quoted(syntax, &at.schema, &at.table).zip(quoted_name(syntax, &at.column));
+        let Some((table, column)) = names else { return Ok(None) };
+        let sql = format!("SELECT 1 FROM {table} WHERE {column} LIKE '{BEGINS}%'");
+        Ok(Some(!self.read(&(syntax.limited)(&sql, "1"), &[]).await?.is_empty()))
+    }
+
+    /// The schema in which the tables are looked for. None where it cannot be asked.
+    pub async fn own_schema(&self) -> Result<Option<String>, DbError> {
+        let sql = self.asks_of_copies().map_or("", |asks| asks.schema);
+        if sql.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.read(sql, &[]).await?.first().map(|record| text(record, 0)))
     }
 
     async fn pairs(&self, sql: &str) -> Result<Option<Vec<(String, String)>>, DbError> {
         if sql.is_empty() {
             return Ok(None);
         }
-        let text = |record: &Record, at: usize| {
-            record.get(at).and_then(Value::as_text).unwrap_or_default().trim().to_owned()
-        };
         let pairs = self.read(sql, &[]).await?;
         let pairs = pairs.iter().map(|record| (text(record, 0), text(record, 1)));
         Ok(Some(pairs.filter(|(_, how)| !how.is_empty()).collect()))
     }
 }
 
-/// An identifier of plain characters, quoted as it is written.
-fn quoted(name: &str, quote: char) -> Option<String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_$# -".contains(c);
-    (!name.is_empty() && name.chars().all(plain)).then(|| format!("{quote}{name}{quote}"))
+fn text(record: &Record, at: usize) -> String {
+    record.get(at).and_then(Value::as_text).unwrap_or_default().trim().to_owned()
 }

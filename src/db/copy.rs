@@ -5,9 +5,6 @@ use super::write::{each, key_arrays, keys_by_column, padded, padded_keys, parts}
 use super::{Db, DbError, Record, Syntax, Table, Transaction, Value, Write, keys_at_once, sql};
 use crate::sizes::Sizes;
 
-/// The most values that one statement inserts.
-const VALUES_AT_ONCE: usize = 16_000;
-
 impl Transaction {
     pub(super) fn syntax(&self) -> &'static Syntax {
         match self {
@@ -96,7 +93,8 @@ impl Transaction {
             }
             Write::Values | Write::LockFirst => {}
         }
-        let most = (VALUES_AT_ONCE / columns.len().max(1)).clamp(1, Sizes::new().inserted);
+        let sizes = Sizes::new();
+        let most = (sizes.inserted_values / columns.len().max(1)).clamp(1, sizes.inserted);
         for part in parts(rows, most) {
             let sql = sql::copy::insert(self.syntax(), table, columns, part.len());
             let params: Vec<Value> = part.iter().flatten().map(|value| (*value).clone()).collect();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::claim::{Claim, Lone};
 use super::own::Own;
-pub use super::questions::{LockRow, MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
+pub use super::questions::{LockRow, MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions, Room};
 use super::remote::{self, SILENCE};
 use super::server::Server;
 use super::{Class, Db, DbError, Record, Value};

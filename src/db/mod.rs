@@ -20,6 +20,7 @@ mod mysql;
 mod native;
 pub mod near;
 mod own;
+pub mod policies;
 mod pool;
 mod postgres;
 pub mod proof;

@@ -8,7 +8,7 @@ use sqlx::mysql::{
 };
 use sqlx::{AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo as _, ValueRef as _};
 
-use super::guard::MYSQL_QUESTIONS;
+use super::guard::{MYSQL_QUESTIONS, Room};
 use super::native::{NativeDb, NativeTransaction};
 use super::own::{Greeting, Own};
 use super::pool::{Native, Session};
@@ -160,7 +160,7 @@ fn options(server: &Server, host: &Host) -> MySqlConnectOptions {
 impl Native for MySqlConnection {
     type Values = MySqlArguments;
 
-    const ROOM: &str = MYSQL_QUESTIONS.room;
+    const ROOM: &'static Room = &MYSQL_QUESTIONS.room;
     const IS_READ_ONLY: &str = IS_READ_ONLY;
     const READ_ONLY: &str = "is set to read only, as replicas are: give the primary's host";
     const MAX_PACKET: &str = MAX_PACKET;

@@ -37,11 +37,11 @@ impl<C: Native> NativeDb<C> {
             "" => STATEMENT_BYTES,
             packet => remote::statement_bytes(&session.fetch(packet, C::Values::default()).await?),
         };
-        let room = match session.fetch(C::ROOM, C::Values::default()).await {
-            Err(error) if error.class == Class::Retry => Vec::new(), // not told now: as many as asked for
-            room => room?,
-        };
-        let connections = remote::within_room(connections, &room);
+        let mut answers = Vec::new();
+        for ask in C::ROOM.asks {
+            answers.push(session.fetch(ask, C::Values::default()).await?);
+        }
+        let connections = remote::within_room(connections, (C::ROOM.left)(&answers));
         let session = session.limited(server.socket_timeout);
         let pool = Pool::new(session, connections, server.connect_timeout);
         let (server, claim) = (server.clone(), Claim::default());

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
+use super::guard::Room;
 use super::own::Own;
 use super::remote::{LAST_ANSWER, place, within};
 use super::server::{Host, Server};
@@ -27,7 +28,7 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
     type Values: Send + Default;
 
     /// Asks how many sessions the server has room for.
-    const ROOM: &str;
+    const ROOM: &'static Room;
     /// Asks whether the server takes no writes.
     const IS_READ_ONLY: &str;
     /// What is said of one that takes none.

@@ -8,7 +8,7 @@ use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Postgres, Row as _, TypeInfo as _, ValueRef as _,
 };
 
-use super::guard::POSTGRES_QUESTIONS;
+use super::guard::{POSTGRES_QUESTIONS, Room};
 use super::native::{NativeDb, NativeTransaction};
 use super::own::Own;
 use super::pool::{Native, Session};
@@ -202,7 +202,7 @@ fn options(server: &Server, host: &Host) -> PgConnectOptions {
 impl Native for PgConnection {
     type Values = PgArguments;
 
-    const ROOM: &str = POSTGRES_QUESTIONS.room;
+    const ROOM: &'static Room = &POSTGRES_QUESTIONS.room;
     const IS_READ_ONLY: &str = IS_REPLICA;
     const READ_ONLY: &str = "is a replica, or set to read only: give the primary's host";
     const MAX_PACKET: &str = "";

@@ -34,11 +34,24 @@ pub struct Questions {
     pub lossy: &'static str,
     /// Whether sessions of other users are hidden from this one; so is an error for want of a privilege.
     pub is_blind: &'static str,
-    /// How many sessions the server takes in all and of this user, and how many there are: the
-    /// least of what is left. Not asked where it is empty.
-    pub room: &'static str,
+    /// How many more sessions the server takes.
+    pub room: Room,
     /// Settings that end a statement after some time: name and value. Not asked where it is empty.
     pub limits: &'static str,
+}
+
+/// How many more sessions a server takes, in all and of this user: the least of what is left.
+#[derive(Debug)]
+pub struct Room {
+    /// What is asked; nothing where nobody tells.
+    pub asks: &'static [&'static str],
+    /// What the answers come to.
+    pub left: fn(&[Vec<Record>]) -> Option<i64>,
+}
+
+impl Room {
+    /// Of a server that does not tell.
+    pub const UNKNOWN: Self = Self { asks: &[], left: |_| None };
 }
 
 /// A row of a table of ours that a session keeps locked in a transaction without an end: the lock
@@ -64,6 +77,9 @@ macro_rules! schema {
          pg_catalog.to_regclass('reg_property'))), pg_catalog.current_schema()::text, '')"
     };
 }
+
+/// Asks for it.
+pub(super) const POSTGRES_SCHEMA: &str = concat!("SELECT ", schema!());
 
 /// The second number of the lock, for that schema.
 macro_rules! lock {
@@ -104,11 +120,14 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
             WHERE (name = 'synchronous_commit' AND setting = 'off') OR (name = 'fsync' AND setting = 'off') \
             OR (name = 'full_page_writes' AND setting = 'off') ORDER BY name",
     is_blind: "SELECT false",
-    room: "SELECT least(current_setting('max_connections')::bigint \
-           - current_setting('superuser_reserved_connections')::bigint - (SELECT count(*) FROM pg_stat_activity), \
-           CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit \
-           - (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = r.rolname) END) \
-           FROM pg_roles r WHERE r.rolname = current_user",
+    room: Room {
+        asks: &["SELECT least(current_setting('max_connections')::bigint \
+                 - current_setting('superuser_reserved_connections')::bigint - (SELECT count(*) FROM pg_stat_activity), \
+                 CASE WHEN r.rolconnlimit >= 0 THEN r.rolconnlimit \
+                 - (SELECT count(*) FROM pg_stat_activity a WHERE a.usename = r.rolname) END) \
+                 FROM pg_roles r WHERE r.rolname = current_user"],
+        left: |answers| answers.first()?.first()?.first()?.as_int(),
+    },
     limits: "SELECT name, setting FROM pg_settings WHERE name = 'statement_timeout'",
 };
 
@@ -145,9 +164,49 @@ pub const MYSQL_QUESTIONS: Questions = Questions {
             FROM DUAL WHERE @@GLOBAL.log_bin = 1 AND @@GLOBAL.sync_binlog <> 1",
     // Needs the same privilege, however the user has it: by a role, too. INNODB_TRX fails as PROCESSLIST does.
     is_blind: "SELECT COUNT(*) < 0 FROM information_schema.INNODB_METRICS",
-    // Without the privilege PROCESS only its own sessions are counted.
-    room: "SELECT LEAST(@@max_connections - (SELECT COUNT(*) FROM information_schema.PROCESSLIST), \
-           IF(@@max_user_connections > 0, @@max_user_connections - (SELECT COUNT(*) \
-           FROM information_schema.PROCESSLIST WHERE USER() LIKE CONCAT(USER, '@%')), @@max_connections))",
+    // Nothing of information_schema.PROCESSLIST, see above. Without the privilege PROCESS the third shows this
+    // user's own sessions, which is enough.
+    room: Room {
+        asks: &[
+            "SELECT @@max_connections, @@max_user_connections, USER()",
+            "SHOW GLOBAL STATUS WHERE Variable_name = 'Threads_connected'",
+            "SHOW PROCESSLIST",
+        ],
+        left: mysql_room,
+    },
     limits: "SHOW SESSION VARIABLES WHERE Variable_name IN ('max_statement_time', 'max_execution_time')",
 };
+
+fn mysql_room(answers: &[Vec<Record>]) -> Option<i64> {
+    let [limits, status, sessions] = answers else { return None };
+    let text = |record: &Record, at: usize| record.get(at).and_then(Value::as_text).map(str::to_owned);
+    let limits = limits.first()?;
+    let [all, of_user] = [0, 1].map(|at| limits.get(at).and_then(Value::as_int).unwrap_or(0));
+    let connected: i64 = text(status.first()?, 1)?.parse().ok()?;
+    let user = text(limits, 2)?;
+    let user = user.rsplit_once('@')?.0;
+    let own = sessions.iter().filter(|session| text(session, 1).as_deref() == Some(user)).count();
+    let left_of_user = (of_user > 0).then(|| of_user - i64::try_from(own).unwrap_or(of_user));
+    let left = (all > 0).then(|| all - connected);
+    left.into_iter().chain(left_of_user).min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_on_mysql_is_the_least_of_all_limits() {
+        let text = |text: &str| Value::Text(text.to_owned());
+        let answers = |all: i64, of_user: i64, own: usize| {
+            let own = std::iter::repeat_n(vec![Value::Int(7), text("some@one")], own);
+            let sessions = own.chain([vec![Value::Int(8), text("another")]]).collect();
+            let limits = vec![Value::Int(all), Value::Int(of_user), text("some@one@127.0.0.1")];
+            [vec![limits], vec![vec![text("Threads_connected"), text("12")]], sessions]
+        };
+        assert_eq!(mysql_room(&answers(151, 0, 3)), Some(139));
+        assert_eq!(mysql_room(&answers(151, 10, 3)), Some(7));
+        assert_eq!(mysql_room(&answers(14, 10, 3)), Some(2));
+        assert_eq!(mysql_room(&answers(0, 0, 3)), None);
+    }
+}

@@ -113,8 +113,7 @@ impl Problems {
 
 /// How many connections share the work: no more than half of what the server has room for, since
 /// there may be two databases on it, each with a connection more that holds its lock; one at least.
-pub(super) fn within_room(wanted: u32, room: &[Record]) -> u32 {
-    let room = room.first().and_then(|record| record.first()?.as_int());
+pub(super) fn within_room(wanted: u32, room: Option<i64>) -> u32 {
     let left = room.map_or(wanted, |room| u32::try_from(room / 2 - 1).unwrap_or(0));
     wanted.min(left).max(1)
 }
@@ -307,9 +306,8 @@ mod tests {
 
     #[test]
     fn connections_keep_within_the_room_there_is() {
-        let room = |room| vec![vec![Value::Int(room)]];
-        assert_eq!([90, 9, 5, 1, 0, -3].map(|left| within_room(5, &room(left))), [5, 3, 1, 1, 1, 1]);
-        assert_eq!(within_room(5, &[]), 5);
+        assert_eq!([90, 9, 5, 1, 0, -3].map(|left| within_room(5, Some(left))), [5, 3, 1, 1, 1, 1]);
+        assert_eq!(within_room(5, None), 5);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What differs between dialects, as data.
 
 use super::table::Kind;
+use crate::sizes::Sizes;
 
 mod db2;
 mod h2;
@@ -19,8 +20,9 @@ pub struct Syntax {
     pub name: &'static str,
     /// How many parameters a statement takes.
     pub max_parameters: usize,
-    /// How many rows a statement changes at most: measured, where more gains nothing.
-    pub rows_at_once: usize,
+    /// How many rows a statement changes at most: measured, where more gains nothing. See
+    /// [`rows_of_a_statement`](Self::rows_of_a_statement).
+    rows_at_once: usize,
     /// The mark of a parameter, by its number from 1 and what it holds.
     pub parameter: fn(usize, Kind) -> String,
     /// The mark of a parameter as it is compared with a column of this type, so that the column's index
@@ -71,6 +73,13 @@ pub struct Syntax {
     pub age: fn(&str) -> String,
     /// What rewriting all rows of a table takes, of its size with its indexes.
     pub rewrite: Rewrite,
+}
+
+impl Syntax {
+    /// How many rows a statement changes at most.
+    pub fn rows_of_a_statement(&self) -> usize {
+        self.rows_at_once.min(Sizes::new().compared)
+    }
 }
 
 /// What rewriting every row of a table takes on disk, in percent of the table with its indexes.

@@ -122,7 +122,7 @@ impl Transaction {
         let syntax = self.syntax();
         let keys: Vec<Vec<Value>> = rows.iter().map(|row| row.key.clone()).collect();
         let mut locked = Vec::with_capacity(rows.len());
-        let most = keys_at_once(syntax, table, syntax.rows_at_once);
+        let most = keys_at_once(syntax, table, syntax.rows_of_a_statement());
         for part in keys.chunks(most) {
             let length = padded(part.len(), most);
             let sql = sql::lock(syntax, table, columns, length);
@@ -150,7 +150,7 @@ impl Transaction {
                 must_be(if count == SUCCESS_NO_INFO { 1 } else { u64::try_from(count).unwrap_or(0) }, 1)?;
             }
         } else if table.insertable && care == Care::Fast {
-            for part in parts(&same, syntax.rows_at_once) {
+            for part in parts(&same, syntax.rows_of_a_statement()) {
                 let sql = sql::set_locked(syntax, table, columns, part.len());
                 let params = part.iter().flat_map(|row| row.key.iter().chain(row.new.iter().copied()));
                 let affected = self.change(&sql, params.collect()).await?;

@@ -6,8 +6,9 @@
 use keyrotation_journal::{JobState, Phase, TargetKind};
 
 use super::Deployment;
+use super::protect::failed;
 use crate::config::{Home, Settings};
-use crate::db::Db;
+use crate::db::{Class, Db};
 use crate::error::{Error, Id, Result};
 use crate::target::{Presence, Store, TARGETS, Target, Version};
 
@@ -41,7 +42,8 @@ pub(super) fn reason(target: &Target, version: Option<Version>, left_out: bool) 
 }
 
 impl Deployment {
-    /// Refuses a new rotation without a table that every version has, naming what is near.
+    /// Refuses a new rotation without a table that every version has, naming what is near; and without one that
+    /// some versions have, if something near it has rows.
     pub(super) async fn refuse_absent(&self, without: &[String]) -> Result<()> {
         for name in without {
             let is_absent = |target: &Target| {
@@ -59,10 +61,21 @@ impl Deployment {
         }
         let is_left_out =
             |target: &Target| without.iter().any(|name| target.relation.table.eq_ignore_ascii_case(name));
-        let absent = self.absent_targets().filter(|target| target.presence == Presence::Always);
-        let absent: Vec<_> = absent.filter(|target| !is_left_out(target)).collect();
-        let Some((first, more)) = absent.split_first() else { return Ok(()) };
-        Err(self.refusal(first, more).await)
+        let (always, others): (Vec<&Target>, Vec<&Target>) = self
+            .absent_targets()
+            .filter(|target| !is_left_out(target))
+            .partition(|target| target.presence == Presence::Always);
+        if let Some((first, more)) = always.split_first() {
+            let near = self.near(first, false).await?;
+            return Err(self.refusal(first, more, &near));
+        }
+        for target in others {
+            let near = self.near(target, true).await?;
+            if !near.is_empty() {
+                return Err(self.refusal(target, &[], &near));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses to go on without a table that the journal has begun with, or to call it verified.
@@ -77,7 +90,8 @@ impl Deployment {
                 && target.presence == Presence::Always
                 && !self.without.iter().any(|name| target.relation.table.eq_ignore_ascii_case(name));
             if (begun || unsaid) && head.kind == TargetKind::Table {
-                return Err(self.refusal(target, &[]).await);
+                let near = self.near(target, false).await?;
+                return Err(self.refusal(target, &[], &near));
             }
         }
         Ok(())
@@ -88,16 +102,28 @@ impl Deployment {
         ids.filter_map(|head| TARGETS.iter().copied().find(|target| target.id == head.id))
     }
 
-    async fn refusal(&self, target: &Target, more: &[&Target]) -> Error {
+    /// The database that a target belongs to, and the other one.
+    fn here_and_there(&self, target: &Target) -> (Option<&Db>, Option<&Db>) {
+        let (identity, registry) = (self.identity.as_ref(), self.registry.as_ref());
+        match target.store {
+            Store::Identity => (identity, registry),
+            Store::Registry => (registry, identity),
+        }
+    }
+
+    /// What is named like a target's table; only what may have rows, if that is asked for.
+    async fn near(&self, target: &Target, with_rows: bool) -> Result<Vec<String>> {
         let table = target.relation.table;
-        let (here, there) = match target.store {
-            Store::Identity => (&self.identity, &self.registry),
-            Store::Registry => (&self.registry, &self.identity),
-        };
+        let (here, there) = self.here_and_there(target);
         let mut near = Vec::new();
-        // Whoever cannot tell what is near says at least what is missing.
         if let Some(db) = here {
-            near.extend(db.near(table).await.unwrap_or_default());
+            let found = if with_rows { db.near_with_rows(table).await } else { db.near(table).await };
+            match found {
+                Ok(found) => near.extend(found),
+                Err(error) if error.class == Class::Lost => return Err(failed(db, &error)),
+                // Whoever cannot tell what is near says at least what is missing.
+                Err(error) => tracing::warn!("{table}: what is named like it is not looked at: {error}"),
+            }
         }
         if let (Some(here), Some(there)) = (here, there)
             && !here.is_same_handle(there)
@@ -105,6 +131,12 @@ impl Deployment {
         {
             near.push(format!("a table {table} in the other database, {}", there.place()));
         }
+        Ok(near)
+    }
+
+    fn refusal(&self, target: &Target, more: &[&Target], near: &[String]) -> Error {
+        let table = target.relation.table;
+        let (here, _) = self.here_and_there(target);
         let near = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
         let names: Vec<&str> = more.iter().map(|target| target.relation.table).collect();
         let words = names.iter().fold(String::new(), |words, name| words + " --without-table " + name);
@@ -112,7 +144,7 @@ impl Deployment {
             [] => String::new(),
             names => format!("; nor is {} there", names.join(", nor ")),
         };
-        let place = here.as_ref().map(Db::place).unwrap_or_default();
+        let place = here.map(Db::place).unwrap_or_default();
         let key = match target.store {
             Store::Identity => "newIdnDBUrl",
             Store::Registry => "newRegDBUrl",

@@ -7,8 +7,8 @@ pub struct Accepted {
     pub ambiguous: Option<u64>,
     /// So many values that open under neither key are left as they are, or fewer.
     pub unreadable: Option<u64>,
-    /// Everything is under the new key already.
+    /// Everything, or nearly everything, is under the new key already.
     pub all_already_new: bool,
-    /// Why everything is under the new key already, where something explains it.
+    /// Why that is so, where something explains it.
     pub explained: Option<String>,
 }

@@ -106,6 +106,9 @@ async fn connect_with(
     deployment.open(settings, access).await?;
     if settings.sync_tables.is_some() && with_old {
         deployment.open_old(settings, access).await?;
+        if let Some(sync) = &deployment.sync {
+            protect::refuse_hidden(&sync.old).await?;
+        }
     }
     for index in 0..deployment.heads.len() {
         let head = deployment.heads[index].clone();
@@ -179,6 +182,7 @@ impl Deployment {
             self.doubts = protect::refuse_old(settings, &self.distinct(), false).await?;
             for db in self.distinct() {
                 protect::refuse_pooler(db).await?;
+                protect::refuse_hidden(db).await?;
                 clusters.extend(protect::cluster(db).await?);
                 limits.extend(db.statement_limit().await.map_err(|error| protect::failed(db, &error))?);
             }

@@ -11,9 +11,11 @@ use std::time::{Duration, Instant};
 use crate::config::{Database, Settings};
 use crate::db::guard::Stranger;
 use crate::db::identity::Sameness;
+use crate::db::policies::{Policies, Policy};
 use crate::db::{Access, Db, DbError, TransactionLimits};
 use crate::error::{Error, Id, Result};
 use crate::guard::refused;
+use crate::target::{SYNC_TABLES, TARGETS};
 
 /// How long a rotation that was killed may live on in the server: its statement runs to its end.
 const AFTERLIFE: Duration = Duration::from_secs(30);
@@ -197,4 +199,32 @@ async fn wait_said(said: &mut bool, what: &str) {
 
 pub(super) fn failed(db: &Db, error: &DbError) -> Error {
     refused(&db.place(), error)
+}
+
+/// The policies that would hide rows or values of our tables from this user.
+pub(super) fn of_ours(policies: &Policies) -> impl Iterator<Item = &Policy> {
+    let is_ours = |policy: &&Policy| {
+        let rotated = TARGETS.iter().map(|target| target.relation.table);
+        let synced = SYNC_TABLES.iter().flat_map(|sync| [sync.relation.table, sync.log]);
+        rotated.chain(synced).any(|table| table == policy.table)
+    };
+    policies.found.iter().filter(is_ours)
+}
+
+/// Refuses a database that would hide rows or values without a word, and says what is not looked at.
+pub(super) async fn refuse_hidden(db: &Db) -> Result<()> {
+    let policies = db.policies().await.map_err(|error| failed(db, &error))?;
+    for unseen in &policies.unseen {
+        tracing::warn!(
+            "{}: not looked at: {unseen}; it must not be so that rows or values are hidden",
+            db.place()
+        );
+    }
+    of_ours(&policies).next().map_or(Ok(()), |policy| Err(hidden(&db.place(), policy)))
+}
+
+pub(super) fn hidden(place: &str, policy: &Policy) -> Error {
+    let Policy { table, how, fix } = policy;
+    let text = format!("{place}: {how} may hide rows or values of {table} from the database user");
+    Error::new(Id::RowsHidden, text).fix(format!("{fix}; then run the same command again"))
 }

@@ -107,7 +107,7 @@ impl TableSink {
             inner: self.db.begin().await?,
             target: self.target,
             table: Arc::clone(&self.table),
-            rows_at_once: syntax.rows_at_once,
+            rows_at_once: syntax.rows_of_a_statement(),
             max_parameters: syntax.max_parameters,
             statement_bytes: self.db.statement_bytes(),
         })

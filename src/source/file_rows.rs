@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use keyrotation_journal::{Key, KeyPart};
 
 use super::Row;
+use super::course::Course;
 use super::files::{self, Candidate, FileGroup, Listing, Refusal};
 use crate::db::Value;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The files of one group.
 #[derive(Debug, Clone)]
@@ -31,7 +32,7 @@ impl FileRows {
     }
 
     pub(super) fn walk(&self) -> FileWalk {
-        FileWalk { files: self.clone(), found: None, after: None, upto: None }
+        FileWalk { files: self.clone(), found: None, course: Course::default() }
     }
 
     fn in_order(&self) -> Result<Vec<Found>> {
@@ -66,39 +67,42 @@ pub(super) struct FileWalk {
     files: FileRows,
     /// What is there, in order; none before somebody asks.
     found: Option<Vec<Found>>,
-    /// The name that it goes on behind.
-    after: Option<String>,
-    /// The name that it ends with.
-    upto: Option<String>,
+    course: Course<String>,
 }
 
 impl FileWalk {
     /// From now on only over the files behind `after`, up to and including `upto`.
     pub(super) fn over(&mut self, after: Option<&Key>, upto: Option<&Key>) {
         let name = |key: Option<&Key>| key.and_then(name_of).map(str::to_owned);
-        (self.after, self.upto) = (name(after), name(upto));
+        self.course.over(name(after), name(upto));
     }
 
     pub(super) fn go_on_behind(&mut self, key: &Key) {
-        self.after = name_of(key).map(str::to_owned);
+        match name_of(key) {
+            Some(name) => self.course.go_on_behind(name.to_owned()),
+            None => self.course.begin_again(),
+        }
     }
 
-    pub(super) fn next(&mut self, limit: usize) -> Result<Option<Vec<Row>>> {
+    pub(super) async fn next(&mut self, limit: usize) -> Result<Option<Vec<Row>>> {
         let all = match &mut self.found {
             Some(found) => found,
             none => none.insert(self.files.in_order()?),
         };
-        let at = all.partition_point(|(name, _)| self.after.as_ref().is_some_and(|after| name <= after));
-        let is_within = |found: &&Found| self.upto.as_ref().is_none_or(|upto| found.0 <= *upto);
-        let mut page = Vec::new();
-        for (name, file) in all.iter().skip(at).take_while(is_within) {
-            if page.len() == limit.max(1) {
-                break;
+        let read = |after: Option<String>, upto: Option<String>, limit| {
+            let at = all.partition_point(|(name, _)| after.as_ref().is_some_and(|after| name <= after));
+            let is_within = |found: &&Found| upto.as_ref().is_none_or(|upto| found.0 <= *upto);
+            let page = all.iter().skip(at).take_while(is_within).take(limit).cloned();
+            std::future::ready(Ok::<_, Error>(page.collect::<Vec<_>>()))
+        };
+        // Some may have gone away since they were listed.
+        while let Some(page) = self.course.next(limit, &read, |(name, _)| Some(name.clone())).await? {
+            let rows: Vec<_> = page.into_iter().filter_map(|(name, file)| row(name, file)).collect();
+            if !rows.is_empty() {
+                return Ok(Some(rows));
             }
-            self.after = Some(name.clone());
-            page.extend(row(name.clone(), file.clone()));
         }
-        Ok((!page.is_empty()).then_some(page))
+        Ok(None)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A file is a row whose key is its path and whose one value is its content, so that everything
 //! behind this module works on rows alone.
 
+mod course;
 mod file_rows;
 pub mod files;
 mod pages;

@@ -22,7 +22,7 @@ impl Rows {
     pub async fn next(&mut self, limit: usize) -> Result<Option<Vec<Row>>> {
         match &mut self.0 {
             Way::Table(table, walk) => table.read(walk.next(limit).await),
-            Way::Files(files) => files.next(limit),
+            Way::Files(files) => files.next(limit).await,
         }
     }
 

@@ -60,8 +60,12 @@ fn one_value_under_the_old_key_is_found_among_thousands() {
                  ORDER BY TOKEN_ID LIMIT 1 OFFSET 70)";
     let old = seal(&kit.deployment.spec.old_key, "left behind");
     kit.put("IDN_OAUTH2_ACCESS_TOKEN", "ACCESS_TOKEN", &format!("TOKEN_ID = {token}"), &old);
-    kit.run(&["run"]).exits(0);
+    all_refuse(&kit, 5, "KR-RUN-010", &["only 1 are", "--all-already-new"]);
+    kit.run(&["run", "--all-already-new"]).exits(0);
     assert_eq!(sum(&kit.status(), "rotated"), 1);
+    let report = kit.run(&["report", "--format", "json"]).exits(0).json();
+    assert!(report["verdict"]["level"] != "good", "{}", report["verdict"]);
+    assert!(report["verdict"]["reasons"].to_string().contains("it moved 1 rows"), "{}", report["verdict"]);
 }
 
 /// A journal of the same keys says why: put aside by this run, or by an earlier one.
@@ -104,6 +108,47 @@ fn values_of_which_many_open_under_no_key_stop_a_rotation() {
     assert_eq!(sum(&kit.status(), "failed").to_string(), count);
 }
 
+/// A small table is judged by its own values: those of all others are no excuse for it.
+#[test]
+fn a_small_table_under_a_third_key_stops_a_rotation() {
+    let kit = Kit::new();
+    kit.sql("DELETE FROM IDN_SECRET");
+    let foreign = seal("00112233445566778899aabbccddeeff", "somebody else's");
+    let add = |number: u32, value: &str| {
+        kit.sql(&format!(
+            "INSERT INTO IDN_SECRET (ID, TENANT_ID, SECRET_NAME, SECRET_VALUE, CREATED_TIME, LAST_MODIFIED, TYPE_ID) \
+             SELECT 'id-{number}', 1, 'name-{number}', '{value}', TIME_CREATED, TIME_CREATED, (SELECT MIN(ID) FROM \
+             IDN_SECRET_TYPE) FROM IDN_OAUTH2_ACCESS_TOKEN LIMIT 1"
+        ));
+    };
+    for number in 1..=3 {
+        add(number, &foreign);
+    }
+    all_refuse(&kit, 5, "KR-RUN-011", &["3 of 3 in IDN_SECRET", "--accept-unreadable 3"]);
+    // One that strayed among two stops nothing, and is named.
+    kit.sql("DELETE FROM IDN_SECRET WHERE ID <> 'id-1'");
+    add(2, &seal(&kit.deployment.spec.old_key, "ours"));
+    let found = finding(&kit, "old-key");
+    assert_eq!(found["outcome"], "warning", "{found}");
+    assert!(found["found"].as_str().unwrap().contains("1 of 2 in IDN_SECRET"), "{found}");
+    let ran = kit.run(&["run"]).exits(1);
+    assert!(ran.stderr.contains("1 of 2 in IDN_SECRET"), "{ran}");
+}
+
+/// A few strays do not make swapped keys the right ones.
+#[test]
+fn swapped_keys_with_a_stray_value_are_found() {
+    let kit = Kit::new();
+    let stray = seal(&kit.deployment.spec.new_key, "a stray");
+    kit.sql(&format!(
+        "INSERT INTO IDN_IDENTITY_USER_DATA (TENANT_ID, USER_NAME, DATA_KEY, DATA_VALUE) VALUES (1, 'x', 'y', '{stray}')"
+    ));
+    swap_keys(&kit);
+    all_refuse(&kit, 5, "KR-RUN-010", &["oldSecretKey", "only 1 are", "the wrong way round"]);
+    kit.run(&["run", "--all-already-new"]).exits(0);
+    assert_eq!(sum(&kit.status(), "rotated"), 1);
+}
+
 const ALWAYS: &[&str] = &[
     "IDN_IDENTITY_USER_DATA",
     "IDN_OAUTH2_ACCESS_TOKEN",
@@ -134,6 +179,29 @@ fn a_table_that_every_version_has_is_never_skipped() {
     // It was there all along: what was not looked at is seen now.
     kit.registry("ALTER TABLE AWAY RENAME TO REG_PROPERTY");
     kit.run(&["verify"]).exits(1);
+}
+
+/// Nor is one that only some versions have, if something with rows is in its place, or in the other database.
+#[test]
+fn a_table_of_some_versions_that_is_near_by_is_never_skipped() {
+    let kit = Kit::new();
+    for table in ["IDN_SECRET", "WF_BPS_PROFILE"] {
+        kit.sql(&format!("ALTER TABLE {table} RENAME TO AWAY"));
+        kit.sql(&format!("CREATE VIEW {table} AS SELECT * FROM AWAY"));
+        all_refuse(&kit, 3, "KR-DB-020", &[table, "a view", "--without-table"]);
+        let plan = kit.run(&["plan", "--without-table", table]).exits(0);
+        assert!(plan.stdout.contains(&format!("{table}: skipped")), "{plan}");
+        kit.sql(&format!("DROP VIEW {table}"));
+        // With nothing in it there is nothing to miss.
+        kit.sql(&format!("CREATE VIEW {table} AS SELECT * FROM AWAY WHERE 1 = 0"));
+        kit.run(&["plan"]).exits(0);
+        kit.sql(&format!("DROP VIEW {table}"));
+        kit.run(&["plan"]).exits(0);
+        kit.sql(&format!("ALTER TABLE AWAY RENAME TO {table}"));
+    }
+    kit.registry("ALTER TABLE KEY_STORE RENAME TO AWAY");
+    kit.sql("CREATE TABLE KEY_STORE (ID INTEGER PRIMARY KEY, PASSWORD VARCHAR(900), PRIVATE_KEY_PASS VARCHAR(900))");
+    all_refuse(&kit, 3, "KR-DB-020", &["KEY_STORE", "in the other database"]);
 }
 
 /// What was there when the rotation began, and is gone.
@@ -286,4 +354,10 @@ fn copies_of_ciphertext_beside_the_targets_are_named() {
     fs::copy(kit.deployment.home.join(STORES).join("ACME.xml"), folder.join("ACME.xml")).unwrap();
     let found = finding(&kit, "file-remarks");
     assert!(found["outcome"] == "warning" && found["found"].as_str().unwrap().contains("before"), "{found}");
+    assert_eq!(finding(&kit, "foreign-triggers")["outcome"], "ok");
+    kit.sql(
+        "CREATE TRIGGER NOTE AFTER UPDATE ON IDN_SECRET BEGIN INSERT INTO MY_AUDIT VALUES (OLD.ID, OLD.SECRET_VALUE); END",
+    );
+    let found = finding(&kit, "foreign-triggers");
+    assert!(found["found"].as_str().unwrap().contains("NOTE on IDN_SECRET"), "{found}");
 }

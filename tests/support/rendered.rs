@@ -8,7 +8,7 @@ use keyrotation::db::{
     MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
     Relation, Syntax, Table, TableInfo, Write,
 };
-use keyrotation::db::{asked, feeds, identity, lease, proof};
+use keyrotation::db::{asked, copies, feeds, identity, lease, near, policies, proof};
 use keyrotation::plan::TOKENS;
 use keyrotation::target::{SYNC_TABLES, SyncTable, TARGETS, Target};
 
@@ -84,7 +84,7 @@ fn questions(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         _ => None,
     };
     let each = |questions: &Questions| {
-        vec![
+        let mut asked = vec![
             ("make the lock", questions.lock_row.map_or("", |row| row.make[0])),
             ("wait no longer for the lock", questions.lock_row.map_or("", |row| row.patience)),
             ("take the lock", questions.claim),
@@ -96,9 +96,10 @@ fn questions(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
             ("which server", questions.identity),
             ("settings that lose commits", questions.lossy),
             ("are sessions hidden", questions.is_blind),
-            ("room for sessions", questions.room),
             ("limits of statements", questions.limits),
-        ]
+        ];
+        asked.extend(questions.room.asks.iter().map(|ask| ("room for sessions", *ask)));
+        asked
     };
     let blind: Option<&Questions> = match syntax.name {
         name if name == ORACLE.name => Some(&ORACLE_BLIND),
@@ -131,6 +132,9 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         [asked::STATEMENTS, identity::STATEMENTS, feeds::STATEMENTS, proof::STATEMENTS, lease::STATEMENTS]
             .concat();
     all.into_iter()
+        .chain(policies::statements())
+        .chain(copies::statements())
+        .chain(near::NEAR.iter().map(|(dialect, sql)| (*dialect, "what is named like a table", *sql)))
         .filter(|(dialect, ..)| *dialect == syntax.name)
         .map(|(_, what, sql)| (what, sql))
         .collect()

@@ -17,7 +17,7 @@ pub struct AcceptArgs {
     /// Leave values that open under neither key as they are, if there are no more than this.
     #[arg(long, value_name = "N")]
     pub accept_unreadable: Option<u64>,
-    /// Go on although nothing is under the old key, and no journal says why.
+    /// Go on although nothing, or next to nothing, is under the old key, and no journal says why.
     #[arg(long)]
     pub all_already_new: bool,
     /// Go on without a table that every version has; may be repeated.
@@ -26,7 +26,7 @@ pub struct AcceptArgs {
 }
 
 impl AcceptArgs {
-    /// What is accepted; and where everything is under the new key, what explains that.
+    /// What is accepted; and where nearly everything is under the new key, what explains that.
     pub(in crate::cli) fn of(
         &self,
         survey: &Survey,
@@ -34,7 +34,7 @@ impl AcceptArgs {
         journal: &Path,
         settings: &Settings,
     ) -> Accepted {
-        let explained = if survey.is_all_new() { ask.explained(journal, settings) } else { None };
+        let explained = if survey.is_nearly_all_new() { ask.explained(journal, settings) } else { None };
         Accepted {
             ambiguous: self.accept_ambiguous,
             unreadable: self.accept_unreadable,

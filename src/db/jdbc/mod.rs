@@ -83,10 +83,11 @@ impl JdbcDb {
             "" => STATEMENT_BYTES,
             packet => remote::statement_bytes(&answer(&mut session, &dialect, server, packet).await?),
         };
-        let connections = match dialect.questions.room {
-            "" => connections,
-            room => remote::within_room(connections, &answer(&mut session, &dialect, server, room).await?),
-        };
+        let (room, mut answers) = (&dialect.questions.room, Vec::new());
+        for ask in room.asks {
+            answers.push(answer(&mut session, &dialect, server, ask).await?);
+        }
+        let connections = remote::within_room(connections, (room.left)(&answers));
         let inner = Inner {
             server: server.clone(),
             route: route.clone(),

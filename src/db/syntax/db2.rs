@@ -1,6 +1,6 @@
 //! Db2 for Linux, UNIX and Windows, by way of its JDBC driver.
 
-use crate::db::guard::{LockRow, Questions};
+use crate::db::guard::{LockRow, Questions, Room};
 
 use super::{
     Paging, RELEASE_SAVEPOINT, Rewrite, Syntax, TO_SAVEPOINT, Write, as_it_is, equal, fetch_first,
@@ -80,7 +80,7 @@ pub const DB2_QUESTIONS: Questions = Questions {
     tells_server: false,
     lossy: "",
     is_blind: "SELECT 0 FROM SYSIBM.SYSDUMMY1",
-    room: "",
+    room: Room::UNKNOWN,
     limits: "",
 };
 

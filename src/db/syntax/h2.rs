@@ -3,7 +3,7 @@
 use super::{
     Paging, RELEASE_SAVEPOINT, Rewrite, SAVEPOINT, Syntax, TO_SAVEPOINT, Write, as_it_is, limit, plain_column,
 };
-use crate::db::guard::{LockRow, Questions};
+use crate::db::guard::{LockRow, Questions, Room};
 use crate::db::table::Kind;
 
 /// H2 1.4.200, and 2.x.
@@ -67,7 +67,7 @@ pub const H2_QUESTIONS: Questions = Questions {
     lossy: "", // each commit is flushed
     // Without that right a session sees itself alone.
     is_blind: "SELECT COUNT(*) = 0 FROM INFORMATION_SCHEMA.USERS WHERE USER_NAME = CURRENT_USER AND IS_ADMIN",
-    room: "",
+    room: Room::UNKNOWN,
     limits: "",
 };
 

@@ -1,6 +1,6 @@
 //! SQL Server, by way of its JDBC driver.
 
-use crate::db::guard::Questions;
+use crate::db::guard::{Questions, Room};
 
 use super::{Paging, Rewrite, Syntax, Write, equal, plain_column};
 
@@ -117,7 +117,7 @@ pub const MSSQL_QUESTIONS: Questions = Questions {
     // The second is what 2022 asks for.
     is_blind: "SELECT CASE WHEN HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER STATE') = 1 \
                OR HAS_PERMS_BY_NAME(NULL, NULL, N'VIEW SERVER PERFORMANCE STATE') = 1 THEN 0 ELSE 1 END",
-    room: "",
+    room: Room::UNKNOWN,
     limits: "",
 };
 

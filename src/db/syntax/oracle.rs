@@ -1,6 +1,6 @@
 //! Oracle, by way of its JDBC driver. A database is a schema there: the user's own, as a rule.
 
-use crate::db::guard::{LockRow, Questions};
+use crate::db::guard::{LockRow, Questions, Room};
 
 use super::{
     Paging, Rewrite, SAVEPOINT, Syntax, TO_SAVEPOINT, Write, as_it_is, equal, fetch_first, plain_column,
@@ -89,7 +89,7 @@ pub const ORACLE_QUESTIONS: Questions = Questions {
     tells_server: true,
     lossy: "",
     is_blind: "SELECT 0 FROM DUAL",
-    room: "",
+    room: Room::UNKNOWN,
     limits: "",
 };
 

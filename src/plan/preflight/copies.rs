@@ -1,11 +1,15 @@
 //! Checks for copies of ciphertext beside what is rotated: they stay under the old key, whoever holds it.
 
+use std::collections::BTreeSet;
+
 use super::facts::{Asked, Server, target_of};
 use super::{Check, Facts, Found, Needs, unless_any};
-use crate::db::{Db, DbError};
+use crate::db::copies::TextColumn;
+use crate::db::{Class, Db, DbError};
 use crate::plan::Deployment;
 use crate::source::Source;
-use crate::source::files::Level;
+use crate::source::files::{Level, Listing};
+use crate::target::TARGETS;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -28,7 +32,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "ciphertext-elsewhere",
-        title: "no other table holds ciphertext",
+        title: "no other table holds ciphertext, in any schema",
         needs: Needs::Databases,
         warns: "columns of other tables do: audit tables, copies, extensions; they stay under the old key",
         refuses: &[],
@@ -37,7 +41,11 @@ pub(super) const CHECKS: &[Check] = &[
     },
 ];
 
-fn of_databases(facts: &Facts<'_>, ask: fn(&Server) -> Asked<Option<Vec<String>>>, well: &str) -> Found {
+pub(super) fn of_databases(
+    facts: &Facts<'_>,
+    ask: fn(&Server) -> Asked<Option<Vec<String>>>,
+    well: &str,
+) -> Found {
     let mut found = Vec::new();
     for server in &facts.servers {
         match ask(server) {
@@ -51,15 +59,17 @@ fn of_databases(facts: &Facts<'_>, ask: fn(&Server) -> Asked<Option<Vec<String>>
     unless_any(&found, well)
 }
 
-/// Copies of ciphertext beside the targets, one text each, for who is about to retire the old key; what cannot
-/// be asked is said, too.
+/// Copies of ciphertext beside the targets, one text each, for who is about to retire the old key: all that the
+/// checks of a preflight find, in the databases and in the folders; what cannot be asked is said, too.
 pub async fn beside(deployment: &Deployment) -> Vec<String> {
     let mut found = Vec::new();
     for db in deployment.distinct() {
         let asked = [
             ("copies that the server keeps", kept(db).await),
+            ("triggers", triggers(db).await),
+            ("tables named like copies", backups(db).await.map(Some)),
             ("logs of statements", logs(db).await),
-            ("other tables", elsewhere(db).await),
+            ("other tables", elsewhere(db, &other_schemas(deployment, db).await).await),
         ];
         for (what, answer) in asked {
             match answer {
@@ -71,14 +81,21 @@ pub async fn beside(deployment: &Deployment) -> Vec<String> {
     }
     for job in &deployment.jobs {
         let Source::Files(rows) = &job.source else { continue };
-        let Ok(listing) = rows.list() else { continue };
-        let grave = listing.remarks.iter().filter(|remark| remark.level == Level::Warning);
-        found.extend(grave.map(|remark| format!("{}: {}", remark.relative.escape_debug(), remark.text)));
-        let failed =
-            listing.failed.iter().map(|file| format!("{}: {}", file.relative.escape_debug(), file.refusal));
-        found.extend(failed);
+        match rows.list() {
+            Ok(listing) => found.extend(in_files(&listing)),
+            Err(error) => found.push(format!("not looked at: {}: {}", job.place, error.what())),
+        }
     }
     found
+}
+
+/// Files that hold or may hold ciphertext and are not rotated, one text each.
+pub(super) fn in_files(listing: &Listing) -> Vec<String> {
+    let grave = listing.remarks.iter().filter(|remark| remark.level == Level::Warning);
+    let grave = grave.map(|remark| format!("{}: {}", remark.relative.escape_debug(), remark.text));
+    let failed = listing.failed.iter();
+    let failed = failed.map(|file| format!("{}: {}", file.relative.escape_debug(), file.refusal));
+    grave.chain(failed).collect()
 }
 
 /// Of which rotated tables the server itself keeps copies.
@@ -92,6 +109,33 @@ pub(super) async fn kept(db: &Db) -> Result<Option<Vec<String>>, DbError> {
     Ok(kept.map(of_ours).or_else(|| db.server_kind().is_none().then(Vec::new)))
 }
 
+/// Triggers on rotated tables: they see every value that is replaced, and may write it elsewhere.
+pub(super) async fn triggers(db: &Db) -> Result<Option<Vec<String>>, DbError> {
+    let of_ours = |triggers: Vec<(String, String)>| {
+        let ours = triggers.into_iter().filter(|(table, _)| target_of(table).is_some());
+        ours.map(|(table, name)| format!("{name} on {table}")).collect()
+    };
+    Ok(db.triggers().await?.map(of_ours))
+}
+
+/// Tables that are named like copies of rotated ones.
+pub(super) async fn backups(db: &Db) -> Result<Vec<String>, DbError> {
+    Ok(db.table_names().await?.into_iter().filter(|name| is_copy(name)).collect())
+}
+
+fn is_copy(name: &str) -> bool {
+    const MARKS: &[&str] = &["BACKUP", "BACK", "BAK", "BKP", "OLD", "COPY", "ORIG", "TMP", "TEMP", "SAVE"];
+    let longer = TARGETS.iter().find_map(|target| name.strip_prefix(target.relation.table));
+    longer.is_some_and(|rest| {
+        let rest = rest.trim_start_matches('_');
+        !rest.is_empty()
+            && rest.split('_').any(|word| {
+                MARKS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit()))
+                    || (word.len() >= 4 && word.bytes().all(|b| b.is_ascii_digit()))
+            })
+    })
+}
+
 /// Settings by which statements are logged.
 pub(super) async fn logs(db: &Db) -> Result<Option<Vec<String>>, DbError> {
     let logs = db.statement_logs().await?;
@@ -100,7 +144,54 @@ pub(super) async fn logs(db: &Db) -> Result<Option<Vec<String>>, DbError> {
     Ok(logs.map(said).or_else(|| db.server_kind().is_none().then(Vec::new)))
 }
 
-/// Columns of other tables that hold ciphertext.
-pub(super) async fn elsewhere(db: &Db) -> Result<Option<Vec<String>>, DbError> {
-    db.ciphertext_in(|table| target_of(table).is_none()).await
+/// The schemas in which the deployment's other databases have their tables: those are rotated themselves.
+pub(super) async fn other_schemas(deployment: &Deployment, db: &Db) -> Vec<String> {
+    let mut schemas = Vec::new();
+    for other in deployment.distinct() {
+        if !other.is_same_handle(db) && other.server_kind() == db.server_kind() {
+            schemas.extend(other.own_schema().await.ok().flatten());
+        }
+    }
+    schemas
+}
+
+/// Columns of other tables that hold ciphertext, in any schema but these; and what cannot be looked into.
+pub(super) async fn elsewhere(db: &Db, rotated: &[String]) -> Result<Option<Vec<String>>, DbError> {
+    let Some(columns) = db.text_columns().await? else { return Ok(None) };
+    let is_target = |column: &&TextColumn| target_of(&column.table.to_uppercase()).is_some();
+    // What belongs to another Identity Server is its own affair, and may be in use.
+    let servers: BTreeSet<&str> = columns
+        .iter()
+        .filter(|column| !column.schema.is_empty() && is_target(column))
+        .map(|column| column.schema.as_str())
+        .collect();
+    let unread: BTreeSet<String> = columns
+        .iter()
+        .filter(|column| !column.is_readable && !servers.contains(column.schema.as_str()))
+        .map(|column| {
+            if column.schema.is_empty() { column.table.clone() } else { format!("schema {}", column.schema) }
+        })
+        .collect();
+    let mut found = Vec::new();
+    for column in &columns {
+        let is_rotated = column.schema.is_empty() && is_target(&column);
+        if is_rotated || !column.is_readable || servers.contains(column.schema.as_str()) {
+            continue;
+        }
+        match db.has_ciphertext(column).await {
+            Ok(Some(false)) => {}
+            Ok(Some(true)) => found.push(column.to_string()),
+            Ok(None) => found.push(format!("{column} (its name is too odd to look into it)")),
+            Err(error) if error.class == Class::Lost => return Err(error),
+            Err(error) => found.push(format!("not looked at: {column}: {error}")),
+        }
+    }
+    let foreign = servers.into_iter().filter(|schema| !rotated.iter().any(|ours| ours == schema));
+    found.extend(foreign.map(|schema| {
+        format!("not looked at: schema {schema}, which has the tables of another Identity Server")
+    }));
+    found.extend(
+        unread.into_iter().map(|place| format!("not looked at: {place}: this user may not read all of it")),
+    );
+    Ok(Some(found))
 }

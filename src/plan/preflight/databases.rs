@@ -1,8 +1,10 @@
 //! Checks of the databases: are they there, are they the copy, are they as WSO2 makes them.
 
+use super::copies::of_databases;
 use super::facts::target_of;
-use super::{Check, Facts, Found, Needs, Refusal, known, listed, unless_any};
+use super::{Check, Facts, Found, Needs, Refusal, listed, unless_any};
 use crate::error::Id;
+use crate::plan::protect;
 use crate::target::SYNC_TABLES;
 
 pub(super) const CHECKS: &[Check] = &[
@@ -77,6 +79,15 @@ pub(super) const CHECKS: &[Check] = &[
         refuses: &[Id::Privilege],
         fix: "",
         look: privileges,
+    },
+    Check {
+        id: "hidden-rows",
+        title: "the server shows this user every row and value",
+        needs: Needs::Databases,
+        warns: "whether policies, row permissions or masks hide any could not be asked",
+        refuses: &[Id::RowsHidden],
+        fix: "let somebody who sees the server's whole catalogue look, or grant what docs/databases.md lists",
+        look: hidden_rows,
     },
     Check {
         id: "other-rotation",
@@ -208,6 +219,21 @@ fn privileges(facts: &Facts<'_>) -> Found {
     }
 }
 
+fn hidden_rows(facts: &Facts<'_>) -> Found {
+    let mut unseen = Vec::new();
+    for server in &facts.servers {
+        let policies = match &server.policies {
+            Ok(policies) => policies,
+            Err(why) => return Found::NotChecked(format!("{}: {why}", server.place)),
+        };
+        if let Some(policy) = protect::of_ours(policies).next() {
+            return Found::Refuse(Refusal::from(&protect::hidden(&server.place, policy)));
+        }
+        unseen.extend(policies.unseen.iter().map(|why| format!("{}: not looked at: {why}", server.place)));
+    }
+    unless_any(&unseen, "nothing hides any")
+}
+
 fn other_rotation(facts: &Facts<'_>) -> Found {
     for server in &facts.servers {
         match &server.claimed {
@@ -251,39 +277,9 @@ fn others_connected(facts: &Facts<'_>) -> Found {
 }
 
 fn foreign_triggers(facts: &Facts<'_>) -> Found {
-    let mut found = Vec::new();
-    for server in &facts.servers {
-        let triggers = match &server.triggers {
-            Ok(Some(triggers)) => triggers,
-            Ok(None) => return Found::NotChecked(format!("{}: it cannot be asked", server.place)),
-            Err(why) => return Found::NotChecked(why.clone()),
-        };
-        let ours = triggers.iter().filter(|(table, _)| target_of(table).is_some());
-        found.extend(ours.map(|(table, name)| format!("{name} on {table}")));
-    }
-    unless_any(&found, "none that this user sees")
+    of_databases(facts, |server| server.triggers.clone(), "none that this user sees")
 }
 
 fn backup_tables(facts: &Facts<'_>) -> Found {
-    const MARKS: &[&str] = &["BACKUP", "BACK", "BAK", "BKP", "OLD", "COPY", "ORIG", "TMP", "TEMP", "SAVE"];
-    let is_copy = |name: &str| {
-        let longer =
-            crate::target::TARGETS.iter().find_map(|target| name.strip_prefix(target.relation.table));
-        longer.is_some_and(|rest| {
-            let rest = rest.trim_start_matches('_');
-            !rest.is_empty()
-                && rest.split('_').any(|word| {
-                    MARKS.contains(&word.trim_end_matches(|c: char| c.is_ascii_digit()))
-                        || (word.len() >= 4 && word.bytes().all(|b| b.is_ascii_digit()))
-                })
-        })
-    };
-    let mut found = Vec::new();
-    for server in &facts.servers {
-        match &server.tables {
-            Ok(tables) => found.extend(tables.iter().filter(|name| is_copy(name)).cloned()),
-            Err(why) => return Found::NotChecked(why.clone()),
-        }
-    }
-    known(&Ok(found), |found: &Vec<String>| unless_any(found, "none"))
+    of_databases(facts, |server| server.backups.clone().map(Some), "none")
 }

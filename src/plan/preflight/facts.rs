@@ -9,6 +9,7 @@ use super::old_facts::{self, Old};
 use super::{Ground, Refusal, copies};
 use crate::config::{self, Database, Home, Settings};
 use crate::db::feeds::Feeds;
+use crate::db::policies::Policies;
 use crate::db::{Access, Db, DbError};
 use crate::error::Result;
 use crate::plan::{Accepted, Deployment, Disk, Survey, open_alone};
@@ -58,12 +59,15 @@ pub(super) struct Server {
     pub(super) feeds: Asked<Feeds>,
     pub(super) lossy: Asked<Vec<String>>,
     pub(super) creators: Asked<Vec<String>>,
+    pub(super) policies: Asked<Policies>,
     pub(super) limit: Asked<Option<f64>>,
     pub(super) logs: Asked<Option<Vec<(String, String)>>>,
     /// By how many seconds the server's clock is ahead; how much of that may be the way to it.
     pub(super) clock: Asked<Option<(f64, f64)>>,
-    pub(super) triggers: Asked<Option<Vec<(String, String)>>>,
-    pub(super) tables: Asked<Vec<String>>,
+    /// Triggers on rotated tables, likewise.
+    pub(super) triggers: Asked<Option<Vec<String>>>,
+    /// Tables that are named like copies of rotated ones.
+    pub(super) backups: Asked<Vec<String>>,
     /// Of which rotated tables it keeps copies; none if it cannot be asked.
     pub(super) kept: Asked<Option<Vec<String>>>,
     /// Settings by which it logs statements, likewise.
@@ -107,7 +111,7 @@ pub(super) async fn of_servers(ground: Ground<'_>) -> Facts<'_> {
     let mut servers = Vec::new();
     if let Ok(deployment) = ground.deployment {
         for db in deployment.distinct() {
-            servers.push(Server::ask(db, ground.claimed).await);
+            servers.push(Server::ask(deployment, db, ground.claimed).await);
         }
     }
     let refusal = ground.deployment.err().or(ground.survey.err().filter(|_| ground.deployment.is_ok()));
@@ -133,7 +137,7 @@ pub(super) async fn of_servers(ground: Ground<'_>) -> Facts<'_> {
 }
 
 impl Server {
-    async fn ask(db: &Db, claimed: bool) -> Self {
+    async fn ask(deployment: &Deployment, db: &Db, claimed: bool) -> Self {
         let strangers = async {
             let strangers = db.strangers().await?;
             let others = strangers.into_iter().filter(|stranger| !stranger.is_kin);
@@ -149,17 +153,18 @@ impl Server {
             feeds: said(db.feeds().await),
             lossy: said(db.lossy_settings().await),
             creators: said(db.creators().await),
+            policies: said(db.policies().await),
             limit: said(db.statement_limit().await).map(|limit| limit.map(|limit| limit.as_secs_f64())),
             logs: said(db.log_settings().await),
             clock: said(clock(db).await),
-            triggers: said(db.triggers().await),
-            tables: said(db.table_names().await),
+            triggers: said(copies::triggers(db).await),
+            backups: said(copies::backups(db).await),
             kept: said(copies::kept(db).await),
             statement_logs: said(copies::logs(db).await),
             elsewhere: if claimed {
                 Err("`keyrotation preflight` reads all tables for it".to_owned())
             } else {
-                said(copies::elsewhere(db).await)
+                said(copies::elsewhere(db, &copies::other_schemas(deployment, db).await).await)
             },
         }
     }

@@ -13,7 +13,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "old-key",
         title: "the old key opens what is there",
         needs: Needs::Rows,
-        warns: "some sampled values open under neither key",
+        warns: "some values open under neither key",
         refuses: &[Id::WrongOldKey, Id::AllAlreadyNew, Id::MostUnreadable],
         fix: "`keyrotation run --dry-run` lists them with reasons",
         look: old_key,
@@ -95,9 +95,9 @@ fn old_key(facts: &Facts<'_>) -> Found {
     let Some(survey) = facts.survey else { return Found::NotChecked("nothing was read".to_owned()) };
     match survey.check_keys(facts.accepted) {
         Err(error) => Found::Refuse(Refusal::from(&error)),
-        Ok(said) => match counted(facts, |job| job.unreadable) {
-            (0, _) => Found::Ok(said),
-            (count, places) => Found::Warning(format!("{said}; {count} open under neither, in {places}")),
+        Ok(said) => match survey.strange() {
+            None => Found::Ok(said),
+            Some(strange) => Found::Warning(format!("{said}; {strange}")),
         },
     }
 }

@@ -18,6 +18,10 @@ pub enum Level {
     Bad,
 }
 
+/// A rotation that moved less than one row in so many, the rest being under the new key before, has moved next to
+/// nothing.
+const NEXT_TO_NOTHING: u64 = 10;
+
 /// What came of a rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
@@ -143,6 +147,20 @@ impl Verdict {
                 ),
             };
             found.push((Level::Attention, "Finished, and nothing was moved", why));
+        }
+        // … and so do they with a few strays among it. One rotation after another is no such thing: the first moved
+        // what the others found.
+        let moved = totals.rotated_rows + totals.rotated_files + totals.resealed;
+        let before =
+            rotations.iter().map(|rotation| rotation.all().map(|target| target.view.already_new).sum());
+        let before: u64 = before.max().unwrap_or_default();
+        if moved > 0 && moved * NEXT_TO_NOTHING < before {
+            let why = format!(
+                "it moved {} rows and files, and {} were under the new key before",
+                thousands(moved),
+                thousands(before)
+            );
+            found.push((Level::Attention, "Finished, and next to nothing was moved", why));
         }
         if totals.failed > 0 {
             let why = format!("{} rows or files could not be moved to the new key", thousands(totals.failed));

@@ -6,7 +6,7 @@ use std::path::Path;
 use keyrotation::triggers::Client;
 
 use crate::kit::Refused as _;
-use crate::support::{Except, Place, stand_in};
+use crate::support::{Admin, Engine, Except, Place, stand_in};
 
 /// What people call the database that H2 stands in for.
 fn name() -> &'static str {
@@ -78,4 +78,28 @@ fn scripts_reach_the_server_statement_by_statement_and_what_they_make_is_looked_
     let noted = fs::read_to_string(noted).unwrap();
     let noted: Vec<&str> = noted.split_terminator('\0').collect();
     assert_eq!(noted, scripts.map(|script| client.unwrap().statements(&script)).concat());
+}
+
+/// A policy that would hide rows without a word ends it before anything is read; what cannot be asked is said.
+#[test]
+fn policies_that_hide_rows_are_refused() {
+    let place = Place::new(5);
+    let before = place.snapshot();
+    let plan = place.run(&["plan"]).exits(0);
+    if name() == "Oracle" {
+        assert!(plan.stderr.contains("not looked at: policies that show other values"), "{plan}");
+    }
+    let mut admin = Admin::connect(Engine::H2, &place.site().database(0));
+    admin.execute("COMMENT ON TABLE IDN_OAUTH2_ACCESS_TOKEN IS 'the policy FEW'");
+    for args in [&["plan"][..], &["run"], &["preflight"]] {
+        let ran = place.run_unlooked(args).exits(3);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("KR-DB-008") && said.contains("the policy FEW"), "{args:?}: {ran}");
+    }
+    admin.execute("COMMENT ON TABLE IDN_OAUTH2_ACCESS_TOKEN IS NULL");
+    // On a table of others it is none of ours.
+    admin.execute("CREATE TABLE OTHERS (N INTEGER); COMMENT ON TABLE OTHERS IS 'the policy FEW'");
+    place.run_unlooked(&["plan"]).exits(0);
+    admin.execute("DROP TABLE OTHERS");
+    before.must_be_untouched(&place);
 }

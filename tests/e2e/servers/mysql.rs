@@ -292,3 +292,34 @@ fn sizes_are_those_of_now() {
     admin.execute("ANALYZE TABLE E2E_SIZES");
     eventually("the size of now", || wait(size()) > small * 10);
 }
+
+/// Statements of others may have anything in them: information_schema.PROCESSLIST fails over it (error 3854).
+#[test]
+fn how_much_room_there_is_is_known_whatever_others_are_at() {
+    for engine in [Engine::MySql, Engine::MariaDb] {
+        let (server, mut admin) = database_of_its_own(engine);
+        admin.execute("CREATE TABLE E2E_ODD (N INTEGER)");
+        let database = server.database.clone();
+        let busy = thread::spawn(move || {
+            let mut other = Admin::connect(engine, &database);
+            let _ = other.attempt("SELECT SLEEP(4), '\u{1f511}', _binary'\u{e9}'");
+        });
+        thread::sleep(Duration::from_millis(700));
+        let connected: i64 = admin.rows("SHOW GLOBAL STATUS WHERE Variable_name = 'Threads_connected'")[0][1]
+            .as_deref()
+            .unwrap()
+            .parse()
+            .unwrap();
+        let most: i64 = admin.text("SELECT CAST(@@max_connections AS CHAR)").parse().unwrap();
+        let room = u32::try_from((most - connected) / 2 - 8).unwrap();
+        let asked = async {
+            let db = Db::open_server(&server, Access::Look, 10_000).await.unwrap();
+            let connections = db.connections();
+            db.close().await;
+            connections
+        };
+        let connections = wait(asked);
+        assert!((room..=room + 16).contains(&connections), "{engine:?}: {connections} of {room}");
+        busy.join().unwrap();
+    }
+}

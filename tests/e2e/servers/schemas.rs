@@ -123,6 +123,7 @@ fn what_is_near_a_table_that_is_not_there_is_named() {
             format!("DROP TABLE whole; ALTER TABLE away RENAME TO {table}"),
             format!("a partition {table} in schema public"),
         ),
+        foreign_table(table),
     ] {
         admin(&kit).execute(&make);
         for args in [&["plan"][..], &["run", "--others-connected"]] {
@@ -133,6 +134,81 @@ fn what_is_near_a_table_that_is_not_there_is_named() {
         kit.run_unlooked(&["plan"]).exits(0);
     }
     assert!(!kit.journal().exists());
+}
+
+/// A table that stands in a file: how it is made, taken away, and named.
+fn foreign_table(table: &str) -> (String, String, String) {
+    let make = format!(
+        "CREATE EXTENSION IF NOT EXISTS file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; \
+         ALTER TABLE {table} RENAME TO away; \
+         CREATE FOREIGN TABLE {table} (one text) SERVER files OPTIONS (program 'echo one'); GRANT SELECT ON {table} TO public"
+    );
+    let undo = format!(
+        "DROP FOREIGN TABLE {table}; DROP SERVER files; DROP EXTENSION file_fdw; ALTER TABLE away RENAME TO {table}"
+    );
+    (make, undo, format!("a foreign table {table} in schema public"))
+}
+
+/// Likewise in place of a table that only some versions have, if it has rows or cannot be read.
+#[test]
+fn a_table_of_some_versions_that_is_near_by_is_not_skipped() {
+    let kit = on(Engine::Postgres);
+    kit.run(&["plan"]).exits(0);
+    let table = "idn_secret";
+    let user = kit.site().user();
+    for (make, undo, named) in [
+        (
+            format!("CREATE SCHEMA elsewhere; ALTER TABLE {table} SET SCHEMA elsewhere"),
+            format!("ALTER TABLE elsewhere.{table} SET SCHEMA public; DROP SCHEMA elsewhere"),
+            format!("a table {table} in schema elsewhere, which this user may not read"),
+        ),
+        (
+            format!(
+                "CREATE SCHEMA elsewhere; ALTER TABLE {table} SET SCHEMA elsewhere; GRANT USAGE ON SCHEMA elsewhere TO \
+                 \"{user}\""
+            ),
+            format!("ALTER TABLE elsewhere.{table} SET SCHEMA public; DROP SCHEMA elsewhere"),
+            format!("a table {table} in schema elsewhere"),
+        ),
+        (
+            format!("ALTER TABLE {table} RENAME TO \"IDN_SECRET\""),
+            format!("ALTER TABLE \"IDN_SECRET\" RENAME TO {table}"),
+            "a table IDN_SECRET in schema public".to_owned(),
+        ),
+        foreign_table(table),
+    ] {
+        admin(&kit).execute(&make);
+        for args in [&["plan"][..], &["run", "--others-connected"]] {
+            let ran = kit.run_unlooked(args).refused(3, "KR-DB-020");
+            assert!(ran.error().contains(&named), "no {named}: {ran}");
+            assert!(ran.error().contains("--without-table IDN_SECRET"), "{ran}");
+        }
+        kit.run_unlooked(&["plan", "--without-table", "IDN_SECRET"]).exits(0);
+        admin(&kit).execute(&undo);
+        kit.run_unlooked(&["plan"]).exits(0);
+    }
+    // Of another name in all, or without a row, it is nothing to look for.
+    admin(&kit).execute("CREATE TABLE kept AS SELECT * FROM idn_secret; DROP TABLE idn_secret");
+    kit.run_unlooked(&["plan"]).exits(0);
+    admin(&kit).execute(
+        "CREATE SCHEMA elsewhere; CREATE TABLE elsewhere.idn_secret (one text); GRANT USAGE ON SCHEMA \
+                         elsewhere TO public; GRANT SELECT ON elsewhere.idn_secret TO public",
+    );
+    kit.run_unlooked(&["plan"]).exits(0);
+    assert!(!kit.journal().exists());
+}
+
+/// MySQL and MariaDB: a view.
+#[test]
+fn a_view_in_place_of_a_table_of_some_versions_is_not_skipped() {
+    for engine in [Engine::MySql, Engine::MariaDb] {
+        let kit = on(engine);
+        kit.run(&["plan"]).exits(0);
+        admin(&kit).execute("RENAME TABLE IDN_SECRET TO AWAY; CREATE VIEW IDN_SECRET AS SELECT * FROM AWAY");
+        let ran = kit.run_unlooked(&["run"]).refused(3, "KR-DB-020");
+        assert!(ran.error().contains("a view IDN_SECRET"), "{ran}");
+        kit.run_unlooked(&["run", "--without-table", "IDN_SECRET"]).exits(0);
+    }
 }
 
 /// A database without an encoding (SQL_ASCII): one text of another one ends no answer.

@@ -82,6 +82,11 @@ impl Place {
 
     /// The same deployment, byte for byte, in another folder. A journal in it belongs to this one.
     pub(crate) fn copy(&self) -> Self {
+        self.copied_to(self.site.as_ref().map_or(Engine::Sqlite, |site| site.engine))
+    }
+
+    /// Likewise, with its databases on this kind of server.
+    pub(crate) fn copied_to(&self, engine: Engine) -> Self {
         let folder = self.save();
         let here = |path: &Path| folder.path().join(path.strip_prefix(self.folder.path()).unwrap());
         let d = &self.deployment;
@@ -96,7 +101,6 @@ impl Place {
             counts: d.counts.clone(),
             spec: d.spec.clone(),
         };
-        let engine = self.site.as_ref().map_or(Engine::Sqlite, |site| site.engine);
         Self::served(deployment, folder, engine)
     }
 

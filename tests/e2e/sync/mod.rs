@@ -5,6 +5,7 @@ pub(crate) mod pair;
 mod workload;
 
 pub(crate) mod absent;
+mod copies;
 mod day;
 mod dumps;
 pub(crate) mod exact;

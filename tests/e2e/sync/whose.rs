@@ -15,6 +15,18 @@ fn steps(pair: &Pair, name: &str) -> usize {
     status["steps"].as_array().unwrap().iter().filter(|step| step["name"] == name).count()
 }
 
+/// Deletes a token of the old server's, with what belongs to it, and what was noted of that.
+fn delete_unseen(pair: &Pair, id: &str) {
+    let of = format!("WHERE TOKEN_ID = '{id}'");
+    let tables = [format!("{TOKENS}_SCOPE"), TOKENS.to_owned()];
+    for table in &tables {
+        pair.execute(Side::Old, &format!("DELETE FROM {table} {of}"));
+    }
+    for table in &tables {
+        pair.execute(Side::Old, &format!("DELETE FROM {table}_TEMP"));
+    }
+}
+
 /// The new server is alive and has issued tokens; then the rotation begins again over the same copy.
 fn must_not_claim(pair: &Pair, begin: &[&str]) {
     let ids = actives(pair);
@@ -61,10 +73,7 @@ pub(crate) fn a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on
         must_not_claim(&pair, &["run", "--new", "--until-drained", "--quiet-for", "0s"]);
         // As if by a cascade of MySQL.
         let id = &actives(&pair)[3];
-        pair.execute(
-            Side::Old,
-            &format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{id}'; DELETE FROM {TOKENS}_TEMP"),
-        );
+        delete_unseen(&pair, id);
         let ran = pair.run(&DRAIN).exits(0);
         assert!(steps(&pair, "route-traffic") > 0, "{ran}");
     }
@@ -93,10 +102,7 @@ pub(crate) fn a_confirmation_from_a_host_whose_clock_is_behind_counts(engine: En
     let step =
         |name: &str| Step { at, name: name.into(), note: String::new(), user: "u".into(), host: "h".into() };
     leave_step(&pair.place.journal(), &step("route-traffic")).unwrap();
-    pair.execute(
-        Side::Old,
-        &format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{}'; DELETE FROM {TOKENS}_TEMP", ids[0]),
-    );
+    delete_unseen(&pair, &ids[0]);
     let ran = pair.run(&DRAIN).exits(0);
     assert!(ran.stderr.contains("traffic is switched, so they stay"), "{ran}");
     leave_step(&pair.place.journal(), &step("undo:route-traffic")).unwrap();
@@ -104,13 +110,22 @@ pub(crate) fn a_confirmation_from_a_host_whose_clock_is_behind_counts(engine: En
     assert!(!ran.stderr.contains("traffic is switched"), "{ran}");
 }
 
-mod sqlite {
-    macro_rules! on_sqlite {
-        ($($name:ident),+ $(,)?) => { $(#[test] fn $name() { super::$name(crate::support::Engine::Sqlite) })+ };
-    }
-    on_sqlite!(
-        a_lost_journal_does_not_make_the_new_servers_rows_ours,
-        a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on,
-        a_confirmation_from_a_host_whose_clock_is_behind_counts,
-    );
+/// MariaDB has MySQL's driver.
+macro_rules! on_three {
+    ($($name:ident),+ $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { super::$name(crate::support::Engine::Sqlite) })+
+        }
+        mod postgresql {
+            $(#[test] fn $name() { super::$name(crate::support::Engine::Postgres) })+
+        }
+        mod mysql {
+            $(#[test] fn $name() { super::$name(crate::support::Engine::MySql) })+
+        }
+    };
 }
+on_three!(
+    a_lost_journal_does_not_make_the_new_servers_rows_ours,
+    a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on,
+    a_confirmation_from_a_host_whose_clock_is_behind_counts,
+);

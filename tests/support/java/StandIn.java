@@ -68,6 +68,12 @@ public final class StandIn implements Driver {
     static final String NOW = "SELECT DATEDIFF('MILLISECOND', TIMESTAMP '1970-01-01 00:00:00', LOCALTIMESTAMP)";
     static final String SINCE = "DATEDIFF('MILLISECOND', $1, LOCALTIMESTAMP)";
     static final String NOTHING = "SELECT 1";
+    static final String NEAR = "SELECT TABLE_SCHEMA, TABLE_NAME, CASE TABLE_TYPE WHEN 'VIEW' THEN 'a view' "
+            + "ELSE 'a table' END FROM INFORMATION_SCHEMA.TABLES WHERE UPPER(TABLE_NAME) = UPPER(CAST(? AS VARCHAR)) ORDER BY 1, 2";
+    /** A test writes them into the comment of a table. */
+    static final String POLICIES = "SELECT UPPER(TABLE_NAME), REMARKS FROM INFORMATION_SCHEMA.TABLES "
+            + "WHERE TABLE_SCHEMA = SCHEMA() AND REMARKS LIKE 'the policy %'";
+    static final String NONE = "SELECT '', '' WHERE 1 = 0";
 
     /** What only the scripts in {@code triggers} send. */
     static final Pattern SCRIPT =
@@ -88,6 +94,8 @@ public final class StandIn implements Driver {
     enum Kind {
         ORACLE("jdbc:oracle:thin:@//([^/]+)/(\\w+)", "Oracle", new String[][] {
             {"ALTER SESSION SET .*", NOTHING},
+            {".* FROM ALL_POLICIES .*", POLICIES},
+            {".* FROM ALL_OBJECTS .*", NEAR},
             {".* FROM ALL_TABLES .* UNION .*", OBJECTS},
             {".* FROM ALL_TABLES .*", TABLES},
             {".* FROM ALL_TRIGGERS .*", TRIGGERS},
@@ -105,6 +113,9 @@ public final class StandIn implements Driver {
         SQL_SERVER("jdbc:sqlserver://([^;]+);databaseName=(\\w+)", "MSSQLServer", new String[][] {
             {"SET (XACT_ABORT|NOCOUNT|NUMERIC_ROUNDABORT) OFF", NOTHING},
             {"SET (ROWCOUNT|TEXTSIZE|QUERY_GOVERNOR_COST_LIMIT|ANSI_WARNINGS, .*|DATEFORMAT) \\w+", NOTHING},
+            {"SELECT SCHEMA_NAME\\(schema_id\\), name, .*", NEAR},
+            {".* FROM sys\\.security_predicates .*", POLICIES},
+            {".* FROM sys\\.masked_columns .*", NONE},
             {".* FROM sys\\.tables .*", TABLES},
             {".* FROM sys\\.objects .*", OBJECTS},
             {".* FROM sys\\.triggers .*", TRIGGERS},
@@ -127,6 +138,9 @@ public final class StandIn implements Driver {
         DB2("jdbc:db2://([^/]+)/(\\w+)", "DB2", new String[][] {
             {"SET CURRENT LOCK TIMEOUT (\\d+)", "SET LOCK_TIMEOUT $1000"},
             {"SET CURRENT TEMPORAL \\w+ = NULL", NOTHING},
+            {"SELECT TABSCHEMA, TABNAME, .*", NEAR},
+            {".* FROM SYSCAT\\.CONTROLS .*", POLICIES},
+            {".* AND SECPOLICYID > 0 .*", NONE},
             {".* FROM SYSCAT\\.TABLES WHERE .* UNION .*", OBJECTS},
             {".* FROM SYSCAT\\.TABLES WHERE .*", TABLES},
             {".* FROM SYSCAT\\.TRIGGERS .*", TRIGGERS},
