@@ -4,12 +4,14 @@
 //! holder said. Its content is the caller's own. It is replaced at once, so a reader sees the old or the new, and
 //! not synced: after a crash the journal itself tells the state.
 
-use std::fs;
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::head::replace;
+use crate::lock::NO_LINK;
 use crate::steps::STEPS;
 
 pub(crate) const LIVE: &str = "live";
@@ -36,7 +38,12 @@ pub(crate) fn clear_live(dir: &Path) -> Result<()> {
 /// The live status of the journal in `dir`; none if there is none.
 pub fn read_live(dir: &Path) -> Result<Option<Vec<u8>>> {
     let path = dir.join(LIVE);
-    match fs::read(&path) {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        OpenOptions::new().read(true).custom_flags(NO_LINK).open(&path)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    match read() {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::io("read", &path)(error)),
@@ -48,7 +55,7 @@ pub fn read_live(dir: &Path) -> Result<Option<Vec<u8>>> {
 pub fn live_knows_steps(dir: &Path) -> Result<bool> {
     let changed = |name: &str| {
         let path = dir.join(name);
-        match path.metadata().and_then(|file| file.modified()) {
+        match path.symlink_metadata().and_then(|file| file.modified()) {
             Ok(time) => Ok(Some(time)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io("look at", &path)(error)),

@@ -11,7 +11,7 @@
 use std::convert::Infallible;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::head::{HEAD, HeadFile, Mark, sync_folder};
 use crate::live::{CONTROL, LIVE, LIVE_TEMPORARY, clear_live};
-use crate::lock::{LOCK, Lock};
+use crate::lock::{LOCK, Lock, NO_LINK};
 use crate::quiet::quietly;
 use crate::reserved::Reserved;
 use crate::steps::STEPS;
@@ -96,6 +96,7 @@ impl SledStore {
     fn start(dir: &Path, head: HeadFile, lock: Lock) -> Result<Self> {
         let log = dir.join(LOG);
         let path = log.join(DB);
+        refuse_links(dir, &log)?;
         settle(&log)?;
         let config = sled::Config::default()
             .path(&log)
@@ -117,7 +118,7 @@ impl SledStore {
             }
         };
         let store = Self {
-            file: OpenOptions::new().read(true).write(true).open(&path).map_err(Error::io("open", &path))?,
+            file: open_own(&path)?,
             dir: dir.to_owned(),
             db: Some(db),
             panicked: AtomicBool::new(false),
@@ -129,7 +130,7 @@ impl SledStore {
             let path = entry.map_err(Error::io("list", &log))?.path();
             if path.is_file() {
                 restrict(&path, 0o600)?;
-                File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io("sync", &path))?;
+                open_own(&path)?.sync_all().map_err(Error::io("sync", &path))?;
             }
         }
         sync_folder(&log)?;
@@ -148,7 +149,7 @@ impl SledStore {
         let mut any = false;
         for entry in fs::read_dir(&blobs).map_err(Error::io("list", &blobs))? {
             let path = entry.map_err(Error::io("list", &blobs))?.path();
-            File::open(&path).and_then(|file| file.sync_data()).map_err(Error::io("sync", &path))?;
+            open_own(&path)?.sync_data().map_err(Error::io("sync", &path))?;
             any = true;
         }
         if any { sync_folder(&blobs) } else { Ok(()) }
@@ -269,6 +270,7 @@ fn recorded(dir: &Path) -> Result<Option<HeadFile>> {
     if head.mark.group == 0 {
         return Ok(None);
     }
+    refuse_links(dir, &log)?;
     let length = match fs::metadata(&path) {
         Ok(metadata) => metadata.len(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -297,7 +299,31 @@ fn settle(log: &Path) -> Result<()> {
         if path.extension().is_some_and(|extension| extension == UNFINISHED) {
             fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         } else if path.file_name().is_some_and(|name| name == DB) {
-            File::open(&path).and_then(|file| file.sync_data()).map_err(Error::io("sync", &path))?;
+            open_own(&path)?.sync_data().map_err(Error::io("sync", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// A file of sled's, which is none that a link leads to.
+fn open_own(path: &Path) -> Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(NO_LINK).open(path).map_err(Error::io("open", path))
+}
+
+/// sled itself would follow them, and write to what they lead to.
+fn refuse_links(dir: &Path, log: &Path) -> Result<()> {
+    let refuse = |path: &Path| {
+        let is_link = path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+        let why = || format!("has {}, which is a link", path.strip_prefix(dir).unwrap_or(path).display());
+        if is_link { Err(Error::Exposed { dir: dir.to_owned(), why: why() }) } else { Ok(()) }
+    };
+    refuse(log)?;
+    for folder in [log.to_owned(), log.join(BLOBS)] {
+        refuse(&folder)?;
+        let Ok(entries) = fs::read_dir(&folder) else { continue }; // not made yet
+        for entry in entries {
+            refuse(&entry.map_err(Error::io("list", &folder))?.path())?;
         }
     }
     Ok(())

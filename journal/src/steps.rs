@@ -313,6 +313,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_in_the_folder_is_no_link_either() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("target");
+        fs::write(&target, "{}").unwrap();
+        let folder = dir.path().join("journal");
+        fs::create_dir(&folder).unwrap();
+        std::os::unix::fs::symlink(&target, folder.join("live")).unwrap();
+        assert!(crate::read_live(&folder).is_err());
+        fs::remove_file(folder.join("live")).unwrap();
+
+        let rotation = crate::Rotation {
+            id: [1; 16],
+            created_at: 1,
+            version: "v".into(),
+            fingerprint: Vec::new(),
+            targets: Vec::new(),
+        };
+        drop(crate::Journal::begin(&folder, rotation, &[7; 32]).unwrap());
+        assert!(crate::Journal::open(&folder).unwrap().is_some());
+        for name in ["log/db", "log"] {
+            let (path, aside) = (folder.join(name), dir.path().join("aside"));
+            fs::rename(&path, &aside).unwrap();
+            std::os::unix::fs::symlink(&aside, &path).unwrap();
+            let refused = crate::Journal::open(&folder).unwrap_err().to_string();
+            assert!(refused.contains("is a link"), "{name}: {refused}");
+            fs::remove_file(&path).unwrap();
+            fs::rename(&aside, &path).unwrap();
+        }
+        assert!(crate::Journal::open(&folder).unwrap().is_some());
+    }
+
+    #[test]
     fn a_folder_that_others_may_write_to_or_that_is_a_link_is_refused() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();

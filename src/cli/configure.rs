@@ -10,7 +10,7 @@ use clap::Args;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
-use super::{Session, print, print_json, session, steps};
+use super::{Session, out, print, print_json, session, steps};
 use crate::config::{self, DEPLOYMENT, NewServer};
 use crate::configure::{self, ByHand, Choices, Edited, parse_reference};
 use crate::error::{Error, Id, Result};
@@ -142,7 +142,9 @@ fn look(path: PathBuf, server: &NewServer, args: &ConfigureArgs) -> Result<Work>
 /// Each file is replaced at once or not at all; the first that cannot be ends it.
 fn write_all(works: &mut [Work]) -> Result<()> {
     for work in works {
-        if !work.edited.changes.is_empty() {
+        if work.edited.changes.is_empty() {
+            close(&work.path)?; // it has the new key already
+        } else {
             work.backup = Some(write_file(&work.path, &work.old, &work.edited.text)?);
         }
         work.done = true;
@@ -237,7 +239,7 @@ fn close(path: &Path) -> Result<()> {
     if mode & 0o007 != 0 {
         fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o770)).map_err(failed)?;
         tracing::warn!(
-            "{}: everyone could read it, and it is to have the new key: it is closed to others now (mode {:o}); the \
+            "{}: everyone could read it, and the new key's place is there: it is closed to others now (mode {:o}); the \
              server's user must own it or be of its group",
             path.display(),
             mode & 0o770
@@ -255,6 +257,7 @@ fn keep(backup: &Path, old: &str) -> io::Result<()> {
 
 fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
     if show_secrets {
+        out::warn_if_others_may_read();
         print(&edited.text)?;
     } else {
         print(&edited.masked)?;

@@ -25,6 +25,19 @@ pub(super) fn stdout() -> io::StdoutLock<'static> {
     io::stdout().lock()
 }
 
+/// Says so if a secret that is printed goes to a file that others may read: its mode is the shell's affair.
+pub(super) fn warn_if_others_may_read() {
+    let Ok(file) = rustix::fs::fstat(io::stdout()) else { return };
+    let kind = rustix::fs::FileType::from_raw_mode(file.st_mode);
+    if kind == rustix::fs::FileType::RegularFile && file.st_mode & 0o044 != 0 {
+        tracing::warn!(
+            "standard output is a file that others may read (mode {:o}), and a secret goes there: `chmod 600` it, and \
+             say `umask 077` before you redirect one",
+            file.st_mode & 0o777
+        );
+    }
+}
+
 /// Whether somebody looks at it.
 pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()

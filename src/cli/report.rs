@@ -11,8 +11,11 @@ use super::args::{ReportArgs, ReportFormat};
 use super::check_report::{Checked, check};
 use super::{Session, look, out, print, who};
 use crate::activity::{Activity, Doing, Task};
+use crate::cipher::chain_key;
+use crate::config;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::plan::Fingerprint;
 use crate::report::{Document, Format, Made, Reporter, Source, Trouble};
 use crate::telemetry::Progress;
 
@@ -23,11 +26,14 @@ struct Opened {
     journal: Journal,
     left: Vec<Step>,
     held: bool,
+    /// Whether its MACs were checked.
+    checked: bool,
 }
 
 impl Opened {
     fn source<'a>(&'a self, doing: Option<&'a Doing>) -> Source<'a> {
-        Source { dir: &self.dir, journal: &self.journal, left: &self.left, held: self.held, doing }
+        let Self { dir, journal, left, held, checked } = self;
+        Source { dir, journal, left, held: *held, checked: *checked, doing }
     }
 }
 
@@ -38,14 +44,15 @@ pub(super) async fn report(session: &Session, args: &ReportArgs) -> Result<Exit>
         return Err(Error::new(Id::CommandLineValue, "--rows lists every row, which no page can hold")
             .fix("add --format json or --format csv"));
     }
-    let opened = open_all(session, args).await?;
+    let mut opened = open_all(session, args).await?;
     // On a terminal a report would stand among it.
     let shows = output(args).is_some() || args.check.is_some();
     let progress = if shows { session.global.progress() } else { Progress::None };
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), progress, &session.progress);
+    let checked = check_macs(session, &mut opened, &activity);
     let doing = activity.begin(Task::Report, "the journal", None);
-    let done = write_or_check(args, format, &opened, &doing);
+    let done = checked.and_then(|()| write_or_check(args, format, &opened, &doing));
     drop(doing);
     reporter.finish().await;
     let (said, exit) = done?;
@@ -65,7 +72,8 @@ fn write_or_check(
     if let Some(path) = &args.check {
         let checked = check(path, &sources, made)?;
         let exit = if matches!(checked, Checked::Same) { Exit::Done } else { Exit::Differences };
-        return Ok((format!("{}: {}\n", path.display(), checked.words()), exit));
+        let unchecked = if sources.iter().all(|source| source.checked) { "" } else { UNCHECKED };
+        return Ok((format!("{}: {}{unchecked}\n", path.display(), checked.words()), exit));
     }
     let document = Document::new(&sources, made.bound_to(&sources)?)?;
     let Some(path) = output(args) else {
@@ -74,6 +82,33 @@ fn write_or_check(
     };
     to_file(&document, format, &sources, path, args.force)?;
     Ok((format!("wrote {}: {}\n", path.display(), document.verdict.headline), Exit::Done))
+}
+
+/// What is added to the word on a report where nobody can tell whether the journal was edited.
+const UNCHECKED: &str =
+    "; its MACs were not checked, since the new key is not at hand: an edit of both would not be seen";
+
+/// Checks the MACs of all records, where the new key can be had without asking anybody for it. A journal that was
+/// edited is refused; of one that could not be checked the report says so.
+fn check_macs(session: &Session, opened: &mut [Opened], activity: &Activity) -> Result<()> {
+    let key = match config::new_key_for_a_check(&session.global.config) {
+        Ok(key) => key,
+        Err(error) => {
+            tracing::debug!("the new key is not at hand: {}", error.what());
+            None
+        }
+    };
+    for one in opened {
+        let state = one.journal.state();
+        let (id, total) = (state.rotation.id, state.entries);
+        let of_it = Fingerprint::decode(&state.rotation.fingerprint)?.new_key;
+        let Some(key) = key.as_ref().filter(|key| key.fingerprint().to_string() == of_it) else { continue };
+        let doing = activity.begin(Task::Chain, "the journal", Some(total));
+        one.journal.unlock(&chain_key(key, &id))?;
+        one.journal.check_chain(|_, _| doing.advance(1))?;
+        one.checked = true;
+    }
+    Ok(())
 }
 
 /// The file to write; none for standard output.
@@ -103,7 +138,7 @@ async fn open_all(session: &Session, args: &ReportArgs) -> Result<Vec<Opened>> {
         let id = journal.state().rotation.id;
         let is_its = |left: &Left| left.rotation.is_none_or(|rotation| rotation == id);
         let left = left.into_iter().filter(is_its).map(|left| left.step).collect();
-        opened.push(Opened { dir, journal, left, held });
+        opened.push(Opened { dir, journal, left, held, checked: false });
     }
     Ok(opened)
 }

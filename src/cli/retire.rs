@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use keyrotation_journal::TAKEN_BACK;
+use keyrotation_journal::{Event, Journal, TAKEN_BACK};
 use serde::Serialize;
 
 use super::args::RetireArgs;
@@ -57,9 +57,10 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     let shared = Shared::new(&dir, journal, "safe-to-retire");
     shared.ledger.take_steps(dir.clone()).await?; // what was confirmed since the last session
     let state = shared.ledger.state(Clone::clone);
+    let [switched, stopped] = said_since_sync_began(&shared).await?;
     let said = Said {
-        switched: state.step_stands(ROUTE_TRAFFIC),
-        stopped: state.step_stands(OLD_SERVER_STOPPED),
+        switched,
+        stopped,
         accepted: args.accept_drift.clone(),
         others_connected: args.others_connected,
     };
@@ -97,6 +98,7 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
             verdict.reasons.push(format!("{place}: {why}, so nothing of it was compared"));
         }
     }
+    weigh_unread(&mut verdict);
     verdict.not_looked_at.extend(beside(&settings, &deployment));
     verdict.safe = verdict.reasons.is_empty();
     if verdict.safe {
@@ -112,6 +114,49 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
         print(&text(&found))?;
     }
     Ok(if found.verdict.safe { Exit::Done } else { Exit::Differences })
+}
+
+/// Whether people have said since the sync phase began, and not taken back, that traffic goes to the new server and
+/// that the old one is stopped. Before, neither could be so in this rotation: what was said is another's, and
+/// an older program does not say whose. The order of recording decides.
+async fn said_since_sync_began(shared: &Shared) -> Result<[bool; 2]> {
+    let said = |journal: &Journal| {
+        let (mut began, mut stands) = (false, [false; 2]);
+        for event in journal.events() {
+            match event?.event {
+                Event::SyncStarted { .. } => began = true,
+                Event::StepTaken(step) => {
+                    let name = step.name.strip_prefix(TAKEN_BACK).unwrap_or(&step.name);
+                    let at = [ROUTE_TRAFFIC, OLD_SERVER_STOPPED].iter().position(|known| *known == name);
+                    if let Some(stands) = at.and_then(|at| stands.get_mut(at)) {
+                        *stands = began && name == step.name;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(stands)
+    };
+    shared.ledger.read(said).await
+}
+
+/// What drift says of tables of the old database that it could not read.
+const UNREAD: &str = "tables that could not be read: ";
+/// And of those that no version of WSO2's has made.
+const ODD_NAME: &str = " (its name)";
+
+/// A table of the old database that could not be read may have what the new one lacks.
+fn weigh_unread(verdict: &mut Verdict) {
+    for line in verdict.not_looked_at.iter().filter_map(|line| line.strip_prefix(UNREAD)) {
+        let unread: Vec<&str> = line.split(", ").filter(|table| !table.ends_with(ODD_NAME)).collect();
+        if !unread.is_empty() {
+            let tables = unread.join(", ");
+            verdict.reasons.push(format!(
+                "{tables}: what the old database has there could not be read, so nothing tells that the new one has \
+                 it, too: let this user read it"
+            ));
+        }
+    }
 }
 
 /// Adds what is not right in the new deployment.
@@ -140,6 +185,8 @@ fn beside(settings: &Settings, deployment: &Deployment) -> Vec<String> {
         "the old registry database, user stores in databases of their own or in LDAP, and the old home: \
          properties.yaml does not name them"
             .to_owned(),
+        "tables of the old identity database that this user may not see, or that are in other schemas"
+            .to_owned(),
     ];
     if settings.files.is_none() {
         unseen.push("files under newISHome: enableConfigMigrator is false".to_owned());
@@ -149,7 +196,7 @@ fn beside(settings: &Settings, deployment: &Deployment) -> Vec<String> {
 }
 
 fn note(verdict: &Verdict) -> String {
-    let mut note = "nothing waits, and the databases say the same".to_owned();
+    let mut note = "nothing waits, and what was compared is the same in both databases".to_owned();
     if !verdict.accepted.is_empty() {
         let _ = write!(note, "; at your word: {}", verdict.accepted.join(", "));
     }
@@ -197,8 +244,8 @@ fn text(Found { verdict, verified }: &Found) -> String {
     }
     if verdict.safe {
         out.push_str(
-            "safe to retire: nothing waits, and both databases say the same; next: `keyrotation triggers remove \
-             --on old`\n",
+            "safe to retire: nothing waits, and what was compared is the same in both databases; next: `keyrotation \
+             triggers remove --on old`\n",
         );
     } else {
         for reason in &verdict.reasons {

@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use super::args::{FingerprintArgs, InitArgs, KeygenArgs};
-use super::{Session, print, print_json, session};
+use super::{Session, out, print, print_json, session};
 use crate::cipher::SecretKey;
 use crate::config;
 use crate::error::{Error, Id, Result};
@@ -39,6 +39,7 @@ pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
 /// Prints a new key; its fingerprint goes to the screen.
 pub(super) fn keygen(args: &KeygenArgs) -> Result<Exit> {
     let key = Zeroizing::new(config::generate_key(args.server.as_deref())?);
+    out::warn_if_others_may_read();
     print(&Zeroizing::new(format!("{}\n", *key)))?;
     if let Ok(parsed) = SecretKey::parse(&key) {
         tracing::info!("the fingerprint of this key is {}", parsed.fingerprint());

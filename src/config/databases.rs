@@ -9,7 +9,7 @@ use super::syntax::Entry;
 use super::url::{CONNECT_TIMEOUT, UrlError};
 use super::{BridgedUrl, Database, DatabaseJob, JdbcUrl, Level, ServerUrl, expand};
 use crate::db::Server;
-use crate::db::server::{Kind, PublicKey, Route, Tls, TlsMode};
+use crate::db::server::{PublicKey, Route, Tls, TlsMode};
 use crate::error::{Error, Id, Result};
 
 /// The keys of one database.
@@ -274,57 +274,6 @@ impl Resolver<'_> {
                 .fix(format!("take tlsCaFile out, or what forbids TLS in {key}")));
         }
         Ok(tls.trusting(path))
-    }
-
-    /// What a JDBC driver must be told so that it trusts the authorities of `tlsCaFile` and no others. What
-    /// cannot be told is refused: the password would go to whoever answers.
-    fn trust(&self, key: Key, url: &ServerUrl, tls: &Tls) -> Result<Vec<(&'static str, String)>> {
-        let Some(entry) = self.given(Key::TlsCaFile) else { return Ok(Vec::new()) };
-        let refuse = |problem: String, fix: &str| {
-            Err(wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem).fix(fix.to_owned()))
-        };
-        if url.tls_said && url.tls.mode < TlsMode::VerifyCa {
-            return refuse(
-                format!(
-                    "names authorities, and what {key} says of TLS lets the JDBC driver take any certificate"
-                ),
-                "write sslmode=verify-full (PostgreSQL) or sslMode=verify-full (MariaDB) in the URL, or nothing of TLS",
-            );
-        }
-        let file = tls.authorities.as_ref().map(|file| file.display().to_string()).unwrap_or_default();
-        let mode = if tls.mode == TlsMode::VerifyFull { "verify-full" } else { "verify-ca" };
-        match url.scheme {
-            "postgresql" => Ok(vec![("sslmode", mode.to_owned()), ("sslrootcert", file)]),
-            "mariadb" => Ok(vec![("sslMode", mode.to_owned()), ("serverSslCert", file)]),
-            scheme => refuse(
-                format!(
-                    "cannot be given to the JDBC driver of jdbc:{scheme}:, which reads trust stores only"
-                ),
-                "take tlsCaFile out, and name a trust store in the URL: sslMode=VERIFY_IDENTITY&\
-                 trustCertificateKeyStoreUrl=file:/path&trustCertificateKeyStorePassword=…",
-            ),
-        }
-    }
-
-    /// Likewise, for a database that only its own driver can reach.
-    fn trust_of_vendor(&self, key: Key, url: &BridgedUrl) -> Result<Vec<(&'static str, String)>> {
-        let Some(entry) = self.given(Key::TlsCaFile) else { return Ok(Vec::new()) };
-        if url.file.is_some() {
-            return Ok(Vec::new()); // nothing goes over a network
-        }
-        let fix = match url.kind {
-            Kind::Oracle => "a wallet, or javax.net.ssl.trustStore, with tcps in the URL",
-            Kind::SqlServer => {
-                "encrypt=true;trustServerCertificate=false;trustStore=/path;trustStorePassword=…"
-            }
-            Kind::Db2 => "sslConnection=true;sslCertLocation=/path/to/ca.pem;",
-            Kind::H2 | Kind::Postgres | Kind::MySql => {
-                "ssl:// and a JDK that trusts the server's certificate"
-            }
-        };
-        let problem = format!("cannot be given to the JDBC driver of {key} ({})", url.kind.name());
-        let refused = wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem);
-        Err(refused.fix(format!("take tlsCaFile out, and say whom to trust in the URL's own way: {fix}")))
     }
 
     fn check_base64(&self, key: Key) -> Result<()> {

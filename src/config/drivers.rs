@@ -1,10 +1,10 @@
 //! Where Java and the JDBC drivers are: what properties.yaml says, else what the new server has.
 
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::expand;
 use super::keys::Key;
+use super::others::{Stake, who_else_may_write};
 use super::resolve::{Resolver, wrong};
 use super::syntax::items;
 use crate::db::server::Java;
@@ -105,12 +105,14 @@ impl Resolver<'_> {
             let home = expand(home.value.expose(), self.lookup.folder).unwrap_or_default();
             looked.extend(IN_HOME.iter().map(|folder| home.join(folder)));
             found.extend(looked.iter().flat_map(|folder| jars(folder, family)));
-            // Nobody has named them, and what is in them runs as this user.
-            if let Some(open) = found.iter().find_map(|jar| open_to_others(jar)) {
-                let text = format!("a JDBC driver under newISHome may be anybody's: {open}");
-                return Err(Error::new(Id::ConfigJdbc, text)
-                    .fix("close it to others (`chmod o-w`), or name a driver of your own with jdbcDrivers"));
-            }
+        }
+        // What is in them runs as this user, and gets the passwords.
+        if let Some(who) = found.iter().find_map(|jar| who_else_may_write(jar, Stake::Runs)) {
+            let text = format!("a JDBC driver is to be this user's or root's, with its folders, and {who}");
+            return Err(Error::new(Id::ConfigJdbc, text).fix(
+                "close it to others, or copy it to a folder of your own and name that with jdbcDrivers; or run \
+                 keyrotation as the user whose it is",
+            ));
         }
         if !found.is_empty() {
             return Ok(found);
@@ -124,17 +126,6 @@ impl Resolver<'_> {
         Err(Error::new(Id::ConfigJdbc, text)
             .fix(format!("put the server's {} there, or name it with jdbcDrivers", family.name)))
     }
-}
-
-/// How a file may be another's: everyone may write to it, or to a folder above it.
-fn open_to_others(jar: &Path) -> Option<String> {
-    let jar = jar.canonicalize().ok()?;
-    jar.ancestors().find_map(|path| {
-        let mode = path.metadata().ok()?.mode();
-        // With the sticky bit others cannot replace what is there.
-        let is_open = mode & 0o002 != 0 && (path == jar || mode & 0o1000 == 0);
-        is_open.then(|| format!("everyone may write to {}", path.display()))
-    })
 }
 
 /// The drivers in a folder, the latest first.
@@ -155,25 +146,6 @@ fn jars(folder: &Path, family: &Family) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_driver_that_others_may_replace_is_named() {
-        use std::fs::{Permissions, set_permissions};
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let (lib, jar) = (folder.path().join("lib"), folder.path().join("lib/h2.jar"));
-        std::fs::create_dir(&lib).unwrap();
-        std::fs::write(&jar, "").unwrap();
-        let set = |path: &Path, mode| set_permissions(path, Permissions::from_mode(mode)).unwrap();
-        set(&lib, 0o755);
-        set(&jar, 0o644);
-        assert_eq!(open_to_others(&jar), None);
-        set(&jar, 0o646);
-        assert!(open_to_others(&jar).unwrap().ends_with("h2.jar"));
-        set(&jar, 0o644);
-        set(&lib, 0o757);
-        assert!(open_to_others(&jar).unwrap().ends_with("lib"));
-    }
 
     #[test]
     fn drivers_go_by_their_names_the_latest_first() {

@@ -7,7 +7,6 @@
 use std::cell::OnceCell;
 use std::fmt;
 use std::io::{IsTerminal as _, Read};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -17,6 +16,7 @@ use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 use super::keys::Key;
+use super::others::{Stake, who_else_may_write};
 use super::secret::{LONGEST, Secret, utf8, without_newline};
 use super::taken;
 
@@ -125,13 +125,16 @@ pub(super) fn run_for(command: &str, folder: &Path, patience: Duration) -> Resul
     let failed = |what: &dyn fmt::Display| format!("names the command {program}, {what}");
     let begun = Instant::now();
     let path = found(program, folder);
-    if let Some(open) = everybodys(&path) {
-        return Err(failed(&format_args!("and everyone may write to {}; `chmod o-w` it", open.display())));
+    let arguments: Vec<&str> = words.collect();
+    if let Some(who) = someone_elses(&path, &arguments, folder) {
+        return Err(failed(&format_args!(
+            "and {who}: what runs here is to be this user's or root's, and closed to others, with its folders"
+        )));
     }
     let mut child = Command::new(path)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| !taken::is_secret(name)))
-        .args(words)
+        .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -165,22 +168,17 @@ fn found(program: &str, folder: &Path) -> PathBuf {
     if program.contains('/') { folder.join(program) } else { PathBuf::from(program) }
 }
 
-/// The program itself, or the folder that it is in, if everyone may write to it (a folder with the sticky bit
-/// lets nobody replace it).
-fn everybodys(program: &Path) -> Option<PathBuf> {
-    let found = if program.components().count() > 1 {
-        program.to_owned()
+/// Who else may write to the program, or to a file that is one of its arguments: it may be a script.
+fn someone_elses(program: &Path, arguments: &[&str], folder: &Path) -> Option<String> {
+    let program = if program.components().count() > 1 {
+        Some(program.to_owned())
     } else {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())?
+        std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
     };
-    let found = found.canonicalize().unwrap_or(found);
-    let mode = |path: &Path| path.metadata().map_or(0, |file| file.permissions().mode());
-    let folder = found.parent()?;
-    if mode(&found) & 0o002 != 0 {
-        return Some(found);
-    }
-    (mode(folder) & 0o1002 == 0o002).then(|| folder.to_owned())
+    let named = arguments.iter().flat_map(|word| [Some(*word), word.split_once('=').map(|(_, value)| value)]);
+    let files = named.flatten().map(|name| folder.join(name)).filter(|file| file.is_file());
+    program.into_iter().chain(files).find_map(|file| who_else_may_write(&file, Stake::Runs))
 }
 
 type Said = std::io::Result<Option<Zeroizing<Vec<u8>>>>;

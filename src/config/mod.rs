@@ -16,6 +16,7 @@ mod homes;
 mod java;
 mod keys;
 mod new_server;
+mod others;
 mod outline;
 mod resolve;
 mod secret;
@@ -23,6 +24,7 @@ mod secrets;
 mod syntax;
 mod taken;
 mod template;
+mod trust;
 mod url;
 
 use std::fs::File;
@@ -43,6 +45,7 @@ pub use deployment::{Deployment, Said};
 pub use home::{DEPLOYMENT, Home, Version};
 pub use keys::Key;
 pub use new_server::read_url;
+use others::{Stake, who_else_may_write};
 pub use outline::{Outline, Site, outline};
 pub use secret::Secret;
 pub use syntax::{Raw, parse};
@@ -296,6 +299,16 @@ pub fn new_key_at_hand(path: &Path) -> Result<Option<SecretKey>> {
     at_hand(path, &[Key::NewSecretKey], secrets::new_key)
 }
 
+/// Likewise, for whoever has asked for what needs it: a command that gives it is run.
+pub fn new_key_for_a_check(path: &Path) -> Result<Option<SecretKey>> {
+    resolved(path, |raw, origin| {
+        if outline::is_for_people(raw, Key::NewSecretKey) {
+            return Ok(None);
+        }
+        secrets::new_key(raw, origin).map(Some)
+    })
+}
+
 fn at_hand<T>(
     path: &Path,
     keys: &[Key],
@@ -312,9 +325,22 @@ fn resolved<T>(path: &Path, resolve: impl FnOnce(&Raw, resolve::Origin<'_>) -> R
     let file = std::path::absolute(path)
         .map_err(|e| Error::new(Id::ConfigUnreadable, format!("{}: {e}", path.display())))?;
     let (text, exposed) = read(&file)?;
+    must_be_nobody_elses(&file, Stake::IsBelieved)?;
     let stdin = handed::Stdin::of_this_process();
     let origin = resolve::Origin { file: &file, exposed, env: &|name| std::env::var_os(name), stdin: &stdin };
-    parse(&text).and_then(|raw| resolve(&raw, origin)).map_err(|e| located(path, &e))
+    let raw = parse(&text).map_err(|e| located(path, &e))?;
+    if raw.names_a_command() {
+        must_be_nobody_elses(&file, Stake::Runs)?;
+    }
+    resolve(&raw, origin).map_err(|e| located(path, &e))
+}
+
+/// The file says which databases are rewritten, and may name commands that run as this user.
+fn must_be_nobody_elses(file: &Path, stake: Stake) -> Result<()> {
+    let Some(who) = who_else_may_write(file, stake) else { return Ok(()) };
+    let runs = if stake == Stake::Runs { ", and it names a command that runs as this user" } else { "" };
+    Err(Error::new(Id::ConfigUnreadable, format!("{}: {who}{runs}", file.display()))
+        .fix("make file and folder your own, and close both to others: `chown`, `chmod go-w`"))
 }
 
 /// The file's text, and whether everyone may read it.

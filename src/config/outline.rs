@@ -124,6 +124,11 @@ pub(super) fn is_asked_for(raw: &Raw, key: Key) -> bool {
     given(raw, key).is_some_and(|value| ASKED_FOR.iter().any(|origin| value.starts_with(origin)))
 }
 
+/// Whether people must hand it over.
+pub(super) fn is_for_people(raw: &Raw, key: Key) -> bool {
+    given(raw, key).is_some_and(|value| ["prompt:", "stdin:"].iter().any(|origin| value.starts_with(origin)))
+}
+
 fn given(raw: &Raw, key: Key) -> Option<&str> {
     raw.get(key).map(|entry| entry.value.expose()).filter(|value| !value.is_empty())
 }

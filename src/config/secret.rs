@@ -19,6 +19,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 use super::expand;
 use super::handed::{self, Stdin};
 use super::keys::Key;
+use super::others::{Stake, who_else_may_write};
 
 /// A text that is never shown; its memory is wiped when it goes.
 #[derive(Clone, Default)]
@@ -136,8 +137,8 @@ fn from_file(path: &Path) -> Result<Found, String> {
     if !metadata.is_file() {
         return Err(failed(&"which is not a regular file"));
     }
-    if metadata.permissions().mode() & 0o002 != 0 {
-        return Err(failed(&"which everyone may write to, so that it may be anybody's word; `chmod o-w` it"));
+    if let Some(who) = who_else_may_write(path, Stake::IsBelieved) {
+        return Err(failed(&format_args!("and {who}, so that it may be anybody's word; close it to others")));
     }
     if metadata.len() > LONGEST {
         return Err(failed(&"which is too large for a secret (more than 64 KiB)"));

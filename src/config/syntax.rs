@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::java::{self, Pair};
 use super::keys::Key;
-use super::secret::Secret;
+use super::secret::{Origin, Secret};
 use crate::error::{Error, Id, Result};
 
 /// The file's keys and values, as written.
@@ -33,6 +33,11 @@ pub(super) struct Entry {
 impl Raw {
     pub(super) fn get(&self, key: Key) -> Option<&Entry> {
         self.entries.get(&key)
+    }
+
+    /// Whether a command is to be run for one of the values.
+    pub(super) fn names_a_command(&self) -> bool {
+        self.entries.values().any(|entry| matches!(Origin::of(entry.value.expose()), Origin::Command(_)))
     }
 
     /// The value of a key, as written; `None` when the file does not have the key.

@@ -32,7 +32,7 @@ pub const LOOKS: &[Look] = &[
         triggers: &["SELECT upper(c.relname::text), upper(t.tgname::text) FROM pg_trigger t \
                    JOIN pg_class c ON c.oid = t.tgrelid \
                    WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid) ORDER BY 1, 2"],
-        clock: Some("SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint"),
+        clock: Some("SELECT (EXTRACT(EPOCH FROM clock_timestamp())::numeric * 1000::numeric)::bigint"),
         logs: Some(
             "SELECT 'replication slot ' || slot_name::text, 'nobody reads from it' \
              FROM pg_replication_slots WHERE NOT active \

@@ -32,10 +32,18 @@ const BY_INDEX: &str =
 const WHOLE_TRUTH: &str = "SET row_security = off; SET transform_null_equals = off; SET DateStyle = 'ISO, MDY'; \
      SET IntervalStyle = 'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET xmloption = 'content'; \
      SET array_nulls = on; SET backslash_quote = 'safe_encoding'; SET standard_conforming_strings = on";
+/// What the path of a role or a database puts before PostgreSQL's own schema would be called first even where both
+/// fit alike: left out of the path, that schema comes before all others.
+const OWN_SCHEMA_FIRST: &str = "SELECT pg_catalog.set_config('search_path', pg_catalog.array_to_string(ARRAY( \
+     SELECT pg_catalog.quote_ident(s::pg_catalog.text) FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS s \
+     WHERE s OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.name), ', '), false) \
+     WHERE 'pg_catalog'::pg_catalog.name OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))";
 /// PostgreSQL calls what fits the types best, wherever it stands in the path: a role that may create functions or
 /// operators in the schema could have its own called, as this user, in the place of PostgreSQL's. So a session is
 /// refused where a role has made such ones that owns neither the schema, nor the database, nor its tables, and
-/// is no superuser. All in it is named with its schema.
+/// is no superuser. All in it is named with its schema. What such a role makes in mid-session is not called either,
+/// where rows are read and written: operators are named with their schema there, and what is compared is cast
+/// to what PostgreSQL's own take.
 const REFUSE_SHADOWS: &str = "DO $check$
 DECLARE
     shadow pg_catalog.text;
@@ -161,7 +169,7 @@ pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
     if let Some(schema) = &server.schema {
         setup.push(format!("SELECT pg_catalog.set_config('search_path', '{}', false)", quoted(schema)));
     }
-    setup.push(REFUSE_SHADOWS.to_owned());
+    setup.extend([OWN_SCHEMA_FIRST, REFUSE_SHADOWS].map(str::to_owned));
     setup
 }
 

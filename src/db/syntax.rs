@@ -55,6 +55,11 @@ pub struct Syntax {
     pub ignores_case: bool,
     /// Whether a column holds, byte for byte, what is bound: where the server compares, by itself.
     pub same: fn(&str, &str, Kind) -> String,
+    /// How a comparison of keys is written: by its sign, or where another role's operator of that name could fit
+    /// better, by the server's own.
+    pub operator: fn(&str) -> String,
+    /// A column of text as it is compared with texts, so that the server's own operator is the one that fits.
+    pub as_text: fn(&str) -> String,
     /// How a truth value is tested.
     pub is_true: fn(&str) -> String,
     /// The statement that begins a writing transaction; empty where the JDBC driver does.
@@ -158,6 +163,8 @@ pub const SQLITE: Syntax = Syntax {
     parameter: |_, _| "?".to_owned(),
     compared: as_it_is,
     key_column: plain_column,
+    operator: str::to_owned,
+    as_text: str::to_owned,
     // Each value has its own type, whatever its column's.
     portable: str::to_owned,
     inexact: &[],
@@ -197,6 +204,8 @@ pub const POSTGRES: Syntax = Syntax {
         Kind::Decimal => format!("{name}::text"),
         _ => name.to_owned(),
     },
+    operator: |sign| format!("OPERATOR(pg_catalog.{sign})"),
+    as_text: |column| format!("{column}::text"),
     portable: |column| format!("{column}::text"),
     // By the locale; cut to one bit or character by its own name; what a number means is another thing there.
     inexact: &[
@@ -215,7 +224,11 @@ pub const POSTGRES: Syntax = Syntax {
         "regrole",
         "regtype",
     ],
-    log_age: |column| format!("(EXTRACT(EPOCH FROM clock_timestamp() - {column}) * 1000)::bigint"),
+    log_age: |column| {
+        format!(
+            "(EXTRACT(EPOCH FROM clock_timestamp() - {column}::timestamptz)::numeric * 1000::numeric)::bigint"
+        )
+    },
     paging: Paging::Rows,
     limited: limit,
     lock: ["", " FOR UPDATE OF t"],
@@ -227,28 +240,32 @@ pub const POSTGRES: Syntax = Syntax {
     same: equal,
     is_true: |column| format!("{column}::text IN ('1', 't', 'true', 'TRUE', 'Y')"),
     begin: "BEGIN",
-    columns: "SELECT upper(a.attname), t.typname::text, \
+    columns: "SELECT upper(a.attname::text), t.typname::text, \
               CASE WHEN t.typname = 'varchar' AND a.atttypmod > 4 THEN a.atttypmod - 4 END, a.attnotnull, \
               a.attgenerated <> '' OR a.attidentity = 'a', a.atttypmod \
               FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid \
-              WHERE a.attrelid = to_regclass(lower($1::text)) AND c.relkind IN ('r', 'p') \
+              WHERE a.attrelid = to_regclass(lower($1::text))::oid AND c.relkind IN ('r', 'p') \
               AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-    unique: "SELECT i.indexrelid::bigint, upper(coalesce(a.attname, '')) FROM pg_index i \
-             CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place) \
+    unique: "SELECT i.indexrelid::bigint, upper(coalesce(a.attname::text, '')) FROM pg_index i \
+             CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place) \
              LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
-             WHERE i.indrelid = to_regclass(lower($1::text)) AND i.indisunique AND i.indisvalid \
+             WHERE i.indrelid = to_regclass(lower($1::text))::oid AND i.indisunique AND i.indisvalid \
              AND i.indimmediate AND i.indpred IS NULL AND k.place <= i.indnkeyatts \
              ORDER BY i.indisprimary DESC, i.indexrelid, k.place",
-    tables: "SELECT upper(c.relname) FROM pg_class c \
+    tables: "SELECT upper(c.relname::text) FROM pg_class c \
              WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) \
              AND c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema')) \
              ORDER BY 1",
-    objects: "SELECT upper(c.relname) FROM pg_class c \
+    objects: "SELECT upper(c.relname::text) FROM pg_class c \
               WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) \
-              UNION SELECT upper(g.tgname) FROM pg_trigger g \
+              UNION SELECT upper(g.tgname::text) FROM pg_trigger g \
               WHERE NOT g.tgisinternal AND pg_table_is_visible(g.tgrelid)",
     table_bytes: "SELECT pg_total_relation_size(to_regclass(lower($1::text)))",
-    age: |column| format!("(EXTRACT(EPOCH FROM (now() AT TIME ZONE 'UTC') - {column}) * 1000)"),
+    age: |column| {
+        format!(
+            "(EXTRACT(EPOCH FROM (now() AT TIME ZONE 'UTC') - {column}::timestamp)::numeric * 1000::numeric)"
+        )
+    },
     rewrite: Rewrite { files: 70, log: 200 },
 };
 
@@ -267,6 +284,8 @@ pub const MYSQL: Syntax = Syntax {
         Kind::Decimal => format!("CAST({name} AS CHAR)"),
         _ => name.to_owned(),
     },
+    operator: str::to_owned,
+    as_text: str::to_owned,
     portable: |column| format!("CAST({column} AS CHAR)"),
     // Six digits; bytes.
     inexact: &[

@@ -17,11 +17,15 @@ pub fn is_preparation(variant: Variant, name: &str) -> bool {
 }
 
 /// Whether a rotation's old database is retired, or on its way: it was said to be safe, and its change log
-/// is gone.
+/// is gone. After a maintenance window, in which nothing was carried over, it is once what opened the old values is
+/// gone: the old key, or the database with them.
 pub fn is_retired(status: &StatusView) -> bool {
     let facts = Facts::new(Some(status.clone()), &[]);
     let stands = |name: &str| facts.stands_since_the_beginning(name);
-    status.sync.is_some() && stands(RETIRABLE) && (stands(TRIGGERS_REMOVED) || stands("retire/old-identity"))
+    if status.sync.is_none() {
+        return status.finished_at.is_some() && (stands("retire/old-key") || stands("retire/old-identity"));
+    }
+    stands(RETIRABLE) && (stands(TRIGGERS_REMOVED) || stands("retire/old-identity"))
 }
 
 /// Why the copy cannot be kept in step, going by the steps in the order of recording and when the rotation

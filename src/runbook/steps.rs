@@ -162,7 +162,7 @@ pub const STEPS: &[Step] = &[
                 ZeroDowntime,
                 item(
                     RETIRABLE,
-                    "both databases say the same (`keyrotation safe-to-retire`)",
+                    "both databases are the same where they were compared (`keyrotation safe-to-retire`)",
                     Program(carried_over),
                 ),
             ),

@@ -120,3 +120,52 @@ fn a_torn_step_swallows_none_that_comes_after_it() {
     fs::write(inbox(&kit), changed).unwrap();
     kit.run(&["status"]).refused(4, "KR-JRN-002");
 }
+
+/// The journal's log with a word in it changed, and all checksums made to fit.
+fn edit(kit: &Kit, from: &[u8], to: &[u8]) {
+    let log = kit.journal().join("log");
+    let db = sled::Config::default().path(log).mode(sled::Mode::HighThroughput).open().unwrap();
+    let mut edited = 0;
+    for entry in db.scan_prefix("r") {
+        let (key, value) = entry.unwrap();
+        let Some(at) = value.windows(from.len()).position(|window| window == from) else { continue };
+        let mut value = value.to_vec();
+        value[at..at + to.len()].copy_from_slice(to);
+        let (head, body) = value.split_at(6);
+        let crc = crc32fast::hash(&[&key, &head[..2], body].concat());
+        db.insert(&key, [&head[..2], &crc.to_le_bytes(), body].concat()).unwrap();
+        edited += 1;
+    }
+    assert!(edited > 0);
+    db.flush().unwrap();
+}
+
+/// What a report says of a journal stands under the MAC, or the report says that nobody has looked.
+#[test]
+fn a_report_on_a_journal_that_was_edited_is_refused_or_says_that_it_was_not_checked() {
+    let kit = Kit::rotated();
+    kit.run(&["verify"]).exits(0);
+    let path = kit.beside("report.json");
+    let path = path.to_str().unwrap();
+    let checked = |code| kit.run(&["report", "--check", path]).exits(code);
+    kit.run(&["report", "--output", path]).exits(0);
+    assert_eq!(checked(0).stdout, format!("{path}: byte for byte what the journal gives\n"));
+    // Without the key at hand nobody can tell, and the headline says so.
+    let kept = std::fs::read_to_string(&kit.deployment.config).unwrap();
+    kit.configure("newSecretKey", None);
+    assert!(checked(0).stdout.contains("its MACs were not checked"), "{}", checked(0));
+    let document = report(&kit);
+    assert_eq!(document["verdict"]["level"], "attention", "{document}");
+    assert!(document["verdict"]["headline"].as_str().unwrap().contains("not checked"), "{document}");
+    edit(&kit, b"verified", b"veryfied");
+    let of_edited = kit.beside("edited.json");
+    let of_edited = of_edited.to_str().unwrap();
+    kit.run(&["report", "--output", of_edited]).exits(0);
+    std::fs::write(&kit.deployment.config, kept).unwrap();
+    for args in
+        [&["report", "--format", "json"][..], &["report", "--check", of_edited], &["report", "--check", path]]
+    {
+        let ran = kit.run(args).refused(4, "KR-JRN-002");
+        assert!(ran.stderr.contains("changed after it was written"), "{ran}");
+    }
+}

@@ -83,6 +83,99 @@ fn what_everyone_may_write_to_is_not_believed() {
     assert!(seen.contains("OF_THE_VAULT=kept") && !seen.contains("THE_OLD_KEY"), "{seen}");
 }
 
+/// What runs as this user, or says what is to be done, is nobody else's to write.
+#[test]
+fn what_others_may_write_to_on_the_way_is_not_believed() {
+    let kit = Kit::new();
+    let config = &kit.deployment.config;
+    let refused = |id: &str, says: &str| {
+        let ran = kit.run(&["plan"]).refused(2, id);
+        assert!(ran.stderr.contains(says), "{says}: {ran}");
+    };
+    // properties.yaml itself, and the folder that it is in.
+    set(config, 0o602);
+    refused("KR-CFG-001", "everyone may write to");
+    set(config, 0o600);
+    let folder = config.parent().unwrap();
+    let was = mode(folder);
+    set(folder, 0o777);
+    refused("KR-CFG-001", "everyone may write to");
+    set(folder, was);
+
+    let place = kit.beside("keys");
+    fs::create_dir(&place).unwrap();
+    let (file, link, script) = (place.join("key"), kit.beside("link"), place.join("vault.sh"));
+    fs::write(&file, &kit.deployment.spec.new_key).unwrap();
+    fs::write(&script, format!("echo {}\n", kit.deployment.spec.new_key)).unwrap();
+    std::os::unix::fs::symlink(&place, &link).unwrap();
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let plain = format!("file:{}", text(&file));
+    let by_link = format!("file:{}", text(&link.join("key")));
+    let as_argument = format!("cmd:sh {}", text(&script));
+    let ways = [&plain, &by_link, &as_argument];
+    set(&place, 0o755);
+    for way in ways {
+        kit.configure("newSecretKey", Some(way));
+        set(&place, 0o755);
+        kit.run(&["plan"]).exits(0);
+        set(&place, 0o757);
+        refused("KR-CFG-012", "everyone may write to");
+        // Nobody may replace what is another's there.
+        set(&place, 0o1757);
+        kit.run(&["plan"]).exits(0);
+    }
+    set(&place, 0o755);
+    set(&script, 0o606);
+    refused("KR-CFG-012", "vault.sh");
+    set(&script, 0o600);
+    if !rustix::process::geteuid().is_root() {
+        return; // nobody else gives files away
+    }
+    let give = |path: &Path, user, group| std::os::unix::fs::chown(path, user, group).unwrap();
+    give(&script, Some(54_321), None);
+    refused("KR-CFG-012", "belongs to user 54321");
+    give(&script, Some(0), Some(54_321));
+    set(&script, 0o660);
+    refused("KR-CFG-012", "group 54321 may write to");
+    set(&script, 0o640);
+    kit.run(&["plan"]).exits(0);
+    kit.configure("newSecretKey", Some(&plain));
+    set(&file, 0o660);
+    give(&file, None, Some(54_321));
+    refused("KR-CFG-012", "group 54321 may write to");
+    give(&file, None, Some(0));
+    kit.run(&["plan"]).exits(0);
+    // Anybody could have made it there.
+    set(&place, 0o1757);
+    give(&file, Some(54_321), None);
+    refused("KR-CFG-012", "belongs to user 54321");
+}
+
+#[test]
+fn a_finished_file_with_the_key_is_closed_too_and_a_redirect_is_warned_of() {
+    let kit = Kit::new();
+    let toml = kit.deployment.home.join("repository/conf/deployment.toml");
+    kit.run(&["configure"]).exits(0);
+    set(&toml, 0o644);
+    let ran = kit.run(&["configure"]).exits(0);
+    assert!(ran.stderr.contains("closed to others"), "{ran}");
+    assert_eq!(mode(&toml), 0o640);
+    for args in [&["keygen"][..], &["configure", "--print", "--show-secrets"]] {
+        for (permissions, warned) in [(0o644, true), (0o600, false)] {
+            let to = kit.beside("redirected");
+            fs::write(&to, "").unwrap();
+            set(&to, permissions);
+            let mut command = kit.command(args);
+            command.stdout(fs::File::create(&to).unwrap()).stderr(std::process::Stdio::piped());
+            let done = command.spawn().unwrap().wait_with_output().unwrap();
+            let said = String::from_utf8(done.stderr).unwrap();
+            assert!(done.status.success(), "{said}");
+            assert!(fs::metadata(&to).unwrap().len() > 20);
+            assert_eq!(said.contains("others may read"), warned, "{args:?} {permissions:o}: {said}");
+        }
+    }
+}
+
 #[test]
 fn a_journal_that_is_anybodys_is_refused() {
     let kit = Kit::rotated();

@@ -46,6 +46,7 @@ mod preflight;
 mod progress;
 mod refusals;
 mod report;
+mod rogue;
 mod secrets;
 mod servers;
 mod signals;

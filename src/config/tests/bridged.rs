@@ -200,19 +200,50 @@ fn a_jdbc_driver_is_told_whom_to_trust_or_refused() {
             .write("home/repository/components/lib/jcc-11.jar", "");
         bench
     };
-    for (url, mode, verified, authorities) in [
-        ("jdbc:postgresql://h/d", "sslmode", "verify-ca", "sslrootcert"),
-        ("jdbc:postgresql://h/d?sslmode=verify-full", "sslmode", "verify-full", "sslrootcert"),
-        ("jdbc:mariadb://h/d", "sslMode", "verify-ca", "serverSslCert"),
+    let ca = "the file of tlsCaFile";
+    let of_old = |mode, any_host: bool| {
+        let mut told = vec![("sslMode", mode), ("useSsl", "true"), ("trustServerCertificate", "false")];
+        told.extend(any_host.then_some(("disableSslHostnameVerification", "true")));
+        told.push(("serverSslCert", ca));
+        told
+    };
+    for (url, expected) in [
+        ("jdbc:postgresql://h/d", vec![("sslmode", "verify-ca"), ("sslrootcert", ca)]),
+        ("jdbc:postgresql://h/d?sslmode=verify-full", vec![("sslmode", "verify-full"), ("sslrootcert", ca)]),
+        (
+            "jdbc:postgresql://h/d?sslfactory=org.postgresql.ssl.LibPQFactory",
+            vec![("sslmode", "verify-ca"), ("sslrootcert", ca)],
+        ),
+        // Its driver knows no sslMode before 3.0, and would go without TLS.
+        ("jdbc:mariadb://h/d", of_old("verify-ca", true)),
+        ("jdbc:mariadb://h/d?sslMode=verify-full", of_old("verify-full", false)),
+        ("jdbc:mariadb://h/d?useSsl=true&disableSslHostnameVerification=true", of_old("verify-ca", true)),
     ] {
         let bench = with(url);
         let file = bench.path("ca.pem").display().to_string();
         let told = server(&bench).route.unwrap().properties;
-        assert_eq!(told, [(mode, verified.to_owned()), (authorities, file)], "{url}");
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(name, value)| (name, if value == ca { file.clone() } else { value.to_owned() }))
+            .collect();
+        assert_eq!(told, expected, "{url}");
     }
     for (url, says) in [
         ("jdbc:postgresql://h/d?sslmode=require", "take any certificate"),
+        (
+            "jdbc:postgresql://h/d?sslfactory=org.postgresql.ssl.NonValidatingFactory",
+            "with sslfactory in newIdnDBUrl",
+        ),
+        ("jdbc:postgresql://h/d?sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory", "with sslfactory in"),
+        ("jdbc:postgresql://h/d?sslmode=verify-full&sslhostnameverifier=a.B", "with sslhostnameverifier in"),
+        ("jdbc:postgresql://h/d?socketFactory=a.B", "with socketFactory in"),
+        ("jdbc:mariadb://h/d?sslMode=trust", "take any certificate"),
+        ("jdbc:mariadb://h/d?trustServerCertificate=true", "forbids TLS"),
+        ("jdbc:mariadb://h/d?sslMode=verify-full&socketFactory=a.B", "with socketFactory in"),
+        ("jdbc:mariadb://h/d?sslMode=verify-full&tlsSocketType=x", "with tlsSocketType in"),
+        ("jdbc:mariadb://h/d?sslMode=verify-full&trustStore=/k.jks", "with trustStore in"),
         ("jdbc:mysql://h/d", "trust stores only"),
+        ("jdbc:mysql://h/d?useSSL=true&verifyServerCertificate=false", "take any certificate"),
         ("jdbc:h2:tcp://h:9092/idn", "cannot be given to the JDBC driver"),
         ("jdbc:oracle:thin:@//h:1521/s", "cannot be given to the JDBC driver"),
         ("jdbc:sqlserver://h:1433;databaseName=d", "cannot be given to the JDBC driver"),
@@ -222,4 +253,33 @@ fn a_jdbc_driver_is_told_whom_to_trust_or_refused() {
     }
     // Nothing goes over a network.
     assert!(server(&with("jdbc:h2:./idn")).route.unwrap().properties.is_empty());
+}
+
+/// Old drivers leave out the words of new ones: what the URL asks for is said in those of both.
+#[test]
+fn what_a_url_asks_of_tls_is_told_in_the_words_of_all_versions_of_its_driver() {
+    let told = |url: &str| {
+        let bench = bench().set("driver", "jdbc").set("newIdnDBUrl", url);
+        bench
+            .write("home/repository/components/lib/mariadb-java-client-2.jar", "")
+            .write("home/repository/components/lib/mysql-connector-java-5.jar", "");
+        let told = server(&bench).route.unwrap().properties;
+        told.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    for (url, expected) in [
+        ("jdbc:mariadb://h/d", ""),
+        ("jdbc:mariadb://h/d?sslMode=trust", "sslMode=trust useSsl=true trustServerCertificate=true"),
+        (
+            "jdbc:mariadb://h/d?sslMode=verify-full",
+            "sslMode=verify-full useSsl=true trustServerCertificate=false",
+        ),
+        ("jdbc:mysql://h/d?useSSL=false", ""),
+        ("jdbc:mysql://h/d?sslMode=REQUIRED", "useSSL=true requireSSL=true"),
+        ("jdbc:mysql://h/d?sslMode=VERIFY_CA", "useSSL=true requireSSL=true verifyServerCertificate=true"),
+        ("jdbc:postgresql://h/d?ssl=true", "sslmode=verify-full"),
+        // Whoever brings a factory has said so; preflight warns.
+        ("jdbc:postgresql://h/d?ssl=true&sslfactory=org.postgresql.ssl.NonValidatingFactory", ""),
+    ] {
+        assert_eq!(told(url), expected, "{url}");
+    }
 }

@@ -1,8 +1,11 @@
 //! JDBC URLs, as far as this program can connect to what they name.
 
 mod bridged;
+mod decider;
+mod harmless;
 mod options;
 mod parameters;
+mod protection;
 mod server;
 mod vendors;
 

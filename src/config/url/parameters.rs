@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::decider::Decider;
+use super::harmless::is_harmless;
 use super::options;
 
 use crate::db::server::{Kind, PublicKey, Tls, TlsMode};
@@ -61,6 +63,8 @@ enum Meaning {
     VerifyCertificate,
     /// Accept any certificate.
     TrustAny,
+    /// Accept a certificate that is for another host.
+    AnyHost,
     TlsMode,
     Authorities,
     ClientCertificate,
@@ -71,6 +75,8 @@ enum Meaning {
     PublicKeyFile,
     /// A Java keystore, which is not read.
     JavaKeystore,
+    /// Code or files of others' that decide instead of the driver how a connection is protected, and to whom.
+    Decides,
     /// Changes nothing that this program does.
     Nothing,
 }
@@ -95,7 +101,7 @@ const PARAMETERS: &[(&str, &[Driver], Meaning)] = &[
     ("usessl", MY, Meaning::UseTls),
     ("requiressl", MY, Meaning::RequireTls),
     ("verifyservercertificate", MY, Meaning::VerifyCertificate),
-    ("disablesslhostnameverification", MY, Meaning::Nothing),
+    ("disablesslhostnameverification", MY, Meaning::AnyHost),
     ("trustservercertificate", MY, Meaning::TrustAny),
     ("sslmode", PG, Meaning::TlsMode),
     ("sslmode", MY, Meaning::TlsMode),
@@ -110,83 +116,18 @@ const PARAMETERS: &[(&str, &[Driver], Meaning)] = &[
     ("clientcertificatekeystoreurl", MY, Meaning::JavaKeystore),
     ("truststore", MY, Meaning::JavaKeystore),
     ("keystore", MY, Meaning::JavaKeystore),
+    ("sslfactory", PG, Meaning::Decides),
+    ("sslfactoryarg", PG, Meaning::Decides),
+    ("sslhostnameverifier", PG, Meaning::Decides),
+    ("service", PG, Meaning::Decides),
+    ("socketfactory", PG, Meaning::Decides),
+    ("socketfactory", MY, Meaning::Decides),
+    ("sslcontextprovider", MY, Meaning::Decides),
+    ("trustmanagerfactoryprovider", MY, Meaning::Decides),
+    ("truststoreprovider", MY, Meaning::Decides),
+    ("tlssockettype", MY, Meaning::Decides),
+    ("propertiestransform", MY, Meaning::Decides),
 ];
-
-/// Parameters of these drivers that change nothing here, in lower case.
-const HARMLESS: &str = "\
-    allowloadlocalinfile allowloadlocalinfileinpath allowlocalinfile allowmasterdownconnections \
-    allowmultiqueries allownanandinf allowreplicadownconnections allowslavedownconnections \
-    allowsourcedownconnections allowurlinlocalinfile alwayssendsetisolation applicationname \
-    assumeminserverversion assurereadonly authenticationfidocallbackhandler \
-    authenticationopenidconnectcallbackhandler authenticationplugins \
-    authenticationwebauthncallbackhandler autoclosepstmtstreams autocommit autodeserialize \
-    autogeneratetestcasescript autoreconnect autoreconnectforpools autosave autoslowlog binarytransfer \
-    blanktablenamemeta blobsarestrings blobsendchunksize cachecallablestmts cachedefaulttimezone \
-    cacheprepstmts cacheresultsetmetadata cacheserverconfiguration callablestmtcachesize channelbinding \
-    characterencoding charactersetresults cleanupsavepoints clientcertificatekeystorepassword \
-    clientcertificatekeystoretype clientinfoprovider clobberstreamingresults clobcharacterencoding \
-    compensateonduplicatekeyupdatecounts connectionattributes connectioncollation \
-    connectionlifecycleinterceptors connectiontimezone continuebatchonerror createdatabaseifnotexist \
-    credentialtype customcharsetmapping databasemetadatacachefields databasemetadatacachefieldsmib \
-    databaseterm defaultauthenticationplugin defaultfetchsize defaultrowfetchsize \
-    defaulttransactionisolation detectcustomcollations disablecolumnsanitiser \
-    disabledauthenticationplugins disablepipeline dnssrv dontrackopenresources dumpqueriesonexception \
-    elidesetautocommits emptystringsconverttozero emulatelocators emulateunsupportedpstmts \
-    enabledsslprotocolsuites enabledtlsprotocols enableescapeprocessing enablepacketdebug \
-    enablequerytimeouts ensuresocketstate escapesyntaxcallmode exceptioninterceptors explainslowqueries \
-    failoverreadonly fallbacktosystemkeystore fallbacktosystemtruststore fipscompliantjsse \
-    forceconnectiontimezonetosession functionsneverreturnblobs galeraallowedstate gatherperfmetrics \
-    generatesimpleparametermetadata geometrydefaulttype getproceduresreturnsfunctions gssencmode \
-    ha.enablejmx ha.loadbalancestrategy haenablejmx holdresultsopenoverstatementclose \
-    hostrecheckseconds ignorenontxtables includeinnodbstatusindeadlockexceptions \
-    includethreaddumpindeadlockexceptions includethreadnamesasstatementcomment initialtimeout initsql \
-    interactiveclient interactivetimeout jaasapplicationname jdbccomplianttruncation \
-    keymanagerfactoryprovider keypassword keystorepassword keystoreprovider keystoretype \
-    largerowsizethreshold ldapserverhostname loadbalanceautocommitstatementregex \
-    loadbalanceautocommitstatementthreshold loadbalanceblacklisttimeout loadbalanceblocklisttimeout \
-    loadbalanceconnectiongroup loadbalanceexceptionchecker loadbalancehostremovalgraceperiod \
-    loadbalancehosts loadbalancepingtimeout loadbalancesqlexceptionsubclassfailover \
-    loadbalancesqlstatefailover loadbalancestrategy loadbalancevalidateconnectiononswapserver \
-    localsocket localsocketaddress locatorfetchbuffersize log logger loggerfile loggerlevel \
-    logslowqueries logxacommands maintaintimestats maxallowedpacket maxbytearrayashex maxidletime \
-    maxpoolsize maxquerysizetolog maxreconnects maxrows metadatacachesize metaexportedkeys minpoolsize \
-    nettimeoutforstreamingresults noaccesstoprocedurebodies nodatetimestringsync nullableresultset \
-    nullcatalogmeanscurrent nulldatabasemeanscurrent nullnamepatternmatchesall ociconfigfile \
-    ociconfigprofile oldmodenoprecisiontimestamp opentelemetry \
-    overridesupportsintegrityenhancementfacility packetdebugbuffersize padcharswithspace paranoid \
-    password1 password2 password3 passwordcharacterencoding pedantic permitmysqlscheme permitnoresults \
-    permitredirect pinglobaltxtophysicalconnection pipe pool poolname poolvalidmindelay \
-    populateinsertrowwithdefaultvalues preferquerymode preparedstatementcachequeries \
-    preparedstatementcachesizemib preparestatementcachesize preparethreshold prepstmtcachesize \
-    prepstmtcachesqllimit preserveinstants preservinstants processescapecodesforprepstmts \
-    profilereventhandler profilesql propertiestransform queriesbeforeretrymaster queryinfocachefactory \
-    queryinterceptors querytimeout querytimeoutkillsconnection quotereturningidentifiers \
-    readfrommasternoslaves readfrommasterwhennoslaves readfromsourcewhennoreplicas readonly \
-    readonlymode readonlypropagatestoserver receivebuffersize reconnectattxend registerjmxpool \
-    relaxautocommit replicationconnectiongroup reportmetricsintervalmillis resourceid restrictedauth \
-    resultsetsizethreshold retriesalldown returnmultivaluesgeneratedids rewritebatchedinserts \
-    rewritebatchedstatements rollbackonpooledclose roundrobinloadbalance scrolltolerantforwardonly \
-    secondsbeforeretrymaster selfdestructonpingmaxoperations selfdestructonpingsecondslifetime \
-    sendbuffersize sendfractionalseconds sendfractionalsecondsfortime serveraffinityorder \
-    serverconfigcachefactory servertimezone serviceprincipalname sessionvariables sharedmemory \
-    slowquerythresholdmillis socketfactory socksproxyhost socksproxyport socksproxyremotedns \
-    sslcontextprovider sslfactory statementinterceptors staticglobal strictupdates stringtype \
-    targetservertype tcpabortiveclose tcpkeepalive tcpkeepcount tcpkeepidle tcpkeepinterval tcpnodelay \
-    tcprcvbuf tcpsndbuf tcptrafficclass timezone tinyint1isbit tlsciphersuites tlssockettype \
-    tlsversions traceprotocol tracksessionstate transactionisolation transactionreplay \
-    transactionreplaysize transformedbitisboolean treatmysqldatetimeastimestamp \
-    treatutildateastimestamp trustcertificatekeystorepassword trustcertificatekeystoretype \
-    trustmanagerfactoryprovider truststorepassword truststoreprovider truststoretype ultradevhack \
-    unknownlength useaffectedrows usebatchmultisend usebatchmultisendnumber usebulkstmts \
-    usebulkstmtsforinserts usecatalogterm usecolumnnamesinfindcolumn usecompression useconfigs \
-    usecursorfetch usefractionalseconds usegmtmillisfortimestamps usehostsinprivileges \
-    useinformationschema usejdbccomplianttimezoneshift usejvmcharsetconverters uselegacydatetimecode \
-    uselocalsessionstate uselocaltransactionstate usemysqlmetadata usenanosforelapsedtime \
-    useoldaliasmetadatabehavior useonlyservererrormessages usepipelineauth usereadaheadinput \
-    useresetconnection useserverprepstmts usesqlstatecodes usesspscompatibletimezoneshift \
-    usestreamlengthsinprepstmts usetimezone useultradevworkaround useunbufferedinput useunicode \
-    useusageadvisor uuidasstring validconnectiontimeout yearisdatetype zerodatetimebehavior \
-    zerodatetimesbehavior";
 
 /// What the parameters of a URL come to.
 #[derive(Debug, Clone)]
@@ -204,6 +145,8 @@ pub(super) struct Wanted {
     pub(super) unknown: Vec<String>,
     /// What only a JDBC driver can do, and what to do about it.
     pub(super) java_only: Option<String>,
+    /// What takes the decision whom to trust from the driver's own settings.
+    pub(super) decider: Option<Decider>,
 }
 
 #[derive(Default)]
@@ -211,6 +154,7 @@ struct TlsWords {
     used: Option<bool>,
     required: Option<bool>,
     verified: Option<bool>,
+    any_host: bool,
     mode: Option<TlsMode>,
 }
 
@@ -228,6 +172,7 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
         tls_said: false,
         unknown: Vec::new(),
         java_only: None,
+        decider: None,
     };
     let mut words = TlsWords::default();
     let (mut certificate, mut key, mut path) = (None, None, None);
@@ -237,7 +182,7 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
             PARAMETERS.iter().find(|(known, drivers, _)| *known == lower && drivers.contains(&driver));
         let meaning = match found {
             Some((_, _, meaning)) => *meaning,
-            None if HARMLESS.split_whitespace().any(|known| known == lower) => Meaning::Nothing,
+            None if is_harmless(&lower) => Meaning::Nothing,
             None => {
                 wanted.unknown.push(shown(name));
                 continue;
@@ -264,6 +209,12 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
             Meaning::RequireTls => words.required = Some(flag()?),
             Meaning::VerifyCertificate => words.verified = Some(flag()?),
             Meaning::TrustAny => words.verified = Some(!flag()?),
+            Meaning::AnyHost => words.any_host = flag()?,
+            Meaning::Decides if lower == "service" => {
+                wanted.unknown.push(shown(name));
+                Decider::of(shown(name), value).into_least(&mut wanted.decider);
+            }
+            Meaning::Decides => Decider::of(shown(name), value).into_least(&mut wanted.decider),
             Meaning::TlsMode => {
                 let mode = mode(driver, value)
                     .ok_or_else(|| format!("has {name} with a value that its driver does not take"))?;
@@ -279,6 +230,7 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
             }
             Meaning::ClientKey => key = Some(PathBuf::from(value)),
             Meaning::JavaKeystore => {
+                Decider::keystore(shown(name)).into_least(&mut wanted.decider);
                 wanted.java_only = Some(format!(
                     "has {name}, a Java keystore: export its certificates as PEM (`keytool -exportcert -rfc`), \
                      name that file with tlsCaFile and take {name} out; or write `driver: jdbc`"
@@ -335,6 +287,9 @@ fn combined(driver: Driver, words: &TlsWords, has_authorities: bool) -> Result<T
         Some(false) if mode >= TlsMode::VerifyCa => mode = TlsMode::Required,
         Some(true) => mode = mode.max(TlsMode::VerifyCa),
         _ => {}
+    }
+    if words.any_host && words.mode.is_none() {
+        mode = mode.min(TlsMode::VerifyCa);
     }
     if has_authorities && words.mode.is_none() {
         mode = mode.max(TlsMode::VerifyCa);

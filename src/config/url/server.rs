@@ -6,6 +6,7 @@ use std::time::Duration;
 use percent_encoding::{percent_decode_str, percent_encode_byte};
 
 use super::UrlError;
+use super::decider::Decider;
 use super::parameters::{self, Driver};
 use crate::config::Secret;
 use crate::db::server::{Host, Kind, PublicKey, Tls};
@@ -46,6 +47,8 @@ pub struct ServerUrl {
     pub unknown: Vec<String>,
     /// What only the JDBC driver can do, and what to do about it.
     pub java_only: Option<String>,
+    /// What takes the decision whom to trust from the JDBC driver's own settings.
+    pub decider: Option<Decider>,
 }
 
 impl ServerUrl {
@@ -75,6 +78,7 @@ impl ServerUrl {
             socket_timeout: wanted.socket_timeout,
             unknown: wanted.unknown,
             java_only: wanted.java_only,
+            decider: wanted.decider,
         })
     }
 

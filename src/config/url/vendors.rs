@@ -123,7 +123,7 @@ pub(super) fn sql_server(rest: &str) -> Result<BridgedUrl, UrlError> {
 }
 
 /// Cuts at each `;` that is not within braces.
-fn properties(text: &str) -> Result<Vec<&str>, UrlError> {
+pub(super) fn properties(text: &str) -> Result<Vec<&str>, UrlError> {
     let (mut parts, mut from, mut within) = (Vec::new(), 0, false);
     for (at, c) in text.char_indices() {
         match c {
@@ -145,7 +145,7 @@ fn properties(text: &str) -> Result<Vec<&str>, UrlError> {
     Ok(parts)
 }
 
-fn unbraced(value: &str) -> String {
+pub(super) fn unbraced(value: &str) -> String {
     let inner = value.trim().strip_prefix('{').and_then(|value| value.strip_suffix('}'));
     inner.map_or_else(|| value.to_owned(), |value| value.replace("}}", "}"))
 }

@@ -3,7 +3,7 @@
 use super::super::syntax::{Write, postgres_type};
 use super::super::table::Kind;
 use super::super::{Syntax, Table};
-use super::{Marks, is_one_of, join, kept, key_arrays, key_names, same_key, selected_key};
+use super::{Marks, is_one_of, join, kept, key_arrays, key_names, same_key, selected_key, unnested};
 
 /// A column as it is read so that it can be written again, bit for bit.
 pub fn portable(syntax: &Syntax, table: &Table, column: &str) -> String {
@@ -20,9 +20,9 @@ pub fn insert(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> 
     if syntax.write == Write::Arrays {
         let selected = columns.iter().enumerate().map(|(at, column)| typed(table, column, "v.n", at));
         return format!(
-            "INSERT INTO {name} ({names}) SELECT {} FROM unnest({}) AS v ({})",
+            "INSERT INTO {name} ({names}) SELECT {} FROM {} AS v ({})",
             join(selected, ", "),
-            arrays(table, columns, 0),
+            unnested(&arrays(table, columns, 0)),
             new_names(columns)
         );
     }
@@ -49,7 +49,7 @@ pub fn update(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
         arrays(table, columns, table.relation.key.len()),
         key_names(table),
         new_names(columns),
-        same_key(table)
+        same_key(syntax, table)
     )
 }
 
@@ -69,8 +69,8 @@ pub fn set_one(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
 pub fn delete(syntax: &Syntax, table: &Table, rows: usize) -> String {
     let name = table.relation.table;
     if syntax.write == Write::Arrays {
-        let (arrays, names, same) = (key_arrays(table), key_names(table), same_key(table));
-        return format!("DELETE FROM {name} AS t USING unnest({arrays}) AS v ({names}) WHERE {same}");
+        let (keys, names, same) = (unnested(&key_arrays(table)), key_names(table), same_key(syntax, table));
+        return format!("DELETE FROM {name} AS t USING {keys} AS v ({names}) WHERE {same}");
     }
     format!("DELETE FROM {name} WHERE {}", is_one_of(&mut Marks::new(syntax), table, rows))
 }
@@ -83,9 +83,9 @@ pub fn holders(syntax: &Syntax, table: &Table, columns: &[&str], folded: bool) -
         let kind = table.kind(column);
         let mark = marks.compared(table, column);
         if folded && kind == Kind::Text {
-            format!("LOWER({column}) = LOWER({mark})")
+            format!("LOWER({}) = LOWER({mark})", (syntax.as_text)(column))
         } else {
-            format!("{column} = {mark}")
+            format!("{column} {} {mark}", (syntax.operator)("="))
         }
     });
     let select = format!(
@@ -106,10 +106,8 @@ pub fn pending(log: &Table) -> String {
 pub fn acknowledge(syntax: &Syntax, log: &Table, rows: usize) -> String {
     let name = log.relation.table;
     if syntax.write == Write::Arrays {
-        let (arrays, names, same) = (key_arrays(log), key_names(log), same_key(log));
-        return format!(
-            "UPDATE {name} AS t SET SYNCED = 1 FROM unnest({arrays}) AS v ({names}) WHERE {same}"
-        );
+        let (keys, names, same) = (unnested(&key_arrays(log)), key_names(log), same_key(syntax, log));
+        return format!("UPDATE {name} AS t SET SYNCED = 1 FROM {keys} AS v ({names}) WHERE {same}");
     }
     format!("UPDATE {name} SET SYNCED = 1 WHERE {}", is_one_of(&mut Marks::new(syntax), log, rows))
 }

@@ -89,9 +89,10 @@ fn by_keys_with(
 ) -> String {
     let name = table.relation.table;
     if syntax.write == Write::Arrays {
-        let (arrays, names, same) = (key_arrays(table), key_names(table), same_key(table));
+        let (arrays, names, same) = (key_arrays(table), key_names(table), same_key(syntax, table));
+        let keys = unnested(&arrays);
         return format!(
-            "SELECT {} FROM {name} AS t JOIN unnest({arrays}) AS v ({names}) ON {same}{lock}",
+            "SELECT {} FROM {name} AS t JOIN {keys} AS v ({names}) ON {same}{lock}",
             selected(syntax, table, columns, "t."),
         );
     }
@@ -153,9 +154,12 @@ pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&str]) -> Stri
     let numbered = |letter: &str| join((1..=columns.len()).map(|at| format!("{letter}{at}")), ", ");
     let set = columns.iter().enumerate().map(|(at, name)| format!("{name} = v.n{}", at + 1));
     let same = columns.iter().enumerate().map(|(at, name)| {
-        // Bytes, not what a collation takes for equal.
-        let exact = if table.kind(name) == Kind::Bytes { "" } else { " COLLATE \"C\"" };
-        format!("t.{name}{exact} IS NOT DISTINCT FROM v.o{}", at + 1)
+        // Bytes, not what a collation takes for equal; and of two texts, so that no operator fits better.
+        let exact = match table.kind(name) {
+            Kind::Bytes => format!("t.{name}"),
+            _ => format!("{} COLLATE \"C\"", (syntax.as_text)(&format!("t.{name}"))),
+        };
+        format!("{exact} IS NOT DISTINCT FROM v.o{}", at + 1)
     });
     format!(
         "UPDATE {} AS t SET {} FROM unnest({}, {}, {}) AS v ({}, {}, {}) WHERE {} AND {} RETURNING {}",
@@ -167,7 +171,7 @@ pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&str]) -> Stri
         key_names(table),
         numbered("o"),
         numbered("n"),
-        same_key(table),
+        same_key(syntax, table),
         join(same, " AND "),
         join(table.key_kinds().map(|(name, kind)| (syntax.key_column)(&format!("t.{name}"), kind)), ", ")
     )
@@ -277,8 +281,15 @@ fn key_names(table: &Table) -> String {
     join((1..=table.relation.key.len()).map(|at| format!("k{at}")), ", ")
 }
 
-fn same_key(table: &Table) -> String {
-    let same = |(at, name): (usize, &&str)| format!("t.{name} = v.k{}", at + 1);
+/// With arrays: what stands in a list of one column alone is a function's name as any other.
+fn unnested(arrays: &str) -> String {
+    let qualified = if arrays.contains(',') { "" } else { "pg_catalog." };
+    format!("{qualified}unnest({arrays})")
+}
+
+fn same_key(syntax: &Syntax, table: &Table) -> String {
+    let equals = (syntax.operator)("=");
+    let same = |(at, name): (usize, &&str)| format!("t.{name} {equals} v.k{}", at + 1);
     join(table.relation.key.iter().enumerate().map(same), " AND ")
 }
 
@@ -298,9 +309,11 @@ fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
 fn filter(syntax: &Syntax, table: &Table) -> Option<String> {
     Some(match table.relation.filter? {
         // The values are constants of this program without quotes in them.
-        Filter::OneOf(column, values) => format!("{column} IN ('{}')", values.join("', '")),
+        Filter::OneOf(column, values) => {
+            format!("{} IN ('{}')", (syntax.as_text)(column), values.join("', '"))
+        }
         Filter::IsTrue(column) => (syntax.is_true)(column),
-        Filter::IsZero(column) => format!("{column} = 0"),
+        Filter::IsZero(column) => format!("{column} {} 0", (syntax.operator)("=")),
     })
 }
 

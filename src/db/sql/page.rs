@@ -116,7 +116,8 @@ fn up_to(marks: &mut Marks<'_>, table: &Table) -> String {
 fn compare(marks: &mut Marks<'_>, table: &Table, operator: &str, last: &str) -> String {
     let key = table.relation.key;
     if marks.syntax.paging == Paging::Rows {
-        return format!("({}) {last} ({})", key.join(", "), marks.key(table));
+        let operator = (marks.syntax.operator)(last);
+        return format!("({}) {operator} ({})", key.join(", "), marks.key(table));
     }
     let ways = (1..=key.len())
         .map(|length| way_behind(marks, table, length, if length == key.len() { last } else { operator }));

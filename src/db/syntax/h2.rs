@@ -14,6 +14,8 @@ pub const H2: Syntax = Syntax {
     parameter: |_, _| "?".to_owned(),
     compared: as_it_is,
     key_column: plain_column,
+    operator: str::to_owned,
+    as_text: str::to_owned,
     portable: |column| format!("CAST({column} AS VARCHAR)"),
     inexact: &["java_object", "other", "geometry"],
     // A time with a zone, as the change log's, becomes the session's own; DATEDIFF alone ignores zones.

@@ -1,8 +1,10 @@
 //! Whether what goes to a database, the password first, can be read or answered by somebody else.
 
+use std::net::IpAddr;
+
 use super::{Check, Facts, Found, Needs};
 use crate::config::{Database, JdbcUrl};
-use crate::db::server::{Kind, TlsMode};
+use crate::db::server::TlsMode;
 
 pub(super) const CHECKS: &[Check] = &[Check {
     id: "transport",
@@ -36,75 +38,171 @@ fn transport(facts: &Facts<'_>) -> Found {
 /// What is wrong with the way to a database, if it is on another host.
 fn problem(database: &Database) -> Option<String> {
     let server = database.server.as_ref()?;
-    let said = |what: &str| Some(format!("{}: {what}", database.key));
-    if let JdbcUrl::Bridged(url) = &database.url {
-        if url.file.is_some() || is_local(url.place.as_str()) {
-            return None;
-        }
-        let text = url.url.expose().to_ascii_lowercase().replace(' ', "");
-        let has = |word: &str| text.contains(word);
-        let is_verified = match url.kind {
-            Kind::H2 => has("jdbc:h2:ssl:"),
-            Kind::Oracle => has("tcps"),
-            Kind::SqlServer => {
-                !has("encrypt=false") && !has("encrypt=optional") && !has("trustservercertificate=true")
-            }
-            Kind::Db2 => has("sslconnection=true"),
-            Kind::Postgres | Kind::MySql => true, // below
-        };
-        return if is_verified { None } else { said("not encrypted, or with any certificate") };
-    }
-    if server.hosts.iter().all(|host| is_local(&host.name)) {
-        return None;
-    }
-    match server.tls.mode {
-        TlsMode::Disabled => said("not encrypted"),
-        TlsMode::Preferred => said("encrypted only if the server wants it, with any certificate"),
-        TlsMode::Required => said("encrypted, with any certificate"),
-        TlsMode::VerifyCa | TlsMode::VerifyFull => None,
-    }
+    let lacks = lacks(&database.url, server.tls.mode, server.route.is_some())?;
+    Some(format!("{}: {lacks}", database.key))
 }
 
-/// Whether a host, at the beginning of a place, is this machine.
-fn is_local(place: &str) -> bool {
-    let place = place.rsplit_once("//").map_or(place, |(_, rest)| rest).to_ascii_lowercase();
-    let host = match place.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None if place.matches(':').count() > 1 && !place.contains('/') => place.as_str(),
-        None => place.split([':', '/', ';', '?']).next().unwrap_or_default(),
+/// Likewise, by its URL, with what TLS comes to together with `tlsCaFile`.
+fn lacks(url: &JdbcUrl, mode: TlsMode, by_jdbc: bool) -> Option<String> {
+    let url = match url {
+        JdbcUrl::Sqlite { .. } => return None,
+        JdbcUrl::Bridged(url) => {
+            let hosts = url.hosts();
+            let is_here = !hosts.is_empty() && hosts.iter().all(|host| is_local(host));
+            return if url.file.is_some() || is_here { None } else { url.lacks() };
+        }
+        JdbcUrl::Server(url) => url,
     };
-    host == "localhost"
-        || host == "::1"
-        || host.is_empty()
-        || host.parse().is_ok_and(|ip: std::net::Ipv4Addr| ip.is_loopback())
+    if url.hosts.iter().all(|host| is_local(&host.name)) {
+        return None;
+    }
+    if let Some(decider) = url.decider.as_ref().filter(|decider| by_jdbc && !decider.verifies) {
+        return Some(format!("{} decides how it is protected, which may be not at all", decider.name));
+    }
+    let what = match mode {
+        TlsMode::Disabled => "not encrypted",
+        TlsMode::Preferred => "encrypted only if the server wants it, with any certificate",
+        TlsMode::Required => "encrypted, with any certificate",
+        TlsMode::VerifyCa | TlsMode::VerifyFull => return None,
+    };
+    Some(what.to_owned())
+}
+
+/// Whether a host is this machine, by its name or address.
+fn is_local(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host.is_empty()
+        || matches!(host.as_str(), "localhost" | ".")
+        || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_local;
+    use std::path::Path;
+
+    use super::*;
 
     #[test]
     fn this_machine_is_known_by_its_names() {
-        for local in [
-            "localhost",
-            "LOCALHOST:5432",
-            "127.0.0.1",
-            "127.1.2.3:3306/x",
-            "[::1]:5432",
-            "::1",
-            "tcp://localhost/~/x",
-        ] {
+        for local in ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1", ""] {
             assert!(is_local(local), "{local}");
         }
-        for other in [
-            "db1",
-            "10.0.0.1:5432",
-            "localhost.example.org",
-            "[2001:db8::1]:5432",
-            "tcp://db1/x",
-            "127.example.org",
-        ] {
+        for other in ["db1", "10.0.0.1", "localhost.example.org", "2001:db8::1", "127.example.org", "0.0.0.0"]
+        {
             assert!(!is_local(other), "{other}");
         }
+    }
+
+    /// What is said of each URL, by way of its JDBC driver; nothing where all is well.
+    #[test]
+    fn what_a_url_leaves_open_is_said() {
+        for (url, said) in [
+            ("jdbc:postgresql://localhost/is", ""),
+            ("jdbc:postgresql://localhost,db/is", "only if the server wants it"),
+            ("jdbc:postgresql://db/is", "only if the server wants it"),
+            ("jdbc:postgresql://db/is?sslmode=require", "with any certificate"),
+            ("jdbc:postgresql://db/is?sslmode=verify-ca", ""),
+            ("jdbc:postgresql://db/is?ssl=true", ""),
+            (
+                "jdbc:postgresql://db/is?ssl=true&sslfactory=org.postgresql.ssl.NonValidatingFactory",
+                "sslfactory decides",
+            ),
+            (
+                "jdbc:postgresql://db/is?sslmode=verify-full&sslhostnameverifier=a.B",
+                "sslhostnameverifier decides",
+            ),
+            ("jdbc:postgresql://db/is?sslmode=verify-full&socketFactory=a.B", "socketFactory decides"),
+            ("jdbc:postgresql://db/is?sslmode=verify-full&service=x", "service decides"),
+            ("jdbc:postgresql://db/is?sslmode=verify-full&sslfactory=org.postgresql.ssl.LibPQFactory", ""),
+            ("jdbc:postgresql://db/is?ssl=true&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory", ""),
+            ("jdbc:mysql://db/is?useSSL=false", "not encrypted"),
+            ("jdbc:mysql://db/is?useSSL=true&requireSSL=true", "with any certificate"),
+            (
+                "jdbc:mysql://db/is?useSSL=true&requireSSL=true&verifyServerCertificate=false",
+                "with any certificate",
+            ),
+            ("jdbc:mysql://db/is?sslMode=VERIFY_IDENTITY", ""),
+            ("jdbc:mysql://db/is?sslMode=VERIFY_IDENTITY&sslContextProvider=x", "sslContextProvider decides"),
+            ("jdbc:mariadb://db/is", "not encrypted"),
+            ("jdbc:mariadb://db/is?useSsl=true", ""),
+            ("jdbc:mariadb://db/is?useSsl=true&disableSslHostnameVerification=true", ""),
+            ("jdbc:mariadb://db/is?useSsl=true&trustServerCertificate=true", "with any certificate"),
+            ("jdbc:mariadb://db/is?sslMode=trust", "with any certificate"),
+            ("jdbc:mariadb://db/is?sslMode=verify-full&tlsSocketType=x", "tlsSocketType decides"),
+            ("jdbc:h2:tcp://localhost/~/is", ""),
+            ("jdbc:h2:tcp://db/~/is", "not encrypted"),
+            ("jdbc:h2:ssl://db/~/is", "takes any certificate"),
+            ("jdbc:h2:ssl://localhost,db/~/is", "takes any certificate"),
+            ("jdbc:sqlserver://localhost\\inst:1433;databaseName=is", ""),
+            ("jdbc:sqlserver://;serverName=localhost;databaseName=is", ""),
+            ("jdbc:sqlserver://;serverName=db;databaseName=is", "no encrypt=true"),
+            ("jdbc:sqlserver://localhost;failoverPartner=db;databaseName=is", "no encrypt=true"),
+            ("jdbc:sqlserver://db;databaseName=is", "no encrypt=true"),
+            ("jdbc:sqlserver://db;databaseName=is;encrypt=false", "encrypt is not true"),
+            ("jdbc:sqlserver://db;databaseName=is;encrypt=optional", "encrypt is not true"),
+            ("jdbc:sqlserver://db;databaseName=is;encrypt=true;Encrypt={false}", "encrypt is not true"),
+            ("jdbc:sqlserver://db;databaseName=is;encrypt=true", ""),
+            ("jdbc:sqlserver://db;databaseName={is;encrypt=true}", "no encrypt=true"),
+            ("jdbc:sqlserver://db;databaseName=is;encrypt=true;trustServerCertificate=false", ""),
+            (
+                "jdbc:sqlserver://db;databaseName=is;encrypt=true;TrustServerCertificate=TRUE",
+                "any certificate",
+            ),
+            (
+                "jdbc:sqlserver://db;databaseName=is;encrypt = true;trustServerCertificate = {true}",
+                "any certificate",
+            ),
+            ("jdbc:sqlserver://db;databaseName=is;encrypt=strict;trustServerCertificate=true", ""),
+            (
+                "jdbc:sqlserver://db;databaseName=is;encrypt=true;trustManagerClass=a.B",
+                "trustManagerClass decides",
+            ),
+            ("jdbc:oracle:thin:@//localhost:1521/is", ""),
+            ("jdbc:oracle:thin:@localhost:1521:is", ""),
+            ("jdbc:oracle:thin:@//db:1521/is", "not tcps"),
+            ("jdbc:oracle:thin:@//localhost,db:1521/is", "not tcps"),
+            ("jdbc:oracle:thin:@//db:1521/tcps", "not tcps"),
+            ("jdbc:oracle:thin:@is_alias", "tnsnames.ora"),
+            ("jdbc:oracle:thin:@tcps://db:2484/is", "ssl_server_dn_match"),
+            (
+                "jdbc:oracle:thin:@tcps://db:2484/is?oracle.net.ssl_server_dn_match=false",
+                "ssl_server_dn_match",
+            ),
+            ("jdbc:oracle:thin:@tcps://db:2484/is?ssl_server_dn_match=true", ""),
+            (
+                "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=tcps)(HOST=db))(ADDRESS=(PROTOCOL=tcp)(HOST=db2))\
+                 (CONNECT_DATA=(SERVICE_NAME=is)))",
+                "not tcps",
+            ),
+            (
+                "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCPS)(HOST=db))(CONNECT_DATA=(SERVICE_NAME=is))\
+                 (SECURITY=(SSL_SERVER_DN_MATCH = yes)))",
+                "",
+            ),
+            (
+                "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=localhost))(ADDRESS=(PROTOCOL=TCP)(HOST=db))\
+                 (CONNECT_DATA=(SERVICE_NAME=is)))",
+                "not tcps",
+            ),
+            ("jdbc:db2://localhost:50000/is", ""),
+            ("jdbc:db2://db:50000/is", "no sslConnection=true"),
+            ("jdbc:db2://db:50000/is:sslConnection=false;", "no sslConnection=true"),
+            ("jdbc:db2://db:50000/is:sslConnection=true;", ""),
+            ("jdbc:db2://localhost:50000/is:clientRerouteAlternateServerName=db;", "no sslConnection=true"),
+        ] {
+            let parsed =
+                JdbcUrl::parse(url, Path::new("/")).unwrap_or_else(|error| panic!("{url}: {error:?}"));
+            let mode = match &parsed {
+                JdbcUrl::Server(url) => url.tls.mode,
+                JdbcUrl::Sqlite { .. } | JdbcUrl::Bridged(_) => TlsMode::Preferred,
+            };
+            let found = lacks(&parsed, mode, true).unwrap_or_default();
+            assert_eq!(found.is_empty(), said.is_empty(), "{url}: {found}");
+            assert!(found.contains(said), "{url}: {found}");
+        }
+        // This program's own driver reads none of these.
+        let url = "jdbc:postgresql://db/is?sslmode=verify-full&sslfactory=a.B";
+        let parsed = JdbcUrl::parse(url, Path::new("/")).unwrap();
+        assert_eq!(lacks(&parsed, TlsMode::VerifyFull, false), None);
     }
 }

@@ -56,6 +56,8 @@ pub struct Source<'a> {
     pub left: &'a [Step],
     /// Whether another process holds it and works on the rotation.
     pub held: bool,
+    /// Whether the MACs of all its records were checked, which needs the new key.
+    pub checked: bool,
     /// Where it is said how far it is read.
     pub doing: Option<&'a Doing>,
 }
@@ -108,6 +110,9 @@ pub struct Bound {
     /// Whether a process was working on the rotation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub running: bool,
+    /// Whether the MACs of all records were checked with the key.
+    #[serde(default)]
+    pub macs_checked: bool,
 }
 
 /// A report.
@@ -198,6 +203,7 @@ impl Bound {
             log_sha256: source.sha256(events)?,
             steps_beside: source.left.len(),
             running: source.held,
+            macs_checked: source.checked,
         })
     }
 }

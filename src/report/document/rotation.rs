@@ -145,6 +145,8 @@ pub struct LogPart {
     pub sha256: String,
     /// Up to which event `verify` has checked the chain with the key, and when; none if it never did.
     pub chain_checked: Option<(u64, String)>,
+    /// Whether the MACs of all records were checked for the report.
+    pub macs_checked: bool,
     /// Steps beside the log.
     pub steps_beside: usize,
 }
@@ -293,6 +295,7 @@ fn log(journal: &Journal, bound: &Bound, chain_checked: Option<(u64, String)>) -
         chain_head: hex(&tip.mac),
         sha256: bound.log_sha256.clone(),
         chain_checked,
+        macs_checked: bound.macs_checked,
         steps_beside: bound.steps_beside,
     }
 }

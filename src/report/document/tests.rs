@@ -150,7 +150,14 @@ impl Tale {
 fn document<'a>(made: &'a [Tale], left: &'a [Step], how: Made) -> (Document, Vec<Source<'a>>) {
     let sources: Vec<Source<'a>> = made
         .iter()
-        .map(|made| Source { dir: Path::new("j"), journal: &made.journal, left, held: false, doing: None })
+        .map(|made| Source {
+            dir: Path::new("j"),
+            journal: &made.journal,
+            left,
+            held: false,
+            checked: true,
+            doing: None,
+        })
         .collect();
     let how = Made { version: "0.1.0".into(), user: "carol".into(), host: "desk".into(), ..how };
     let document = Document::new(&sources, how.bound_to(&sources).unwrap()).unwrap();
@@ -301,6 +308,7 @@ fn journals_of_one_report_are_of_the_same_keys_and_named_once() {
                 journal: &made.journal,
                 left: &[],
                 held: false,
+                checked: true,
                 doing: None,
             })
             .collect();

@@ -166,6 +166,15 @@ impl Verdict {
             let why = format!("{} rows or files could not be moved to the new key", thousands(totals.failed));
             found.push((Level::Attention, "Finished, with failures", why));
         }
+        // Last: what is wrong by what the journal says stands above it.
+        for rotation in rotations.iter().filter(|rotation| !rotation.log.macs_checked) {
+            let why = format!(
+                "the MACs of the journal of rotation {} were not checked, since the new key was not at hand: an edit \
+                 would not have been seen",
+                rotation.rotation_id
+            );
+            found.push((Level::Attention, "Finished, by a journal that was not checked", why));
+        }
         // The first of the worst is the headline: failures stand above what follows from them.
         let worst = found.iter().map(|(level, ..)| *level).max().unwrap_or(Level::Good);
         let failures = found

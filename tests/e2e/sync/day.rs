@@ -235,3 +235,36 @@ fn the_documented_maintenance_window_is_the_real_one() {
         runbook["steps"].as_array().unwrap().iter().map(|step| step["state"].clone()).collect();
     assert_eq!(missed.iter().filter(|state| **state == "done").count(), 7, "{runbook}");
 }
+
+/// Whoever has destroyed the old key is not asked for it again.
+#[test]
+fn after_a_maintenance_window_the_old_key_is_needed_no_more() {
+    let kit = crate::kit::Kit::rotated();
+    kit.run(&["verify"]).exits(0);
+    kit.run(&["configure"]).exits(0);
+    for step in ["start", "route-traffic", "switch/opened"] {
+        kit.run(&["confirm", step]).exits(0);
+    }
+    let all = fs::read_to_string(&kit.deployment.config).unwrap();
+    kit.configure("oldSecretKey", None);
+    // Not yet: it may only be missing here.
+    kit.run(&["run"]).exits(2);
+    for thing in ["old-identity", "old-registry", "dumps", "logs", "backups", "old-home", "old-key"] {
+        kit.run(&["confirm", &format!("retire/{thing}")]).exits(0);
+    }
+    for command in ["run", "resume"] {
+        let ran = kit.run(&[command]).exits(0);
+        assert!(
+            ran.stdout.contains("Finished and retired") && ran.stderr.contains("finished and retired"),
+            "{ran}"
+        );
+    }
+    kit.run(&["status"]).exits(0);
+    kit.run(&["confirm", "--list"]).exits(0);
+    assert_eq!(fs::metadata(kit.journal().join("steps")).unwrap().len(), 0, "all is under the MAC");
+    // With another rotation it is a mistake again.
+    kit.run(&["run", "--new"]).exits(2);
+    fs::write(&kit.deployment.config, all).unwrap();
+    let ran = kit.run(&["run"]).exits(0);
+    assert!(ran.stdout.contains("Finished and retired"), "{ran}");
+}

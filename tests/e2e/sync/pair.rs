@@ -199,8 +199,10 @@ impl Pair {
 
     /// Executes SQL on the new registry database, which is a file.
     pub(crate) fn registry(&self, sql: &str) {
-        assert!(self.site.is_none(), "it is on a server");
-        crate::kit::query(&self.place.deployment.new_registry, sql);
+        match &self.site {
+            Some(site) => Admin::connect(self.engine, &site.database(1)).execute(sql),
+            None => drop(crate::kit::query(&self.place.deployment.new_registry, sql)),
+        }
     }
 
     /// The member `sync` of the status.

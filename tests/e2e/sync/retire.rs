@@ -174,6 +174,37 @@ fn who_is_seen_in_the_old_database_is_a_reason(engine: Engine) {
     drop(guest);
 }
 
+/// Steps that were left when this rotation could not have had them are another's, and nobody's word for this one.
+fn steps_from_before_there_was_a_new_server_are_no_word(engine: Engine) {
+    let pair = Pair::new(engine, 60);
+    pair.run_at("table-before-commit=2*off->return", &["run", "--chunk-size", "50"]).exits(3);
+    for name in ["route-traffic", "old-server-stopped"] {
+        let at = jiff::Timestamp::now().as_millisecond();
+        let [note, user, host] = ["", "u", "h"].map(str::to_owned);
+        let step = keyrotation_journal::Step { at, name: name.to_owned(), note, user, host };
+        keyrotation_journal::leave_step(&pair.place.journal(), &step).unwrap();
+    }
+    pair.run(&["resume", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    let (verdict, ran) = judged(&pair, 1);
+    let reasons = verdict["reasons"].to_string();
+    for why in ["that traffic goes to the new server", "that the old server is stopped"] {
+        assert!(reasons.contains(why), "{why}: {ran}");
+    }
+    pair.say_that_the_old_server_is_out_of_use();
+    pair.run(DRAIN).exits(0);
+    judged(&pair, 0);
+}
+
+/// A table of the old database that could not be read is none that says the same.
+#[test]
+fn a_table_that_could_not_be_read_is_not_safe() {
+    let pair = ready(Engine::Postgres);
+    pair.execute(Side::Old, "CREATE TABLE IDN_LATER (ID INTEGER PRIMARY KEY)"); // the administrator's
+    only_because(&pair, "IDN_LATER (permission denied");
+    pair.execute(Side::Old, "GRANT SELECT ON IDN_LATER TO PUBLIC");
+    judged(&pair, 0);
+}
+
 /// Changes between the two are in no log, and nothing would ever miss them.
 fn triggers_that_came_after_the_copy_are_no_change_log(engine: Engine) {
     let pair = Pair::new(engine, 60);
@@ -217,7 +248,23 @@ mod sqlite {
         a_copy_that_was_confirmed_before_its_triggers_is_refused,
         a_table_that_the_copy_lost_is_not_safe,
         rows_that_only_the_new_database_still_has_are_not_safe,
+        steps_from_before_there_was_a_new_server_are_no_word,
     );
+}
+
+/// What would do most harm, on servers too: CI runs the quickest of them.
+mod servers {
+    macro_rules! on_servers {
+        ($($name:ident),+ $(,)?) => {
+            mod postgresql {
+                $(#[test] fn $name() { super::super::$name(crate::support::Engine::Postgres) })+
+            }
+            mod mysql {
+                $(#[test] fn $name() { super::super::$name(crate::support::Engine::MySql) })+
+            }
+        };
+    }
+    on_servers!(tokens_put_back_under_the_old_key_are_not_safe, a_table_that_the_copy_lost_is_not_safe,);
 }
 
 #[test]

@@ -146,3 +146,34 @@ fn a_change_log_that_does_more_than_take_entries_is_refused() {
     let ran = pair.run(&["triggers", "install"]).refused(3, "KR-DB-001");
     assert!(ran.stderr.contains("do more than take entries"), "{ran}");
 }
+
+/// One that is made once sessions are open is found before anything of it is called.
+#[test]
+fn what_another_role_makes_in_mid_session_is_not_called_either() {
+    let kit = crate::kit::Kit::around(crate::support::Place::on(Engine::Postgres, 60));
+    let gate = kit.path("gate");
+    let mut running = kit.start_at(&format!("table-before-write=1*return({})", gate.display()), &["run"]);
+    running.until_it_waits(&gate);
+    let site = kit.site();
+    let mut admin = crate::support::Admin::connect(Engine::Postgres, &site.database(0));
+    admin.execute(
+        "DO $$ BEGIN CREATE ROLE somebody_later; EXCEPTION WHEN duplicate_object THEN NULL; END $$; \
+         GRANT USAGE, CREATE ON SCHEMA public TO somebody_later; SET ROLE somebody_later; \
+         CREATE TABLE public.called (who text); GRANT INSERT ON public.called TO PUBLIC; \
+         CREATE FUNCTION public.same(varchar, text) RETURNS boolean LANGUAGE plpgsql AS $$ \
+         BEGIN INSERT INTO public.called VALUES (current_user); RETURN $1::text OPERATOR(pg_catalog.=) $2; END $$; \
+         CREATE OPERATOR public.= (LEFTARG = varchar, RIGHTARG = text, FUNCTION = public.same); RESET ROLE",
+    );
+    drop(admin);
+    std::fs::remove_file(&gate).unwrap();
+    let ran = running.wait_unlooked();
+    let mut admin = crate::support::Admin::connect(Engine::Postgres, &site.database(0));
+    assert_eq!(admin.text("SELECT count(*)::text FROM public.called"), "0", "{ran}");
+    // A session that is opened afterwards is refused.
+    let refused = kit.run_unlooked(&["plan"]).refused(3, "KR-DB-001");
+    assert!(refused.stderr.contains("is of the role somebody_later"), "{refused}");
+    admin.execute("DROP OWNED BY somebody_later");
+    drop(admin);
+    kit.run_unlooked(&["resume"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+}

@@ -332,7 +332,13 @@ fn evidence(rotation: &RotationPart) -> Markup {
                         }
                         None => "not checked with the key: verify was not run",
                     }
-                    span.label { "for this report the checksums of all records were checked; that needs no key, and finds accidents, not edits" }
+                    span.label {
+                        @if log.macs_checked {
+                            "for this report the MACs of all records were checked with the new key"
+                        } @else {
+                            "for this report the checksums of all records were checked; that needs no key, and finds accidents, not edits"
+                        }
+                    }
                 }
             }
         }

@@ -14,6 +14,7 @@ fn a_session_at_work_is_running_and_the_report_says_so() {
             journal: &made.journal,
             left: &[],
             held: true,
+            checked: true,
             doing: None,
         })
         .collect();
