@@ -36,6 +36,8 @@ const MYSQL: &[(i64, &str)] = &[
 const POSTGRES: &[(&str, &str, &str)] = &[
     ("28P01", "", "check user and password in properties.yaml"),
     ("28000", "no encryption", "the server wants TLS from here: write sslmode=require into the URL"),
+    // The same in the words of PostgreSQL 13 and before.
+    ("28000", "SSL off", "the server wants TLS from here: write sslmode=require into the URL"),
     ("28000", "pg_hba.conf", "let a DBA add a line for this user, database and host to pg_hba.conf"),
     ("28000", "", "let a DBA make the role, with LOGIN (docs/databases.md)"),
     (
@@ -72,6 +74,8 @@ mod tests {
         let postgres = |state, message| of_login(Kind::Postgres, 0, state, message);
         let wants_tls = "no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", no encryption";
         assert!(postgres("28000", wants_tls).is_some_and(|remedy| remedy.contains("sslmode=require")));
+        let by_13 = "pg_hba.conf rejects connection for host \"h\", user \"u\", database \"d\", SSL off";
+        assert_eq!(postgres("28000", by_13), postgres("28000", wants_tls));
         let no_line = "no pg_hba.conf entry for host \"h\", user \"u\", database \"d\", SSL encryption";
         assert!(postgres("28000", no_line).is_some_and(|remedy| remedy.contains("add a line")));
         assert_eq!(postgres("23505", ""), None);

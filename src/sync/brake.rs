@@ -33,22 +33,28 @@ struct Budget {
     left: u64,
     /// By table: rows that a look has paid for, of which nothing may say that they were deleted.
     granted: Vec<u64>,
+    /// Rows that were paid for since deletes were heeded last.
+    taken: u64,
 }
 
 impl Budget {
     fn of(rows: u64, tables: usize) -> Self {
-        Self { left: rows, granted: vec![0; tables] }
+        Self { left: rows, granted: vec![0; tables], taken: 0 }
     }
 
     /// Pays for a row of which nothing says that it was deleted.
     fn take(&mut self, at: usize) -> bool {
-        if let Some(left) = self.granted[at].checked_sub(1) {
-            self.granted[at] = left;
-            return true;
-        }
-        let Some(left) = self.left.checked_sub(1) else { return false };
-        self.left = left;
+        let purse = if self.granted[at] > 0 { &mut self.granted[at] } else { &mut self.left };
+        let Some(left) = purse.checked_sub(1) else { return false };
+        *purse = left;
+        self.taken += 1;
         true
+    }
+
+    /// So many rows go; those among them of which something says so need nothing of what was granted for them.
+    fn spend(&mut self, at: usize, gone: u64) {
+        let proven = gone.saturating_sub(std::mem::take(&mut self.taken));
+        self.granted[at] = self.granted[at].saturating_sub(proven);
     }
 
     /// Pays for what a table has lost, if there is enough.
@@ -117,10 +123,11 @@ impl Sync<'_> {
         let Some(at) = self.place_of(job) else { return Ok(()) };
         self.looks.deletes[at] += gone;
         let is_few = self.looks.deletes[at] <= allowed(self.looks.rows[at]);
-        if self.looks.rows[at] == 0 || (is_few && !self.is_empty(job).await?) {
-            return Ok(());
+        if self.looks.rows[at] > 0 && (!is_few || self.is_empty(job).await?) {
+            self.look(at, job, 0).await?;
         }
-        self.look(at, job, 0).await
+        self.looks.budget.spend(at, gone);
+        Ok(())
     }
 
     /// So many rows have come to the copy: where a table has grown, it can lose more than it had at the last look.
@@ -270,6 +277,9 @@ mod tests {
         assert_eq!(budget.left, 2);
         assert!(!budget.grant(1, 3) && budget.grant(1, 2));
         assert!((0..2).all(|_| budget.take(1)) && !budget.take(1));
-        assert!((0..5).all(|_| budget.take(0)) && !budget.take(0));
+        assert_eq!(budget.taken, 5);
+        // Of nine that go something says so of four: they leave one of the five that are granted.
+        budget.spend(0, 9);
+        assert!(budget.take(0) && !budget.take(0));
     }
 }

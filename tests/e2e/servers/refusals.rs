@@ -133,7 +133,7 @@ fn a_server_that_refuses_plain_connections_is_understood(engine: Engine) {
         }
     };
     both(off);
-    let expected = if engine == Engine::Postgres { "no encryption" } else { "Access denied" };
+    let expected = if engine == Engine::Postgres { "sslmode=require" } else { "Access denied" };
     refused(&kit, 3, "KR-DB-001", &["127.0.0.1", &user, expected]);
     both(on);
     kit.run(&["run"]).exits(0);
