@@ -117,7 +117,10 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
         else {
             continue;
         };
-        let limit = length.as_length().map(|length| Limit { length, unit: Unit::Characters });
+        let filled = modifier.as_int().filter(|_| kind == "bpchar").map(|modifier| modifier - 4);
+        let filled = filled.and_then(|length| usize::try_from(length).ok());
+        let length = length.as_length().or(filled);
+        let limit = length.map(|length| Limit { length, unit: Unit::Characters });
         let not_null = *not_null == Value::Int(1);
         let computed = *computed == Value::Int(1);
         let kind_of_it = kind_of(kind);

@@ -88,6 +88,7 @@ pub(crate) fn columns_that_take_less_are_refused_first(engine: Engine) {
             ["varchar(60)", "varchar(20)"],
             ["text", "varchar(20)"],
             ["varchar(6)", "char(6)"],
+            ["char(6)", "char(3)"],
             ["integer", "text"],
         ],
         Engine::MySql | Engine::MariaDb => &[
