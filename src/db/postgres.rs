@@ -117,10 +117,7 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
         else {
             continue;
         };
-        let filled = modifier.as_int().filter(|_| kind == "bpchar").map(|modifier| modifier - 4);
-        let filled = filled.and_then(|length| usize::try_from(length).ok());
-        let length = length.as_length().or(filled);
-        let limit = length.map(|length| Limit { length, unit: Unit::Characters });
+        let limit = length.as_length().map(|length| Limit { length, unit: Unit::Characters });
         let not_null = *not_null == Value::Int(1);
         let computed = *computed == Value::Int(1);
         let kind_of_it = kind_of(kind);
@@ -148,7 +145,8 @@ fn shape(kind: &str, modifier: i64) -> Shape {
             shape.scale = given.map(scale);
         }
         "timestamp" | "timestamptz" | "time" | "timetz" => shape.scale = Some(given.unwrap_or(6)),
-        "varchar" | "bpchar" | "text" | "bytea" => {} // their lengths are limits
+        "bpchar" => shape.scale = given.map(|modifier| modifier - 4), // it is no text of ours
+        "varchar" | "text" | "bytea" => {}                            // their lengths are limits
         _ => shape.scale = given,
     }
     shape
