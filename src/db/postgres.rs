@@ -153,7 +153,8 @@ fn shape(kind: &str, modifier: i64) -> Shape {
             shape.scale = given.map(scale);
         }
         "timestamp" | "timestamptz" | "time" | "timetz" => shape.scale = Some(given.unwrap_or(6)),
-        "varchar" | "bpchar" | "text" | "bytea" => {} // their lengths are limits
+        "bpchar" => shape.scale = given.map(|modifier| modifier - 4), // it is no text of ours
+        "varchar" | "text" | "bytea" => {}                            // their lengths are limits
         _ => shape.scale = given,
     }
     shape

@@ -5,7 +5,7 @@
 //! Only the old tables are read: the journal has a digest of every row of the copy. A row that is not as its digest
 //! says is carried over like one that an entry names, parents first. The change logs get their turn meanwhile.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use keyrotation_journal::{Key, RowMark};
@@ -147,7 +147,7 @@ impl Sync<'_> {
                 self.comparison.left.remove(&(at, key.clone()));
             }
             let there: Vec<Key> = there.into_iter().cloned().collect();
-            let outcomes = self.carry_read(job, &there, asked, &Default::default()).await?;
+            let outcomes = self.carry_read(job, &there, asked, &HashSet::new()).await?;
             for (key, outcome) in outcomes {
                 self.note_compared(at, key, outcome);
             }

@@ -49,8 +49,10 @@ impl Sync<'_> {
     /// The rows whose parent the old database does not have any more, with what becomes of them: they go with
     /// it, unless it is still in the new database, being the new server's own or one that is not accounted for.
     async fn orphans(&self, job: &SyncJob, keys: &[Key]) -> Result<HashMap<Key, Option<Outcome>>> {
+        if self.plan.old.server_kind() != Some(server::Kind::MySql) {
+            return Ok(HashMap::new());
+        }
         match job.table.parent {
-            _ if self.plan.old.server_kind() != Some(server::Kind::MySql) => Ok(HashMap::new()),
             None => Ok(HashMap::new()),
             Some(Parent::Synced { column, table }) => self.orphans_of(job, keys, column, table).await,
             Some(Parent::Application { column }) => self.orphans_of_applications(job, keys, column).await,
