@@ -102,7 +102,7 @@ fn check_macs(session: &Session, opened: &mut [Opened], activity: &Activity) -> 
         let state = one.journal.state();
         let (id, total) = (state.rotation.id, state.entries);
         let of_it = Fingerprint::decode(&state.rotation.fingerprint)?.new_key;
-        let Some(key) = key.as_ref().filter(|key| key.fingerprint().to_string() == of_it) else { continue };
+        let Some(key) = key.as_ref().filter(|key| key.fingerprint() == of_it) else { continue };
         let doing = activity.begin(Task::Chain, "the journal", Some(total));
         one.journal.unlock(&chain_key(key, &id))?;
         one.journal.check_chain(|_, _| doing.advance(1))?;

@@ -93,103 +93,99 @@ mod tests {
         }
     }
 
-    /// What is said of each URL, by way of its JDBC driver; nothing where all is well.
+    /// URLs, and what is said of each by way of its JDBC driver; nothing where all is well.
+    const URLS: &[(&str, &str)] = &[
+        ("jdbc:postgresql://localhost/is", ""),
+        ("jdbc:postgresql://localhost,db/is", "only if the server wants it"),
+        ("jdbc:postgresql://db/is", "only if the server wants it"),
+        ("jdbc:postgresql://db/is?sslmode=require", "with any certificate"),
+        ("jdbc:postgresql://db/is?sslmode=verify-ca", ""),
+        ("jdbc:postgresql://db/is?ssl=true", ""),
+        (
+            "jdbc:postgresql://db/is?ssl=true&sslfactory=org.postgresql.ssl.NonValidatingFactory",
+            "sslfactory decides",
+        ),
+        (
+            "jdbc:postgresql://db/is?sslmode=verify-full&sslhostnameverifier=a.B",
+            "sslhostnameverifier decides",
+        ),
+        ("jdbc:postgresql://db/is?sslmode=verify-full&socketFactory=a.B", "socketFactory decides"),
+        ("jdbc:postgresql://db/is?sslmode=verify-full&service=x", "service decides"),
+        ("jdbc:postgresql://db/is?sslmode=verify-full&sslfactory=org.postgresql.ssl.LibPQFactory", ""),
+        ("jdbc:postgresql://db/is?ssl=true&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory", ""),
+        ("jdbc:mysql://db/is?useSSL=false", "not encrypted"),
+        ("jdbc:mysql://db/is?useSSL=true&requireSSL=true", "with any certificate"),
+        (
+            "jdbc:mysql://db/is?useSSL=true&requireSSL=true&verifyServerCertificate=false",
+            "with any certificate",
+        ),
+        ("jdbc:mysql://db/is?sslMode=VERIFY_IDENTITY", ""),
+        ("jdbc:mysql://db/is?sslMode=VERIFY_IDENTITY&sslContextProvider=x", "sslContextProvider decides"),
+        ("jdbc:mariadb://db/is", "not encrypted"),
+        ("jdbc:mariadb://db/is?useSsl=true", ""),
+        ("jdbc:mariadb://db/is?useSsl=true&disableSslHostnameVerification=true", ""),
+        ("jdbc:mariadb://db/is?useSsl=true&trustServerCertificate=true", "with any certificate"),
+        ("jdbc:mariadb://db/is?sslMode=trust", "with any certificate"),
+        ("jdbc:mariadb://db/is?sslMode=verify-full&tlsSocketType=x", "tlsSocketType decides"),
+        ("jdbc:h2:tcp://localhost/~/is", ""),
+        ("jdbc:h2:tcp://db/~/is", "not encrypted"),
+        ("jdbc:h2:ssl://db/~/is", "takes any certificate"),
+        ("jdbc:h2:ssl://localhost,db/~/is", "takes any certificate"),
+        ("jdbc:sqlserver://localhost\\inst:1433;databaseName=is", ""),
+        ("jdbc:sqlserver://;serverName=localhost;databaseName=is", ""),
+        ("jdbc:sqlserver://;serverName=db;databaseName=is", "no encrypt=true"),
+        ("jdbc:sqlserver://localhost;failoverPartner=db;databaseName=is", "no encrypt=true"),
+        ("jdbc:sqlserver://db;databaseName=is", "no encrypt=true"),
+        ("jdbc:sqlserver://db;databaseName=is;encrypt=false", "encrypt is not true"),
+        ("jdbc:sqlserver://db;databaseName=is;encrypt=optional", "encrypt is not true"),
+        ("jdbc:sqlserver://db;databaseName=is;encrypt=true;Encrypt={false}", "encrypt is not true"),
+        ("jdbc:sqlserver://db;databaseName=is;encrypt=true", ""),
+        ("jdbc:sqlserver://db;databaseName={is;encrypt=true}", "no encrypt=true"),
+        ("jdbc:sqlserver://db;databaseName=is;encrypt=true;trustServerCertificate=false", ""),
+        ("jdbc:sqlserver://db;databaseName=is;encrypt=true;TrustServerCertificate=TRUE", "any certificate"),
+        (
+            "jdbc:sqlserver://db;databaseName=is;encrypt = true;trustServerCertificate = {true}",
+            "any certificate",
+        ),
+        ("jdbc:sqlserver://db;databaseName=is;encrypt=strict;trustServerCertificate=true", ""),
+        (
+            "jdbc:sqlserver://db;databaseName=is;encrypt=true;trustManagerClass=a.B",
+            "trustManagerClass decides",
+        ),
+        ("jdbc:oracle:thin:@//localhost:1521/is", ""),
+        ("jdbc:oracle:thin:@localhost:1521:is", ""),
+        ("jdbc:oracle:thin:@//db:1521/is", "not tcps"),
+        ("jdbc:oracle:thin:@//localhost,db:1521/is", "not tcps"),
+        ("jdbc:oracle:thin:@//db:1521/tcps", "not tcps"),
+        ("jdbc:oracle:thin:@is_alias", "tnsnames.ora"),
+        ("jdbc:oracle:thin:@tcps://db:2484/is", "ssl_server_dn_match"),
+        ("jdbc:oracle:thin:@tcps://db:2484/is?oracle.net.ssl_server_dn_match=false", "ssl_server_dn_match"),
+        ("jdbc:oracle:thin:@tcps://db:2484/is?ssl_server_dn_match=true", ""),
+        (
+            "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=tcps)(HOST=db))(ADDRESS=(PROTOCOL=tcp)(HOST=db2))\
+                 (CONNECT_DATA=(SERVICE_NAME=is)))",
+            "not tcps",
+        ),
+        (
+            "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCPS)(HOST=db))(CONNECT_DATA=(SERVICE_NAME=is))\
+                 (SECURITY=(SSL_SERVER_DN_MATCH = yes)))",
+            "",
+        ),
+        (
+            "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=localhost))(ADDRESS=(PROTOCOL=TCP)(HOST=db))\
+                 (CONNECT_DATA=(SERVICE_NAME=is)))",
+            "not tcps",
+        ),
+        ("jdbc:db2://localhost:50000/is", ""),
+        ("jdbc:db2://db:50000/is", "no sslConnection=true"),
+        ("jdbc:db2://db:50000/is:sslConnection=false;", "no sslConnection=true"),
+        ("jdbc:db2://db:50000/is:sslConnection=true;", ""),
+        ("jdbc:db2://localhost:50000/is:clientRerouteAlternateServerName=db;", "no sslConnection=true"),
+    ];
+
     #[test]
     fn what_a_url_leaves_open_is_said() {
-        for (url, said) in [
-            ("jdbc:postgresql://localhost/is", ""),
-            ("jdbc:postgresql://localhost,db/is", "only if the server wants it"),
-            ("jdbc:postgresql://db/is", "only if the server wants it"),
-            ("jdbc:postgresql://db/is?sslmode=require", "with any certificate"),
-            ("jdbc:postgresql://db/is?sslmode=verify-ca", ""),
-            ("jdbc:postgresql://db/is?ssl=true", ""),
-            (
-                "jdbc:postgresql://db/is?ssl=true&sslfactory=org.postgresql.ssl.NonValidatingFactory",
-                "sslfactory decides",
-            ),
-            (
-                "jdbc:postgresql://db/is?sslmode=verify-full&sslhostnameverifier=a.B",
-                "sslhostnameverifier decides",
-            ),
-            ("jdbc:postgresql://db/is?sslmode=verify-full&socketFactory=a.B", "socketFactory decides"),
-            ("jdbc:postgresql://db/is?sslmode=verify-full&service=x", "service decides"),
-            ("jdbc:postgresql://db/is?sslmode=verify-full&sslfactory=org.postgresql.ssl.LibPQFactory", ""),
-            ("jdbc:postgresql://db/is?ssl=true&sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory", ""),
-            ("jdbc:mysql://db/is?useSSL=false", "not encrypted"),
-            ("jdbc:mysql://db/is?useSSL=true&requireSSL=true", "with any certificate"),
-            (
-                "jdbc:mysql://db/is?useSSL=true&requireSSL=true&verifyServerCertificate=false",
-                "with any certificate",
-            ),
-            ("jdbc:mysql://db/is?sslMode=VERIFY_IDENTITY", ""),
-            ("jdbc:mysql://db/is?sslMode=VERIFY_IDENTITY&sslContextProvider=x", "sslContextProvider decides"),
-            ("jdbc:mariadb://db/is", "not encrypted"),
-            ("jdbc:mariadb://db/is?useSsl=true", ""),
-            ("jdbc:mariadb://db/is?useSsl=true&disableSslHostnameVerification=true", ""),
-            ("jdbc:mariadb://db/is?useSsl=true&trustServerCertificate=true", "with any certificate"),
-            ("jdbc:mariadb://db/is?sslMode=trust", "with any certificate"),
-            ("jdbc:mariadb://db/is?sslMode=verify-full&tlsSocketType=x", "tlsSocketType decides"),
-            ("jdbc:h2:tcp://localhost/~/is", ""),
-            ("jdbc:h2:tcp://db/~/is", "not encrypted"),
-            ("jdbc:h2:ssl://db/~/is", "takes any certificate"),
-            ("jdbc:h2:ssl://localhost,db/~/is", "takes any certificate"),
-            ("jdbc:sqlserver://localhost\\inst:1433;databaseName=is", ""),
-            ("jdbc:sqlserver://;serverName=localhost;databaseName=is", ""),
-            ("jdbc:sqlserver://;serverName=db;databaseName=is", "no encrypt=true"),
-            ("jdbc:sqlserver://localhost;failoverPartner=db;databaseName=is", "no encrypt=true"),
-            ("jdbc:sqlserver://db;databaseName=is", "no encrypt=true"),
-            ("jdbc:sqlserver://db;databaseName=is;encrypt=false", "encrypt is not true"),
-            ("jdbc:sqlserver://db;databaseName=is;encrypt=optional", "encrypt is not true"),
-            ("jdbc:sqlserver://db;databaseName=is;encrypt=true;Encrypt={false}", "encrypt is not true"),
-            ("jdbc:sqlserver://db;databaseName=is;encrypt=true", ""),
-            ("jdbc:sqlserver://db;databaseName={is;encrypt=true}", "no encrypt=true"),
-            ("jdbc:sqlserver://db;databaseName=is;encrypt=true;trustServerCertificate=false", ""),
-            (
-                "jdbc:sqlserver://db;databaseName=is;encrypt=true;TrustServerCertificate=TRUE",
-                "any certificate",
-            ),
-            (
-                "jdbc:sqlserver://db;databaseName=is;encrypt = true;trustServerCertificate = {true}",
-                "any certificate",
-            ),
-            ("jdbc:sqlserver://db;databaseName=is;encrypt=strict;trustServerCertificate=true", ""),
-            (
-                "jdbc:sqlserver://db;databaseName=is;encrypt=true;trustManagerClass=a.B",
-                "trustManagerClass decides",
-            ),
-            ("jdbc:oracle:thin:@//localhost:1521/is", ""),
-            ("jdbc:oracle:thin:@localhost:1521:is", ""),
-            ("jdbc:oracle:thin:@//db:1521/is", "not tcps"),
-            ("jdbc:oracle:thin:@//localhost,db:1521/is", "not tcps"),
-            ("jdbc:oracle:thin:@//db:1521/tcps", "not tcps"),
-            ("jdbc:oracle:thin:@is_alias", "tnsnames.ora"),
-            ("jdbc:oracle:thin:@tcps://db:2484/is", "ssl_server_dn_match"),
-            (
-                "jdbc:oracle:thin:@tcps://db:2484/is?oracle.net.ssl_server_dn_match=false",
-                "ssl_server_dn_match",
-            ),
-            ("jdbc:oracle:thin:@tcps://db:2484/is?ssl_server_dn_match=true", ""),
-            (
-                "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=tcps)(HOST=db))(ADDRESS=(PROTOCOL=tcp)(HOST=db2))\
-                 (CONNECT_DATA=(SERVICE_NAME=is)))",
-                "not tcps",
-            ),
-            (
-                "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCPS)(HOST=db))(CONNECT_DATA=(SERVICE_NAME=is))\
-                 (SECURITY=(SSL_SERVER_DN_MATCH = yes)))",
-                "",
-            ),
-            (
-                "jdbc:oracle:thin:@(DESCRIPTION=(ADDRESS=(PROTOCOL=TCP)(HOST=localhost))(ADDRESS=(PROTOCOL=TCP)(HOST=db))\
-                 (CONNECT_DATA=(SERVICE_NAME=is)))",
-                "not tcps",
-            ),
-            ("jdbc:db2://localhost:50000/is", ""),
-            ("jdbc:db2://db:50000/is", "no sslConnection=true"),
-            ("jdbc:db2://db:50000/is:sslConnection=false;", "no sslConnection=true"),
-            ("jdbc:db2://db:50000/is:sslConnection=true;", ""),
-            ("jdbc:db2://localhost:50000/is:clientRerouteAlternateServerName=db;", "no sslConnection=true"),
-        ] {
+        for (url, said) in URLS {
             let parsed =
                 JdbcUrl::parse(url, Path::new("/")).unwrap_or_else(|error| panic!("{url}: {error:?}"));
             let mode = match &parsed {
