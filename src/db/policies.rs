@@ -25,7 +25,7 @@ const ASKS: &[Asks] = &[
         what: "policies that hide rows (VPD)",
         is_blind: "",
         found: "SELECT OBJECT_NAME, 'the policy ' || POLICY_NAME FROM ALL_POLICIES \
-                WHERE OBJECT_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND ENABLE = 'YES' \
+                WHERE OBJECT_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND \"ENABLE\" = 'YES' \
                 AND (SEL = 'YES' OR UPD = 'YES' OR DEL = 'YES') AND NOT EXISTS \
                 (SELECT 1 FROM SESSION_PRIVS WHERE PRIVILEGE = 'EXEMPT ACCESS POLICY') ORDER BY 1, 2",
         fix: "grant EXEMPT ACCESS POLICY to the user, or disable the policy in the copy (DBMS_RLS.ENABLE_POLICY)",
@@ -35,7 +35,7 @@ const ASKS: &[Asks] = &[
         what: "policies that show other values (redaction)",
         is_blind: "",
         found: "SELECT OBJECT_NAME, 'the redaction policy ' || POLICY_NAME FROM REDACTION_POLICIES \
-                WHERE OBJECT_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TRIM(ENABLE) = 'YES' AND NOT EXISTS \
+                WHERE OBJECT_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TRIM(\"ENABLE\") = 'YES' AND NOT EXISTS \
                 (SELECT 1 FROM SESSION_PRIVS WHERE PRIVILEGE = 'EXEMPT REDACTION POLICY') ORDER BY 1, 2",
         fix: "grant EXEMPT REDACTION POLICY to the user, or disable the policy in the copy (DBMS_REDACT.DISABLE_POLICY)",
     },

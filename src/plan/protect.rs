@@ -216,7 +216,7 @@ pub(super) async fn refuse_hidden(db: &Db) -> Result<()> {
     let policies = db.policies().await.map_err(|error| failed(db, &error))?;
     for unseen in &policies.unseen {
         tracing::warn!(
-            "{}: not looked at: {unseen}; it must not be so that rows or values are hidden",
+            "{}: not looked at: {unseen}; see to it that this user is shown every row and value",
             db.place()
         );
     }

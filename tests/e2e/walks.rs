@@ -147,22 +147,18 @@ fn read_by(kit: &Kit) -> u64 {
     let site = kit.site();
     let databases = [0, 1].map(|at| site.database(at));
     let of = |admin: &mut Admin, sql: &str| admin.text(sql).parse::<u64>().unwrap();
-    match site.engine {
-        Engine::Postgres => {
-            let sql = "SELECT (SELECT COALESCE(SUM(seq_tup_read + COALESCE(idx_tup_fetch, 0)), 0) FROM pg_stat_user_tables) \
-                       ::bigint::text";
-            let one = |database: &String| of(&mut Admin::connect(site.engine, database), sql);
-            databases.iter().map(one).sum()
-        }
-        _ => {
-            let sql = format!(
-                "SELECT CAST(COALESCE(SUM(COUNT_FETCH), 0) AS CHAR) FROM performance_schema.table_io_waits_summary_by_table \
-                 WHERE OBJECT_SCHEMA IN ('{}', '{}')",
-                databases[0], databases[1]
-            );
-            of(&mut Admin::connect(site.engine, "mysql"), &sql)
-        }
+    if site.engine == Engine::Postgres {
+        let sql = "SELECT (SELECT COALESCE(SUM(seq_tup_read + COALESCE(idx_tup_fetch, 0)), 0) FROM pg_stat_user_tables) \
+                   ::bigint::text";
+        let one = |database: &String| of(&mut Admin::connect(site.engine, database), sql);
+        return databases.iter().map(one).sum();
     }
+    let sql = format!(
+        "SELECT CAST(COALESCE(SUM(COUNT_FETCH), 0) AS CHAR) FROM performance_schema.table_io_waits_summary_by_table \
+         WHERE OBJECT_SCHEMA IN ('{}', '{}')",
+        databases[0], databases[1]
+    );
+    of(&mut Admin::connect(site.engine, "mysql"), &sql)
 }
 
 /// As the servers themselves count it: an index that is not used, or a plan that reads the table for each page,

@@ -89,17 +89,17 @@ fn policies_that_hide_rows_are_refused() {
     if name() == "Oracle" {
         assert!(plan.stderr.contains("not looked at: policies that show other values"), "{plan}");
     }
-    let mut admin = Admin::connect(Engine::H2, &place.site().database(0));
-    admin.execute("COMMENT ON TABLE IDN_OAUTH2_ACCESS_TOKEN IS 'the policy FEW'");
+    let execute = |sql: &str| Admin::connect(Engine::H2, &place.site().database(0)).execute(sql);
+    execute("COMMENT ON TABLE IDN_OAUTH2_ACCESS_TOKEN IS 'the policy FEW'");
     for args in [&["plan"][..], &["run"], &["preflight"]] {
         let ran = place.run_unlooked(args).exits(3);
         let said = format!("{}{}", ran.stdout, ran.stderr);
         assert!(said.contains("KR-DB-008") && said.contains("the policy FEW"), "{args:?}: {ran}");
     }
-    admin.execute("COMMENT ON TABLE IDN_OAUTH2_ACCESS_TOKEN IS NULL");
+    execute("COMMENT ON TABLE IDN_OAUTH2_ACCESS_TOKEN IS NULL");
     // On a table of others it is none of ours.
-    admin.execute("CREATE TABLE OTHERS (N INTEGER); COMMENT ON TABLE OTHERS IS 'the policy FEW'");
+    execute("CREATE TABLE OTHERS (N INTEGER); COMMENT ON TABLE OTHERS IS 'the policy FEW'");
     place.run_unlooked(&["plan"]).exits(0);
-    admin.execute("DROP TABLE OTHERS");
+    execute("DROP TABLE OTHERS");
     before.must_be_untouched(&place);
 }
