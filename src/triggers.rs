@@ -160,14 +160,10 @@ pub async fn run(db: &Db, action: Action) -> Result<()> {
 pub async fn find(db: &Db) -> Result<Found> {
     let names = db.object_names().await.map_err(|error| failed(db, &error))?;
     let has = |name: &str| names.iter().any(|known| known == name);
-    let is_h2 = db.server_kind() == Some(Kind::H2);
     let mut found = Found::default();
     for table in SYNC_TABLES {
         let place = table.relation.table;
-        let triggers = match table.trigger_names().iter().filter(|name| has(name)).count() {
-            _ if is_h2 && has(&table.only_trigger_name()) => 3,
-            triggers => triggers,
-        };
+        let triggers = table.triggers_among(&names, db.server_kind());
         match (triggers, has(table.log)) {
             (3, true) => found.whole.push(place),
             (0, false) => {}

@@ -237,7 +237,7 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
     let entries = Relation { filter: Some(Filter::IsZero("SYNCED")), ..sync.entries() };
     let log = table(old, entries).await?;
     let names = old.object_names().await.map_err(|error| failed(place, &error))?;
-    let has_triggers = sync.trigger_names().iter().all(|name| names.contains(name));
+    let has_triggers = sync.triggers_among(&names, old.server_kind()) == 3;
     let Some((log, log_info)) = log.filter(|_| has_triggers) else {
         if sync.needed {
             return Err(Error::new(
