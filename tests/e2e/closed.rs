@@ -109,10 +109,10 @@ fn what_others_may_write_to_on_the_way_is_not_believed() {
     fs::write(&script, format!("echo {}\n", kit.deployment.spec.new_key)).unwrap();
     std::os::unix::fs::symlink(&place, &link).unwrap();
     let text = |path: &Path| path.to_str().unwrap().to_owned();
-    let plain = format!("file:{}", text(&file));
+    let named_plainly = format!("file:{}", text(&file));
     let by_link = format!("file:{}", text(&link.join("key")));
     let as_argument = format!("cmd:sh {}", text(&script));
-    let ways = [&plain, &by_link, &as_argument];
+    let ways = [&named_plainly, &by_link, &as_argument];
     set(&place, 0o755);
     for way in ways {
         kit.configure("newSecretKey", Some(way));
@@ -139,7 +139,7 @@ fn what_others_may_write_to_on_the_way_is_not_believed() {
     refused("KR-CFG-012", "group 54321 may write to");
     set(&script, 0o640);
     kit.run(&["plan"]).exits(0);
-    kit.configure("newSecretKey", Some(&plain));
+    kit.configure("newSecretKey", Some(&named_plainly));
     set(&file, 0o660);
     give(&file, None, Some(54_321));
     refused("KR-CFG-012", "group 54321 may write to");
