@@ -13,7 +13,7 @@ const CHECKED: u8 = 0;
 /// The file is no part of the chain: whoever may write to the folder may write to it. So a step says for
 /// which rotation it was left, and whoever has that rotation's key proves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct Submission {
     /// The step.
     pub step: Step,
     /// The rotation that it was left for; none if there was none, or whoever left it did not know.
@@ -21,7 +21,7 @@ pub struct Left {
     pub(crate) mac: Option<MacBytes>,
 }
 
-impl Left {
+impl Submission {
     /// A step of this rotation, if one is known.
     pub fn new(step: Step, rotation: Option<[u8; 16]>) -> Self {
         Self { step, rotation, mac: None }
@@ -79,12 +79,12 @@ fn proof(chain: &Chain, rotation: &[u8; 16], step: &Step) -> Result<MacBytes, Ma
 
 /// The steps in a file's content, and where the last one ends. What is behind it was torn by a crash; anything
 /// else that cannot be read was whole once.
-pub(crate) fn take_apart(bytes: &[u8]) -> Result<(Vec<Left>, usize), Malformed> {
+pub(crate) fn take_apart(bytes: &[u8]) -> Result<(Vec<Submission>, usize), Malformed> {
     let mut reader = Reader::new(bytes);
     let mut steps = Vec::new();
     while let Some(first) = reader.rest().first().copied() {
         let rest = reader.rest();
-        match Left::decode(&mut reader, first) {
+        match Submission::decode(&mut reader, first) {
             Ok(step) => steps.push(step),
             Err(why) if is_followed(rest) => return Err(why),
             Err(_) => return Ok((steps, bytes.len() - rest.len())),
@@ -98,5 +98,5 @@ fn is_followed(bytes: &[u8]) -> bool {
     let starts = bytes.iter().enumerate().skip(1).filter(|(_, byte)| **byte == CHECKED);
     starts
         .filter_map(|(at, _)| bytes.get(at..))
-        .any(|rest| Left::decode(&mut Reader::new(rest), CHECKED).is_ok())
+        .any(|rest| Submission::decode(&mut Reader::new(rest), CHECKED).is_ok())
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::event::{Entry, Event, Rotation};
 use crate::failpoint;
 use crate::head::{Mark, sync_folder};
-use crate::inbox::Left;
+use crate::inbox::Submission;
 use crate::key::Key;
 use crate::lock::{self, Holder, Lock};
 use crate::log::{Extent, Index, has_entry, read_entry, unsealed, write_entry};
@@ -236,7 +236,7 @@ impl Journal {
     }
 
     /// Whether a step beside the log was left by somebody who has this rotation's key; no while locked.
-    pub fn vouches_for(&self, left: &Left) -> bool {
+    pub fn vouches_for(&self, left: &Submission) -> bool {
         let id = &self.state.rotation.id;
         self.chain.as_ref().is_some_and(|chain| left.is_proved(id, chain))
     }

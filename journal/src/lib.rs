@@ -17,7 +17,6 @@
 //!
 //! The format is described in `docs/journal.md`.
 
-mod along;
 mod check;
 mod chunk;
 mod clock;
@@ -31,17 +30,18 @@ mod head;
 mod inbox;
 mod journal;
 mod key;
-mod live;
 mod lock;
 mod log;
 mod memory_store;
-mod quiet;
 mod read;
 mod record;
 mod reserved;
+mod shared_reading;
+mod silence_panics;
 mod sled_store;
 mod snapshot;
 mod state;
+mod status_file;
 mod steps;
 mod store;
 mod target;
@@ -49,7 +49,6 @@ mod target;
 mod tests;
 mod wire;
 
-pub use along::{Stored, Surface};
 pub use check::ChainReport;
 pub use chunk::{CellOutcome, CellRecord, Digest, REASON_CHARS, RowRecord, Span};
 pub use copy::{CopyRow, CopyTally, Pending, RowMark, Seen, Step, SyncState};
@@ -58,16 +57,17 @@ pub use event::{
     Entry, Event, GroupTally, RESEALED, Rotation, SessionEnd, Tally, TargetHead, TargetKind, rotation_id,
 };
 pub use evidence::ChunkTimes;
-pub use inbox::Left;
+pub use inbox::Submission;
 pub use journal::Journal;
 pub use key::{Key, KeyPart};
-pub use live::{CONTROL, live_knows_steps, read_live, write_live};
 pub use lock::Holder;
 pub use log::Logged;
 pub use memory_store::{Fault, MemoryStore};
 pub use record::FORMAT;
 pub use reserved::Reserved;
+pub use shared_reading::{SharedState, Stored};
 pub use state::{IllegalEvent, JobState, Session};
-pub use steps::{TAKEN_BACK, leave, leave_step, left, left_steps, standing, take_steps};
+pub use status_file::{CONTROL, live_knows_steps, read_live, write_live};
+pub use steps::{TAKEN_BACK, accept_steps, step_in_force, submissions, submit, submit_step, submitted_steps};
 pub use store::{Mark, Store, Write};
 pub use target::{Failure, MAX_FAILURES, OpenChunk, Phase, TargetState};

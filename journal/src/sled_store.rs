@@ -21,10 +21,10 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::failpoint;
 use crate::head::{HEAD, HeadFile, Mark, sync_folder};
-use crate::live::{CONTROL, LIVE, LIVE_TEMPORARY, clear_live};
 use crate::lock::{LOCK, Lock, NO_LINK};
-use crate::quiet::quietly;
 use crate::reserved::Reserved;
+use crate::silence_panics::quietly;
+use crate::status_file::{CONTROL, LIVE, LIVE_TEMPORARY, clear_live};
 use crate::steps::STEPS;
 use crate::store::{Store, Write};
 

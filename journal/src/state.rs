@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::chunk::RowRecord;
 use crate::copy::{Step, SyncState};
 use crate::event::{Event, Rotation, SessionEnd, TargetKind};
-use crate::steps::standing;
+use crate::steps::step_in_force;
 use crate::target::{Phase, TargetState};
 
 /// Where a rotation stands.
@@ -155,8 +155,8 @@ impl JobState {
     /// Whether a step was taken since the rotation began, and not taken back. What was left before it
     /// began may be the end of the one before. The order of recording decides, see
     /// [`JobState::of_this_rotation`].
-    pub fn step_stands(&self, name: &str) -> bool {
-        let step = standing(&self.steps, name, |step| &step.name);
+    pub fn step_is_in_force(&self, name: &str) -> bool {
+        let step = step_in_force(&self.steps, name, |step| &step.name);
         step.is_some_and(|step| step.at >= self.rotation.created_at)
     }
 

@@ -18,7 +18,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use crate::copy::Step;
 use crate::error::{Error, Result};
 use crate::head::sync_folder;
-use crate::inbox::{Left, take_apart};
+use crate::inbox::{Submission, take_apart};
 use crate::lock::NO_LINK;
 use crate::sled_store::{make_folder, must_be_own};
 
@@ -28,7 +28,7 @@ pub(crate) const STEPS: &str = "steps";
 pub const TAKEN_BACK: &str = "undo:";
 
 /// The last step of this name, among steps in the order of recording, unless it was taken back since.
-pub fn standing<'a, T>(steps: &'a [T], name: &str, name_of: impl Fn(&T) -> &str) -> Option<&'a T> {
+pub fn step_in_force<'a, T>(steps: &'a [T], name: &str, name_of: impl Fn(&T) -> &str) -> Option<&'a T> {
     let concerns = |step: &&T| {
         let its = name_of(step);
         its.strip_prefix(TAKEN_BACK).unwrap_or(its) == name
@@ -37,13 +37,13 @@ pub fn standing<'a, T>(steps: &'a [T], name: &str, name_of: impl Fn(&T) -> &str)
 }
 
 /// Leaves a step for the journal in `dir`, which is made if need be.
-pub fn leave_step(dir: &Path, step: &Step) -> Result<()> {
-    leave(dir, &Left::new(step.clone(), None))
+pub fn submit_step(dir: &Path, step: &Step) -> Result<()> {
+    submit(dir, &Submission::new(step.clone(), None))
 }
 
 /// Likewise, with what is known of where it belongs. Durable on return; what was torn by a crash is cut off
 /// first, so that nothing ever stands behind it.
-pub fn leave(dir: &Path, left: &Left) -> Result<()> {
+pub fn submit(dir: &Path, left: &Submission) -> Result<()> {
     make_folder(dir)?;
     must_be_own(dir)?;
     let path = dir.join(STEPS);
@@ -61,9 +61,9 @@ pub fn leave(dir: &Path, left: &Left) -> Result<()> {
 
 /// Hands the steps that were left in `dir` to `record`, and removes them once it has taken them all, which it
 /// says. A crash in between hands them over again.
-pub fn take_steps<E: From<Error>>(
+pub fn accept_steps<E: From<Error>>(
     dir: &Path,
-    record: impl FnOnce(Vec<Left>) -> std::result::Result<bool, E>,
+    record: impl FnOnce(Vec<Submission>) -> std::result::Result<bool, E>,
 ) -> std::result::Result<(), E> {
     let path = dir.join(STEPS);
     if !path.try_exists().map_err(Error::io("look at", &path))? {
@@ -83,12 +83,12 @@ pub fn take_steps<E: From<Error>>(
 }
 
 /// The steps that wait in `dir` to be taken over; they go on waiting.
-pub fn left_steps(dir: &Path) -> Result<Vec<Step>> {
-    Ok(left(dir)?.into_iter().map(|left| left.step).collect())
+pub fn submitted_steps(dir: &Path) -> Result<Vec<Step>> {
+    Ok(submissions(dir)?.into_iter().map(|left| left.step).collect())
 }
 
 /// Likewise, with what is known of where they belong.
-pub fn left(dir: &Path) -> Result<Vec<Left>> {
+pub fn submissions(dir: &Path) -> Result<Vec<Submission>> {
     let path = dir.join(STEPS);
     let mut file = match open_to_read(&path) {
         Ok(file) => file,
@@ -101,7 +101,7 @@ pub fn left(dir: &Path) -> Result<Vec<Left>> {
 
 /// The steps in a file, and how long it is up to the end of the last one. The end of a file may be torn by
 /// a crash: that step was never acknowledged. Anything else that cannot be read is refused.
-fn read(dir: &Path, file: &mut File) -> Result<(Vec<Left>, u64)> {
+fn read(dir: &Path, file: &mut File) -> Result<(Vec<Submission>, u64)> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(Error::io("read", &dir.join(STEPS)))?;
     let (steps, whole) =
@@ -195,21 +195,21 @@ mod tests {
             user: "u".into(),
             host: "h".into(),
         };
-        leave_step(dir.path(), &step("one")).unwrap();
-        leave_step(dir.path(), &step("two")).unwrap();
-        assert_eq!(left_steps(dir.path()).unwrap(), [step("one"), step("two")]);
-        let refused = take_steps(dir.path(), |_| Err(Error::damaged(dir.path(), "planned")));
+        submit_step(dir.path(), &step("one")).unwrap();
+        submit_step(dir.path(), &step("two")).unwrap();
+        assert_eq!(submitted_steps(dir.path()).unwrap(), [step("one"), step("two")]);
+        let refused = accept_steps(dir.path(), |_| Err(Error::damaged(dir.path(), "planned")));
         assert!(refused.is_err());
         let mut taken = Vec::new();
-        take_steps::<Error>(dir.path(), |steps| {
+        accept_steps::<Error>(dir.path(), |steps| {
             taken = steps.into_iter().map(|left| left.step).collect();
             Ok(true)
         })
         .unwrap();
         assert_eq!(taken, [step("one"), step("two")]);
-        take_steps::<Error>(dir.path(), |_| panic!("nothing is left")).unwrap();
-        assert!(left_steps(dir.path()).unwrap().is_empty());
-        assert!(left_steps(&dir.path().join("absent")).unwrap().is_empty());
+        accept_steps::<Error>(dir.path(), |_| panic!("nothing is left")).unwrap();
+        assert!(submitted_steps(dir.path()).unwrap().is_empty());
+        assert!(submitted_steps(&dir.path().join("absent")).unwrap().is_empty());
     }
 
     fn named(name: &str) -> Step {
@@ -217,23 +217,23 @@ mod tests {
     }
 
     fn names(dir: &Path) -> Vec<String> {
-        left_steps(dir).unwrap().into_iter().map(|step| step.name).collect()
+        submitted_steps(dir).unwrap().into_iter().map(|step| step.name).collect()
     }
 
     #[test]
     fn an_append_never_stands_behind_a_torn_tail() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(STEPS);
-        leave_step(dir.path(), &named("one")).unwrap();
+        submit_step(dir.path(), &named("one")).unwrap();
         let whole = fs::read(&path).unwrap();
-        leave_step(dir.path(), &named("torn")).unwrap();
+        submit_step(dir.path(), &named("torn")).unwrap();
         let two = fs::read(&path).unwrap();
         for length in whole.len()..two.len() {
             // Cut short; and of the right length, with blocks that were never written.
             for torn in [two[..length].to_vec(), [&two[..length], &vec![0; two.len() - length]].concat()] {
                 fs::write(&path, torn).unwrap();
                 assert_eq!(names(dir.path()), ["one"], "{length}");
-                leave_step(dir.path(), &named("three")).unwrap();
+                submit_step(dir.path(), &named("three")).unwrap();
                 assert_eq!(names(dir.path()), ["one", "three"], "{length}");
             }
         }
@@ -244,15 +244,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(STEPS);
         for name in ["one", "two"] {
-            leave_step(dir.path(), &named(name)).unwrap();
+            submit_step(dir.path(), &named(name)).unwrap();
         }
         let whole = fs::read(&path).unwrap();
         for at in 0..whole.len() / 2 {
             let mut edited = whole.clone();
             edited[at] ^= 1;
             fs::write(&path, &edited).unwrap();
-            assert!(left_steps(dir.path()).is_err(), "{at}");
-            assert!(leave_step(dir.path(), &named("three")).is_err(), "{at}");
+            assert!(submitted_steps(dir.path()).is_err(), "{at}");
+            assert!(submit_step(dir.path(), &named("three")).is_err(), "{at}");
             assert_eq!(fs::read(&path).unwrap(), edited, "and it is left as it is");
         }
     }
@@ -266,7 +266,7 @@ mod tests {
         }
         for torn in [0, 3] {
             fs::write(dir.path().join(STEPS), &old[..old.len() - torn]).unwrap();
-            leave_step(dir.path(), &named("three")).unwrap();
+            submit_step(dir.path(), &named("three")).unwrap();
             let expected: &[&str] = if torn == 0 { &["one", "two", "three"] } else { &["one", "three"] };
             assert_eq!(names(dir.path()), expected);
         }
@@ -276,12 +276,12 @@ mod tests {
     fn a_proof_is_of_one_step_of_one_rotation_under_one_key() {
         let dir = tempfile::tempdir().unwrap();
         let chain = |byte| Chain::new(&[byte; 32]);
-        leave(dir.path(), &Left::proved(named("one"), [1; 16], &[7; 32])).unwrap();
-        leave(dir.path(), &Left::new(named("one"), Some([1; 16]))).unwrap();
-        let left = left(dir.path()).unwrap();
+        submit(dir.path(), &Submission::proved(named("one"), [1; 16], &[7; 32])).unwrap();
+        submit(dir.path(), &Submission::new(named("one"), Some([1; 16]))).unwrap();
+        let left = submissions(dir.path()).unwrap();
         assert!(left[0].is_proved(&[1; 16], &chain(7)));
         assert!(!left[0].is_proved(&[1; 16], &chain(8)) && !left[0].is_proved(&[2; 16], &chain(7)));
-        assert!(!Left { step: named("two"), ..left[0].clone() }.is_proved(&[1; 16], &chain(7)));
+        assert!(!Submission { step: named("two"), ..left[0].clone() }.is_proved(&[1; 16], &chain(7)));
         assert!(!left[1].is_proved(&[1; 16], &chain(7)));
     }
 
@@ -295,7 +295,7 @@ mod tests {
             fs::write(&target, "kept").unwrap();
             std::os::unix::fs::symlink(&target, folder.join(name)).unwrap();
             if name == STEPS {
-                assert!(leave_step(&folder, &named("one")).is_err() && left_steps(&folder).is_err());
+                assert!(submit_step(&folder, &named("one")).is_err() && submitted_steps(&folder).is_err());
             }
             assert!(crate::Journal::reserve(&folder).is_err() || name == STEPS);
             assert_eq!(fs::read(&target).unwrap(), b"kept", "{name}");
@@ -349,11 +349,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("journal");
-        leave_step(&folder, &named("one")).unwrap();
+        submit_step(&folder, &named("one")).unwrap();
         assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
         std::os::unix::fs::symlink(&folder, dir.path().join("link")).unwrap();
         let refused = |dir: &Path| {
-            let refused = [leave_step(dir, &named("two")), crate::Journal::reserve(dir).map(drop)];
+            let refused = [submit_step(dir, &named("two")), crate::Journal::reserve(dir).map(drop)];
             refused.iter().all(|refused| matches!(refused, Err(Error::Exposed { .. })))
         };
         assert!(refused(&dir.path().join("link")) && !refused(&folder));
@@ -364,7 +364,7 @@ mod tests {
     #[test]
     fn a_step_stands_until_it_is_taken_back() {
         let steps = ["a", "b", "undo:a", "undo:b", "b"];
-        let stands = |steps: &[&str], name: &str| standing(steps, name, |step| step).is_some();
+        let stands = |steps: &[&str], name: &str| step_in_force(steps, name, |step| step).is_some();
         assert!(stands(&steps[..2], "a") && !stands(&steps[..3], "a") && !stands(&steps, "a"));
         assert!(!stands(&steps[..4], "b") && stands(&steps, "b"), "and may be taken again");
         assert!(!stands(&steps, "undo"));
@@ -376,7 +376,7 @@ mod tests {
         let dir = folder.path().join("journal");
         let step =
             Step { at: 1, name: "one".into(), note: String::new(), user: "u".into(), host: "h".into() };
-        leave_step(&dir, &step).unwrap();
+        submit_step(&dir, &step).unwrap();
         let aside = folder.path().join("journal-old");
         // What was left by an archiving that died before the folders changed places.
         fs::create_dir(&aside).unwrap();
@@ -385,9 +385,9 @@ mod tests {
         assert!(!aside.join(STEPS).exists() && aside.join("lock").exists());
         // One that died after it.
         assert!(swap_with_steps(&dir, &folder.path().join("journal-next")).unwrap());
-        assert_eq!(left_steps(&dir).unwrap(), std::slice::from_ref(&step));
+        assert_eq!(submitted_steps(&dir).unwrap(), std::slice::from_ref(&step));
         let mut taken = Vec::new();
-        take_steps::<Error>(&dir, |steps| {
+        accept_steps::<Error>(&dir, |steps| {
             taken = steps.into_iter().map(|left| left.step).collect();
             Ok(true)
         })

@@ -13,8 +13,8 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 
+pub use super::completions::{CompletionsArgs, ManArgs};
 pub use super::configure::ConfigureArgs;
-pub use super::paper::{CompletionsArgs, ManArgs};
 pub use accept::{AcceptArgs, PlanArgs, PreflightArgs};
 pub use day::{
     ConfirmArgs, RetireArgs, RunbookArgs, Side, TriggersAction, TriggersArgs, TriggersPrint, TriggersWhere,

@@ -5,7 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::path::Path;
 
 use crate::error::{Error, Id, Result};
-use crate::report::{Document, Format, HTML_META, Made, Source, Trouble, printable, thousands};
+use crate::report::{Document, Format, HTML_META, Made, Source, WriteError, printable, thousands};
 
 /// How far into a report it is looked for how it was made.
 const HEAD: u64 = 256 * 1024;
@@ -111,12 +111,12 @@ pub(super) fn check(path: &Path, sources: &[Source<'_>], asked: Made) -> Result<
     let mut comparison =
         Comparison { found: BufReader::new(file), line: Vec::new(), number: 1, differs: None };
     let written = document.write(format, &ordered, &mut comparison);
-    if let Err(Trouble::Journal(error)) = written {
+    if let Err(WriteError::Journal(error)) = written {
         return Err(error);
     }
     match (comparison.finish().map_err(failed)?, written) {
         (Some((line, found, expected)), _) => Ok(Checked::Differs(line, found, expected)),
-        (None, Err(Trouble::Output(error))) => Err(failed(error)),
+        (None, Err(WriteError::Output(error))) => Err(failed(error)),
         (None, _) => Ok(Checked::Same),
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::{Holder, Journal};
 
 use super::args::{Pace, StopArgs};
-use super::{Session, look, print, who};
+use super::{Session, print, status, who};
 use crate::control::{Answer, Ask, Client};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -66,7 +66,7 @@ pub(super) async fn stop(session: &Session, args: &StopArgs) -> Result<Exit> {
     while Journal::holder(&dir)?.is_some() {
         tokio::time::sleep(LOOK_EVERY).await;
     }
-    let view = match look::view(&dir) {
+    let view = match status::view(&dir) {
         Err(error) if error.id() == Id::JournalAbsent => {
             print(&format!("{what} has ended; no rotation was begun\n"))?;
             return Ok(Exit::Done);
@@ -126,7 +126,7 @@ fn done(answer: std::io::Result<Option<Answer>>) -> Result<Option<Answer>> {
 
 /// That nothing runs, with the state that the rotation is in; an error if there is no rotation.
 fn not_running(dir: &Path) -> Result<Error> {
-    let view = look::view(dir)?;
+    let view = status::view(dir)?;
     let (name, state) = (&view.rotation_id, view.state.word());
     Ok(Error::new(Id::NotRunning, format!("no process works on rotation {name}, which is {state}")))
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{DemoArgs, RunArgs, VerifyArgs};
-use super::{Session, look, print, session, verify};
+use super::{Session, print, session, status, verify};
 use crate::demo::{self, Spec};
 use crate::error::Result;
 use crate::exit::Exit;
@@ -30,7 +30,7 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
     }
     let exit = Box::pin(verify::verify(&session, &VerifyArgs::default())).await?;
     print(&afterword(&args.folder, &deployment.config))?;
-    let view = look::view(&session.global.journal_dir())?;
+    let view = status::view(&session.global.journal_dir())?;
     let verified = if exit == Exit::Done { "and verified" } else { "but verify found differences" };
     print(&format!("Demo done {verified}: {}\n", summary_sentence(&view)))?;
     Ok(exit)

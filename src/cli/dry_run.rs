@@ -7,9 +7,9 @@ use keyrotation_journal::{Journal, Phase, TargetState};
 
 use super::args::RunArgs;
 use super::explained::Ask;
-use super::plan::preparer;
+use super::plan::planner;
 use super::session::Checked;
-use super::{Session, moment, print, print_json, session};
+use super::{Session, print, print_json, session, stop_time};
 use crate::engine;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -22,7 +22,7 @@ use crate::report::{DryRunView, Reporter};
 pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let (started_at, begun) = (Timestamp::now(), Instant::now());
     let settings = session::load(session, &args.work)?;
-    let end = moment::planned(&args.end)?;
+    let end = stop_time::planned(&args.end)?;
     if !args.new && Journal::peek(&session.global.journal_dir())?.is_some() {
         tracing::warn!(
             "the journal holds a rotation, so `keyrotation run` begins none without --new; this is what one would do"
@@ -30,7 +30,7 @@ pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
     }
     let (_, stop) = session::listen_until(end)?;
     let Some(checked) =
-        session::checked(session, &settings, &args.work, &stop, Access::Look, Ask::default()).await?
+        session::checked(session, &settings, &args.work, &stop, Access::ReadOnly, Ask::default()).await?
     else {
         return Ok(interrupted());
     };
@@ -39,7 +39,7 @@ pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
     deployment.remark_on_files()?;
     tracing::info!("a dry run: every value is opened and sealed, and nothing is written");
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
-    let states = engine::dry_run(&preparer(&settings), &deployment.jobs, &activity, &stop).await;
+    let states = engine::dry_run(&planner(&settings), &deployment.jobs, &activity, &stop).await;
     reporter.finish().await;
     let states = states?;
     deployment.close().await;

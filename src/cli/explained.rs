@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use keyrotation_journal::Journal;
 
-use super::look::live;
+use super::status::live;
 use crate::config::{Deployment, Said, Settings};
 use crate::report::StatusView;
 

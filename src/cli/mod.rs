@@ -2,31 +2,31 @@
 
 pub mod args;
 mod check_report;
+mod completions;
 mod configure;
 mod control;
 mod demo;
 mod dry_run;
 pub mod examples;
 mod explained;
-mod follow;
-mod look;
-mod losses;
-mod moment;
+mod finished;
+mod lost_servers;
 mod out;
-mod over;
-mod paper;
 mod plan;
 mod preflight;
 mod report;
+mod reservation;
 mod retire;
+mod row_ownership;
 mod runbook;
 mod session;
 mod setup;
-mod shared;
+mod status;
 mod steps;
+mod stop_time;
 mod verify;
+mod watch;
 mod who;
-mod whose;
 mod work;
 
 use std::io::Write as _;
@@ -100,9 +100,9 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
         Command::Preflight(args) => Box::pin(preflight::run(&session, &args)).await,
         Command::Status(args) => match args.wait {
-            Some(until) => follow::wait(&session, &args, until).await,
-            None if args.watch => follow::watch(&session, &args).await,
-            None => look::status(&session, &args).await,
+            Some(until) => watch::wait(&session, &args, until).await,
+            None if args.watch => watch::watch(&session, &args).await,
+            None => status::status(&session, &args).await,
         },
         Command::Pause => control::pause(&session).await,
         Command::Continue => control::go_on(&session).await,
@@ -113,8 +113,8 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),
         Command::Fingerprint(args) => setup::fingerprint(&session, &args),
-        Command::Completions(args) => paper::completions(&args),
-        Command::Man(args) => paper::man(&args),
+        Command::Completions(args) => completions::completions(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Demo(args) => Box::pin(demo::demo(session, &args)).await,
     }
 }

@@ -3,17 +3,17 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use keyrotation_journal::{Journal, left_steps};
+use keyrotation_journal::{Journal, submitted_steps};
 
 use super::args::PlanArgs;
 use super::explained::Ask;
-use super::look::live;
 use super::preflight::{exit, text as checks_text};
+use super::status::live;
 use super::{Session, print, print_json, session};
 use crate::activity::Activity;
 use crate::cipher::Digester;
 use crate::config::{self, Overrides, Settings};
-use crate::engine::{self, Preparer, Rehearsal};
+use crate::engine::{self, ChunkPlanner, Rehearsal};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan::preflight::{Finding, Ground, preflight};
@@ -52,14 +52,14 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let mut settings = config::load(&session.global.config, &Overrides::default())?;
     settings.without_tables.clone_from(&args.accept.without_table);
     session::notices(&settings);
-    let access = if args.rehearse { Access::Change } else { Access::Look };
+    let access = if args.rehearse { Access::ReadWrite } else { Access::ReadOnly };
     let deployment = plan::connect(&settings, None, access).await?;
     if args.rehearse {
         deployment.claim(&settings, false).await?;
     }
     let (_, stop) = session::listen()?;
     let activity = Activity::default();
-    deployment.obey(&stop, &activity);
+    deployment.stop_with(&stop, &activity);
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
     let dir = session.global.journal_dir();
     let looked = look(&settings, &deployment, &dir, args, &activity, &stop).await;
@@ -67,7 +67,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     let Some(looked) = looked? else { return Ok(Exit::Interrupted) };
     deployment.close().await;
     deployment.remark_on_files()?;
-    let left = left_steps(&dir)?;
+    let left = submitted_steps(&dir)?;
     let (journal, runbook) = if Journal::peek(&dir)?.is_some() {
         let steps = |view: StatusView| {
             let variant = Variant::of(view.sync.is_some());
@@ -107,7 +107,7 @@ async fn look(
     let keys = survey.check_keys(&accepted)?;
     let mut rehearsals = Vec::new();
     if args.rehearse {
-        rehearsals = engine::rehearse(&preparer(settings), &deployment.jobs, activity, stop).await?;
+        rehearsals = engine::rehearse(&planner(settings), &deployment.jobs, activity, stop).await?;
     }
     let (disk, tokens) = (deployment.disk(&survey.jobs).await?, deployment.tokens().await?);
     let ground = Ground {
@@ -124,8 +124,8 @@ async fn look(
 }
 
 /// Seals as a rotation would; its digests are of a rotation that does not exist.
-pub(super) fn preparer(settings: &Settings) -> Preparer {
-    Preparer::new(session::recoder(settings), Digester::new(&settings.new_key, &[0; 16]))
+pub(super) fn planner(settings: &Settings) -> ChunkPlanner {
+    ChunkPlanner::new(session::recoder(settings), Digester::new(&settings.new_key, &[0; 16]))
 }
 
 impl Plan {

@@ -21,10 +21,10 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
     let (_, stop) = listen()?;
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
-    let deployment = plan::connect(&settings, None, Access::Look).await;
+    let deployment = plan::connect(&settings, None, Access::ReadOnly).await;
     let survey = match &deployment {
         Ok(deployment) => {
-            deployment.obey(&stop, &activity);
+            deployment.stop_with(&stop, &activity);
             plan::survey(&deployment.jobs, &recoder(&settings), &activity, &stop).await
         }
         Err(_) => Err(Error::new(Id::System, "the databases come first")),

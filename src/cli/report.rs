@@ -5,18 +5,18 @@ use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use keyrotation_journal::{Journal, Left, Step, left};
+use keyrotation_journal::{Journal, Step, Submission, submissions};
 
 use super::args::{ReportArgs, ReportFormat};
 use super::check_report::{Checked, check};
-use super::{Session, look, out, print, who};
+use super::{Session, out, print, status, who};
 use crate::activity::{Activity, Doing, Task};
 use crate::cipher::chain_key;
 use crate::config;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::Fingerprint;
-use crate::report::{Document, Format, Made, Reporter, Source, Trouble};
+use crate::report::{Document, Format, Made, Reporter, Source, WriteError};
 use crate::telemetry::Progress;
 
 /// A journal that is held open, or read along with the process that works on it, while its report is
@@ -133,10 +133,10 @@ async fn open_all(session: &Session, args: &ReportArgs) -> Result<Vec<Opened>> {
             return Err(Error::new(Id::CommandLineValue, format!("--also {} is named twice", dir.display()))
                 .fix("name each journal once"));
         }
-        let left = left(&dir)?; // first: what is recorded meanwhile is then in both, and not in neither
-        let (journal, held) = look::read(&dir).await?;
+        let left = submissions(&dir)?; // first: what is recorded meanwhile is then in both, and not in neither
+        let (journal, held) = status::read(&dir).await?;
         let id = journal.state().rotation.id;
-        let is_its = |left: &Left| left.rotation.is_none_or(|rotation| rotation == id);
+        let is_its = |left: &Submission| left.rotation.is_none_or(|rotation| rotation == id);
         let left = left.into_iter().filter(is_its).map(|left| left.step).collect();
         opened.push(Opened { dir, journal, left, held, checked: false });
     }
@@ -166,8 +166,8 @@ fn to_stdout(document: &Document, format: Format, sources: &[Source<'_>]) -> Res
     let mut out = BufWriter::new(out::stdout());
     let written = document.write(format, sources, &mut out).and_then(|()| Ok(out.flush()?));
     match written {
-        Err(Trouble::Output(error)) => out::trouble(error),
-        Err(Trouble::Journal(error)) => Err(error),
+        Err(WriteError::Output(error)) => out::trouble(error),
+        Err(WriteError::Journal(error)) => Err(error),
         Ok(()) => Ok(()),
     }
 }
@@ -196,8 +196,8 @@ fn to_file(
     let file = file.map_err(failed)?; // of mode 0600
     let mut out = BufWriter::new(file);
     match document.write(format, sources, &mut out) {
-        Err(Trouble::Output(error)) => return Err(failed(error)),
-        Err(Trouble::Journal(error)) => return Err(error),
+        Err(WriteError::Output(error)) => return Err(failed(error)),
+        Err(WriteError::Journal(error)) => return Err(error),
         Ok(()) => {}
     }
     let file = out.into_inner().map_err(|error| failed(error.into_error()))?;

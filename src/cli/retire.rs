@@ -6,8 +6,8 @@ use keyrotation_journal::{Event, Journal, TAKEN_BACK};
 use serde::Serialize;
 
 use super::args::RetireArgs;
-use super::shared::Shared;
-use super::{Session, look, print, print_json, session, verify};
+use super::reservation::SharedJournal;
+use super::{Session, print, print_json, session, status, verify};
 use crate::activity::Activity;
 use crate::cipher::chain_key;
 use crate::config::{self, Overrides, Settings};
@@ -33,7 +33,7 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     let settings = config::load(&session.global.config, &Overrides::default())?;
     session::notices(&settings);
     let dir = session.global.journal_dir();
-    let mut journal = look::open(&dir)?;
+    let mut journal = status::open(&dir)?;
     let rotation = session::unlock(&mut journal, &settings)?;
     if !journal.state().syncs() {
         let name = rotation.name();
@@ -53,9 +53,9 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
         return Err(Error::new(Id::SyncNotEnabled, "the old identity database is not known"));
     };
     let (_, stop) = session::listen()?;
-    let preparer = session::preparer(&settings, &rotation);
-    let shared = Shared::new(&dir, journal, "safe-to-retire");
-    shared.ledger.take_steps(dir.clone()).await?; // what was confirmed since the last session
+    let planner = session::planner(&settings, &rotation);
+    let shared = SharedJournal::new(&dir, journal, "safe-to-retire");
+    shared.ledger.accept_steps(dir.clone()).await?; // what was confirmed since the last session
     let state = shared.ledger.state(Clone::clone);
     let [switched, stopped] = said_since_sync_began(&shared).await?;
     let said = Said {
@@ -67,12 +67,12 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     let failed = StatusView::new(&state, false).failed();
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
-    deployment.obey(&stop, &activity);
+    deployment.stop_with(&stop, &activity);
     let looked = async {
-        let mut verdict = verdict(&shared.ledger, &preparer, plan, &said, &activity).await?;
+        let mut verdict = verdict(&shared.ledger, &planner, plan, &said, &activity).await?;
         let chain = verify::check_chain(&shared, &activity).await?;
         let options = Options { sample: None, live: true };
-        let report = verify::compare_all(&shared, &preparer, &deployment, options, &activity, &stop).await?;
+        let report = verify::compare_all(&shared, &planner, &deployment, options, &activity, &stop).await?;
         take_in(&mut verdict, &report);
         Ok::<_, Error>((verify::found(&report, chain.entries, None, true), verdict))
     };
@@ -103,7 +103,7 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     verdict.safe = verdict.reasons.is_empty();
     if verdict.safe {
         shared.record(session::step(RETIRABLE, &note(&verdict)), &chain).await?;
-    } else if state.step_stands(RETIRABLE) {
+    } else if state.step_is_in_force(RETIRABLE) {
         let undone = format!("{TAKEN_BACK}{RETIRABLE}");
         shared.record(session::step(&undone, &verdict.reasons.join("; ")), &chain).await?;
     }
@@ -119,7 +119,7 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
 /// Whether people have said since the sync phase began, and not taken back, that traffic goes to the new server and
 /// that the old one is stopped. Before, neither could be so in this rotation: what was said is another's, and
 /// an older program does not say whose. The order of recording decides.
-async fn said_since_sync_began(shared: &Shared) -> Result<[bool; 2]> {
+async fn said_since_sync_began(shared: &SharedJournal) -> Result<[bool; 2]> {
     let said = |journal: &Journal| {
         let (mut began, mut stands) = (false, [false; 2]);
         for event in journal.events() {

@@ -1,11 +1,11 @@
 //! `runbook` and `confirm`: the steps of the day, and what people say of them.
 
-use keyrotation_journal::{TAKEN_BACK, left_steps, standing};
+use keyrotation_journal::{TAKEN_BACK, step_in_force, submitted_steps};
 use serde::Serialize;
 
 use super::args::{ConfirmArgs, RunbookArgs, Side};
-use super::{Session, look, print, print_json, steps};
-use crate::config::{self, Outline};
+use super::{Session, print, print_json, status, steps};
+use crate::config::{self, DraftConfig};
 use crate::db::Access;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -20,7 +20,7 @@ const SCHEMA: u32 = 1;
 
 /// All that is known of the day without asking a database.
 struct Day {
-    outline: Outline,
+    outline: DraftConfig,
     facts: Facts,
     variant: Variant,
 }
@@ -29,8 +29,8 @@ impl Day {
     /// Looks at the properties file, and at the journal or what waits for it.
     fn look(session: &Session) -> Result<Self> {
         let dir = session.global.journal_dir();
-        let outline = config::outline(&session.global.config);
-        let status = match look::view(&dir) {
+        let outline = config::draft(&session.global.config);
+        let status = match status::view(&dir) {
             Ok(view) => Some(view),
             Err(error) if error.id() == Id::JournalAbsent => None,
             Err(error) => return Err(error),
@@ -38,7 +38,7 @@ impl Day {
         // A rotation that was begun is what it is, whatever the file says now.
         let syncs = status.as_ref().map_or(outline.sync, |status| status.sync.is_some());
         let configured = Some(outline.problem.clone().map_or(Ok(()), Err));
-        let facts = Facts { configured, ..Facts::new(status, &left_steps(&dir)?) };
+        let facts = Facts { configured, ..Facts::new(status, &submitted_steps(&dir)?) };
         Ok(Self { outline, facts, variant: Variant::of(syncs) })
     }
 
@@ -127,7 +127,7 @@ pub(super) async fn confirm(session: &Session, args: &ConfirmArgs) -> Result<Exi
 }
 
 async fn undo(session: &Session, args: &ConfirmArgs, day: &Day, named: &[&Item]) -> Result<Exit> {
-    let stands = |item: &&&Item| standing(&day.facts.steps, item.name, |step| &step.name).is_some();
+    let stands = |item: &&&Item| step_in_force(&day.facts.steps, item.name, |step| &step.name).is_some();
     let standing: Vec<_> = named.iter().filter(stands).collect();
     if standing.is_empty() {
         let listed: Vec<_> = named.iter().map(|item| item.name).collect();
@@ -158,7 +158,7 @@ async fn look_at(session: &Session, day: &Day, item: &Item) -> Result<()> {
         COPY_CLEANED => (Side::New, false),
         _ => return Ok(()),
     };
-    let found = match steps::open(session, side, Access::Look).await {
+    let found = match steps::open(session, side, Access::ReadOnly).await {
         Ok(db) => {
             let found = triggers::find(&db).await.map(|found| (db.place(), found));
             db.close().await;

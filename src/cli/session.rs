@@ -6,22 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetHead, left_steps};
+use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetHead, submitted_steps};
 
 use super::args::{ResumeArgs, RunArgs, SyncArgs, SyncPhaseArgs, WorkArgs};
 use super::explained::Ask;
-use super::over::{over, over_without};
-use super::shared::{Door, Place};
+use super::finished::{finished, finished_without_key};
+use super::reservation::{ControlEndpoint, JournalReservation};
 use super::steps::refuse_gap;
 use super::who::whoami;
 use super::work::Work;
-use super::{Session, moment};
+use super::{Session, stop_time};
 use crate::activity::Activity;
 use crate::cipher::{Digester, chain_key};
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::{self, Level, Notice, Overrides, Settings};
-use crate::control::Desk;
-use crate::engine::{self, Ledger, Preparer};
+use crate::control::RequestHandler;
+use crate::engine::{self, ChunkPlanner, JournalHandle};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::failpoint::async_failpoint;
@@ -34,13 +34,13 @@ use crate::signals::{self, Stop, Stopper};
 pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let settings = match load(session, &args.work) {
-        Err(error) if !args.new => return over_without(&dir, error),
+        Err(error) if !args.new => return finished_without_key(&dir, error),
         loaded => loaded?,
     };
-    let end = moment::planned(&args.end)?;
+    let end = stop_time::planned(&args.end)?;
     let earlier = Journal::open(&dir)?;
     if let Some(journal) = earlier.as_ref().filter(|_| !args.new) {
-        if let Some(exit) = over(&dir, journal, false)? {
+        if let Some(exit) = finished(&dir, journal, false)? {
             return Ok(exit);
         }
         let name = journal.state().rotation.name();
@@ -78,16 +78,16 @@ pub(super) fn step(name: &str, note: &str) -> Step {
 pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let settings = match load(session, &args.work) {
-        Err(error) if !args.retry_failed => return over_without(&dir, error),
+        Err(error) if !args.retry_failed => return finished_without_key(&dir, error),
         loaded => loaded?,
     };
-    let end = moment::planned(&args.end)?;
+    let end = stop_time::planned(&args.end)?;
     let Some(journal) = Journal::open(&dir)? else {
         tracing::info!("no rotation was begun yet: it begins now");
         let beginning = Beginning { command: "resume", earlier: None, end, why: None };
         return Box::pin(begin(session, &args.work, &args.sync, settings, &dir, beginning)).await;
     };
-    if let Some(exit) = over(&dir, &journal, args.retry_failed)? {
+    if let Some(exit) = finished(&dir, &journal, args.retry_failed)? {
         return Ok(exit);
     }
     Box::pin(go_on(session, args, settings, journal, &dir, Going { command: "resume", end })).await
@@ -103,14 +103,14 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
     };
     let dir = session.global.journal_dir();
     let settings = match load(session, &work) {
-        Err(error) => return over_without(&dir, error),
+        Err(error) => return finished_without_key(&dir, error),
         loaded => loaded?,
     };
-    let end = moment::planned(&args.end)?;
+    let end = stop_time::planned(&args.end)?;
     if settings.sync_tables.is_none() {
         return Err(Error::new(Id::SyncNotEnabled, "there is nothing to keep in step"));
     }
-    let journal = super::look::open(&dir)?;
+    let journal = super::status::open(&dir)?;
     if !journal.state().syncs() {
         let name = journal.state().rotation.name();
         return Err(Error::new(Id::SyncNotBegun, format!("rotation {name} was begun without sync")));
@@ -118,7 +118,7 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
     if journal.state().sync.started_at.is_none() {
         return Err(Error::new(Id::SyncNotReady, "not everything is re-encrypted yet"));
     }
-    if let Some(exit) = over(&dir, &journal, true)? {
+    if let Some(exit) = finished(&dir, &journal, true)? {
         return Ok(exit);
     }
     let args = ResumeArgs { retry_failed: false, work, end: args.end, sync: args.sync.clone() };
@@ -143,7 +143,7 @@ async fn go_on(
     let rotation = unlock(&mut journal, &settings)?;
     let syncs = journal.state().sync.started_at.is_some();
     if settings.sync_tables.is_some() {
-        let left = journal.state().not_known(left_steps(dir)?); // by the order, not by clocks
+        let left = journal.state().not_known(submitted_steps(dir)?); // by the order, not by clocks
         let steps = [&*journal.state().steps, &*left].concat();
         refuse_gap(&steps, Some(rotation.created_at))?;
     }
@@ -151,30 +151,30 @@ async fn go_on(
     let status = StatusView::by_this_process(journal.state());
     publish(dir, &status);
     let (stopper, stop) = listen_until(end)?;
-    let ledger = Ledger::new(journal);
-    let desk = Desk::beginning(command, Some(ledger.clone()), stopper.clone());
-    desk.board().show(&status, true);
-    let door = Door::open(dir, desk);
+    let ledger = JournalHandle::new(journal);
+    let handler = RequestHandler::beginning(command, Some(ledger.clone()), stopper.clone());
+    handler.feed().show(&status, true);
+    let endpoint = ControlEndpoint::open(dir, handler);
     // Once sync has begun the new server may run.
     let others = args.work.others_connected || syncs;
-    let connected = connect(&settings, Some(&rotation.targets), plan::Access::Change, others);
+    let connected = connect(&settings, Some(&rotation.targets), plan::Access::ReadWrite, others);
     let Some(deployment) = unless_stopped(&stop, connected).await? else {
-        return Ok(stopped_early(door).await);
+        return Ok(stopped_early(endpoint).await);
     };
     let state = ledger.state(Clone::clone);
     deployment.refuse_vanished(&state).await?;
     preflight::warn_of_servers(&deployment, &settings, dir).await;
     let activity = Activity::default();
-    deployment.obey(&stop, &activity);
+    deployment.stop_with(&stop, &activity);
     let sync = &args.sync;
     let work =
-        Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync, door };
+        Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync, endpoint };
     let context = work.context(ledger);
     let skipped = context.ledger.state(|state| skipped(&work.deployment, Some(state)));
     if !syncs {
         let looked = engine::check_evidence(&context, &work.deployment.jobs);
         if unless_stopped(&work.stop, looked).await?.is_none() {
-            return Ok(stopped_early(work.door).await);
+            return Ok(stopped_early(work.endpoint).await);
         }
     }
     Box::pin(work.finish(context, args.retry_failed, skipped)).await
@@ -191,8 +191,8 @@ fn skipped(deployment: &Deployment, state: Option<&JobState>) -> Vec<Event> {
 }
 
 /// Somebody asked to stop before this process had done anything.
-async fn stopped_early(door: Door) -> Exit {
-    door.close().await;
+async fn stopped_early(endpoint: ControlEndpoint) -> Exit {
+    endpoint.close().await;
     tracing::warn!("interrupted before it went on; `keyrotation resume` goes on");
     Exit::Interrupted
 }
@@ -269,14 +269,14 @@ async fn begin(
 ) -> Result<Exit> {
     let Beginning { command, earlier, end, why } = beginning;
     if settings.sync_tables.is_some() {
-        refuse_gap(&left_steps(dir)?, None)?;
+        refuse_gap(&submitted_steps(dir)?, None)?;
     }
     let (stopper, stop) = listen_until(end)?;
     let ask = Ask::holding(earlier.as_ref(), &settings);
-    let place = Place::take(dir, earlier, command, &stopper)?;
-    let checked = checked(session, &settings, args, &stop, plan::Access::Change, ask);
+    let reservation = JournalReservation::take(dir, earlier, command, &stopper)?;
+    let checked = checked(session, &settings, args, &stop, plan::Access::ReadWrite, ask);
     let Some(Checked { deployment, survey, activity }) = checked.await? else {
-        place.leave().await;
+        reservation.leave().await;
         tracing::warn!("interrupted before anything was written; `keyrotation run` begins again");
         return Ok(Exit::Interrupted);
     };
@@ -289,10 +289,10 @@ async fn begin(
     };
     let chain = chain_key(&settings.new_key, &rotation.id);
     open_log(session, args, dir, &rotation.name())?;
-    let (journal, door) = place.begin(rotation, &chain).await?;
+    let (journal, endpoint) = reservation.begin(rotation, &chain).await?;
     let work =
-        Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync, door };
-    let context = work.context(Ledger::new(journal));
+        Work { session, settings: &settings, deployment, dir, stopper, stop, end, activity, sync, endpoint };
+    let context = work.context(JournalHandle::new(journal));
     let absent = skipped(&work.deployment, None);
     let started = survey
         .jobs
@@ -326,7 +326,7 @@ pub(super) async fn checked(
     let connected = connect(settings, None, access, args.others_connected);
     let Some(deployment) = unless_stopped(stop, connected).await? else { return Ok(None) };
     let activity = Activity::default();
-    deployment.obey(stop, &activity);
+    deployment.stop_with(stop, &activity);
     tracing::info!("looking at what is there");
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
     let survey = plan::survey(&deployment.jobs, &recoder(settings), &activity, stop).await;
@@ -388,7 +388,7 @@ pub(super) fn unlock(journal: &mut Journal, settings: &Settings) -> Result<Arc<R
 pub(super) fn listen_until(end: Option<Timestamp>) -> Result<(Stopper, Stop)> {
     let (stopper, stop) = listen()?;
     if let Some(at) = end {
-        moment::keep_to(at, stopper.clone());
+        stop_time::keep_to(at, stopper.clone());
     }
     Ok((stopper, stop))
 }
@@ -409,6 +409,6 @@ pub(super) fn recoder(settings: &Settings) -> Recoder {
     Recoder::new(settings.old_key.clone(), settings.new_key.clone(), policy)
 }
 
-pub(super) fn preparer(settings: &Settings, rotation: &Rotation) -> Preparer {
-    Preparer::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
+pub(super) fn planner(settings: &Settings, rotation: &Rotation) -> ChunkPlanner {
+    ChunkPlanner::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
 }

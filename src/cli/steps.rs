@@ -4,14 +4,14 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use keyrotation_journal::{Journal, Left, Step, leave as leave_step, left_steps};
+use keyrotation_journal::{Journal, Step, Submission, submit, submitted_steps};
 
 use super::args::{Side, TriggersAction, TriggersArgs};
-use super::{Session, look, print, session};
+use super::{Session, print, session, status};
 use crate::cipher::chain_key;
 use crate::config;
 use crate::db::{Access, Db};
-use crate::engine::Ledger;
+use crate::engine::JournalHandle;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan;
@@ -29,7 +29,7 @@ pub(super) async fn triggers(session: &Session, args: &TriggersArgs) -> Result<E
         TriggersAction::Remove(place) => remove(session, place.on, place.force).await,
         TriggersAction::Print(args) => {
             let action = if args.remove { Action::Remove } else { Action::Install };
-            let db = open(session, Side::Old, Access::Look).await?;
+            let db = open(session, Side::Old, Access::ReadOnly).await?;
             print(&triggers::script_for(&db, action).await?)?;
             db.close().await;
             Ok(Exit::Done)
@@ -38,7 +38,7 @@ pub(super) async fn triggers(session: &Session, args: &TriggersArgs) -> Result<E
 }
 
 async fn install(session: &Session) -> Result<Exit> {
-    let db = open(session, Side::Old, Access::Change).await?;
+    let db = open(session, Side::Old, Access::ReadWrite).await?;
     let found = triggers::find(&db).await?;
     if let Some(table) = found.foreign.first() {
         let text = format!(
@@ -75,8 +75,10 @@ async fn install(session: &Session) -> Result<Exit> {
 
 /// Why the copy is older than the change log, as far as the steps on record tell; none if it is not.
 fn gap(dir: &Path) -> Result<Option<String>> {
-    let status = match look::view(dir) {
-        Err(error) if error.id() == Id::JournalAbsent => return Ok(copy_is_older(&left_steps(dir)?, None)),
+    let status = match status::view(dir) {
+        Err(error) if error.id() == Id::JournalAbsent => {
+            return Ok(copy_is_older(&submitted_steps(dir)?, None));
+        }
         status => status?,
     };
     let moment = |text: &str| text.parse().map_or(0, Timestamp::as_millisecond);
@@ -99,7 +101,7 @@ pub(super) fn refuse_gap(steps: &[Step], began: Option<i64>) -> Result<()> {
 /// Without the change log nobody would ever know what is missing in the new database.
 fn refuse_before_the_verdict(session: &Session) -> Result<()> {
     let dir = session.global.journal_dir();
-    let status = match look::view(&dir) {
+    let status = match status::view(&dir) {
         Err(error) if error.id() == Id::JournalAbsent => return Ok(()),
         status => status?,
     };
@@ -115,7 +117,7 @@ async fn remove(session: &Session, on: Side, force: bool) -> Result<Exit> {
     if on == Side::Old && !force {
         refuse_before_the_verdict(session)?;
     }
-    let db = open(session, on, Access::Change).await?;
+    let db = open(session, on, Access::ReadWrite).await?;
     let found = triggers::find(&db).await?;
     if found.whole.is_empty() && found.parts.is_empty() {
         let text = format!("{}: there are no sync triggers and no change log", db.place());
@@ -148,10 +150,10 @@ pub(super) async fn open(session: &Session, side: Side, access: Access) -> Resul
 /// whoever works with it next. What comes before a rotation waits there for it.
 pub(super) async fn leave(session: &Session, name: &str, note: &str) -> Result<()> {
     let dir = session.global.journal_dir();
-    let status = look::view(&dir).ok(); // a journal that cannot be read is none to belong to
+    let status = status::view(&dir).ok(); // a journal that cannot be read is none to belong to
     let of_this = status.filter(|status| !is_preparation(Variant::of(status.sync.is_some()), name));
     let rotation = of_this.and_then(|status| keyrotation_journal::rotation_id(&status.rotation_id));
-    leave_step(&dir, &Left::new(session::step(name, note), rotation))?;
+    submit(&dir, &Submission::new(session::step(name, note), rotation))?;
     if rotation.is_some() {
         take_over(session, &dir).await;
     }
@@ -171,11 +173,11 @@ async fn take_over(session: &Session, dir: &Path) {
             );
             return Ok(());
         };
-        let mut journal = look::open(dir)?;
+        let mut journal = status::open(dir)?;
         let id = journal.state().rotation.id;
         let variant = Variant::of(journal.state().syncs());
         journal.unlock(&chain_key(&new_key, &id))?;
-        let ledger = Ledger::new(journal);
+        let ledger = JournalHandle::new(journal);
         ledger.take_some(dir.to_owned(), move |name| !is_preparation(variant, name)).await?;
         publish(dir, &ledger.state(|state| StatusView::new(state, false)));
         ledger.close().await;

@@ -6,12 +6,12 @@ use std::path::Path;
 use keyrotation_journal::{ChainReport, Journal};
 
 use super::args::VerifyArgs;
-use super::shared::Shared;
-use super::{Session, look, print, print_json, session};
+use super::reservation::SharedJournal;
+use super::{Session, print, print_json, session, status};
 use crate::activity::{Activity, Task};
 use crate::cipher::chain_key;
 use crate::config::{self, Overrides};
-use crate::engine::Preparer;
+use crate::engine::ChunkPlanner;
 use crate::error::{Id, Result};
 use crate::exit::Exit;
 use crate::plan::{self, Deployment};
@@ -33,7 +33,8 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     }
     let status = StatusView::new(journal.state(), false);
     let syncs = journal.state().sync.started_at.is_some();
-    let shared = if held { Shared::alone(&dir, journal) } else { Shared::new(&dir, journal, "verify") };
+    let shared =
+        if held { SharedJournal::alone(&dir, journal) } else { SharedJournal::new(&dir, journal, "verify") };
     tracing::info!("checking the journal's chain");
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
@@ -47,7 +48,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     if status.finished_at.is_none() {
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
-    let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::Look).await?;
+    let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::ReadOnly).await?;
     let (_, stop) = session::listen()?;
     // Once changes are carried over, the new server may run, too.
     let live = args.live || syncs;
@@ -56,8 +57,8 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     }
     let options = Options { sample: args.sample.map(|percent| percent / 100.0), live };
     tracing::info!("comparing rows and files with the journal");
-    let preparer = session::preparer(&settings, &rotation);
-    let report = compare_all(&shared, &preparer, &deployment, options, &activity, &stop).await;
+    let planner = session::planner(&settings, &rotation);
+    let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await;
     reporter.finish().await;
     let report = report?;
     deployment.close().await;
@@ -87,7 +88,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
 }
 
 /// Checks the journal's chain.
-pub(super) async fn check_chain(shared: &Shared, activity: &Activity) -> Result<ChainReport> {
+pub(super) async fn check_chain(shared: &SharedJournal, activity: &Activity) -> Result<ChainReport> {
     let doing = activity.begin(Task::Chain, "the journal", Some(shared.ledger.state(|state| state.entries)));
     shared.ledger.read(move |journal| journal.check_chain(|_, _| doing.advance(1))).await
 }
@@ -95,26 +96,26 @@ pub(super) async fn check_chain(shared: &Shared, activity: &Activity) -> Result<
 /// Compares every row and file with the journal. A table that is not there any more is an error: it would be
 /// looked at no more than a row that nobody has.
 pub(super) async fn compare_all(
-    shared: &Shared,
-    preparer: &Preparer,
+    shared: &SharedJournal,
+    planner: &ChunkPlanner,
     deployment: &Deployment,
     options: Options,
     activity: &Activity,
     stop: &Stop,
 ) -> Result<Report> {
     deployment.refuse_vanished(&shared.ledger.state(Clone::clone)).await?;
-    deployment.obey(stop, activity);
-    compare(&shared.ledger, preparer, &deployment.jobs, options, activity, stop).await
+    deployment.stop_with(stop, activity);
+    compare(&shared.ledger, planner, &deployment.jobs, options, activity, stop).await
 }
 
 /// The journal, and whether another process holds it. One that carries changes over may: what it has
 /// rotated stays as it is. While values are being rotated there is nothing yet that could be verified.
 async fn journal(dir: &Path) -> Result<(Journal, bool)> {
-    let locked = match look::open(dir) {
+    let locked = match status::open(dir) {
         Err(error) if error.id() == Id::JournalLocked => error,
         opened => return Ok((opened?, false)),
     };
-    let (journal, held) = look::read(dir).await?;
+    let (journal, held) = status::read(dir).await?;
     if held && journal.state().sync.started_at.is_none() {
         return Err(locked.fix(
             "what it has not reached yet can only be found bad: let it end, or wait for it with `keyrotation status \

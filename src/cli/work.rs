@@ -7,21 +7,21 @@ use jiff::Timestamp;
 use keyrotation_journal::{Event, SessionEnd, Step};
 
 use super::args::SyncArgs;
-use super::session::preparer;
-use super::shared::Door;
+use super::reservation::ControlEndpoint;
+use super::session::planner;
 use super::who::whoami;
-use super::{Session, losses, print, whose};
+use super::{Session, lost_servers, print, row_ownership};
 use crate::activity::Activity;
 use crate::config::Settings;
-use crate::control::{Board, Controls};
-use crate::engine::{self, Context, Flow, Ledger, Pacer, Pause};
+use crate::control::{Controls, StatusFeed};
+use crate::engine::{self, Context, Flow, JournalHandle, Pacer, Pause};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::plan::{Deployment, SyncPlan};
 use crate::report::{Reporter, Sources, StatusView, status_text, summary_sentence, thousands};
 use crate::signals::{Stop, Stopper};
 use crate::sink::files;
-use crate::sync::{self, End, Sync, Watch};
+use crate::sync::{self, End, SyncRunner, Watch};
 use crate::telemetry;
 
 /// A rotation that is about to be worked on.
@@ -38,13 +38,13 @@ pub(super) struct Work<'a> {
     /// What was asked of the sync phase.
     pub(super) sync: &'a SyncArgs,
     /// Where others ask for something.
-    pub(super) door: Door,
+    pub(super) endpoint: ControlEndpoint,
 }
 
 impl Work<'_> {
-    pub(super) fn context(&self, ledger: Ledger) -> Context {
+    pub(super) fn context(&self, ledger: JournalHandle) -> Context {
         Context {
-            preparer: ledger.state(|state| preparer(self.settings, &state.rotation)),
+            planner: ledger.state(|state| planner(self.settings, &state.rotation)),
             ledger,
             pacer: pacer(self.settings, &self.deployment),
             pause: Pause::default(),
@@ -77,13 +77,13 @@ impl Work<'_> {
         self.deployment.remark_on_files()?;
         self.remove_leftovers()?;
         let mut events = vec![session_started()];
-        events.extend(losses::heed(&context));
+        events.extend(lost_servers::note_earlier_loss(&context));
         events.extend(self.end.map(|at| step("stop-planned", &format!("at {at}"))));
         events.extend(first);
         context.ledger.begin_session(self.dir.to_owned(), events).await?;
         let watch = Watch::default();
-        let board = self.door.desk.board();
-        self.door.work(self.controls(&context, board.clone()));
+        let feed = self.endpoint.handler.feed();
+        self.endpoint.work(self.controls(&context, feed.clone()));
         let sources = Sources {
             ledger: context.ledger.clone(),
             watch: watch.clone(),
@@ -91,7 +91,7 @@ impl Work<'_> {
             pause: context.pause.clone(),
             activity: self.activity.clone(),
             end: self.end,
-            board,
+            feed,
         };
         let reporter = Reporter::start(
             sources,
@@ -99,7 +99,8 @@ impl Work<'_> {
             self.session.global.progress(),
             &self.session.progress,
         );
-        let worked = Box::pin(losses::recording(&context, self.work(&context, retry_failed, &watch))).await;
+        let worked =
+            Box::pin(lost_servers::recording(&context, self.work(&context, retry_failed, &watch))).await;
         let worked = match worked {
             // Somebody asked to stop while a server that is gone, or a row that is locked, was waited for.
             Err(error) if error.id() == Id::DatabaseLost && self.stop.requested() => Ok(End::Interrupted),
@@ -114,8 +115,8 @@ impl Work<'_> {
         };
         let recorded = record_end(&context, &worked, self.end).await;
         reporter.finish().await;
-        let Self { deployment, stop, door, .. } = self;
-        door.close().await; // while the journal, and so the socket's name, is this process's
+        let Self { deployment, stop, endpoint, .. } = self;
+        endpoint.close().await; // while the journal, and so the socket's name, is this process's
         tokio::select! {
             () = deployment.close() => {}
             () = stop.now() => {} // a statement is still on: its transaction ends with the process
@@ -150,13 +151,13 @@ impl Work<'_> {
     }
 
     /// What others can control from now on.
-    fn controls(&self, context: &Context, board: Board) -> Controls {
+    fn controls(&self, context: &Context, feed: StatusFeed) -> Controls {
         Controls {
             pacer: context.pacer.clone(),
             pause: context.pause.clone(),
             stopper: self.stopper.clone(),
             ledger: context.ledger.clone(),
-            board,
+            feed,
             turn: Arc::default(),
         }
     }
@@ -167,7 +168,7 @@ impl Work<'_> {
         }
         let mut accepted = self.sync.accept_deletes.unwrap_or_default();
         loop {
-            if losses::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
+            if lost_servers::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
                 return Ok(End::Interrupted);
             }
             let end = match &self.deployment.sync {
@@ -195,7 +196,7 @@ impl Work<'_> {
         watch: &Watch,
         accepted: &mut u64,
     ) -> Result<Option<End>> {
-        whose::decide(context, self.settings, self.dir, self.sync.new_server_has_run).await?;
+        row_ownership::decide(context, self.settings, self.dir, self.sync.new_server_has_run).await?;
         if sync::baseline(context, plan).await? == Flow::Interrupted {
             return Ok(Some(End::Interrupted));
         }
@@ -216,7 +217,7 @@ impl Work<'_> {
             keep_acknowledged: self.sync.keep_acknowledged,
             accept_deletes: *accepted,
         };
-        let mut sync = Sync::new(context, plan, options, watch, self.dir.to_owned());
+        let mut sync = SyncRunner::new(context, plan, options, watch, self.dir.to_owned());
         let end = Box::pin(sync.run()).await;
         *accepted = sync.accepted();
         end

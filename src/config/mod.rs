@@ -9,15 +9,15 @@
 
 mod databases;
 mod deployment;
+mod draft;
 mod drivers;
-mod handed;
 mod home;
 mod homes;
+mod interactive;
 mod java;
 mod keys;
 mod new_server;
 mod others;
-mod outline;
 mod resolve;
 mod secret;
 mod secrets;
@@ -42,11 +42,11 @@ use crate::error::{Error, Id, Result};
 use crate::sizes::Sizes;
 
 pub use deployment::{Deployment, Said};
+pub use draft::{DraftConfig, Site, draft};
 pub use home::{DEPLOYMENT, Home, Version};
 pub use keys::Key;
 pub use new_server::read_url;
 use others::{Stake, who_else_may_write};
-pub use outline::{Outline, Site, outline};
 pub use secret::Secret;
 pub use syntax::{Raw, parse};
 pub use template::{generate_key, template};
@@ -302,7 +302,7 @@ pub fn new_key_at_hand(path: &Path) -> Result<Option<SecretKey>> {
 /// Likewise, for whoever has asked for what needs it: a command that gives it is run.
 pub fn new_key_for_a_check(path: &Path) -> Result<Option<SecretKey>> {
     resolved(path, |raw, origin| {
-        if outline::is_for_people(raw, Key::NewSecretKey) {
+        if draft::is_for_people(raw, Key::NewSecretKey) {
             return Ok(None);
         }
         secrets::new_key(raw, origin).map(Some)
@@ -315,7 +315,7 @@ fn at_hand<T>(
     resolve: impl FnOnce(&Raw, resolve::Origin<'_>) -> Result<T>,
 ) -> Result<Option<T>> {
     resolved(path, |raw, origin| {
-        let is_asked_for = keys.iter().any(|key| outline::is_asked_for(raw, *key));
+        let is_asked_for = keys.iter().any(|key| draft::is_asked_for(raw, *key));
         if is_asked_for { Ok(None) } else { resolve(raw, origin).map(Some) }
     })
 }
@@ -326,7 +326,7 @@ fn resolved<T>(path: &Path, resolve: impl FnOnce(&Raw, resolve::Origin<'_>) -> R
         .map_err(|e| Error::new(Id::ConfigUnreadable, format!("{}: {e}", path.display())))?;
     let (text, exposed) = read(&file)?;
     must_be_nobody_elses(&file, Stake::IsBelieved)?;
-    let stdin = handed::Stdin::of_this_process();
+    let stdin = interactive::Stdin::of_this_process();
     let origin = resolve::Origin { file: &file, exposed, env: &|name| std::env::var_os(name), stdin: &stdin };
     let raw = parse(&text).map_err(|e| located(path, &e))?;
     if raw.names_a_command() {

@@ -6,8 +6,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::handed::Stdin;
 use super::home::{DEPLOYMENT, Home, KEY_IDS_SINCE};
+use super::interactive::Stdin;
 use super::keys::Key;
 use super::secret::Lookup;
 use super::syntax::{Entry, Raw, items};

@@ -17,7 +17,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::expand;
-use super::handed::{self, Stdin};
+use super::interactive::{self, Stdin};
 use super::keys::Key;
 use super::others::{Stake, who_else_may_write};
 
@@ -108,8 +108,8 @@ pub(super) fn look_up(key: Key, origin: Origin<'_>, lookup: Lookup<'_>) -> Resul
     match origin {
         Origin::Here(value) => Ok(unexposed(value.into())),
         Origin::Stdin(line) => lookup.stdin.line(line).map(unexposed),
-        Origin::Prompt(text) => handed::ask(key, text).map(unexposed),
-        Origin::Command(command) => handed::run(command, lookup.folder).map(unexposed),
+        Origin::Prompt(text) => interactive::ask(key, text).map(unexposed),
+        Origin::Command(command) => interactive::run(command, lookup.folder).map(unexposed),
         Origin::Env(name) => from_env(name, lookup.env),
         Origin::File(path) => from_file(&expand(path, lookup.folder)?),
     }

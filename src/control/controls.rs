@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use keyrotation_journal::{Event, Step};
 use tokio::sync::Mutex;
 
-use super::{Answer, Answering, Ask, Board, Handed, Request};
-use crate::engine::{Ledger, Pacer, Pause, Paused};
+use super::{Answer, Answering, Ask, Handed, Request, StatusFeed};
+use crate::engine::{JournalHandle, Pacer, Pause, Paused};
 use crate::signals::Stopper;
 
 /// How long whoever asks to pause waits for the program to stand still before it is told that it
@@ -32,9 +32,9 @@ pub struct Controls {
     /// Ends it.
     pub stopper: Stopper,
     /// The journal.
-    pub ledger: Ledger,
+    pub ledger: JournalHandle,
     /// What it is doing.
-    pub board: Board,
+    pub feed: StatusFeed,
     /// Held by whoever changes something: one after the other.
     pub turn: Arc<Mutex<()>>,
 }
@@ -45,7 +45,7 @@ impl Answering for Controls {
         let who = Who { user: word(&request.user), host: word(&request.host) };
         let answer = match request.ask {
             Ask::Status { after } => {
-                let (number, status) = self.board.look(after, UNTIL_NEWS).await;
+                let (number, status) = self.feed.look(after, UNTIL_NEWS).await;
                 return Answer { number: Some(number), status: Some(status), ..Answer::done(false, "") };
             }
             Ask::Journal { ref from } => return hand_over(&self.ledger, from.clone()).await,
@@ -55,7 +55,7 @@ impl Answering for Controls {
             Ask::Stop => return self.stop(who).await,
         };
         if answer.changed {
-            self.board.renew().await; // whoever asks for the status next is to see it
+            self.feed.renew().await; // whoever asks for the status next is to see it
         }
         answer
     }
@@ -65,7 +65,7 @@ impl Controls {
     async fn pause(&self, who: Who) -> Answer {
         let mut answer = {
             let _turn = self.turn.lock().await;
-            if let Some((paused, _)) = self.pause.look() {
+            if let Some((paused, _)) = self.pause.current() {
                 Answer::done(false, format!("it was paused already, {}", since(&paused)))
             } else {
                 let recorded = self.record("paused", "", &who).await;
@@ -74,7 +74,7 @@ impl Controls {
                 recorded.with(Answer::done(true, "paused"))
             }
         };
-        if tokio::time::timeout(UNTIL_STILL, self.pause.still()).await.is_err() {
+        if tokio::time::timeout(UNTIL_STILL, self.pause.until_paused()).await.is_err() {
             answer.text += "; what it has begun it still ends, then it stands still";
         } else if answer.changed {
             answer.text += ": it stands at a safe point and keeps its locks";
@@ -87,7 +87,7 @@ impl Controls {
 
     async fn go_on(&self, who: Who) -> Answer {
         let _turn = self.turn.lock().await;
-        match self.pause.look() {
+        match self.pause.current() {
             None => Answer::done(false, "it was not paused"),
             Some((paused, _)) => {
                 let recorded = self.record("continued", "", &who).await;
@@ -134,7 +134,7 @@ impl Controls {
 }
 
 /// A part of the journal, for whoever reads along.
-pub(super) async fn hand_over(ledger: &Ledger, from: Option<String>) -> Answer {
+pub(super) async fn hand_over(ledger: &JournalHandle, from: Option<String>) -> Answer {
     match ledger.read(move |journal| Handed::of(journal, from.as_deref())).await {
         Ok(part) => Answer { journal: Some(part), ..Answer::done(false, "") },
         Err(error) => Answer::refused(error.what()),

@@ -6,22 +6,22 @@
 //! process's user and root are heard, whatever the folder's rights are. Nothing that a client sends,
 //! or does not send, holds up the rotation.
 
-mod along;
-mod board;
 mod client;
 mod controls;
-mod desk;
+mod request_handler;
 mod server;
+mod shared_reading;
 mod socket;
+mod status_feed;
 
 use serde::{Deserialize, Serialize};
 
-pub use along::{Handed, read_along};
-pub use board::Board;
 pub use client::Client;
 pub use controls::Controls;
-pub use desk::Desk;
+pub use request_handler::RequestHandler;
 pub use server::Server;
+pub use shared_reading::{Handed, read_along};
+pub use status_feed::StatusFeed;
 
 /// The protocol's version, in every request and answer.
 pub const VERSION: u32 = 1;

@@ -38,10 +38,10 @@ pub struct Server {
 
 impl Server {
     /// Begins to listen in the folder of a journal that this process holds.
-    pub fn start(dir: &Path, desk: impl Answering) -> io::Result<Self> {
+    pub fn start(dir: &Path, handler: impl Answering) -> io::Result<Self> {
         let (socket, listener) = listen(dir)?;
         let answering = Arc::new(Semaphore::new(CONNECTIONS));
-        let task = tokio::spawn(accept(listener, desk, Arc::clone(&answering)));
+        let task = tokio::spawn(accept(listener, handler, Arc::clone(&answering)));
         Ok(Self { task, answering, _socket: socket })
     }
 
@@ -58,14 +58,14 @@ impl Drop for Server {
     }
 }
 
-async fn accept(listener: UnixListener, desk: impl Answering, answering: Arc<Semaphore>) {
+async fn accept(listener: UnixListener, handler: impl Answering, answering: Arc<Semaphore>) {
     let mut clients = JoinSet::new();
     loop {
         tokio::select! {
             Some(_) = clients.join_next() => {}
             client = listener.accept() => match client {
                 Ok((client, _)) if clients.len() < CONNECTIONS => {
-                    clients.spawn(serve(client, desk.clone(), Arc::clone(&answering)));
+                    clients.spawn(serve(client, handler.clone(), Arc::clone(&answering)));
                 }
                 Ok(_) => tracing::debug!("control: too many connections"),
                 Err(error) => {
@@ -78,7 +78,7 @@ async fn accept(listener: UnixListener, desk: impl Answering, answering: Arc<Sem
 }
 
 /// Answers one client until it goes, falls silent, or talks nonsense.
-async fn serve(mut client: UnixStream, desk: impl Answering, answering: Arc<Semaphore>) {
+async fn serve(mut client: UnixStream, handler: impl Answering, answering: Arc<Semaphore>) {
     let own = rustix::process::geteuid().as_raw();
     let peer = client.peer_cred().map(|peer| peer.uid());
     let uid = peer.as_ref().copied().unwrap_or(u32::MAX);
@@ -102,7 +102,7 @@ async fn serve(mut client: UnixStream, desk: impl Answering, answering: Arc<Sema
         let (said, more) = match request {
             Ok(request) => {
                 let user = vouched(&request.user, uid);
-                (desk.answer(&Request { user, ..request }).await, true)
+                (handler.answer(&Request { user, ..request }).await, true)
             }
             Err(why) => (Answer::refused(why), false),
         };

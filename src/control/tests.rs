@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 
 use super::server::{is_heard, understand};
 use super::*;
-use crate::engine::{Ledger, Pacer, Pause};
+use crate::engine::{JournalHandle, Pacer, Pause};
 use crate::signals::{Stop, Stopper};
 
 /// A program that can be controlled, and does nothing.
@@ -30,7 +30,7 @@ async fn program(dir: &Path) -> Program {
         fingerprint: Vec::new(),
         targets: Vec::new(),
     };
-    let ledger = Ledger::new(Journal::begin_in(MemoryStore::new(), rotation, &[2; 32]).unwrap());
+    let ledger = JournalHandle::new(Journal::begin_in(MemoryStore::new(), rotation, &[2; 32]).unwrap());
     let session = Event::SessionStarted {
         at: 1,
         pid: 1,
@@ -46,10 +46,10 @@ async fn program(dir: &Path) -> Program {
         pause: Pause::default(),
         stopper,
         ledger,
-        board: Board::default(),
+        feed: StatusFeed::default(),
         turn: std::sync::Arc::default(),
     };
-    controls.board.show(&serde_json::json!({ "rotation_id": "one" }), true);
+    controls.feed.show(&serde_json::json!({ "rotation_id": "one" }), true);
     Program { server: Server::start(dir, controls.clone()).unwrap(), controls, stop }
 }
 
@@ -73,9 +73,9 @@ async fn what_is_asked_for_is_done_once_and_recorded_with_who_asked() {
     let Program { server: _server, controls, stop } = program(dir.path()).await;
     let standing = controls.pause.clone();
     let stands = tokio::spawn(async move {
-        standing.asked().await;
-        let _still = standing.stand();
-        standing.lifted().await;
+        standing.until_requested().await;
+        let _still = standing.mark_paused();
+        standing.until_lifted().await;
     });
     let mut client = client(dir.path()).await;
     let mut ask = async |ask| client.ask(ask).await.unwrap().unwrap();
@@ -153,7 +153,7 @@ async fn nonsense_is_answered_with_one_line_and_ends_the_connection() {
     }
     let back = raw(dir.path(), b"{\"version\":7,\"ask\":\"pause\"}\n").await;
     assert!(back.contains("speaks version 1 of the protocol, not 7"), "{back}");
-    assert!(controls.pause.look().is_none());
+    assert!(controls.pause.current().is_none());
     assert!(client(dir.path()).await.ask(Ask::Pace { rows_per_second: Some(9) }).await.unwrap().is_some());
 }
 
@@ -165,9 +165,9 @@ fn control_characters_of_a_client_reach_neither_terminal_nor_journal() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let by = runtime.block_on(async {
         let Program { server: _server, controls, .. } = program(dir.path()).await;
-        let _still = controls.pause.stand();
+        let _still = controls.pause.mark_paused();
         raw(dir.path(), &[line.as_slice(), b"\n\n"].concat()).await;
-        controls.pause.look().unwrap().0.by
+        controls.pause.current().unwrap().0.by
     });
     let own = rustix::process::geteuid().as_raw();
     assert_eq!(by, format!("a[2Jb (uid {own}) on unknown"));
@@ -204,8 +204,8 @@ async fn whoever_waits_for_news_gets_it_when_there_is_some() {
         let answer = client.ask(Ask::Status { after: first.number }).await.unwrap().unwrap();
         (client, answer)
     });
-    controls.board.show(&serde_json::json!({ "rotation_id": "one", "time": 2 }), false);
-    controls.board.show(&serde_json::json!({ "rotation_id": "two" }), true);
+    controls.feed.show(&serde_json::json!({ "rotation_id": "one", "time": 2 }), false);
+    controls.feed.show(&serde_json::json!({ "rotation_id": "two" }), true);
     let (mut client, answer) = news.await.unwrap();
     assert_eq!(answer.status.unwrap()["rotation_id"], "two");
     assert_ne!(answer.number, first.number);

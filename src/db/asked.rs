@@ -71,7 +71,7 @@ impl Db {
     /// each transaction another one, and a lock taken in one would not be ours in the next.
     pub async fn shares_sessions(&self) -> Result<bool, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(false) };
-        let (mut one, mut other) = (self.lone().await?, self.lone().await?);
+        let (mut one, mut other) = (self.dedicated().await?, self.dedicated().await?);
         let is_one = one.number(questions.session).await? == other.number(questions.session).await?;
         one.close().await;
         other.close().await;

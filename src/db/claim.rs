@@ -6,30 +6,30 @@ use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::postgres::{PgArguments, PgConnection};
 use tokio::sync::Mutex;
 
+use super::cluster_lock::{self, ClusterLock};
 use super::guard::{LockRow, Questions};
 use super::identity::Told;
-use super::lease::{self, Lease};
 use super::pool::Session;
 use super::server::Kind;
 use super::{Class, Db, DbError, Record};
 
 /// How a claim stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
+pub enum LockState {
     /// As before.
-    Still,
+    Kept,
     /// Its connection was lost, and it was taken again.
-    Again,
+    Retaken,
     /// By somebody else now.
     ByAnother,
 }
 
 /// A connection outside the pool.
 #[derive(Debug)]
-pub(super) enum Lone {
+pub(super) enum DedicatedSession {
     Postgres(Box<Session<PgConnection>>),
     MySql(Box<Session<MySqlConnection>>),
-    Jdbc(super::jdbc::Lease),
+    Jdbc(super::jdbc::BridgeSession),
 }
 
 /// How this process has a database's lock, if it has it.
@@ -39,26 +39,26 @@ pub(super) type Claim = Arc<Mutex<Claimed>>;
 #[derive(Debug, Default)]
 pub(super) struct Claimed {
     /// The session that has the advisory lock.
-    lone: Option<Lone>,
+    dedicated: Option<DedicatedSession>,
     /// The row of a cluster, beside it; also while it is waited for.
-    lease: Option<Lease>,
+    cluster_lock: Option<ClusterLock>,
     /// What the server tells of its cluster, once it was asked (MySQL and MariaDB).
     told: Option<Told>,
 }
 
 impl Claimed {
     /// The session, to close it.
-    pub(super) fn take(&mut self) -> Option<Lone> {
-        self.lone.take()
+    pub(super) fn take(&mut self) -> Option<DedicatedSession> {
+        self.dedicated.take()
     }
 }
 
-impl Lone {
+impl DedicatedSession {
     pub(super) async fn ask(&mut self, sql: &str) -> Result<Vec<Record>, DbError> {
         match self {
             Self::Postgres(session) => session.fetch(sql, PgArguments::default()).await,
             Self::MySql(session) => session.fetch(sql, MySqlArguments::default()).await,
-            Self::Jdbc(lease) => lease.run(sql, &[]).await,
+            Self::Jdbc(cluster_lock) => cluster_lock.run(sql, &[]).await,
         }
     }
 
@@ -69,11 +69,11 @@ impl Lone {
 
     /// Takes the lock, if nobody else has it.
     async fn claim(&mut self, questions: &Questions) -> Result<bool, DbError> {
-        if let (Some(row), Self::Jdbc(lease)) = (questions.lock_row, &mut *self) {
+        if let (Some(row), Self::Jdbc(cluster_lock)) = (questions.lock_row, &mut *self) {
             if !row.patience.is_empty() {
-                lease.run(row.patience, &[]).await?;
+                cluster_lock.run(row.patience, &[]).await?;
             }
-            lease.begin().await?;
+            cluster_lock.begin().await?;
         }
         match self.is_true(questions.claim).await {
             Err(error) if error.class == Class::Retry && questions.lock_row.is_some() => Ok(false),
@@ -86,7 +86,7 @@ impl Lone {
         match self {
             Self::Postgres(session) => session.close().await,
             Self::MySql(session) => session.close().await,
-            Self::Jdbc(lease) => lease.close().await,
+            Self::Jdbc(cluster_lock) => cluster_lock.close().await,
         }
     }
 
@@ -98,7 +98,7 @@ impl Lone {
 }
 
 impl Db {
-    /// Claims the database for this process; false if another rotation has it. Held until the
+    /// Claims the database for this process; false if another rotation has it. LockState until the
     /// database is closed, or the connection is lost: see [`Db::hold`].
     pub async fn claim(&self) -> Result<bool, DbError> {
         let Some((claim, questions)) = self.claimed() else {
@@ -108,7 +108,7 @@ impl Db {
             };
         };
         let mut held = claim.lock().await;
-        if held.lone.is_some() {
+        if held.dedicated.is_some() {
             return Ok(true);
         }
         if let Some(row) = questions.lock_row
@@ -126,44 +126,44 @@ impl Db {
         }
         if self.server_kind() == Some(Kind::MySql) && held.told.is_none() {
             let told = self.told().await?;
-            held.lease = Lease::of(&told)?;
+            held.cluster_lock = ClusterLock::of(&told)?;
             held.told = Some(told);
         }
         let has_locks = held.told.as_ref().is_none_or(Told::has_named_locks);
-        let mut lone = self.lone().await?;
-        if has_locks && !lone.claim(questions).await? {
-            lone.close().await;
+        let mut dedicated = self.dedicated().await?;
+        if has_locks && !dedicated.claim(questions).await? {
+            dedicated.close().await;
             return Ok(false);
         }
-        if let Some(lease) = &mut held.lease
-            && !lease.claim(self, has_locks).await?
+        if let Some(cluster_lock) = &mut held.cluster_lock
+            && !cluster_lock.claim(self, has_locks).await?
         {
-            lone.close().await;
+            dedicated.close().await;
             return Ok(false);
         }
-        if let Some(lease) = &mut held.lease {
-            lease.keep_up(self);
+        if let Some(cluster_lock) = &mut held.cluster_lock {
+            cluster_lock.keep_up(self);
         }
-        held.lone = Some(lone);
+        held.dedicated = Some(dedicated);
         Ok(true)
     }
 
     /// Makes sure that the claim still stands, and takes it again where its connection was lost.
-    pub async fn hold(&self) -> Result<Held, DbError> {
-        let Some((claim, questions)) = self.claimed() else { return Ok(Held::Still) };
+    pub async fn hold(&self) -> Result<LockState, DbError> {
+        let Some((claim, questions)) = self.claimed() else { return Ok(LockState::Kept) };
         let mut held = claim.lock().await;
-        let Claimed { lone, lease, told } = &mut *held;
-        if let Some(lone) = lone {
+        let Claimed { dedicated, cluster_lock, told } = &mut *held;
+        if let Some(dedicated) = dedicated {
             let has_locks = told.as_ref().is_none_or(Told::has_named_locks);
             let question = if has_locks { questions.is_ours } else { "SELECT 1" };
-            match lone.is_true(question).await {
+            match dedicated.is_true(question).await {
                 Ok(true) => {
-                    let is_ours = match lease {
-                        Some(lease) => lease.beat(self).await?,
+                    let is_ours = match cluster_lock {
+                        Some(cluster_lock) => cluster_lock.beat(self).await?,
                         None => true,
                     };
                     if is_ours {
-                        return Ok(Held::Still);
+                        return Ok(LockState::Kept);
                     }
                 }
                 Ok(false) => {}
@@ -171,23 +171,23 @@ impl Db {
                 Err(error) => return Err(error),
             }
         }
-        held.lone = None;
+        held.dedicated = None;
         drop(held);
-        Ok(if self.claim().await? { Held::Again } else { Held::ByAnother })
+        Ok(if self.claim().await? { LockState::Retaken } else { LockState::ByAnother })
     }
 
     /// Whether this process has a cluster's lock by its row.
-    pub(super) async fn has_lease(&self) -> bool {
+    pub(super) async fn has_cluster_lock(&self) -> bool {
         let Some((claim, _)) = self.claimed() else { return false };
-        claim.lock().await.lease.is_some()
+        claim.lock().await.cluster_lock.is_some()
     }
 
     /// Gives back a cluster's lock; the advisory lock goes with its session.
     pub(super) async fn unclaim(&self) {
         let Some((claim, _)) = self.claimed() else { return };
         let mut held = claim.lock().await;
-        if let Some(lease) = held.lease.take() {
-            lease.give_up(self).await;
+        if let Some(cluster_lock) = held.cluster_lock.take() {
+            cluster_lock.give_up(self).await;
         }
     }
 
@@ -202,19 +202,19 @@ impl Db {
         }
         if self.server_kind() == Some(Kind::MySql) {
             let told = self.told().await?;
-            if told.cluster().is_some() && lease::is_alive(self).await? {
+            if told.cluster().is_some() && cluster_lock::is_alive(self).await? {
                 return Ok(true);
             }
             if !told.has_named_locks() {
                 return Ok(false);
             }
         }
-        let mut lone = self.lone().await?;
-        let is_free = lone.claim(questions).await?;
+        let mut dedicated = self.dedicated().await?;
+        let is_free = dedicated.claim(questions).await?;
         if is_free && questions.lock_row.is_none() {
-            lone.ask(questions.release).await?;
+            dedicated.ask(questions.release).await?;
         }
-        lone.close().await;
+        dedicated.close().await;
         Ok(!is_free)
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::claim::{Claim, Lone};
-use super::own::Own;
+use super::claim::{Claim, DedicatedSession};
+use super::own_sessions::OwnSessions;
 pub use super::questions::{LockRow, MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions, Room};
 use super::remote::{self, SILENCE};
 use super::server::Server;
@@ -11,7 +11,7 @@ use super::{Class, Db, DbError, Record, Value};
 
 /// Somebody else's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stranger {
+pub struct ForeignSession {
     /// The server's number for it.
     pub id: i64,
     /// Who, with what, from where.
@@ -20,7 +20,7 @@ pub struct Stranger {
     /// of a rotation that was killed: its statement runs to its end.
     pub afterlife: Duration,
     /// It is a session of another keyrotation process, which writes nothing without the lock.
-    pub is_kin: bool,
+    pub is_keyrotation: bool,
     /// It is at work, or in a transaction.
     pub at_work: bool,
 }
@@ -40,14 +40,14 @@ fn patience(server: &Server) -> Duration {
 impl Db {
     /// Sessions of others in this database, as seen twice within a moment in which none of ours was being
     /// opened.
-    pub async fn strangers(&self) -> Result<Vec<Stranger>, DbError> {
+    pub async fn foreign_sessions(&self) -> Result<Vec<ForeignSession>, DbError> {
         let mut seen = self.sessions_of_others().await?;
         loop {
             if seen.is_empty() {
                 return Ok(seen);
             }
             tokio::time::sleep(SECOND_LOOK).await;
-            let may_be_ours = self.own().is_some_and(Own::is_opening);
+            let may_be_ours = self.own().is_some_and(OwnSessions::is_opening);
             let mut again = self.sessions_of_others().await?;
             again.retain(|one| seen.iter().any(|other| other.id == one.id));
             if !may_be_ours {
@@ -57,27 +57,27 @@ impl Db {
         }
     }
 
-    async fn sessions_of_others(&self) -> Result<Vec<Stranger>, DbError> {
+    async fn sessions_of_others(&self) -> Result<Vec<ForeignSession>, DbError> {
         let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
         let database = self.database();
         let records = self.read(questions.sessions, &[]).await?;
         let records: Vec<Record> =
             records.iter().filter_map(|record| (questions.session_of)(record, database)).collect();
         let ours = self.ours(questions, &records).await?;
-        let stranger = |record: &Record| {
+        let session = |record: &Record| {
             let id = record.first()?.as_int()?;
             let text = |at: usize| record.get(at).and_then(Value::as_text).unwrap_or("?");
             let who = format!("user {}, {}, from {}", text(1), text(2), text(3));
             let at_work = record.get(4).and_then(Value::as_int) == Some(1);
-            let is_kin = text(2).starts_with(remote::APPLICATION);
+            let is_keyrotation = text(2).starts_with(remote::APPLICATION);
             let afterlife = match at_work {
                 _ if !text(1).eq_ignore_ascii_case(self.user()) => Duration::ZERO,
                 true => AT_WORK,
                 false => IDLE,
             };
-            (!ours.contains(&id)).then_some(Stranger { id, who, afterlife, is_kin, at_work })
+            (!ours.contains(&id)).then_some(ForeignSession { id, who, afterlife, is_keyrotation, at_work })
         };
-        Ok(records.iter().filter_map(stranger).collect())
+        Ok(records.iter().filter_map(session).collect())
     }
 
     /// Which of these sessions are this process's.
@@ -128,21 +128,21 @@ impl Db {
         }
     }
 
-    pub(super) async fn lone(&self) -> Result<Lone, DbError> {
+    pub(super) async fn dedicated(&self) -> Result<DedicatedSession, DbError> {
         match self {
-            Self::Postgres(db) => {
-                Ok(Lone::Postgres(Box::new(db.connect().await?.limited(Some(patience(db.server()))))))
-            }
-            Self::MySql(db) => {
-                Ok(Lone::MySql(Box::new(db.connect().await?.limited(Some(patience(db.server()))))))
-            }
-            Self::Jdbc(db) => db.connect().await.map(Lone::Jdbc),
+            Self::Postgres(db) => Ok(DedicatedSession::Postgres(Box::new(
+                db.connect().await?.limited(Some(patience(db.server()))),
+            ))),
+            Self::MySql(db) => Ok(DedicatedSession::MySql(Box::new(
+                db.connect().await?.limited(Some(patience(db.server()))),
+            ))),
+            Self::Jdbc(db) => db.connect().await.map(DedicatedSession::Jdbc),
             Self::Sqlite(_) => Err(DbError::new(Class::Environment, "an SQLite file has no sessions")),
         }
     }
 
     /// Our own sessions, where they go by number; elsewhere by their program's name.
-    pub(super) fn own(&self) -> Option<&Own> {
+    pub(super) fn own(&self) -> Option<&OwnSessions> {
         match self {
             Self::Sqlite(_) | Self::Postgres(_) => None,
             Self::MySql(db) => Some(db.own()),

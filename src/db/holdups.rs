@@ -2,7 +2,7 @@
 //! somebody else has. SQL as data; of a dialect that has none of it only the driver is asked, which knows what
 //! takes long.
 
-use super::claim::Lone;
+use super::claim::DedicatedSession;
 use super::server::Kind;
 use super::{Db, DbError, Record, Value};
 
@@ -100,27 +100,27 @@ impl Db {
     /// What this process's sessions wait for, asked outside of the pool.
     pub async fn holdups(&self) -> Result<Vec<Holdup>, DbError> {
         let Some(asks) = self.asks() else { return Ok(self.unnamed()) };
-        let mut lone = self.lone().await?;
+        let mut dedicated = self.dedicated().await?;
         let mut found = Vec::new();
         for sql in asks.waits {
-            found.extend(self.held_up(&mut lone, asks, sql).await);
+            found.extend(self.held_up(&mut dedicated, asks, sql).await);
         }
         if let Some(sql) = asks.at_least.filter(|_| found.is_empty()) {
-            found = self.held_up(&mut lone, asks, sql).await;
+            found = self.held_up(&mut dedicated, asks, sql).await;
         }
         found.sort_unstable_by(|one, other| (one.session, &one.what).cmp(&(other.session, &other.what)));
         found.dedup(); // two lists may have the same
-        lone.close().await;
+        dedicated.close().await;
         Ok(found)
     }
 
     /// Our sessions that wait, by one of the statements. Not every server has each of the tables, and not every user
     /// may look.
-    async fn held_up(&self, lone: &mut Lone, asks: &Asks, sql: &str) -> Vec<Holdup> {
-        let records = lone.ask(sql).await.unwrap_or_default();
+    async fn held_up(&self, dedicated: &mut DedicatedSession, asks: &Asks, sql: &str) -> Vec<Holdup> {
+        let records = dedicated.ask(sql).await.unwrap_or_default();
         let mut found = Vec::new();
         for holdup in records.iter().filter_map(holdup) {
-            if !asks.by_number || self.is_ours(lone, holdup.session).await {
+            if !asks.by_number || self.is_ours(dedicated, holdup.session).await {
                 found.push(holdup);
             }
         }
@@ -128,12 +128,12 @@ impl Db {
     }
 
     /// Whether a session is this process's: a number alone comes again after a restart.
-    async fn is_ours(&self, lone: &mut Lone, number: i64) -> bool {
+    async fn is_ours(&self, dedicated: &mut DedicatedSession, number: i64) -> bool {
         let (Some(own), Some((_, questions))) = (self.own(), self.claimed()) else { return false };
         for known in own.candidates(number, None) {
             let Some(mark) = known.mark else { return true };
             let holder = questions.marked_by.replace('?', &format!("'{mark}'"));
-            if lone.number(&holder).await.is_ok_and(|holder| holder == number) {
+            if dedicated.number(&holder).await.is_ok_and(|holder| holder == number) {
                 return true;
             }
         }
@@ -158,11 +158,11 @@ impl Db {
             }
             return Ok(());
         };
-        let mut lone = self.lone().await?;
+        let mut dedicated = self.dedicated().await?;
         for holdup in holdups {
-            let _ = lone.ask(&(asks.cancel)(holdup.session)).await; // it may have ended meanwhile
+            let _ = dedicated.ask(&(asks.cancel)(holdup.session)).await; // it may have ended meanwhile
         }
-        lone.close().await;
+        dedicated.close().await;
         Ok(())
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod asked;
 mod claim;
+pub mod cluster_lock;
 pub mod copies;
 mod copy;
 mod error;
@@ -14,15 +15,14 @@ pub mod guard;
 pub mod holdups;
 pub mod identity;
 mod jdbc;
-pub mod lease;
-pub mod look;
 mod mysql;
 mod native;
 pub mod near;
-mod own;
+mod own_sessions;
 pub mod policies;
 mod pool;
 mod postgres;
+pub mod preflight_questions;
 pub mod proof;
 mod questions;
 mod refusal;
@@ -39,7 +39,7 @@ mod write;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use claim::Held;
+pub use claim::LockState;
 pub use error::{Class, DbError};
 pub use identity::TransactionLimits;
 pub use refusal::Refusal;
@@ -52,7 +52,7 @@ pub use syntax::{
 };
 pub use table::{ColumnInfo, Kind, Limit, Shape, Table, TableInfo, Unit};
 pub use value::Value;
-pub use write::{Care, Swap};
+pub use write::{CompareAndSet, WriteMode};
 
 use jdbc::{JdbcDb, JdbcTransaction};
 use mysql::{MySqlDb, MySqlTransaction};
@@ -72,9 +72,9 @@ const STATEMENT_BYTES: usize = 8 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Only to read: not a byte of it changes.
-    Look,
+    ReadOnly,
     /// To read and write.
-    Change,
+    ReadWrite,
 }
 
 /// A connected database.
@@ -353,28 +353,28 @@ impl Transaction {
 
     /// Marks a point to which a refused statement is rolled back.
     pub async fn savepoint(&mut self) -> Result<(), DbError> {
-        self.plainly(self.syntax().savepoint).await
+        self.unprepared(self.syntax().savepoint).await
     }
 
     /// Goes back to that point.
     pub async fn back_to_savepoint(&mut self) -> Result<(), DbError> {
-        self.plainly(self.syntax().to_savepoint).await
+        self.unprepared(self.syntax().to_savepoint).await
     }
 
     /// Forgets that point.
     pub async fn release_savepoint(&mut self) -> Result<(), DbError> {
-        self.plainly(self.syntax().release_savepoint).await
+        self.unprepared(self.syntax().release_savepoint).await
     }
 
     /// Runs a statement without values or rows, unless it is empty.
-    async fn plainly(&mut self, sql: &str) -> Result<(), DbError> {
+    async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
         match self {
             _ if sql.is_empty() => Ok(()),
             // Not prepared: MySQL cannot, and a procedure of SQL Server's would be around it, and may begin no
             // transaction.
-            Self::Jdbc(transaction) => transaction.plainly(sql).await,
-            Self::MySql(transaction) => transaction.plainly(sql).await,
-            Self::Postgres(transaction) => transaction.plainly(sql).await,
+            Self::Jdbc(transaction) => transaction.unprepared(sql).await,
+            Self::MySql(transaction) => transaction.unprepared(sql).await,
+            Self::Postgres(transaction) => transaction.unprepared(sql).await,
             Self::Sqlite(_) => self.run(sql, &[]).await.map(drop),
         }
     }

@@ -10,7 +10,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo a
 
 use super::guard::{MYSQL_QUESTIONS, Room};
 use super::native::{NativeDb, NativeTransaction};
-use super::own::{Greeting, Own};
+use super::own_sessions::{Greeting, OwnSessions};
 use super::pool::{Native, Session};
 use super::server::{Host, Kind as ServerKind, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, Shape, TableInfo, Unit};
@@ -123,7 +123,7 @@ pub(super) fn engine(answer: &[Record]) -> Option<String> {
 
 /// The statements that prepare a session of another driver.
 pub(super) fn setup(access: Access) -> Vec<String> {
-    let read_only = (access == Access::Look).then_some(READ_ONLY);
+    let read_only = (access == Access::ReadOnly).then_some(READ_ONLY);
     let all = [UTC, READ_COMMITTED].into_iter().chain(WHOLE_TRUTH.iter().copied()).chain(read_only);
     all.map(str::to_owned).collect()
 }
@@ -181,7 +181,7 @@ impl Native for MySqlConnection {
         session: &mut Session<Self>,
         _: &Server,
         access: Access,
-        own: &Own,
+        own: &OwnSessions,
     ) -> Result<(), DbError> {
         let mut greeting = Greeting::new(&MYSQL_QUESTIONS);
         let mut answer = session.fetch(&greeting.sql, MySqlArguments::default()).await;
@@ -195,7 +195,7 @@ impl Native for MySqlConnection {
             session.script(setting).await?;
         }
         session.script(READ_COMMITTED).await?;
-        if access == Access::Look {
+        if access == Access::ReadOnly {
             session.script(READ_ONLY).await?;
         }
         Ok(())

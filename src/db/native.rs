@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use super::claim::Claim;
-use super::own::Own;
-use super::pool::{Lent, Native, Pool, Session};
+use super::own_sessions::OwnSessions;
+use super::pool::{Native, Pool, PooledSession, Session};
 use super::server::Server;
 use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value, remote};
 
@@ -22,7 +22,7 @@ pub struct NativeDb<C> {
     pub(super) statement_bytes: usize,
     /// Who holds the database's advisory lock, if this process has it.
     pub(super) claim: Claim,
-    own: Own,
+    own: OwnSessions,
 }
 
 impl<C: Native> NativeDb<C> {
@@ -31,7 +31,7 @@ impl<C: Native> NativeDb<C> {
         access: Access,
         connections: u32,
     ) -> Result<Arc<Self>, DbError> {
-        let own = Own::default();
+        let own = OwnSessions::default();
         let mut session = Box::pin(reach::<C>(server, access, &own, None)).await?;
         let statement_bytes = match C::MAX_PACKET {
             "" => STATEMENT_BYTES,
@@ -58,11 +58,11 @@ impl<C: Native> NativeDb<C> {
     }
 
     /// Which of the server's sessions are this process's, where it knows them by number.
-    pub(super) fn own(&self) -> &Own {
+    pub(super) fn own(&self) -> &OwnSessions {
         &self.own
     }
 
-    pub(super) async fn lend(&self) -> Result<Lent<C>, DbError> {
+    pub(super) async fn lend(&self) -> Result<PooledSession<C>, DbError> {
         let new = async { Ok(self.connect().await?.limited(self.server.socket_timeout)) };
         self.pool.lend(new).await
     }
@@ -117,7 +117,7 @@ impl<C: Native> NativeDb<C> {
 #[derive(Debug)]
 pub struct NativeTransaction<C: Native> {
     /// The session that it is in.
-    pub(super) lent: Lent<C>,
+    pub(super) lent: PooledSession<C>,
 }
 
 impl<C: Native> NativeTransaction<C> {
@@ -126,7 +126,7 @@ impl<C: Native> NativeTransaction<C> {
     }
 
     /// Runs a statement that is not prepared, without values or rows.
-    pub(super) async fn plainly(&mut self, sql: &str) -> Result<(), DbError> {
+    pub(super) async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
         self.lent.session()?.script(sql).await
     }
 
@@ -149,7 +149,7 @@ impl<C: Native> NativeTransaction<C> {
 async fn reach<C: Native>(
     server: &Server,
     access: Access,
-    own: &Own,
+    own: &OwnSessions,
     again: Option<usize>,
 ) -> Result<Session<C>, DbError> {
     let limit = Some(server.connect_timeout);
@@ -163,7 +163,7 @@ async fn reach<C: Native>(
                 remote::set_up_sockets();
                 let mut session = Session::new(connection, at, limit);
                 C::prepare(&mut session, server, access, own).await?;
-                if access == Access::Look || !is_read_only(&mut session).await? {
+                if access == Access::ReadOnly || !is_read_only(&mut session).await? {
                     return Ok(session);
                 }
                 // One that took writes before is about to do so again, or another one is.

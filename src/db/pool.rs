@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::guard::Room;
-use super::own::Own;
+use super::own_sessions::OwnSessions;
 use super::remote::{LAST_ANSWER, place, within};
 use super::server::{Host, Server};
 use super::{Access, Class, DbError, Record, Value};
@@ -44,7 +44,7 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
         session: &mut Session<Self>,
         server: &Server,
         access: Access,
-        own: &Own,
+        own: &OwnSessions,
     ) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Binds values to a statement.
@@ -194,13 +194,13 @@ impl<C: Native> Pool<C> {
     pub(super) async fn lend(
         self: &Arc<Self>,
         new: impl Future<Output = Result<Session<C>, DbError>>,
-    ) -> Result<Lent<C>, DbError> {
+    ) -> Result<PooledSession<C>, DbError> {
         let place = place(&self.places, self.size, self.patience).await?;
         let session = match self.unused().await {
             Some(session) => session,
             None => self.moved(new.await?),
         };
-        Ok(Lent { session: Some(session), pool: Arc::clone(self), place: Some(place) })
+        Ok(PooledSession { session: Some(session), pool: Arc::clone(self), place: Some(place) })
     }
 
     /// One that is there and still answers.
@@ -256,14 +256,14 @@ impl<C: Native> Pool<C> {
 /// A session that is borrowed. Dropped, it goes back: what it had begun is rolled back first. One that
 /// is in the midst of something is cut off.
 #[derive(Debug)]
-pub(super) struct Lent<C: Native> {
+pub(super) struct PooledSession<C: Native> {
     /// None only while it goes back.
     session: Option<Session<C>>,
     pool: Arc<Pool<C>>,
     place: Option<OwnedSemaphorePermit>,
 }
 
-impl<C: Native> Lent<C> {
+impl<C: Native> PooledSession<C> {
     /// The session.
     pub(super) fn session(&mut self) -> Result<&mut Session<C>, DbError> {
         self.session.as_mut().ok_or_else(|| DbError::new(Class::Environment, "the connection is closed"))
@@ -296,7 +296,7 @@ impl<C: Native> Lent<C> {
     }
 }
 
-impl<C: Native> Drop for Lent<C> {
+impl<C: Native> Drop for PooledSession<C> {
     fn drop(&mut self) {
         let Some(mut session) = self.session.take() else { return };
         match session.state {

@@ -10,7 +10,7 @@ use sqlx::{
 
 use super::guard::{POSTGRES_QUESTIONS, Room};
 use super::native::{NativeDb, NativeTransaction};
-use super::own::Own;
+use super::own_sessions::OwnSessions;
 use super::pool::{Native, Session};
 use super::server::{Host, Kind as ServerKind, Server, TlsMode};
 use super::table::{ColumnInfo, Kind, Limit, Shape, TableInfo, Unit};
@@ -164,7 +164,7 @@ fn shape(kind: &str, modifier: i64) -> Shape {
 pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
     let mut setup: Vec<String> =
         [READ_COMMITTED, LOCK_TIMEOUT, BY_INDEX, WHOLE_TRUTH, ANY_TEXT].map(str::to_owned).into();
-    if access == Access::Look {
+    if access == Access::ReadOnly {
         setup.push(READ_ONLY.to_owned());
     }
     if let Some(schema) = &server.schema {
@@ -224,7 +224,7 @@ impl Native for PgConnection {
         session: &mut Session<Self>,
         server: &Server,
         access: Access,
-        _: &Own,
+        _: &OwnSessions,
     ) -> Result<(), DbError> {
         session.script(&setup(server, access).join("; ")).await
     }

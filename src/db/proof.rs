@@ -133,7 +133,7 @@ impl Db {
         let value = [Value::Int(token.number)];
         if self.server_kind() != Some(Kind::Postgres) {
             self.read(TAKE_ROW, &value).await?;
-            if self.server_kind() == Some(Kind::MySql) && !self.has_lease().await {
+            if self.server_kind() == Some(Kind::MySql) && !self.has_cluster_lock().await {
                 self.script(DROP_TABLE).await?;
             }
             return Ok(());

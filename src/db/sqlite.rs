@@ -61,7 +61,7 @@ impl Sqlite {
         let connection = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
-            .read_only(access == Access::Look && unfinished)
+            .read_only(access == Access::ReadOnly && unfinished)
             .foreign_keys(false) // no key is ever changed, and checking costs
             .busy_timeout(BUSY_TIMEOUT)
             .pragma("cache_size", CACHE_KIB)
@@ -70,7 +70,7 @@ impl Sqlite {
             // The folder is synced when a rollback journal is removed, too: else a committed transaction
             // is rolled back if the power is lost then, and the journal had counted on it.
             .synchronous(SqliteSynchronous::Extra)
-            .pragma("query_only", if access == Access::Look { "ON" } else { "OFF" })
+            .pragma("query_only", if access == Access::ReadOnly { "ON" } else { "OFF" })
             .disable_statement_logging()
             .connect()
             .await

@@ -10,7 +10,7 @@ const SUCCESS_NO_INFO: i64 = -2;
 
 /// A row's values: what was read, and what is to stand there.
 #[derive(Debug, Clone)]
-pub struct Swap<'a> {
+pub struct CompareAndSet<'a> {
     /// The row's key.
     pub key: Vec<Value>,
     /// What was read, by column.
@@ -19,7 +19,7 @@ pub struct Swap<'a> {
     pub new: Vec<&'a Value>,
 }
 
-impl Swap<'_> {
+impl CompareAndSet<'_> {
     /// How many bytes the values take on their way, roughly.
     pub fn weight(&self) -> usize {
         self.all().map(Value::weight).sum()
@@ -33,7 +33,7 @@ impl Swap<'_> {
 
 /// How the rows of a batch are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Care {
+pub enum WriteMode {
     /// Together, in the quickest way.
     Fast,
     /// So that a refusal is this row's own.
@@ -47,14 +47,14 @@ impl Transaction {
         &mut self,
         table: &Table,
         columns: &[&str],
-        rows: &[&Swap<'_>],
-        care: Care,
+        rows: &[&CompareAndSet<'_>],
+        mode: WriteMode,
     ) -> Result<Vec<Record>, DbError> {
         match self.syntax().write {
             Write::Values => self.by_values(table, columns, rows).await,
             Write::Arrays => self.by_arrays(table, columns, rows).await,
             Write::Batch => self.by_batch(table, columns, rows).await,
-            Write::LockFirst | Write::LockThenBatch => self.by_locks(table, columns, rows, care).await,
+            Write::LockFirst | Write::LockThenBatch => self.by_locks(table, columns, rows, mode).await,
         }
     }
 
@@ -62,7 +62,7 @@ impl Transaction {
         &mut self,
         table: &Table,
         columns: &[&str],
-        rows: &[&Swap<'_>],
+        rows: &[&CompareAndSet<'_>],
     ) -> Result<Vec<Record>, DbError> {
         let sql = sql::set_from_values(self.syntax(), table, columns, rows.len());
         let params: Vec<Value> = rows.iter().flat_map(|row| row.all()).cloned().collect();
@@ -73,7 +73,7 @@ impl Transaction {
         &mut self,
         table: &Table,
         columns: &[&str],
-        rows: &[&Swap<'_>],
+        rows: &[&CompareAndSet<'_>],
     ) -> Result<Vec<Record>, DbError> {
         let sql = sql::set_from_arrays(self.syntax(), table, columns);
         let kinds = || columns.iter().map(|column| table.kind(column)).enumerate();
@@ -89,7 +89,7 @@ impl Transaction {
         &mut self,
         table: &Table,
         columns: &[&str],
-        rows: &[&Swap<'_>],
+        rows: &[&CompareAndSet<'_>],
     ) -> Result<Vec<Record>, DbError> {
         let sql = sql::set_if_same(self.syntax(), table, columns);
         let mut bound: Vec<Vec<&Value>> = Vec::with_capacity(rows.len());
@@ -116,8 +116,8 @@ impl Transaction {
         &mut self,
         table: &Table,
         columns: &[&str],
-        rows: &[&Swap<'_>],
-        care: Care,
+        rows: &[&CompareAndSet<'_>],
+        mode: WriteMode,
     ) -> Result<Vec<Record>, DbError> {
         let syntax = self.syntax();
         let keys: Vec<Vec<Value>> = rows.iter().map(|row| row.key.clone()).collect();
@@ -134,10 +134,10 @@ impl Transaction {
             .filter_map(|record| record.split_at_checked(width))
             .map(|(key, values)| (code(key), values))
             .collect();
-        let is_same = |row: &Swap<'_>| {
+        let is_same = |row: &CompareAndSet<'_>| {
             found.get(&code(&row.key)).is_some_and(|values| values.iter().eq(row.old.iter().copied()))
         };
-        let same: Vec<&Swap<'_>> = rows.iter().copied().filter(|row| is_same(row)).collect();
+        let same: Vec<&CompareAndSet<'_>> = rows.iter().copied().filter(|row| is_same(row)).collect();
         if same.is_empty() {
             return Ok(Vec::new());
         }
@@ -149,7 +149,7 @@ impl Transaction {
                 // Older drivers do not count in a batch.
                 must_be(if count == SUCCESS_NO_INFO { 1 } else { u64::try_from(count).unwrap_or(0) }, 1)?;
             }
-        } else if table.insertable && care == Care::Fast {
+        } else if table.insertable && mode == WriteMode::Fast {
             for part in parts(&same, syntax.rows_of_a_statement()) {
                 let sql = sql::set_locked(syntax, table, columns, part.len());
                 let params = part.iter().flat_map(|row| row.key.iter().chain(row.new.iter().copied()));
@@ -176,7 +176,7 @@ impl Transaction {
         match self {
             Self::Postgres(transaction) => transaction.run_arrays(sql, arrays).await,
             Self::Jdbc(transaction) => transaction.run_arrays(sql, arrays).await,
-            Self::Sqlite(_) | Self::MySql(_) => Err(not_so("arrays")),
+            Self::Sqlite(_) | Self::MySql(_) => Err(unsupported("arrays")),
         }
     }
 
@@ -184,7 +184,7 @@ impl Transaction {
     pub(super) async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
         match self {
             Self::Jdbc(transaction) => transaction.each(sql, rows).await,
-            Self::Sqlite(_) | Self::Postgres(_) | Self::MySql(_) => Err(not_so("batches")),
+            Self::Sqlite(_) | Self::Postgres(_) | Self::MySql(_) => Err(unsupported("batches")),
         }
     }
 
@@ -192,7 +192,7 @@ impl Transaction {
     pub(super) async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
         match self {
             Self::Jdbc(transaction) => transaction.batch(sql, rows).await,
-            Self::Sqlite(_) | Self::Postgres(_) | Self::MySql(_) => Err(not_so("batches")),
+            Self::Sqlite(_) | Self::Postgres(_) | Self::MySql(_) => Err(unsupported("batches")),
         }
     }
 
@@ -201,13 +201,13 @@ impl Transaction {
         match self {
             Self::MySql(transaction) => transaction.change(sql, params).await,
             Self::Jdbc(transaction) => transaction.change(sql, params).await,
-            Self::Sqlite(_) | Self::Postgres(_) => Err(not_so("counts of rows")),
+            Self::Sqlite(_) | Self::Postgres(_) => Err(unsupported("counts of rows")),
         }
     }
 }
 
 /// A dialect's way of writing that its driver does not have: a fault of this program.
-fn not_so(what: &str) -> DbError {
+fn unsupported(what: &str) -> DbError {
     DbError::new(Class::Environment, format!("this driver is not asked for {what}"))
 }
 

@@ -5,6 +5,7 @@
 //! from the codec that is to read them. Nothing in it is a real secret.
 
 mod counts;
+mod damage;
 mod forge;
 mod home;
 mod identity;
@@ -12,7 +13,6 @@ mod java_request;
 mod oauth;
 mod random;
 mod registry;
-mod spoil;
 mod world;
 
 use std::fmt;
@@ -26,7 +26,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use walkdir::WalkDir;
 
 pub use counts::{Counts, FileCount, TableCount};
-pub use spoil::{Spoiled, Why, spoil};
+pub use damage::{Damaged, Why, damage};
 
 use crate::cipher::SecretKey;
 use crate::error::{Error, Id, Result};

@@ -275,7 +275,7 @@ async fn the_files_have_their_peculiarities_and_no_key() {
 #[tokio::test]
 async fn what_is_spoiled_is_there_and_wrong_in_its_way() {
     let (_folder, demo) = made(&spec()).await;
-    let spoiled = spoil(&demo).await.unwrap();
+    let spoiled = damage(&demo).await.unwrap();
     let old = SecretKey::parse(&demo.spec.old_key).unwrap();
     let new = SecretKey::parse(&demo.spec.new_key).unwrap();
     let whys: Vec<Why> = spoiled.iter().map(|planted| planted.why).collect();
@@ -331,7 +331,7 @@ async fn what_is_spoiled_is_there_and_wrong_in_its_way() {
     }
 }
 
-async fn stored(path: &Path, planted: &Spoiled) -> Vec<u8> {
+async fn stored(path: &Path, planted: &Damaged) -> Vec<u8> {
     let mut db = SqliteConnectOptions::new().filename(path).connect().await.unwrap();
     let keys = match planted.table {
         "IDN_OAUTH2_ACCESS_TOKEN" => "TOKEN_ID",

@@ -2,7 +2,7 @@
 
 use keyrotation_journal::{CellOutcome, Entry, Event, Key, RowRecord, Span, Tally};
 
-use super::prepare::{Known, Pending, Prepared};
+use super::chunk_planner::{ChunkPlan, Known, Pending};
 use super::{Context, Flow};
 use crate::blocking::blocking;
 use crate::error::Result;
@@ -88,8 +88,13 @@ pub(super) async fn record(context: &Context, job: &Job, span: Span, rows: Vec<R
 }
 
 /// The records of everything that a chunk will do.
-pub(super) fn planned(prepared: &Prepared) -> Vec<RowRecord> {
-    prepared.records.iter().chain(prepared.pending.iter().map(|pending| &pending.record)).cloned().collect()
+pub(super) fn planned(chunk_plan: &ChunkPlan) -> Vec<RowRecord> {
+    chunk_plan
+        .records
+        .iter()
+        .chain(chunk_plan.pending.iter().map(|pending| &pending.record))
+        .cloned()
+        .collect()
 }
 
 /// What a chunk came to so far.
@@ -103,7 +108,7 @@ pub(super) struct Written {
 impl Written {
     /// Nothing yet.
     pub(super) fn nothing(job: &Job) -> Self {
-        Self { tally: super::prepare::empty_tally(job.groups), amendments: Vec::new() }
+        Self { tally: super::chunk_planner::empty_tally(job.groups), amendments: Vec::new() }
     }
 
     /// These rows are not there any more.
@@ -120,12 +125,12 @@ pub(super) async fn finish(
     context: &Context,
     job: &Job,
     ordinal: u64,
-    prepared: Prepared,
+    chunk_plan: ChunkPlan,
     replaces: Tally,
     amendments: Vec<RowRecord>,
 ) -> Result<Flow> {
     let mut written = Written { amendments, ..Written::nothing(job) };
-    if write(context, job, ordinal, prepared, &mut written).await? == Flow::Interrupted {
+    if write(context, job, ordinal, chunk_plan, &mut written).await? == Flow::Interrupted {
         return Ok(Flow::Interrupted);
     }
     done(context, job, ordinal, written, replaces);
@@ -143,14 +148,14 @@ pub(super) async fn write(
     context: &Context,
     job: &Job,
     ordinal: u64,
-    prepared: Prepared,
+    chunk_plan: ChunkPlan,
     written: &mut Written,
 ) -> Result<Flow> {
     job.sink.hold().await?;
     tokio::select! {
         biased;
         () = context.stop.now() => Ok(Flow::Interrupted), // the transaction is dropped: rolled back
-        done = write_all(context, job, ordinal, prepared, written) => done.map(|()| Flow::Finished),
+        done = write_all(context, job, ordinal, chunk_plan, written) => done.map(|()| Flow::Finished),
     }
 }
 
@@ -158,14 +163,14 @@ async fn write_all(
     context: &Context,
     job: &Job,
     ordinal: u64,
-    prepared: Prepared,
+    chunk_plan: ChunkPlan,
     written: &mut Written,
 ) -> Result<()> {
     let Written { tally, amendments } = written;
-    *tally = added(tally, &prepared.settled);
-    let mut pending = prepared.pending;
-    let tried = u32::from(!prepared.missed.is_empty());
-    pending.extend(replan(context, job, ordinal, prepared.missed, tally, amendments).await?);
+    *tally = added(tally, &chunk_plan.settled);
+    let mut pending = chunk_plan.pending;
+    let tried = u32::from(!chunk_plan.missed.is_empty());
+    pending.extend(replan(context, job, ordinal, chunk_plan.missed, tally, amendments).await?);
     for attempt in 1 + tried.. {
         if pending.is_empty() {
             break;
@@ -212,18 +217,18 @@ async fn replan(
         tally.gone += 1;
         amendments.push(gone(key));
     }
-    let prepared = prepare(context, job, rows, known).await?;
-    *tally = added(tally, &prepared.settled);
-    let records = planned(&prepared);
+    let chunk_plan = prepare(context, job, rows, known).await?;
+    *tally = added(tally, &chunk_plan.settled);
+    let records = planned(&chunk_plan);
     let event = Event::RowsReplanned { target: job.index, ordinal };
     context.ledger.append(vec![Entry::new(event, records)]).await?;
-    Ok(prepared.pending)
+    Ok(chunk_plan.pending)
 }
 
-/// [`super::Preparer::prepare`] on a thread made for computing.
-pub(super) async fn prepare(context: &Context, job: &Job, rows: Vec<Row>, known: Known) -> Result<Prepared> {
-    let (preparer, job) = (context.preparer.clone(), job.clone());
-    blocking(move || Ok(preparer.prepare(&job, rows, &known))).await
+/// [`super::ChunkPlanner::plan`] on a thread made for computing.
+pub(super) async fn prepare(context: &Context, job: &Job, rows: Vec<Row>, known: Known) -> Result<ChunkPlan> {
+    let (planner, job) = (context.planner.clone(), job.clone());
+    blocking(move || Ok(planner.plan(&job, rows, &known))).await
 }
 
 /// The keys that are not among the rows.

@@ -5,15 +5,15 @@ use std::collections::HashMap;
 use keyrotation_journal::{Event, Key, Phase, Span};
 use tokio::sync::mpsc;
 
+use super::chunk_planner::ChunkPlan;
 use super::pause::Turn;
-use super::prepare::Prepared;
 use super::transaction::Chunks;
 use super::{Context, Flow, chunk, settle, sweep, workers};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::Job;
 
-/// Pages that are read and prepared ahead of the writer.
+/// Pages that are read and chunk_plan ahead of the writer.
 const READ_AHEAD: usize = 1;
 
 /// How often all is looked through again because a server was lost, before it is no use.
@@ -29,7 +29,7 @@ pub async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
 /// Goes through the jobs until none of them was done by a server that was lost meanwhile.
 async fn until_sure(context: &Context, jobs: &[Job]) -> Result<Flow> {
     for _ in 0..ROUNDS {
-        if one_after_another(context, jobs).await? == Flow::Interrupted {
+        if drive_in_order(context, jobs).await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         async_failpoint!("last-look", Error::new(Id::DatabaseLost, "failure planned by a test"));
@@ -41,7 +41,7 @@ async fn until_sure(context: &Context, jobs: &[Job]) -> Result<Flow> {
     Err(Error::new(Id::DatabaseLost, format!("a server was lost in each of {ROUNDS} rounds over its tables")))
 }
 
-async fn one_after_another(context: &Context, jobs: &[Job]) -> Result<Flow> {
+async fn drive_in_order(context: &Context, jobs: &[Job]) -> Result<Flow> {
     for job in jobs {
         if drive_one(context, job).await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
@@ -53,7 +53,7 @@ async fn one_after_another(context: &Context, jobs: &[Job]) -> Result<Flow> {
 /// Reopens what was done in databases whose server was lost meanwhile: one that took its place may not
 /// have all of it. Says whether there was any.
 async fn reopen_doubtful(context: &Context, jobs: &[Job]) -> Result<bool> {
-    let doubtful: Vec<_> = context.guards.iter().filter(|guard| guard.take_doubt()).collect();
+    let doubtful: Vec<_> = context.guards.iter().filter(|guard| guard.take_lost()).collect();
     let mut reopened = Vec::new();
     for job in jobs {
         let target = job.index;
@@ -71,7 +71,7 @@ async fn reopen_doubtful(context: &Context, jobs: &[Job]) -> Result<bool> {
 async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
     let target = job.index;
     loop {
-        if context.go_on().await? == Flow::Interrupted {
+        if context.safe_point().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         let phase = context.ledger.state(|state| state.targets[usize::from(target)].phase.clone());
@@ -120,7 +120,7 @@ async fn pages(context: &Context, job: &Job, frontier: Option<Key>) -> Result<Fl
     // Dropping the receiver, on whatever way out, ends the reader.
     let reader = tokio::spawn(read_ahead(context.clone(), job.clone(), frontier, sender));
     let flow = if job.sink.shares_transactions() {
-        one_after_the_other(context, job, &mut pages).await?
+        write_in_order(context, job, &mut pages).await?
     } else {
         workers::write_all(context, job, &mut pages).await?
     };
@@ -134,15 +134,15 @@ async fn pages(context: &Context, job: &Job, frontier: Option<Key>) -> Result<Fl
 }
 
 /// Writes every page that comes, several in one transaction.
-async fn one_after_the_other(
+async fn write_in_order(
     context: &Context,
     job: &Job,
-    pages: &mut mpsc::Receiver<(Span, Prepared)>,
+    pages: &mut mpsc::Receiver<(Span, ChunkPlan)>,
 ) -> Result<Flow> {
     let mut chunks = Chunks::new(context, job);
-    while let Some((span, prepared)) = pages.recv().await {
+    while let Some((span, chunk_plan)) = pages.recv().await {
         loop {
-            let turn = context.turn(prepared.pending.len()).await;
+            let turn = context.turn(chunk_plan.pending.len()).await;
             if turn == Turn::Go {
                 break;
             }
@@ -150,7 +150,7 @@ async fn one_after_the_other(
             let committed = chunks.commit().await?;
             if turn == Turn::Stop
                 || committed == Flow::Interrupted
-                || context.stand().await? == Flow::Interrupted
+                || context.wait_while_paused().await? == Flow::Interrupted
             {
                 return Ok(Flow::Interrupted);
             }
@@ -158,7 +158,7 @@ async fn one_after_the_other(
         let flow = tokio::select! {
             biased;
             () = context.stop.now() => Flow::Interrupted, // the transaction is dropped: rolled back
-            flow = chunks.add(span, prepared) => flow?,
+            flow = chunks.add(span, chunk_plan) => flow?,
         };
         if flow == Flow::Interrupted {
             return Ok(Flow::Interrupted);
@@ -172,7 +172,7 @@ async fn read_ahead(
     context: Context,
     job: Job,
     frontier: Option<Key>,
-    sender: mpsc::Sender<(Span, Prepared)>,
+    sender: mpsc::Sender<(Span, ChunkPlan)>,
 ) -> Result<()> {
     let mut walk = job.source.walk(frontier.as_ref(), None);
     let mut after = frontier;
@@ -186,9 +186,9 @@ async fn read_ahead(
         if let Some(last) = &upto {
             walk.go_on_behind(last);
         }
-        let prepared = chunk::prepare(&context, &job, page, HashMap::new()).await?;
+        let chunk_plan = chunk::prepare(&context, &job, page, HashMap::new()).await?;
         let after = std::mem::replace(&mut after, upto.clone());
-        room.send((Span::Range { after, upto }, prepared));
+        room.send((Span::Range { after, upto }, chunk_plan));
         if is_last {
             return Ok(());
         }

@@ -6,9 +6,9 @@
 
 use keyrotation_journal::{CellOutcome, Failure, Phase, RowRecord, Tally, TargetState};
 
-use super::Preparer;
+use super::ChunkPlanner;
 use super::chunk::failed;
-use super::prepare::{Known, Prepared, empty_tally};
+use super::chunk_planner::{ChunkPlan, Known, empty_tally};
 use crate::activity::{Activity, Doing, Task};
 use crate::blocking::blocking;
 use crate::error::Result;
@@ -18,7 +18,7 @@ use crate::sink::{Applied, Change};
 
 /// What each job would come to, with all of its failures; none when asked to stop.
 pub async fn dry_run(
-    by: &Preparer,
+    by: &ChunkPlanner,
     jobs: &[Job],
     activity: &Activity,
     stop: &Stop,
@@ -32,7 +32,7 @@ pub async fn dry_run(
     Ok(Some(states))
 }
 
-async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<TargetState>> {
+async fn one(by: &ChunkPlanner, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<TargetState>> {
     let (mut tally, mut failures) = (empty_tally(job.groups), Vec::new());
     let mut pages = job.source.walk_all().ahead(job.page_rows());
     loop {
@@ -43,8 +43,8 @@ async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Opt
         doing.advance(page.len() as u64);
         let (by, of) = (by.clone(), job.clone());
         (tally, failures) = blocking(move || {
-            let prepared = by.prepare(&of, page, &Known::new());
-            foresee(&of, prepared, &mut tally, &mut failures)?;
+            let chunk_plan = by.plan(&of, page, &Known::new());
+            foresee(&of, chunk_plan, &mut tally, &mut failures)?;
             Ok((tally, failures))
         })
         .await?;
@@ -59,12 +59,12 @@ async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Opt
 }
 
 /// Counts a chunk as it would be counted once it is written.
-fn foresee(job: &Job, prepared: Prepared, tally: &mut Tally, failures: &mut Vec<Failure>) -> Result<()> {
-    *tally = tally.plus(&prepared.settled).unwrap_or_else(|| tally.clone());
-    failures.extend(prepared.records.iter().flat_map(failed_cells));
-    let changes: Vec<&Change> = prepared.pending.iter().map(|pending| &pending.change).collect();
+fn foresee(job: &Job, chunk_plan: ChunkPlan, tally: &mut Tally, failures: &mut Vec<Failure>) -> Result<()> {
+    *tally = tally.plus(&chunk_plan.settled).unwrap_or_else(|| tally.clone());
+    failures.extend(chunk_plan.records.iter().flat_map(failed_cells));
+    let changes: Vec<&Change> = chunk_plan.pending.iter().map(|pending| &pending.change).collect();
     let applied = job.sink.foresee(&changes)?;
-    for (row, applied) in prepared.pending.into_iter().zip(applied) {
+    for (row, applied) in chunk_plan.pending.into_iter().zip(applied) {
         match applied {
             Applied::Written => {
                 row.outcome.count(tally, row.groups);

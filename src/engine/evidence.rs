@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use keyrotation_journal::{CellOutcome, Journal, Key, RowRecord};
 
-use super::prepare::recorded_cell;
-use super::{Context, Preparer};
+use super::chunk_planner::recorded_cell;
+use super::{ChunkPlanner, Context};
 use crate::codec::value::{Evidence, Verdict};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
@@ -32,7 +32,7 @@ pub async fn check_evidence(context: &Context, jobs: &[Job]) -> Result<()> {
         }
         let keys: Vec<&Key> = rotated.keys().collect();
         let rows = job.source.rows(&keys).await?;
-        let back = rows.iter().filter(|row| is_back(&context.preparer, job, row, &rotated[&row.key])).count();
+        let back = rows.iter().filter(|row| is_back(&context.planner, job, row, &rotated[&row.key])).count();
         let what = if rows.is_empty() {
             format!(
                 "{}: none of {} rows that the journal says were rotated is there",
@@ -59,7 +59,7 @@ fn is_rotated(record: &RowRecord) -> bool {
     record.cells.iter().any(|cell| is_rewritten(&cell.outcome))
 }
 
-fn is_back(preparer: &Preparer, job: &Job, row: &Row, record: &RowRecord) -> bool {
+fn is_back(planner: &ChunkPlanner, job: &Job, row: &Row, record: &RowRecord) -> bool {
     row.values.iter().enumerate().any(|(column, value)| {
         let Some(CellOutcome::Rotated { before, after, .. } | CellOutcome::Resealed { before, after, .. }) =
             recorded_cell(record, column)
@@ -67,13 +67,13 @@ fn is_back(preparer: &Preparer, job: &Job, row: &Row, record: &RowRecord) -> boo
             return false;
         };
         let Some(stored) = value.as_bytes() else { return false };
-        let digest = preparer.value_digest(job, column, &row.key, stored);
+        let digest = planner.value_digest(job, column, &row.key, stored);
         if digest == *after {
             return false;
         }
         let evidence = Evidence { hash: row.hashes.get(column).and_then(Option::as_deref), recorded: None };
         digest == *before
-            || matches!(preparer.recoder().classify(job.codec, stored, evidence), Verdict::UnderOld(_))
+            || matches!(planner.recoder().classify(job.codec, stored, evidence), Verdict::UnderOld(_))
     })
 }
 

@@ -5,13 +5,13 @@
 //! one are the same code: the journal's state says what to do next.
 
 mod chunk;
+mod chunk_planner;
 mod drive;
 mod dry_run;
 mod evidence;
-mod ledger;
+mod journal_handle;
 mod pace;
 mod pause;
-mod prepare;
 mod rehearse;
 mod settle;
 mod sweep;
@@ -19,14 +19,14 @@ mod transaction;
 mod workers;
 
 pub use chunk::{Groups, RowOutcome};
+pub(crate) use chunk_planner::recorded_cell;
+pub use chunk_planner::{ChunkPlan, ChunkPlanner, Known};
 pub use drive::drive;
 pub use dry_run::dry_run;
 pub use evidence::check_evidence;
-pub use ledger::{Ledger, is_finding};
+pub use journal_handle::{JournalHandle, is_finding};
 pub use pace::Pacer;
-pub use pause::{Pause, Paused, Still};
-pub(crate) use prepare::recorded_cell;
-pub use prepare::{Known, Prepared, Preparer};
+pub use pause::{Pause, Paused, PausedGuard};
 pub use rehearse::{Rehearsal, rehearse};
 pub use settle::{failed_rows, reopen_failed};
 
@@ -41,9 +41,9 @@ use crate::signals::Stop;
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Opens and seals values, and makes their digests.
-    pub preparer: Preparer,
+    pub planner: ChunkPlanner,
     /// The journal.
-    pub ledger: Ledger,
+    pub ledger: JournalHandle,
     /// How large chunks are, and how many rows are written in a second.
     pub pacer: Pacer,
     /// Whether to stand still.
@@ -60,8 +60,8 @@ pub struct Context {
 
 impl Context {
     /// Whether a server was lost, and what was done in it is to be looked through again.
-    pub fn is_in_doubt(&self) -> bool {
-        self.guards.iter().any(|guard| guard.is_doubted())
+    pub fn has_lost_server(&self) -> bool {
+        self.guards.iter().any(|guard| guard.is_lost())
     }
 
     /// Returns when all databases are ours, at this moment: see [`Guard::hold_now`].

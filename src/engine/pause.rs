@@ -39,7 +39,7 @@ struct State {
 
 /// The program stands still until this is dropped.
 #[derive(Debug)]
-pub struct Still<'a>(&'a Pause);
+pub struct PausedGuard<'a>(&'a Pause);
 
 /// What is to become of the rows that come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,30 +78,30 @@ impl Pause {
     }
 
     /// Who asked, and whether the program stands still by now.
-    pub fn look(&self) -> Option<(Paused, bool)> {
+    pub fn current(&self) -> Option<(Paused, bool)> {
         let state = self.state.borrow();
         state.asked.clone().map(|paused| (paused, state.still))
     }
 
     /// Returns when somebody asks to stand still.
-    pub async fn asked(&self) {
+    pub async fn until_requested(&self) {
         self.until(|state| state.asked.is_some()).await;
     }
 
     /// Returns when nobody wants it to stand still.
-    pub async fn lifted(&self) {
+    pub async fn until_lifted(&self) {
         self.until(|state| state.asked.is_none()).await;
     }
 
     /// Returns when it stands still, or nobody wants it to any more.
-    pub async fn still(&self) {
+    pub async fn until_paused(&self) {
         self.until(|state| state.still || state.asked.is_none()).await;
     }
 
     /// Says that it stands still from now on.
-    pub fn stand(&self) -> Still<'_> {
+    pub fn mark_paused(&self) -> PausedGuard<'_> {
         self.state.send_modify(|state| state.still = true);
-        Still(self)
+        PausedGuard(self)
     }
 
     async fn until(&self, wanted: impl FnMut(&State) -> bool) {
@@ -110,7 +110,7 @@ impl Pause {
     }
 }
 
-impl Drop for Still<'_> {
+impl Drop for PausedGuard<'_> {
     fn drop(&mut self) {
         self.0.state.send_modify(|state| state.still = false);
     }
@@ -119,10 +119,10 @@ impl Drop for Still<'_> {
 impl Context {
     /// A safe point, with nothing in flight: stands still for as long as somebody wants it to. Says
     /// whether to go on.
-    pub async fn go_on(&self) -> Result<Flow> {
+    pub async fn safe_point(&self) -> Result<Flow> {
         match (self.stop.requested(), self.pause.requested()) {
             (true, _) => Ok(Flow::Interrupted),
-            (_, true) => self.stand().await,
+            (_, true) => self.wait_while_paused().await,
             _ => Ok(Flow::Finished),
         }
     }
@@ -133,15 +133,15 @@ impl Context {
     }
 
     /// Stands still until somebody asks to go on, or to stop.
-    pub(super) async fn stand(&self) -> Result<Flow> {
+    pub(super) async fn wait_while_paused(&self) -> Result<Flow> {
         self.ledger.flush().await?; // so that others see what was done
-        let _still = self.pause.stand();
-        while self.stands_for(BEAT).await {}
+        let _still = self.pause.mark_paused();
+        while self.stays_paused_for(BEAT).await {}
         Ok(if self.stop.requested() { Flow::Interrupted } else { Flow::Finished })
     }
 
     /// Keeps the databases' locks for so long; whether to stand still even longer.
-    pub async fn stands_for(&self, time: Duration) -> bool {
+    pub async fn stays_paused_for(&self, time: Duration) -> bool {
         // A server that is gone must not keep anybody from going on, or from stopping: what is asked of
         // it goes on by itself.
         let beat = tokio::spawn(keep(self.guards.clone()));
@@ -152,7 +152,7 @@ impl Context {
         tokio::select! {
             biased;
             () = self.stop.asked() => false,
-            () = self.pause.lifted() => {
+            () = self.pause.until_lifted() => {
                 self.pacer.restart();
                 false
             }
@@ -170,7 +170,7 @@ impl Context {
         tokio::select! {
             biased;
             () = self.stop.asked() => Turn::Stop,
-            () = self.pause.asked() => Turn::Pause,
+            () = self.pause.until_requested() => Turn::Pause,
             flow = self.pacer.wait(rows, &self.stop) => match flow {
                 Flow::Finished => Turn::Go,
                 Flow::Interrupted => Turn::Stop,
@@ -199,15 +199,15 @@ mod tests {
         assert!(!pause.requested());
         assert!(pause.ask(paused("one")));
         assert!(!pause.ask(paused("two")), "it is paused already");
-        assert_eq!(pause.look(), Some((paused("one"), false)));
-        pause.asked().await;
+        assert_eq!(pause.current(), Some((paused("one"), false)));
+        pause.until_requested().await;
         {
-            let _still = pause.stand();
-            pause.still().await;
-            assert_eq!(pause.look(), Some((paused("one"), true)));
+            let _still = pause.mark_paused();
+            pause.until_paused().await;
+            assert_eq!(pause.current(), Some((paused("one"), true)));
         }
         assert_eq!(pause.clone().lift(), Some(paused("one")), "all clones are one");
         assert_eq!(pause.lift(), None);
-        pause.lifted().await;
+        pause.until_lifted().await;
     }
 }

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::failpoint;
 use serde::Serialize;
 
-use super::Preparer;
-use super::prepare::{Known, Prepared};
+use super::ChunkPlanner;
+use super::chunk_planner::{ChunkPlan, Known};
 use crate::activity::{Activity, Doing, Task};
 use crate::blocking::blocking;
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
 use crate::signals::Stop;
-use crate::sink::{Change, Trouble};
+use crate::sink::{ApplyError, Change};
 
 /// Chunks of each table.
 const CHUNKS: usize = 8;
@@ -34,7 +34,7 @@ pub struct Rehearsal {
 
 /// Rehearses every job whose changes can be rolled back.
 pub async fn rehearse(
-    preparer: &Preparer,
+    planner: &ChunkPlanner,
     jobs: &[Job],
     activity: &Activity,
     stop: &Stop,
@@ -42,23 +42,23 @@ pub async fn rehearse(
     let mut rehearsals = Vec::new();
     for job in jobs.iter().filter(|job| job.sink.can_roll_back()) {
         let doing = activity.begin(Task::Rehearse, &job.place, None);
-        rehearsals.extend(one(preparer, job, &doing, stop).await?);
+        rehearsals.extend(one(planner, job, &doing, stop).await?);
     }
     Ok(rehearsals)
 }
 
-async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<Rehearsal>> {
+async fn one(by: &ChunkPlanner, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<Rehearsal>> {
     failpoint!("rehearse-target", Error::new(Id::System, "failure planned by a test"));
     let (mut walk, mut rows, mut paces) = (job.source.walk_all(), 0, Vec::new());
     while paces.len() < CHUNKS && !stop.requested() {
         let begun = Instant::now();
         let Some(page) = walk.next(job.sizes.rehearsed.min(job.page_rows())).await? else { break };
-        let (prepare, of) = (by.clone(), job.clone());
-        let prepared = blocking(move || Ok(prepare.prepare(&of, page, &Known::new()))).await?;
-        write(job, &prepared).await?;
-        rows += prepared.rows;
-        doing.advance(prepared.rows as u64);
-        paces.push(pace(begun.elapsed(), prepared.rows));
+        let (planner, of) = (by.clone(), job.clone());
+        let chunk_plan = blocking(move || Ok(planner.plan(&of, page, &Known::new()))).await?;
+        write(job, &chunk_plan).await?;
+        rows += chunk_plan.rows;
+        doing.advance(chunk_plan.rows as u64);
+        paces.push(pace(begun.elapsed(), chunk_plan.rows));
     }
     paces.sort_by(f64::total_cmp);
     let (Some(&quickest), Some(&slowest)) = (paces.first(), paces.last()) else { return Ok(None) };
@@ -66,14 +66,14 @@ async fn one(by: &Preparer, job: &Job, doing: &Doing, stop: &Stop) -> Result<Opt
 }
 
 /// Writes and rolls back.
-async fn write(job: &Job, prepared: &Prepared) -> Result<()> {
-    let changes: Vec<&Change> = prepared.pending.iter().map(|pending| &pending.change).collect();
+async fn write(job: &Job, chunk_plan: &ChunkPlan) -> Result<()> {
+    let changes: Vec<&Change> = chunk_plan.pending.iter().map(|pending| &pending.change).collect();
     if changes.is_empty() {
         return Ok(());
     }
     let failed = |trouble| match trouble {
-        Trouble::ChunkByChunk(reason) => Error::new(Id::Database, format!("{}: {reason}", job.place)),
-        Trouble::Stop(error) => error,
+        ApplyError::ChunkByChunk(reason) => Error::new(Id::Database, format!("{}: {reason}", job.place)),
+        ApplyError::Stop(error) => error,
     };
     let mut transaction = job.sink.begin().await.map_err(failed)?;
     transaction.apply(&changes).await.map(drop).map_err(failed) // dropped, it is rolled back

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use keyrotation_journal::{CellOutcome, Entry, Event, Journal, Key, Phase, RowRecord, Span, Tally};
 
 use super::chunk::Written;
-use super::prepare::{Known, empty_tally};
+use super::chunk_planner::{Known, empty_tally};
 use super::{Context, Flow, RowOutcome, chunk, drive};
 use crate::error::Result;
 use crate::plan::Job;
@@ -19,7 +19,7 @@ pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
         target.open.iter().map(|(ordinal, chunk)| (*ordinal, chunk.span.clone())).collect()
     });
     for (ordinal, span) in open {
-        if context.go_on().await? == Flow::Interrupted
+        if context.safe_point().await? == Flow::Interrupted
             || settle(context, job, ordinal, span).await? == Flow::Interrupted
         {
             return Ok(Flow::Interrupted);
@@ -42,7 +42,7 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
         Span::Range { after, upto } => {
             let mut walk = job.source.walk(after.as_ref(), upto.as_ref());
             while let Some(rows) = walk.next(job.page_rows()).await? {
-                if context.go_on().await? == Flow::Interrupted
+                if context.safe_point().await? == Flow::Interrupted
                     || again(context, job, ordinal, rows, &mut recorded, &mut written).await?
                         == Flow::Interrupted
                 {
@@ -76,17 +76,17 @@ async fn again(
 ) -> Result<Flow> {
     let known = rows.iter().filter_map(|row| recorded.remove_entry(&row.key));
     let known: Known = known.map(|(key, record)| (key, vec![record])).collect();
-    let prepared = chunk::prepare(context, job, rows, known).await?;
+    let chunk_plan = chunk::prepare(context, job, rows, known).await?;
     // What is still to be written has a fresh IV, so a new digest: it must be durable first.
     let event = Event::RowsReplanned { target: job.index, ordinal };
-    context.ledger.append(vec![Entry::new(event, chunk::planned(&prepared))]).await?;
-    chunk::write(context, job, ordinal, prepared, written).await
+    context.ledger.append(vec![Entry::new(event, chunk::planned(&chunk_plan))]).await?;
+    chunk::write(context, job, ordinal, chunk_plan, written).await
 }
 
 /// Runs chunks of rows named by key, in place of whatever they were counted as `before`.
 async fn named(context: &Context, job: &Job, keys: &[Key], before: &HashMap<Key, RowRecord>) -> Result<Flow> {
     for keys in keys.chunks(job.sizes.named) {
-        if context.go_on().await? == Flow::Interrupted {
+        if context.safe_point().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
@@ -96,12 +96,13 @@ async fn named(context: &Context, job: &Job, keys: &[Key], before: &HashMap<Key,
         let blank = |key: &Key| RowRecord { key: key.clone(), cells: Vec::new() };
         let last = |key: &Key| before.get(key).cloned().unwrap_or_else(|| blank(key));
         let known: Known = keys.iter().map(|key| (key.clone(), vec![last(key)])).collect();
-        let mut prepared = chunk::prepare(context, job, rows, known).await?;
-        prepared.settled.gone += absent.len() as u64;
-        let mut records = chunk::planned(&prepared);
+        let mut chunk_plan = chunk::prepare(context, job, rows, known).await?;
+        chunk_plan.settled.gone += absent.len() as u64;
+        let mut records = chunk::planned(&chunk_plan);
         records.extend(absent.into_iter().map(chunk::gone));
         let ordinal = chunk::record(context, job, Span::Keys, records).await?;
-        if chunk::finish(context, job, ordinal, prepared, replaces, Vec::new()).await? == Flow::Interrupted {
+        if chunk::finish(context, job, ordinal, chunk_plan, replaces, Vec::new()).await? == Flow::Interrupted
+        {
             return Ok(Flow::Interrupted);
         }
     }

@@ -51,7 +51,7 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
     let mut found = 0;
     let mut strays = Vec::new();
     loop {
-        if context.go_on().await? == Flow::Interrupted {
+        if context.safe_point().await? == Flow::Interrupted {
             return Ok(None);
         }
         job.sink.hold().await?; // also so that the lock's session is not idle for long
@@ -70,14 +70,14 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
 }
 
 async fn under_old(context: &Context, job: &Job, page: Vec<Row>) -> Result<Vec<Key>> {
-    let (preparer, job) = (context.preparer.clone(), job.clone());
+    let (planner, job) = (context.planner.clone(), job.clone());
     blocking(move || {
         let stray = |row: &Row| {
             row.values.iter().enumerate().any(|(column, value)| {
                 let evidence =
                     Evidence { hash: row.hashes.get(column).and_then(Option::as_deref), recorded: None };
                 value.as_bytes().is_some_and(|stored| {
-                    let verdict = preparer.recoder().classify(job.codec, stored, evidence);
+                    let verdict = planner.recoder().classify(job.codec, stored, evidence);
                     matches!(verdict, Verdict::UnderOld(_) | Verdict::WithoutId(_))
                 })
             })

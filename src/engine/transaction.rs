@@ -8,11 +8,11 @@ use std::time::Instant;
 
 use keyrotation_journal::{Entry, Event, RowRecord, Span, Tally};
 
-use super::prepare::{Pending, Prepared};
+use super::chunk_planner::{ChunkPlan, Pending};
 use super::{Context, Flow, chunk, settle};
 use crate::error::Result;
 use crate::plan::Job;
-use crate::sink::{Applied, Change, Transaction, Trouble};
+use crate::sink::{Applied, ApplyError, Change, Transaction};
 
 /// Chunks whose changes are applied and not committed.
 pub(super) struct Chunks<'a> {
@@ -40,11 +40,11 @@ impl<'a> Chunks<'a> {
     }
 
     /// Records a chunk, applies its changes, and commits when there is enough.
-    pub(super) async fn add(&mut self, span: Span, prepared: Prepared) -> Result<Flow> {
-        let ordinal = chunk::record(self.context, self.job, span, chunk::planned(&prepared)).await?;
-        self.rows += prepared.rows;
-        let (rows, begun) = (prepared.rows, Instant::now());
-        match self.apply(ordinal, prepared).await {
+    pub(super) async fn add(&mut self, span: Span, chunk_plan: ChunkPlan) -> Result<Flow> {
+        let ordinal = chunk::record(self.context, self.job, span, chunk::planned(&chunk_plan)).await?;
+        self.rows += chunk_plan.rows;
+        let (rows, begun) = (chunk_plan.rows, Instant::now());
+        match self.apply(ordinal, chunk_plan).await {
             Ok(()) => self.context.pacer.learn(rows, begun.elapsed()),
             Err(trouble) => return self.one_by_one(trouble).await,
         }
@@ -55,10 +55,10 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    async fn apply(&mut self, ordinal: u64, prepared: Prepared) -> Result<(), Trouble> {
+    async fn apply(&mut self, ordinal: u64, chunk_plan: ChunkPlan) -> Result<(), ApplyError> {
         let mut chunk =
-            AppliedChunk { ordinal, tally: prepared.settled, amendments: Vec::new(), missed: Vec::new() };
-        if !prepared.pending.is_empty() {
+            AppliedChunk { ordinal, tally: chunk_plan.settled, amendments: Vec::new(), missed: Vec::new() };
+        if !chunk_plan.pending.is_empty() {
             let transaction = match &mut self.transaction {
                 Some(transaction) => transaction,
                 none => {
@@ -66,9 +66,9 @@ impl<'a> Chunks<'a> {
                     none.insert(self.job.sink.begin().await?)
                 }
             };
-            let changes: Vec<&Change> = prepared.pending.iter().map(|pending| &pending.change).collect();
+            let changes: Vec<&Change> = chunk_plan.pending.iter().map(|pending| &pending.change).collect();
             let applied = transaction.apply(&changes).await?;
-            for (row, applied) in prepared.pending.into_iter().zip(applied) {
+            for (row, applied) in chunk_plan.pending.into_iter().zip(applied) {
                 match applied {
                     Applied::Written => row.outcome.count(&mut chunk.tally, row.groups),
                     Applied::Refused(reason) => {
@@ -91,7 +91,7 @@ impl<'a> Chunks<'a> {
         }
         self.rows = 0;
         for chunk in std::mem::take(&mut self.applied) {
-            let replaces = super::prepare::empty_tally(self.job.groups);
+            let replaces = super::chunk_planner::empty_tally(self.job.groups);
             if chunk.missed.is_empty() {
                 let event = Event::ChunkDone {
                     target: self.job.index,
@@ -102,7 +102,7 @@ impl<'a> Chunks<'a> {
                 self.context.ledger.defer(Entry::new(event, chunk.amendments));
                 continue;
             }
-            let left = Prepared { settled: chunk.tally, missed: chunk.missed, ..Prepared::default() };
+            let left = ChunkPlan { settled: chunk.tally, missed: chunk.missed, ..ChunkPlan::default() };
             let (context, job) = (self.context, self.job);
             if chunk::finish(context, job, chunk.ordinal, left, replaces, chunk.amendments).await?
                 == Flow::Interrupted
@@ -113,13 +113,13 @@ impl<'a> Chunks<'a> {
         Ok(Flow::Finished)
     }
 
-    async fn one_by_one(&mut self, trouble: Trouble) -> Result<Flow> {
+    async fn one_by_one(&mut self, trouble: ApplyError) -> Result<Flow> {
         self.transaction = None; // rolled back
         self.applied.clear();
         self.rows = 0;
         match trouble {
-            Trouble::Stop(error) => Err(error),
-            Trouble::ChunkByChunk(why) => {
+            ApplyError::Stop(error) => Err(error),
+            ApplyError::ChunkByChunk(why) => {
                 tracing::debug!("{}: {why}; now chunk by chunk", self.job.place);
                 settle::open_chunks(self.context, self.job).await
             }

@@ -9,8 +9,8 @@ use keyrotation_journal::Span;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{JoinError, JoinSet};
 
+use super::chunk_planner::{ChunkPlan, empty_tally};
 use super::pause::Turn;
-use super::prepare::{Prepared, empty_tally};
 use super::{Context, Flow, chunk};
 use crate::error::Result;
 use crate::plan::Job;
@@ -20,15 +20,15 @@ use crate::plan::Job;
 pub(super) async fn write_all(
     context: &Context,
     job: &Job,
-    pages: &mut Receiver<(Span, Prepared)>,
+    pages: &mut Receiver<(Span, ChunkPlan)>,
 ) -> Result<Flow> {
     let mut busy: JoinSet<Result<Flow>> = JoinSet::new();
     let mut outcome = Ok(Flow::Finished);
-    let mut next: Option<(Span, Prepared)> = None;
+    let mut next: Option<(Span, ChunkPlan)> = None;
     while matches!(outcome, Ok(Flow::Finished)) && !context.stop.requested() {
         if context.pause.requested() {
             outcome = all_ended(&mut busy, outcome).await;
-            outcome = worse(outcome, context.stand().await);
+            outcome = worse(outcome, context.wait_while_paused().await);
             continue;
         }
         while busy.len() >= context.workers {
@@ -36,11 +36,11 @@ pub(super) async fn write_all(
                 outcome = worse(outcome, flatten(ended));
             }
         }
-        let Some((span, prepared)) = next.take() else {
+        let Some((span, chunk_plan)) = next.take() else {
             tokio::select! {
                 biased;
                 () = context.stop.asked() => break,
-                () = context.pause.asked() => {}
+                () = context.pause.until_requested() => {}
                 Some(ended) = busy.join_next() => outcome = worse(outcome, flatten(ended)),
                 page = pages.recv() => match page {
                     Some(page) => next = Some(page),
@@ -49,16 +49,16 @@ pub(super) async fn write_all(
             }
             continue;
         };
-        match context.turn(prepared.pending.len()).await {
+        match context.turn(chunk_plan.pending.len()).await {
             Turn::Go => {}
             Turn::Pause => {
-                next = Some((span, prepared));
+                next = Some((span, chunk_plan));
                 continue;
             }
             Turn::Stop => break,
         }
-        match chunk::record(context, job, span, chunk::planned(&prepared)).await {
-            Ok(ordinal) => drop(busy.spawn(write(context.clone(), job.clone(), ordinal, prepared))),
+        match chunk::record(context, job, span, chunk::planned(&chunk_plan)).await {
+            Ok(ordinal) => drop(busy.spawn(write(context.clone(), job.clone(), ordinal, chunk_plan))),
             Err(error) => outcome = Err(error),
         }
     }
@@ -76,10 +76,10 @@ async fn all_ended(busy: &mut JoinSet<Result<Flow>>, mut outcome: Result<Flow>) 
     outcome
 }
 
-async fn write(context: Context, job: Job, ordinal: u64, prepared: Prepared) -> Result<Flow> {
-    let (rows, begun) = (prepared.rows, Instant::now());
+async fn write(context: Context, job: Job, ordinal: u64, chunk_plan: ChunkPlan) -> Result<Flow> {
+    let (rows, begun) = (chunk_plan.rows, Instant::now());
     let replaces = empty_tally(job.groups);
-    let flow = chunk::finish(&context, &job, ordinal, prepared, replaces, Vec::new()).await?;
+    let flow = chunk::finish(&context, &job, ordinal, chunk_plan, replaces, Vec::new()).await?;
     context.pacer.learn(rows, begun.elapsed());
     Ok(flow)
 }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, watch};
 
 use crate::activity::Activity;
-use crate::db::Held;
-use crate::db::guard::Stranger;
+use crate::db::LockState;
+use crate::db::guard::ForeignSession;
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
@@ -65,7 +65,7 @@ impl Guard {
     }
 
     /// From now on waits end when somebody asks to stop, and it is known what is waited for.
-    pub fn obey(&self, stop: Stop, activity: Activity) {
+    pub fn stop_with(&self, stop: Stop, activity: Activity) {
         let _ = self.stop.set(stop); // there is only one
         let _ = self.activity.set(activity);
     }
@@ -101,25 +101,25 @@ impl Guard {
     }
 
     /// The server was lost, or is now: whatever answers next may not have all that was committed.
-    pub fn doubt(&self) {
+    pub fn mark_lost(&self) {
         if self.db.server_kind().is_some() {
             self.lost.send_replace(true);
         }
     }
 
     /// Returns once the server was lost, and nobody has seen to that; or, of `false`, once all was seen to.
-    pub async fn until_doubted(&self, doubted: bool) {
+    pub async fn until_lost_is(&self, doubted: bool) {
         // It fails only without a sender, and there is this one.
         let _ = self.lost.subscribe().wait_for(|lost| *lost == doubted).await;
     }
 
     /// Whether the server was lost, and nobody has seen to that.
-    pub fn is_doubted(&self) -> bool {
+    pub fn is_lost(&self) -> bool {
         *self.lost.borrow()
     }
 
     /// Whether the server was lost since this was last asked.
-    pub fn take_doubt(&self) -> bool {
+    pub fn take_lost(&self) -> bool {
         self.lost.send_replace(false)
     }
 
@@ -149,11 +149,11 @@ impl Guard {
             if self.others_expected.load(Ordering::Relaxed) {
                 break;
             }
-            match self.strangers().await {
-                Ok(strangers) if strangers.is_empty() => break,
-                Ok(strangers) => {
+            match self.foreign_sessions().await {
+                Ok(foreign_sessions) if foreign_sessions.is_empty() => break,
+                Ok(foreign_sessions) => {
                     // One of our user's may be one that we have lost, and that the server has not missed yet.
-                    if let Some(one) = strangers.iter().find(|one| one.afterlife <= begun.elapsed()) {
+                    if let Some(one) = foreign_sessions.iter().find(|one| one.afterlife <= begun.elapsed()) {
                         return Err(self.refusal(one));
                     }
                     if self.stop.get().is_some_and(Stop::requested) {
@@ -182,9 +182,9 @@ impl Guard {
         asked.to_keep = Instant::now();
         let store = self.store.name();
         match self.db.hold().await {
-            Ok(Held::Still) => {}
-            Ok(Held::Again) => self.regained(),
-            Ok(Held::ByAnother) => {
+            Ok(LockState::Kept) => {}
+            Ok(LockState::Retaken) => self.regained(),
+            Ok(LockState::ByAnother) => {
                 tracing::debug!("{store} database: another session has the rotation's lock");
             }
             Err(error) => tracing::debug!("{store} database: {error}"),
@@ -193,7 +193,7 @@ impl Guard {
 
     /// What answers now may be another server than the one that was lost.
     fn regained(&self) {
-        self.doubt();
+        self.mark_lost();
         let store = self.store.name();
         tracing::warn!("{store} database: the rotation's lock was lost with its connection, and taken again");
     }
@@ -203,16 +203,16 @@ impl Guard {
         let mut waiting = None;
         loop {
             let (problem, taken) = match self.db.hold().await {
-                Ok(Held::Still) => return Ok(()),
-                Ok(Held::Again) => {
+                Ok(LockState::Kept) => return Ok(()),
+                Ok(LockState::Retaken) => {
                     self.regained();
                     return Ok(());
                 }
-                Ok(Held::ByAnother) => ("another session has the lock".to_owned(), true),
+                Ok(LockState::ByAnother) => ("another session has the lock".to_owned(), true),
                 Err(error) if error.class == Class::Lost => (error.to_string(), false),
                 Err(error) => return Err(self.failed(&error)),
             };
-            self.doubt();
+            self.mark_lost();
             if begun.elapsed() >= self.patience || self.stop.get().is_some_and(Stop::requested) {
                 let text = format!(
                     "{} database: the rotation's lock cannot be regained: {problem}",
@@ -240,16 +240,16 @@ impl Guard {
         }
     }
 
-    async fn strangers(&self) -> Result<Vec<Stranger>, DbError> {
+    async fn foreign_sessions(&self) -> Result<Vec<ForeignSession>, DbError> {
         async_failpoint!("guard-lost", DbError::new(Class::Lost, "failure planned by a test"));
-        let mut strangers = self.db.strangers().await?;
+        let mut foreign_sessions = self.db.foreign_sessions().await?;
         // Whoever waits for the lock, or only looks: without it no keyrotation writes.
-        strangers.retain(|stranger| !stranger.is_kin);
-        Ok(strangers)
+        foreign_sessions.retain(|session| !session.is_keyrotation);
+        Ok(foreign_sessions)
     }
 
-    fn refusal(&self, stranger: &Stranger) -> Error {
-        let text = format!("{} database: somebody has connected: {}", self.store.name(), stranger.who);
+    fn refusal(&self, session: &ForeignSession) -> Error {
+        let text = format!("{} database: somebody has connected: {}", self.store.name(), session.who);
         Error::new(Id::OthersConnected, text)
             .fix("stop them, then `keyrotation resume`; if they change nothing, add --others-connected")
     }

@@ -65,13 +65,13 @@ pub async fn connect(
     access: Access,
 ) -> Result<Deployment> {
     // Whoever only looks at a rotation that was begun needs nothing of the old deployment.
-    let with_old = access == Access::Change || journaled.is_none();
+    let with_old = access == Access::ReadWrite || journaled.is_none();
     connect_with(settings, journaled, access, with_old).await
 }
 
 /// Likewise, to look at both sides of a rotation that keeps tables in step.
 pub async fn connect_both(settings: &Settings, journaled: &[TargetHead]) -> Result<Deployment> {
-    connect_with(settings, Some(journaled), Access::Look, true).await
+    connect_with(settings, Some(journaled), Access::ReadOnly, true).await
 }
 
 async fn connect_with(
@@ -197,10 +197,10 @@ impl Deployment {
 
     /// From now on waits for a database end when somebody asks to stop, and it is known what is waited
     /// for.
-    pub fn obey(&self, stop: &Stop, activity: &Activity) {
+    pub fn stop_with(&self, stop: &Stop, activity: &Activity) {
         let old = self.sync.iter().map(|sync| &sync.old_guard);
         for guard in self.guards.iter().chain(old) {
-            guard.obey(stop.clone(), activity.clone());
+            guard.stop_with(stop.clone(), activity.clone());
         }
     }
 
@@ -321,7 +321,7 @@ impl Deployment {
         columns::check(target, &info)?;
         let values: Vec<_> = target.values.iter().map(|value| value.name).collect();
         let mut table = Table::new(target.relation, &values, &info);
-        if access == Access::Change && db.server_kind().is_some() {
+        if access == Access::ReadWrite && db.server_kind().is_some() {
             db.rehearse(&mut table, &values).await.map_err(|error| forbidden(place, &error))?;
         }
         let table = Arc::new(table);

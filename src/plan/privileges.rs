@@ -22,7 +22,7 @@ impl Deployment {
                 continue;
             }
             asked.push(db);
-            let writer = open_alone(database, Access::Change).await?;
+            let writer = open_alone(database, Access::ReadWrite).await?;
             let allowed = self.ask(db, &writer).await;
             writer.close().await;
             allowed?;

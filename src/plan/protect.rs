@@ -9,7 +9,7 @@ mod token;
 use std::time::{Duration, Instant};
 
 use crate::config::{Database, Settings};
-use crate::db::guard::Stranger;
+use crate::db::guard::ForeignSession;
 use crate::db::identity::Sameness;
 use crate::db::policies::{Policies, Policy};
 use crate::db::{Access, Db, DbError, TransactionLimits};
@@ -49,8 +49,8 @@ pub(super) async fn claim(db: &Db, all: &[&Db]) -> Result<()> {
 
 /// Who the other keyrotation processes are, where the server tells.
 async fn kin(db: &Db) -> String {
-    let mut kin = db.strangers().await.unwrap_or_default();
-    kin.retain(|stranger| stranger.is_kin);
+    let mut kin = db.foreign_sessions().await.unwrap_or_default();
+    kin.retain(|session| session.is_keyrotation);
     if kin.is_empty() { String::new() } else { format!(" ({})", names(&kin)) }
 }
 
@@ -72,7 +72,7 @@ async fn refuse_one(old: &Database, new: &[&Db], proof: bool) -> Result<Vec<Stri
     if rivals.is_empty() {
         return Ok(Vec::new());
     }
-    let db = Db::open_server(server, Access::Look, 1).await.map_err(|error| {
+    let db = Db::open_server(server, Access::ReadOnly, 1).await.map_err(|error| {
         let text = format!("{}: {error}, so it cannot be asked whether a new database is the same", old.key);
         Error::new(Id::Database, text).fix(format!(
             "let this machine reach that database, or remove {} to go on without this proof",
@@ -141,20 +141,20 @@ pub(super) async fn refuse_fed(db: &Db) -> Result<()> {
 pub(super) async fn refuse_strangers(db: &Db, expected: bool) -> Result<()> {
     let (begun, mut said) = (Instant::now(), false);
     loop {
-        let mut strangers = db.strangers().await.map_err(|error| failed(db, &error))?;
-        strangers.retain(|stranger| !stranger.is_kin || stranger.at_work);
-        if strangers.is_empty() {
+        let mut foreign_sessions = db.foreign_sessions().await.map_err(|error| failed(db, &error))?;
+        foreign_sessions.retain(|session| !session.is_keyrotation || session.at_work);
+        if foreign_sessions.is_empty() {
             return Ok(());
         }
-        let named = names(&strangers);
-        let is_kin = strangers.iter().all(|stranger| stranger.is_kin);
-        if expected && !is_kin {
+        let named = names(&foreign_sessions);
+        let is_keyrotation = foreign_sessions.iter().all(|session| session.is_keyrotation);
+        if expected && !is_keyrotation {
             tracing::warn!("{}: others are connected, as --others-connected allows: {named}", db.place());
             return Ok(());
         }
-        let afterlife = strangers.iter().map(|stranger| stranger.afterlife).min().unwrap_or_default();
+        let afterlife = foreign_sessions.iter().map(|session| session.afterlife).min().unwrap_or_default();
         if begun.elapsed() >= afterlife {
-            if is_kin {
+            if is_keyrotation {
                 let text = format!("another keyrotation process is at work in {}: {named}", db.place());
                 return Err(Error::new(Id::DatabaseBusy, text));
             }
@@ -165,10 +165,11 @@ pub(super) async fn refuse_strangers(db: &Db, expected: bool) -> Result<()> {
     }
 }
 
-fn names(strangers: &[Stranger]) -> String {
-    let mut named: Vec<String> = strangers.iter().take(NAMED).map(|stranger| stranger.who.clone()).collect();
-    if strangers.len() > NAMED {
-        named.push(format!("and {} more", strangers.len() - NAMED));
+fn names(foreign_sessions: &[ForeignSession]) -> String {
+    let mut named: Vec<String> =
+        foreign_sessions.iter().take(NAMED).map(|session| session.who.clone()).collect();
+    if foreign_sessions.len() > NAMED {
+        named.push(format!("and {} more", foreign_sessions.len() - NAMED));
     }
     named.join("; ")
 }

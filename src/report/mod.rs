@@ -15,7 +15,7 @@ mod text;
 mod verified;
 
 pub use activity::{ActivityView, PausedView, TaskView};
-pub use document::{Bound, Document, Format, HTML_META, Made, REASON, Source, Trouble};
+pub use document::{Bound, Document, Format, HTML_META, Made, REASON, Source, WriteError};
 pub use dry_run::DryRunView;
 pub use frame::{frame, line};
 pub use lines::guide_lines;

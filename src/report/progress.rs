@@ -16,8 +16,8 @@ use super::show::Display;
 use super::status::time;
 use super::{ActivityView, PausedView, StatusView, SyncView, guide_lines};
 use crate::activity::Activity;
-use crate::control::Board;
-use crate::engine::{Ledger, Pacer, Pause};
+use crate::control::StatusFeed;
+use crate::engine::{JournalHandle, Pacer, Pause};
 use crate::sync::Watch;
 use crate::telemetry::Progress;
 
@@ -38,7 +38,7 @@ pub struct Reporter {
 #[derive(Debug, Clone)]
 pub struct Sources {
     /// The journal.
-    pub ledger: Ledger,
+    pub ledger: JournalHandle,
     /// What the sync phase sees.
     pub watch: Watch,
     /// The pace.
@@ -50,7 +50,7 @@ pub struct Sources {
     /// When it ends at the latest.
     pub end: Option<Timestamp>,
     /// For whoever asks over the control socket.
-    pub board: Board,
+    pub feed: StatusFeed,
 }
 
 /// A rotation that is shown.
@@ -75,7 +75,7 @@ impl Reporter {
         let told =
             view.all().filter(|target| is_finished(&target.state)).map(|target| target.id.clone()).collect();
         let now = Instant::now();
-        let board = sources.board.clone();
+        let feed = sources.feed.clone();
         let mut shown = Shown {
             sources,
             gauge: Gauge::new(now),
@@ -92,7 +92,7 @@ impl Reporter {
                 shown.tick(false);
                 tokio::select! {
                     _ = &mut ended => break,
-                    () = board.wanted() => {}
+                    () = feed.wanted() => {}
                     () = tokio::time::sleep(TICK) => {}
                 }
             }
@@ -152,7 +152,7 @@ impl Sources {
 
     /// What the program is at, besides its task.
     fn activity(&self) -> ActivityView {
-        let paused = self.pause.look().map(|(paused, still)| PausedView {
+        let paused = self.pause.current().map(|(paused, still)| PausedView {
             since: time(paused.since),
             by: paused.by,
             still,
@@ -184,7 +184,7 @@ impl Shown {
             let same_time = StatusView { updated_at: last.updated_at.clone(), ..view.clone() };
             same_time != *last
         });
-        self.sources.board.show(&view, is_news);
+        self.sources.feed.show(&view, is_news);
         self.tell_finished(&view);
         self.tell_sync(&view, is_last);
         self.display.show(&activity, is_last);

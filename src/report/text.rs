@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use keyrotation_journal::standing;
+use keyrotation_journal::step_in_force;
 
 use super::{RETIRABLE, RunState, StatusView, TargetView};
 
@@ -183,7 +183,7 @@ fn next_step(view: &StatusView) -> String {
         RunState::Completed if view.failed() > 0 => {
             "next: put right what the failures name, then `keyrotation resume --retry-failed`".to_owned()
         }
-        RunState::Completed if standing(&view.steps, RETIRABLE, |step| &step.name).is_some() => {
+        RunState::Completed if step_in_force(&view.steps, RETIRABLE, |step| &step.name).is_some() => {
             "next: `keyrotation runbook retire`".to_owned()
         }
         RunState::Completed if view.sync.is_some() => {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Step, Variant, dump};
-use crate::config::{Outline, Site};
+use crate::config::{DraftConfig, Site};
 
 /// A line of what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,7 +58,7 @@ const FLOWS: &[Offered] = &[
 ];
 
 /// What to do in a step.
-pub fn advice(step: &Step, variant: Variant, deployment: &Outline) -> Vec<Advice> {
+pub fn advice(step: &Step, variant: Variant, deployment: &DraftConfig) -> Vec<Advice> {
     let mut to = To(Vec::new());
     if step.number == 1 && !deployment.written {
         to.say("There is no properties.yaml yet. Write it now, as far as you know it: the steps below then name your databases, and with `enableSyncMigrator: true` they are those of zero downtime.");
@@ -119,7 +119,7 @@ impl To {
     }
 }
 
-fn block(to: &mut To, deployment: &Outline) {
+fn block(to: &mut To, deployment: &DraftConfig) {
     let version = deployment.version.map(|(major, minor, _)| (major, minor));
     to.say(
         "What is closed here loses nothing; what stays open and is not carried over is lost at the switch.",
@@ -138,7 +138,7 @@ fn block(to: &mut To, deployment: &Outline) {
     to.say("Carried over are tokens, codes, their scopes and bindings, and identity claims. Sessions are not: users log in once more. Consents that are given at a login are asked for again.");
 }
 
-fn triggers(to: &mut To, deployment: &Outline) {
+fn triggers(to: &mut To, deployment: &DraftConfig) {
     match &deployment.old_identity {
         Some(site) => to.say(format!("The old identity database is {site}.")),
         None => to.say("Fill in oldIdnDBUrl, oldIdnUsername and oldIdnPassword in properties.yaml."),
@@ -150,7 +150,7 @@ fn triggers(to: &mut To, deployment: &Outline) {
     to.run("keyrotation confirm triggers-installed");
 }
 
-fn copy(to: &mut To, variant: Variant, deployment: &Outline) {
+fn copy(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     if variant == Variant::ZeroDowntime {
         to.say("After the triggers are in: what changes while you copy is carried over later.");
     }
@@ -173,14 +173,14 @@ fn copy(to: &mut To, variant: Variant, deployment: &Outline) {
     to.say("DBA stands for an administrator of that server: replace it. Afterwards let the rotation's user into the copy: docs/databases.md has the GRANT statements. Note where the dumps are: they hold everything under the old key, and step 10 asks for them.");
 }
 
-fn is_on_mysql(deployment: &Outline) -> bool {
+fn is_on_mysql(deployment: &DraftConfig) -> bool {
     let is_mysql = |site: &&Option<Site>| {
         matches!(site, Some(Site::Server { kind: crate::db::server::Kind::MySql, is_mariadb: false, .. }))
     };
     [&deployment.new_identity, &deployment.new_registry].iter().any(is_mysql)
 }
 
-fn configure(to: &mut To, variant: Variant, deployment: &Outline) {
+fn configure(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     to.say("The new key; it has 32 digits, which every version takes (7.1 and later also take the 64 of `keyrotation keygen --for 7.1`). Keep it where keys are kept before anything is under it:");
     to.run("keyrotation keygen");
     to.say("The configuration: both keys, the copies, the new home.");
@@ -213,7 +213,7 @@ fn rotate(to: &mut To, variant: Variant) {
     to.run("keyrotation resume --retry-failed");
 }
 
-fn deployment_toml(to: &mut To, deployment: &Outline) {
+fn deployment_toml(to: &mut To, deployment: &DraftConfig) {
     let home =
         deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".into(), |home| home.display().to_string());
     to.say(format!("In {home}/repository/conf/deployment.toml, on every node of the new server:"));
@@ -232,12 +232,12 @@ fn deployment_toml(to: &mut To, deployment: &Outline) {
     to.say("On 7.1 and later leave [encryption] old_key unset. If `key` is a $secret{…}, put the new key into the vault with the cipher tool, and leave the line.");
 }
 
-fn start(to: &mut To, variant: Variant, deployment: &Outline) {
+fn start(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     if variant == Variant::ZeroDowntime {
         to.say("Only after `run` has said that NEW_IS_HOME may be started. No users yet: reach it past the load balancer.");
     }
     let home = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), dump::path);
-    to.say(format!("Start one node with the script in {home}/bin. Look for errors in repository/logs/wso2carbon.log, log in to an application, use a token that was issued before; then start the others."));
+    to.say(format!("Start one node with the script in {home}/bin. PreflightQuestions for errors in repository/logs/wso2carbon.log, log in to an application, use a token that was issued before; then start the others."));
     to.run("keyrotation confirm start/started");
     to.say("Going back is still free: stop the new server, drop the copies, remove the triggers from the old database, open everything again. Nothing is lost.");
 }
@@ -255,7 +255,7 @@ fn switch(to: &mut To) {
     to.run("keyrotation confirm switch/opened");
 }
 
-fn retire(to: &mut To, variant: Variant, deployment: &Outline) {
+fn retire(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     if variant == Variant::ZeroDowntime {
         to.say("Stop the old server, every node, and ask whether anything is left behind:");
         to.run("keyrotation confirm old-server-stopped");

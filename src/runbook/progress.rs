@@ -1,7 +1,7 @@
 //! How far the day is: a fold over what is known. Same facts, same progress.
 
 use jiff::Timestamp;
-use keyrotation_journal::standing;
+use keyrotation_journal::step_in_force;
 use serde::Serialize;
 
 use super::steps::{BY_HAND, CONFIGURED, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
@@ -140,7 +140,7 @@ impl Facts {
 
     /// The step of this name that stands.
     pub(super) fn recorded(&self, name: &str) -> Option<&StepView> {
-        standing(&self.steps, name, |step| &step.name)
+        step_in_force(&self.steps, name, |step| &step.name)
     }
 
     /// The same, if it was taken since the rotation began.

@@ -10,7 +10,7 @@ use keyrotation_journal::{
 };
 
 use super::*;
-use crate::config::{Outline, Site};
+use crate::config::{DraftConfig, Site};
 use crate::db::server::{Host, Kind, Tls, TlsMode};
 use crate::report::{StatusView, Verification};
 
@@ -271,9 +271,9 @@ fn what_cannot_be_is_refused_and_what_is_early_is_warned_of() {
 #[test]
 fn every_step_says_what_to_do_with_whatever_is_known() {
     for sync in [true, false] {
-        let known = Outline { sync, version: Some((7, 1, 0)), ..Outline::default() };
+        let known = DraftConfig { sync, version: Some((7, 1, 0)), ..DraftConfig::default() };
         for step in STEPS.iter().filter(|step| step.title(Variant::of(sync)).is_some()) {
-            for outline in [&Outline::default(), &known] {
+            for outline in [&DraftConfig::default(), &known] {
                 assert!(!advice(step, Variant::of(sync), outline).is_empty(), "{}", step.id);
             }
         }
@@ -285,7 +285,7 @@ fn every_step_says_what_to_do_with_whatever_is_known() {
 fn without_a_file_the_first_step_is_to_write_it() {
     let runs = |id: &str, written| {
         let step = STEPS.iter().find(|step| step.id == id).unwrap();
-        let advice = advice(step, Window, &Outline { written, ..Outline::default() });
+        let advice = advice(step, Window, &DraftConfig { written, ..DraftConfig::default() });
         advice.contains(&Advice::Command("keyrotation init".to_owned()))
     };
     assert!(runs("block", false) && runs("configure", false));
@@ -296,7 +296,7 @@ fn without_a_file_the_first_step_is_to_write_it() {
 #[test]
 fn run_is_ended_before_the_sync_that_ends_by_itself() {
     let step = STEPS.iter().find(|step| step.id == "switch").unwrap();
-    let advice = advice(step, Zero, &Outline::default());
+    let advice = advice(step, Zero, &DraftConfig::default());
     let at = |command: &str| advice.iter().position(|line| *line == Advice::Command(command.to_owned()));
     assert!(at("keyrotation stop").unwrap() < at("keyrotation sync --until-drained").unwrap());
 }
@@ -304,7 +304,7 @@ fn run_is_ended_before_the_sync_that_ends_by_itself() {
 #[test]
 fn what_is_closed_depends_on_the_version() {
     let paths = |version| {
-        let outline = Outline { version, ..Outline::default() };
+        let outline = DraftConfig { version, ..DraftConfig::default() };
         serde_json::to_string(&advice(&STEPS[0], Zero, &outline)).unwrap()
     };
     assert!(!paths(Some((5, 11, 0))).contains("organizations"));

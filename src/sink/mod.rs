@@ -93,7 +93,7 @@ impl Sink {
     }
 
     /// Begins to apply the changes of several chunks at once.
-    pub async fn begin(&self) -> Result<Transaction, Trouble> {
+    pub async fn begin(&self) -> Result<Transaction, ApplyError> {
         match self {
             Self::Table(table) => table.open().await.map(Transaction::Table),
             Self::Files(files) => Ok(Transaction::Files(files.clone())),
@@ -122,7 +122,7 @@ pub enum Transaction {
 
 /// Why the changes of several chunks cannot be committed together.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum ApplyError {
     /// Nothing is committed; each chunk in a transaction of its own may do better.
     ChunkByChunk(String),
     /// Nothing will do.
@@ -131,15 +131,15 @@ pub enum Trouble {
 
 impl Transaction {
     /// Applies the changes of a chunk and says what will have become of each after the commit.
-    pub async fn apply(&mut self, changes: &[&Change]) -> Result<Vec<Applied>, Trouble> {
+    pub async fn apply(&mut self, changes: &[&Change]) -> Result<Vec<Applied>, ApplyError> {
         match self {
             Self::Table(transaction) => transaction.apply(changes).await,
-            Self::Files(files) => files.apply(changes).map_err(Trouble::Stop),
+            Self::Files(files) => files.apply(changes).map_err(ApplyError::Stop),
         }
     }
 
     /// Commits the changes of all chunks.
-    pub async fn commit(self) -> Result<(), Trouble> {
+    pub async fn commit(self) -> Result<(), ApplyError> {
         match self {
             Self::Table(transaction) => transaction.finish().await,
             Self::Files(_) => Ok(()),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use keyrotation_journal::Key;
 
 use super::portion::Portion;
-use super::{Applied, Change, Trouble};
-use crate::db::{Care, Class, Db, DbError, Swap, Table, Transaction, TransactionLimits, Value};
+use super::{Applied, ApplyError, Change};
+use crate::db::{Class, CompareAndSet, Db, DbError, Table, Transaction, TransactionLimits, Value, WriteMode};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
 use crate::guard::Guard;
@@ -47,18 +47,20 @@ impl TableSink {
     pub(super) async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
         let mut applied = Vec::with_capacity(changes.len());
         let mut backoff = self.guard.backoff(self.target.relation.table);
-        let mut care = Care::Fast;
+        let mut mode = WriteMode::Fast;
         while let Some(left) = changes.get(applied.len()..).filter(|left| !left.is_empty()) {
             let part = &left[..self.portion.of(left)];
-            let written = self.guard.watched(self.target.relation.table, self.transaction(part, care));
+            let written = self.guard.watched(self.target.relation.table, self.transaction(part, mode));
             match written.await {
                 Ok(done) => {
                     applied.extend(done);
                     self.portion.got_through(part.len());
                     backoff = self.guard.backoff(self.target.relation.table);
-                    care = Care::Fast;
+                    mode = WriteMode::Fast;
                 }
-                Err(error) if error.class == Class::Row && care == Care::Fast => care = Care::RowByRow,
+                Err(error) if error.class == Class::Row && mode == WriteMode::Fast => {
+                    mode = WriteMode::RowByRow
+                }
                 Err(error) if error.is_conflict() && part.len() > 1 => {
                     let (place, rows) = (self.target.relation.table, part.len());
                     if self.portion.is_whole() {
@@ -87,9 +89,9 @@ impl TableSink {
         changes.iter().map(foreseen).collect()
     }
 
-    async fn transaction(&self, changes: &[&Change], care: Care) -> Result<Vec<Applied>, DbError> {
+    async fn transaction(&self, changes: &[&Change], mode: WriteMode) -> Result<Vec<Applied>, DbError> {
         let mut transaction = self.begin().await?;
-        let applied = transaction.changes(changes, care).await?;
+        let applied = transaction.changes(changes, mode).await?;
         match transaction.commit().await {
             Err(error) if error.class == Class::Lost => {
                 let table = self.target.relation.table;
@@ -114,15 +116,15 @@ impl TableSink {
     }
 
     /// Begins a transaction for several chunks.
-    pub(super) async fn open(&self) -> Result<TableTransaction, Trouble> {
+    pub(super) async fn open(&self) -> Result<TableTransaction, ApplyError> {
         self.begin().await.map_err(|error| trouble(self.target, &error))
     }
 }
 
-fn trouble(target: &Target, error: &DbError) -> Trouble {
+fn trouble(target: &Target, error: &DbError) -> ApplyError {
     match error.class {
-        Class::Row | Class::Retry | Class::Lost => Trouble::ChunkByChunk(error.to_string()),
-        Class::Environment => Trouble::Stop(unreadable(target, error)),
+        Class::Row | Class::Retry | Class::Lost => ApplyError::ChunkByChunk(error.to_string()),
+        Class::Environment => ApplyError::Stop(unreadable(target, error)),
     }
 }
 
@@ -138,11 +140,11 @@ pub struct TableTransaction {
 }
 
 impl TableTransaction {
-    pub(super) async fn apply(&mut self, changes: &[&Change]) -> Result<Vec<Applied>, Trouble> {
-        self.changes(changes, Care::Fast).await.map_err(|error| trouble(self.target, &error))
+    pub(super) async fn apply(&mut self, changes: &[&Change]) -> Result<Vec<Applied>, ApplyError> {
+        self.changes(changes, WriteMode::Fast).await.map_err(|error| trouble(self.target, &error))
     }
 
-    pub(super) async fn finish(self) -> Result<(), Trouble> {
+    pub(super) async fn finish(self) -> Result<(), ApplyError> {
         let target = self.target;
         self.commit().await.map_err(|error| trouble(target, &error))
     }
@@ -155,14 +157,14 @@ impl TableTransaction {
         Ok(())
     }
 
-    async fn changes(&mut self, changes: &[&Change], care: Care) -> Result<Vec<Applied>, DbError> {
+    async fn changes(&mut self, changes: &[&Change], mode: WriteMode) -> Result<Vec<Applied>, DbError> {
         let mut applied = vec![Applied::Missed; changes.len()];
         for (columns, rows) in by_columns(changes) {
             let names: Vec<_> = columns.iter().map(|&column| self.target.values[column].name).collect();
             let width = self.target.relation.key.len() + 2 * columns.len();
             let most = self.rows_at_once.min(self.max_parameters / width);
             for batch in self.batches(changes, rows, most, &mut applied) {
-                self.batch(&names, &batch, care, &mut applied).await?;
+                self.batch(&names, &batch, mode, &mut applied).await?;
             }
         }
         Ok(applied)
@@ -176,8 +178,8 @@ impl TableTransaction {
         rows: Vec<usize>,
         most: usize,
         applied: &mut [Applied],
-    ) -> Vec<Vec<(usize, Swap<'a>)>> {
-        let mut batches: Vec<Vec<(usize, Swap<'a>)>> = Vec::new();
+    ) -> Vec<Vec<(usize, CompareAndSet<'a>)>> {
+        let mut batches: Vec<Vec<(usize, CompareAndSet<'a>)>> = Vec::new();
         let mut room = 0;
         for at in rows {
             let swap = swap(changes[at]);
@@ -198,26 +200,26 @@ impl TableTransaction {
         batches
     }
 
-    /// Changes a batch; with [`Care::RowByRow`] a refused one is halved until the row stands alone.
+    /// Changes a batch; with [`WriteMode::RowByRow`] a refused one is halved until the row stands alone.
     async fn batch(
         &mut self,
         columns: &[&str],
-        batch: &[(usize, Swap<'_>)],
-        care: Care,
+        batch: &[(usize, CompareAndSet<'_>)],
+        mode: WriteMode,
         applied: &mut [Applied],
     ) -> Result<(), DbError> {
         let mut left = vec![batch];
         while let Some(part) = left.pop() {
-            if care == Care::RowByRow {
+            if mode == WriteMode::RowByRow {
                 self.inner.savepoint().await?;
             }
-            match self.statement(columns, part, care).await {
+            match self.statement(columns, part, mode).await {
                 Ok(written) => {
                     for at in written {
                         applied[at] = Applied::Written;
                     }
                 }
-                Err(error) if error.class == Class::Row && care == Care::RowByRow => {
+                Err(error) if error.class == Class::Row && mode == WriteMode::RowByRow => {
                     self.inner.back_to_savepoint().await?;
                     if let [(at, _)] = part {
                         applied[*at] = Applied::Refused(format!("the database refused it: {error}"));
@@ -228,7 +230,7 @@ impl TableTransaction {
                 }
                 Err(error) => return Err(error),
             }
-            if care == Care::RowByRow {
+            if mode == WriteMode::RowByRow {
                 self.inner.release_savepoint().await?;
             }
         }
@@ -239,14 +241,15 @@ impl TableTransaction {
     async fn statement(
         &mut self,
         columns: &[&str],
-        part: &[(usize, Swap<'_>)],
-        care: Care,
+        part: &[(usize, CompareAndSet<'_>)],
+        mode: WriteMode,
     ) -> Result<Vec<usize>, DbError> {
-        let swaps: Vec<&Swap<'_>> = part.iter().map(|(_, swap)| swap).collect();
-        let written = self.inner.swap(&self.table, columns, &swaps, care).await?;
+        let swaps: Vec<&CompareAndSet<'_>> = part.iter().map(|(_, swap)| swap).collect();
+        let written = self.inner.swap(&self.table, columns, &swaps, mode).await?;
         let key = |record: Vec<Value>| record.into_iter().map(key_part).collect::<Option<Vec<_>>>().map(Key);
         let written: HashSet<Key> = written.into_iter().filter_map(key).collect();
-        let is_written = |swap: &Swap<'_>| key(swap.key.clone()).is_some_and(|key| written.contains(&key));
+        let is_written =
+            |swap: &CompareAndSet<'_>| key(swap.key.clone()).is_some_and(|key| written.contains(&key));
         Ok(part.iter().filter(|(_, swap)| is_written(swap)).map(|(at, _)| *at).collect())
     }
 }
@@ -260,8 +263,8 @@ fn too_heavy(weight: usize, most: usize) -> Option<Applied> {
     })
 }
 
-pub(super) fn swap(change: &Change) -> Swap<'_> {
-    Swap {
+pub(super) fn swap(change: &Change) -> CompareAndSet<'_> {
+    CompareAndSet {
         key: key_values(&change.key),
         old: change.cells.iter().map(|cell| &cell.old).collect(),
         new: change.cells.iter().map(|cell| &cell.new).collect(),

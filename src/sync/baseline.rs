@@ -46,7 +46,7 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
     let mut walk = plan.walk_new(&job.new, &job.read_new);
     walk.over(frontier.as_ref(), None);
     loop {
-        if context.go_on().await? == Flow::Interrupted {
+        if context.safe_point().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
         let (after, exhausted, ordinal) = context.ledger.state(|state| {
@@ -63,9 +63,9 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
         let upto = page.last().filter(|_| !is_last).and_then(|last| key_of(job, last));
         let rows = page.len() as u64;
         doing.advance(rows);
-        let (preparer, opening) = (context.preparer.clone(), job.clone());
-        let opened = blocking(move || Ok(open(&preparer, &opening, Side::New, page))).await?;
-        let are_its_own = context.ledger.state(|state| state.step_stands(NEW_SERVER_HAS_RUN));
+        let (planner, opening) = (context.planner.clone(), job.clone());
+        let opened = blocking(move || Ok(open(&planner, &opening, Side::New, page))).await?;
+        let are_its_own = context.ledger.state(|state| state.step_is_in_force(NEW_SERVER_HAS_RUN));
         let ours = opened.into_iter().flatten().filter(|_| !are_its_own);
         let marks = ours.map(|row| (row.key, Some(RowMark::settled(row.digest))));
         let started = Event::ChunkStarted { target, ordinal, span: Span::Range { after, upto } };

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use keyrotation_journal::{CopyRow, Key, RowMark};
 
-use super::Sync;
-use super::carry::{Outcome, Trouble};
+use super::SyncRunner;
+use super::carry::{ApplyError, Outcome};
 use super::read::{Wanted, key_of};
 use super::rows::{Row, Side};
 use crate::db::{Class, DbError, Transaction, Value};
@@ -20,7 +20,7 @@ use crate::plan::SyncJob;
 use crate::source::key_values;
 
 /// Rows that make way for one row.
-const WAYS: usize = 8;
+const ATTEMPTS: usize = 8;
 
 /// A row's key, and new values.
 type Update<'a> = (Vec<Value>, Vec<&'a Value>);
@@ -44,13 +44,13 @@ pub(super) struct Done {
 }
 
 pub(super) struct Batch<'a, 'b> {
-    sync: &'a Sync<'b>,
+    sync: &'a SyncRunner<'b>,
     job: &'a SyncJob,
     transaction: Transaction,
     /// What is to be written, by the key in the old database.
     works: BTreeMap<Key, Work>,
     /// Rows that hold a stand-in.
-    parked: Vec<Key>,
+    set_aside: Vec<Key>,
     done: Done,
 }
 
@@ -67,8 +67,8 @@ struct Work {
 }
 
 impl<'a, 'b> Batch<'a, 'b> {
-    pub(super) fn new(sync: &'a Sync<'b>, job: &'a SyncJob, transaction: Transaction) -> Self {
-        Self { sync, job, transaction, works: BTreeMap::new(), parked: Vec::new(), done: Done::default() }
+    pub(super) fn new(sync: &'a SyncRunner<'b>, job: &'a SyncJob, transaction: Transaction) -> Self {
+        Self { sync, job, transaction, works: BTreeMap::new(), set_aside: Vec::new(), done: Done::default() }
     }
 
     pub(super) fn into_parts(self) -> (Transaction, Done) {
@@ -76,11 +76,11 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// Locks rows and decides what is to be done with each. Those that are none in the old database were deleted there.
-    pub(super) async fn look(&mut self, rows: &[(Key, Option<Row>)]) -> Result<(), Trouble> {
+    pub(super) async fn look(&mut self, rows: &[(Key, Option<Row>)]) -> Result<(), ApplyError> {
         self.look_at(rows, true).await
     }
 
-    async fn look_at(&mut self, rows: &[(Key, Option<Row>)], is_deleted: bool) -> Result<(), Trouble> {
+    async fn look_at(&mut self, rows: &[(Key, Option<Row>)], is_deleted: bool) -> Result<(), ApplyError> {
         let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
         let mut present = self.lock(&keys).await?;
         if self.job.folds {
@@ -103,7 +103,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         Ok(())
     }
 
-    async fn lock(&mut self, keys: &[Key]) -> Result<HashMap<Key, Row>, Trouble> {
+    async fn lock(&mut self, keys: &[Key]) -> Result<HashMap<Key, Row>, ApplyError> {
         let columns: Vec<&str> = self.job.read_new.iter().map(String::as_str).collect();
         let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
         let records = self.transaction.lock_rows(&self.job.new, &columns, &values).await?;
@@ -112,7 +112,7 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// Writes what was decided: all at once, and where that is refused row by row.
-    pub(super) async fn write(&mut self) -> Result<(), Trouble> {
+    pub(super) async fn write(&mut self) -> Result<(), ApplyError> {
         if self.works.is_empty() {
             return Ok(());
         }
@@ -130,7 +130,7 @@ impl<'a, 'b> Batch<'a, 'b> {
                 self.transaction.release_savepoint().await?;
                 while let Some((_, work)) = self.works.pop_first() {
                     let key = work.key.clone();
-                    let outcome = Box::pin(self.place(work, &mut Vec::new())).await?;
+                    let outcome = Box::pin(self.write_after_conflicts(work, &mut Vec::new())).await?;
                     self.done.outcomes.insert(key, outcome);
                 }
                 Ok(())
@@ -183,11 +183,11 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// The columns in which a row is not what it should be.
-    fn differing(&self, present: &Row, wanted: &Row, parked: bool) -> Vec<&'a str> {
+    fn differing(&self, present: &Row, wanted: &Row, set_aside: bool) -> Vec<&'a str> {
         let job: &'a SyncJob = self.job;
         let cells = present.cells.iter().zip(&wanted.cells);
         let columns = job.columns.iter().zip(cells).filter(|(column, (here, there))| {
-            !here.is_same(there) || (parked && job.table.park == Some(column.as_str()))
+            !here.is_same(there) || (set_aside && job.table.park == Some(column.as_str()))
         });
         columns.map(|(column, _)| column.as_str()).collect()
     }
@@ -198,10 +198,14 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// Writes one row, after whatever is in its way.
-    async fn place(&mut self, work: Work, waiting: &mut Vec<Key>) -> Result<Outcome, Trouble> {
+    async fn write_after_conflicts(
+        &mut self,
+        work: Work,
+        waiting: &mut Vec<Key>,
+    ) -> Result<Outcome, ApplyError> {
         waiting.push(work.key.clone());
         let mut outcome = Outcome::Later;
-        for _ in 0..WAYS {
+        for _ in 0..ATTEMPTS {
             self.transaction.savepoint().await?;
             let written = self.write_one(&work).await;
             let refused = match written {
@@ -214,12 +218,12 @@ impl<'a, 'b> Batch<'a, 'b> {
             };
             self.transaction.release_savepoint().await?;
             let Some(error) = refused else {
-                self.parked.retain(|key| *key != work.key);
+                self.set_aside.retain(|key| *key != work.key);
                 outcome = if work.merges { Outcome::Superseded } else { Outcome::Applied };
                 self.note(work);
                 break;
             };
-            match self.make_way(&work, waiting, &error).await? {
+            match self.resolve_conflict(&work, waiting, &error).await? {
                 None => {}
                 Some(stopped) => {
                     outcome = stopped;
@@ -232,17 +236,17 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// Moves what is in a row's way; none if another attempt may succeed.
-    async fn make_way(
+    async fn resolve_conflict(
         &mut self,
         work: &Work,
         waiting: &mut Vec<Key>,
         error: &DbError,
-    ) -> Result<Option<Outcome>, Trouble> {
+    ) -> Result<Option<Outcome>, ApplyError> {
         let refused = || Some(Outcome::Failed(format!("the database refused it: {error}")));
         let Some(wanted) = &work.wanted else { return Ok(refused()) };
-        let Some(holder) = self.holder(work, wanted).await? else { return Ok(refused()) };
+        let Some(holder) = self.conflicting_row(work, wanted).await? else { return Ok(refused()) };
         if waiting.contains(&holder) {
-            return Ok(if self.park(&holder).await? { None } else { refused() });
+            return Ok(if self.set_aside(&holder).await? { None } else { refused() });
         }
         let next = match self.works.remove(&holder) {
             Some(next) => next,
@@ -258,7 +262,7 @@ impl<'a, 'b> Batch<'a, 'b> {
             },
         };
         let merged = self.done.merged;
-        let outcome = Box::pin(self.place(next, waiting)).await?;
+        let outcome = Box::pin(self.write_after_conflicts(next, waiting)).await?;
         let moved = outcome == Outcome::Applied || self.done.merged > merged;
         self.done.outcomes.insert(holder, outcome.clone());
         Ok((!moved).then_some(match outcome {
@@ -268,7 +272,7 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// The row that holds what a row is to hold.
-    async fn holder(&mut self, work: &Work, wanted: &Row) -> Result<Option<Key>, Trouble> {
+    async fn conflicting_row(&mut self, work: &Work, wanted: &Row) -> Result<Option<Key>, ApplyError> {
         let key = key_values(&wanted.key);
         let value = |column: &&str| {
             let in_key = self.job.table.relation.key.iter().position(|name| name == column);
@@ -290,7 +294,7 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// What is to be done with a row that no entry has named.
-    async fn fetch(&mut self, key: &Key) -> Result<Result<Work, Outcome>, Trouble> {
+    async fn fetch(&mut self, key: &Key) -> Result<Result<Work, Outcome>, ApplyError> {
         let mut asked = self.sync.reader.wanted(self.job, std::slice::from_ref(key)).await?;
         self.done.fetched = true;
         let row = match asked.rows.remove(key) {
@@ -311,16 +315,16 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// Lets a row step aside: its state's id becomes one that nobody has.
-    async fn park(&mut self, key: &Key) -> Result<bool, Trouble> {
+    async fn set_aside(&mut self, key: &Key) -> Result<bool, ApplyError> {
         let Some(column) = self.job.table.park.filter(|column| self.job.column(column).is_some()) else {
             return Ok(false);
         };
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| DbError::new(Class::Environment, error.to_string()))?;
-        let stand_in = Value::Text(format!("parked-{:032x}", u128::from_be_bytes(random)));
+        let stand_in = Value::Text(format!("set_aside-{:032x}", u128::from_be_bytes(random)));
         let row = (key_values(key), vec![&stand_in]);
         self.transaction.update_rows(&self.job.new, &[column], &[row]).await?;
-        self.parked.push(key.clone());
+        self.set_aside.push(key.clone());
         Ok(true)
     }
 
@@ -334,9 +338,9 @@ impl<'a, 'b> Batch<'a, 'b> {
                 self.transaction.insert_rows(table, &columns, &rows).await
             }
             (Some(present), Some(wanted)) => {
-                let parked = self.parked.contains(&work.key);
+                let set_aside = self.set_aside.contains(&work.key);
                 let key = key_values(&wanted.key);
-                let mut columns = self.differing(present, wanted, parked);
+                let mut columns = self.differing(present, wanted, set_aside);
                 let mut values = self.values(wanted, &columns);
                 if present.key != wanted.key {
                     columns = self.job.table.relation.key.iter().copied().chain(columns).collect();

@@ -4,9 +4,9 @@
 
 use std::fmt::Write as _;
 
-use keyrotation_journal::{Event, JobState, Step, standing};
+use keyrotation_journal::{Event, JobState, Step, step_in_force};
 
-use super::{OLD_ROWS, Sync, failed};
+use super::{OLD_ROWS, SyncRunner, failed};
 use crate::error::{Error, Id, Result};
 use crate::plan::{SyncJob, SyncPlan};
 
@@ -69,7 +69,7 @@ impl Budget {
 impl Looks {
     /// What the journal says of the last look; before the first one the copy had as many rows as its table.
     pub(super) fn new(state: &JobState, plan: &SyncPlan, accepted: u64) -> Self {
-        let last = standing(&state.steps, OLD_ROWS, |step| &step.name);
+        let last = step_in_force(&state.steps, OLD_ROWS, |step| &step.name);
         let recorded = |job: &SyncJob| {
             let of = |part: &str| part.strip_prefix(job.place())?.strip_prefix(' ')?.parse().ok();
             last.and_then(|step: &Step| step.note.split(", ").find_map(of))
@@ -117,7 +117,7 @@ fn is_too_much(before: u64, now: u64, missing: u64) -> bool {
     (now == 0 && before > 0) || lost > allowed(before)
 }
 
-impl Sync<'_> {
+impl SyncRunner<'_> {
     /// So many rows are about to be deleted in the copy: an error if the old table has lost too many.
     pub(super) async fn heed_deletes(&mut self, job: &SyncJob, gone: u64) -> Result<()> {
         let Some(at) = self.place_of(job) else { return Ok(()) };
@@ -226,7 +226,7 @@ impl Sync<'_> {
     pub(super) async fn record_looks(&self) -> Result<()> {
         let note = self.looks.note(self.plan);
         let is_known = self.context.ledger.state(|state| {
-            standing(&state.steps, OLD_ROWS, |step| &step.name).is_some_and(|step| step.note == note)
+            step_in_force(&state.steps, OLD_ROWS, |step| &step.name).is_some_and(|step| step.note == note)
         });
         if is_known {
             return Ok(());

@@ -13,7 +13,7 @@ use super::batch::Batch;
 use super::read::{Asked, Wanted};
 use super::rows::Row;
 use super::settle::settle;
-use super::{Sync, failed};
+use super::{SyncRunner, failed};
 use crate::db::{Class, DbError};
 use crate::error::{Error, Result};
 use crate::failpoint::async_failpoint;
@@ -44,26 +44,26 @@ impl Outcome {
 }
 
 /// Why an attempt at a batch was given up, with nothing written.
-pub(super) enum Trouble {
+pub(super) enum ApplyError {
     /// The database's answer: another attempt may do better.
     Db(DbError),
     /// No attempt will.
     Stop(Error),
 }
 
-impl From<DbError> for Trouble {
+impl From<DbError> for ApplyError {
     fn from(error: DbError) -> Self {
         Self::Db(error)
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for ApplyError {
     fn from(error: Error) -> Self {
         Self::Stop(error)
     }
 }
 
-impl Sync<'_> {
+impl SyncRunner<'_> {
     /// Carries the rows with these keys over, and says what became of each. Of those in `deleted` it is known
     /// that they may be gone.
     pub(super) async fn carry(
@@ -130,8 +130,8 @@ impl Sync<'_> {
             let plan = self.plan;
             match Box::pin(plan.guard.watched(job.place(), self.attempt(job, rows))).await {
                 Ok(outcomes) => return Ok(outcomes),
-                Err(Trouble::Stop(error)) => return Err(error),
-                Err(Trouble::Db(error)) => match backoff.after(error).await {
+                Err(ApplyError::Stop(error)) => return Err(error),
+                Err(ApplyError::Db(error)) => match backoff.after(error).await {
                     Ok(()) => {}
                     // Whoever is in the way holds up these rows, and no others.
                     Err(error) if error.class == Class::Retry => {
@@ -173,7 +173,7 @@ impl Sync<'_> {
         &mut self,
         job: &SyncJob,
         rows: &[(Key, Option<Row>)],
-    ) -> Result<HashMap<Key, Outcome>, Trouble> {
+    ) -> Result<HashMap<Key, Outcome>, ApplyError> {
         let transaction = self.plan.new.begin().await?;
         let mut batch = Batch::new(self, job, transaction);
         batch.look(rows).await?;
@@ -188,9 +188,9 @@ impl Sync<'_> {
             let started = Event::CopyStarted { target, rows: done.written.clone() };
             ledger.append(vec![started.into()]).await?;
             self.unwritten.clear(); // what was left to the next group is in it
-            async_failpoint!("sync-before-commit", Trouble::Stop(super::planned_failure()));
+            async_failpoint!("sync-before-commit", ApplyError::Stop(super::planned_failure()));
             transaction.commit().await?;
-            async_failpoint!("sync-after-commit", Trouble::Stop(super::planned_failure()));
+            async_failpoint!("sync-after-commit", ApplyError::Stop(super::planned_failure()));
         } else if done.merged > 0 {
             transaction.commit().await?; // the rows stay the new server's: there is nothing to mark
         } else {

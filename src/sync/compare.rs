@@ -14,7 +14,7 @@ use super::carry::Outcome;
 use super::read::{Wanted, key_of};
 use super::rows::{Row, Side};
 use super::watch::{RESTLESS, SOON};
-use super::{NEW_SERVER_HAS_RUN, Sync, failed};
+use super::{NEW_SERVER_HAS_RUN, SyncRunner, failed};
 use crate::activity::{Doing, Task};
 use crate::db::Value;
 use crate::error::Result;
@@ -46,7 +46,7 @@ struct Found {
     nameless: u64,
 }
 
-impl Sync<'_> {
+impl SyncRunner<'_> {
     /// Whether each old table was read to its end.
     pub(super) fn is_compared(&self) -> bool {
         self.comparison.at >= self.plan.jobs.len()
@@ -113,7 +113,8 @@ impl Sync<'_> {
         let marks = self.marks(job, rows.iter().map(|row| row.key.clone()).collect()).await?;
         let is_same = |row: &Row| marks.get(&row.key) == Some(&RowMark::settled(row.digest));
         let other: Vec<Row> = rows.into_iter().filter(|row| !is_same(row)).collect();
-        if other.is_empty() || !self.context.ledger.state(|state| state.step_stands(NEW_SERVER_HAS_RUN)) {
+        if other.is_empty() || !self.context.ledger.state(|state| state.step_is_in_force(NEW_SERVER_HAS_RUN))
+        {
             return Ok(other.into_iter().map(|row| row.key).collect());
         }
         // There is no digest of what was in the copy. A row that it has no more the new server may have deleted.

@@ -11,7 +11,7 @@ use keyrotation_journal::{Key, KeyPart};
 
 use super::carry::Outcome;
 use super::read::key_of;
-use super::{Sync, failed};
+use super::{SyncRunner, failed};
 use crate::db::{Db, Table, Value, server};
 use crate::error::Result;
 use crate::guard::Guard;
@@ -22,7 +22,7 @@ use crate::target::sync::Parent;
 /// Why such a row waits.
 const UNSEEN: &str = "the old database does not show it any more, and nothing says that it was deleted there";
 
-impl Sync<'_> {
+impl SyncRunner<'_> {
     /// What becomes of rows that were not found and that no entry calls deleted; none if they may be deleted all
     /// the same.
     pub(super) async fn account_for(

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use keyrotation_journal::Key;
 
-use super::{Sync, failed};
+use super::{SyncRunner, failed};
 use crate::db::{Db, DbError, Record, Value};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
@@ -65,7 +65,7 @@ pub(super) struct Entries {
     pub(super) void: Vec<i64>,
 }
 
-impl Sync<'_> {
+impl SyncRunner<'_> {
     /// The next entries of a table that wait; none behind the last one: then all were seen to.
     pub(super) async fn entries(&mut self, at: usize, job: &SyncJob) -> Result<Option<Entries>> {
         let page = self.feeds[at].walk.next(self.plan.sizes.entries).await;

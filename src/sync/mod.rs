@@ -111,7 +111,7 @@ impl Drop for Reading {
 }
 
 /// The sync phase of one session.
-pub struct Sync<'a> {
+pub struct SyncRunner<'a> {
     context: &'a Context,
     plan: &'a SyncPlan,
     options: Options,
@@ -140,7 +140,7 @@ pub struct Sync<'a> {
     acknowledging: Option<JoinHandle<Result<()>>>,
 }
 
-impl<'a> Sync<'a> {
+impl<'a> SyncRunner<'a> {
     /// The sync phase over an open journal, which is in `dir`.
     pub fn new(
         context: &'a Context,
@@ -161,7 +161,7 @@ impl<'a> Sync<'a> {
             waiting: vec![HashMap::new(); tables],
             counts_superseded: true,
             counted: None,
-            reader: Reader { plan: plan.clone(), preparer: context.preparer.clone() },
+            reader: Reader { plan: plan.clone(), planner: context.planner.clone() },
             unwritten: HashMap::new(),
             fetched: false,
             looks: context.ledger.state(|state| Looks::new(state, plan, options.accept_deletes)),
@@ -211,10 +211,10 @@ impl<'a> Sync<'a> {
                 continue;
             }
             self.keep_servers().await?;
-            if self.context.is_in_doubt() {
+            if self.context.has_lost_server() {
                 return Ok(None);
             }
-            self.take_steps().await?;
+            self.accept_steps().await?;
             let busy = self.compare_some().await? | self.round().await?;
             self.count().await?;
             if recorded.is_none_or(|at| at.elapsed() >= RECORD_EVERY) {
@@ -244,7 +244,7 @@ impl<'a> Sync<'a> {
                 }
                 if !found && !self.is_on_its_way() {
                     self.context.hold_now().await?;
-                    if self.context.is_in_doubt() {
+                    if self.context.has_lost_server() {
                         return Ok(None);
                     }
                     self.counted = None;
@@ -259,7 +259,7 @@ impl<'a> Sync<'a> {
             self.watch.idle_for(quiet_since.elapsed());
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
-                () = self.context.pause.asked() => {}
+                () = self.context.pause.until_requested() => {}
                 () = self.context.stop.asked() => {}
             }
             self.feeds.iter_mut().for_each(Feed::begin_again);
@@ -285,9 +285,9 @@ impl<'a> Sync<'a> {
     async fn stand(&mut self) -> Result<()> {
         self.acknowledged().await?;
         self.context.ledger.flush().await?;
-        let _still = self.context.pause.stand();
-        while self.context.stands_for(COUNT_EVERY).await {
-            self.take_steps().await?;
+        let _still = self.context.pause.mark_paused();
+        while self.context.stays_paused_for(COUNT_EVERY).await {
+            self.accept_steps().await?;
             if let Err(error) = self.count().await {
                 tracing::debug!("while it stands still: {error}"); // it matters once work goes on
             }
@@ -383,13 +383,13 @@ impl<'a> Sync<'a> {
         Reading(tokio::spawn(async move { reader.wanted(&job, &keys).await }))
     }
 
-    async fn take_steps(&self) -> Result<()> {
-        self.context.ledger.take_steps(self.dir.clone()).await.map(drop)
+    async fn accept_steps(&self) -> Result<()> {
+        self.context.ledger.accept_steps(self.dir.clone()).await.map(drop)
     }
 
     /// Whether traffic goes to the new server already.
     fn is_switched(&self) -> bool {
-        self.context.ledger.state(|state| state.step_stands(ROUTE_TRAFFIC))
+        self.context.ledger.state(|state| state.step_is_in_force(ROUTE_TRAFFIC))
     }
 }
 

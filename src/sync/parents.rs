@@ -7,14 +7,14 @@ use keyrotation_journal::{Key, KeyPart};
 use super::carry::Outcome;
 use super::read::key_of;
 use super::rows::Row;
-use super::{Sync, failed};
+use super::{SyncRunner, failed};
 use crate::db::{Db, Table, Value};
 use crate::error::Result;
 use crate::plan::SyncJob;
 use crate::source::key_values;
 use crate::target::sync::{APPLICATION_NAME, Parent};
 
-impl Sync<'_> {
+impl SyncRunner<'_> {
     /// Takes rows out whose parents are not there, once those that can be are carried over, and says
     /// what becomes of them.
     pub(super) async fn without_parents(

@@ -8,7 +8,7 @@ use super::failed;
 use super::rows::{Opened, Row, Side, open};
 use crate::blocking::blocking;
 use crate::db::{Record, Value};
-use crate::engine::Preparer;
+use crate::engine::ChunkPlanner;
 use crate::error::Result;
 use crate::plan::{SyncJob, SyncPlan};
 use crate::source::key_values;
@@ -17,7 +17,7 @@ use crate::source::key_values;
 #[derive(Debug, Clone)]
 pub(super) struct Reader {
     pub(super) plan: SyncPlan,
-    pub(super) preparer: Preparer,
+    pub(super) planner: ChunkPlanner,
 }
 
 /// What the old database holds under a key that was asked for.
@@ -96,8 +96,8 @@ impl Reader {
         side: Side,
         records: Vec<Record>,
     ) -> Result<Vec<Opened>> {
-        let (preparer, job) = (self.preparer.clone(), job.clone());
-        blocking(move || Ok(open(&preparer, &job, side, records))).await
+        let (planner, job) = (self.planner.clone(), job.clone());
+        blocking(move || Ok(open(&planner, &job, side, records))).await
     }
 }
 

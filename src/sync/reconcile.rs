@@ -6,13 +6,13 @@ use keyrotation_journal::Key;
 use super::carry::Outcome;
 use super::read::key_of;
 use super::rows::{Row, Side};
-use super::{Sync, failed};
+use super::{SyncRunner, failed};
 use crate::db::{Record, Value};
 use crate::error::Result;
 use crate::plan::SyncJob;
 use crate::source::key_values;
 
-impl Sync<'_> {
+impl SyncRunner<'_> {
     /// Deletes rows that were carried over and that the old database no longer has, where what they belonged to
     /// is gone; once traffic is switched it only says how many there are. Rows that the comparison has left are tried
     /// again. Returns how many rows it has seen to, or are on their way.

@@ -7,7 +7,7 @@ use keyrotation_journal::{Digest, Key};
 use crate::codec::Codec;
 use crate::codec::value::{Evidence, Verdict};
 use crate::db::{Record, Value};
-use crate::engine::Preparer;
+use crate::engine::ChunkPlanner;
 use crate::plan::{Cipher, SyncJob};
 use crate::target::sync::ACTIVE;
 
@@ -63,27 +63,27 @@ pub(super) enum Side {
 pub(super) type Opened = Result<Row, (Key, String)>;
 
 /// Opens rows as read: the key's columns, then the job's. Rows with a key that is none are left out.
-pub(super) fn open(preparer: &Preparer, job: &SyncJob, side: Side, records: Vec<Record>) -> Vec<Opened> {
-    records.into_iter().filter_map(|record| open_one(preparer, job, side, record)).collect()
+pub(super) fn open(planner: &ChunkPlanner, job: &SyncJob, side: Side, records: Vec<Record>) -> Vec<Opened> {
+    records.into_iter().filter_map(|record| open_one(planner, job, side, record)).collect()
 }
 
-fn open_one(preparer: &Preparer, job: &SyncJob, side: Side, record: Record) -> Option<Opened> {
+fn open_one(planner: &ChunkPlanner, job: &SyncJob, side: Side, record: Record) -> Option<Opened> {
     let mut values = record.into_iter();
     let width = job.table.relation.key.len();
     let key = job.key(values.by_ref().take(width))?;
     let mut cells: Vec<Cell> = values.map(|value| Cell { value, plain: None }).collect();
     for cipher in &job.ciphers {
-        if let Err(reason) = open_cell(preparer, job, side, *cipher, &mut cells) {
+        if let Err(reason) = open_cell(planner, job, side, *cipher, &mut cells) {
             let column = job.columns.get(cipher.column).map_or("?", String::as_str);
             return Some(Err((key, format!("{column}: {reason}"))));
         }
     }
-    let digest = digest(preparer, job, &key, &cells);
+    let digest = digest(planner, job, &key, &cells);
     Some(Ok(Row { key, cells, digest }))
 }
 
 fn open_cell(
-    preparer: &Preparer,
+    planner: &ChunkPlanner,
     job: &SyncJob,
     side: Side,
     cipher: Cipher,
@@ -91,13 +91,13 @@ fn open_cell(
 ) -> Result<(), String> {
     let Some(stored) = cells.get(cipher.column).and_then(|cell| cell.value.as_bytes()) else { return Ok(()) };
     let hash = cipher.hash.and_then(|at| cells.get(at)?.value.as_text());
-    let verdict = preparer.recoder().classify(Codec::Envelope, stored, Evidence { hash, recorded: None });
+    let verdict = planner.recoder().classify(Codec::Envelope, stored, Evidence { hash, recorded: None });
     let (opened, sealed) = match verdict {
         Verdict::Plain => return Ok(()),
         Verdict::UnderNew(opened) => (opened, None),
         Verdict::UnderOld(opened) | Verdict::WithoutId(opened) if side == Side::New => (opened, None),
         Verdict::UnderOld(opened) | Verdict::WithoutId(opened) => {
-            let sealed = preparer.recoder().reseal(stored, &opened).map_err(|reason| reason.to_string())?;
+            let sealed = planner.recoder().reseal(stored, &opened).map_err(|reason| reason.to_string())?;
             (opened, Some(sealed))
         }
         // What stands in the new database is compared, never written: as it stands.
@@ -106,7 +106,7 @@ fn open_cell(
     };
     let column = job.columns.get(cipher.column).map_or("", String::as_str);
     // Not over the row's key: it may change.
-    let plain = preparer.digest(&[b"cell", job.table.id.as_bytes(), column.as_bytes(), opened.plaintext()]);
+    let plain = planner.digest(&[b"cell", job.table.id.as_bytes(), column.as_bytes(), opened.plaintext()]);
     if let Some(cell) = cells.get_mut(cipher.column) {
         cell.plain = Some(plain);
         if let Some(sealed) = sealed {
@@ -116,7 +116,7 @@ fn open_cell(
     Ok(())
 }
 
-fn digest(preparer: &Preparer, job: &SyncJob, key: &Key, cells: &[Cell]) -> Digest {
+fn digest(planner: &ChunkPlanner, job: &SyncJob, key: &Key, cells: &[Cell]) -> Digest {
     let mut place = Vec::with_capacity(64);
     key.encode(&mut place);
     let parts: Vec<(u8, Vec<u8>)> = cells.iter().map(encoded).collect();
@@ -124,7 +124,7 @@ fn digest(preparer: &Preparer, job: &SyncJob, key: &Key, cells: &[Cell]) -> Dige
     for (column, (tag, bytes)) in job.columns.iter().zip(&parts) {
         all.extend([column.as_bytes(), std::slice::from_ref(tag), bytes]);
     }
-    preparer.digest(&all)
+    planner.digest(&all)
 }
 
 fn encoded(cell: &Cell) -> (u8, Vec<u8>) {

@@ -23,7 +23,7 @@ pub async fn settle(context: &Context, plan: &SyncPlan) -> Result<()> {
     let read = || plan.new.rows(&job.new, &columns, &keys);
     let records = plan.guard.try_reading(job.place(), read).await;
     let records = records.map_err(|error| failed(job.place(), &error))?;
-    let present: HashMap<Key, _> = open(&context.preparer, job, Side::New, records)
+    let present: HashMap<Key, _> = open(&context.planner, job, Side::New, records)
         .into_iter()
         .flatten()
         .map(|row| (row.key, row.digest))

@@ -12,7 +12,7 @@ use super::read::key_of;
 use super::rows::{Row, Side, open};
 use crate::activity::{Activity, Doing, Task};
 use crate::db::{Db, DbError, Record, Value};
-use crate::engine::{Ledger, Preparer};
+use crate::engine::{ChunkPlanner, JournalHandle};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::{SyncJob, SyncPlan};
@@ -98,8 +98,8 @@ pub struct Said {
 
 /// Looks at both databases: what waits, who is there, and every row of every table.
 pub async fn verdict(
-    ledger: &Ledger,
-    preparer: &Preparer,
+    ledger: &JournalHandle,
+    planner: &ChunkPlanner,
     plan: &SyncPlan,
     said: &Said,
     activity: &Activity,
@@ -114,8 +114,8 @@ pub async fn verdict(
     who_is_there(plan, said, &mut verdict).await?;
     for job in &plan.jobs {
         let doing = activity.begin(Task::Compare, job.place(), None);
-        let mut compared = compare(ledger, preparer, plan, job, &doing).await?;
-        find_left_over(ledger, preparer, plan, job, &doing, &mut compared).await?;
+        let mut compared = compare(ledger, planner, plan, job, &doing).await?;
+        find_left_over(ledger, planner, plan, job, &doing, &mut compared).await?;
         if compared.differences > 0 {
             let text = format!("{}: {} rows are not the same", job.place(), compared.differences);
             verdict.reasons.push(text);
@@ -174,7 +174,7 @@ async fn who_is_there(plan: &SyncPlan, said: &Said, verdict: &mut Verdict) -> Re
     if plan.old.is_blind().await.map_err(old)? {
         found.push("who is connected to the old database cannot be seen: grant PROCESS".to_owned());
     }
-    let others = plan.old.strangers().await.map_err(old)?;
+    let others = plan.old.foreign_sessions().await.map_err(old)?;
     found.extend(
         others.iter().map(|other| format!("somebody is connected to the old database: {}", other.who)),
     );
@@ -188,8 +188,8 @@ async fn who_is_there(plan: &SyncPlan, said: &Said, verdict: &mut Verdict) -> Re
 }
 
 async fn compare(
-    ledger: &Ledger,
-    preparer: &Preparer,
+    ledger: &JournalHandle,
+    planner: &ChunkPlanner,
     plan: &SyncPlan,
     job: &SyncJob,
     doing: &Doing,
@@ -200,10 +200,10 @@ async fn compare(
     while let Some(page) = next(&mut walk, plan, job).await? {
         doing.advance(page.len() as u64);
         let read = page.len();
-        let rows: Vec<Row> = open(preparer, job, Side::Old, page).into_iter().flatten().collect();
+        let rows: Vec<Row> = open(planner, job, Side::Old, page).into_iter().flatten().collect();
         compared.unreadable += (read - rows.len()) as u64; // also those whose key cannot be told
         let keys: Vec<Key> = rows.iter().map(|row| row.key.clone()).collect();
-        let there = present(preparer, &plan.new, plan, job, &keys).await?;
+        let there = present(planner, &plan.new, plan, job, &keys).await?;
         for row in rows {
             let present = there.get(&row.key).map(|row| row.digest);
             if present == Some(row.digest) {
@@ -228,8 +228,8 @@ async fn compare(
 /// Adds rows that were carried over, or were there when the copy was made, that the new database still
 /// has and the old one has not: as they were left, or changed and in use.
 async fn find_left_over(
-    ledger: &Ledger,
-    preparer: &Preparer,
+    ledger: &JournalHandle,
+    planner: &ChunkPlanner,
     plan: &SyncPlan,
     job: &SyncJob,
     doing: &Doing,
@@ -245,7 +245,7 @@ async fn find_left_over(
         let found = found.map_err(|error| failed(job.place(), &error))?;
         let found: HashSet<Key> = found.iter().filter_map(|record| key_of(job, record)).collect();
         let missing: Vec<Key> = keys.into_iter().filter(|key| !found.contains(key)).collect();
-        for (key, row) in present(preparer, &plan.new, plan, job, &missing).await? {
+        for (key, row) in present(planner, &plan.new, plan, job, &missing).await? {
             let (target, asked) = (job.index, key.clone());
             let mark = ledger.read(move |journal| journal.mark(target, &asked)).await?;
             // What the new server has changed stays, unless the old one may have taken it out of use.
@@ -266,7 +266,7 @@ async fn next(walk: &mut Walk, plan: &SyncPlan, job: &SyncJob) -> Result<Option<
 }
 
 async fn present(
-    preparer: &Preparer,
+    planner: &ChunkPlanner,
     new: &Db,
     plan: &SyncPlan,
     job: &SyncJob,
@@ -277,6 +277,6 @@ async fn present(
     let read = || new.rows(&job.new, &columns, &values);
     let records = plan.guard.try_reading(job.place(), read).await;
     let records = records.map_err(|error| failed(job.place(), &error))?;
-    let opened = open(preparer, job, Side::New, records);
+    let opened = open(planner, job, Side::New, records);
     Ok(opened.into_iter().flatten().map(|row| (row.key.clone(), row)).collect())
 }

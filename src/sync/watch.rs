@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::{Event, Key, Pending, Seen};
 
 use super::carry::Outcome;
-use super::{COUNT_EVERY, Sync, failed};
+use super::{COUNT_EVERY, SyncRunner, failed};
 use crate::error::Result;
 use crate::plan::SyncJob;
 
@@ -103,7 +103,7 @@ impl Watch {
     }
 }
 
-impl Sync<'_> {
+impl SyncRunner<'_> {
     /// Whether a row is to be tried now: it has come, has changed, or has waited long enough.
     pub(super) fn is_due(&self, table: usize, key: &Key, numbers: &[i64]) -> bool {
         let waiting = self.waiting[table].get(key);

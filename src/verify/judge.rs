@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::codec::value::{self, Evidence, hash_agrees};
 use crate::db::Value;
-use crate::engine::{Preparer, recorded_cell};
+use crate::engine::{ChunkPlanner, recorded_cell};
 use crate::plan::Job;
 use crate::source::Row;
 
@@ -49,7 +49,7 @@ impl Verdict {
 /// Judges the rows of a target, range by range.
 #[derive(Debug)]
 pub(super) struct Judge {
-    preparer: Preparer,
+    planner: ChunkPlanner,
     job: Job,
     live: bool,
     /// What the journal recorded in this range; what was seen is taken out.
@@ -78,9 +78,9 @@ pub(super) struct Found {
 }
 
 impl Judge {
-    pub(super) fn new(preparer: Preparer, job: Job, live: bool, later: HashMap<Key, RowRecord>) -> Self {
+    pub(super) fn new(planner: ChunkPlanner, job: Job, live: bool, later: HashMap<Key, RowRecord>) -> Self {
         let (records, later_seen) = (HashMap::new(), HashSet::new());
-        Self { preparer, job, live, records, later, later_seen, judged: Judged::default() }
+        Self { planner, job, live, records, later, later_seen, judged: Judged::default() }
     }
 
     /// Begins with a range, of which the journal recorded this.
@@ -144,7 +144,7 @@ impl Judge {
         let Some(stored) = row.values.get(column).and_then(Value::as_bytes) else {
             return recorded.and_then(|_| verdict(self.emptied(), "its value was removed"));
         };
-        let digest = self.preparer.value_digest(&self.job, column, &row.key, stored);
+        let digest = self.planner.value_digest(&self.job, column, &row.key, stored);
         if let Some(CellOutcome::Failed { before, reason }) = recorded
             && *before == digest
         {
@@ -153,10 +153,10 @@ impl Judge {
         let hash = row.hashes.get(column).and_then(Option::as_deref);
         let is_recorded = |plaintext: &[u8]| {
             recorded_plain(recorded)
-                == Some(self.preparer.plain_digest(&self.job, column, &row.key, plaintext))
+                == Some(self.planner.plain_digest(&self.job, column, &row.key, plaintext))
         };
         let evidence = Evidence { hash, recorded: Some(&is_recorded) };
-        match self.preparer.recoder().classify(self.job.codec, stored, evidence) {
+        match self.planner.recoder().classify(self.job.codec, stored, evidence) {
             value::Verdict::Plain => recorded.and_then(|_| verdict(self.emptied(), "it is plain now")),
             value::Verdict::UnderOld(_) => verdict(Verdict::Bad, "it is under the old key"),
             value::Verdict::WithoutId(_) => verdict(

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::activity::{Activity, Task};
 use crate::blocking::blocking;
-use crate::engine::{Ledger, Preparer};
+use crate::engine::{ChunkPlanner, JournalHandle};
 use crate::error::Result;
 #[cfg(feature = "failpoints")]
 use crate::error::{Error, Id};
@@ -88,8 +88,8 @@ impl Report {
 
 /// Compares every job's rows with the journal.
 pub async fn verify(
-    ledger: &Ledger,
-    preparer: &Preparer,
+    ledger: &JournalHandle,
+    planner: &ChunkPlanner,
     jobs: &[Job],
     options: Options,
     activity: &Activity,
@@ -100,14 +100,14 @@ pub async fn verify(
         if stop.requested() {
             break;
         }
-        report.targets.push(verify_one(ledger, preparer, job, options, activity, stop).await?);
+        report.targets.push(verify_one(ledger, planner, job, options, activity, stop).await?);
     }
     Ok(report)
 }
 
 async fn verify_one(
-    ledger: &Ledger,
-    preparer: &Preparer,
+    ledger: &JournalHandle,
+    planner: &ChunkPlanner,
     job: &Job,
     options: Options,
     activity: &Activity,
@@ -121,7 +121,7 @@ async fn verify_one(
         TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
     // Rows that were tried again or found astray: their last record counts, wherever they stand.
     let later = ledger.read(move |journal| keyed_rows(journal, target)).await?;
-    let mut judge = Judge::new(preparer.clone(), job.clone(), options.live, later);
+    let mut judge = Judge::new(planner.clone(), job.clone(), options.live, later);
     let mut walk = job.source.walk_all();
     let mut covered = false;
     let sample = options.sample.map(|part| Sample::new(part, chunks));

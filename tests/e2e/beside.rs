@@ -23,7 +23,7 @@ fn plant(kit: &Kit, name: &str, note: &str) {
         user: "mallory (uid 0)".to_owned(),
         host: "h".to_owned(),
     };
-    keyrotation_journal::leave_step(&kit.journal(), &step).unwrap();
+    keyrotation_journal::submit_step(&kit.journal(), &step).unwrap();
 }
 
 const GOOD: &str = "live=no sample=all chunks=9/9 events=9 rows=900 same=900 gone=0 new=0 changed=0 failed=0 bad=0 \
@@ -77,8 +77,8 @@ fn a_confirmation_of_another_rotation_is_not_taken_over() {
         user: "u".to_owned(),
         host: "h".to_owned(),
     };
-    let other = keyrotation_journal::Left::new(step("switch/opened"), Some([9; 16]));
-    keyrotation_journal::leave(&kit.journal(), &other).unwrap();
+    let other = keyrotation_journal::Submission::new(step("switch/opened"), Some([9; 16]));
+    keyrotation_journal::submit(&kit.journal(), &other).unwrap();
     let ran = kit.run(&["confirm", "start/started"]).exits(0);
     assert!(ran.stderr.contains("is another rotation's"), "{ran}");
     let steps = kit.status()["steps"].to_string();

@@ -75,7 +75,7 @@ fn an_emptied_database_under_an_unfinished_journal_is_refused() {
 fn a_restored_database_is_refused_when_failed_rows_are_tried_again() {
     let place = Place::new(60);
     let original = fs::read(&place.deployment.new_identity).unwrap();
-    place.spoil();
+    place.damage();
     place.run(&["run", "--accept-ambiguous", "1"]).exits(1);
     put(&place.deployment.new_identity, &original);
     must_be_refused(&place, &["resume", "--retry-failed"]);
@@ -85,7 +85,7 @@ fn a_restored_database_is_refused_when_failed_rows_are_tried_again() {
 fn restored_files_under_a_journal_are_refused() {
     let place = Place::new(20);
     let files = place.files();
-    place.spoil();
+    place.damage();
     place.run(&["run", "--accept-ambiguous", "1"]).exits(1);
     for (name, bytes) in files {
         fs::write(place.deployment.home.join(name), bytes).unwrap();
@@ -96,7 +96,7 @@ fn restored_files_under_a_journal_are_refused() {
 #[test]
 fn a_database_in_which_rows_changed_since_is_still_the_same() {
     let place = Place::new(60);
-    place.spoil();
+    place.damage();
     place.run(&["run", "--accept-ambiguous", "1"]).exits(1);
     let database = &place.deployment.new_identity;
     execute(database, "DELETE FROM IDN_SECRET WHERE rowid = 1");

@@ -40,7 +40,7 @@ fn times(kit: &Kit) -> BTreeMap<PathBuf, [i64; 4]> {
 /// A deployment with every kind of value and file that cannot be rotated.
 fn spoiled() -> Kit {
     let kit = Kit::new();
-    assert!(kit.spoil().len() >= 9);
+    assert!(kit.damage().len() >= 9);
     let stores = kit.deployment.home.join("repository/deployment/server/userstores");
     let store = |value: &str| format!("<UserStoreManager><Property encrypted=\"true\">{value}</Property>");
     let old = seal(&kit.deployment.spec.old_key, "a secret");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use keyrotation::demo::Spoiled;
+use keyrotation::demo::Damaged;
 use keyrotation::target::TARGETS;
 use serde_json::Value;
 
@@ -12,26 +12,26 @@ const RUN: &[&str] = &["run", "--chunk-size", "40", "--accept-ambiguous", "1"];
 const RETRY: &[&str] = &["resume", "--retry-failed", "--chunk-size", "40"];
 
 /// A deployment with values that cannot be rotated, and their rows.
-fn spoiled() -> (Place, Vec<Spoiled>, Except) {
+fn spoiled() -> (Place, Vec<Damaged>, Except) {
     let place = Place::new(60);
-    let spoiled = place.spoil();
+    let spoiled = place.damage();
     assert!(spoiled.len() >= 9);
     let except = spoiled.iter().map(|row| (row.table.to_owned(), row_number(&place, row))).collect();
     place.count_updates();
     (place, spoiled, Except(except))
 }
 
-fn condition(row: &Spoiled) -> String {
+fn condition(row: &Damaged) -> String {
     let target = TARGETS.iter().find(|target| target.relation.table == row.table).unwrap();
     let parts = target.relation.key.iter().zip(&row.key);
     parts.map(|(column, part)| format!("{column} = '{part}'")).collect::<Vec<_>>().join(" AND ")
 }
 
-fn row_number(place: &Place, row: &Spoiled) -> i64 {
+fn row_number(place: &Place, row: &Damaged) -> i64 {
     number(database(place, row), &format!("SELECT rowid FROM {} WHERE {}", row.table, condition(row)))
 }
 
-fn database<'a>(place: &'a Place, row: &Spoiled) -> &'a std::path::Path {
+fn database<'a>(place: &'a Place, row: &Damaged) -> &'a std::path::Path {
     let d = &place.deployment;
     if row.table == "REG_PROPERTY" { &d.new_registry } else { &d.new_identity }
 }
@@ -51,8 +51,8 @@ fn failures(place: &Place) -> BTreeSet<(String, String, String)> {
     listed
 }
 
-fn named(spoiled: &[Spoiled]) -> BTreeSet<(String, String, String)> {
-    let name = |row: &Spoiled| (row.table.to_owned(), row.key.join("/"), row.column.to_owned());
+fn named(spoiled: &[Damaged]) -> BTreeSet<(String, String, String)> {
+    let name = |row: &Damaged| (row.table.to_owned(), row.key.join("/"), row.column.to_owned());
     spoiled.iter().map(name).collect()
 }
 

@@ -70,7 +70,7 @@ fn count(log: &str, line: &str) -> u64 {
 #[test]
 fn the_log_has_the_guides_lines_word_for_word() {
     let kit = Kit::new();
-    kit.spoil();
+    kit.damage();
     fs::write(
         kit.deployment.home.join("repository/tenants/2/userstores/BROKEN.xml"),
         "<UserStoreManager><Property",

@@ -87,7 +87,7 @@ fn a_sound_deployment_passes_and_nothing_is_changed() {
 #[test]
 fn values_and_files_that_cannot_be_rotated_are_warnings_and_both_keys_a_refusal() {
     let kit = Kit::new();
-    kit.spoil();
+    kit.damage();
     let stores = kit.deployment.home.join("repository/deployment/server/userstores");
     fs::write(stores.join("A.xml"), "<UserStoreManager>").unwrap();
     fs::write(stores.join("B.xml.enc"), "a plain password").unwrap();

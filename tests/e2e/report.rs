@@ -40,7 +40,7 @@ fn count(value: &Value) -> u64 {
 /// A rotation with failures that was stopped by an error, killed, resumed and verified.
 fn eventful() -> Kit {
     let kit = Kit::new();
-    kit.spoil();
+    kit.damage();
     kit.sql("DELETE FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001"); // it would stop the run
     kit.run_at(
         "table-before-commit=2*off->return",
@@ -224,7 +224,7 @@ fn verify_leaves_what_it_found_and_status_shows_the_last_one() {
 #[test]
 fn a_report_is_bound_to_its_journal() {
     let kit = Kit::new();
-    kit.spoil();
+    kit.damage();
     kit.sql("DELETE FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001");
     kit.run(&["run", "--reason", "policy"]).exits(1);
     let made: Vec<(_, &[&str])> = vec![
@@ -302,7 +302,7 @@ fn a_report_is_written_whole_or_not_at_all_and_over_nothing() {
 #[test]
 fn while_a_rotation_runs_the_report_is_on_what_is_done_so_far() {
     let kit = Kit::new();
-    kit.spoil();
+    kit.damage();
     kit.sql("DELETE FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001"); // it would stop the run
     kit.run(&["report"]).refused(4, "KR-JRN-007");
     let gate = kit.path("gate");

@@ -123,7 +123,7 @@ fn envelopes(bytes: &[u8]) -> Vec<String> {
 #[test]
 fn nothing_secret_is_said_or_recorded() {
     let kit = Kit::new();
-    kit.spoil();
+    kit.damage();
     let mut secrets = Secrets::of(&kit);
     secrets.add_values(&kit, &kit.deployment.spec.old_key);
 

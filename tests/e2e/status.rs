@@ -105,7 +105,7 @@ fn status_has_every_member_in_every_state() {
 
 /// Values that cannot be rotated; of those that would stop a run, none.
 fn wait_spoil(kit: &Kit) {
-    kit.spoil();
+    kit.damage();
     kit.sql("DELETE FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001");
 }
 

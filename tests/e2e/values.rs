@@ -11,7 +11,7 @@ use crate::support::Except;
 
 /// The block that opens under both keys, planted as an application's secret.
 fn ambiguous(kit: &Kit) -> String {
-    kit.spoil();
+    kit.damage();
     kit.sql("SELECT CONSUMER_SECRET FROM IDN_OAUTH_CONSUMER_APPS WHERE ID = 9001")
         .remove(0)
         .remove(0)
@@ -181,7 +181,7 @@ fn key_ids_are_written_where_the_new_server_needs_them() {
 fn each_value_that_cannot_be_rotated_fails_alone_and_says_why() {
     let kit = Kit::new();
     let clean = kit.snapshot();
-    let spoiled = kit.spoil();
+    let spoiled = kit.damage();
     let planted = tables_and_keys(&kit);
     kit.run(&["run", "--accept-ambiguous", "1"]).exits(1);
     assert_eq!(tables_and_keys(&kit), planted, "what failed is untouched");
@@ -226,7 +226,7 @@ fn each_value_that_cannot_be_rotated_fails_alone_and_says_why() {
     clean.must_be_rotated(&kit, &Except::default());
 }
 
-fn selects(bad: &keyrotation::demo::Spoiled) -> String {
+fn selects(bad: &keyrotation::demo::Damaged) -> String {
     let columns: &[&str] = match bad.table {
         "IDN_OAUTH2_ACCESS_TOKEN" => &["TOKEN_ID"],
         "WF_BPS_PROFILE" => &["PROFILE_NAME", "TENANT_ID"],

@@ -230,7 +230,7 @@ fn bad_is_a_file_with_another_secret_and_one_put_back() {
 #[test]
 fn failed_is_what_was_recorded_as_failed_and_is_still_so() {
     let kit = Kit::new();
-    let spoiled = kit.spoil();
+    let spoiled = kit.damage();
     kit.run(&["run", "--accept-ambiguous", "1"]).exits(1);
     let report = kit.run(&["verify", "--json"]).exits(1).json();
     assert_eq!(report["differences"], spoiled.len(), "{report}");

@@ -1,14 +1,14 @@
 //! Every statement that the program can send, by dialect and target.
 
 use keyrotation::db::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
-use keyrotation::db::look::{self, LOOKS, Look};
+use keyrotation::db::preflight_questions::{self, PREFLIGHT_QUESTIONS, PreflightQuestions};
 use keyrotation::db::sql::{self, Ends};
 use keyrotation::db::{
     ColumnInfo, DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION, Filter, H2, H2_QUESTIONS, Kind, MSSQL,
     MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
     Relation, Syntax, Table, TableInfo, Write,
 };
-use keyrotation::db::{asked, copies, feeds, identity, lease, near, policies, proof};
+use keyrotation::db::{asked, cluster_lock, copies, feeds, identity, near, policies, proof};
 use keyrotation::plan::TOKENS;
 use keyrotation::target::{SYNC_TABLES, SyncTable, TARGETS, Target};
 
@@ -117,8 +117,8 @@ fn questions(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
 
 /// What a preflight asks.
 fn looks(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
-    let look = LOOKS.iter().find(|look| look.dialect == syntax.name);
-    let each = |look: &Look| {
+    let look = PREFLIGHT_QUESTIONS.iter().find(|look| look.dialect == syntax.name);
+    let each = |look: &PreflightQuestions| {
         let others = [("its time", look.clock), ("its logs", look.logs)];
         let triggers = look.triggers.iter().map(|sql| ("triggers", *sql));
         triggers.chain(others.into_iter().filter_map(|(what, sql)| Some((what, sql?)))).collect()
@@ -128,9 +128,14 @@ fn looks(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
 
 /// What is asked and written to know whether two databases are one.
 fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
-    let all =
-        [asked::STATEMENTS, identity::STATEMENTS, feeds::STATEMENTS, proof::STATEMENTS, lease::STATEMENTS]
-            .concat();
+    let all = [
+        asked::STATEMENTS,
+        identity::STATEMENTS,
+        feeds::STATEMENTS,
+        proof::STATEMENTS,
+        cluster_lock::STATEMENTS,
+    ]
+    .concat();
     all.into_iter()
         .chain(policies::statements())
         .chain(copies::statements())
@@ -169,7 +174,10 @@ fn of_target(syntax: &Syntax, target: &Target) -> Vec<(String, String)> {
     let names: Vec<_> = target.values.iter().map(|value| value.name).collect();
     let mut statements = vec![
         ("how many".to_owned(), sql::copy::count(target.relation.table)),
-        ("how old is the newest".to_owned(), look::newest(syntax, target.relation.table, "TIME_CREATED")),
+        (
+            "how old is the newest".to_owned(),
+            preflight_questions::newest(syntax, target.relation.table, "TIME_CREATED"),
+        ),
         ("null key".to_owned(), sql::null_key(syntax, &table)),
         ("are we allowed".to_owned(), sql::rehearse(&table, &names)),
     ];

@@ -1,12 +1,12 @@
 //! Tests of the journal, and the small rotation that they share.
 
-mod along;
 mod contract;
 mod damage;
 mod encoding;
 mod evidence;
 mod failures;
 mod replay;
+mod shared_reading;
 mod sync;
 mod transitions;
 

@@ -174,18 +174,18 @@ fn steps_that_are_left_count_by_when_they_are_taken_over() {
         let new = state.not_known(vec![step.clone(), step]);
         new.into_iter().fold(state, |state, step| state.apply(at, &Event::StepTaken(step), &[]).unwrap())
     };
-    // Left before the rotation began, by a clock that is ahead.
+    // Submission before the rotation began, by a clock that is ahead.
     let state = JobState::new(rotation());
     let inherited = state.not_known(vec![left(at + 99)]);
     let mut state = state.apply(at, &session().event, &[]).unwrap();
     for step in inherited {
         state = state.apply(at, &Event::StepTaken(step), &[]).unwrap();
     }
-    assert!(!state.step_stands("a") && state.steps.len() == 1);
+    assert!(!state.step_is_in_force("a") && state.steps.len() == 1);
     // Handed over again after a crash.
     let state = take(state, left(at + 99));
-    assert!(!state.step_stands("a") && state.steps.len() == 1);
-    // Left since, by a clock that is behind.
+    assert!(!state.step_is_in_force("a") && state.steps.len() == 1);
+    // Submission since, by a clock that is behind.
     let state = take(state, left(at - 99));
-    assert!(state.step_stands("a") && state.steps.len() == 2);
+    assert!(state.step_is_in_force("a") && state.steps.len() == 2);
 }

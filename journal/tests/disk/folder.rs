@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use keyrotation_journal::{
-    Error, Journal, Step, leave_step, live_knows_steps, read_live, take_steps, write_live,
+    Error, Journal, Step, accept_steps, live_knows_steps, read_live, submit_step, write_live,
 };
 use tempfile::TempDir;
 
@@ -57,7 +57,7 @@ fn a_reserved_folder_is_held_and_leaves_nothing_unless_a_journal_begins() {
     // It was there before, with a step that waits; and in the end a journal begins.
     let step =
         Step { at: 1, name: "a".into(), note: String::new(), user: String::new(), host: String::new() };
-    leave_step(&dir, &step).unwrap();
+    submit_step(&dir, &step).unwrap();
     drop(Journal::reserve(&dir).unwrap());
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 1, "the step");
     let reserved = Journal::reserve(&dir).unwrap();
@@ -122,13 +122,13 @@ fn a_live_status_that_is_older_than_the_last_step_does_not_know_it() {
     later();
     let step =
         Step { at: 1, name: "a".into(), note: String::new(), user: String::new(), host: String::new() };
-    leave_step(path, &step).unwrap();
+    submit_step(path, &step).unwrap();
     assert!(!knows());
     later();
     write_live(path, b"{}").unwrap();
     assert!(knows());
     later();
-    take_steps::<Error>(path, |_| Ok(true)).unwrap();
+    accept_steps::<Error>(path, |_| Ok(true)).unwrap();
     assert!(!knows());
     later();
     write_live(path, b"{}").unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::duration;
-use crate::cli::moment::Moment;
+use crate::cli::stop_time::StopTime;
 
 /// Options of `status`.
 #[derive(Debug, Clone, Args)]
@@ -44,7 +44,7 @@ pub struct EndArgs {
     /// End at a safe point at the next 05:00 by the clock on the wall, or at
     /// 2026-11-25T05:00:00+01:00; `resume` goes on.
     #[arg(long, value_name = "TIME", conflicts_with = "stop_after")]
-    pub stop_at: Option<Moment>,
+    pub stop_at: Option<StopTime>,
     /// End at a safe point after this time, such as 90s, 5m or 2h; `resume` goes on.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub stop_after: Option<Duration>,

@@ -2,8 +2,8 @@
 
 mod bridged;
 mod databases;
-mod handed;
 mod home;
+mod interactive;
 mod secrets;
 mod servers;
 mod sync;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::handed::Stdin;
+use super::interactive::Stdin;
 use super::{Level, Overrides, Settings, parse, resolve};
 use crate::error::{Error, Id, Result};
 

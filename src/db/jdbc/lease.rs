@@ -13,14 +13,14 @@ use super::{Inner, postgres};
 
 /// A session that is borrowed from the pool, or alone. Dropped, it goes back, rolled back.
 #[derive(Debug)]
-pub(in crate::db) struct Lease {
+pub(in crate::db) struct BridgeSession {
     /// None only while it is given back.
     pub(super) session: Option<Session>,
     pub(super) db: Arc<Inner>,
     pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Lease {
+impl BridgeSession {
     pub(super) async fn ask(&mut self, ask: Ask<'_>) -> Result<(Vec<Record>, Done), DbError> {
         let Some(session) = &mut self.session else {
             return Err(DbError::new(Class::Environment, "the connection is closed"));
@@ -39,7 +39,7 @@ impl Lease {
     }
 
     /// Runs a statement that is not prepared.
-    pub(super) async fn plainly(&mut self, sql: &str) -> Result<(), DbError> {
+    pub(super) async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
         self.ask(Ask::Text(Operation::Script, sql)).await.map(drop)
     }
 
@@ -86,7 +86,7 @@ impl Lease {
     }
 }
 
-impl Drop for Lease {
+impl Drop for BridgeSession {
     fn drop(&mut self) {
         let Some(mut session) = self.session.take() else { return };
         if self.permit.is_none() || !session.is_usable() {
@@ -102,7 +102,7 @@ impl Drop for Lease {
 /// A writing transaction.
 #[derive(Debug)]
 pub struct JdbcTransaction {
-    pub(super) lease: Lease,
+    pub(super) lease: BridgeSession,
 }
 
 impl JdbcTransaction {
@@ -123,8 +123,8 @@ impl JdbcTransaction {
     }
 
     /// Runs a statement that is not prepared.
-    pub(in crate::db) async fn plainly(&mut self, sql: &str) -> Result<(), DbError> {
-        self.lease.plainly(sql).await
+    pub(in crate::db) async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
+        self.lease.unprepared(sql).await
     }
 
     /// Runs a statement and returns how many rows the server says it affected.

@@ -18,13 +18,13 @@ use tokio::sync::Semaphore;
 
 use super::claim::Claim;
 use super::guard::Questions;
-use super::own::{Greeting, Own};
+use super::own_sessions::{Greeting, OwnSessions};
 use super::remote;
 use super::server::{Route, Server};
 use super::table::{Kind, TableInfo};
 use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value};
 use dialect::Dialect;
-pub(in crate::db) use lease::{JdbcTransaction, Lease};
+pub(in crate::db) use lease::{BridgeSession, JdbcTransaction};
 use process::Process;
 use session::{Ask, Opening, Session};
 use stalled::AtWork;
@@ -51,7 +51,7 @@ struct Inner {
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Session>>,
     claim: Claim,
-    own: Own,
+    own: OwnSessions,
     at_work: AtWork,
 }
 
@@ -69,14 +69,14 @@ impl JdbcDb {
         {
             dialect.questions = blind;
         }
-        if access == Access::Change && !dialect.is_replica.is_empty() {
+        if access == Access::ReadWrite && !dialect.is_replica.is_empty() {
             let answer = answer(&mut session, &dialect, server, dialect.is_replica).await?;
             if answer.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0) {
                 let text = "is a replica, or set to read only: give the primary's host";
                 return Err(DbError::new(Class::Environment, text));
             }
         }
-        if access == Access::Change && !dialect.flush.is_empty() {
+        if access == Access::ReadWrite && !dialect.flush.is_empty() {
             answer(&mut session, &dialect, server, dialect.flush).await?; // whether that is allowed shows now
         }
         let statement_bytes = match dialect.max_packet {
@@ -98,7 +98,7 @@ impl JdbcDb {
             permits: Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1))),
             idle: Mutex::default(),
             claim: Claim::default(),
-            own: Own::at(&server.to_string()),
+            own: OwnSessions::at(&server.to_string()),
             at_work: AtWork::default(),
         };
         inner.greet(&mut session).await?;
@@ -135,7 +135,7 @@ impl JdbcDb {
     }
 
     /// Which of the server's sessions are this process's.
-    pub(super) fn own(&self) -> &Own {
+    pub(super) fn own(&self) -> &OwnSessions {
         &self.inner.own
     }
 
@@ -145,12 +145,12 @@ impl JdbcDb {
     }
 
     /// A connection of its own, outside the pool.
-    pub(super) async fn connect(&self) -> Result<Lease, DbError> {
+    pub(super) async fn connect(&self) -> Result<BridgeSession, DbError> {
         let session = self.inner.session().await?;
-        Ok(Lease { session: Some(session), db: Arc::clone(&self.inner), permit: None })
+        Ok(BridgeSession { session: Some(session), db: Arc::clone(&self.inner), permit: None })
     }
 
-    async fn acquire(&self) -> Result<Lease, DbError> {
+    async fn acquire(&self) -> Result<BridgeSession, DbError> {
         let permits = &self.inner.permits;
         let permit = remote::place(permits, self.inner.connections, patience(self.server())).await?;
         let idle = {
@@ -162,7 +162,7 @@ impl JdbcDb {
             Some(session) => session,
             None => self.inner.session().await?,
         };
-        Ok(Lease { session: Some(session), db: Arc::clone(&self.inner), permit: Some(permit) })
+        Ok(BridgeSession { session: Some(session), db: Arc::clone(&self.inner), permit: Some(permit) })
     }
 
     pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
@@ -183,13 +183,13 @@ impl JdbcDb {
     }
 
     pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
-        self.acquire().await?.plainly(sql).await
+        self.acquire().await?.unprepared(sql).await
     }
 
     pub(super) async fn statements(&self, statements: &[String]) -> Result<(), DbError> {
         let mut lease = self.connect().await?;
         for statement in statements {
-            lease.plainly(statement).await?;
+            lease.unprepared(statement).await?;
         }
         lease.close().await;
         Ok(())
@@ -293,8 +293,8 @@ async fn connect(
     process.hide(&server.password);
     process.hide(&route.url);
     let url = match access {
-        Access::Look => format!("{}{}", *route.url, route.read_only),
-        Access::Change => (*route.url).clone(),
+        Access::ReadOnly => format!("{}{}", *route.url, route.read_only),
+        Access::ReadWrite => (*route.url).clone(),
     };
     let url = zeroize::Zeroizing::new(url);
     let setup = dialect::setup(server, access);
@@ -303,7 +303,7 @@ async fn connect(
     properties.extend(route.properties.iter().map(|(name, value)| (*name, value.as_str())));
     let opening = Opening {
         url: &url,
-        read_only: access == Access::Look,
+        read_only: access == Access::ReadOnly,
         nulls: dialect::null_type(server.kind),
         utf8_driver: dialect::utf8_driver(server.kind),
         properties: &properties,

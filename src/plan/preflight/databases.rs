@@ -254,10 +254,10 @@ fn others_connected(facts: &Facts<'_>) -> Found {
         return Found::NotChecked("SQLite does not tell who has a file open".to_owned());
     }
     for server in &facts.servers {
-        match &server.strangers {
+        match &server.foreign_sessions {
             Err(why) => return Found::NotChecked(why.clone()),
-            Ok(strangers) if !strangers.is_empty() => {
-                let what = format!("{}: {}", server.place, listed(strangers));
+            Ok(foreign_sessions) if !foreign_sessions.is_empty() => {
+                let what = format!("{}: {}", server.place, listed(foreign_sessions));
                 let fix = Id::OthersConnected.remedy().to_owned();
                 return Found::Refuse(Refusal { id: Id::OthersConnected, what, fix });
             }

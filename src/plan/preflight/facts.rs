@@ -54,7 +54,7 @@ pub(super) struct Server {
     pub(super) remote: bool,
     pub(super) connections: u32,
     pub(super) claimed: Asked<bool>,
-    pub(super) strangers: Asked<Vec<String>>,
+    pub(super) foreign_sessions: Asked<Vec<String>>,
     pub(super) blind: Asked<bool>,
     pub(super) feeds: Asked<Feeds>,
     pub(super) lossy: Asked<Vec<String>>,
@@ -138,17 +138,17 @@ pub(super) async fn of_servers(ground: Ground<'_>) -> Facts<'_> {
 
 impl Server {
     async fn ask(deployment: &Deployment, db: &Db, claimed: bool) -> Self {
-        let strangers = async {
-            let strangers = db.strangers().await?;
-            let others = strangers.into_iter().filter(|stranger| !stranger.is_kin);
-            Ok::<_, DbError>(others.map(|stranger| stranger.who).collect())
+        let foreign_sessions = async {
+            let foreign_sessions = db.foreign_sessions().await?;
+            let others = foreign_sessions.into_iter().filter(|session| !session.is_keyrotation);
+            Ok::<_, DbError>(others.map(|session| session.who).collect())
         };
         Self {
             place: db.place(),
             remote: db.server_kind().is_some(),
             connections: db.connections(),
             claimed: if claimed { Ok(false) } else { said(db.is_claimed().await) },
-            strangers: if claimed { Ok(Vec::new()) } else { said(strangers.await) },
+            foreign_sessions: if claimed { Ok(Vec::new()) } else { said(foreign_sessions.await) },
             blind: said(db.is_blind().await),
             feeds: said(db.feeds().await),
             lossy: said(db.lossy_settings().await),
@@ -197,7 +197,7 @@ async fn reach(settings: &Settings, connected: bool) -> Vec<(&'static str, Asked
 }
 
 pub(super) async fn answers(database: &Database) -> Asked<String> {
-    let db = open_alone(database, Access::Look).await.map_err(|error| error.what().to_owned())?;
+    let db = open_alone(database, Access::ReadOnly).await.map_err(|error| error.what().to_owned())?;
     let place = db.place();
     db.close().await;
     Ok(place)

@@ -121,7 +121,7 @@ async fn rows(
         Store::Registry => deployment.registry(),
     };
     let Some(new) = new else { return Err("the new database is not known".to_owned()) };
-    let old = open_alone(database, Access::Look).await.map_err(|error| error.what().to_owned())?;
+    let old = open_alone(database, Access::ReadOnly).await.map_err(|error| error.what().to_owned())?;
     let compared = compare(&old, new, store, activity).await;
     old.close().await;
     compared.map_err(|error| format!("{}: {error}", old.place()))

@@ -33,7 +33,7 @@ fn server(change: impl FnOnce(&mut facts::Server)) -> facts::Server {
         remote: true,
         connections: 9,
         claimed: Ok(false),
-        strangers: Ok(Vec::new()),
+        foreign_sessions: Ok(Vec::new()),
         blind: Ok(false),
         feeds: Ok(crate::db::feeds::Feeds::default()),
         lossy: Ok(Vec::new()),

@@ -8,7 +8,7 @@ use csv::{Terminator, WriterBuilder};
 
 use super::rows::each_row;
 use super::safe::{defused, visible};
-use super::{Document, RotationPart, Source, TargetPart, Trouble};
+use super::{Document, RotationPart, Source, TargetPart, WriteError};
 
 const TABLES: [&str; 21] = [
     "rotation_id",
@@ -37,7 +37,11 @@ const TABLES: [&str; 21] = [
 const ROWS: [&str; 7] = ["rotation_id", "id", "place", "key", "outcome", "at", "values"];
 
 /// Writes one line for each table and file group; with sources, one for each of their rows.
-pub(super) fn write(document: &Document, sources: &[Source<'_>], out: &mut dyn Write) -> Result<(), Trouble> {
+pub(super) fn write(
+    document: &Document,
+    sources: &[Source<'_>],
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
     let mut csv = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(out);
     if document.made.rows {
         csv.write_record(ROWS).map_err(output)?;
@@ -100,9 +104,9 @@ fn cell(text: &str) -> String {
     defused(&visible(text))
 }
 
-fn output(error: csv::Error) -> Trouble {
+fn output(error: csv::Error) -> WriteError {
     match error.into_kind() {
-        csv::ErrorKind::Io(error) => Trouble::Output(error),
-        other => Trouble::Output(std::io::Error::other(format!("{other:?}"))),
+        csv::ErrorKind::Io(error) => WriteError::Output(error),
+        other => WriteError::Output(std::io::Error::other(format!("{other:?}"))),
     }
 }

@@ -5,11 +5,15 @@ use std::io::Write;
 use serde_json::to_string_pretty;
 
 use super::rows::each_row;
-use super::{Document, Source, Trouble};
+use super::{Document, Source, WriteError};
 use crate::error::{Error, Id};
 
 /// Writes the document; with sources, all their rows are its last member.
-pub(super) fn write(document: &Document, sources: &[Source<'_>], out: &mut dyn Write) -> Result<(), Trouble> {
+pub(super) fn write(
+    document: &Document,
+    sources: &[Source<'_>],
+    out: &mut dyn Write,
+) -> Result<(), WriteError> {
     let text = to_string_pretty(document).map_err(|error| not_json(&error))?;
     // The document is closed by hand, so that rows can follow without being collected first.
     let open = text.strip_suffix("\n}").unwrap_or(&text);
@@ -23,7 +27,7 @@ pub(super) fn write(document: &Document, sources: &[Source<'_>], out: &mut dyn W
                 let row = serde_json::to_vec(row).map_err(|error| not_json(&error))?;
                 out.write_all(before)?;
                 before = b",\n    ";
-                Ok::<(), Trouble>(out.write_all(&row)?)
+                Ok::<(), WriteError>(out.write_all(&row)?)
             })?;
         }
         out.write_all(b"\n  ]")?;

@@ -140,26 +140,26 @@ pub struct Document {
 
 /// Why a report was not written.
 #[derive(Debug)]
-pub enum Trouble {
+pub enum WriteError {
     /// Its file or pipe takes nothing.
     Output(io::Error),
     /// The journal cannot be read.
     Journal(Error),
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for WriteError {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
     }
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for WriteError {
     fn from(error: Error) -> Self {
         Self::Journal(error)
     }
 }
 
-impl From<keyrotation_journal::Error> for Trouble {
+impl From<keyrotation_journal::Error> for WriteError {
     fn from(error: keyrotation_journal::Error) -> Self {
         Self::Journal(error.into())
     }
@@ -251,7 +251,7 @@ impl Document {
         format: Format,
         sources: &[Source<'_>],
         out: &mut dyn io::Write,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), WriteError> {
         let sources = if self.made.rows { sources } else { &[] };
         match format {
             Format::Html => Ok(out.write_all(html::page(self).as_bytes())?),

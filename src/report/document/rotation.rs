@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use keyrotation_journal::{FORMAT, Journal, Step, TAKEN_BACK, TargetKind, standing};
+use keyrotation_journal::{FORMAT, Journal, Step, TAKEN_BACK, TargetKind, step_in_force};
 use serde::Serialize;
 
 use super::history::{History, Lag, SessionPart, Throughput, Timeline};
@@ -206,7 +206,7 @@ impl RotationPart {
     /// When a step was taken that was not taken back, as far as the log has it; with its RFC 3339 text.
     pub fn step(&self, name: &str) -> Option<&StepPart> {
         let logged: Vec<&StepPart> = self.steps.iter().filter(|step| step.in_log).collect();
-        standing(&logged, name, |step| &step.name).copied()
+        step_in_force(&logged, name, |step| &step.name).copied()
     }
 
     /// Journals in one report are of the same two keys.

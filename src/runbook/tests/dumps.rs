@@ -14,7 +14,7 @@ fn on(kind: Kind, database: &str, user: &str) -> Site {
     }
 }
 
-fn commands(step: &str, outline: &Outline) -> Vec<String> {
+fn commands(step: &str, outline: &DraftConfig) -> Vec<String> {
     let step = STEPS.iter().find(|one| one.id == step).unwrap();
     let commands = advice(step, Zero, outline).into_iter().filter_map(|line| match line {
         Advice::Command(command) => Some(command),
@@ -25,13 +25,13 @@ fn commands(step: &str, outline: &Outline) -> Vec<String> {
 
 #[test]
 fn dump_commands_name_hosts_and_users_and_are_quoted() {
-    let outline = Outline {
+    let outline = DraftConfig {
         old_identity: Some(on(Kind::Postgres, "identity", "o'neill")),
         new_identity: Some(on(Kind::Postgres, "identity copy", "anna")),
         new_registry: Some(on(Kind::MySql, "reg`copy", "anna")),
         old_home: Some(PathBuf::from("/opt/old is")),
         home: Some(PathBuf::from("/opt/new is")),
-        ..Outline::default()
+        ..DraftConfig::default()
     };
     assert_eq!(
         commands("copy", &outline),
@@ -48,10 +48,11 @@ fn dump_commands_name_hosts_and_users_and_are_quoted() {
         ]
     );
     let file = |path: &str| Some(Site::File(Path::new(path).to_owned()));
-    let outline = Outline { old_identity: file("/a b"), new_identity: file("/c\"d"), ..Outline::default() };
+    let outline =
+        DraftConfig { old_identity: file("/a b"), new_identity: file("/c\"d"), ..DraftConfig::default() };
     assert_eq!(commands("copy", &outline)[0], "cp -a -T OLD_IS_HOME NEW_IS_HOME");
     let registry =
-        Outline { old_registry: file("/old.db"), new_registry: file("/new.db"), ..outline.clone() };
+        DraftConfig { old_registry: file("/old.db"), new_registry: file("/new.db"), ..outline.clone() };
     assert_eq!(commands("copy", &registry)[2], r#"sqlite3 /old.db '.backup "/new.db"'"#);
     assert_eq!(commands("copy", &outline)[1], r#"sqlite3 '/a b' '.backup "/c\"d"'"#);
 }
@@ -60,11 +61,15 @@ fn dump_commands_name_hosts_and_users_and_are_quoted() {
 fn how_h2_is_copied_depends_on_who_has_its_file() {
     let file = |path: &str| Some(Site::H2File(Path::new(path).to_owned()));
     let server = |name: &str| Some(Site::H2Server(format!("jdbc:h2:tcp://db1/{name}")));
-    let embedded =
-        Outline { old_identity: file("/old.mv.db"), new_identity: file("/a b.mv.db"), ..Outline::default() };
+    let embedded = DraftConfig {
+        old_identity: file("/old.mv.db"),
+        new_identity: file("/a b.mv.db"),
+        ..DraftConfig::default()
+    };
     assert_eq!(commands("copy", &embedded)[1], "cp -T /old.mv.db '/a b.mv.db'");
     let step = STEPS.iter().find(|step| step.id == "copy").unwrap();
-    let remote = Outline { old_identity: server("old"), new_identity: server("new"), ..Outline::default() };
+    let remote =
+        DraftConfig { old_identity: server("old"), new_identity: server("new"), ..DraftConfig::default() };
     let said = serde_json::to_string(&advice(step, Zero, &remote)).unwrap();
     assert!(said.contains("In jdbc:h2:tcp://db1/old: SCRIPT TO 'identity.sql'"), "{said}");
     assert!(said.contains("RUNSCRIPT FROM 'identity.sql'"), "{said}");
@@ -78,11 +83,11 @@ fn vendor(kind: Kind, place: &str, user: Option<&str>) -> Site {
 #[test]
 fn the_vendors_commands_name_this_deployments_databases() {
     let commands = |kind, old: (&str, Option<&str>), new: (&str, Option<&str>)| {
-        let outline = Outline {
+        let outline = DraftConfig {
             old_identity: Some(vendor(kind, old.0, old.1)),
             new_identity: Some(vendor(kind, new.0, new.1)),
             new_registry: Some(vendor(kind, new.0, new.1)),
-            ..Outline::default()
+            ..DraftConfig::default()
         };
         commands("copy", &outline).split_off(1) // without the home's
     };
@@ -129,7 +134,8 @@ fn the_vendors_commands_name_this_deployments_databases() {
 fn dumps_that_were_never_executed_say_so() {
     let step = STEPS.iter().find(|step| step.id == "copy").unwrap();
     for kind in [Kind::Oracle, Kind::SqlServer, Kind::Db2] {
-        let outline = Outline { new_identity: Some(vendor(kind, "db2:1/is", None)), ..Outline::default() };
+        let outline =
+            DraftConfig { new_identity: Some(vendor(kind, "db2:1/is", None)), ..DraftConfig::default() };
         let said = serde_json::to_string(&advice(step, Zero, &outline)).unwrap();
         assert!(
             said.contains(&format!("{}: None of these commands was executed by us", kind.name())),
@@ -137,7 +143,8 @@ fn dumps_that_were_never_executed_say_so() {
         );
         assert!(said.contains("OLD_"), "what is not known is left to fill in: {said}");
     }
-    let mysql = Outline { new_identity: Some(on(Kind::MySql, "identity", "anna")), ..Outline::default() };
+    let mysql =
+        DraftConfig { new_identity: Some(on(Kind::MySql, "identity", "anna")), ..DraftConfig::default() };
     assert!(
         serde_json::to_string(&advice(step, Zero, &mysql))
             .unwrap()
@@ -158,7 +165,10 @@ fn dump_commands_are_protected_as_the_connection_is() {
         Some(site)
     };
     let dump = |site: Option<Site>| {
-        commands("copy", &Outline { old_identity: site.clone(), new_identity: site, ..Outline::default() })
+        commands(
+            "copy",
+            &DraftConfig { old_identity: site.clone(), new_identity: site, ..DraftConfig::default() },
+        )
     };
     let said = dump(site(Kind::Postgres, TlsMode::VerifyFull, true));
     let environment = r"PGSSLMODE=verify-full PGSSLROOTCERT='/ca'\''s.pem' PGSSLCERT=/c.pem PGSSLKEY=/k.pem ";

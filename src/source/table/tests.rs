@@ -43,7 +43,7 @@ async fn table_with(path: &Path, rows: &BTreeSet<(i64, String, String)>) -> Tabl
             .unwrap();
     }
     connection.close().await.unwrap();
-    let db = Db::open_sqlite(path, Access::Look).await.unwrap();
+    let db = Db::open_sqlite(path, Access::ReadOnly).await.unwrap();
     let target = TARGETS.iter().find(|target| target.id == "identity-user-data").unwrap();
     let info = db.table(target.relation.table).await.unwrap().unwrap();
     let guard = Guard::new(db.clone(), target.store, std::time::Duration::ZERO);

@@ -33,7 +33,7 @@ async fn table_with(path: &Path, keys: &[String]) -> Walk {
     let sql: String = std::iter::once(create).chain(rows).collect();
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
-    let db = Db::open_sqlite(path, Access::Look).await.unwrap();
+    let db = Db::open_sqlite(path, Access::ReadOnly).await.unwrap();
     let info = db.table("ROWS").await.unwrap().unwrap();
     let guard = Guard::new(db.clone(), Store::Identity, Duration::ZERO);
     Walk::new(&db, &Arc::new(Table::new(ROWS, &["V"], &info)), &["V"], &Arc::new(guard))

@@ -185,12 +185,12 @@ fn sessions_of_others_are_not_ours_by_their_number() {
         admin.execute("CREATE TABLE E2E_SESSIONS (A INTEGER PRIMARY KEY)");
         drop(admin);
         wait(async {
-            let db = Db::open_server(&server, Access::Change, 6).await.unwrap();
+            let db = Db::open_server(&server, Access::ReadWrite, 6).await.unwrap();
             let mut held = Vec::new();
             for _ in 0..4 {
                 held.push(db.begin().await.unwrap());
             }
-            assert_eq!(db.strangers().await.unwrap(), []);
+            assert_eq!(db.foreign_sessions().await.unwrap(), []);
             drop(held);
             servers.kill(engine);
             servers.start_again(engine);
@@ -199,7 +199,7 @@ fn sessions_of_others_are_not_ours_by_their_number() {
             let connect = move || (0..8).map(|_| Admin::connect(engine, &name)).collect::<Vec<_>>();
             let others = thread::spawn(connect).join().unwrap();
             let _ = db.read("SELECT 1", &[]).await; // lost
-            assert_eq!(db.strangers().await.unwrap().len(), others.len());
+            assert_eq!(db.foreign_sessions().await.unwrap().len(), others.len());
             db.close().await;
             thread::spawn(move || drop(others)).join().unwrap();
         });
@@ -224,7 +224,7 @@ fn a_privilege_that_comes_by_a_role_is_seen_and_lossy_settings_are_named() {
         server.user = "seer".to_owned();
         server.password = "x".to_owned().into();
         let look = || async {
-            let db = Db::open_server(&server, Access::Look, 1).await.unwrap();
+            let db = Db::open_server(&server, Access::ReadOnly, 1).await.unwrap();
             let seen = (db.is_blind().await.unwrap(), db.lossy_settings().await.unwrap());
             db.close().await;
             seen
@@ -279,7 +279,7 @@ fn sizes_are_those_of_now() {
     let (server, mut admin) = database_of_its_own(Engine::MySql);
     admin.execute("CREATE TABLE E2E_SIZES (A INTEGER PRIMARY KEY AUTO_INCREMENT, B VARCHAR(255))");
     let size = || async {
-        let db = Db::open_server(&server, Access::Look, 1).await.unwrap();
+        let db = Db::open_server(&server, Access::ReadOnly, 1).await.unwrap();
         let size = db.table_bytes("E2E_SIZES").await.unwrap().unwrap();
         db.close().await;
         size
@@ -313,7 +313,7 @@ fn how_much_room_there_is_is_known_whatever_others_are_at() {
         let most: i64 = admin.text("SELECT CAST(@@max_connections AS CHAR)").parse().unwrap();
         let room = u32::try_from((most - connected) / 2 - 8).unwrap();
         let asked = async {
-            let db = Db::open_server(&server, Access::Look, 10_000).await.unwrap();
+            let db = Db::open_server(&server, Access::ReadOnly, 10_000).await.unwrap();
             let connections = db.connections();
             db.close().await;
             connections

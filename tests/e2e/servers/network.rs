@@ -125,16 +125,16 @@ fn a_session_that_is_slow_to_open_is_no_stranger(engine: Engine) {
     let proxy = Proxy::to(engine.port(), move || delays.next().unwrap_or_else(slowly));
     server.hosts[0].port = proxy.port;
     wait(async {
-        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
-        while !db.strangers().await.unwrap().is_empty() {} // until the administrator is gone
+        let db = Db::open_server(&server, Access::ReadWrite, 1).await.unwrap();
+        while !db.foreign_sessions().await.unwrap().is_empty() {} // until the administrator is gone
         let claim = tokio::spawn({
             let db = db.clone();
             async move { db.claim().await }
         });
         let mut looks = 0;
         while !claim.is_finished() {
-            let strangers = db.strangers().await.unwrap();
-            assert!(strangers.is_empty(), "{strangers:?}");
+            let foreign_sessions = db.foreign_sessions().await.unwrap();
+            assert!(foreign_sessions.is_empty(), "{foreign_sessions:?}");
             looks += 1;
         }
         assert!(looks > 0 && claim.await.unwrap().unwrap(), "{looks}");

@@ -57,7 +57,7 @@ fn check(engine: Engine, columns: &str, relation: Relation, row: &str) {
     admin.execute(&format!("INSERT INTO E2E_PAGES SELECT {row}, 'value' FROM {numbers}"));
     admin.execute(if engine == Engine::Postgres { "ANALYZE E2E_PAGES" } else { "ANALYZE TABLE E2E_PAGES" });
     wait(async {
-        let db = Db::open_server(&server, Access::Look, 1).await.unwrap();
+        let db = Db::open_server(&server, Access::ReadOnly, 1).await.unwrap();
         let info = db.table("E2E_PAGES").await.unwrap().unwrap();
         let table = Table::new(relation, &["V"], &info);
         let mut keys: Vec<Vec<Value>> = Vec::new();

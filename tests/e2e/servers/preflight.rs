@@ -44,10 +44,10 @@ fn a_sound_server_passes_and_what_others_do_there_is_found(engine: Engine) {
         outcome == "warning" && found.contains("MEDDLE on IDN_OAUTH2_ACCESS_TOKEN"),
         "{outcome}: {found}"
     );
-    let stranger = admin(&kit);
+    let session = admin(&kit);
     let (outcome, found) = of(&kit, 2, "others-connected");
     assert!(outcome == "refuse" && found.contains("127.0.0.1"), "{outcome}: {found}");
-    drop(stranger);
+    drop(session);
 }
 
 fn a_rotation_that_works_on_the_copy_is_found(engine: Engine) {

@@ -54,7 +54,7 @@ fn one_database_under_two_names_is_one(engine: Engine) {
 fn whoever_is_connected_is_named_and_refused(engine: Engine) {
     let kit = on(engine);
     let before = kit.snapshot();
-    let stranger = admin(&kit);
+    let session = admin(&kit);
     let ran = kit.run(&["run"]).refused(2, "KR-DB-004");
     let expected = format!("user {}", administrator(engine));
     assert!(ran.error().contains(&expected) && ran.error().contains("127.0.0.1"), "{}", ran.error());
@@ -62,7 +62,7 @@ fn whoever_is_connected_is_named_and_refused(engine: Engine) {
     before.must_be_untouched(&kit);
     let ran = kit.run(&["run", "--others-connected"]).exits(0);
     assert!(ran.stderr.contains(&expected), "{ran}");
-    drop(stranger);
+    drop(session);
     before.must_be_rotated(&kit, &Except::default());
 }
 
@@ -72,12 +72,12 @@ fn whoever_comes_later_stops_it_at_a_safe_point(engine: Engine) {
     let before = kit.snapshot();
     let mut running = kit.start(&["run", "--max-rows-per-second", "20"]);
     running.until_it_says("this will change");
-    let stranger = admin(&kit);
+    let session = admin(&kit);
     let ran = running.wait().exits(2);
     assert!(ran.stderr.contains("KR-DB-004") && ran.stderr.contains("somebody has connected"), "{ran}");
     assert!(ran.stderr.contains("rows are rotated so far, and recorded"), "{ran}");
     assert_eq!(kit.status()["resumable"], true);
-    drop(stranger);
+    drop(session);
     kit.run(&["resume"]).exits(0);
     before.must_be_rotated(&kit, &Except::default());
     before.must_be_updated_once(&kit, &Except::default());

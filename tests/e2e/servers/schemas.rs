@@ -219,7 +219,7 @@ fn a_text_of_any_encoding_is_read_for_what_it_is() {
     let options = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'";
     outside(Engine::Postgres).execute(&format!("CREATE DATABASE {} {options}", server.database));
     let read = async {
-        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
+        let db = Db::open_server(&server, Access::ReadWrite, 1).await.unwrap();
         db.script("CREATE TABLE E2E_TEXTS (N INTEGER PRIMARY KEY, T TEXT)").await.unwrap();
         db.script("INSERT INTO E2E_TEXTS VALUES (1, E'\\xff\\x41'), (2, '\u{e9}')").await.unwrap();
         let texts = db.read("SELECT T FROM E2E_TEXTS ORDER BY N", &[]).await.unwrap();

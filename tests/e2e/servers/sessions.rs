@@ -23,7 +23,7 @@ fn what_was_begun_is_rolled_back_and_the_session_is_used_again(engine: Engine) {
     let (server, mut admin) = database_of_its_own(engine);
     admin.execute("CREATE TABLE E2E_SESSIONS (A INTEGER PRIMARY KEY)");
     wait(async {
-        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
+        let db = Db::open_server(&server, Access::ReadWrite, 1).await.unwrap();
         let first = session(&db, engine).await;
         for commits in [false, true] {
             let mut transaction = db.begin().await.unwrap();
@@ -50,7 +50,7 @@ fn one_in_the_midst_of_something_is_cut_off(engine: Engine) {
     let (server, _admin) = database_of_its_own(engine);
     let sleep = if engine == Engine::Postgres { "SELECT pg_sleep(30)" } else { "SELECT SLEEP(30)" };
     wait(async {
-        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
+        let db = Db::open_server(&server, Access::ReadWrite, 1).await.unwrap();
         let first = session(&db, engine).await;
         let begun = Instant::now();
         tokio::time::timeout(Duration::from_millis(300), db.read(sleep, &[])).await.unwrap_err();
@@ -71,7 +71,7 @@ fn one_that_the_server_ended_is_lost_and_another_takes_its_place(engine: Engine)
         _ => "SET SESSION wait_timeout = 1",
     };
     wait(async {
-        let db = Db::open_server(&server, Access::Change, 1).await.unwrap();
+        let db = Db::open_server(&server, Access::ReadWrite, 1).await.unwrap();
         let first = session(&db, engine).await;
         if db.read(soon, &[]).await.unwrap().is_empty() && engine == Engine::Postgres {
             admin.execute(&format!("SELECT pg_terminate_backend({})", first.as_int().unwrap()));

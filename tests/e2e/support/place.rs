@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use keyrotation::demo::{self, Deployment, Spec, Spoiled, Why};
+use keyrotation::demo::{self, Damaged, Deployment, Spec, Why};
 use rustix::fs::statvfs;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -231,8 +231,8 @@ impl Place {
     }
 
     /// Plants values that cannot be rotated, and says which. Servers take no text that is none.
-    pub(crate) fn spoil(&self) -> Vec<Spoiled> {
-        let mut spoiled = wait(demo::spoil(&self.deployment)).unwrap();
+    pub(crate) fn damage(&self) -> Vec<Damaged> {
+        let mut spoiled = wait(demo::damage(&self.deployment)).unwrap();
         if self.site.is_some() {
             spoiled.retain(|row| row.why != Why::NotText);
             let claim = "DELETE FROM IDN_IDENTITY_USER_DATA WHERE CAST(DATA_VALUE AS BLOB) = x'636166e92c20696e204c6174696e2d31'";

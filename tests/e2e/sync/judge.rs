@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pair::{Pair, Row, Session, Side};
-use super::workload::Ledger;
+use super::workload::JournalHandle;
 use crate::kit::open_values;
 use crate::support::Engine;
 
@@ -186,7 +186,7 @@ fn opened(rows: &BTreeMap<Place, Content>, key: &str) -> BTreeMap<Place, Content
 /// Every row that only the old server has touched is the same when opened, under the new key; what
 /// the new server has left is as it left it; nothing is lost, and nothing is there besides.
 #[track_caller]
-pub(crate) fn must_be_settled(pair: &Pair, left_by_new: &Ledger) {
+pub(crate) fn must_be_settled(pair: &Pair, left_by_new: &JournalHandle) {
     let [old_key, new_key] = pair.keys();
     let (old, new) = (everything(pair, Side::Old), everything(pair, Side::New));
     let (old_plain, new_plain) = (opened(&old, old_key), opened(&new, new_key));

@@ -182,7 +182,7 @@ fn steps_from_before_there_was_a_new_server_are_no_word(engine: Engine) {
         let at = jiff::Timestamp::now().as_millisecond();
         let [note, user, host] = ["", "u", "h"].map(str::to_owned);
         let step = keyrotation_journal::Step { at, name: name.to_owned(), note, user, host };
-        keyrotation_journal::leave_step(&pair.place.journal(), &step).unwrap();
+        keyrotation_journal::submit_step(&pair.place.journal(), &step).unwrap();
     }
     pair.run(&["resume", "--until-drained", "--quiet-for", "0s"]).exits(0);
     let (verdict, ran) = judged(&pair, 1);

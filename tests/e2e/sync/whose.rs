@@ -1,6 +1,6 @@
 //! Whose rows are: what a lost journal, an archived one and a clock must not change.
 
-use keyrotation_journal::{Step, leave_step};
+use keyrotation_journal::{Step, submit_step};
 
 use super::flow::{actives, drain, new_token, state_of, synced};
 use super::pair::{Pair, Side};
@@ -101,11 +101,11 @@ pub(crate) fn a_confirmation_from_a_host_whose_clock_is_behind_counts(engine: En
     let at = jiff::Timestamp::now().as_millisecond() - 3_600_000;
     let step =
         |name: &str| Step { at, name: name.into(), note: String::new(), user: "u".into(), host: "h".into() };
-    leave_step(&pair.place.journal(), &step("route-traffic")).unwrap();
+    submit_step(&pair.place.journal(), &step("route-traffic")).unwrap();
     delete_unseen(&pair, &ids[0]);
     let ran = pair.run(&DRAIN).exits(0);
     assert!(ran.stderr.contains("traffic is switched, so they stay"), "{ran}");
-    leave_step(&pair.place.journal(), &step("undo:route-traffic")).unwrap();
+    submit_step(&pair.place.journal(), &step("undo:route-traffic")).unwrap();
     let ran = pair.run(&DRAIN).exits(1);
     assert!(!ran.stderr.contains("traffic is switched"), "{ran}");
 }

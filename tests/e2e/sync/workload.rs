@@ -17,7 +17,7 @@ use crate::kit::{hex, seal};
 use crate::support::Engine;
 
 /// What the new server has left: the row, or none.
-pub(crate) type Ledger = BTreeMap<Place, Option<Content>>;
+pub(crate) type JournalHandle = BTreeMap<Place, Option<Content>>;
 
 /// Between two transactions of a session: no server is busy without a break.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -33,7 +33,7 @@ const FAILURES: &str = "http://wso2.org/claims/identity/failedLoginAttempts";
 pub(crate) struct Workload {
     stop: Arc<AtomicBool>,
     done: Arc<AtomicU64>,
-    ledger: Arc<Mutex<Ledger>>,
+    ledger: Arc<Mutex<JournalHandle>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -41,7 +41,7 @@ impl Workload {
     /// Starts so many sessions of the server on one side.
     pub(crate) fn start(pair: &Pair, side: Side, sessions: u64) -> Self {
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        let ledger = Arc::new(Mutex::new(Ledger::new()));
+        let ledger = Arc::new(Mutex::new(JournalHandle::new()));
         let threads = (0..sessions).map(|number| {
             let mut server = Server::new(pair, side, number, Arc::clone(&ledger));
             let (stop, done) = (Arc::clone(&stop), Arc::clone(&done));
@@ -63,7 +63,7 @@ impl Workload {
     }
 
     /// Stops it, and gives its ledger.
-    pub(crate) fn finish(self) -> Ledger {
+    pub(crate) fn finish(self) -> JournalHandle {
         self.stop.store(true, Ordering::Relaxed);
         for thread in self.threads {
             thread.join().unwrap();
@@ -95,11 +95,11 @@ struct Server {
     codes: Vec<String>,
     /// Tokens that were there, of which this session may do as it likes.
     found: Vec<String>,
-    ledger: Arc<Mutex<Ledger>>,
+    ledger: Arc<Mutex<JournalHandle>>,
 }
 
 impl Server {
-    fn new(pair: &Pair, side: Side, number: u64, ledger: Arc<Mutex<Ledger>>) -> Self {
+    fn new(pair: &Pair, side: Side, number: u64, ledger: Arc<Mutex<JournalHandle>>) -> Self {
         let mut session = pair.session(side);
         if pair.engine == Engine::Sqlite {
             session.try_run("PRAGMA foreign_keys = ON").unwrap();
@@ -400,7 +400,7 @@ impl Server {
             return false;
         }
         if self.side == Side::New {
-            let mut left = Ledger::new();
+            let mut left = JournalHandle::new();
             for place in touched {
                 left.insert(place.clone(), judge::read(&mut self.session, self.engine, place));
             }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Bench, NEW_KEY, OLD_KEY};
 use crate::cipher::SecretKey;
-use crate::config::handed::{Stdin, run, run_for};
+use crate::config::interactive::{Stdin, run, run_for};
 use crate::error::Id;
 
 #[test]

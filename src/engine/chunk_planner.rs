@@ -14,14 +14,14 @@ use crate::source::Row;
 
 /// Makes chunks out of rows.
 #[derive(Debug, Clone)]
-pub struct Preparer {
+pub struct ChunkPlanner {
     recoder: Recoder,
     digester: Digester,
 }
 
 /// What a chunk will do.
 #[derive(Debug, Default)]
-pub struct Prepared {
+pub struct ChunkPlan {
     /// Rows that need no write: counted already.
     pub settled: Tally,
     /// The journal's records of those rows.
@@ -60,8 +60,8 @@ enum CellPlan {
     Change(CellOutcome, Value),
 }
 
-impl Preparer {
-    /// A preparer for one rotation.
+impl ChunkPlanner {
+    /// A planner for one rotation.
     pub fn new(recoder: Recoder, digester: Digester) -> Self {
         Self { recoder, digester }
     }
@@ -73,17 +73,17 @@ impl Preparer {
 
     /// Makes a chunk out of rows. `known` is what the journal already recorded of them: a value
     /// that stands as any attempt recorded it is rotated, and is not touched again.
-    pub fn prepare(&self, job: &Job, rows: Vec<Row>, known: &Known) -> Prepared {
-        let mut prepared =
-            Prepared { rows: rows.len(), settled: empty_tally(job.groups), ..Prepared::default() };
+    pub fn plan(&self, job: &Job, rows: Vec<Row>, known: &Known) -> ChunkPlan {
+        let mut chunk_plan =
+            ChunkPlan { rows: rows.len(), settled: empty_tally(job.groups), ..ChunkPlan::default() };
         for row in rows {
             let recorded = known.get(&row.key).map_or(&[][..], Vec::as_slice);
-            self.row(job, row, recorded, &mut prepared);
+            self.row(job, row, recorded, &mut chunk_plan);
         }
-        prepared
+        chunk_plan
     }
 
-    fn row(&self, job: &Job, row: Row, recorded: &[RowRecord], prepared: &mut Prepared) {
+    fn row(&self, job: &Job, row: Row, recorded: &[RowRecord], chunk_plan: &mut ChunkPlan) {
         let mut cells = Vec::new();
         let mut changed = Vec::new();
         let mut outcome = RowOutcome::Null;
@@ -104,15 +104,15 @@ impl Preparer {
         let groups = Groups::of(job, row.group);
         let record = RowRecord { key: row.key, cells };
         if changed.is_empty() {
-            outcome.count(&mut prepared.settled, groups);
+            outcome.count(&mut chunk_plan.settled, groups);
             // What was recorded of a row that holds no ciphertext any more is replaced, too.
             if !record.cells.is_empty() || !recorded.is_empty() {
-                prepared.records.push(record);
+                chunk_plan.records.push(record);
             }
         } else {
             let change = Change { key: record.key.clone(), cells: changed };
             let earlier = recorded.to_vec();
-            prepared.pending.push(Pending { change, record, earlier, outcome, groups });
+            chunk_plan.pending.push(Pending { change, record, earlier, outcome, groups });
         }
     }
 

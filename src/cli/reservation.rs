@@ -3,37 +3,37 @@
 
 use std::path::{Path, PathBuf};
 
-use keyrotation_journal::{Event, Journal, Left, Reserved, Rotation, Step, leave};
+use keyrotation_journal::{Event, Journal, Reserved, Rotation, Step, Submission, submit};
 
-use crate::control::{Controls, Desk, Server};
-use crate::engine::Ledger;
+use crate::control::{Controls, RequestHandler, Server};
+use crate::engine::JournalHandle;
 use crate::error::Result;
 use crate::report::{StatusView, publish};
 use crate::signals::Stopper;
 
 /// Where others reach this process.
-pub(super) struct Door {
-    pub(super) desk: Desk,
+pub(super) struct ControlEndpoint {
+    pub(super) handler: RequestHandler,
     server: Option<Server>,
 }
 
-impl Door {
+impl ControlEndpoint {
     /// Listens in the folder `dir`, which this process holds. Where that cannot be had it goes on without.
-    pub(super) fn open(dir: &Path, desk: Desk) -> Self {
-        let server = Server::start(dir, desk.clone());
+    pub(super) fn open(dir: &Path, handler: RequestHandler) -> Self {
+        let server = Server::start(dir, handler.clone());
         let server = server.inspect_err(|error| {
-            if desk.works() {
+            if handler.works() {
                 tracing::warn!("`keyrotation pause`, `pace` and `stop` do not reach this process: {error}");
             } else {
                 tracing::debug!("nobody can read along: {error}");
             }
         });
-        Self { desk, server: server.ok() }
+        Self { handler, server: server.ok() }
     }
 
     /// From now on this process can be controlled.
     pub(super) fn work(&self, controls: Controls) {
-        self.desk.work(controls);
+        self.handler.work(controls);
     }
 
     /// Listens no more, once whoever changed something has its answer.
@@ -45,60 +45,60 @@ impl Door {
 }
 
 /// A journal that this process holds only to read it, and that others may read along with.
-pub(super) struct Shared {
+pub(super) struct SharedJournal {
     /// The journal.
-    pub(super) ledger: Ledger,
+    pub(super) ledger: JournalHandle,
     dir: PathBuf,
     /// There as long as the journal is.
-    door: Option<Door>,
+    endpoint: Option<ControlEndpoint>,
 }
 
-impl Shared {
+impl SharedJournal {
     /// Lets others read along with the journal in `dir`, which this process holds for a command that only
     /// reads it.
     pub(super) fn new(dir: &Path, journal: Journal, command: &'static str) -> Self {
         let status = StatusView::new(journal.state(), false);
-        let ledger = Ledger::new(journal);
-        let door = Door::open(dir, Desk::reading(command, ledger.clone(), &status));
-        Self { ledger, dir: dir.to_owned(), door: Some(door) }
+        let ledger = JournalHandle::new(journal);
+        let endpoint = ControlEndpoint::open(dir, RequestHandler::reading(command, ledger.clone(), &status));
+        Self { ledger, dir: dir.to_owned(), endpoint: Some(endpoint) }
     }
 
     /// A journal that another process holds, which is nobody else's to share.
     pub(super) fn alone(dir: &Path, journal: Journal) -> Self {
-        Self { ledger: Ledger::new(journal), dir: dir.to_owned(), door: None }
+        Self { ledger: JournalHandle::new(journal), dir: dir.to_owned(), endpoint: None }
     }
 
     /// Records what was found: in the log, with all that waits beside it. While another process has the
     /// log it is left beside it, with a proof that whoever left it has the key.
     pub(super) async fn record(&self, found: Step, chain_key: &[u8; 32]) -> Result<()> {
-        if self.door.is_some() {
-            self.ledger.take_steps(self.dir.clone()).await?;
+        if self.endpoint.is_some() {
+            self.ledger.accept_steps(self.dir.clone()).await?;
             self.ledger.append(vec![Event::StepTaken(found).into()]).await?;
             publish(&self.dir, &self.ledger.state(|state| StatusView::new(state, false)));
             return Ok(());
         }
         let rotation = self.ledger.state(|state| state.rotation.id);
-        Ok(leave(&self.dir, &Left::proved(found, rotation, chain_key))?)
+        Ok(submit(&self.dir, &Submission::proved(found, rotation, chain_key))?)
     }
 }
 
 /// The folder of a journal that is to begin once all checks are passed.
-pub(super) struct Place<'a> {
+pub(super) struct JournalReservation<'a> {
     dir: &'a Path,
     /// First, so that its socket is gone before the folder is left.
-    door: Door,
-    held: Held,
+    endpoint: ControlEndpoint,
+    held: FolderContents,
 }
 
 /// What is in the folder meanwhile.
-enum Held {
+enum FolderContents {
     /// Nothing, and nobody else begins one there.
     Nothing(Reserved),
     /// The journal of an earlier rotation, with which nobody is to go on.
-    Earlier(Ledger),
+    Earlier(JournalHandle),
 }
 
-impl<'a> Place<'a> {
+impl<'a> JournalReservation<'a> {
     /// Takes the folder `dir`, with the journal of an earlier rotation if there is one.
     pub(super) fn take(
         dir: &'a Path,
@@ -106,39 +106,45 @@ impl<'a> Place<'a> {
         command: &'static str,
         stopper: &Stopper,
     ) -> Result<Self> {
-        let beginning = |ledger| Desk::beginning(command, ledger, stopper.clone());
-        let (held, desk) = match earlier {
-            None => (Held::Nothing(Journal::reserve(dir)?), beginning(None)),
+        let beginning = |ledger| RequestHandler::beginning(command, ledger, stopper.clone());
+        let (held, handler) = match earlier {
+            None => (FolderContents::Nothing(Journal::reserve(dir)?), beginning(None)),
             Some(journal) => {
                 let status = StatusView::new(journal.state(), false);
-                let ledger = Ledger::new(journal);
-                let desk = beginning(Some(ledger.clone()));
-                desk.board().show(&status, true);
-                (Held::Earlier(ledger), desk)
+                let ledger = JournalHandle::new(journal);
+                let handler = beginning(Some(ledger.clone()));
+                handler.feed().show(&status, true);
+                (FolderContents::Earlier(ledger), handler)
             }
         };
-        Ok(Self { dir, door: Door::open(dir, desk), held })
+        Ok(Self { dir, endpoint: ControlEndpoint::open(dir, handler), held })
     }
 
-    /// Begins the journal. An earlier one is put aside; others then ask at another door.
-    pub(super) async fn begin(self, rotation: Rotation, chain: &[u8; 32]) -> Result<(Journal, Door)> {
-        let Self { dir, door, held } = self;
+    /// Begins the journal. An earlier one is put aside; others then ask at another endpoint.
+    pub(super) async fn begin(
+        self,
+        rotation: Rotation,
+        chain: &[u8; 32],
+    ) -> Result<(Journal, ControlEndpoint)> {
+        let Self { dir, endpoint, held } = self;
         match held {
-            Held::Nothing(reserved) => Ok((Journal::begin_reserved(reserved, rotation, chain)?, door)),
-            Held::Earlier(ledger) => {
+            FolderContents::Nothing(reserved) => {
+                Ok((Journal::begin_reserved(reserved, rotation, chain)?, endpoint))
+            }
+            FolderContents::Earlier(ledger) => {
                 let name = ledger.state(|state| state.rotation.name());
-                let desk = door.desk.anew();
-                door.close().await;
+                let handler = endpoint.handler.anew();
+                endpoint.close().await;
                 ledger.close().await;
                 let aside = Journal::archive(dir, &name)?;
                 tracing::info!("the journal of rotation {name} is now {}", aside.display());
-                Ok((Journal::begin(dir, rotation, chain)?, Door::open(dir, desk)))
+                Ok((Journal::begin(dir, rotation, chain)?, ControlEndpoint::open(dir, handler)))
             }
         }
     }
 
     /// Leaves it as it was.
     pub(super) async fn leave(self) {
-        self.door.close().await;
+        self.endpoint.close().await;
     }
 }

@@ -24,7 +24,7 @@ pub type Stored = (Vec<u8>, Vec<u8>);
 
 /// The state of a journal, as it is stored after a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Surface {
+pub struct SharedState {
     /// The group.
     pub mark: Mark,
     /// The parts of the state, and their seal.
@@ -36,11 +36,11 @@ type Fetch = Box<dyn FnMut(&[u8]) -> io::Result<Vec<Stored>> + Send>;
 
 impl Journal {
     /// What another process needs to open this journal along with this one.
-    pub fn surface(&self) -> Result<Surface> {
+    pub fn shared_state(&self) -> Result<SharedState> {
         let sealed = to_bytes(&self.seal).map_err(|error| self.too_large(error.to_string()))?;
         let parts = self.parts.iter().map(|(key, bytes)| (key.clone(), seal(key, Kind::State, bytes)));
         let seal = (SEAL_KEY.to_vec(), seal(SEAL_KEY, Kind::State, &sealed));
-        Ok(Surface { mark: self.tip, parts: parts.chain([seal]).collect() })
+        Ok(SharedState { mark: self.tip, parts: parts.chain([seal]).collect() })
     }
 
     /// The value under a key of the log or the index, if there is one, and those that follow it, for as
@@ -70,7 +70,7 @@ impl Journal {
     /// Opens the journal in `dir`, which another process holds, for reading. `fetch` asks that process.
     pub fn open_along(
         dir: &Path,
-        surface: Surface,
+        surface: SharedState,
         fetch: impl FnMut(&[u8]) -> io::Result<Vec<Stored>> + Send + 'static,
     ) -> Result<Option<Self>> {
         Self::open_in(AlongStore {

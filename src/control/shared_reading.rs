@@ -6,7 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keyrotation_journal::{Journal, Mark, Stored, Surface};
+use keyrotation_journal::{Journal, Mark, SharedState, Stored};
 use serde::{Deserialize, Serialize};
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
@@ -32,7 +32,7 @@ impl Handed {
     /// The state, or, with a key in base64, what the log has from there on.
     pub(super) fn of(journal: &Journal, from: Option<&str>) -> keyrotation_journal::Result<Self> {
         match from {
-            None => journal.surface().map(|Surface { mark, parts }| Self::new(Some(mark), &parts)),
+            None => journal.shared_state().map(|SharedState { mark, parts }| Self::new(Some(mark), &parts)),
             Some(key) => {
                 let key = STANDARD.decode(key).unwrap_or_default(); // under no key is nothing
                 journal.stored_from(&key, PORTION).map(|values| Self::new(None, &values))
@@ -63,7 +63,7 @@ pub async fn read_along(dir: &Path, mut client: Client) -> Result<Option<Journal
         let ask = Ask::Journal { from: Some(STANDARD.encode(key)) };
         block_in_place(|| handed(runtime.block_on(client.ask(ask))))?.values()
     };
-    Ok(Journal::open_along(dir, Surface { mark, parts }, fetch)?)
+    Ok(Journal::open_along(dir, SharedState { mark, parts }, fetch)?)
 }
 
 fn handed(answer: io::Result<Option<Answer>>) -> io::Result<Handed> {

@@ -9,8 +9,8 @@ use tokio::sync::SetOnce;
 use tokio::time::timeout;
 
 use super::controls::{UNTIL_NEWS, hand_over};
-use super::{Answer, Answering, Ask, Board, Controls, Request};
-use crate::engine::Ledger;
+use super::{Answer, Answering, Ask, Controls, Request, StatusFeed};
+use crate::engine::JournalHandle;
 use crate::signals::Stopper;
 
 /// How long whoever asks for a change waits for a process that has only begun.
@@ -18,39 +18,45 @@ const UNTIL_IT_WORKS: Duration = Duration::from_secs(3);
 
 /// Where others ask; all clones are one.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct RequestHandler {
     command: &'static str,
     /// The journal, if there is one.
-    ledger: Option<Ledger>,
-    board: Board,
+    ledger: Option<JournalHandle>,
+    feed: StatusFeed,
     /// Ends a process that has only begun; none for one that only reads.
     stopper: Option<Stopper>,
     /// Once it works.
     controls: Arc<SetOnce<Controls>>,
 }
 
-impl Desk {
+impl RequestHandler {
     /// Of a process that only reads the journal, for this command.
-    pub fn reading(command: &'static str, ledger: Ledger, status: &impl Serialize) -> Self {
-        let board = Board::default();
-        board.show(status, true);
-        Self { command, ledger: Some(ledger), board, stopper: None, controls: Arc::default() }
+    pub fn reading(command: &'static str, ledger: JournalHandle, status: &impl Serialize) -> Self {
+        let feed = StatusFeed::default();
+        feed.show(status, true);
+        Self { command, ledger: Some(ledger), feed, stopper: None, controls: Arc::default() }
     }
 
     /// Of a process that is going to work on a rotation. Without a ledger there is no rotation yet.
-    pub fn beginning(command: &'static str, ledger: Option<Ledger>, stopper: Stopper) -> Self {
-        Self { command, ledger, board: Board::default(), stopper: Some(stopper), controls: Arc::default() }
+    pub fn beginning(command: &'static str, ledger: Option<JournalHandle>, stopper: Stopper) -> Self {
+        Self {
+            command,
+            ledger,
+            feed: StatusFeed::default(),
+            stopper: Some(stopper),
+            controls: Arc::default(),
+        }
     }
 
     /// The same, of a rotation of which there is nothing yet.
     #[must_use]
     pub fn anew(&self) -> Self {
-        Self { ledger: None, board: Board::default(), controls: Arc::default(), ..self.clone() }
+        Self { ledger: None, feed: StatusFeed::default(), controls: Arc::default(), ..self.clone() }
     }
 
     /// Where the status hangs out.
-    pub fn board(&self) -> Board {
-        self.board.clone()
+    pub fn feed(&self) -> StatusFeed {
+        self.feed.clone()
     }
 
     /// Whether the process does, or will do, more than read.
@@ -71,7 +77,7 @@ impl Desk {
         // Whoever asks for the first time is told at once that there is nothing yet.
         let nothing_yet = after.is_none() && self.ledger.is_none();
         let (number, status) =
-            if nothing_yet { self.board.now() } else { self.board.look(after, UNTIL_NEWS).await };
+            if nothing_yet { self.feed.now() } else { self.feed.look(after, UNTIL_NEWS).await };
         if status.is_null() {
             let text = format!("{} looks at what is there; nothing is begun yet", self.who());
             return Answer { number: Some(number), ..Answer::done(false, text) };
@@ -96,7 +102,7 @@ fn stop(stopper: &Stopper) -> Answer {
     Answer::done(true, "it stops; it has written nothing yet")
 }
 
-impl Answering for Desk {
+impl Answering for RequestHandler {
     async fn answer(&self, request: &Request) -> Answer {
         if let Some(controls) = self.controls.get() {
             return controls.answer(request).await;

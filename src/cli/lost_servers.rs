@@ -17,11 +17,12 @@ const SERVER_LOST: &str = "server-lost";
 
 /// What a session that begins records of a loss in which the one before has ended, and makes its guards
 /// know of.
-pub(super) fn heed(context: &Context) -> Option<Event> {
-    let (stands, ended) =
-        context.ledger.state(|state| (state.step_stands(SERVER_LOST), ended_by(state, Id::DatabaseLost)));
+pub(super) fn note_earlier_loss(context: &Context) -> Option<Event> {
+    let (stands, ended) = context
+        .ledger
+        .state(|state| (state.step_is_in_force(SERVER_LOST), ended_by(state, Id::DatabaseLost)));
     if stands || ended {
-        context.guards.iter().for_each(|guard| guard.doubt());
+        context.guards.iter().for_each(|guard| guard.mark_lost());
     }
     (ended && !stands).then(|| step(SERVER_LOST, "the session before has ended with it"))
 }
@@ -29,8 +30,8 @@ pub(super) fn heed(context: &Context) -> Option<Event> {
 /// Drives the jobs to their end. By then every server was asked whether it was lost meanwhile.
 pub(super) async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
     let flow = engine::drive(context, jobs).await?;
-    let stands = context.ledger.state(|state| state.step_stands(SERVER_LOST));
-    if flow == Flow::Finished && stands && !context.is_in_doubt() {
+    let stands = context.ledger.state(|state| state.step_is_in_force(SERVER_LOST));
+    if flow == Flow::Finished && stands && !context.has_lost_server() {
         let back = step(&format!("{TAKEN_BACK}{SERVER_LOST}"), "all was looked through again");
         context.ledger.append(vec![back.into()]).await?;
     }
@@ -55,13 +56,13 @@ async fn record(context: &Context) -> Result<Infallible> {
         return std::future::pending().await;
     }
     loop {
-        select_all(context.guards.iter().map(|guard| Box::pin(guard.until_doubted(true)))).await;
-        if !context.ledger.state(|state| state.step_stands(SERVER_LOST)) {
+        select_all(context.guards.iter().map(|guard| Box::pin(guard.until_lost_is(true)))).await;
+        if !context.ledger.state(|state| state.step_is_in_force(SERVER_LOST)) {
             let lost = step(SERVER_LOST, "what was done before is looked through again at the end");
             context.ledger.append(vec![lost.into()]).await?;
         }
         for guard in &context.guards {
-            guard.until_doubted(false).await;
+            guard.until_lost_is(false).await;
         }
     }
 }

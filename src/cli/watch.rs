@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::Journal;
 
 use super::args::{StatusArgs, Until};
-use super::{Session, look, out, print, print_json, who};
+use super::{Session, out, print, print_json, status, who};
 use crate::control::{Ask, Client};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -120,9 +120,9 @@ impl Waiting {
 
 fn seen(dir: &Path) -> Result<Seen> {
     if Journal::holder(dir)?.is_some() {
-        return look::view(dir).map(Seen::of);
+        return status::view(dir).map(Seen::of);
     }
-    let journal = look::open(dir)?;
+    let journal = status::open(dir)?;
     let view = StatusView::new(journal.state(), false);
     Ok(if journal.state().open_session().is_some() { Seen::Dead(view) } else { Seen::Still(view) })
 }
@@ -206,7 +206,7 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
     let mut waiting = Waiting::default();
     loop {
         let (view, exit) = match follow.next().await? {
-            Seen::Absent => return Err(look::absent(&dir)),
+            Seen::Absent => return Err(status::absent(&dir)),
             Seen::Beginning(what) => {
                 waiting.say(what);
                 continue;

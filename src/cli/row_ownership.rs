@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keyrotation_journal::{Journal, Step, TAKEN_BACK, TargetKind, standing};
+use keyrotation_journal::{Journal, Step, TAKEN_BACK, TargetKind, step_in_force};
 
 use super::session::{step, unlock};
 use crate::config::Settings;
@@ -26,7 +26,7 @@ pub(super) async fn decide(context: &Context, settings: &Settings, dir: &Path, h
         let tables = state.rotation.targets.iter().zip(&state.targets);
         let tables = tables.filter(|(head, _)| head.kind == TargetKind::Table && is_in_identity(&head.id));
         let already: u64 = tables.map(|(_, target)| target.tally.already_new).sum();
-        (already, state.step_stands(NEW_SERVER_HAS_RUN))
+        (already, state.step_is_in_force(NEW_SERVER_HAS_RUN))
     });
     if sync::is_marked(context) || already == 0 {
         return Ok(());
@@ -52,7 +52,7 @@ fn earlier_steps(context: &Context, settings: &Settings, dir: &Path) -> Vec<Step
     let mut found = Vec::new();
     for name in COUNT_ON {
         let (stands, left) = context.ledger.state(|state| {
-            (state.step_stands(name), standing(&state.steps, name, |step| &step.name).cloned())
+            (state.step_is_in_force(name), step_in_force(&state.steps, name, |step| &step.name).cloned())
         });
         if stands {
             continue;
@@ -83,7 +83,8 @@ fn in_archives(settings: &Settings, dir: &Path, name: &str) -> Option<(String, S
         if !state.steps.iter().any(mentions) {
             return None;
         }
-        let step = standing(&state.steps, name, |step| &step.name).filter(|_| state.step_stands(name));
+        let step =
+            step_in_force(&state.steps, name, |step| &step.name).filter(|_| state.step_is_in_force(name));
         Some((state.rotation.created_at, format!("rotation {}", state.rotation.name()), step.cloned()))
     };
     // The last that speaks of it decides: it may have taken the step back.

@@ -5,7 +5,7 @@ use super::{Db, DbError, Record, Syntax, Value};
 
 /// How a dialect answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct PreflightQuestions {
     /// The dialect's name.
     pub dialect: &'static str,
     /// All triggers: table and name, in upper case. Several where versions differ: the first that the
@@ -18,8 +18,8 @@ pub struct Look {
 }
 
 /// Every dialect that is known here.
-pub const LOOKS: &[Look] = &[
-    Look {
+pub const PREFLIGHT_QUESTIONS: &[PreflightQuestions] = &[
+    PreflightQuestions {
         dialect: "SQLite",
         triggers: &[
             "SELECT upper(tbl_name), upper(name) FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2",
@@ -27,7 +27,7 @@ pub const LOOKS: &[Look] = &[
         clock: None,
         logs: None,
     },
-    Look {
+    PreflightQuestions {
         dialect: "PostgreSQL",
         triggers: &["SELECT upper(c.relname::text), upper(t.tgname::text) FROM pg_trigger t \
                    JOIN pg_class c ON c.oid = t.tgrelid \
@@ -39,7 +39,7 @@ pub const LOOKS: &[Look] = &[
              UNION ALL SELECT name, setting FROM pg_settings WHERE name = 'archive_mode' AND setting <> 'off'",
         ),
     },
-    Look {
+    PreflightQuestions {
         dialect: "MySQL and MariaDB",
         triggers: &[
             "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM information_schema.TRIGGERS \
@@ -51,7 +51,7 @@ pub const LOOKS: &[Look] = &[
             "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_expire_logs_seconds', 'expire_logs_days')",
         ),
     },
-    Look {
+    PreflightQuestions {
         dialect: "H2",
         triggers: &[
             "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS \
@@ -63,7 +63,7 @@ pub const LOOKS: &[Look] = &[
         clock: Some("SELECT CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) * 1000 AS BIGINT)"),
         logs: None,
     },
-    Look {
+    PreflightQuestions {
         dialect: "Oracle",
         triggers: &["SELECT TABLE_NAME, TRIGGER_NAME FROM ALL_TRIGGERS \
                    WHERE TABLE_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TABLE_NAME IS NOT NULL ORDER BY 1, 2"],
@@ -72,7 +72,7 @@ pub const LOOKS: &[Look] = &[
         ),
         logs: None,
     },
-    Look {
+    PreflightQuestions {
         dialect: "SQL Server",
         triggers: &["SELECT UPPER(OBJECT_NAME(parent_id)), UPPER(name) FROM sys.triggers \
                    WHERE parent_class = 1 ORDER BY 1, 2"],
@@ -82,7 +82,7 @@ pub const LOOKS: &[Look] = &[
              WHERE database_id = DB_ID() AND recovery_model_desc <> N'SIMPLE'",
         ),
     },
-    Look {
+    PreflightQuestions {
         dialect: "Db2",
         triggers: &[
             "SELECT TABNAME, TRIGNAME FROM SYSCAT.TRIGGERS WHERE TABSCHEMA = CURRENT SCHEMA ORDER BY 1, 2",
@@ -101,8 +101,8 @@ pub fn newest(syntax: &Syntax, table: &str, column: &str) -> String {
 }
 
 impl Db {
-    fn look(&self) -> Option<&'static Look> {
-        LOOKS.iter().find(|look| look.dialect == self.syntax().name)
+    fn look(&self) -> Option<&'static PreflightQuestions> {
+        PREFLIGHT_QUESTIONS.iter().find(|look| look.dialect == self.syntax().name)
     }
 
     /// All triggers that this user sees: table and name, in upper case. None if the dialect has no

@@ -41,7 +41,7 @@ pub const STATEMENTS: &[(&str, &str, &str)] = &[
 
 /// The row of a cluster, as this process has it or waits for it.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(super) struct ClusterLock {
     token: String,
     node: String,
     /// Whether it is ours.
@@ -52,7 +52,7 @@ pub(super) struct Lease {
     seen: Option<(String, String, Instant)>,
 }
 
-impl Lease {
+impl ClusterLock {
     /// One for a cluster, if the server is in one.
     pub(super) fn of(told: &Told) -> Result<Option<Self>, DbError> {
         if told.cluster().is_none() {

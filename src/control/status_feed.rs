@@ -11,7 +11,7 @@ const UNTIL_SEEN: Duration = Duration::from_secs(1);
 
 /// A status, with its number.
 #[derive(Debug, Clone, Default)]
-struct Notice {
+struct NumberedStatus {
     /// Grows with each status that says something new.
     number: u64,
     status: Arc<serde_json::Value>,
@@ -19,18 +19,18 @@ struct Notice {
 
 /// Where the status hangs out; all clones are one.
 #[derive(Debug, Clone, Default)]
-pub struct Board {
-    notice: watch::Sender<Notice>,
+pub struct StatusFeed {
+    current: watch::Sender<NumberedStatus>,
     wanted: Arc<Notify>,
 }
 
-impl Board {
+impl StatusFeed {
     /// Hangs out a status. Whoever waits for news is told only if it is any.
     pub fn show(&self, status: &impl Serialize, is_news: bool) {
         let Ok(status) = serde_json::to_value(status) else { return };
-        self.notice.send_if_modified(|notice| {
-            notice.status = Arc::new(status);
-            notice.number += u64::from(is_news);
+        self.current.send_if_modified(|current| {
+            current.status = Arc::new(status);
+            current.number += u64::from(is_news);
             is_news
         });
     }
@@ -42,23 +42,23 @@ impl Board {
 
     /// Lets a new status be hung out, which whoever looks next is to find.
     pub(super) async fn renew(&self) {
-        let mut notice = self.notice.subscribe();
+        let mut current = self.current.subscribe();
         self.wanted.notify_one();
-        let _ = tokio::time::timeout(UNTIL_SEEN, notice.changed()).await;
+        let _ = tokio::time::timeout(UNTIL_SEEN, current.changed()).await;
     }
 
     /// The status and its number, as soon as it is not number `after`, at the latest after `patience`.
     /// Without a number it is the one that hangs there, as soon as there is one.
     pub(super) async fn look(&self, after: Option<u64>, patience: Duration) -> (u64, serde_json::Value) {
         let known = after.unwrap_or_default(); // the first one is number 1
-        let mut news = self.notice.subscribe();
-        let _ = tokio::time::timeout(patience, news.wait_for(|notice| notice.number != known)).await;
+        let mut news = self.current.subscribe();
+        let _ = tokio::time::timeout(patience, news.wait_for(|current| current.number != known)).await;
         self.now()
     }
 
     /// The status that hangs there, null if there is none yet, and its number.
     pub(super) fn now(&self) -> (u64, serde_json::Value) {
-        let notice = self.notice.borrow().clone();
-        (notice.number, (*notice.status).clone())
+        let current = self.current.borrow().clone();
+        (current.number, (*current.status).clone())
     }
 }

@@ -12,7 +12,7 @@ use super::{Record, Value};
 
 /// The sessions that this process has or had.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Own(Arc<Inner>);
+pub(super) struct OwnSessions(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -58,11 +58,11 @@ impl Greeting {
     }
 }
 
-impl Own {
+impl OwnSessions {
     /// Those in one place: two schemas of one database are two databases here, and the sessions of one are no
     /// strangers to the other.
     pub(super) fn at(place: &str) -> Self {
-        static PLACES: OnceLock<Mutex<HashMap<String, Own>>> = OnceLock::new();
+        static PLACES: OnceLock<Mutex<HashMap<String, OwnSessions>>> = OnceLock::new();
         let places = PLACES.get_or_init(Mutex::default);
         let mut places = places.lock().unwrap_or_else(PoisonError::into_inner);
         places.entry(place.to_owned()).or_default().clone()
@@ -101,7 +101,7 @@ impl Own {
 
 /// A session that is being opened.
 #[derive(Debug)]
-pub(super) struct Opening(Own);
+pub(super) struct Opening(OwnSessions);
 
 impl Drop for Opening {
     fn drop(&mut self) {
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_session_is_known_by_its_number_and_since_when_it_is_there() {
-        let own = Own::default();
+        let own = OwnSessions::default();
         own.note(&[vec![Value::Int(9), Value::Text("10:00".into())]], None);
         assert_eq!(own.candidates(9, Some("10:00")).len(), 1);
         assert_eq!(own.candidates(9, Some("10:05")), [], "the server has given the number again");

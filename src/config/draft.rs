@@ -16,7 +16,7 @@ const ASKED_FOR: [&str; 3] = ["stdin:", "prompt:", "cmd:"];
 
 /// A deployment as far as it is described.
 #[derive(Debug, Clone, Default)]
-pub struct Outline {
+pub struct DraftConfig {
     /// Whether there is a file at all.
     pub written: bool,
     /// Whether changes are carried over (`enableSyncMigrator`).
@@ -88,10 +88,13 @@ impl std::fmt::Display for Site {
 }
 
 /// What the properties file at `path` says; nothing if there is no such file.
-pub fn outline(path: &Path) -> Outline {
+pub fn draft(path: &Path) -> DraftConfig {
     let written = path.exists();
-    let unknown =
-        |error: &Error| Outline { written, problem: Some(error.what().to_owned()), ..Outline::default() };
+    let unknown = |error: &Error| DraftConfig {
+        written,
+        problem: Some(error.what().to_owned()),
+        ..DraftConfig::default()
+    };
     let file = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let raw = match read(&file).and_then(|(text, _)| parse(&text)) {
         Ok(raw) => raw,
@@ -105,7 +108,7 @@ pub fn outline(path: &Path) -> Outline {
     let folder = file.parent().unwrap_or(&file);
     let home = given(&raw, Key::NewIsHome).and_then(|home| expand(home, folder).ok());
     let site = |url, user| site(&raw, folder, url, user);
-    Outline {
+    DraftConfig {
         written,
         sync: given(&raw, Key::EnableSyncMigrator).is_some_and(|on| on.eq_ignore_ascii_case("true")),
         old_identity: site(Key::OldIdnDbUrl, Key::OldIdnUsername),
@@ -181,8 +184,8 @@ mod tests {
     fn a_file_tells_what_it_has_and_no_secret() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("properties.yaml");
-        assert!(outline(&path).problem.unwrap().contains("properties.yaml"), "there is none");
-        assert!(!outline(&path).written);
+        assert!(draft(&path).problem.unwrap().contains("properties.yaml"), "there is none");
+        assert!(!draft(&path).written);
         std::fs::write(
             &path,
             "oldSecretKey: env:NOT_SET_ANYWHERE\nenableSyncMigrator: true\n\
@@ -191,7 +194,7 @@ mod tests {
              newRegDBUrl: jdbc:db2://localhost:50000/reg\nnewISHome: new-home\n",
         )
         .unwrap();
-        let outline = outline(&path);
+        let outline = draft(&path);
         assert!(outline.written && outline.sync && outline.problem.is_some());
         let host = Host { name: "db1".to_owned(), port: 5432 };
         let (kind, database, user) = (Kind::Postgres, "identity".to_owned(), Some("anna".to_owned()));

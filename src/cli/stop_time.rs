@@ -15,14 +15,14 @@ const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// A moment as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum StopTime {
     /// The next time that the clock on the wall shows this.
     Clock(Time),
     /// This very moment.
     At(Timestamp),
 }
 
-impl FromStr for Moment {
+impl FromStr for StopTime {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -35,7 +35,7 @@ impl FromStr for Moment {
     }
 }
 
-impl Moment {
+impl StopTime {
     /// When that is.
     fn after(self, now: &Zoned) -> Option<Timestamp> {
         match self {
@@ -97,7 +97,7 @@ mod tests {
 
     fn after(moment: &str, now: &str) -> Option<String> {
         let now: Zoned = now.parse().unwrap();
-        let at = moment.parse::<Moment>().unwrap().after(&now)?;
+        let at = moment.parse::<StopTime>().unwrap().after(&now)?;
         Some(at.to_zoned(now.time_zone().clone()).strftime("%Y-%m-%d %H:%M:%S").to_string())
     }
 
@@ -118,7 +118,7 @@ mod tests {
         assert_eq!(after("2026-11-24T22:00:00Z", now).unwrap(), "2026-11-24 23:00:00");
         assert_eq!(after("2026-11-24T21:30:00Z", now), None);
         for wrong in ["5", "25:00", "05:00pm", "tomorrow", "2026-11-24", "2026-11-24T22:00:00", ""] {
-            assert!(wrong.parse::<Moment>().is_err(), "{wrong}");
+            assert!(wrong.parse::<StopTime>().is_err(), "{wrong}");
         }
         let past = EndArgs { stop_at: Some("2020-01-01T00:00:00Z".parse().unwrap()), stop_after: None };
         assert_eq!(planned_at(&past, &now.parse().unwrap()).unwrap_err().exit() as u8, 2);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use keyrotation_journal::{Entry, Event, JobState, Journal, Left, TAKEN_BACK};
+use keyrotation_journal::{Entry, Event, JobState, Journal, Submission, TAKEN_BACK};
 
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ const FINDINGS: [&str; 3] = ["verified", "verify-differences", "safe-to-retire"]
 
 /// A journal that several tasks append to.
 #[derive(Debug, Clone)]
-pub struct Ledger {
+pub struct JournalHandle {
     inner: Arc<Mutex<Inner>>,
 }
 
@@ -28,7 +28,7 @@ struct Inner {
     deferred: Vec<Entry>,
 }
 
-impl Ledger {
+impl JournalHandle {
     /// A ledger over an open journal.
     pub fn new(journal: Journal) -> Self {
         Self { inner: Arc::new(Mutex::new(Inner { journal, deferred: Vec::new() })) }
@@ -72,7 +72,7 @@ impl Ledger {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
             let mut events = Some(events);
-            let mut begin = |left: Vec<Left>| {
+            let mut begin = |left: Vec<Submission>| {
                 let mut inner = lock(&inner);
                 let mut group = std::mem::take(&mut inner.deferred);
                 group.extend(events.take().into_iter().flatten().map(Entry::from));
@@ -80,7 +80,7 @@ impl Ledger {
                 inner.journal.append(group).map_err(Error::from)?;
                 Ok::<_, Error>(true)
             };
-            keyrotation_journal::take_steps(&dir, &mut begin)?;
+            keyrotation_journal::accept_steps(&dir, &mut begin)?;
             begin(Vec::new()).map(drop) // with what was begun already there is nothing to append
         })
         .await
@@ -88,7 +88,7 @@ impl Ledger {
 
     /// Takes over the steps that others have left for the journal in `dir`, and says whether there
     /// were any.
-    pub async fn take_steps(&self, dir: PathBuf) -> Result<bool> {
+    pub async fn accept_steps(&self, dir: PathBuf) -> Result<bool> {
         self.take_some(dir, |_| true).await
     }
 
@@ -101,7 +101,7 @@ impl Ledger {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
             let mut any = false;
-            keyrotation_journal::take_steps::<Error>(&dir, |left| {
+            keyrotation_journal::accept_steps::<Error>(&dir, |left| {
                 any = true;
                 let mut inner = lock(&inner);
                 let mut group = std::mem::take(&mut inner.deferred);
@@ -135,14 +135,14 @@ impl Ledger {
 }
 
 /// The entries that record what waited beside the log and may go into it, but for what the log has already.
-fn taken_over(journal: &Journal, left: Vec<Left>) -> Vec<Entry> {
+fn taken_over(journal: &Journal, left: Vec<Submission>) -> Vec<Entry> {
     let believed = left.into_iter().filter(|left| is_believed(journal, left)).map(|left| left.step).collect();
     journal.state().not_known(believed).into_iter().map(|step| Event::StepTaken(step).into()).collect()
 }
 
 /// Whether a step that waited beside the log may go into it. Who may write to the folder may leave any, so
 /// what this program found counts only with the key's proof, and what is of another rotation never.
-fn is_believed(journal: &Journal, left: &Left) -> bool {
+fn is_believed(journal: &Journal, left: &Submission) -> bool {
     let name = &left.step.name;
     let id = journal.state().rotation.id;
     if left.rotation.is_some_and(|rotation| rotation != id) {

@@ -38,7 +38,7 @@ pub enum Why {
 
 /// A planted value: a row of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spoiled {
+pub struct Damaged {
     /// The table.
     pub table: &'static str,
     /// The values of the row's key columns, in the key's order.
@@ -64,7 +64,7 @@ const PROFILE_PASSWORD: usize = 1023;
 ///
 /// The ambiguous value is only planted where the keys are those of [`Spec::default`]: it was found
 /// for them.
-pub async fn spoil(deployment: &Deployment) -> Result<Vec<Spoiled>> {
+pub async fn damage(deployment: &Deployment) -> Result<Vec<Damaged>> {
     let spec = &deployment.spec;
     let mut random = Random::new(spec.seed ^ 0x5501_1ed0);
     let mut ours = Forge::new(key(&spec.old_key, "old")?, &mut random);
@@ -147,7 +147,7 @@ type Arguments<'a> = sqlx::query::Query<'a, Sqlite, SqliteArguments>;
 /// Plants rows in one database, in one transaction.
 struct Planter {
     db: SqliteConnection,
-    spoiled: Vec<Spoiled>,
+    spoiled: Vec<Damaged>,
 }
 
 impl Planter {
@@ -157,7 +157,7 @@ impl Planter {
         Ok(Self { db, spoiled: Vec::new() })
     }
 
-    async fn close(mut self) -> Result<Vec<Spoiled>> {
+    async fn close(mut self) -> Result<Vec<Damaged>> {
         sqlx::query("COMMIT").execute(&mut self.db).await.map_err(database)?;
         self.db.close().await.map_err(database)?;
         Ok(self.spoiled)
@@ -176,7 +176,7 @@ impl Planter {
             return Err(Error::new(Id::DemoDatabase, format!("a row of {table} was not planted")));
         }
         let key = key.iter().map(|&part| part.to_owned()).collect();
-        self.spoiled.push(Spoiled { table, key, column, why });
+        self.spoiled.push(Damaged { table, key, column, why });
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keyrotation_journal::{Journal, left_steps, live_knows_steps};
+use keyrotation_journal::{Journal, live_knows_steps, submitted_steps};
 
 use serde::Serialize;
 
@@ -56,11 +56,11 @@ pub(super) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit>
 /// folder may be a wrong one, and the error says so.
 fn not_begun(session: &Session, args: &StatusArgs, absent: Error) -> Result<Exit> {
     let dir = session.global.journal_dir();
-    let left = left_steps(&dir)?;
+    let left = submitted_steps(&dir)?;
     if left.is_empty() {
         return Err(absent);
     }
-    let outline = config::outline(&session.global.config);
+    let outline = config::draft(&session.global.config);
     let configured = Some(outline.problem.map_or(Ok(()), Err));
     let progress = progress(Variant::of(outline.sync), &Facts { configured, ..Facts::new(None, &left) });
     if args.json {
@@ -84,7 +84,7 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
     if Journal::peek(dir)?.is_none() {
         return Err(absent(dir));
     }
-    let left = left_steps(dir)?; // first: what is recorded meanwhile is then in both, and not in neither
+    let left = submitted_steps(dir)?; // first: what is recorded meanwhile is then in both, and not in neither
     // Whoever holds the journal says at once how it stands; until then there is no status file.
     for attempt in 0..PATIENCE {
         let Some(holder) = Journal::holder(dir)? else { break };

@@ -12,7 +12,7 @@ type Shared = Arc<Mutex<Journal>>;
 
 /// Hands over no more than this many bytes at once, and counts how often it was asked.
 fn along(held: &Shared, most: usize) -> (Journal, Arc<Mutex<usize>>) {
-    let surface = held.lock().unwrap().surface().unwrap();
+    let surface = held.lock().unwrap().shared_state().unwrap();
     let (held, asked) = (Arc::clone(held), Arc::new(Mutex::new(0)));
     let count = Arc::clone(&asked);
     let fetch = move |key: &[u8]| -> io::Result<Vec<Stored>> {
@@ -93,7 +93,7 @@ fn nothing_is_written_and_nothing_but_the_log_is_handed_over() {
 #[test]
 fn a_holder_that_has_ended_is_an_error_and_no_damage() {
     let held = eventful();
-    let surface = held.lock().unwrap().surface().unwrap();
+    let surface = held.lock().unwrap().shared_state().unwrap();
     let gone = |_: &[u8]| Err(io::Error::other("it has ended"));
     let error = Journal::open_along(Path::new("elsewhere"), surface, gone).unwrap_err();
     assert!(error.to_string().contains("it has ended"), "{error}");
