@@ -5,122 +5,21 @@
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
+#[path = "support/arrows.rs"]
+mod arrows;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use arrows::ARROWS;
 use keyrotation::error::Id;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The longest file, in lines.
 const LONGEST: usize = 420;
-
-/// Which module may import which. The arrows point down only, save for the pair in [`PAIRED`].
-///
-/// The lowest ones know nothing of ours: `cipher` and `db` could be crates of their own. What
-/// knows stored formats (`codec`), what names tables (`target`) and what reads properties.yaml
-/// (`config`) do not know each other, but for the codec that a target names. `report` reads the
-/// job's state and never touches a database.
-const ARROWS: &[(&str, &[&str])] = &[
-    ("activity", &[]),
-    ("cipher", &[]),
-    ("db", &["sizes"]),
-    ("exit", &[]),
-    ("hidden", &[]),
-    ("signals", &[]),
-    ("sizes", &[]),
-    ("telemetry", &[]),
-    ("error", &["exit"]),
-    ("blocking", &["error"]),
-    ("codec", &["cipher"]),
-    ("config", &["cipher", "db", "error", "sizes"]),
-    ("configure", &["cipher", "config", "db", "error"]),
-    ("demo", &["cipher", "error"]),
-    ("target", &["codec", "db"]),
-    ("failpoint", &[]),
-    ("guard", &["activity", "db", "error", "failpoint", "signals", "target"]),
-    ("source", &["codec", "db", "error", "guard", "target"]),
-    ("sink", &["db", "error", "failpoint", "guard", "source", "target"]),
-    (
-        "plan",
-        &[
-            "activity", "blocking", "codec", "config", "db", "error", "guard", "signals", "sink", "sizes",
-            "source", "target",
-        ],
-    ),
-    (
-        "engine",
-        &[
-            "activity",
-            "blocking",
-            "cipher",
-            "codec",
-            "db",
-            "error",
-            "failpoint",
-            "guard",
-            "plan",
-            "signals",
-            "sink",
-            "sizes",
-            "source",
-        ],
-    ),
-    ("control", &["engine", "error", "signals"]),
-    ("triggers", &["db", "error", "target"]),
-    (
-        "sync",
-        &[
-            "activity",
-            "blocking",
-            "codec",
-            "db",
-            "engine",
-            "error",
-            "failpoint",
-            "guard",
-            "plan",
-            "source",
-            "target",
-        ],
-    ),
-    ("report", &["activity", "control", "engine", "error", "plan", "sync", "target", "telemetry"]),
-    ("runbook", &["config", "db", "report", "sync"]),
-    (
-        "verify",
-        &["activity", "blocking", "cipher", "codec", "db", "engine", "error", "plan", "signals", "source"],
-    ),
-    (
-        "cli",
-        &[
-            "activity",
-            "cipher",
-            "codec",
-            "config",
-            "control",
-            "configure",
-            "db",
-            "demo",
-            "engine",
-            "error",
-            "exit",
-            "failpoint",
-            "hidden",
-            "plan",
-            "report",
-            "runbook",
-            "signals",
-            "sink",
-            "sync",
-            "target",
-            "telemetry",
-            "triggers",
-            "verify",
-        ],
-    ),
-];
 
 /// A file of Rust in the tree.
 struct Source {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::runner::{LogTo, Options, SyncOptions};
 use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 
 pub use super::completions::{CompletionsArgs, ManArgs};
@@ -170,6 +171,26 @@ pub struct WorkArgs {
     /// Write no log file.
     #[arg(long, conflicts_with = "log_file")]
     pub no_log_file: bool,
+}
+
+impl WorkArgs {
+    /// What is asked of a rotation, with what is asked of its sync phase.
+    pub(in crate::cli) fn options(&self, sync: SyncOptions, new_server_has_run: bool) -> Options {
+        let log = match (self.no_log_file, &self.log_file) {
+            (true, _) => LogTo::Nowhere,
+            (false, Some(path)) => LogTo::File(path.clone()),
+            (false, None) => LogTo::BesideJournal,
+        };
+        Options {
+            accept: self.accept.accept(),
+            accept_weak_key: self.accept_weak_key,
+            others_connected: self.others_connected,
+            log,
+            sync,
+            new_server_has_run,
+            ..Options::default()
+        }
+    }
 }
 
 /// Options of `run`.

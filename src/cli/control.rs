@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::{Holder, Journal};
 
 use super::args::{Pace, StopArgs};
-use super::{Session, print, status, who};
+use super::{Session, print, status};
 use crate::control::{Answer, Ask, Client};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::report::RunState;
+use crate::who::whoami;
 
 /// How long a process that holds the journal may take until it listens.
 const UNTIL_IT_LISTENS: Duration = Duration::from_secs(5);
@@ -87,7 +88,7 @@ pub(super) async fn reach(dir: &Path) -> Result<Option<(Client, String)>> {
     let begun = Instant::now();
     loop {
         let Some(holder) = Journal::holder(dir)? else { return Ok(None) };
-        let (host, user) = who::whoami();
+        let (host, user) = whoami();
         match Client::connect(dir, host, user).await {
             Ok(mut client) => {
                 // Without an answer it has just ended.

@@ -6,15 +6,14 @@ use jiff::Timestamp;
 use keyrotation_journal::{Journal, Phase, TargetState};
 
 use super::args::RunArgs;
-use super::explained::Ask;
 use super::plan::planner;
-use super::session::Checked;
 use super::{Session, print, print_json, session, stop_time};
 use crate::engine;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan::Access;
 use crate::report::{DryRunView, Reporter};
+use crate::runner::{Checked, Explanations, checked, listen_until};
 
 /// Reads, opens and seals everything, and tells what would be rotated and what would fail. It refuses
 /// what `run` refuses, and keeps other rotations off the databases meanwhile; it begins no journal and
@@ -23,18 +22,28 @@ pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let (started_at, begun) = (Timestamp::now(), Instant::now());
     let settings = session::load(session, &args.work)?;
     let end = stop_time::planned(&args.end)?;
-    if !args.new && Journal::peek(&session.global.journal_dir())?.is_some() {
+    let options = args.work.options(args.sync.options(), args.sync.new_server_has_run);
+    let dir = session.global.journal_dir();
+    if !args.new && Journal::peek(&dir)?.is_some() {
         tracing::warn!(
             "the journal holds a rotation, so `keyrotation run` begins none without --new; this is what one would do"
         );
     }
-    let (_, stop) = session::listen_until(end)?;
-    let Some(checked) =
-        session::checked(session, &settings, &args.work, &stop, Access::ReadOnly, Ask::default()).await?
+    let (_, stop) = listen_until(end)?;
+    let Some(found) = checked(
+        session.screen(),
+        &settings,
+        &options,
+        &dir,
+        &stop,
+        Access::ReadOnly,
+        Explanations::default(),
+    )
+    .await?
     else {
         return Ok(interrupted());
     };
-    let Checked { deployment, activity, .. } = checked;
+    let Checked { deployment, activity, .. } = found;
     deployment.check_privileges(&settings).await?;
     deployment.remark_on_files()?;
     tracing::info!("a dry run: every value is opened and sealed, and nothing is written");

@@ -8,16 +8,12 @@ mod control;
 mod demo;
 mod dry_run;
 pub mod examples;
-mod explained;
 mod finished;
-mod lost_servers;
 mod out;
 mod plan;
 mod preflight;
 mod report;
-mod reservation;
 mod retire;
-mod row_ownership;
 mod runbook;
 mod session;
 mod setup;
@@ -26,8 +22,6 @@ mod steps;
 mod stop_time;
 mod verify;
 mod watch;
-mod who;
-mod work;
 
 use std::io::Write as _;
 
@@ -36,6 +30,7 @@ use clap::{CommandFactory as _, FromArgMatches as _};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::hidden;
+use crate::runner::Screen;
 use crate::telemetry::{self, LogFile, LogFormat};
 use args::{Cli, Command, Global};
 use indicatif::MultiProgress;
@@ -47,6 +42,13 @@ struct Session {
     global: Global,
     log: LogFile,
     progress: MultiProgress,
+}
+
+impl Session {
+    /// Where people see what is done.
+    fn screen(&self) -> Screen<'_> {
+        Screen { progress: self.global.progress(), bars: &self.progress, log: &self.log }
+    }
 }
 
 /// The command line, with examples in the help of every subcommand.

@@ -6,9 +6,7 @@ use std::path::Path;
 use keyrotation_journal::{Journal, submitted_steps};
 
 use super::args::PlanArgs;
-use super::explained::Ask;
 use super::preflight::{exit, text as checks_text};
-use super::status::live;
 use super::{Session, print, print_json, session};
 use crate::activity::Activity;
 use crate::cipher::Digester;
@@ -18,8 +16,9 @@ use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan::preflight::{Finding, Ground, preflight};
 use crate::plan::{self, Access, Deployment, Disk, Survey, Tokens};
-use crate::report::{Reporter, StatusView, bytes, thousands};
+use crate::report::{Reporter, StatusView, bytes, published, thousands};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
+use crate::runner::{Explanations, listen, recoder};
 use crate::signals::Stop;
 
 /// All that is known of a rotation before it begins.
@@ -57,7 +56,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     if args.rehearse {
         deployment.claim(&settings, false).await?;
     }
-    let (_, stop) = session::listen()?;
+    let (_, stop) = listen()?;
     let activity = Activity::default();
     deployment.stop_with(&stop, &activity);
     let reporter = Reporter::of(activity.clone(), session.global.progress(), &session.progress);
@@ -73,7 +72,7 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
             let variant = Variant::of(view.sync.is_some());
             progress(variant, &Facts::new(Some(view.with_left(&left)), &[]))
         };
-        (HELD, live(&dir)?.map(steps))
+        (HELD, published(&dir)?.map(steps))
     } else {
         let left = Facts::new(None, &left);
         // With sync, no plan is made unless they are in the old database and not in the copy.
@@ -99,11 +98,11 @@ async fn look(
     activity: &Activity,
     stop: &Stop,
 ) -> Result<Option<Looked>> {
-    let survey = plan::survey(&deployment.jobs, &session::recoder(settings), activity, stop).await?;
+    let survey = plan::survey(&deployment.jobs, &recoder(settings), activity, stop).await?;
     if stop.requested() {
         return Ok(None);
     }
-    let accepted = args.accept.of(&survey, Ask::default(), journal, settings);
+    let accepted = args.accept.accept().of(&survey, Explanations::default(), journal, settings);
     let keys = survey.check_keys(&accepted)?;
     let mut rehearsals = Vec::new();
     if args.rehearse {
@@ -125,7 +124,7 @@ async fn look(
 
 /// Seals as a rotation would; its digests are of a rotation that does not exist.
 pub(super) fn planner(settings: &Settings) -> ChunkPlanner {
-    ChunkPlanner::new(session::recoder(settings), Digester::new(&settings.new_key, &[0; 16]))
+    ChunkPlanner::new(recoder(settings), Digester::new(&settings.new_key, &[0; 16]))
 }
 
 impl Plan {

@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 
 use super::args::PreflightArgs;
-use super::explained::Ask;
-use super::session::{listen, recoder};
 use super::{Session, print, print_json};
 use crate::activity::Activity;
 use crate::config::{self, Overrides};
@@ -13,6 +11,7 @@ use crate::exit::Exit;
 use crate::plan::preflight::{self, Finding, Ground, Outcome, preflight};
 use crate::plan::{self, Access};
 use crate::report::Reporter;
+use crate::runner::{Explanations, listen, recoder};
 
 /// Makes every check and shows them all. The exit code is that of the first refusal.
 pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit> {
@@ -35,7 +34,7 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
     }
     let journal = session.global.journal_dir();
     let surveyed = survey.as_ref().ok().cloned().unwrap_or_default();
-    let accepted = args.accept.of(&surveyed, Ask::default(), &journal, &settings);
+    let accepted = args.accept.accept().of(&surveyed, Explanations::default(), &journal, &settings);
     let ground = Ground {
         settings: &settings,
         journal: &journal,

@@ -9,7 +9,7 @@ use keyrotation_journal::{Journal, Step, Submission, submissions};
 
 use super::args::{ReportArgs, ReportFormat};
 use super::check_report::{Checked, check};
-use super::{Session, out, print, status, who};
+use super::{Session, out, print, status};
 use crate::activity::{Activity, Doing, Task};
 use crate::cipher::chain_key;
 use crate::config;
@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::plan::Fingerprint;
 use crate::report::{Document, Format, Made, Reporter, Source, WriteError};
 use crate::telemetry::Progress;
+use crate::who::whoami;
 
 /// A journal that is held open, or read along with the process that works on it, while its report is
 /// written.
@@ -148,7 +149,7 @@ fn is_same(a: &Path, b: &Path) -> bool {
 }
 
 fn made(args: &ReportArgs) -> Made {
-    let (host, user) = who::whoami();
+    let (host, user) = whoami();
     Made {
         at: Timestamp::now().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

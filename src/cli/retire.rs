@@ -6,7 +6,6 @@ use keyrotation_journal::{Event, Journal, TAKEN_BACK};
 use serde::Serialize;
 
 use super::args::RetireArgs;
-use super::reservation::SharedJournal;
 use super::{Session, print, print_json, session, status, verify};
 use crate::activity::Activity;
 use crate::cipher::chain_key;
@@ -16,6 +15,7 @@ use crate::exit::Exit;
 use crate::plan::{self, Deployment};
 use crate::report::{RETIRABLE, Reporter, StatusView, Verification, publish, thousands};
 use crate::runbook::{OLD_SERVER_STOPPED, copy_is_older};
+use crate::runner::{self, SharedJournal};
 use crate::sync::{ROUTE_TRAFFIC, Said, Verdict, verdict};
 use crate::verify::{Options, Report, Verdict as Verified};
 
@@ -34,7 +34,7 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     session::notices(&settings);
     let dir = session.global.journal_dir();
     let mut journal = status::open(&dir)?;
-    let rotation = session::unlock(&mut journal, &settings)?;
+    let rotation = runner::unlock(&mut journal, &settings)?;
     if !journal.state().syncs() {
         let name = rotation.name();
         let what = format!(
@@ -52,8 +52,8 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     let Some(plan) = &deployment.sync else {
         return Err(Error::new(Id::SyncNotEnabled, "the old identity database is not known"));
     };
-    let (_, stop) = session::listen()?;
-    let planner = session::planner(&settings, &rotation);
+    let (_, stop) = runner::listen()?;
+    let planner = runner::planner(&settings, &rotation);
     let shared = SharedJournal::new(&dir, journal, "safe-to-retire");
     shared.ledger.accept_steps(dir.clone()).await?; // what was confirmed since the last session
     let state = shared.ledger.state(Clone::clone);
@@ -85,7 +85,7 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
         return Ok(Exit::Interrupted);
     }
     let chain = chain_key(&settings.new_key, &rotation.id);
-    shared.record(session::step(verified.step_name(), &verified.note()), &chain).await?;
+    shared.record(runner::step(verified.step_name(), &verified.note()), &chain).await?;
     if failed > 0 {
         let text = format!("{} rows or files could not be moved to the new key", thousands(failed));
         verdict.reasons.push(format!("{text}: `keyrotation status --failures`"));
@@ -102,10 +102,10 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     verdict.not_looked_at.extend(beside(&settings, &deployment));
     verdict.safe = verdict.reasons.is_empty();
     if verdict.safe {
-        shared.record(session::step(RETIRABLE, &note(&verdict)), &chain).await?;
+        shared.record(runner::step(RETIRABLE, &note(&verdict)), &chain).await?;
     } else if state.step_is_in_force(RETIRABLE) {
         let undone = format!("{TAKEN_BACK}{RETIRABLE}");
-        shared.record(session::step(&undone, &verdict.reasons.join("; ")), &chain).await?;
+        shared.record(runner::step(&undone, &verdict.reasons.join("; ")), &chain).await?;
     }
     let found = Found { verdict, verified };
     if args.json {

@@ -14,7 +14,7 @@ use crate::control::read_along;
 use crate::engine::failed_rows;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::report::{FailureView, StatusView, failures_of, status_text};
+use crate::report::{FailureView, StatusView, failures_of, published, status_text};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
 
 /// The format of the JSON document where there is no rotation.
@@ -90,7 +90,7 @@ pub(super) fn view(dir: &Path) -> Result<StatusView> {
         let Some(holder) = Journal::holder(dir)? else { break };
         let knows_steps = attempt >= UNTIL_ITS_NEXT_WORD || live_knows_steps(dir)?; // first: see above
         // What an earlier process said last is no news of this one.
-        let view = live(dir)?.filter(|view| view.pid.is_none_or(|pid| pid == holder.pid));
+        let view = published(dir)?.filter(|view| view.pid.is_none_or(|pid| pid == holder.pid));
         if let Some(view) = view.filter(|_| knows_steps) {
             return Ok(view.with_left(&left));
         }
@@ -143,13 +143,6 @@ pub(super) fn absent(dir: &Path) -> Error {
         }
         _ => Error::new(Id::JournalAbsent, format!("{place} holds no rotation")),
     }
-}
-
-/// What the last process that worked on the rotation in `dir`, or verified it, left as its status; the
-/// journal stays closed.
-pub(super) fn live(dir: &Path) -> Result<Option<StatusView>> {
-    let Some(bytes) = keyrotation_journal::read_live(dir)? else { return Ok(None) };
-    Ok(serde_json::from_slice(&bytes).ok())
 }
 
 fn all_failures(journal: &Journal, view: &mut StatusView) -> Result<()> {

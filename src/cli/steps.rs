@@ -20,6 +20,7 @@ use crate::runbook::{
     ALREADY, COPY_CLEANED, FROM_NOW_ON, Facts, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, Variant, copy_is_older,
     is_preparation,
 };
+use crate::runner;
 use crate::triggers::{self, Action};
 
 /// Installs, removes or prints the triggers.
@@ -93,11 +94,6 @@ fn gap(dir: &Path) -> Result<Option<String>> {
     Ok(copy_is_older(&steps, Some(moment(&status.started_at))))
 }
 
-/// Refuses a copy that was made before changes were recorded.
-pub(super) fn refuse_gap(steps: &[Step], began: Option<i64>) -> Result<()> {
-    copy_is_older(steps, began).map_or(Ok(()), |why| Err(Error::new(Id::CopyTooOld, why)))
-}
-
 /// Without the change log nobody would ever know what is missing in the new database.
 fn refuse_before_the_verdict(session: &Session) -> Result<()> {
     let dir = session.global.journal_dir();
@@ -153,7 +149,7 @@ pub(super) async fn leave(session: &Session, name: &str, note: &str) -> Result<(
     let status = status::view(&dir).ok(); // a journal that cannot be read is none to belong to
     let of_this = status.filter(|status| !is_preparation(Variant::of(status.sync.is_some()), name));
     let rotation = of_this.and_then(|status| keyrotation_journal::rotation_id(&status.rotation_id));
-    submit(&dir, &Submission::new(session::step(name, note), rotation))?;
+    submit(&dir, &Submission::new(runner::step(name, note), rotation))?;
     if rotation.is_some() {
         take_over(session, &dir).await;
     }

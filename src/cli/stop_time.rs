@@ -1,17 +1,12 @@
 //! `--stop-at` and `--stop-after`: an end that is planned when the work begins.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::args::EndArgs;
 use crate::error::{Error, Id, Result};
-use crate::signals::Stopper;
-
-/// How often the clock is looked at meanwhile: it may be set, and a machine may sleep.
-const LOOK_EVERY: Duration = Duration::from_secs(20);
 
 /// A moment as typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,28 +66,10 @@ fn planned_at(args: &EndArgs, now: &Zoned) -> Result<Option<Timestamp>> {
     }
 }
 
-/// Asks to stop when the time has come.
-pub(super) fn keep_to(at: Timestamp, stopper: Stopper) {
-    let local = at.to_zoned(jiff::tz::TimeZone::system());
-    let local = local.strftime("%Y-%m-%d %H:%M:%S %Z").to_string();
-    tracing::info!("it will stop at a safe point at {local}");
-    tokio::spawn(async move {
-        loop {
-            let left = at.duration_since(Timestamp::now());
-            let Ok(left) = Duration::try_from(left) else { break }; // it is past
-            if left.is_zero() {
-                break;
-            }
-            tokio::time::sleep(left.min(LOOK_EVERY)).await;
-        }
-        if stopper.ask_once() {
-            tracing::warn!("it is {local}: stopping at the next safe point, as was planned");
-        }
-    });
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn after(moment: &str, now: &str) -> Option<String> {

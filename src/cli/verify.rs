@@ -6,7 +6,6 @@ use std::path::Path;
 use keyrotation_journal::{ChainReport, Journal};
 
 use super::args::VerifyArgs;
-use super::reservation::SharedJournal;
 use super::{Session, print, print_json, session, status};
 use crate::activity::{Activity, Task};
 use crate::cipher::chain_key;
@@ -16,6 +15,7 @@ use crate::error::{Id, Result};
 use crate::exit::Exit;
 use crate::plan::{self, Deployment};
 use crate::report::{Reporter, StatusView, Verification, printable, publish, thousands};
+use crate::runner::{self, SharedJournal};
 use crate::signals::Stop;
 use crate::verify::{LISTED, Options, Report, TargetReport, Verdict, verify as compare};
 
@@ -25,7 +25,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     session::notices(&settings);
     let dir = session.global.journal_dir();
     let (mut journal, held) = journal(&dir).await?;
-    let rotation = session::unlock(&mut journal, &settings)?;
+    let rotation = runner::unlock(&mut journal, &settings)?;
     if held {
         tracing::info!("another process carries changes over: the journal is read as it is at this moment");
     } else {
@@ -49,7 +49,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
     let deployment = plan::connect(&settings, Some(&rotation.targets), plan::Access::ReadOnly).await?;
-    let (_, stop) = session::listen()?;
+    let (_, stop) = runner::listen()?;
     // Once changes are carried over, the new server may run, too.
     let live = args.live || syncs;
     if live && !args.live {
@@ -57,7 +57,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     }
     let options = Options { sample: args.sample.map(|percent| percent / 100.0), live };
     tracing::info!("comparing rows and files with the journal");
-    let planner = session::planner(&settings, &rotation);
+    let planner = runner::planner(&settings, &rotation);
     let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await;
     reporter.finish().await;
     let report = report?;
@@ -68,7 +68,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     let differences = report.differences(live);
     // First: it is so also if nobody can be told.
     let found = found(&report, chain.entries, args.sample, live);
-    let recorded = session::step(found.step_name(), &found.note());
+    let recorded = runner::step(found.step_name(), &found.note());
     shared.record(recorded, &chain_key(&settings.new_key, &rotation.id)).await?;
     if args.json {
         print_json(&serde_json::json!({

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::Journal;
 
 use super::args::{StatusArgs, Until};
-use super::{Session, out, print, print_json, status, who};
+use super::{Session, out, print, print_json, status};
 use crate::control::{Ask, Client};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::report::{RunState, StatusView, frame, line, status_text};
+use crate::who::whoami;
 
 /// How often a rotation is looked for that does not bring its news itself.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -69,7 +70,7 @@ impl Follow {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
             if Journal::holder(&self.dir)?.is_some() {
-                let (host, user) = who::whoami();
+                let (host, user) = whoami();
                 self.client = Client::connect(&self.dir, host, user).await.ok();
                 self.known = None;
                 if self.client.is_some() {

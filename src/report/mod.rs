@@ -19,7 +19,7 @@ pub use document::{Bound, Document, Format, HTML_META, Made, REASON, Source, Wri
 pub use dry_run::DryRunView;
 pub use frame::{frame, line};
 pub use lines::guide_lines;
-pub use progress::{Reporter, Sources, publish};
+pub use progress::{Reporter, Sources, publish, published};
 pub use status::{FailureView, RunState, StatusView, StepView, TargetView, VerifiedView, failures_of};
 pub use sync::{SyncTableView, SyncView};
 pub use text::{bytes, printable, status_text, summary_sentence, thousands};

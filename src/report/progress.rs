@@ -18,6 +18,7 @@ use super::{ActivityView, PausedView, StatusView, SyncView, guide_lines};
 use crate::activity::Activity;
 use crate::control::StatusFeed;
 use crate::engine::{JournalHandle, Pacer, Pause};
+use crate::error::Result;
 use crate::sync::Watch;
 use crate::telemetry::Progress;
 
@@ -126,6 +127,13 @@ impl Reporter {
         let _ = self.end.send(());
         let _ = self.task.await;
     }
+}
+
+/// What the last process that worked on the rotation in `dir`, or verified it, left as its status; the
+/// journal stays closed.
+pub fn published(dir: &Path) -> Result<Option<StatusView>> {
+    let Some(bytes) = keyrotation_journal::read_live(dir)? else { return Ok(None) };
+    Ok(serde_json::from_slice(&bytes).ok())
 }
 
 /// Lets others see this status while the process holds the journal in `dir`.

@@ -59,7 +59,7 @@ impl TableSink {
                     mode = WriteMode::Fast;
                 }
                 Err(error) if error.class == Class::Row && mode == WriteMode::Fast => {
-                    mode = WriteMode::RowByRow
+                    mode = WriteMode::RowByRow;
                 }
                 Err(error) if error.is_conflict() && part.len() > 1 => {
                     let (place, rows) = (self.target.relation.table, part.len());

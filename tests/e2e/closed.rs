@@ -112,9 +112,9 @@ fn what_others_may_write_to_on_the_way_is_not_believed() {
     let named_plainly = format!("file:{}", text(&file));
     let by_link = format!("file:{}", text(&link.join("key")));
     let as_argument = format!("cmd:sh {}", text(&script));
-    let ways = [&named_plainly, &by_link, &as_argument];
+    let indirect = [&named_plainly, &by_link, &as_argument];
     set(&place, 0o755);
-    for way in ways {
+    for way in indirect {
         kit.configure("newSecretKey", Some(way));
         set(&place, 0o755);
         kit.run(&["plan"]).exits(0);

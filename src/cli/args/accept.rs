@@ -1,12 +1,8 @@
 //! Words without which a rotation does not begin, as typed, and what only looks at one.
 
-use std::path::Path;
-
 use clap::Args;
 
-use crate::cli::explained::Ask;
-use crate::config::Settings;
-use crate::plan::{Accepted, Survey};
+use crate::runner::Accept;
 
 /// What somebody has looked at and accepts.
 #[derive(Debug, Clone, Default, Args)]
@@ -26,20 +22,12 @@ pub struct AcceptArgs {
 }
 
 impl AcceptArgs {
-    /// What is accepted; and where nearly everything is under the new key, what explains that.
-    pub(in crate::cli) fn of(
-        &self,
-        survey: &Survey,
-        ask: Ask,
-        journal: &Path,
-        settings: &Settings,
-    ) -> Accepted {
-        let explained = if survey.is_nearly_all_new() { ask.explained(journal, settings) } else { None };
-        Accepted {
+    /// What is accepted.
+    pub(in crate::cli) fn accept(&self) -> Accept {
+        Accept {
             ambiguous: self.accept_ambiguous,
             unreadable: self.accept_unreadable,
             all_already_new: self.all_already_new,
-            explained,
         }
     }
 }

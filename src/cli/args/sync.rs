@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{EndArgs, duration};
+use crate::runner::SyncOptions;
 
 /// Options of the sync phase (with enableSyncMigrator).
 #[derive(Debug, Clone, Default, Args)]
@@ -26,6 +27,17 @@ pub struct SyncArgs {
     /// The new server has run on this copy: take every row that it holds for the new server's own.
     #[arg(long)]
     pub new_server_has_run: bool,
+}
+
+impl SyncArgs {
+    /// What is asked of the sync phase.
+    pub(in crate::cli) fn options(&self) -> SyncOptions {
+        SyncOptions {
+            until_quiet_for: self.until_drained.then_some(self.quiet_for),
+            keep_acknowledged: self.keep_acknowledged,
+            accept_deletes: self.accept_deletes.unwrap_or_default(),
+        }
+    }
 }
 
 /// Options of `sync`.

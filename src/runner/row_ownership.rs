@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use keyrotation_journal::{Journal, Step, TAKEN_BACK, TargetKind, step_in_force};
 
-use super::session::{step, unlock};
+use super::{step, unlock};
 use crate::config::Settings;
 use crate::engine::Context;
 use crate::error::{Error, Id, Result};

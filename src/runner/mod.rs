@@ -1,48 +1,105 @@
-//! A rotation that is being worked on: from its first event in this session to its last.
+//! A rotation that is worked on: what it refuses, in which order its phases come, and what is recorded of a
+//! session. What people asked for comes as [`Options`]; what came of it goes as [`Outcome`]. Nothing is printed
+//! here.
+
+mod begin;
+mod endpoint;
+mod explained;
+mod lost_servers;
+mod row_ownership;
+mod stop;
 
 use std::path::Path;
 use std::sync::Arc;
 
+use indicatif::MultiProgress;
 use jiff::Timestamp;
 use keyrotation_journal::{Event, SessionEnd, Step};
 
-use super::args::SyncArgs;
-use super::reservation::ControlEndpoint;
-use super::session::planner;
-use super::who::whoami;
-use super::{Session, lost_servers, print, row_ownership};
 use crate::activity::Activity;
 use crate::config::Settings;
 use crate::control::{Controls, StatusFeed};
 use crate::engine::{self, Context, Flow, JournalHandle, Pacer, Pause};
 use crate::error::{Error, Id, Result};
-use crate::exit::Exit;
 use crate::plan::{Deployment, SyncPlan};
-use crate::report::{Reporter, Sources, StatusView, status_text, summary_sentence, thousands};
+use crate::report::{Reporter, Sources, StatusView};
 use crate::signals::{Stop, Stopper};
 use crate::sink::files;
-use crate::sync::{self, End, SyncRunner, Watch};
-use crate::telemetry;
+use crate::sync::{self, SyncRunner, Watch};
+use crate::telemetry::{LogFile, Progress};
+use crate::who::whoami;
 
-/// A rotation that is about to be worked on.
-pub(super) struct Work<'a> {
-    pub(super) session: &'a Session,
-    pub(super) settings: &'a Settings,
-    pub(super) deployment: Deployment,
-    pub(super) dir: &'a Path,
-    pub(super) stopper: Stopper,
-    pub(super) stop: Stop,
+pub use crate::sync::{End, Options as SyncOptions};
+pub use begin::{Beginning, Checked, LogTo, begin, checked, planner, recoder, resume, unlock};
+use endpoint::ControlEndpoint;
+pub use endpoint::SharedJournal;
+pub use explained::{Accept, Explanations};
+pub use stop::{listen, listen_until};
+
+/// What was asked for, whatever the command line calls it.
+#[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a word that somebody gave")]
+pub struct Options {
+    /// What somebody has looked at and accepts.
+    pub accept: Accept,
+    /// The new key may be weak.
+    pub accept_weak_key: bool,
+    /// Go on although other programs are connected to the new databases.
+    pub others_connected: bool,
+    /// Try failed rows and files again.
+    pub retry_failed: bool,
     /// When it is to end at the latest.
-    pub(super) end: Option<Timestamp>,
-    pub(super) activity: Activity,
-    /// What was asked of the sync phase.
-    pub(super) sync: &'a SyncArgs,
-    /// Where others ask for something.
-    pub(super) endpoint: ControlEndpoint,
+    pub end: Option<Timestamp>,
+    /// Where the log goes.
+    pub log: LogTo,
+    /// What is asked of the sync phase.
+    pub sync: SyncOptions,
+    /// The new server has run on this copy.
+    pub new_server_has_run: bool,
 }
 
-impl Work<'_> {
-    pub(super) fn context(&self, ledger: JournalHandle) -> Context {
+/// Where people see meanwhile what is done.
+#[derive(Debug, Clone, Copy)]
+pub struct Screen<'a> {
+    /// How progress is shown.
+    pub progress: Progress,
+    /// The bars.
+    pub bars: &'a MultiProgress,
+    /// The log.
+    pub log: &'a LogFile,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Somebody asked to stop before it had done anything.
+    NotBegun,
+    /// It was worked on.
+    Worked {
+        /// How that ended.
+        end: End,
+        /// The status by now.
+        status: Box<StatusView>,
+    },
+}
+
+/// A rotation with its deployment, about to be worked on.
+struct Runner<'a> {
+    screen: Screen<'a>,
+    settings: &'a Settings,
+    options: &'a Options,
+    deployment: Deployment,
+    /// The journal's folder.
+    dir: &'a Path,
+    stopper: Stopper,
+    stop: Stop,
+    activity: Activity,
+    /// Where others ask for something.
+    endpoint: ControlEndpoint,
+}
+
+impl Runner<'_> {
+    fn context(&self, ledger: JournalHandle) -> Context {
         Context {
             planner: ledger.state(|state| planner(self.settings, &state.rotation)),
             ledger,
@@ -55,13 +112,8 @@ impl Work<'_> {
         }
     }
 
-    /// Works the rotation off, records how the session ended, and says what came of it.
-    pub(super) async fn finish(
-        self,
-        context: Context,
-        retry_failed: bool,
-        first: Vec<Event>,
-    ) -> Result<Exit> {
+    /// Works the rotation off, and records how the session ended.
+    async fn run(self, context: Context, first: Vec<Event>) -> Result<Outcome> {
         tracing::info!("rotation {}", context.ledger.state(|state| state.rotation.name()));
         for place in &self.deployment.places {
             tracing::info!("this will change: {place}");
@@ -78,7 +130,7 @@ impl Work<'_> {
         self.remove_leftovers()?;
         let mut events = vec![session_started()];
         events.extend(lost_servers::note_earlier_loss(&context));
-        events.extend(self.end.map(|at| step("stop-planned", &format!("at {at}"))));
+        events.extend(self.options.end.map(|at| taken("stop-planned", &format!("at {at}"))));
         events.extend(first);
         context.ledger.begin_session(self.dir.to_owned(), events).await?;
         let watch = Watch::default();
@@ -90,17 +142,11 @@ impl Work<'_> {
             pacer: context.pacer.clone(),
             pause: context.pause.clone(),
             activity: self.activity.clone(),
-            end: self.end,
+            end: self.options.end,
             feed,
         };
-        let reporter = Reporter::start(
-            sources,
-            self.dir.to_owned(),
-            self.session.global.progress(),
-            &self.session.progress,
-        );
-        let worked =
-            Box::pin(lost_servers::recording(&context, self.work(&context, retry_failed, &watch))).await;
+        let reporter = Reporter::start(sources, self.dir.to_owned(), self.screen.progress, self.screen.bars);
+        let worked = Box::pin(lost_servers::recording(&context, self.work(&context, &watch))).await;
         let worked = match worked {
             // Somebody asked to stop while a server that is gone, or a row that is locked, was waited for.
             Err(error) if error.id() == Id::DatabaseLost && self.stop.requested() => Ok(End::Interrupted),
@@ -113,7 +159,7 @@ impl Work<'_> {
             }
             worked => worked,
         };
-        let recorded = record_end(&context, &worked, self.end).await;
+        let recorded = record_end(&context, &worked, self.options.end).await;
         reporter.finish().await;
         let Self { deployment, stop, endpoint, .. } = self;
         endpoint.close().await; // while the journal, and so the socket's name, is this process's
@@ -121,33 +167,16 @@ impl Work<'_> {
             () = deployment.close() => {}
             () = stop.now() => {} // a statement is still on: its transaction ends with the process
         }
-        let flow = worked?;
+        let end = worked?;
         recorded?;
-        let view = context.ledger.state(|state| {
+        let status = context.ledger.state(|state| {
             let view = StatusView::new(state, false);
             match watch.look() {
                 Some(seen) => view.observed(state, &seen),
                 None => view,
             }
         });
-        print(&status_text(&view))?;
-        print(&format!("{}\n", summary_sentence(&view)))?;
-        tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(&view));
-        Ok(match flow {
-            End::Interrupted => {
-                tracing::warn!("interrupted at a safe point; `keyrotation resume` goes on from here");
-                Exit::Interrupted
-            }
-            End::Stuck => {
-                tracing::warn!("nothing else waits, but rows are held or have failed: see the list");
-                Exit::Differences
-            }
-            End::Drained if view.failed() > 0 => {
-                tracing::warn!("{} rows or files failed", thousands(view.failed()));
-                Exit::Differences
-            }
-            End::Drained => Exit::Done,
-        })
+        Ok(Outcome::Worked { end, status: Box::new(status) })
     }
 
     /// What others can control from now on.
@@ -162,11 +191,12 @@ impl Work<'_> {
         }
     }
 
-    async fn work(&self, context: &Context, retry_failed: bool, watch: &Watch) -> Result<End> {
-        if retry_failed && engine::reopen_failed(context, &self.deployment.jobs).await? == Flow::Interrupted {
+    async fn work(&self, context: &Context, watch: &Watch) -> Result<End> {
+        let retry = self.options.retry_failed;
+        if retry && engine::reopen_failed(context, &self.deployment.jobs).await? == Flow::Interrupted {
             return Ok(End::Interrupted);
         }
-        let mut accepted = self.sync.accept_deletes.unwrap_or_default();
+        let mut accepted = self.options.sync.accept_deletes;
         loop {
             if lost_servers::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
                 return Ok(End::Interrupted);
@@ -196,7 +226,7 @@ impl Work<'_> {
         watch: &Watch,
         accepted: &mut u64,
     ) -> Result<Option<End>> {
-        row_ownership::decide(context, self.settings, self.dir, self.sync.new_server_has_run).await?;
+        row_ownership::decide(context, self.settings, self.dir, self.options.new_server_has_run).await?;
         if sync::baseline(context, plan).await? == Flow::Interrupted {
             return Ok(Some(End::Interrupted));
         }
@@ -212,11 +242,7 @@ impl Work<'_> {
         tracing::info!("NEW_IS_HOME may be started now (step 8); changes on the old server are carried over");
         context.guards.iter().for_each(|guard| guard.expect_others(true));
         sync::settle(context, plan).await?;
-        let options = sync::Options {
-            until_quiet_for: self.sync.until_drained.then_some(self.sync.quiet_for),
-            keep_acknowledged: self.sync.keep_acknowledged,
-            accept_deletes: *accepted,
-        };
+        let options = SyncOptions { accept_deletes: *accepted, ..self.options.sync };
         let mut sync = SyncRunner::new(context, plan, options, watch, self.dir.to_owned());
         let end = Box::pin(sync.run()).await;
         *accepted = sync.accepted();
@@ -248,11 +274,16 @@ fn session_started() -> Event {
     }
 }
 
-/// A step that this process takes of its own accord.
-pub(super) fn step(name: &str, note: &str) -> Event {
+/// A step that is taken now.
+pub fn step(name: &str, note: &str) -> Step {
     let (host, user) = whoami();
     let at = Timestamp::now().as_millisecond();
-    Event::StepTaken(Step { at, name: name.to_owned(), note: note.to_owned(), user, host })
+    Step { at, name: name.to_owned(), note: note.to_owned(), user, host }
+}
+
+/// A step that this process takes of its own accord.
+fn taken(name: &str, note: &str) -> Event {
+    Event::StepTaken(step(name, note))
 }
 
 /// Records how the session ended; a journal that cannot be written any more is no second error.
@@ -260,7 +291,7 @@ async fn record_end(context: &Context, worked: &Result<End>, end: Option<Timesta
     let at = Timestamp::now().as_millisecond();
     let mut events = Vec::new();
     if matches!(worked, Ok(End::Interrupted)) && end.is_some_and(|end| end <= Timestamp::now()) {
-        events.push(step("stop", "as planned"));
+        events.push(taken("stop", "as planned"));
     }
     let end = match worked {
         Ok(End::Drained | End::Stuck) => {

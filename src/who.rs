@@ -8,7 +8,7 @@ const LONGEST: usize = 64;
 
 /// This host, and the operating system's user: by `USER`, else by the machine's list of users; and, since
 /// anybody can set `USER`, by the number that the kernel knows.
-pub(super) fn whoami() -> (String, String) {
+pub fn whoami() -> (String, String) {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     let id = rustix::process::getuid().as_raw();
     let named = std::env::var("USER").ok().map(|name| plain(&name)).filter(|name| !name.is_empty());

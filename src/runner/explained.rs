@@ -5,22 +5,46 @@ use std::path::{Path, PathBuf};
 
 use keyrotation_journal::Journal;
 
-use super::status::live;
 use crate::config::{Deployment, Said, Settings};
-use crate::report::StatusView;
+use crate::plan::{Accepted, Survey};
+use crate::report::{StatusView, published};
+
+/// What somebody has looked at and accepts.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Accept {
+    /// So many values that open under both keys are left as they are.
+    pub ambiguous: Option<u64>,
+    /// So many values that open under neither key are left as they are, or fewer.
+    pub unreadable: Option<u64>,
+    /// Everything is under the new key already.
+    pub all_already_new: bool,
+}
+
+impl Accept {
+    /// Likewise; and where nearly everything is under the new key, what explains that.
+    pub fn of(&self, survey: &Survey, ask: Explanations, journal: &Path, settings: &Settings) -> Accepted {
+        let explained = if survey.is_nearly_all_new() { ask.explained(journal, settings) } else { None };
+        Accepted {
+            ambiguous: self.ambiguous,
+            unreadable: self.unreadable,
+            all_already_new: self.all_already_new,
+            explained,
+        }
+    }
+}
 
 /// What there is to ask for an explanation.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ask {
+pub struct Explanations {
     /// What the journal that this process holds tells.
     known: Option<String>,
     /// It holds one, or the place of one: nothing more is to be learned there.
     held: bool,
 }
 
-impl Ask {
+impl Explanations {
     /// Whoever begins a rotation asks the journal that stands there before.
-    pub(super) fn holding(journal: Option<&Journal>, settings: &Settings) -> Self {
+    pub fn holding(journal: Option<&Journal>, settings: &Settings) -> Self {
         Self {
             known: journal.and_then(|journal| told(&StatusView::new(journal.state(), false), settings)),
             held: true,
@@ -29,7 +53,7 @@ impl Ask {
 
     /// What explains that nearly everything is under the new key: a journal of the same two keys that has moved
     /// values, this one or one that was put aside; or a new server that is told of exactly these keys.
-    pub(super) fn explained(self, dir: &Path, settings: &Settings) -> Option<String> {
+    fn explained(self, dir: &Path, settings: &Settings) -> Option<String> {
         if self.known.is_some() {
             return self.known;
         }
@@ -63,7 +87,7 @@ fn told(view: &StatusView, settings: &Settings) -> Option<String> {
 fn status(dir: &Path) -> Option<StatusView> {
     Journal::peek(dir).ok()??;
     if Journal::holder(dir).ok()?.is_some() {
-        return live(dir).ok()?; // as its process says
+        return published(dir).ok()?; // as its process says
     }
     let copy = tempfile::Builder::new().prefix(".keyrotation-").tempdir().ok()?; // of mode 0700
     copy_tree(dir, copy.path()).ok()?;

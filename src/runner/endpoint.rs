@@ -45,9 +45,9 @@ impl ControlEndpoint {
 }
 
 /// A journal that this process holds only to read it, and that others may read along with.
-pub(super) struct SharedJournal {
+pub struct SharedJournal {
     /// The journal.
-    pub(super) ledger: JournalHandle,
+    pub ledger: JournalHandle,
     dir: PathBuf,
     /// There as long as the journal is.
     endpoint: Option<ControlEndpoint>,
@@ -56,7 +56,7 @@ pub(super) struct SharedJournal {
 impl SharedJournal {
     /// Lets others read along with the journal in `dir`, which this process holds for a command that only
     /// reads it.
-    pub(super) fn new(dir: &Path, journal: Journal, command: &'static str) -> Self {
+    pub fn new(dir: &Path, journal: Journal, command: &'static str) -> Self {
         let status = StatusView::new(journal.state(), false);
         let ledger = JournalHandle::new(journal);
         let endpoint = ControlEndpoint::open(dir, RequestHandler::reading(command, ledger.clone(), &status));
@@ -64,13 +64,13 @@ impl SharedJournal {
     }
 
     /// A journal that another process holds, which is nobody else's to share.
-    pub(super) fn alone(dir: &Path, journal: Journal) -> Self {
+    pub fn alone(dir: &Path, journal: Journal) -> Self {
         Self { ledger: JournalHandle::new(journal), dir: dir.to_owned(), endpoint: None }
     }
 
     /// Records what was found: in the log, with all that waits beside it. While another process has the
     /// log it is left beside it, with a proof that whoever left it has the key.
-    pub(super) async fn record(&self, found: Step, chain_key: &[u8; 32]) -> Result<()> {
+    pub async fn record(&self, found: Step, chain_key: &[u8; 32]) -> Result<()> {
         if self.endpoint.is_some() {
             self.ledger.accept_steps(self.dir.clone()).await?;
             self.ledger.append(vec![Event::StepTaken(found).into()]).await?;
