@@ -317,3 +317,39 @@ fn sentence(text: &str) -> String {
     }
     format!("{}{}", text[..1].to_uppercase(), &text[1..])
 }
+
+/// Names that the glossary's words have taken the place of.
+const REPLACED: [&str; 14] = [
+    "Board", "Care", "Desk", "Door", "Ledger", "Lent", "Lone", "Look", "Prepared", "Preparer", "Stranger",
+    "Surface", "Swap", "Trouble",
+];
+
+/// The glossary is true of the code, and so is the way of a value through it.
+#[test]
+fn what_the_glossary_and_the_walk_name_is_there() {
+    let text: String = sources(&["src", "journal/src"]).iter().map(|source| source.text.as_str()).collect();
+    let is_there = |name: &str| {
+        ["struct", "enum", "trait", "fn", "mod"].iter().any(|kind| {
+            text.split(&format!("{kind} {name}"))
+                .skip(1)
+                .any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })
+    };
+    let page = |name: &str| fs::read_to_string(Path::new(ROOT).join("docs").join(name)).unwrap();
+    let walk = page("how-it-works.md");
+    let walk = walk.split("## One value").nth(1).unwrap().split("## Adding").next().unwrap();
+    let mut named = 0;
+    for text in [page("GLOSSARY.md").as_str(), walk] {
+        for code in text.split('`').skip(1).step_by(2) {
+            let last = code.rsplit("::").next().unwrap();
+            if last.starts_with(|c: char| c.is_ascii_uppercase()) || code.contains("::") || text == walk {
+                assert!(is_there(last), "`{code}` is not there any more");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 30, "nearly nothing is named");
+    for name in REPLACED {
+        assert!(!is_there(name), "{name} is called otherwise: docs/GLOSSARY.md");
+    }
+}
