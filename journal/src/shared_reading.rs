@@ -1,6 +1,6 @@
 //! Reading along: a journal that another process holds, by way of that process.
 //!
-//! The holder hands over its state as it stands after a group ([`Journal::surface`]), and later the
+//! The holder hands over its state as it stands after a group ([`Journal::shared_state`]), and later the
 //! values of the log and the index that are asked for ([`Journal::stored_from`]). Those never change
 //! once they are written, and what was written after the state is not asked for: so the reader sees
 //! one moment of the journal, however long it reads and whatever the holder writes meanwhile.

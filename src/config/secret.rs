@@ -1,5 +1,5 @@
 //! Secrets and where they come from: the file itself, the environment, a file of their own, or what is
-//! handed over while the program runs ([`handed`]).
+//! handed over while the program runs ([`interactive`]).
 //!
 //! Invariant: no error of this module shows a character of a secret; names of variables and paths
 //! of files are no secrets.
