@@ -138,6 +138,12 @@ tests_on_stand_ins() {
     done
 }
 
+# With the tests' crash points, and as it is released, without.
+lints() {
+    cargo clippy "${BUILD[@]}" --all-targets --quiet -- -D warnings
+    cargo clippy --workspace --quiet -- -D warnings
+}
+
 documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --no-deps --document-private-items --quiet
 }
@@ -200,7 +206,7 @@ part "tests over JDBC" tests_over_jdbc
 part "tests on stand-ins" tests_on_stand_ins
 part "documentation tests" cargo test "${BUILD[@]}" --doc --quiet
 part "demo" demo
-part "lints" cargo clippy "${BUILD[@]}" --all-targets --quiet -- -D warnings
+part "lints" lints
 part "documentation" documentation
 part "work tree" unchanged
 

@@ -18,7 +18,7 @@ use crate::codec::Reason;
 use crate::codec::envelope::{Form, form};
 use crate::codec::value::{Evidence, Recoder, Verdict};
 use crate::db::{Limit, Value};
-use crate::error::{Error, Id, Result};
+use crate::error::Result;
 use crate::plan::Job;
 use crate::signals::Stop;
 use crate::source::Row;
@@ -139,7 +139,10 @@ async fn look_through(
 ) -> Result<JobSurvey> {
     let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
     let doing = activity.begin(Task::Survey, &job.place, None);
-    failpoint!("survey-target", Error::new(Id::System, "failure planned by a test"));
+    failpoint!(
+        "survey-target",
+        crate::error::Error::new(crate::error::Id::System, "failure planned by a test")
+    );
     let mut pages = job.source.walk_all().ahead(job.page_rows());
     while !stop.requested() {
         let Some(page) = pages.next().await? else { break };

@@ -32,7 +32,7 @@ use tokio::task::JoinHandle;
 
 use crate::db::{Db, DbError};
 use crate::engine::Context;
-use crate::error::{Error, Id, Result};
+use crate::error::{Error, Result};
 use crate::guard::refused;
 use crate::plan::{SyncJob, SyncPlan};
 
@@ -409,5 +409,5 @@ fn failed(place: &str, error: &DbError) -> Error {
 
 #[cfg(feature = "failpoints")]
 fn planned_failure() -> Error {
-    Error::new(Id::System, "failure planned by a test")
+    Error::new(crate::error::Id::System, "failure planned by a test")
 }
