@@ -71,7 +71,7 @@ pub enum CellOutcome {
         /// Digest of the plaintext.
         plain: Digest,
     },
-    /// Submission as it was, for a reason.
+    /// Left as it was, for a reason.
     Failed {
         /// Digest of the stored value.
         before: Digest,

@@ -98,7 +98,6 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
             verdict.reasons.push(format!("{place}: {why}, so nothing of it was compared"));
         }
     }
-    weigh_unread(&mut verdict);
     verdict.not_looked_at.extend(beside(&settings, &deployment));
     verdict.safe = verdict.reasons.is_empty();
     if verdict.safe {
@@ -138,25 +137,6 @@ async fn said_since_sync_began(shared: &SharedJournal) -> Result<[bool; 2]> {
         Ok(stands)
     };
     shared.ledger.read(said).await
-}
-
-/// What drift says of tables of the old database that it could not read.
-const UNREAD: &str = "tables that could not be read: ";
-/// And of those that no version of WSO2's has made.
-const ODD_NAME: &str = " (its name)";
-
-/// A table of the old database that could not be read may have what the new one lacks.
-fn weigh_unread(verdict: &mut Verdict) {
-    for line in verdict.not_looked_at.iter().filter_map(|line| line.strip_prefix(UNREAD)) {
-        let unread: Vec<&str> = line.split(", ").filter(|table| !table.ends_with(ODD_NAME)).collect();
-        if !unread.is_empty() {
-            let tables = unread.join(", ");
-            verdict.reasons.push(format!(
-                "{tables}: what the old database has there could not be read, so nothing tells that the new one has \
-                 it, too: let this user read it"
-            ));
-        }
-    }
 }
 
 /// Adds what is not right in the new deployment.

@@ -98,7 +98,7 @@ impl DedicatedSession {
 }
 
 impl Db {
-    /// Claims the database for this process; false if another rotation has it. LockState until the
+    /// Claims the database for this process; false if another rotation has it. Held until the
     /// database is closed, or the connection is lost: see [`Db::hold`].
     pub async fn claim(&self) -> Result<bool, DbError> {
         let Some((claim, questions)) = self.claimed() else {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::sql::Relation;
 
-/// What a column holds, as far as statements must mode.
+/// What a column holds, as far as statements must care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
     /// Integers of up to 64 bits.

@@ -13,7 +13,7 @@ use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::Job;
 
-/// Pages that are read and chunk_plan ahead of the writer.
+/// Pages that are read and planned ahead of the writer.
 const READ_AHEAD: usize = 1;
 
 /// How often all is looked through again because a server was lost, before it is no use.

@@ -321,7 +321,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         };
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| DbError::new(Class::Environment, error.to_string()))?;
-        let stand_in = Value::Text(format!("set_aside-{:032x}", u128::from_be_bytes(random)));
+        let stand_in = Value::Text(format!("parked-{:032x}", u128::from_be_bytes(random)));
         let row = (key_values(key), vec![&stand_in]);
         self.transaction.update_rows(&self.job.new, &[column], &[row]).await?;
         self.set_aside.push(key.clone());

@@ -68,6 +68,8 @@ impl Drift {
 pub(super) struct Drifts {
     /// Tables whose rows differ.
     pub(super) tables: Vec<Drift>,
+    /// Tables that could not be read, and why: nothing tells what they have.
+    pub(super) unread: Vec<String>,
     /// What was not looked at, or not wholly.
     pub(super) unseen: Vec<String>,
     /// Tables that there are.
@@ -81,7 +83,7 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts
     let names = plan.old_guard.try_reading("its tables", || plan.old.table_names()).await;
     let names = names.map_err(|error| failed("its tables", &error))?;
     let mut found = Drifts::default();
-    let (mut unread, mut counted, mut sessions) = (vec![], vec![], vec![]);
+    let (mut odd, mut counted, mut sessions) = (vec![], vec![], vec![]);
     for name in names {
         let is_sync = plan.jobs.iter().any(|job| job.place() == name || job.table.log == name);
         let is_log = crate::target::SYNC_TABLES.iter().any(|table| table.log == name);
@@ -94,7 +96,7 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts
             continue;
         }
         if !is_plain {
-            unread.push(format!("{} (its name)", name.escape_debug()));
+            odd.push(name.escape_debug().to_string());
             continue;
         }
         let doing = activity.begin(Task::Compare, name.as_str(), None);
@@ -111,7 +113,7 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts
             Err(error) if matches!(error.class, Class::Lost | Class::Retry) => {
                 return Err(failed(&name, &error));
             }
-            Err(error) => unread.push(format!("{name} ({error})")),
+            Err(error) => found.unread.push(format!("{name} ({error})")),
         }
         found.names.push(name);
     }
@@ -120,7 +122,7 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts
             found.unseen.push(format!("{what}: {}", names.join(", ")));
         }
     };
-    note("tables that could not be read", &unread);
+    note("tables with a name that no version of WSO2's has given", &odd);
     note("tables without a key, of which only the rows were counted", &counted);
     note("sessions, which end with the old server", &sessions);
     found.unseen.push(

@@ -146,6 +146,13 @@ pub async fn verdict(
             verdict.weigh(said, &drift.table, &format!("{reason}; nothing carries them over"));
         }
     }
+    if !drifts.unread.is_empty() {
+        let tables = drifts.unread.join(", ");
+        verdict.reasons.push(format!(
+            "{tables}: what the old database has there could not be read, so nothing tells that the new one has it, \
+             too: let this user read it"
+        ));
+    }
     verdict.drift = drifts.tables;
     verdict.not_looked_at.extend(drifts.unseen);
     Ok(verdict)

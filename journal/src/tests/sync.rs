@@ -174,7 +174,7 @@ fn steps_that_are_left_count_by_when_they_are_taken_over() {
         let new = state.not_known(vec![step.clone(), step]);
         new.into_iter().fold(state, |state, step| state.apply(at, &Event::StepTaken(step), &[]).unwrap())
     };
-    // Submission before the rotation began, by a clock that is ahead.
+    // Left before the rotation began, by a clock that is ahead.
     let state = JobState::new(rotation());
     let inherited = state.not_known(vec![left(at + 99)]);
     let mut state = state.apply(at, &session().event, &[]).unwrap();
@@ -185,7 +185,7 @@ fn steps_that_are_left_count_by_when_they_are_taken_over() {
     // Handed over again after a crash.
     let state = take(state, left(at + 99));
     assert!(!state.step_is_in_force("a") && state.steps.len() == 1);
-    // Submission since, by a clock that is behind.
+    // Left since, by a clock that is behind.
     let state = take(state, left(at - 99));
     assert!(state.step_is_in_force("a") && state.steps.len() == 2);
 }
