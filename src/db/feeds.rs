@@ -129,7 +129,10 @@ impl Db {
         if seen {
             return Ok(feeds);
         }
-        let runs = self.read(THREADS, &[]).await?.iter().any(is_replicas);
+        let threads = self.read(THREADS, &[]).await?;
+        let in_group = threads.iter().any(is_groups);
+        let is_feed = if in_group { reads_from_source } else { is_replicas };
+        let runs = threads.iter().any(is_feed);
         if runs || told.number("Slaves_running").is_some_and(|running| running > 0) {
             feeds.found.push(Feed {
                 what: "threads of a replica, which bring changes from another server".to_owned(),
@@ -137,6 +140,9 @@ impl Db {
                 runs: true,
                 lag: None,
             });
+        } else if in_group {
+            let why = "the threads of a replication group hide those of a replica: grant this user REPLICATION CLIENT";
+            feeds.unseen = Some(why.to_owned());
         } else if self.is_blind().await? && told.get("Slaves_running").is_empty() {
             let grant = if is_mariadb { "SLAVE MONITOR" } else { "REPLICATION CLIENT" };
             feeds.unseen =
@@ -151,6 +157,20 @@ fn is_replicas(shown: &Record) -> bool {
     let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
     let is_at_it = ["Connect", "Query", "Slave_IO", "Slave_SQL", "Slave_worker"].contains(&text(4));
     text(1) == "system user" && is_at_it && !text(6).starts_with("wsrep")
+}
+
+/// Whether it is the thread by which a member of a replication group applies what other members write. With it come
+/// threads that cannot be told from those that apply what a source sends.
+fn is_groups(shown: &Record) -> bool {
+    let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
+    text(1) == "system user"
+        && [text(6), text(7)].iter().any(|text| text.to_ascii_lowercase().starts_with("group replication"))
+}
+
+/// Whether it is the thread that reads from a source, as its state tells: a group has none.
+fn reads_from_source(shown: &Record) -> bool {
+    let state = shown.get(6).and_then(Value::as_text).unwrap_or_default();
+    is_replicas(shown) && ["source", "master", "binlog dump"].iter().any(|word| state.contains(word))
 }
 
 fn is_mariadb(told: &Told) -> bool {
@@ -196,6 +216,22 @@ pub(super) fn unless_denied(answer: Result<Vec<Record>, DbError>) -> Result<Opti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What MySQL 9.7 shows of a member of a group, and what it shows beside it while a source is read.
+    #[test]
+    fn threads_of_a_group_are_no_replicas() {
+        let thread = |command: &str, state: &str, info: &str| -> Record {
+            ["16", "system user", "", "", command, "28", state, info]
+                .map(|text| Value::Text(text.into()))
+                .into()
+        };
+        let applier = thread("Connect", "waiting for handler commit", "Group replication applier module");
+        let reader = thread("Query", "Replica has read all relay log; waiting for more updates", "");
+        let source = thread("Connect", "Waiting for source to send event", "");
+        assert!(is_groups(&applier) && !is_groups(&reader) && !is_groups(&source));
+        assert!(!reads_from_source(&applier) && !reads_from_source(&reader) && reads_from_source(&source));
+        assert!(is_replicas(&reader) && is_replicas(&source));
+    }
 
     #[test]
     fn a_source_is_read_by_the_order_of_its_columns() {

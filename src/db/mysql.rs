@@ -304,7 +304,8 @@ pub(super) fn class(number: i64, state: &str) -> Class {
     match number {
         // lock wait timeout, deadlock, record changed, query interrupted, statement took too long
         // the list of sessions has a statement with bytes in it that are no text
-        1205 | 1213 | 1020 | 1317 | 1969 | 3024 | 3854 => Class::Retry,
+        // a replication group did not take a transaction: it was too large or its member leaves, another was first
+        1205 | 1213 | 1020 | 1317 | 1969 | 3024 | 3854 | 3100 | 3101 => Class::Retry,
         // too many connections, shutting down, node not ready, nothing is known of a commit, connection
         // killed, ended because it was idle
         1040 | 1203 | 1226 | 1053 | 1077 | 1047 | 1180 | 1927 | 3169 | 4031

@@ -4,6 +4,8 @@
     python3 tests/support/clusters.py serve streaming   PostgreSQL: a primary and a standby
     python3 tests/support/clusters.py serve logical     PostgreSQL: two servers, one to subscribe to the other
     python3 tests/support/clusters.py serve replica     MariaDB: a server and its replica
+    python3 tests/support/clusters.py serve mysql-replica   MySQL: likewise
+    python3 tests/support/clusters.py serve group       two members of a MySQL replication group that both take writes
 
 Like servers.py, which starts each of the servers; it says where they are and then does what it is told:
 
@@ -25,7 +27,7 @@ import subprocess
 import sys
 import time
 
-from engines import PASSWORD, PLACES, fail, free_port, program
+from engines import MYSQL, PASSWORD, PLACES, fail, free_port, mysql_at, program
 from servers import PATIENCE, Servers
 
 PROVIDERS = ["/usr/lib/galera/libgalera_smm.so", "/usr/lib/galera-4/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so"]
@@ -39,7 +41,7 @@ class Clusters(Servers):
 
     def start(self):
         self.certificates()
-        getattr(self, sys.argv[2])()
+        getattr(self, sys.argv[2].replace("-", "_"))()
 
     # MariaDB
 
@@ -136,6 +138,66 @@ class Clusters(Servers):
             if time.monotonic() - begun > PATIENCE:
                 fail("the replica does not follow")
             time.sleep(0.2)
+
+    # MySQL
+
+    def ask_mysql(self, port, sql):
+        client = os.path.join(self.environment["KEYROTATION_TEST_MYSQL_PROGRAMS"], "mysql")
+        command = [client, "--no-defaults", "-h127.0.0.1", f"-P{port}", "-uroot", "--default-character-set=utf8mb4",
+                   "-N", "-e", sql]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "MYSQL_PWD": PASSWORD})
+        return done.stdout.strip() if done.returncode == 0 else done.stderr
+
+    def mysql_pair(self, names, options):
+        ports = []
+        for number, name in enumerate(names):
+            port = free_port()
+            # A table without a primary key gets one: a group takes no rows of others.
+            mysql_at(self, name, port, ["--innodb-buffer-pool-size=128M", f"--server-id={number + 1}", "--gtid-mode=ON",
+                                        "--enforce-gtid-consistency=ON", "--sql-generate-invisible-primary-key=ON",
+                                        *options(number)])
+            self.tell(number, "mysql", port)
+            self.until(lambda: self.ask_mysql(port, "SELECT 1") == "1", f"{name} lets nobody in")
+            ports.append(port)
+        return ports
+
+    def until(self, is_so, else_say):
+        begun = time.monotonic()
+        while not is_so():
+            if time.monotonic() - begun > PATIENCE:
+                fail(else_say)
+            time.sleep(0.1)
+
+    def mysql_replica(self):
+        ports = self.mysql_pair(["source", "replica"], lambda _: [])
+        quoted = PASSWORD.replace("'", "''")
+        self.ask_mysql(ports[1], f"CHANGE REPLICATION SOURCE TO SOURCE_HOST='127.0.0.1', SOURCE_PORT={ports[0]}, "
+                       f"SOURCE_USER='root', SOURCE_PASSWORD='{quoted}', SOURCE_AUTO_POSITION=1, SOURCE_SSL=1; "
+                       "START REPLICA")
+        running = "SELECT SERVICE_STATE FROM performance_schema.replication_connection_status"
+        self.until(lambda: self.ask_mysql(ports[1], running) == "ON", "the replica does not follow")
+
+    def group(self):
+        talks = [free_port() for _ in range(2)]
+        seeds = ",".join(f"127.0.0.1:{talk}" for talk in talks)
+        plugins = os.path.abspath(os.path.join(os.environ.get("KEYROTATION_MYSQL_ROOT", MYSQL), "usr/lib/mysql/plugin"))
+        # Cascading foreign keys, which WSO2 has, go only without the check for writes everywhere.
+        ports = self.mysql_pair(["node1", "node2"], lambda number: [
+            f"--plugin-dir={plugins}", "--plugin-load-add=group_replication.so",
+            "--loose-group-replication-group-name=6f0a6b5e-3c1d-4c0f-9a53-6a1d1f0c2b77",
+            f"--loose-group-replication-local-address=127.0.0.1:{talks[number]}",
+            f"--loose-group-replication-group-seeds={seeds}", "--loose-group-replication-start-on-boot=OFF",
+            "--loose-group-replication-single-primary-mode=OFF", "--loose-group-replication-recovery-use-ssl=ON",
+            "--loose-group-replication-enforce-update-everywhere-checks=OFF", "--report-host=127.0.0.1"])
+        quoted = PASSWORD.replace("'", "''")
+        for number, port in enumerate(ports):
+            bootstrap = "SET GLOBAL group_replication_bootstrap_group={}; ".format
+            self.ask_mysql(port, "CHANGE REPLICATION SOURCE TO SOURCE_USER='root', "
+                           f"SOURCE_PASSWORD='{quoted}' FOR CHANNEL 'group_replication_recovery'")
+            said = self.ask_mysql(port, (bootstrap("ON") if number == 0 else "") + "START GROUP_REPLICATION; "
+                                  + bootstrap("OFF"))
+            online = "SELECT COUNT(*) FROM performance_schema.replication_group_members WHERE MEMBER_STATE = 'ONLINE'"
+            self.until(lambda: self.ask_mysql(port, online) == str(number + 1), f"a member does not join its group: {said}")
 
     # PostgreSQL
 

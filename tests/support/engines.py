@@ -102,12 +102,19 @@ def mariadb(servers):
 
 def mysql(servers):
     """With its own default settings: its logs, GTIDs, ways to log on and collations are what users have."""
+    port, extra = free_port(), os.environ.get("KEYROTATION_MYSQL_OPTIONS", "").split()
+    mysql_at(servers, "mysql", port, extra)
+    servers.environment["KEYROTATION_TEST_MYSQL"] = str(port)
+
+
+def mysql_at(servers, name, port, extra=()):
+    """Another one, in a folder of its own, with more options."""
     root = os.environ.setdefault("KEYROTATION_MYSQL_ROOT", MYSQL)
     if not os.path.isdir(root):
         fail(f"{root} is missing: bash tests/support/unpack.sh mysql-9.7 target/test-servers/mysql-9.7")
     server = server_program("mysql", "mysqld", "", [])
     programs = os.path.dirname(os.path.dirname(server))
-    home, port = servers.path("mysql"), free_port()
+    home = servers.path(name)
     servers.own(home, "mysql")
     data, first = os.path.join(home, "data"), os.path.join(home, "first.sql")
     paths = [f"--basedir={programs}", f"--datadir={data}", f"--tmpdir={home}"]
@@ -118,7 +125,8 @@ def mysql(servers):
     servers.copy_certificate(home, "mysql")
     quoted = PASSWORD.replace("'", "''")
     with open(first, "w", encoding="utf-8") as file:
-        file.write(f"SET NAMES utf8mb4;\nCREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '{quoted}';\n"
+        file.write("SET sql_log_bin = 0;\n"  # each server of a cluster has these of its own
+                   f"SET NAMES utf8mb4;\nCREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '{quoted}';\n"
                    "GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;\nDROP USER IF EXISTS root@localhost;\n")
     os.chmod(first, 0o644)
     settings = {"port": port, "bind-address": "127.0.0.1", "socket": os.path.join(home, "socket"), "mysqlx": "OFF",
@@ -126,9 +134,7 @@ def mysql(servers):
                 "ssl-cert": os.path.join(home, "server.pem"), "ssl-key": os.path.join(home, "server.key"),
                 "ssl-ca": servers.environment["KEYROTATION_TEST_CA"]}
     options = [f"--{name}={value}" for name, value in settings.items()]
-    extra = os.environ.get("KEYROTATION_MYSQL_OPTIONS", "").split()
-    servers.spawn("mysql", [server, "--no-defaults", *paths, *options, *extra], home, user, port)
-    servers.environment["KEYROTATION_TEST_MYSQL"] = str(port)
+    servers.spawn(name, [server, "--no-defaults", *paths, *options, *extra], home, user, port)
     servers.environment["KEYROTATION_TEST_MYSQL_PROGRAMS"] = os.path.abspath(os.path.join(root, "../bin"))
 
 

@@ -1,11 +1,12 @@
-//! Two nodes of MariaDB with Galera: every node takes writes, and shows those of the other.
+//! Clusters in which every node takes writes, and shows those of the other: two nodes of MariaDB with Galera, two
+//! members of a MySQL replication group.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use super::{admin, is_refused, old_is_at, old_is_unknown, on};
-use crate::kit::Kit;
+use crate::kit::{Kit, Refused as _};
 use crate::support::{Engine, Except, OwnServers};
 
 /// The old URL leads to one node, the new one to the other, and the database is one; then the rotation of
@@ -13,22 +14,40 @@ use crate::support::{Engine, Except, OwnServers};
 #[test]
 fn production_on_another_node_is_refused_and_a_busy_cluster_is_rotated() {
     let servers = OwnServers::cluster("galera");
-    let kit = on(Engine::MariaDb, 1500);
+    let fewer_than_a_chunk_has = "SET GLOBAL wsrep_max_ws_rows = 600";
+    of_one_cluster(&servers, Engine::MariaDb, fewer_than_a_chunk_has, "node node1 of the Galera cluster");
+}
+
+/// Likewise in a replication group.
+#[test]
+fn production_on_another_member_is_refused_and_a_busy_group_is_rotated() {
+    let servers = OwnServers::cluster("group");
+    let less_than_a_chunk_has = "SET GLOBAL group_replication_transaction_size_limit = 400000";
+    of_one_cluster(&servers, Engine::MySql, less_than_a_chunk_has, "a member of the replication group");
+}
+
+fn of_one_cluster(servers: &OwnServers, engine: Engine, limit: &str, words: &str) {
+    let kit = on(engine, 1500);
     let second = servers.port("SECOND");
     old_is_at(&kit, second);
-    let ran = is_refused(&kit, "KR-CFG-016");
-    assert!(ran.stderr.contains("Galera"), "{ran}");
+    let ran = if engine == Engine::MariaDb {
+        is_refused(&kit, "KR-CFG-016")
+    } else {
+        // Members tell the group's name, and so would a copy of their files: only a token settles it, and
+        // preflight writes none.
+        let seen = kit.run(&["preflight"]).stdout;
+        assert!(seen.contains("both servers are of the cluster"), "{seen}");
+        kit.run(&["run"]).refused(2, "KR-CFG-016")
+    };
+    assert!(ran.stderr.contains(words), "{ran}");
 
     old_is_unknown(&kit);
-    for port in [Engine::MariaDb.port(), second] {
-        admin(&kit, port).execute("SET GLOBAL wsrep_max_ws_rows = 600"); // fewer than a chunk has
+    for port in [engine.port(), second] {
+        admin(&kit, port).execute(limit);
     }
     let before = kit.snapshot();
     let ran = while_others_write(&kit, second, 2, || kit.run_unlooked(&["run"])).exits(0);
-    assert!(
-        ran.stderr.contains("node node1 of the Galera cluster"),
-        "the node that is written to is named: {ran}"
-    );
+    assert!(ran.stderr.contains(words), "the node that is written to is named: {ran}");
     kit.run(&["verify"]).exits(0);
     before.must_be_rotated(&kit, &Except::default());
     let left =

@@ -1,4 +1,4 @@
-//! MariaDB and its replica.
+//! A server and its replica.
 
 use super::{admin, is_refused, new_is_at, old_is_at, old_is_unknown, on};
 use crate::kit::{Refused as _, eventually};
@@ -7,12 +7,22 @@ use crate::support::{Admin, Engine, OwnServers};
 /// A replica is no copy, and its source is production.
 #[test]
 fn a_replica_is_fed_and_its_source_is_production() {
-    let servers = OwnServers::cluster("replica");
-    let kit = on(Engine::MariaDb, 60);
-    let (first, second) = (Engine::MariaDb.port(), servers.port("SECOND"));
+    of_a_replica("replica", Engine::MariaDb, "SLAVE SQL_THREAD", "STOP ALL SLAVES");
+}
+
+/// Likewise on MySQL, where the statements have other names.
+#[test]
+fn a_replica_of_mysql_is_fed_and_its_source_is_production() {
+    of_a_replica("mysql-replica", Engine::MySql, "REPLICA SQL_THREAD", "STOP REPLICA");
+}
+
+fn of_a_replica(cluster: &str, engine: Engine, applier: &str, end: &str) {
+    let servers = OwnServers::cluster(cluster);
+    let kit = on(engine, 60);
+    let (first, second) = (engine.port(), servers.port("SECOND"));
     let there = |port| {
         let name = kit.site().database(0);
-        Admin::at(Engine::MariaDb, port, "mysql").text(&format!(
+        Admin::at(engine, port, "mysql").text(&format!(
             "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{name}'"
         ))
     };
@@ -24,15 +34,15 @@ fn a_replica_is_fed_and_its_source_is_production() {
     assert!(ran.error().contains("shows in"), "{ran}");
 
     // It applies nothing: what does not show there is no proof.
-    admin(&kit, second).execute("STOP SLAVE SQL_THREAD");
+    admin(&kit, second).execute(&format!("STOP {applier}"));
     kit.run(&["run"]).refused(2, "KR-CFG-025");
-    admin(&kit, second).execute("START SLAVE SQL_THREAD");
+    admin(&kit, second).execute(&format!("START {applier}"));
     before.must_be_untouched(&kit);
 
     old_is_unknown(&kit);
     new_is_at(&kit, second);
     let ran = is_refused(&kit, "KR-CFG-026");
-    assert!(ran.stderr.contains("STOP ALL SLAVES"), "{ran}");
-    admin(&kit, second).execute("STOP ALL SLAVES");
+    assert!(ran.stderr.contains(end), "{ran}");
+    admin(&kit, second).execute(end);
     kit.run_unlooked(&["run"]).exits(0);
 }
