@@ -2,13 +2,10 @@
 
 pub mod activity;
 mod blocking;
-pub mod cipher;
 pub mod cli;
-pub mod codec;
 pub mod config;
 pub mod configure;
 pub mod control;
-pub mod db;
 pub mod demo;
 pub mod engine;
 pub mod error;
@@ -22,7 +19,6 @@ pub mod runbook;
 pub mod runner;
 pub mod signals;
 pub mod sink;
-pub mod sizes;
 pub mod source;
 pub mod sync;
 pub mod target;
@@ -30,3 +26,8 @@ pub mod telemetry;
 pub mod triggers;
 pub mod verify;
 pub mod who;
+
+pub use keyrotation_cipher as cipher;
+pub use keyrotation_codec as codec;
+pub use keyrotation_db as db;
+pub use keyrotation_db::sizes;

@@ -23,7 +23,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use self::base64::{decode, encode};
 use super::Reason;
-use crate::cipher::Transformation;
+use keyrotation_cipher::Transformation;
 
 const GCM: &str = "AES/GCM/NoPadding";
 

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::envelope::{self, Content, Sealed, Shape, members};
 use super::{Codec, Reason, Slot};
-use crate::cipher::{self, OpenError, Plaintext, SecretKey};
+use keyrotation_cipher::{self as cipher, OpenError, Plaintext, SecretKey};
 
 pub use super::envelope::{Form, form};
 

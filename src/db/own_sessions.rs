@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn each_session_has_a_mark_of_its_own() {
-        let questions = &crate::db::guard::MYSQL_QUESTIONS;
+        let questions = &crate::guard::MYSQL_QUESTIONS;
         let [one, other] = [(); 2].map(|()| Greeting::new(questions));
         assert_ne!(one.mark, other.mark);
         let mark = one.mark.unwrap();

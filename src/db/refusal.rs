@@ -133,7 +133,7 @@ const NOT_NOW: &[&str] =
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::Class;
+    use crate::Class;
 
     #[test]
     fn a_grant_is_advised_only_where_it_helps() {

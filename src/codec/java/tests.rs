@@ -11,7 +11,7 @@ use super::{Reason, Slot, slots, splice};
 
 /// The golden streams, each with the digests of its credential strings (each string once).
 fn golden() -> Vec<(String, Vec<u8>, Vec<String>)> {
-    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/wf_request"));
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/wf_request"));
     let mut golden = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::cipher::Transformation;
+use keyrotation_cipher::Transformation;
 
 mod evidence;
 mod properties;
@@ -97,7 +97,7 @@ fn unhex(text: &Value) -> Vec<u8> {
 
 /// What another implementation makes of (key, value) pairs.
 fn open_elsewhere(pairs: &[(&str, String)]) -> Vec<Value> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/open_values.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/support/open_values.py");
     let mut python = Command::new("python3")
         .arg(script)
         .stdin(Stdio::piped())

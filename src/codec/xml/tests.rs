@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::codec::Codec;
+use crate::Codec;
 
 fn texts(file: &[u8]) -> Vec<String> {
     slots(file).expect("readable").into_iter().map(|slot| slot.text).collect()

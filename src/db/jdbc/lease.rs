@@ -13,7 +13,7 @@ use super::{Inner, postgres};
 
 /// A session that is borrowed from the pool, or alone. Dropped, it goes back, rolled back.
 #[derive(Debug)]
-pub(in crate::db) struct BridgeSession {
+pub(crate) struct BridgeSession {
     /// None only while it is given back.
     pub(super) session: Option<Session>,
     pub(super) db: Arc<Inner>,
@@ -43,7 +43,7 @@ impl BridgeSession {
         self.ask(Ask::Text(Operation::Script, sql)).await.map(drop)
     }
 
-    pub(in crate::db) async fn begin(&mut self) -> Result<(), DbError> {
+    pub(crate) async fn begin(&mut self) -> Result<(), DbError> {
         self.ask(Ask::Plain(Operation::Begin)).await.map(drop)
     }
 
@@ -51,7 +51,7 @@ impl BridgeSession {
         self.ask(Ask::Plain(how)).await.map(drop)
     }
 
-    pub(in crate::db) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+    pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         let sql = self.db.dialect.marks(sql).into_owned();
         self.ask(Ask::Query(&sql, params)).await.map(|(rows, _)| rows)
     }
@@ -79,7 +79,7 @@ impl BridgeSession {
     }
 
     /// Closes it, and waits for that.
-    pub(in crate::db) async fn close(mut self) {
+    pub(crate) async fn close(mut self) {
         if let Some(session) = self.session.take() {
             session.close().await;
         }
@@ -106,15 +106,15 @@ pub struct JdbcTransaction {
 }
 
 impl JdbcTransaction {
-    pub(in crate::db) fn syntax(&self) -> &'static Syntax {
+    pub(crate) fn syntax(&self) -> &'static Syntax {
         self.lease.db.dialect.syntax
     }
 
-    pub(in crate::db) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+    pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         self.lease.run(sql, params).await
     }
 
-    pub(in crate::db) async fn run_arrays(
+    pub(crate) async fn run_arrays(
         &mut self,
         sql: &str,
         arrays: &[(Kind, Vec<&Value>)],
@@ -123,34 +123,26 @@ impl JdbcTransaction {
     }
 
     /// Runs a statement that is not prepared.
-    pub(in crate::db) async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
+    pub(crate) async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
         self.lease.unprepared(sql).await
     }
 
     /// Runs a statement and returns how many rows the server says it affected.
-    pub(in crate::db) async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+    pub(crate) async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
         self.lease.change(sql, params).await
     }
 
     /// Runs one query for each set of values.
-    pub(in crate::db) async fn each(
-        &mut self,
-        sql: &str,
-        rows: &[Vec<&Value>],
-    ) -> Result<Vec<Record>, DbError> {
+    pub(crate) async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
         self.lease.each(sql, rows).await
     }
 
     /// Runs one change for each set of values, and says how many rows each changed.
-    pub(in crate::db) async fn batch(
-        &mut self,
-        sql: &str,
-        rows: &[Vec<&Value>],
-    ) -> Result<Vec<i64>, DbError> {
+    pub(crate) async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
         self.lease.batch(sql, rows).await
     }
 
-    pub(in crate::db) async fn commit(mut self) -> Result<(), DbError> {
+    pub(crate) async fn commit(mut self) -> Result<(), DbError> {
         self.lease.end(Operation::Commit).await?;
         match self.lease.db.dialect.flush {
             "" => Ok(()),
@@ -161,7 +153,7 @@ impl JdbcTransaction {
         }
     }
 
-    pub(in crate::db) async fn rollback(mut self) -> Result<(), DbError> {
+    pub(crate) async fn rollback(mut self) -> Result<(), DbError> {
         self.lease.end(Operation::Rollback).await
     }
 }

@@ -24,7 +24,7 @@ use super::server::{Route, Server};
 use super::table::{Kind, TableInfo};
 use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value};
 use dialect::Dialect;
-pub(in crate::db) use lease::{BridgeSession, JdbcTransaction};
+pub(crate) use lease::{BridgeSession, JdbcTransaction};
 use process::Process;
 use session::{Ask, Opening, Session};
 use stalled::AtWork;

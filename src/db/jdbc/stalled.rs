@@ -45,7 +45,7 @@ impl Drop for Awaiting {
 
 impl JdbcDb {
     /// The sessions whose statement takes long.
-    pub(in crate::db) fn stalled(&self) -> Vec<u32> {
+    pub(crate) fn stalled(&self) -> Vec<u32> {
         let at_work = self.inner.at_work.sessions();
         let mut stalled: Vec<u32> = at_work
             .iter()
@@ -57,7 +57,7 @@ impl JdbcDb {
     }
 
     /// Asks the driver to end what a session is at.
-    pub(in crate::db) fn cancel(&self, session: u32) {
+    pub(crate) fn cancel(&self, session: u32) {
         if let Some((_, process)) = self.inner.at_work.sessions().get(&session) {
             process.tell(Request::new(process.number(), session, Operation::Cancel, 0));
         }

@@ -18,8 +18,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use zeroize::Zeroizing;
 
-use crate::db::server::{Host, PublicKey, Server};
-use crate::db::{Class, DbError};
+use crate::server::{Host, PublicKey, Server};
+use crate::{Class, DbError};
 
 const CACHING: &str = "caching_sha2_password";
 

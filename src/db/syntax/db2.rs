@@ -1,6 +1,6 @@
 //! Db2 for Linux, UNIX and Windows, by way of its JDBC driver.
 
-use crate::db::guard::{LockRow, Questions, Room};
+use crate::guard::{LockRow, Questions, Room};
 
 use super::{
     Paging, RELEASE_SAVEPOINT, Rewrite, Syntax, TO_SAVEPOINT, Write, as_it_is, equal, fetch_first,

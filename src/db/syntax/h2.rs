@@ -3,8 +3,8 @@
 use super::{
     Paging, RELEASE_SAVEPOINT, Rewrite, SAVEPOINT, Syntax, TO_SAVEPOINT, Write, as_it_is, limit, plain_column,
 };
-use crate::db::guard::{LockRow, Questions, Room};
-use crate::db::table::Kind;
+use crate::guard::{LockRow, Questions, Room};
+use crate::table::Kind;
 
 /// H2 1.4.200, and 2.x.
 pub const H2: Syntax = Syntax {

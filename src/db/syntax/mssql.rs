@@ -1,6 +1,6 @@
 //! SQL Server, by way of its JDBC driver.
 
-use crate::db::guard::{Questions, Room};
+use crate::guard::{Questions, Room};
 
 use super::{Paging, Rewrite, Syntax, Write, equal, plain_column};
 

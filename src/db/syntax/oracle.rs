@@ -1,6 +1,6 @@
 //! Oracle, by way of its JDBC driver. A database is a schema there: the user's own, as a rule.
 
-use crate::db::guard::{LockRow, Questions, Room};
+use crate::guard::{LockRow, Questions, Room};
 
 use super::{
     Paging, Rewrite, SAVEPOINT, Syntax, TO_SAVEPOINT, Write, as_it_is, equal, fetch_first, plain_column,

@@ -1,6 +1,6 @@
 //! Databases: one enum over thin drivers, SQL as data.
 //!
-//! Invariants: this module imports nothing of ours but sizes; every statement stands in a [`Syntax`] or is
+//! Invariants: this crate knows nothing of ours; every statement stands in a [`Syntax`] or is
 //! rendered in [`sql`] from one and a [`Relation`]; identifiers are `'static`, values are always
 //! bound; an error never carries a value.
 
@@ -29,6 +29,7 @@ mod refusal;
 mod remedy;
 mod remote;
 pub mod server;
+pub mod sizes;
 pub mod sql;
 mod sqlite;
 mod syntax;

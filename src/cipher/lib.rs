@@ -1,6 +1,6 @@
 //! Keys and cipher transformations: the only place where bytes are encrypted.
 //!
-//! Invariants: this module imports nothing of ours and knows nothing of the envelope around a
+//! Invariants: this crate knows nothing of ours, and nothing of the envelope around a
 //! ciphertext; a key never shows itself (`Debug` prints its fingerprint); plaintexts are
 //! zeroized when dropped.
 
