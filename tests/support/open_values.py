@@ -20,9 +20,11 @@ An error on one line never stops the others; the exit code is 0 unless a line is
 """
 
 import base64
+import binascii
+import functools
 import hashlib
 import json
-import re
+import os
 import sys
 
 from cryptography.exceptions import InvalidTag
@@ -31,7 +33,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-CLEAN = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 GCM = {"aes/gcm/nopadding"}
 ECB = {"aes", "aes/ecb/pkcs5padding", "aes/ecb/pkcs7padding"}
 CBC = {"aes/cbc/pkcs5padding", "aes/cbc/pkcs7padding"}
@@ -41,6 +42,7 @@ class NotOpened(Exception):
     """Why a value does not open."""
 
 
+@functools.cache
 def key_bytes(text):
     raw = bytes.fromhex(text) if len(text) in (48, 64) else text.encode()
     if len(raw) not in (16, 24, 32):
@@ -48,10 +50,22 @@ def key_bytes(text):
     return raw
 
 
+@functools.cache
+def key_id(key):
+    return b64(hashlib.sha256(key).digest())
+
+
+@functools.cache
+def gcm(key):
+    return AESGCM(key)
+
+
 def decode(text):
     """Base64 as the server reads it: foreign characters skipped, a broken end dropped."""
-    if CLEAN.fullmatch(text):
-        return base64.b64decode(text)  # the same, much sooner
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)  # the same of clean base64, much sooner
+    except ValueError:
+        pass
     kept = "".join(c for c in text if c in ALPHABET or c == "=")
     kept = kept[: len(kept) // 4 * 4]
     out = b""
@@ -99,8 +113,11 @@ def b64(raw):
     return base64.b64encode(raw).decode()
 
 
+GSON = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def gson(members):
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=False).encode()
+    return GSON.encode(members).encode()
 
 
 def open_value(key, value):
@@ -113,15 +130,14 @@ def open_value(key, value):
         inner = json_object(c, "the inner text")
         ciphertext = decode(member(inner, "cipher", "the inner object"))
         iv = decode(member(inner, "initializationVector", "the inner object"))
-        own = b64(hashlib.sha256(key).digest())
-        result |= {"iv": len(iv), "keyId": inner.get("keyId"), "ownKeyId": inner.get("keyId") == own}
+        result |= {"iv": len(iv), "keyId": inner.get("keyId"), "ownKeyId": inner.get("keyId") == key_id(key)}
         written = {"cipher": b64(ciphertext), "initializationVector": b64(iv)}
         if "keyId" in inner:
             written["keyId"] = inner["keyId"]
         written = {"c": b64(gson(written)), "t": t, "iv": b64(iv)}
         if ciphertext:
             try:
-                plaintext = AESGCM(key).decrypt(iv, ciphertext, None)
+                plaintext = gcm(key).decrypt(iv, ciphertext, None)
             except InvalidTag as error:
                 raise NotOpened("wrong tag") from error
             result |= {"plaintext": plaintext.hex(), "form": "gcm"}
@@ -143,14 +159,21 @@ def open_value(key, value):
     return result
 
 
+def answer(line):
+    request = json.loads(line)
+    try:
+        return open_value(key_bytes(request["key"]), request["value"])
+    except (NotOpened, ValueError) as error:
+        return {"error": str(error)}
+
+
 def main():
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer = open_value(key_bytes(request["key"]), request["value"])
-        except (NotOpened, ValueError) as error:
-            answer = {"error": str(error)}
-        print(json.dumps(answer), flush=True)
+    rest = b""
+    while read := os.read(0, 1 << 16):
+        *lines, rest = (rest + read).split(b"\n")
+        # All that came together are answered together: who asks is not woken for each.
+        sys.stdout.write("".join(json.dumps(answer(line)) + "\n" for line in lines))
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
