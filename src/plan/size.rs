@@ -24,7 +24,7 @@ pub const TOKENS: Lifetimes = Lifetimes {
 pub struct Disk {
     /// The target's id.
     pub id: &'static str,
-    /// Bytes of the table with its indexes, as its server tells.
+    /// Bytes of the table with its indexes, as its server tells; at least those of its values.
     pub bytes: u64,
     /// Bytes by which its files may grow: an estimate.
     pub growth: u64,
@@ -51,7 +51,9 @@ impl Deployment {
             let Source::Table(source) = &job.source else { continue };
             let db = source.db();
             let failed = |error: DbError| refused(&job.place, &error);
-            let Some(bytes) = db.table_bytes(&job.place).await.map_err(failed)? else { continue };
+            let Some(told) = db.table_bytes(&job.place).await.map_err(failed)? else { continue };
+            // InnoDB counts anew some time after rows were loaded: until then it tells of an empty table.
+            let bytes = told.max(found.bytes);
             let rewrite = db.syntax().rewrite;
             let share = |percent: u64| {
                 let whole = u128::from(bytes) * u128::from(percent) / 100;

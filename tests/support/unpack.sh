@@ -25,7 +25,8 @@ case $NAME in
     *) fail "there is no $NAME: it is one of mysql-9.7, mariadb-11.8, mariadb-10.5, postgresql-18, postgresql-13" ;;
 esac
 
-readonly WANTED="$suite ${packages[*]} $(sha256sum <"${BASH_SOURCE[0]}")"
+# The programs name the folder's own libraries: one that was moved or copied is unpacked again.
+readonly WANTED="$suite ${packages[*]} $(realpath -m "$FOLDER") $(sha256sum <"${BASH_SOURCE[0]}")"
 [[ -f $FOLDER/unpacked && $(<"$FOLDER/unpacked") == "$WANTED" ]] && exit 0
 
 command -v patchelf >/dev/null || fail "patchelf is missing: apt-get install patchelf"
