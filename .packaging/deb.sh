@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Debian package from a release build: `bash .packaging/deb.sh`. Prints its path. KEYROTATION_PROGRAM names
-# a program that is built already.
+# Makes the Debian package from a build of the profile `dist`, without the demo: `bash .packaging/deb.sh`. Prints
+# its path. KEYROTATION_PROGRAM names a program that is built already.
 #
 # One tree makes one package, byte for byte: times are those of the last commit, names are sorted, and owners are root.
 set -euo pipefail
@@ -15,8 +15,8 @@ MAINTAINER=${KEYROTATION_MAINTAINER:-$(git log -1 --format='%an <%ae>')}
 export SOURCE_DATE_EPOCH
 umask 022
 
-readonly PROGRAM=${KEYROTATION_PROGRAM:-$TARGET/release/keyrotation}
-[[ -n ${KEYROTATION_PROGRAM-} ]] || cargo build --release --locked --quiet
+readonly PROGRAM=${KEYROTATION_PROGRAM:-$TARGET/dist/keyrotation}
+[[ -n ${KEYROTATION_PROGRAM-} ]] || cargo build --profile dist --no-default-features --locked --quiet
 
 rm -rf "$OUT/root" "$OUT/shlibs"
 root=$OUT/root

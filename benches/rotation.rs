@@ -5,7 +5,7 @@
 //! cargo bench --bench rotation -- --tokens 1000000 --runs 1 --no-floor
 //! ```
 //!
-//! Every run rotates a fresh copy with the release binary, the whole command from its start to its
+//! Every run rotates a fresh copy with the program, the whole command from its start to its
 //! end: checks, survey, rotation, sweep, journal. The floor is timed in the same go on another
 //! copy, in one transaction, with the page cache that the program gives itself; it writes random
 //! values of the same lengths. The cipher time opens and seals the same values on one core. Results go

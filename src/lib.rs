@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod configure;
 pub mod control;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod engine;
 pub mod error;

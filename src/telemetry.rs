@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::MultiProgress;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, fmt};
@@ -99,11 +99,12 @@ pub fn start(verbosity: Verbosity) -> (LogFile, MultiProgress) {
     let log = LogFile::default();
     let progress = MultiProgress::new();
     let detail = match verbosity.verbose {
-        0 => "info",
-        1 => "debug",
-        _ => "trace",
+        0 => LevelFilter::INFO,
+        1 => LevelFilter::DEBUG,
+        _ => LevelFilter::TRACE,
     };
-    let ours = |level: &str| format!("off,keyrotation={level},keyrotation_journal={level}");
+    // The crates' names all begin like this; what others log is not for people.
+    let ours = |level| Targets::new().with_target("keyrotation", level);
     let screen = fmt::layer()
         .with_target(false)
         .without_time()
@@ -114,9 +115,9 @@ pub fn start(verbosity: Verbosity) -> (LogFile, MultiProgress) {
         LogFormat::Text => (screen.boxed(), file.boxed()),
         LogFormat::Json => (screen.json().boxed(), file.json().boxed()),
     };
-    let shown = ours(if verbosity.quiet { "warn" } else { detail });
-    let screen = screen.with_filter(EnvFilter::new(format!("{shown},{LOG_ONLY}=off")));
-    let file = file.with_filter(EnvFilter::new(ours(detail)));
+    let shown = ours(if verbosity.quiet { LevelFilter::WARN } else { detail });
+    let screen = screen.with_filter(shown.with_target(LOG_ONLY, LevelFilter::OFF));
+    let file = file.with_filter(ours(detail));
     let subscriber = tracing_subscriber::registry().with(screen).with(file);
     // Only a second start, in a test, could fail; the first subscriber stays then.
     let _ = tracing::subscriber::set_global_default(subscriber);

@@ -138,10 +138,10 @@ tests_on_stand_ins() {
     done
 }
 
-# With the tests' crash points, and as it is released, without.
+# With the tests' crash points, and as it is packaged: without, and without the demo.
 lints() {
     cargo clippy "${BUILD[@]}" --all-targets --quiet -- -D warnings
-    cargo clippy --workspace --quiet -- -D warnings
+    cargo clippy --workspace --no-default-features --quiet -- -D warnings
 }
 
 documentation() {

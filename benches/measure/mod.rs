@@ -1,4 +1,4 @@
-//! What the benchmarks measure of a rotation: the release binary from its start to its end.
+//! What the benchmarks measure of a rotation: the program from its start to its end.
 
 use std::fs;
 use std::path::Path;

@@ -134,6 +134,7 @@ pub enum Command {
     /// Print the fingerprints of both keys, to compare them over the phone.
     Fingerprint(FingerprintArgs),
     /// Make a small deployment in a folder, rotate it and verify it.
+    #[cfg(feature = "demo")]
     Demo(DemoArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
@@ -275,6 +276,7 @@ pub struct FingerprintArgs {
 }
 
 /// Options of `demo`.
+#[cfg(feature = "demo")]
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// The folder, which must be empty or absent.

@@ -143,6 +143,7 @@ pub const EXAMPLES: &[Examples] = &[
         "fingerprint",
         &[("keyrotation fingerprint", "Two people compare what they have, without saying a key")],
     ),
+    #[cfg(feature = "demo")]
     (
         "demo",
         &[

@@ -5,6 +5,7 @@ mod check_report;
 mod completions;
 mod configure;
 mod control;
+#[cfg(feature = "demo")]
 mod demo;
 mod dry_run;
 pub mod examples;
@@ -117,6 +118,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Fingerprint(args) => setup::fingerprint(&session, &args),
         Command::Completions(args) => completions::completions(&args),
         Command::Man(args) => completions::man(&args),
+        #[cfg(feature = "demo")]
         Command::Demo(args) => Box::pin(demo::demo(session, &args)).await,
     }
 }
