@@ -269,7 +269,9 @@ class Clusters(Servers):
 
     def isolated(self, name, yes):
         port = self.how[name][4]
-        self.ask_mariadb(port, f"SET GLOBAL wsrep_provider_options = 'gmcast.isolate={int(yes)}'")
+        # The answer comes only if the first statement was taken.
+        sql = f"SET GLOBAL wsrep_provider_options = 'gmcast.isolate={int(yes)}'; SHOW STATUS LIKE 'wsrep_ready'"
+        self.until(lambda: "wsrep_ready" in self.ask_mariadb(port, sql), f"{name} is not cut off, or not let in again")
 
 
 def serve():
