@@ -29,7 +29,7 @@ struct Inner {
 }
 
 impl JournalHandle {
-    /// A ledger over an open journal.
+    /// A journal over an open journal.
     pub fn new(journal: Journal) -> Self {
         Self { inner: Arc::new(Mutex::new(Inner { journal, deferred: Vec::new() })) }
     }

@@ -39,7 +39,7 @@ pub struct Reporter {
 #[derive(Debug, Clone)]
 pub struct Sources {
     /// The journal.
-    pub ledger: JournalHandle,
+    pub journal: JournalHandle,
     /// What the sync phase sees.
     pub watch: Watch,
     /// The pace.
@@ -149,7 +149,7 @@ pub fn publish(dir: &Path, view: &StatusView) {
 impl Sources {
     fn view(&self) -> StatusView {
         let seen = self.watch.look();
-        self.ledger.state(|state| {
+        self.journal.state(|state| {
             let view = StatusView::new(state, true);
             match &seen {
                 Some(seen) => view.observed(state, seen),
