@@ -3,7 +3,7 @@
 use super::args::PreflightArgs;
 use super::{Session, print, print_json};
 use crate::config::{self, Overrides};
-use crate::error::Result;
+use crate::error::{Id, Result};
 use crate::exit::Exit;
 use crate::plan::preflight::{Finding, first_refusal};
 use crate::report::checks_text;
@@ -26,5 +26,5 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
 
 /// The exit code of the first refusal; without one, all is done.
 pub(super) fn exit(findings: &[Finding]) -> Exit {
-    first_refusal(findings).map_or(Exit::Done, |id| id.exit())
+    first_refusal(findings).map_or(Exit::Done, Id::exit)
 }
