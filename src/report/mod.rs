@@ -5,6 +5,7 @@ mod checks;
 mod compared;
 pub mod document;
 mod dry_run;
+mod events;
 mod frame;
 mod gauge;
 mod lines;
@@ -25,10 +26,11 @@ pub use document::{
     Bound, Checked, Document, Format, HTML_META, Made, REASON, Source, WriteError, check, write_file,
 };
 pub use dry_run::DryRunView;
+pub use events::{publish, published};
 pub use frame::{frame, line};
 pub use lines::guide_lines;
 pub use planned::PlanView;
-pub use progress::{Reporter, Sources, publish, published};
+pub use progress::{Reporter, Sources};
 pub use retirable::Retirable;
 pub use status::{FailureView, RunState, StatusView, StepView, TargetView, VerifiedView, failures_of};
 pub use sync::{SyncTableView, SyncView};
