@@ -21,6 +21,9 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The longest file, in lines.
 const LONGEST: usize = 420;
 
+/// The most lines of the command line, all of its files.
+const THICKEST: usize = 2500;
+
 /// A file of Rust in the tree.
 struct Source {
     path: PathBuf,
@@ -155,6 +158,13 @@ fn results_go_through_one_writer() {
         assert!(is_writer || found.is_none(), "{} writes to stdout by itself", source.path.display());
     }
     assert!(Path::new(ROOT).join("src/cli/out.rs").exists());
+}
+
+/// What decides is in `runner`, where no command line is needed to call it.
+#[test]
+fn the_command_line_stays_thin() {
+    let lines: usize = sources(&["src/cli"]).iter().map(|source| source.text.lines().count()).sum();
+    assert!(lines < THICKEST, "src/cli has {lines} lines: what decides belongs into src/runner");
 }
 
 /// A loop over pages that is written by hand ends too early, too late or never.

@@ -58,7 +58,7 @@ impl Journal {
             report.rows += entry.rows.len() as u64;
             progress(number + 1, total);
         }
-        if replayed.as_ref() != Some(&self.state) {
+        if replayed.as_ref() != Some(self.state()) {
             return Err(Error::damaged(dir, "its state is not what its events lead to"));
         }
         Ok(report)

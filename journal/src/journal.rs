@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::clock::now_millis;
 use crate::copy::{CopyRow, RowMark, mark_key, read_mark, write_mark};
@@ -31,7 +32,7 @@ use crate::wire::Malformed;
 /// The journal of one rotation, held by this process until dropped.
 pub struct Journal {
     pub(crate) store: Box<dyn Store>,
-    pub(crate) state: JobState,
+    pub(crate) state: Arc<JobState>,
     /// There once the journal is unlocked.
     pub(crate) chain: Option<Chain>,
     pub(crate) tip: Mark,
@@ -86,7 +87,7 @@ impl Journal {
             store: Box::new(store),
             seal: Seal::new(mark, &Parts::new(), &chain),
             chain: None,
-            state: state.clone(),
+            state: Arc::new(state.clone()),
             tip: mark,
             parts: Parts::new(),
             broken: false,
@@ -142,7 +143,15 @@ impl Journal {
         if has_entry(&*store, seal.mark.entries)? {
             return Err(damaged("its log goes on after its end".into()));
         }
-        Ok(Some(Self { store, state, chain: None, tip: seal.mark, seal, parts, broken: false }))
+        Ok(Some(Self {
+            store,
+            state: Arc::new(state),
+            chain: None,
+            tip: seal.mark,
+            seal,
+            parts,
+            broken: false,
+        }))
     }
 
     /// Checks the MACs of the rotation, of the last entry and of the state, and allows appending.
@@ -178,6 +187,11 @@ impl Journal {
         &self.state
     }
 
+    /// The same, for whoever keeps it while more is recorded.
+    pub fn kept_state(&self) -> Arc<JobState> {
+        Arc::clone(&self.state)
+    }
+
     /// Appends `entries` as one group: all of it is recorded, or nothing. Durable on return. An event
     /// that the state does not admit is refused before anything is written.
     pub fn append(&mut self, entries: Vec<Entry>) -> Result<()> {
@@ -192,7 +206,7 @@ impl Journal {
         let at = now_millis();
         let mut group = Vec::new();
         let mut mac = self.tip.mac;
-        let mut state = self.state.clone();
+        let mut state = JobState::clone(&self.state);
         // Each entry is let go once it is encoded: a chunk's rows are large.
         for mut entry in entries {
             for row in &mut entry.rows {
@@ -300,7 +314,7 @@ impl Journal {
         self.tip = mark;
         self.seal = new_seal;
         self.parts = parts;
-        self.state = state;
+        self.state = Arc::new(state);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ pub use super::completions::{CompletionsArgs, ManArgs};
 pub use super::configure::ConfigureArgs;
 pub use accept::{AcceptArgs, PlanArgs, PreflightArgs};
 pub use day::{
-    ConfirmArgs, RetireArgs, RunbookArgs, Side, TriggersAction, TriggersArgs, TriggersPrint, TriggersWhere,
+    ConfirmArgs, RetireArgs, RunbookArgs, TriggersAction, TriggersArgs, TriggersPrint, TriggersWhere,
 };
 pub use live::{EndArgs, Pace, PaceArgs, StatusArgs, StopArgs, Until};
 pub use report::{Reason, ReportArgs, ReportFormat, WhyArgs};

@@ -1,25 +1,17 @@
 //! `configure`: the new server's `deployment.toml`, step 7 of the guide.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use jiff::Timestamp;
-use zeroize::Zeroizing;
 
-use super::{Session, out, print, print_json, session, steps};
-use crate::config::{self, DEPLOYMENT, NewServer};
-use crate::configure::{self, ByHand, Choices, Edited, parse_reference};
+use super::{Session, out, print, print_json};
+use crate::configure::{ByHand, Choices, Edited, parse_reference};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::runbook::{BY_HAND, CONFIGURED};
-use crate::sink::files::{Outcome, replace, sweep};
-
-/// No `deployment.toml` is larger.
-const LARGEST: u64 = 4 * 1024 * 1024;
+use crate::runbook::CONFIGURED;
+use crate::runner::configured::{self, Named, Work};
+use crate::runner::leave;
 
 /// Options of `configure`.
 #[derive(Debug, Clone, Default, Args)]
@@ -72,28 +64,11 @@ impl ConfigureArgs {
     }
 }
 
-/// A file, with what it has to become.
-struct Work {
-    path: PathBuf,
-    old: Zeroizing<String>,
-    edited: Edited,
-    backup: Option<PathBuf>,
-    /// Whether it is dealt with.
-    done: bool,
-}
-
 /// Edits the files, or shows what would be edited. Nothing is written unless all of them can be edited.
 pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result<Exit> {
-    let is_named = !args.file.is_empty() || !args.home.is_empty();
-    let (server, notices) = config::load_new_server(&session.global.config, is_named)?;
-    session::say(&notices);
-    let mut works = Vec::new();
-    for path in find(&server, args)? {
-        let work = look(path, &server, args)?;
-        if works.iter().all(|known: &Work| known.path != work.path) {
-            works.push(work);
-        }
-    }
+    let place = session.place();
+    let named = Named { files: args.file.clone(), homes: args.home.clone() };
+    let mut works = configured::works(&place.config, &named, &args.choices())?;
     if args.print {
         let [work] = works.as_slice() else {
             let what = format!("--print prints one file, and {} are named", works.len());
@@ -102,9 +77,9 @@ pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result
         print_whole(&work.edited, args.show_secrets)?;
         return Ok(Exit::Done);
     }
-    let written = if args.dry_run { Ok(()) } else { write_all(&mut works) };
+    let written = if args.dry_run { Ok(()) } else { configured::write_all(&mut works) };
     if !args.dry_run && works.iter().any(|work| work.done) {
-        steps::leave(session, CONFIGURED, &note(&works)).await?;
+        leave(&place, CONFIGURED, &configured::note(&works)).await?;
     }
     let shown: Vec<&Work> = works.iter().filter(|work| work.done || args.dry_run).collect();
     if args.json && written.is_ok() {
@@ -129,132 +104,6 @@ pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result
     written.map(|()| Exit::Done)
 }
 
-/// What one file has to become.
-fn look(path: PathBuf, server: &NewServer, args: &ConfigureArgs) -> Result<Work> {
-    let old = read(&path)?;
-    let edited = configure::edit(&old, server, &args.choices()).map_err(|error| {
-        Error::new(error.id(), format!("{}: {}", path.display(), error.what())).fix(error.remedy())
-    })?;
-    session::say(&edited.notices);
-    Ok(Work { path, old, edited, backup: None, done: false })
-}
-
-/// Each file is replaced at once or not at all; the first that cannot be ends it.
-fn write_all(works: &mut [Work]) -> Result<()> {
-    for work in works {
-        if work.edited.changes.is_empty() {
-            close(&work.path)?; // it has the new key already
-        } else {
-            work.backup = Some(write_file(&work.path, &work.old, &work.edited.text)?);
-        }
-        work.done = true;
-    }
-    Ok(())
-}
-
-/// The files. One of a home is not to be outside of it: a link might lead into the old server's.
-fn find(server: &NewServer, args: &ConfigureArgs) -> Result<Vec<PathBuf>> {
-    let failed = |path: &Path, error: io::Error| {
-        Error::new(Id::DeploymentMissing, format!("{}: {error}", path.display()))
-    };
-    let mut found = Vec::new();
-    for file in &args.file {
-        found.push(file.canonicalize().map_err(|error| failed(file, error))?);
-    }
-    let mut homes = args.home.clone();
-    if found.is_empty() && homes.is_empty() {
-        let home = server.home.clone();
-        homes.push(home.ok_or_else(|| Error::new(Id::ConfigMissingKey, "newISHome is missing"))?);
-    }
-    for home in homes {
-        let path = home.join(DEPLOYMENT);
-        let inside = home.canonicalize().map_err(|error| failed(&home, error))?;
-        let real = path.canonicalize().map_err(|error| failed(&path, error))?;
-        if !real.starts_with(&inside) {
-            let (path, real, home) = (path.display(), real.display(), home.display());
-            return Err(Error::new(Id::DeploymentShape, format!("{path} is a link out of {home}, to {real}"))
-                .fix("put a file of its own there; if that one is the new server's all the same, name it with --file"));
-        }
-        found.push(real);
-    }
-    Ok(found)
-}
-
-fn read(path: &Path) -> Result<Zeroizing<String>> {
-    let failed = |what: &dyn std::fmt::Display| {
-        Error::new(Id::DeploymentMissing, format!("{}: {what}", path.display()))
-    };
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024));
-    if !path.is_file() {
-        return Err(failed(&"not a regular file"));
-    }
-    File::open(path)
-        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
-        .map_err(|error| failed(&error))?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(failed(&"larger than 4 MiB, and no deployment.toml"));
-    }
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(failed(&"not UTF-8 text")),
-    }
-}
-
-/// Replaces the file, after a copy of it was made; names the copy.
-fn write_file(path: &Path, old: &str, new: &str) -> Result<PathBuf> {
-    let again = "put right what the message names, then `keyrotation configure` again";
-    let at = Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ").to_string();
-    let backup = configure::backup_name(path, &at);
-    let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", backup.display())).fix(again);
-    if let Some(folder) = path.parent() {
-        sweep(folder)?;
-    }
-    close(path)?;
-    keep(&backup, old).map_err(failed)?;
-    let outcome = replace(path, old.as_bytes(), new.as_bytes());
-    if !matches!(outcome, Ok(Outcome::Replaced))
-        && !matches!(&outcome, Err(error) if error.id() == Id::FileNotFlushed)
-    {
-        // Nothing was replaced: the copy would only be one more place with the old key in it.
-        let _ = fs::remove_file(&backup);
-    }
-    match outcome {
-        Ok(Outcome::Replaced) => Ok(backup),
-        Ok(Outcome::Changed | Outcome::Gone) => {
-            let what = format!("{}: was changed by somebody else meanwhile", path.display());
-            Err(Error::new(Id::FileNotReplaced, what).fix("look at it, then `keyrotation configure` again"))
-        }
-        Err(error) if error.id() == Id::FileNotFlushed => {
-            let what = format!("{}; the old file is {}", error.what(), backup.display());
-            Err(Error::new(error.id(), what).fix("check the disk, then `keyrotation configure --dry-run`"))
-        }
-        Err(error) => Err(Error::new(error.id(), error.what()).fix(again)),
-    }
-}
-
-/// Takes the file from everyone who is neither its owner nor of its group: it is to have the new key.
-fn close(path: &Path) -> Result<()> {
-    let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", path.display()));
-    let mode = path.metadata().map_err(failed)?.permissions().mode();
-    if mode & 0o007 != 0 {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o770)).map_err(failed)?;
-        tracing::warn!(
-            "{}: everyone could read it, and the new key's place is there: it is closed to others now (mode {:o}); the \
-             server's user must own it or be of its group",
-            path.display(),
-            mode & 0o770
-        );
-    }
-    Ok(())
-}
-
-/// Writes the copy, for its owner only, and to the disk before anything is replaced.
-fn keep(backup: &Path, old: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(backup)?;
-    file.write_all(old.as_bytes())?;
-    file.sync_all()
-}
-
 fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
     if show_secrets {
         out::warn_if_others_may_read();
@@ -273,32 +122,6 @@ fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
         tracing::warn!("by hand, since {}: {}", item.what, item.steps.join("; then "));
     }
     Ok(())
-}
-
-/// What the journal is to remember of it.
-fn note(works: &[Work]) -> String {
-    let mut said = Vec::new();
-    let mut left: Vec<&str> = Vec::new();
-    for Work { path, edited, backup, .. } in works.iter().filter(|work| work.done) {
-        let changed: Vec<_> = edited.changes.iter().map(|change| change.entry.as_str()).collect();
-        said.push(match backup {
-            Some(backup) => {
-                format!("{}: {}; backup {}", path.display(), changed.join(", "), backup.display())
-            }
-            None => format!("{}: nothing was to be changed", path.display()),
-        });
-        left.extend(edited.by_hand.iter().map(|item| item.what.as_str()));
-    }
-    // What was not reached is left, too.
-    let missed = works.iter().filter(|work| !work.done).map(|work| work.path.to_string_lossy());
-    let missed: Vec<_> = missed.collect();
-    left.extend(missed.iter().map(|path| &**path));
-    left.dedup();
-    let mut note = said.join("; ");
-    if !left.is_empty() {
-        let _ = write!(note, "{BY_HAND}{}", left.join(", "));
-    }
-    note
 }
 
 fn text(Work { path, edited, backup, .. }: &Work, dry_run: bool) -> String {

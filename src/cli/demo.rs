@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::args::{DemoArgs, RunArgs, VerifyArgs};
-use super::{Session, print, session, status, verify};
+use super::{Session, print, session, verify};
 use crate::demo::{self, Spec};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::summary_sentence;
+use crate::runner::view;
 
 /// Runs the demo in a folder.
 pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> {
@@ -30,7 +31,7 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
     }
     let exit = Box::pin(verify::verify(&session, &VerifyArgs::default())).await?;
     print(&afterword(&args.folder, &deployment.config))?;
-    let view = status::view(&session.global.journal_dir())?;
+    let view = view(&session.global.journal_dir())?;
     let verified = if exit == Exit::Done { "and verified" } else { "but verify found differences" };
     print(&format!("Demo done {verified}: {}\n", summary_sentence(&view)))?;
     Ok(exit)

@@ -1,7 +1,6 @@
 //! The command line: one thin file a subcommand. Results go to stdout, talk to stderr.
 
 pub mod args;
-mod check_report;
 mod completions;
 mod configure;
 mod control;
@@ -19,8 +18,7 @@ mod runbook;
 mod session;
 mod setup;
 mod status;
-mod steps;
-mod stop_time;
+mod triggers;
 mod verify;
 mod watch;
 
@@ -28,10 +26,11 @@ use std::io::Write as _;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use crate::config::{self, Overrides, Settings};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::hidden;
-use crate::runner::Screen;
+use crate::runner::{Place, Screen, notices};
 use crate::telemetry::{self, LogFile, LogFormat};
 use args::{Cli, Command, Global};
 use indicatif::MultiProgress;
@@ -49,6 +48,18 @@ impl Session {
     /// Where people see what is done.
     fn screen(&self) -> Screen<'_> {
         Screen { progress: self.global.progress(), bars: &self.progress, log: &self.log }
+    }
+
+    /// Where the rotation's files are.
+    fn place(&self) -> Place {
+        Place { config: self.global.config.clone(), journal: self.global.journal_dir() }
+    }
+
+    /// What the properties file says.
+    fn settings(&self) -> Result<Settings> {
+        let settings = config::load(&self.global.config, &Overrides::default())?;
+        notices(&settings);
+        Ok(settings)
     }
 }
 
@@ -95,7 +106,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Run(args) => Box::pin(session::run(&session, &args)).await,
         Command::Resume(args) => Box::pin(session::resume(&session, &args)).await,
         Command::Sync(args) => Box::pin(session::sync(&session, &args)).await,
-        Command::Triggers(args) => steps::triggers(&session, &args).await,
+        Command::Triggers(args) => triggers::triggers(&session, &args).await,
         Command::Runbook(args) => runbook::runbook(&session, &args),
         Command::Confirm(args) => runbook::confirm(&session, &args).await,
         Command::SafeToRetire(args) => Box::pin(retire::safe_to_retire(&session, &args)).await,

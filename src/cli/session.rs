@@ -6,41 +6,32 @@ use std::time::Duration;
 use keyrotation_journal::Journal;
 
 use super::args::{ResumeArgs, RunArgs, SyncPhaseArgs, WorkArgs};
-use super::finished::{finished, finished_without_key};
-use super::{Session, print, stop_time};
-use crate::config::{self, Level, Notice, Overrides, Settings};
+use super::finished::finished;
+use super::{Session, print};
+use crate::config::{self, Overrides, Settings};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::report::{REASON, status_text, summary_sentence, thousands};
-use crate::runner::{self, Beginning, End, Options, Outcome, step};
+use crate::runner::{
+    self, Beginning, End, Found, Options, Outcome, absent, earlier, notices, planned, retired_or, step,
+    to_resume, to_sync,
+};
 use crate::telemetry;
 
 /// Starts a rotation.
 pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let settings = match load(session, &args.work) {
-        Err(error) if !args.new => return finished_without_key(&dir, error),
+        Err(error) if !args.new => return finished(&retired_or(&dir, error)?),
         loaded => loaded?,
     };
-    let end = stop_time::planned(&args.end)?;
+    let end = planned(args.end.planned())?;
     let options = Options { end, ..args.work.options(args.sync.options(), args.sync.new_server_has_run) };
-    let earlier = Journal::open(&dir)?;
-    if let Some(journal) = earlier.as_ref().filter(|_| !args.new) {
-        if let Some(exit) = finished(&dir, journal, false)? {
-            return Ok(exit);
-        }
-        let name = journal.state().rotation.name();
-        return Err(Error::new(
-            Id::JournalUnfinished,
-            match journal.state().sync.started_at {
-                None => format!("{} holds rotation {name}, which is not finished", dir.display()),
-                Some(_) => format!("{} holds rotation {name}, which is in its sync phase", dir.display()),
-            },
-        )
-        .fix(
-            "go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`",
-        ));
-    }
+    let earlier = match earlier(&dir, args.new)? {
+        Found::Finished(view) => return finished(&view),
+        Found::Open(earlier) => Some(*earlier),
+        Found::Absent => None,
+    };
     let why = args.why.reason.map(|reason| step(REASON, &reason.with(&args.why.note)));
     let beginning = Beginning { command: "run", earlier, why };
     begin(session, &settings, &options, &dir, beginning).await
@@ -61,22 +52,22 @@ async fn begin(
 pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let settings = match load(session, &args.work) {
-        Err(error) if !args.retry_failed => return finished_without_key(&dir, error),
+        Err(error) if !args.retry_failed => return finished(&retired_or(&dir, error)?),
         loaded => loaded?,
     };
-    let end = stop_time::planned(&args.end)?;
+    let end = planned(args.end.planned())?;
     let retry_failed = args.retry_failed;
     let options = args.work.options(args.sync.options(), args.sync.new_server_has_run);
     let options = Options { retry_failed, end, ..options };
-    let Some(journal) = Journal::open(&dir)? else {
-        tracing::info!("no rotation was begun yet: it begins now");
-        let beginning = Beginning { command: "resume", earlier: None, why: None };
-        return begin(session, &settings, &options, &dir, beginning).await;
-    };
-    if let Some(exit) = finished(&dir, &journal, args.retry_failed)? {
-        return Ok(exit);
+    match to_resume(&dir, retry_failed)? {
+        Found::Finished(view) => finished(&view),
+        Found::Open(journal) => go_on(session, &settings, &options, &dir, "resume", *journal).await,
+        Found::Absent => {
+            tracing::info!("no rotation was begun yet: it begins now");
+            let beginning = Beginning { command: "resume", earlier: None, why: None };
+            begin(session, &settings, &options, &dir, beginning).await
+        }
     }
-    go_on(session, &settings, &options, &dir, "resume", journal).await
 }
 
 /// Carries over what end users change: `resume`, once everything is re-encrypted.
@@ -89,26 +80,20 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
     };
     let dir = session.global.journal_dir();
     let settings = match load(session, &work) {
-        Err(error) => return finished_without_key(&dir, error),
+        Err(error) => return finished(&retired_or(&dir, error)?),
         loaded => loaded?,
     };
-    let end = stop_time::planned(&args.end)?;
+    let end = planned(args.end.planned())?;
     if settings.sync_tables.is_none() {
         return Err(Error::new(Id::SyncNotEnabled, "there is nothing to keep in step"));
     }
-    let journal = super::status::open(&dir)?;
-    if !journal.state().syncs() {
-        let name = journal.state().rotation.name();
-        return Err(Error::new(Id::SyncNotBegun, format!("rotation {name} was begun without sync")));
-    }
-    if journal.state().sync.started_at.is_none() {
-        return Err(Error::new(Id::SyncNotReady, "not everything is re-encrypted yet"));
-    }
-    if let Some(exit) = finished(&dir, &journal, true)? {
-        return Ok(exit);
-    }
+    let journal = match to_sync(&dir)? {
+        Found::Finished(view) => return finished(&view),
+        Found::Open(journal) => journal,
+        Found::Absent => return Err(absent(&dir)),
+    };
     let options = Options { end, ..work.options(args.sync.options(), args.sync.new_server_has_run) };
-    go_on(session, &settings, &options, &dir, "sync", journal).await
+    go_on(session, &settings, &options, &dir, "sync", *journal).await
 }
 
 async fn go_on(
@@ -161,19 +146,4 @@ pub(super) fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
     settings.without_tables.clone_from(&args.accept.without_table);
     notices(&settings);
     Ok(settings)
-}
-
-/// Says what the operator should know of the configuration.
-pub(super) fn notices(settings: &Settings) {
-    say(&settings.notices);
-}
-
-/// Says them.
-pub(super) fn say(notices: &[Notice]) {
-    for notice in notices {
-        match notice.level {
-            Level::Info => tracing::info!("{}", notice.text),
-            Level::Warning => tracing::warn!("{}", notice.text),
-        }
-    }
 }

@@ -5,11 +5,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use super::args::{FingerprintArgs, InitArgs, KeygenArgs};
-use super::{Session, out, print, print_json, session};
+use super::{Session, out, print, print_json};
 use crate::cipher::SecretKey;
 use crate::config;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::runner::say;
 use zeroize::Zeroizing;
 
 /// Writes a commented properties file, readable by its owner alone.
@@ -50,7 +51,7 @@ pub(super) fn keygen(args: &KeygenArgs) -> Result<Exit> {
 /// Prints the fingerprints of both keys.
 pub(super) fn fingerprint(session: &Session, args: &FingerprintArgs) -> Result<Exit> {
     let (old, new, notices) = config::load_keys(&session.global.config)?;
-    session::say(&notices);
+    say(&notices);
     let (old, new) = (old.fingerprint(), new.fingerprint());
     if args.json {
         print_json(&serde_json::json!({ "schema": 1, "old": old, "new": new }))?;

@@ -32,7 +32,7 @@ pub struct Controls {
     /// Ends it.
     pub stopper: Stopper,
     /// The journal.
-    pub ledger: JournalHandle,
+    pub journal: JournalHandle,
     /// What it is doing.
     pub feed: StatusFeed,
     /// Held by whoever changes something: one after the other.
@@ -48,7 +48,7 @@ impl Answering for Controls {
                 let (number, status) = self.feed.look(after, UNTIL_NEWS).await;
                 return Answer { number: Some(number), status: Some(status), ..Answer::done(false, "") };
             }
-            Ask::Journal { ref from } => return hand_over(&self.ledger, from.clone()).await,
+            Ask::Journal { ref from } => return hand_over(&self.journal, from.clone()).await,
             Ask::Pause => self.pause(who).await,
             Ask::Continue => self.go_on(who).await,
             Ask::Pace { rows_per_second } => self.pace(who, rows_per_second).await,
@@ -78,7 +78,7 @@ impl Controls {
             answer.text += "; what it has begun it still ends, then it stands still";
         } else if answer.changed {
             answer.text += ": it stands at a safe point and keeps its locks";
-            if self.ledger.state(|state| state.sync.started_at.is_some()) {
+            if self.journal.state(|state| state.sync.started_at.is_some()) {
                 answer.text += "; what users change on the old server waits until it goes on";
             }
         }
@@ -129,13 +129,13 @@ impl Controls {
             let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
             tracing::info!("{name}{note} by {who}");
         }
-        Recorded(self.ledger.append(vec![Event::StepTaken(step).into()]).await.err().map(|e| e.to_string()))
+        Recorded(self.journal.append(vec![Event::StepTaken(step).into()]).await.err().map(|e| e.to_string()))
     }
 }
 
 /// A part of the journal, for whoever reads along.
-pub(super) async fn hand_over(ledger: &JournalHandle, from: Option<String>) -> Answer {
-    match ledger.read(move |journal| Handed::of(journal, from.as_deref())).await {
+pub(super) async fn hand_over(journal: &JournalHandle, from: Option<String>) -> Answer {
+    match journal.read(move |journal| Handed::of(journal, from.as_deref())).await {
         Ok(part) => Answer { journal: Some(part), ..Answer::done(false, "") },
         Err(error) => Answer::refused(error.what()),
     }

@@ -21,7 +21,7 @@ const UNTIL_IT_WORKS: Duration = Duration::from_secs(3);
 pub struct RequestHandler {
     command: &'static str,
     /// The journal, if there is one.
-    ledger: Option<JournalHandle>,
+    journal: Option<JournalHandle>,
     feed: StatusFeed,
     /// Ends a process that has only begun; none for one that only reads.
     stopper: Option<Stopper>,
@@ -31,17 +31,17 @@ pub struct RequestHandler {
 
 impl RequestHandler {
     /// Of a process that only reads the journal, for this command.
-    pub fn reading(command: &'static str, ledger: JournalHandle, status: &impl Serialize) -> Self {
+    pub fn reading(command: &'static str, journal: JournalHandle, status: &impl Serialize) -> Self {
         let feed = StatusFeed::default();
         feed.show(status, true);
-        Self { command, ledger: Some(ledger), feed, stopper: None, controls: Arc::default() }
+        Self { command, journal: Some(journal), feed, stopper: None, controls: Arc::default() }
     }
 
-    /// Of a process that is going to work on a rotation. Without a ledger there is no rotation yet.
-    pub fn beginning(command: &'static str, ledger: Option<JournalHandle>, stopper: Stopper) -> Self {
+    /// Of a process that is going to work on a rotation. Without a journal there is no rotation yet.
+    pub fn beginning(command: &'static str, journal: Option<JournalHandle>, stopper: Stopper) -> Self {
         Self {
             command,
-            ledger,
+            journal,
             feed: StatusFeed::default(),
             stopper: Some(stopper),
             controls: Arc::default(),
@@ -51,7 +51,7 @@ impl RequestHandler {
     /// The same, of a rotation of which there is nothing yet.
     #[must_use]
     pub fn anew(&self) -> Self {
-        Self { ledger: None, feed: StatusFeed::default(), controls: Arc::default(), ..self.clone() }
+        Self { journal: None, feed: StatusFeed::default(), controls: Arc::default(), ..self.clone() }
     }
 
     /// Where the status hangs out.
@@ -75,7 +75,7 @@ impl RequestHandler {
 
     async fn status(&self, after: Option<u64>) -> Answer {
         // Whoever asks for the first time is told at once that there is nothing yet.
-        let nothing_yet = after.is_none() && self.ledger.is_none();
+        let nothing_yet = after.is_none() && self.journal.is_none();
         let (number, status) =
             if nothing_yet { self.feed.now() } else { self.feed.look(after, UNTIL_NEWS).await };
         if status.is_null() {
@@ -107,9 +107,9 @@ impl Answering for RequestHandler {
         if let Some(controls) = self.controls.get() {
             return controls.answer(request).await;
         }
-        match (&request.ask, &self.ledger, &self.stopper) {
+        match (&request.ask, &self.journal, &self.stopper) {
             (Ask::Status { after }, ..) => self.status(*after).await,
-            (Ask::Journal { from }, Some(ledger), _) => hand_over(ledger, from.clone()).await,
+            (Ask::Journal { from }, Some(journal), _) => hand_over(journal, from.clone()).await,
             (Ask::Stop, _, Some(stopper)) => stop(stopper),
             (_, _, Some(_)) => match timeout(UNTIL_IT_WORKS, self.controls.wait()).await {
                 Ok(controls) => controls.answer(request).await,

@@ -30,7 +30,7 @@ async fn program(dir: &Path) -> Program {
         fingerprint: Vec::new(),
         targets: Vec::new(),
     };
-    let ledger = JournalHandle::new(Journal::begin_in(MemoryStore::new(), rotation, &[2; 32]).unwrap());
+    let journal = JournalHandle::new(Journal::begin_in(MemoryStore::new(), rotation, &[2; 32]).unwrap());
     let session = Event::SessionStarted {
         at: 1,
         pid: 1,
@@ -39,13 +39,13 @@ async fn program(dir: &Path) -> Program {
         version: "test".into(),
         command: String::new(),
     };
-    ledger.append(vec![session.into()]).await.unwrap();
+    journal.append(vec![session.into()]).await.unwrap();
     let (stopper, stop): (Stopper, Stop) = Stop::new();
     let controls = Controls {
         pacer: Pacer::new(crate::sizes::Sizes::USUAL, 100, false),
         pause: Pause::default(),
         stopper,
-        ledger,
+        journal,
         feed: StatusFeed::default(),
         turn: std::sync::Arc::default(),
     };
@@ -102,7 +102,7 @@ async fn what_is_asked_for_is_done_once_and_recorded_with_who_asked() {
     let now = tokio::time::timeout(Duration::from_millis(50), stop.now()).await;
     assert!(now.is_err(), "what is in flight is not rolled back");
 
-    let steps = controls.ledger.state(|state| state.steps.clone());
+    let steps = controls.journal.state(|state| state.steps.clone());
     let names: Vec<_> = steps.iter().map(|step| (&*step.name, &*step.note)).collect();
     let expected =
         [("paused", ""), ("continued", ""), ("pace", "50 rows/s"), ("pace", "without a limit"), ("stop", "")];
@@ -115,10 +115,10 @@ async fn whoever_asks_reads_the_journal_along_with_the_program() {
     let dir = tempfile::tempdir().unwrap();
     let Program { server, controls, .. } = program(dir.path()).await;
     let journal = read_along(dir.path(), client(dir.path()).await).await.unwrap().unwrap();
-    assert_eq!(controls.ledger.state(Clone::clone), *journal.state());
-    let digest = controls.ledger.read(|journal| journal.log_sha256(u64::MAX)).await.unwrap();
+    assert_eq!(controls.journal.state(Clone::clone), *journal.state());
+    let digest = controls.journal.read(|journal| journal.log_sha256(u64::MAX)).await.unwrap();
     let step = Step { at: 2, name: "a".into(), note: "b".into(), user: "u".into(), host: "h".into() };
-    controls.ledger.append(vec![Event::StepTaken(step).into()]).await.unwrap();
+    controls.journal.append(vec![Event::StepTaken(step).into()]).await.unwrap();
     assert_eq!(journal.log_sha256(u64::MAX).unwrap(), digest, "what came later is not seen");
     assert_eq!(journal.events().count(), 2);
     let asked = client(dir.path()).await.ask(Ask::Journal { from: Some("?".into()) }).await.unwrap().unwrap();

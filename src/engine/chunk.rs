@@ -82,8 +82,8 @@ impl Groups {
 /// Makes a new chunk durable in the journal and returns its ordinal.
 pub(super) async fn record(context: &Context, job: &Job, span: Span, rows: Vec<RowRecord>) -> Result<u64> {
     let target = job.index;
-    let ordinal = context.ledger.state(|state| state.targets[usize::from(target)].next_ordinal);
-    context.ledger.append(vec![Entry::new(Event::ChunkStarted { target, ordinal, span }, rows)]).await?;
+    let ordinal = context.journal.state(|state| state.targets[usize::from(target)].next_ordinal);
+    context.journal.append(vec![Entry::new(Event::ChunkStarted { target, ordinal, span }, rows)]).await?;
     Ok(ordinal)
 }
 
@@ -140,7 +140,7 @@ pub(super) async fn finish(
 /// Leaves the end of a chunk to the journal's next group.
 pub(super) fn done(context: &Context, job: &Job, ordinal: u64, written: Written, replaces: Tally) {
     let event = Event::ChunkDone { target: job.index, ordinal, tally: written.tally, replaces };
-    context.ledger.defer(Entry::new(event, written.amendments));
+    context.journal.defer(Entry::new(event, written.amendments));
 }
 
 /// Writes rows of a chunk whose digests are durable in a transaction of their own.
@@ -221,7 +221,7 @@ async fn replan(
     *tally = added(tally, &chunk_plan.settled);
     let records = planned(&chunk_plan);
     let event = Event::RowsReplanned { target: job.index, ordinal };
-    context.ledger.append(vec![Entry::new(event, records)]).await?;
+    context.journal.append(vec![Entry::new(event, records)]).await?;
     Ok(chunk_plan.pending)
 }
 

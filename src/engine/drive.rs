@@ -22,7 +22,7 @@ const ROUNDS: u32 = 20;
 /// Brings every job to its end, or to a safe point when asked to stop.
 pub async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
     let flow = until_sure(context, jobs).await?;
-    context.ledger.flush().await?;
+    context.journal.flush().await?;
     Ok(flow)
 }
 
@@ -57,14 +57,14 @@ async fn reopen_doubtful(context: &Context, jobs: &[Job]) -> Result<bool> {
     let mut reopened = Vec::new();
     for job in jobs {
         let target = job.index;
-        let done = context.ledger.state(|state| state.targets[usize::from(target)].phase == Phase::Done);
+        let done = context.journal.state(|state| state.targets[usize::from(target)].phase == Phase::Done);
         if done && doubtful.iter().any(|guard| job.sink.is_guarded_by(guard)) {
             let reason = "the server was lost meanwhile: it is looked through again".to_owned();
             reopened.push(Event::TargetReopened { target, reason }.into());
         }
     }
     let any = !reopened.is_empty();
-    context.ledger.append(reopened).await?; // all at once: a crash must not forget some
+    context.journal.append(reopened).await?; // all at once: a crash must not forget some
     Ok(any)
 }
 
@@ -74,7 +74,7 @@ async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
         if context.safe_point().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
-        let phase = context.ledger.state(|state| state.targets[usize::from(target)].phase.clone());
+        let phase = context.journal.state(|state| state.targets[usize::from(target)].phase.clone());
         let flow = match phase {
             Phase::Pending => {
                 append(context, Event::TargetStarted { target, total: None }).await?;
@@ -102,7 +102,7 @@ async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
 
 /// Rotates everything behind the frontier, then begins to sweep.
 async fn bulk(context: &Context, job: &Job) -> Result<Flow> {
-    let (frontier, exhausted, sweeps) = context.ledger.state(|state| {
+    let (frontier, exhausted, sweeps) = context.journal.state(|state| {
         let target = &state.targets[usize::from(job.index)];
         (target.frontier.clone(), target.exhausted, target.sweeps)
     });
@@ -196,5 +196,5 @@ async fn read_ahead(
 }
 
 pub(super) async fn append(context: &Context, event: Event) -> Result<()> {
-    context.ledger.append(vec![event.into()]).await
+    context.journal.append(vec![event.into()]).await
 }

@@ -24,7 +24,7 @@ pub async fn check_evidence(context: &Context, jobs: &[Job]) -> Result<()> {
     async_failpoint!("evidence", Error::new(Id::DatabaseLost, "failure planned by a test"));
     for job in jobs {
         let target = job.index;
-        let records = context.ledger.read(move |journal| sample(journal, target)).await?;
+        let records = context.journal.read(move |journal| sample(journal, target)).await?;
         let rotated: HashMap<Key, RowRecord> =
             records.into_iter().filter(is_rotated).map(|record| (record.key.clone(), record)).collect();
         if rotated.is_empty() {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use keyrotation_journal::{Entry, Event, JobState, Journal, Submission, TAKEN_BACK};
+use tokio::sync::watch;
 
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -15,37 +16,33 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// The names of steps that say what this program has found.
 const FINDINGS: [&str; 3] = ["verified", "verify-differences", "safe-to-retire"];
 
-/// A journal that several tasks append to.
+/// A journal that several tasks append to. Its state is published once it is durable: who looks at it never
+/// waits for a disk.
 #[derive(Debug, Clone)]
 pub struct JournalHandle {
-    inner: Arc<Mutex<Inner>>,
-}
-
-#[derive(Debug)]
-struct Inner {
-    journal: Journal,
+    /// Locked while a group is flushed to the disk, so on blocking threads only.
+    journal: Arc<Mutex<Journal>>,
     /// Entries whose durability nothing waits for: they ride with the next group.
-    deferred: Vec<Entry>,
+    deferred: Arc<Mutex<Vec<Entry>>>,
+    state: watch::Sender<Arc<JobState>>,
 }
 
 impl JournalHandle {
-    /// A ledger over an open journal.
+    /// A journal over an open journal.
     pub fn new(journal: Journal) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { journal, deferred: Vec::new() })) }
+        let state = watch::Sender::new(journal.kept_state());
+        Self { journal: Arc::new(Mutex::new(journal)), deferred: Arc::default(), state }
     }
 
     /// Appends entries, with all that were deferred before them, and returns when they are
     /// durable.
     pub async fn append(&self, entries: Vec<Entry>) -> Result<()> {
-        let inner = Arc::clone(&self.inner);
+        let this = self.clone();
         blocking(move || {
-            let mut inner = lock(&inner);
-            let mut group = std::mem::take(&mut inner.deferred);
-            group.extend(entries);
-            if group.is_empty() {
+            if entries.is_empty() && lock(&this.deferred).is_empty() {
                 return Ok(());
             }
-            inner.journal.append(group).map_err(Error::from)
+            this.record(|_| entries)
         })
         .await
     }
@@ -53,7 +50,7 @@ impl JournalHandle {
     /// Leaves an entry to the next group. Losing it in a crash must be harmless: a `ChunkDone`
     /// is found out again from the rows themselves.
     pub fn defer(&self, entry: Entry) {
-        lock(&self.inner).deferred.push(entry);
+        lock(&self.deferred).push(entry);
     }
 
     /// Makes deferred entries durable.
@@ -63,21 +60,34 @@ impl JournalHandle {
 
     /// Looks at the state that the durable entries make up.
     pub fn state<R>(&self, look: impl FnOnce(&JobState) -> R) -> R {
-        look(lock(&self.inner).journal.state())
+        let state = Arc::clone(&self.state.borrow()); // not borrowed while it is looked at
+        look(&state)
+    }
+
+    /// The state, for whoever waits for it to change.
+    pub fn changes(&self) -> watch::Receiver<Arc<JobState>> {
+        self.state.subscribe()
+    }
+
+    /// Records what was deferred and these entries, as one group, and publishes the state that comes of it.
+    fn record(&self, entries: impl FnOnce(&Journal) -> Vec<Entry>) -> Result<()> {
+        let mut journal = lock(&self.journal);
+        let mut group = std::mem::take(&mut *lock(&self.deferred));
+        group.extend(entries(&journal));
+        journal.append(group)?;
+        self.state.send_replace(journal.kept_state());
+        Ok(())
     }
 
     /// Begins a session with these events, and takes over the steps that others have left for the journal in
     /// `dir`. Those that are there as the first session begins were left before the rotation began.
     pub async fn begin_session(&self, dir: PathBuf, events: Vec<Event>) -> Result<()> {
-        let inner = Arc::clone(&self.inner);
+        let this = self.clone();
         blocking(move || {
             let mut events = Some(events);
             let mut begin = |left: Vec<Submission>| {
-                let mut inner = lock(&inner);
-                let mut group = std::mem::take(&mut inner.deferred);
-                group.extend(events.take().into_iter().flatten().map(Entry::from));
-                group.extend(taken_over(&inner.journal, left));
-                inner.journal.append(group).map_err(Error::from)?;
+                let events = events.take().into_iter().flatten().map(Entry::from);
+                this.record(|journal| events.chain(taken_over(journal, left)).collect())?;
                 Ok::<_, Error>(true)
             };
             keyrotation_journal::accept_steps(&dir, &mut begin)?;
@@ -98,18 +108,15 @@ impl JournalHandle {
         dir: PathBuf,
         is_its: impl Fn(&str) -> bool + Send + 'static,
     ) -> Result<bool> {
-        let inner = Arc::clone(&self.inner);
+        let this = self.clone();
         blocking(move || {
             let mut any = false;
             keyrotation_journal::accept_steps::<Error>(&dir, |left| {
                 any = true;
-                let mut inner = lock(&inner);
-                let mut group = std::mem::take(&mut inner.deferred);
                 let count = left.len();
                 let left: Vec<_> = left.into_iter().filter(|left| is_its(&left.step.name)).collect();
                 let all = left.len() == count;
-                group.extend(taken_over(&inner.journal, left));
-                inner.journal.append(group).map_err(Error::from)?;
+                this.record(|journal| taken_over(journal, left))?;
                 Ok(all)
             })?;
             Ok(any)
@@ -119,7 +126,7 @@ impl JournalHandle {
 
     /// Closes the journal, once no other task has it any more.
     pub async fn close(self) {
-        while Arc::strong_count(&self.inner) > 1 {
+        while Arc::strong_count(&self.journal) > 1 {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -129,8 +136,8 @@ impl JournalHandle {
         &self,
         read: impl FnOnce(&Journal) -> keyrotation_journal::Result<R> + Send + 'static,
     ) -> Result<R> {
-        let inner = Arc::clone(&self.inner);
-        blocking(move || read(&lock(&inner).journal).map_err(Error::from)).await
+        let journal = Arc::clone(&self.journal);
+        blocking(move || read(&lock(&journal)).map_err(Error::from)).await
     }
 }
 
@@ -166,6 +173,9 @@ pub fn is_finding(name: &str) -> bool {
     FINDINGS.contains(&name.strip_prefix(TAKEN_BACK).unwrap_or(name))
 }
 
-fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
-    inner.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

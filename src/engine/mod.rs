@@ -43,7 +43,7 @@ pub struct Context {
     /// Opens and seals values, and makes their digests.
     pub planner: ChunkPlanner,
     /// The journal.
-    pub ledger: JournalHandle,
+    pub journal: JournalHandle,
     /// How large chunks are, and how many rows are written in a second.
     pub pacer: Pacer,
     /// Whether to stand still.

@@ -134,7 +134,7 @@ impl Context {
 
     /// Stands still until somebody asks to go on, or to stop.
     pub(super) async fn wait_while_paused(&self) -> Result<Flow> {
-        self.ledger.flush().await?; // so that others see what was done
+        self.journal.flush().await?; // so that others see what was done
         let _still = self.pause.mark_paused();
         while self.stays_paused_for(BEAT).await {}
         Ok(if self.stop.requested() { Flow::Interrupted } else { Flow::Finished })

@@ -14,7 +14,7 @@ use crate::source::Row;
 /// Settles every chunk that was started and not recorded as done: a row that holds the recorded
 /// new value is rotated, one that is absent is gone, any other is classified afresh.
 pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
-    let open: Vec<(u64, Span)> = context.ledger.state(|state| {
+    let open: Vec<(u64, Span)> = context.journal.state(|state| {
         let target = &state.targets[usize::from(job.index)];
         target.open.iter().map(|(ordinal, chunk)| (*ordinal, chunk.span.clone())).collect()
     });
@@ -26,13 +26,13 @@ pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
         }
     }
     // Whoever asks the journal next for these rows must find how they ended.
-    context.ledger.flush().await?;
+    context.journal.flush().await?;
     Ok(Flow::Finished)
 }
 
 async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Result<Flow> {
     let target = job.index;
-    let records = context.ledger.read(move |journal| journal.rows(target, ordinal)).await?;
+    let records = context.journal.read(move |journal| journal.rows(target, ordinal)).await?;
     let mut recorded: HashMap<Key, RowRecord> =
         records.into_iter().map(|record| (record.key.clone(), record)).collect();
     let mut written = Written::nothing(job);
@@ -79,7 +79,7 @@ async fn again(
     let chunk_plan = chunk::prepare(context, job, rows, known).await?;
     // What is still to be written has a fresh IV, so a new digest: it must be durable first.
     let event = Event::RowsReplanned { target: job.index, ordinal };
-    context.ledger.append(vec![Entry::new(event, chunk::planned(&chunk_plan))]).await?;
+    context.journal.append(vec![Entry::new(event, chunk::planned(&chunk_plan))]).await?;
     chunk::write(context, job, ordinal, chunk_plan, written).await
 }
 
@@ -106,7 +106,7 @@ async fn named(context: &Context, job: &Job, keys: &[Key], before: &HashMap<Key,
             return Ok(Flow::Interrupted);
         }
     }
-    context.ledger.flush().await?; // whoever asks next finds how they ended
+    context.journal.flush().await?; // whoever asks next finds how they ended
     Ok(Flow::Finished)
 }
 
@@ -125,7 +125,7 @@ async fn recorded_before(
 ) -> Result<HashMap<Key, RowRecord>> {
     let target = job.index;
     let wanted: HashSet<Key> = keys.iter().cloned().collect();
-    context.ledger.read(move |journal| find_before(journal, target, &wanted, ordinal)).await
+    context.journal.read(move |journal| find_before(journal, target, &wanted, ordinal)).await
 }
 
 /// What rows with these records were counted as.
@@ -180,7 +180,7 @@ fn records_in(
 /// The keys whose last record is a failure.
 pub(super) async fn failed_keys(context: &Context, job: &Job) -> Result<HashSet<Key>> {
     let target = job.index;
-    let failed = context.ledger.read(move |journal| last_failures(journal, target, |_, _| ())).await?;
+    let failed = context.journal.read(move |journal| last_failures(journal, target, |_, _| ())).await?;
     Ok(failed.into_keys().collect())
 }
 
@@ -220,17 +220,17 @@ pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
             return Ok(Flow::Interrupted);
         }
         let target = job.index;
-        let failed = context.ledger.read(move |journal| last_failures(journal, target, |at, _| at)).await?;
+        let failed = context.journal.read(move |journal| last_failures(journal, target, |at, _| at)).await?;
         if failed.is_empty() {
             continue;
         }
-        let done = context.ledger.state(|state| state.targets[usize::from(job.index)].phase == Phase::Done);
+        let done = context.journal.state(|state| state.targets[usize::from(job.index)].phase == Phase::Done);
         if done {
             let reason = format!("{} failed rows are tried again", failed.len());
             drive::append(context, Event::TargetReopened { target, reason }).await?;
         }
         if retry(context, job, failed).await? == Flow::Interrupted {
-            context.ledger.flush().await?;
+            context.journal.flush().await?;
             return Ok(Flow::Interrupted);
         }
     }
@@ -251,7 +251,7 @@ async fn retry(context: &Context, job: &Job, failed: BTreeMap<Key, u64>) -> Resu
         let read = move |journal: &Journal| {
             records_in(journal, target, ordinal, |key| wanted.contains(key)).map(Vec::from_iter)
         };
-        before.extend(context.ledger.read(read).await?);
+        before.extend(context.journal.read(read).await?);
         keys.extend(those);
         if keys.len() >= job.sizes.named || chunks.peek().is_none() {
             if named(context, job, &keys, &before).await? == Flow::Interrupted {

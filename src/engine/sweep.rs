@@ -20,12 +20,12 @@ const PART: u64 = 16;
 /// Sweeps until a pass finds nothing under the old key besides what has failed.
 pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
     let target = job.index;
-    let first = context.ledger.state(|state| state.targets[usize::from(target)].sweeps);
+    let first = context.journal.state(|state| state.targets[usize::from(target)].sweeps);
     loop {
-        let phase = context.ledger.state(|state| state.targets[usize::from(target)].phase.clone());
+        let phase = context.journal.state(|state| state.targets[usize::from(target)].phase.clone());
         let Phase::Sweeping { pass } = phase else { return Ok(Flow::Finished) };
         let Some(strays) = one_pass(context, job).await? else { return Ok(Flow::Interrupted) };
-        context.ledger.flush().await?;
+        context.journal.flush().await?;
         drive::append(context, Event::SweepDone { target, pass, strays }).await?;
         if strays == 0 {
             continue; // swept: the loop that called this one says that the target is done
@@ -44,7 +44,7 @@ pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
 /// One pass; rotates what it finds, and returns how many rows that were.
 async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
     let known = settle::failed_keys(context, job).await?;
-    let rows = context.ledger.state(|state| state.targets[usize::from(job.index)].tally.rows);
+    let rows = context.journal.state(|state| state.targets[usize::from(job.index)].tally.rows);
     let at_once = job.sizes.named.max(usize::try_from(rows / PART).unwrap_or(usize::MAX));
     let doing = context.activity.begin(Task::Check, &job.place, Some(rows));
     let mut pages = job.source.walk_all().ahead(job.page_rows());

@@ -99,7 +99,7 @@ impl<'a> Chunks<'a> {
                     tally: chunk.tally,
                     replaces,
                 };
-                self.context.ledger.defer(Entry::new(event, chunk.amendments));
+                self.context.journal.defer(Entry::new(event, chunk.amendments));
                 continue;
             }
             let left = ChunkPlan { settled: chunk.tally, missed: chunk.missed, ..ChunkPlan::default() };

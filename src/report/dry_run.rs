@@ -18,7 +18,7 @@ pub struct DryRunView {
     /// Nothing was changed.
     dry_run: bool,
     /// The exit code that the rotation would end with.
-    exit_code: u8,
+    pub exit_code: u8,
     /// When it began, RFC 3339 in UTC.
     started_at: String,
     /// How long it took.
@@ -31,12 +31,7 @@ pub struct DryRunView {
 
 impl DryRunView {
     /// What these states amount to.
-    pub fn new(
-        found: &[(&TargetHead, TargetState)],
-        started_at: Timestamp,
-        took: Duration,
-        exit_code: u8,
-    ) -> Self {
+    pub fn new(found: &[(&TargetHead, TargetState)], started_at: Timestamp, took: Duration) -> Self {
         let view = |kind: TargetKind| {
             let of_kind = found.iter().filter(|(head, _)| head.kind == kind);
             of_kind.map(|(head, state)| TargetView::new(head, state)).collect()
@@ -44,12 +39,17 @@ impl DryRunView {
         Self {
             schema: 1,
             dry_run: true,
-            exit_code,
+            exit_code: 0,
             started_at: started_at.to_string(),
             seconds: took.as_secs_f64(),
             targets: view(TargetKind::Table),
             files: view(TargetKind::Files),
         }
+    }
+
+    /// Rows and files that would fail.
+    pub fn failed(&self) -> u64 {
+        self.targets.iter().chain(&self.files).map(|target| target.failed).sum()
     }
 
     /// For people: the table of `status`, what would fail, and what that means.

@@ -1,13 +1,18 @@
 //! What people and scripts get to see of a rotation: made from the journal's state alone.
 
 mod activity;
+mod checks;
+mod compared;
 pub mod document;
 mod dry_run;
+mod events;
 mod frame;
 mod gauge;
 mod lines;
 mod meter;
+mod planned;
 mod progress;
+mod retirable;
 mod show;
 mod status;
 mod sync;
@@ -15,11 +20,18 @@ mod text;
 mod verified;
 
 pub use activity::{ActivityView, PausedView, TaskView};
-pub use document::{Bound, Document, Format, HTML_META, Made, REASON, Source, WriteError};
+pub use checks::checks_text;
+pub use compared::{comparison_text, verification};
+pub use document::{
+    Bound, Checked, Document, Format, HTML_META, Made, REASON, Source, WriteError, check, write_file,
+};
 pub use dry_run::DryRunView;
+pub use events::{publish, published};
 pub use frame::{frame, line};
 pub use lines::guide_lines;
-pub use progress::{Reporter, Sources, publish, published};
+pub use planned::PlanView;
+pub use progress::{Reporter, Sources};
+pub use retirable::Retirable;
 pub use status::{FailureView, RunState, StatusView, StepView, TargetView, VerifiedView, failures_of};
 pub use sync::{SyncTableView, SyncView};
 pub use text::{bytes, printable, status_text, summary_sentence, thousands};

@@ -1,29 +1,33 @@
-//! Shows long work while it is on: progress and the guide's lines on the screen, and for other
-//! processes the status file and the control socket.
+//! Watches long work while it is on, and tells of it in [`ReporterEvent`]s.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::MultiProgress;
 use jiff::Timestamp;
-use keyrotation_journal::TargetKind;
-use tokio::sync::oneshot;
+use keyrotation_journal::{JobState, TargetKind};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
+use super::events::{Listeners, Log, ReporterEvent, StatusFile};
 use super::gauge::Gauge;
 use super::show::Display;
 use super::status::time;
-use super::{ActivityView, PausedView, StatusView, SyncView, guide_lines};
+use super::{ActivityView, PausedView, StatusView, SyncView};
 use crate::activity::Activity;
 use crate::control::StatusFeed;
 use crate::engine::{JournalHandle, Pacer, Pause};
-use crate::error::Result;
 use crate::sync::Watch;
 use crate::telemetry::Progress;
 
-/// How often the status file and the screen are made new: `status` is never more than a second old.
+/// The least time between two looks at the work, and how often work is looked at that no journal counts.
 const TICK: Duration = Duration::from_millis(400);
+
+/// The most time between two looks: what the program is at changes also while nothing is recorded, and `status`
+/// is to be no older than about a second.
+const AT_LEAST_EVERY: Duration = Duration::from_millis(800);
 
 /// How often the lines of the sync phase are told when they change.
 const SYNC_LINES_EVERY: Duration = Duration::from_secs(1);
@@ -39,7 +43,7 @@ pub struct Reporter {
 #[derive(Debug, Clone)]
 pub struct Sources {
     /// The journal.
-    pub ledger: JournalHandle,
+    pub journal: JournalHandle,
     /// What the sync phase sees.
     pub watch: Watch,
     /// The pace.
@@ -58,8 +62,7 @@ pub struct Sources {
 struct Shown {
     sources: Sources,
     gauge: Gauge,
-    display: Display,
-    journal: PathBuf,
+    listeners: Listeners,
     /// The status that was shown last.
     last: Option<StatusView>,
     /// Targets of which it was told that they are finished.
@@ -77,11 +80,17 @@ impl Reporter {
             view.all().filter(|target| is_finished(&target.state)).map(|target| target.id.clone()).collect();
         let now = Instant::now();
         let feed = sources.feed.clone();
+        let mut changes = sources.journal.changes();
+        let listeners = Listeners(vec![
+            Box::new(StatusFile(journal)),
+            Box::new(feed.clone()),
+            Box::new(Log),
+            Box::new(Display::new(progress, screen)),
+        ]);
         let mut shown = Shown {
             sources,
             gauge: Gauge::new(now),
-            display: Display::new(progress, screen),
-            journal,
+            listeners,
             last: None,
             told,
             sync_lines: view.sync.iter().flat_map(SyncView::guide_lines).collect(),
@@ -94,30 +103,32 @@ impl Reporter {
                 tokio::select! {
                     _ = &mut ended => break,
                     () = feed.wanted() => {}
-                    () = tokio::time::sleep(TICK) => {}
+                    () = news(&mut changes) => {}
                 }
             }
             shown.tick(true);
-            shown.display.clear();
+            shown.listeners.tell(&ReporterEvent::Ended);
         });
         Self { end, task }
     }
 
     /// Begins to show work that no journal counts.
     pub fn of(activity: Activity, progress: Progress, screen: &MultiProgress) -> Self {
-        let (mut gauge, mut display) = (Gauge::new(Instant::now()), Display::new(progress, screen));
+        let mut gauge = Gauge::new(Instant::now());
+        let mut listeners = Listeners(vec![Box::new(Display::new(progress, screen))]);
         let (end, mut ended) = oneshot::channel();
         let task = tokio::spawn(async move {
             loop {
                 let waiting = activity.waiting();
                 let task = gauge.read(Instant::now(), None, &activity, waiting.is_some());
-                display.show(&ActivityView { task, waiting, ..ActivityView::default() }, false);
+                let activity = ActivityView { task, waiting, ..ActivityView::default() };
+                listeners.tell(&ReporterEvent::Progress { activity: &activity, is_last: false });
                 tokio::select! {
                     _ = &mut ended => break,
                     () = tokio::time::sleep(TICK) => {}
                 }
             }
-            display.clear();
+            listeners.tell(&ReporterEvent::Ended);
         });
         Self { end, task }
     }
@@ -129,27 +140,10 @@ impl Reporter {
     }
 }
 
-/// What the last process that worked on the rotation in `dir`, or verified it, left as its status; the
-/// journal stays closed.
-pub fn published(dir: &Path) -> Result<Option<StatusView>> {
-    let Some(bytes) = keyrotation_journal::read_live(dir)? else { return Ok(None) };
-    Ok(serde_json::from_slice(&bytes).ok())
-}
-
-/// Lets others see this status while the process holds the journal in `dir`.
-pub fn publish(dir: &Path, view: &StatusView) {
-    let written = serde_json::to_vec(view)
-        .map_err(|error| error.to_string())
-        .and_then(|bytes| keyrotation_journal::write_live(dir, &bytes).map_err(|error| error.to_string()));
-    if let Err(error) = written {
-        tracing::debug!("the status file was not written: {error}");
-    }
-}
-
 impl Sources {
     fn view(&self) -> StatusView {
         let seen = self.watch.look();
-        self.ledger.state(|state| {
+        self.journal.state(|state| {
             let view = StatusView::new(state, true);
             match &seen {
                 Some(seen) => view.observed(state, seen),
@@ -175,6 +169,14 @@ impl Sources {
     }
 }
 
+/// Returns once something more is recorded, neither too soon nor too late.
+async fn news(changes: &mut watch::Receiver<Arc<JobState>>) {
+    changes.mark_unchanged(); // it was just looked at
+    tokio::time::sleep(TICK).await;
+    // A journal that is closed has no more news, and whoever shows it is told to end.
+    let _ = tokio::time::timeout(AT_LEAST_EVERY.saturating_sub(TICK), changes.changed()).await;
+}
+
 fn is_finished(state: &str) -> bool {
     matches!(state, "done" | "skipped")
 }
@@ -186,35 +188,26 @@ impl Shown {
         let held_up = activity.paused.is_some() || activity.waiting.is_some();
         activity.task = self.gauge.read(Instant::now(), Some(&view), &self.sources.activity, held_up);
         view.activity = Some(activity.clone());
-        publish(&self.journal, &view);
         // That time has passed is no news.
         let is_news = self.last.as_ref().is_none_or(|last| {
             let same_time = StatusView { updated_at: last.updated_at.clone(), ..view.clone() };
             same_time != *last
         });
-        self.sources.feed.show(&view, is_news);
-        self.tell_finished(&view);
-        self.tell_sync(&view, is_last);
-        self.display.show(&activity, is_last);
+        self.listeners.tell(&ReporterEvent::Status { view: &view, is_news });
+        self.tell_changes(&view, is_last);
+        self.listeners.tell(&ReporterEvent::Progress { activity: &activity, is_last });
         self.last = Some(view);
     }
 
-    /// The guide's lines of targets that are finished by now.
-    fn tell_finished(&mut self, view: &StatusView) {
+    /// Tells of what is new since the status before.
+    fn tell_changes(&mut self, view: &StatusView, is_last: bool) {
         for (kind, targets) in [(TargetKind::Table, &view.targets), (TargetKind::Files, &view.files)] {
             for target in targets.iter().filter(|target| is_finished(&target.state)) {
                 if self.told.insert(target.id.clone()) {
-                    match &target.skipped {
-                        Some(reason) => tracing::info!("{}: skipped, {reason}", target.place),
-                        None => guide_lines(target, kind).iter().for_each(|line| tracing::info!("{line}")),
-                    }
+                    self.listeners.tell(&ReporterEvent::TargetFinished { target, kind });
                 }
             }
         }
-    }
-
-    /// The guide's lines of the sync phase, those whose counts have changed.
-    fn tell_sync(&mut self, view: &StatusView, is_last: bool) {
         let Some(sync) = view.sync.as_ref().filter(|sync| sync.started_at.is_some()) else { return };
         let lines = sync.guide_lines();
         let is_early = self.sync_told.elapsed() < SYNC_LINES_EVERY && !is_last;
@@ -222,7 +215,8 @@ impl Shown {
             return;
         }
         self.sync_told = Instant::now();
-        lines.iter().filter(|line| !self.sync_lines.contains(line)).for_each(|line| tracing::info!("{line}"));
+        let changed: Vec<_> = lines.iter().filter(|line| !self.sync_lines.contains(line)).cloned().collect();
+        self.listeners.tell(&ReporterEvent::SyncAdvanced { lines: &changed });
         self.sync_lines = lines;
     }
 }

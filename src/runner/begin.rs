@@ -45,8 +45,8 @@ pub async fn resume(
     let status = StatusView::by_this_process(journal.state());
     publish(dir, &status);
     let (stopper, stop) = listen_until(options.end)?;
-    let ledger = JournalHandle::new(journal);
-    let handler = RequestHandler::beginning(command, Some(ledger.clone()), stopper.clone());
+    let journal = JournalHandle::new(journal);
+    let handler = RequestHandler::beginning(command, Some(journal.clone()), stopper.clone());
     handler.feed().show(&status, true);
     let endpoint = ControlEndpoint::open(dir, handler);
     // Once sync has begun the new server may run.
@@ -55,14 +55,14 @@ pub async fn resume(
     let Some(deployment) = unless_stopped(&stop, connected).await? else {
         return Ok(stopped_early(endpoint).await);
     };
-    let state = ledger.state(Clone::clone);
+    let state = journal.state(Clone::clone);
     deployment.refuse_vanished(&state).await?;
     preflight::warn_of_servers(&deployment, settings, dir).await;
     let activity = Activity::default();
     deployment.stop_with(&stop, &activity);
     let runner = Runner { screen, settings, options, deployment, dir, stopper, stop, activity, endpoint };
-    let context = runner.context(ledger);
-    let skipped = context.ledger.state(|state| skipped(&runner.deployment, Some(state)));
+    let context = runner.context(journal);
+    let skipped = context.journal.state(|state| skipped(&runner.deployment, Some(state)));
     if !syncs {
         let looked = engine::check_evidence(&context, &runner.deployment.jobs);
         if unless_stopped(&runner.stop, looked).await?.is_none() {

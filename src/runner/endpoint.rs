@@ -47,7 +47,7 @@ impl ControlEndpoint {
 /// A journal that this process holds only to read it, and that others may read along with.
 pub struct SharedJournal {
     /// The journal.
-    pub ledger: JournalHandle,
+    pub journal: JournalHandle,
     dir: PathBuf,
     /// There as long as the journal is.
     endpoint: Option<ControlEndpoint>,
@@ -58,26 +58,26 @@ impl SharedJournal {
     /// reads it.
     pub fn new(dir: &Path, journal: Journal, command: &'static str) -> Self {
         let status = StatusView::new(journal.state(), false);
-        let ledger = JournalHandle::new(journal);
-        let endpoint = ControlEndpoint::open(dir, RequestHandler::reading(command, ledger.clone(), &status));
-        Self { ledger, dir: dir.to_owned(), endpoint: Some(endpoint) }
+        let journal = JournalHandle::new(journal);
+        let endpoint = ControlEndpoint::open(dir, RequestHandler::reading(command, journal.clone(), &status));
+        Self { journal, dir: dir.to_owned(), endpoint: Some(endpoint) }
     }
 
     /// A journal that another process holds, which is nobody else's to share.
     pub fn alone(dir: &Path, journal: Journal) -> Self {
-        Self { ledger: JournalHandle::new(journal), dir: dir.to_owned(), endpoint: None }
+        Self { journal: JournalHandle::new(journal), dir: dir.to_owned(), endpoint: None }
     }
 
     /// Records what was found: in the log, with all that waits beside it. While another process has the
     /// log it is left beside it, with a proof that whoever left it has the key.
     pub async fn record(&self, found: Step, chain_key: &[u8; 32]) -> Result<()> {
         if self.endpoint.is_some() {
-            self.ledger.accept_steps(self.dir.clone()).await?;
-            self.ledger.append(vec![Event::StepTaken(found).into()]).await?;
-            publish(&self.dir, &self.ledger.state(|state| StatusView::new(state, false)));
+            self.journal.accept_steps(self.dir.clone()).await?;
+            self.journal.append(vec![Event::StepTaken(found).into()]).await?;
+            publish(&self.dir, &self.journal.state(|state| StatusView::new(state, false)));
             return Ok(());
         }
-        let rotation = self.ledger.state(|state| state.rotation.id);
+        let rotation = self.journal.state(|state| state.rotation.id);
         Ok(submit(&self.dir, &Submission::proved(found, rotation, chain_key))?)
     }
 }
@@ -106,15 +106,15 @@ impl<'a> JournalReservation<'a> {
         command: &'static str,
         stopper: &Stopper,
     ) -> Result<Self> {
-        let beginning = |ledger| RequestHandler::beginning(command, ledger, stopper.clone());
+        let beginning = |journal| RequestHandler::beginning(command, journal, stopper.clone());
         let (held, handler) = match earlier {
             None => (FolderContents::Nothing(Journal::reserve(dir)?), beginning(None)),
             Some(journal) => {
                 let status = StatusView::new(journal.state(), false);
-                let ledger = JournalHandle::new(journal);
-                let handler = beginning(Some(ledger.clone()));
+                let journal = JournalHandle::new(journal);
+                let handler = beginning(Some(journal.clone()));
                 handler.feed().show(&status, true);
-                (FolderContents::Earlier(ledger), handler)
+                (FolderContents::Earlier(journal), handler)
             }
         };
         Ok(Self { dir, endpoint: ControlEndpoint::open(dir, handler), held })
@@ -131,11 +131,11 @@ impl<'a> JournalReservation<'a> {
             FolderContents::Nothing(reserved) => {
                 Ok((Journal::begin_reserved(reserved, rotation, chain)?, endpoint))
             }
-            FolderContents::Earlier(ledger) => {
-                let name = ledger.state(|state| state.rotation.name());
+            FolderContents::Earlier(journal) => {
+                let name = journal.state(|state| state.rotation.name());
                 let handler = endpoint.handler.anew();
                 endpoint.close().await;
-                ledger.close().await;
+                journal.close().await;
                 let aside = Journal::archive(dir, &name)?;
                 tracing::info!("the journal of rotation {name} is now {}", aside.display());
                 Ok((Journal::begin(dir, rotation, chain)?, ControlEndpoint::open(dir, handler)))

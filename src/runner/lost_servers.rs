@@ -19,7 +19,7 @@ const SERVER_LOST: &str = "server-lost";
 /// know of.
 pub(super) fn note_earlier_loss(context: &Context) -> Option<Event> {
     let (stands, ended) = context
-        .ledger
+        .journal
         .state(|state| (state.step_is_in_force(SERVER_LOST), ended_by(state, Id::DatabaseLost)));
     if stands || ended {
         context.guards.iter().for_each(|guard| guard.mark_lost());
@@ -30,10 +30,10 @@ pub(super) fn note_earlier_loss(context: &Context) -> Option<Event> {
 /// Drives the jobs to their end. By then every server was asked whether it was lost meanwhile.
 pub(super) async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
     let flow = engine::drive(context, jobs).await?;
-    let stands = context.ledger.state(|state| state.step_is_in_force(SERVER_LOST));
+    let stands = context.journal.state(|state| state.step_is_in_force(SERVER_LOST));
     if flow == Flow::Finished && stands && !context.has_lost_server() {
         let back = taken(&format!("{TAKEN_BACK}{SERVER_LOST}"), "all was looked through again");
-        context.ledger.append(vec![back.into()]).await?;
+        context.journal.append(vec![back.into()]).await?;
     }
     Ok(flow)
 }
@@ -57,9 +57,9 @@ async fn record(context: &Context) -> Result<Infallible> {
     }
     loop {
         select_all(context.guards.iter().map(|guard| Box::pin(guard.until_lost_is(true)))).await;
-        if !context.ledger.state(|state| state.step_is_in_force(SERVER_LOST)) {
+        if !context.journal.state(|state| state.step_is_in_force(SERVER_LOST)) {
             let lost = taken(SERVER_LOST, "what was done before is looked through again at the end");
-            context.ledger.append(vec![lost.into()]).await?;
+            context.journal.append(vec![lost.into()]).await?;
         }
         for guard in &context.guards {
             guard.until_lost_is(false).await;

@@ -1,13 +1,28 @@
 //! A rotation that is worked on: what it refuses, in which order its phases come, and what is recorded of a
-//! session. What people asked for comes as [`Options`]; what came of it goes as [`Outcome`]. Nothing is printed
-//! here.
+//! session. What people asked for comes as [`Options`]; what came of it goes as [`Outcome`]. Likewise what the
+//! commands around a rotation decide: each returns what there is to say. Nothing is printed here.
 
 mod begin;
+pub mod configured;
+mod day;
+mod dry_run;
 mod endpoint;
 mod explained;
+mod finished;
+mod follow;
 mod lost_servers;
+mod notices;
+mod planned;
+mod reaching;
+mod reading;
+mod reported;
+mod retire;
 mod row_ownership;
+mod steps;
 mod stop;
+mod stop_time;
+mod triggers;
+mod verified;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -31,10 +46,24 @@ use crate::who::whoami;
 
 pub use crate::sync::{End, Options as SyncOptions};
 pub use begin::{Beginning, Checked, LogTo, begin, checked, planner, recoder, resume, unlock};
+pub use day::Day;
+pub use dry_run::dry_run;
 use endpoint::ControlEndpoint;
 pub use endpoint::SharedJournal;
 pub use explained::{Accept, Explanations};
+pub use finished::{Found, earlier, retired_or, to_resume, to_sync};
+pub use follow::{Follow, Seen};
+pub use notices::{notices, say};
+pub use planned::{Plan, examine, plan};
+pub use reaching::{done, not_running, reach};
+pub use reading::{absent, all_failures, read, view};
+pub use reported::{Opened, check_macs, open_all};
+pub use retire::safe_to_retire;
+pub use steps::{Place, Side, leave, open_side};
 pub use stop::{listen, listen_until};
+pub use stop_time::{PlannedEnd, StopTime, planned};
+pub use triggers::{install_triggers, remove_triggers};
+pub use verified::{Verified, verify};
 
 /// What was asked for, whatever the command line calls it.
 #[derive(Debug, Clone, Default)]
@@ -99,10 +128,10 @@ struct Runner<'a> {
 }
 
 impl Runner<'_> {
-    fn context(&self, ledger: JournalHandle) -> Context {
+    fn context(&self, journal: JournalHandle) -> Context {
         Context {
-            planner: ledger.state(|state| planner(self.settings, &state.rotation)),
-            ledger,
+            planner: journal.state(|state| planner(self.settings, &state.rotation)),
+            journal,
             pacer: pacer(self.settings, &self.deployment),
             pause: Pause::default(),
             activity: self.activity.clone(),
@@ -114,7 +143,7 @@ impl Runner<'_> {
 
     /// Works the rotation off, and records how the session ended.
     async fn run(self, context: Context, first: Vec<Event>) -> Result<Outcome> {
-        tracing::info!("rotation {}", context.ledger.state(|state| state.rotation.name()));
+        tracing::info!("rotation {}", context.journal.state(|state| state.rotation.name()));
         for place in &self.deployment.places {
             tracing::info!("this will change: {place}");
         }
@@ -132,12 +161,12 @@ impl Runner<'_> {
         events.extend(lost_servers::note_earlier_loss(&context));
         events.extend(self.options.end.map(|at| taken("stop-planned", &format!("at {at}"))));
         events.extend(first);
-        context.ledger.begin_session(self.dir.to_owned(), events).await?;
+        context.journal.begin_session(self.dir.to_owned(), events).await?;
         let watch = Watch::default();
         let feed = self.endpoint.handler.feed();
         self.endpoint.work(self.controls(&context, feed.clone()));
         let sources = Sources {
-            ledger: context.ledger.clone(),
+            journal: context.journal.clone(),
             watch: watch.clone(),
             pacer: context.pacer.clone(),
             pause: context.pause.clone(),
@@ -152,7 +181,7 @@ impl Runner<'_> {
             Err(error) if error.id() == Id::DatabaseLost && self.stop.requested() => Ok(End::Interrupted),
             Err(error) if matches!(error.id(), Id::OthersConnected | Id::DatabaseBusy) => {
                 let rows: u64 = context
-                    .ledger
+                    .journal
                     .state(|state| state.targets.iter().map(|target| target.tally.rotated).sum());
                 let what = format!("{}; {rows} rows are rotated so far, and recorded", error.what());
                 Err(Error::new(error.id(), what).fix(error.remedy()))
@@ -169,7 +198,7 @@ impl Runner<'_> {
         }
         let end = worked?;
         recorded?;
-        let status = context.ledger.state(|state| {
+        let status = context.journal.state(|state| {
             let view = StatusView::new(state, false);
             match watch.look() {
                 Some(seen) => view.observed(state, &seen),
@@ -185,7 +214,7 @@ impl Runner<'_> {
             pacer: context.pacer.clone(),
             pause: context.pause.clone(),
             stopper: self.stopper.clone(),
-            ledger: context.ledger.clone(),
+            journal: context.journal.clone(),
             feed,
             turn: Arc::default(),
         }
@@ -232,13 +261,13 @@ impl Runner<'_> {
         }
         let at = Timestamp::now().as_millisecond();
         let (finished, started) =
-            context.ledger.state(|state| (state.finished_at.is_some(), state.sync.started_at.is_some()));
+            context.journal.state(|state| (state.finished_at.is_some(), state.sync.started_at.is_some()));
         if !started {
             sync::take_over(plan).await?;
         }
         let finish = (!finished).then_some(Event::RotationFinished { at });
         let start = (!started).then_some(Event::SyncStarted { at });
-        context.ledger.append(finish.into_iter().chain(start).map(Into::into).collect()).await?;
+        context.journal.append(finish.into_iter().chain(start).map(Into::into).collect()).await?;
         tracing::info!("NEW_IS_HOME may be started now (step 8); changes on the old server are carried over");
         context.guards.iter().for_each(|guard| guard.expect_others(true));
         sync::settle(context, plan).await?;
@@ -295,7 +324,7 @@ async fn record_end(context: &Context, worked: &Result<End>, end: Option<Timesta
     }
     let end = match worked {
         Ok(End::Drained | End::Stuck) => {
-            if context.ledger.state(|state| state.finished_at.is_none()) {
+            if context.journal.state(|state| state.finished_at.is_none()) {
                 events.push(Event::RotationFinished { at });
             }
             SessionEnd::Completed
@@ -304,7 +333,7 @@ async fn record_end(context: &Context, worked: &Result<End>, end: Option<Timesta
         Err(error) => SessionEnd::Failed { id: error.id().code().to_owned(), what: error.what().to_owned() },
     };
     events.push(Event::SessionEnded { at, end });
-    context.ledger.append(events.into_iter().map(Into::into).collect()).await
+    context.journal.append(events.into_iter().map(Into::into).collect()).await
 }
 
 fn pacer(settings: &Settings, deployment: &Deployment) -> Pacer {

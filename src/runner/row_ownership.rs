@@ -20,7 +20,7 @@ const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
 /// since, and rows that it made would be taken for this program's, and deleted. So people have to say whether
 /// it has; what they have said of that rotation counts on.
 pub(super) async fn decide(context: &Context, settings: &Settings, dir: &Path, has_run: bool) -> Result<()> {
-    let (already, stands) = context.ledger.state(|state| {
+    let (already, stands) = context.journal.state(|state| {
         let is_in_identity =
             |id: &str| TARGETS.iter().any(|known| known.id == id && known.store == Store::Identity);
         let tables = state.rotation.targets.iter().zip(&state.targets);
@@ -44,14 +44,14 @@ pub(super) async fn decide(context: &Context, settings: &Settings, dir: &Path, h
         steps.push(step(NEW_SERVER_HAS_RUN, "every row that the copy holds is the new server's own"));
     }
     let events = steps.into_iter().map(|step| keyrotation_journal::Event::StepTaken(step).into());
-    context.ledger.append(events.collect()).await
+    context.journal.append(events.collect()).await
 }
 
 /// The steps that stand in journals of the same databases that were put aside, or that were left with them.
 fn earlier_steps(context: &Context, settings: &Settings, dir: &Path) -> Vec<Step> {
     let mut found = Vec::new();
     for name in COUNT_ON {
-        let (stands, left) = context.ledger.state(|state| {
+        let (stands, left) = context.journal.state(|state| {
             (state.step_is_in_force(name), step_in_force(&state.steps, name, |step| &step.name).cloned())
         });
         if stands {

@@ -18,7 +18,7 @@ use crate::plan::{SyncJob, SyncPlan};
 pub async fn baseline(context: &Context, plan: &SyncPlan) -> Result<Flow> {
     for job in &plan.jobs {
         if mark_rows(context, plan, job).await? == Flow::Interrupted {
-            context.ledger.flush().await?;
+            context.journal.flush().await?;
             return Ok(Flow::Interrupted);
         }
     }
@@ -28,33 +28,33 @@ pub async fn baseline(context: &Context, plan: &SyncPlan) -> Result<Flow> {
 async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<Flow> {
     let target = job.index;
     let at = usize::from(target);
-    let phase = context.ledger.state(|state| state.targets[at].phase.clone());
+    let phase = context.journal.state(|state| state.targets[at].phase.clone());
     if phase == Phase::Pending {
         let count = plan.guard.try_reading(job.place(), || plan.new.count_rows(job.place())).await;
         let total = Some(count.map_err(|error| failed(job.place(), &error))?);
-        context.ledger.append(vec![Event::TargetStarted { target, total }.into()]).await?;
+        context.journal.append(vec![Event::TargetStarted { target, total }.into()]).await?;
     } else if phase != Phase::Running {
         return Ok(Flow::Finished);
     }
-    let (total, marked) = context.ledger.state(|state| {
+    let (total, marked) = context.journal.state(|state| {
         let target = &state.targets[at];
         (target.total, target.tally.rows)
     });
     let doing = context.activity.begin(Task::Mark, job.place(), total);
     doing.advance(marked);
-    let frontier = context.ledger.state(|state| state.targets[at].frontier.clone());
+    let frontier = context.journal.state(|state| state.targets[at].frontier.clone());
     let mut walk = plan.walk_new(&job.new, &job.read_new);
     walk.over(frontier.as_ref(), None);
     loop {
         if context.safe_point().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
-        let (after, exhausted, ordinal) = context.ledger.state(|state| {
+        let (after, exhausted, ordinal) = context.journal.state(|state| {
             let target = &state.targets[at];
             (target.frontier.clone(), target.exhausted, target.next_ordinal)
         });
         if exhausted {
-            context.ledger.append(vec![Event::TargetDone { target }.into()]).await?;
+            context.journal.append(vec![Event::TargetDone { target }.into()]).await?;
             return Ok(Flow::Finished);
         }
         plan.guard.hold().await?;
@@ -65,19 +65,19 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
         doing.advance(rows);
         let (planner, opening) = (context.planner.clone(), job.clone());
         let opened = blocking(move || Ok(open(&planner, &opening, Side::New, page))).await?;
-        let are_its_own = context.ledger.state(|state| state.step_is_in_force(NEW_SERVER_HAS_RUN));
+        let are_its_own = context.journal.state(|state| state.step_is_in_force(NEW_SERVER_HAS_RUN));
         let ours = opened.into_iter().flatten().filter(|_| !are_its_own);
         let marks = ours.map(|row| (row.key, Some(RowMark::settled(row.digest))));
         let started = Event::ChunkStarted { target, ordinal, span: Span::Range { after, upto } };
         let tally = Tally { rows, plain: rows, ..Tally::default() };
         let done = Event::ChunkDone { target, ordinal, tally, replaces: Tally::default() };
-        context.ledger.append(vec![Entry::marked(started, marks.collect()), done.into()]).await?;
+        context.journal.append(vec![Entry::marked(started, marks.collect()), done.into()]).await?;
     }
 }
 
 /// Whether every table that is kept in step has been read and marked, if there is any.
 pub fn is_marked(context: &Context) -> bool {
-    context.ledger.state(|state| {
+    context.journal.state(|state| {
         let heads = state.rotation.targets.iter().zip(&state.targets);
         heads
             .filter(|(head, _)| head.kind == TargetKind::Sync)

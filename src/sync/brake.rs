@@ -225,19 +225,19 @@ impl SyncRunner<'_> {
     /// Leaves in the journal what was seen last, unless it is there already.
     pub(super) async fn record_looks(&self) -> Result<()> {
         let note = self.looks.note(self.plan);
-        let is_known = self.context.ledger.state(|state| {
+        let is_known = self.context.journal.state(|state| {
             step_in_force(&state.steps, OLD_ROWS, |step| &step.name).is_some_and(|step| step.note == note)
         });
         if is_known {
             return Ok(());
         }
-        let by = self.context.ledger.state(|state| {
+        let by = self.context.journal.state(|state| {
             let session = state.session.as_ref();
             session.map_or_else(Default::default, |session| (session.user.clone(), session.host.clone()))
         });
         let at = jiff::Timestamp::now().as_millisecond();
         let step = Step { at, name: OLD_ROWS.to_owned(), note, user: by.0, host: by.1 };
-        self.context.ledger.append(vec![Event::StepTaken(step).into()]).await
+        self.context.journal.append(vec![Event::StepTaken(step).into()]).await
     }
 
     async fn count_old(&self, job: &SyncJob) -> Result<u64> {

@@ -163,7 +163,7 @@ impl SyncRunner<'_> {
 
     /// Nobody knows what came of a commit whose answer was lost: the rows tell.
     async fn settle_open(&mut self) -> Result<()> {
-        self.context.ledger.flush().await?;
+        self.context.journal.flush().await?;
         settle(self.context, self.plan).await?;
         self.unwritten.clear();
         Ok(())
@@ -183,10 +183,10 @@ impl SyncRunner<'_> {
         let target = job.index;
         let applied = done.written.len() as u64;
         let come = done.written.iter().filter(|row| row.before.is_none()).count() as u64;
-        let ledger = &self.context.ledger;
+        let journal = &self.context.journal;
         if applied > 0 {
             let started = Event::CopyStarted { target, rows: done.written.clone() };
-            ledger.append(vec![started.into()]).await?;
+            journal.append(vec![started.into()]).await?;
             self.unwritten.clear(); // what was left to the next group is in it
             async_failpoint!("sync-before-commit", ApplyError::Stop(super::planned_failure()));
             transaction.commit().await?;
@@ -204,7 +204,7 @@ impl SyncRunner<'_> {
             let marks: Vec<(Key, Option<RowMark>)> = marks;
             self.unwritten.extend(marks.iter().map(|(key, mark)| ((target, key.clone()), *mark)));
             let superseded = if self.counts_superseded { done.superseded } else { Vec::new() };
-            ledger.defer(Entry::marked(Event::CopyDone { target, applied, superseded }, marks));
+            journal.defer(Entry::marked(Event::CopyDone { target, applied, superseded }, marks));
         }
         Ok(done.outcomes)
     }
@@ -219,7 +219,7 @@ impl SyncRunner<'_> {
             let mark = self.unwritten.get(&(target, key.clone())).copied().flatten();
             known.extend(mark.map(|mark| (key, mark)));
         }
-        let found = self.context.ledger.read(move |journal| {
+        let found = self.context.journal.read(move |journal| {
             let mut marks = known;
             for key in there {
                 if let Some(mark) = journal.mark(target, &key)? {

@@ -113,7 +113,7 @@ impl SyncRunner<'_> {
         let marks = self.marks(job, rows.iter().map(|row| row.key.clone()).collect()).await?;
         let is_same = |row: &Row| marks.get(&row.key) == Some(&RowMark::settled(row.digest));
         let other: Vec<Row> = rows.into_iter().filter(|row| !is_same(row)).collect();
-        if other.is_empty() || !self.context.ledger.state(|state| state.step_is_in_force(NEW_SERVER_HAS_RUN))
+        if other.is_empty() || !self.context.journal.state(|state| state.step_is_in_force(NEW_SERVER_HAS_RUN))
         {
             return Ok(other.into_iter().map(|row| row.key).collect());
         }

@@ -164,7 +164,7 @@ impl<'a> SyncRunner<'a> {
             reader: Reader { plan: plan.clone(), planner: context.planner.clone() },
             unwritten: HashMap::new(),
             fetched: false,
-            looks: context.ledger.state(|state| Looks::new(state, plan, options.accept_deletes)),
+            looks: context.journal.state(|state| Looks::new(state, plan, options.accept_deletes)),
             come: 0,
             comparison: Comparison::default(),
             acknowledging: None,
@@ -227,7 +227,7 @@ impl<'a> SyncRunner<'a> {
             if !self.is_quiet() || !self.is_compared() {
                 continue;
             }
-            self.context.ledger.flush().await?; // so that others see what was done
+            self.context.journal.flush().await?; // so that others see what was done
             if reconciled.elapsed() >= RECONCILE_EVERY {
                 self.reconcile().await?;
                 if self.context.is_held_up() {
@@ -284,7 +284,7 @@ impl<'a> SyncRunner<'a> {
     /// Stands still while somebody wants it to. What comes meanwhile waits, and is counted.
     async fn stand(&mut self) -> Result<()> {
         self.acknowledged().await?;
-        self.context.ledger.flush().await?;
+        self.context.journal.flush().await?;
         let _still = self.context.pause.mark_paused();
         while self.context.stays_paused_for(COUNT_EVERY).await {
             self.accept_steps().await?;
@@ -384,12 +384,12 @@ impl<'a> SyncRunner<'a> {
     }
 
     async fn accept_steps(&self) -> Result<()> {
-        self.context.ledger.accept_steps(self.dir.clone()).await.map(drop)
+        self.context.journal.accept_steps(self.dir.clone()).await.map(drop)
     }
 
     /// Whether traffic goes to the new server already.
     fn is_switched(&self) -> bool {
-        self.context.ledger.state(|state| state.step_is_in_force(ROUTE_TRAFFIC))
+        self.context.journal.state(|state| state.step_is_in_force(ROUTE_TRAFFIC))
     }
 }
 

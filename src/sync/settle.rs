@@ -14,7 +14,7 @@ use crate::source::key_values;
 
 /// Settles what the last session left open.
 pub async fn settle(context: &Context, plan: &SyncPlan) -> Result<()> {
-    let Some((target, rows)) = context.ledger.read(keyrotation_journal::Journal::open_copy).await? else {
+    let Some((target, rows)) = context.journal.read(keyrotation_journal::Journal::open_copy).await? else {
         return Ok(());
     };
     let Some(job) = plan.jobs.iter().find(|job| job.index == target) else { return Ok(()) };
@@ -38,7 +38,7 @@ pub async fn settle(context: &Context, plan: &SyncPlan) -> Result<()> {
         marks.push((row.key, settled.map(RowMark::settled)));
     }
     context
-        .ledger
+        .journal
         .append(vec![Entry::marked(Event::CopyDone { target, applied, superseded: Vec::new() }, marks)])
         .await
 }

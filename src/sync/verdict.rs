@@ -98,7 +98,7 @@ pub struct Said {
 
 /// Looks at both databases: what waits, who is there, and every row of every table.
 pub async fn verdict(
-    ledger: &JournalHandle,
+    journal: &JournalHandle,
     planner: &ChunkPlanner,
     plan: &SyncPlan,
     said: &Said,
@@ -114,8 +114,8 @@ pub async fn verdict(
     who_is_there(plan, said, &mut verdict).await?;
     for job in &plan.jobs {
         let doing = activity.begin(Task::Compare, job.place(), None);
-        let mut compared = compare(ledger, planner, plan, job, &doing).await?;
-        find_left_over(ledger, planner, plan, job, &doing, &mut compared).await?;
+        let mut compared = compare(journal, planner, plan, job, &doing).await?;
+        find_left_over(journal, planner, plan, job, &doing, &mut compared).await?;
         if compared.differences > 0 {
             let text = format!("{}: {} rows are not the same", job.place(), compared.differences);
             verdict.reasons.push(text);
@@ -195,7 +195,7 @@ async fn who_is_there(plan: &SyncPlan, said: &Said, verdict: &mut Verdict) -> Re
 }
 
 async fn compare(
-    ledger: &JournalHandle,
+    journal: &JournalHandle,
     planner: &ChunkPlanner,
     plan: &SyncPlan,
     job: &SyncJob,
@@ -218,7 +218,7 @@ async fn compare(
                 continue;
             }
             let (target, key) = (job.index, row.key.clone());
-            let mark = ledger.read(move |journal| journal.mark(target, &key)).await?;
+            let mark = journal.read(move |journal| journal.mark(target, &key)).await?;
             // Not as this program left it, or never its own: the new server has changed it.
             let is_ours = mark.map_or(present.is_none(), |mark| mark.allows(present));
             let is_in_use = there.get(&row.key).and_then(|row| row.is_in_use(job)) == Some(true);
@@ -235,7 +235,7 @@ async fn compare(
 /// Adds rows that were carried over, or were there when the copy was made, that the new database still
 /// has and the old one has not: as they were left, or changed and in use.
 async fn find_left_over(
-    ledger: &JournalHandle,
+    journal: &JournalHandle,
     planner: &ChunkPlanner,
     plan: &SyncPlan,
     job: &SyncJob,
@@ -254,7 +254,7 @@ async fn find_left_over(
         let missing: Vec<Key> = keys.into_iter().filter(|key| !found.contains(key)).collect();
         for (key, row) in present(planner, &plan.new, plan, job, &missing).await? {
             let (target, asked) = (job.index, key.clone());
-            let mark = ledger.read(move |journal| journal.mark(target, &asked)).await?;
+            let mark = journal.read(move |journal| journal.mark(target, &asked)).await?;
             // What the new server has changed stays, unless the old one may have taken it out of use.
             let is_in_use = row.is_in_use(job) == Some(true);
             if mark.is_some_and(|mark| is_in_use || mark.allows(Some(row.digest))) {

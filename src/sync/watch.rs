@@ -193,7 +193,7 @@ impl SyncRunner<'_> {
 
     /// Leaves in the journal what was seen last.
     pub(super) async fn record_seen(&self, drained: bool) -> Result<()> {
-        let Some(seen) = self.watch.look() else { return self.context.ledger.flush().await };
+        let Some(seen) = self.watch.look() else { return self.context.journal.flush().await };
         let pending = |table: &TableView| Pending {
             target: table.target,
             entries: table.pending,
@@ -206,6 +206,6 @@ impl SyncRunner<'_> {
             lag: seen.lag.and_then(|lag| u64::try_from(lag.as_millis()).ok()),
             drained,
         };
-        self.context.ledger.append(vec![Event::SyncSeen(seen).into()]).await
+        self.context.journal.append(vec![Event::SyncSeen(seen).into()]).await
     }
 }

@@ -88,7 +88,7 @@ impl Report {
 
 /// Compares every job's rows with the journal.
 pub async fn verify(
-    ledger: &JournalHandle,
+    journal: &JournalHandle,
     planner: &ChunkPlanner,
     jobs: &[Job],
     options: Options,
@@ -100,34 +100,34 @@ pub async fn verify(
         if stop.requested() {
             break;
         }
-        report.targets.push(verify_one(ledger, planner, job, options, activity, stop).await?);
+        report.targets.push(verify_one(journal, planner, job, options, activity, stop).await?);
     }
     Ok(report)
 }
 
 async fn verify_one(
-    ledger: &JournalHandle,
+    journal: &JournalHandle,
     planner: &ChunkPlanner,
     job: &Job,
     options: Options,
     activity: &Activity,
     stop: &Stop,
 ) -> Result<TargetReport> {
-    let chunks = ledger.state(|state| state.targets[usize::from(job.index)].next_ordinal);
+    let chunks = journal.state(|state| state.targets[usize::from(job.index)].next_ordinal);
     let doing = activity.begin(Task::Verify, &job.place, Some(chunks));
     failpoint!("verify-target", Error::new(Id::System, "failure planned by a test"));
     let target = job.index;
     let mut report =
         TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
     // Rows that were tried again or found astray: their last record counts, wherever they stand.
-    let later = ledger.read(move |journal| keyed_rows(journal, target)).await?;
+    let later = journal.read(move |journal| keyed_rows(journal, target)).await?;
     let mut judge = Judge::new(planner.clone(), job.clone(), options.live, later);
     let mut walk = job.source.walk_all();
     let mut covered = false;
     let sample = options.sample.map(|part| Sample::new(part, chunks));
     for ordinal in 0..chunks {
         doing.advance(1);
-        let span = ledger.read(move |journal| journal.span(target, ordinal)).await?;
+        let span = journal.read(move |journal| journal.span(target, ordinal)).await?;
         let Span::Range { after, upto } = span else { continue };
         covered |= upto.is_none();
         report.chunks.1 += 1;
@@ -135,7 +135,7 @@ async fn verify_one(
             continue;
         }
         report.chunks.0 += 1;
-        let records = ledger.read(move |journal| journal.rows(target, ordinal)).await?;
+        let records = journal.read(move |journal| journal.rows(target, ordinal)).await?;
         judge.begin(records);
         walk.over(after.as_ref(), upto.as_ref());
         judge = compare(judge, job, &mut walk).await?;
@@ -143,7 +143,7 @@ async fn verify_one(
     }
     if !covered && options.sample.is_none() {
         // The rotation did not reach the end of the table: what lies behind is unknown to the journal.
-        let frontier = ledger.state(|state| state.targets[usize::from(target)].frontier.clone());
+        let frontier = journal.state(|state| state.targets[usize::from(target)].frontier.clone());
         walk.over(frontier.as_ref(), None);
         judge = compare(judge, job, &mut walk).await?;
         add(&mut report, job, judge.end());

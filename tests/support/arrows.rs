@@ -5,7 +5,8 @@
 /// What is a crate of its own (`cipher`, `codec`, `db` with its `sizes`) has no line: the compiler holds
 /// what it may import, and [`CRATES`] what its manifest names. What names tables (`target`) and what reads
 /// properties.yaml (`config`) do not know each other. `report` reads the job's state and never touches a
-/// database.
+/// database. `cli` parses, calls and prints: what decides is in `runner`, so it needs nothing of `engine` and
+/// `sync`.
 pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("activity", &[]),
     ("exit", &[]),
@@ -65,7 +66,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "target",
         ],
     ),
-    ("report", &["activity", "control", "engine", "error", "plan", "sync", "target", "telemetry"]),
+    ("report", &["activity", "control", "engine", "error", "plan", "sync", "target", "telemetry", "verify"]),
     ("runbook", &["config", "db", "report", "sync"]),
     (
         "verify",
@@ -78,7 +79,9 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "cipher",
             "codec",
             "config",
+            "configure",
             "control",
+            "db",
             "engine",
             "error",
             "failpoint",
@@ -90,6 +93,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "sync",
             "target",
             "telemetry",
+            "triggers",
+            "verify",
             "who",
         ],
     ),
@@ -100,11 +105,10 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "activity",
             "cipher",
             "config",
-            "control",
             "configure",
+            "control",
             "db",
             "demo",
-            "engine",
             "error",
             "exit",
             "hidden",
@@ -112,12 +116,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "report",
             "runbook",
             "runner",
-            "signals",
-            "sink",
-            "sync",
             "telemetry",
             "triggers",
-            "verify",
             "who",
         ],
     ),

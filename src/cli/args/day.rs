@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::runner::Side;
+
 /// Options of `triggers`.
 #[derive(Debug, Clone, Args)]
 pub struct TriggersArgs {
@@ -39,15 +41,6 @@ pub struct TriggersPrint {
     /// The script that removes them, not the one that installs them.
     #[arg(long)]
     pub remove: bool,
-}
-
-/// One of the two identity databases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Side {
-    /// The old server's.
-    Old,
-    /// The copy.
-    New,
 }
 
 /// Options of `runbook`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::duration;
-use crate::cli::stop_time::StopTime;
+use crate::runner::{PlannedEnd, StopTime};
 
 /// Options of `status`.
 #[derive(Debug, Clone, Args)]
@@ -48,6 +48,13 @@ pub struct EndArgs {
     /// End at a safe point after this time, such as 90s, 5m or 2h; `resume` goes on.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub stop_after: Option<Duration>,
+}
+
+impl EndArgs {
+    /// The end that is planned.
+    pub(in crate::cli) fn planned(self) -> PlannedEnd {
+        PlannedEnd { at: self.stop_at, after: self.stop_after }
+    }
 }
 
 /// Options of `pace`.

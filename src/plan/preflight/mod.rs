@@ -191,6 +191,12 @@ pub fn count(findings: &[Finding], outcome: Outcome) -> usize {
     findings.iter().filter(|finding| finding.outcome == outcome).count()
 }
 
+/// The error of the first check that refuses.
+pub fn first_refusal(findings: &[Finding]) -> Option<Id> {
+    let code = findings.iter().find_map(|finding| finding.error)?;
+    Id::ALL.iter().find(|id| id.code() == code).copied()
+}
+
 impl Check {
     fn judge(&self, facts: &Facts<'_>) -> Finding {
         let (outcome, found, fix, error) = match self.found(facts) {

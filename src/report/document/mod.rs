@@ -7,7 +7,9 @@
 //! Invariants: rows are written as they are read, never collected; text of others (keys, notes,
 //! reasons) passes through `safe` or the JSON writer before it reaches a page or a cell.
 
+mod check;
 mod csv;
+mod file;
 mod history;
 mod html;
 mod json;
@@ -27,6 +29,8 @@ use std::path::Path;
 use keyrotation_journal::{Journal, Step};
 use serde::{Deserialize, Serialize};
 
+pub use check::{Checked, check};
+pub use file::write_file;
 pub use history::{Lag, ReopenedPart, SessionPart, SweepPart, Throughput, Timeline};
 pub use html::META as HTML_META;
 pub use periods::Cryptoperiods;

@@ -1,11 +1,11 @@
 //! `--stop-at` and `--stop-after`: an end that is planned when the work begins.
 
 use std::str::FromStr;
+use std::time::Duration;
 
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use super::args::EndArgs;
 use crate::error::{Error, Id, Result};
 
 /// A moment as typed.
@@ -47,13 +47,22 @@ impl StopTime {
     }
 }
 
-/// The end that is planned, if any.
-pub(super) fn planned(args: &EndArgs) -> Result<Option<Timestamp>> {
-    planned_at(args, &Zoned::now())
+/// An end as typed: one of the two, or none.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PlannedEnd {
+    /// At this moment.
+    pub at: Option<StopTime>,
+    /// After this time.
+    pub after: Option<Duration>,
 }
 
-fn planned_at(args: &EndArgs, now: &Zoned) -> Result<Option<Timestamp>> {
-    let at = match (args.stop_at, args.stop_after) {
+/// When that is.
+pub fn planned(end: PlannedEnd) -> Result<Option<Timestamp>> {
+    planned_at(end, &Zoned::now())
+}
+
+fn planned_at(end: PlannedEnd, now: &Zoned) -> Result<Option<Timestamp>> {
+    let at = match (end.at, end.after) {
         (Some(moment), _) => moment.after(now),
         (_, Some(time)) => {
             SignedDuration::try_from(time).ok().and_then(|time| now.timestamp().checked_add(time).ok())
@@ -68,8 +77,6 @@ fn planned_at(args: &EndArgs, now: &Zoned) -> Result<Option<Timestamp>> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn after(moment: &str, now: &str) -> Option<String> {
@@ -97,10 +104,10 @@ mod tests {
         for wrong in ["5", "25:00", "05:00pm", "tomorrow", "2026-11-24", "2026-11-24T22:00:00", ""] {
             assert!(wrong.parse::<StopTime>().is_err(), "{wrong}");
         }
-        let past = EndArgs { stop_at: Some("2020-01-01T00:00:00Z".parse().unwrap()), stop_after: None };
-        assert_eq!(planned_at(&past, &now.parse().unwrap()).unwrap_err().exit() as u8, 2);
-        let after = EndArgs { stop_at: None, stop_after: Some(Duration::from_hours(2)) };
-        let at = planned_at(&after, &now.parse().unwrap()).unwrap().unwrap();
+        let past = PlannedEnd { at: Some("2020-01-01T00:00:00Z".parse().unwrap()), after: None };
+        assert_eq!(planned_at(past, &now.parse().unwrap()).unwrap_err().exit() as u8, 2);
+        let after = PlannedEnd { at: None, after: Some(Duration::from_hours(2)) };
+        let at = planned_at(after, &now.parse().unwrap()).unwrap().unwrap();
         assert_eq!(at.to_string(), "2026-11-24T23:30:00Z");
     }
 }

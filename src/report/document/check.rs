@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::path::Path;
 
+use super::{Document, Format, HTML_META, Made, Source, WriteError};
 use crate::error::{Error, Id, Result};
-use crate::report::{Document, Format, HTML_META, Made, Source, WriteError, printable, thousands};
+use crate::report::{printable, thousands};
 
 /// How far into a report it is looked for how it was made.
 const HEAD: u64 = 256 * 1024;
@@ -15,7 +16,7 @@ const SHOWN: usize = 120;
 
 /// What came of comparing a report with its journal.
 #[derive(Debug)]
-pub(super) enum Checked {
+pub enum Checked {
     /// Byte for byte what the journal gives.
     Same,
     /// The journal's log is not the one that the report was made from.
@@ -30,7 +31,7 @@ pub(super) enum Checked {
 
 impl Checked {
     /// In words.
-    pub(super) fn words(&self) -> String {
+    pub fn words(&self) -> String {
         match self {
             Self::Same => "byte for byte what the journal gives".to_owned(),
             Self::OtherLog(rotation) => {
@@ -61,7 +62,7 @@ impl Checked {
 
 /// Compares the report in `path` with these journals. `asked` is how a CSV, which does not say how it
 /// was made, is made again.
-pub(super) fn check(path: &Path, sources: &[Source<'_>], asked: Made) -> Result<Checked> {
+pub fn check(path: &Path, sources: &[Source<'_>], asked: Made) -> Result<Checked> {
     let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", path.display()));
     let no_report = || {
         Error::new(Id::CommandLineValue, format!("{} is no report of this program", path.display()))

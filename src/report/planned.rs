@@ -1,0 +1,158 @@
+//! What a rotation would do, for people and for programs.
+
+use std::fmt::Write as _;
+
+use super::{bytes, checks_text, thousands};
+use crate::engine::Rehearsal;
+use crate::plan::preflight::Finding;
+use crate::plan::{Disk, Survey, Tokens};
+
+/// All that is known of a rotation before it begins.
+#[derive(Debug)]
+pub struct PlanView<'a> {
+    /// What would change.
+    pub places: &'a [String],
+    /// Targets that are not there, and why.
+    pub absent: Vec<(&'a str, &'a str)>,
+    /// The fingerprint of the old key.
+    pub old_key: &'a str,
+    /// The fingerprint of the new key.
+    pub new_key: &'a str,
+    /// What was found.
+    pub survey: &'a Survey,
+    /// What the sampled values say of the keys.
+    pub keys: &'a str,
+    /// What it takes.
+    pub disk: &'a [Disk],
+    /// Tokens that serve nobody.
+    pub tokens: Option<Tokens>,
+    /// How long chunks took that were rolled back.
+    pub rehearsals: &'a [Rehearsal],
+    /// What the checks found.
+    pub findings: &'a [Finding],
+    /// What is said of the journal.
+    pub journal: &'a str,
+}
+
+impl PlanView<'_> {
+    /// The document for programs, but for the day's steps.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "schema": 1,
+            "changes": self.places,
+            "keys": {
+                "old": self.old_key,
+                "new": self.new_key,
+                "sample": self.keys,
+            },
+            "targets": self.survey.jobs,
+            "absent": self.absent,
+            "ambiguous": self.survey.ambiguous(),
+            "disk": self.disk,
+            "tokens": self.tokens,
+            "rehearsals": self.rehearsals,
+            "checks": self.findings,
+            "journal": self.journal,
+        })
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut out = String::from("`keyrotation run` would change:\n");
+        for place in self.places {
+            let _ = writeln!(out, "  {place}");
+        }
+        let _ = writeln!(
+            out,
+            "\n{:<52} {:>10} {:>10} {:>8} {:>8} {:>10} {:>10}",
+            "table or files", "rows", "encrypted", "plain", "NULL", "values", "on disk"
+        );
+        for job in &self.survey.jobs {
+            let disk = self.disk.iter().find(|disk| disk.id == job.id).map(|disk| bytes(disk.bytes));
+            let line = format!(
+                "{:<52} {:>10} {:>10} {:>8} {:>8} {:>10} {:>10}",
+                job.place,
+                thousands(job.rows),
+                thousands(job.encrypted()),
+                thousands(job.plain),
+                thousands(job.null),
+                bytes(job.bytes),
+                disk.unwrap_or_default()
+            );
+            let _ = writeln!(out, "{}", line.trim_end());
+        }
+        for (place, reason) in &self.absent {
+            let _ = writeln!(out, "{place}: skipped, {reason}");
+        }
+        let (old, new) = (self.old_key, self.new_key);
+        let _ = writeln!(out, "\nfrom key {old} to key {new} (fingerprints)\n{}", self.keys);
+        let _ = writeln!(out, "\n{}", checks_text(self.findings));
+        self.needs(&mut out);
+        self.time(&mut out);
+        let _ = writeln!(out, "{}", self.journal);
+        out
+    }
+
+    /// Disk, and what need not be rotated at all.
+    fn needs(&self, out: &mut String) {
+        let (growth, log): (u64, u64) =
+            self.disk.iter().fold((0, 0), |(growth, log), disk| (growth + disk.growth, log + disk.log));
+        if growth + log > 0 {
+            let _ = writeln!(
+                out,
+                "disk: files may grow by about {}, and about {} go to the database's log (estimates: docs/performance.md)",
+                bytes(growth),
+                bytes(log)
+            );
+        }
+        if let Some(tokens) = self.tokens.filter(|tokens| tokens.inactive + tokens.expired > 0) {
+            let useless = tokens.inactive + tokens.expired;
+            let _ = writeln!(
+                out,
+                "{} of {} access tokens ({} %) serve nobody: {} not active, {} expired. Run WSO2's token cleanup \
+                 first and there is less to rotate; keyrotation deletes nothing",
+                thousands(useless),
+                thousands(tokens.rows),
+                useless * 100 / tokens.rows.max(1),
+                thousands(tokens.inactive),
+                thousands(tokens.expired)
+            );
+        }
+    }
+
+    /// From the rehearsal; without one, how to get it.
+    fn time(&self, out: &mut String) {
+        if self.rehearsals.is_empty() {
+            out.push_str(
+                "time: not measured; `keyrotation plan --rehearse` writes a few chunks and rolls them back\n",
+            );
+            return;
+        }
+        let seconds = |pace: fn(&Rehearsal) -> f64| -> f64 {
+            let rows = |rehearsal: &Rehearsal| {
+                self.survey.jobs.iter().find(|job| job.id == rehearsal.id).map_or(0, |job| job.rows)
+            };
+            #[allow(clippy::cast_precision_loss)] // an estimate
+            self.rehearsals.iter().map(|one| pace(one) * rows(one) as f64 / 1000.0).sum()
+        };
+        let rows: usize = self.rehearsals.iter().map(|rehearsal| rehearsal.rows).sum();
+        let _ = writeln!(
+            out,
+            "time: about {} ({} to {}), one writer at a time and without commits, by {} rows that were written and \
+             rolled back",
+            duration(seconds(|one| one.median)),
+            duration(seconds(|one| one.quickest)),
+            duration(seconds(|one| one.slowest)),
+            thousands(rows as u64)
+        );
+    }
+}
+
+/// Seconds for people.
+fn duration(seconds: f64) -> String {
+    match seconds {
+        short if short < 100.0 => format!("{short:.0} s"),
+        middling if middling < 6000.0 => format!("{:.0} min", middling / 60.0),
+        long => format!("{:.1} h", long / 3600.0),
+    }
+}

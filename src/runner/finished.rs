@@ -1,0 +1,85 @@
+//! Rotations of which nothing more is to come, and those that a command cannot begin or go on with.
+
+use std::path::Path;
+
+use keyrotation_journal::{Journal, submitted_steps};
+
+use super::reading::{open, view};
+use crate::error::{Error, Id, Result};
+use crate::report::StatusView;
+use crate::runbook::is_retired;
+
+/// What is at hand when a command is to go on with a rotation.
+#[derive(Debug)]
+pub enum Found {
+    /// No rotation was begun.
+    Absent,
+    /// One that can be gone on with, or is to be put aside.
+    Open(Box<Journal>),
+    /// One that is finished for good.
+    Finished(Box<StatusView>),
+}
+
+/// What could not be loaded, unless the rotation is retired: then it is needed no more, as an old key that is
+/// destroyed.
+pub fn retired_or(dir: &Path, error: Error) -> Result<StatusView> {
+    match view(dir) {
+        Ok(view) if is_retired(&view) => Ok(view),
+        _ => Err(error),
+    }
+}
+
+/// The journal of an earlier rotation, which one that begins now puts aside if `anew` says so. One that can be
+/// gone on with is not put aside unasked.
+pub fn earlier(dir: &Path, anew: bool) -> Result<Found> {
+    let journal = match Journal::open(dir)? {
+        Some(journal) if !anew => journal,
+        Some(journal) => return Ok(Found::Open(Box::new(journal))),
+        None => return Ok(Found::Absent),
+    };
+    if let Some(view) = finished(dir, &journal, false)? {
+        return Ok(Found::Finished(Box::new(view)));
+    }
+    let name = journal.state().rotation.name();
+    Err(Error::new(
+        Id::JournalUnfinished,
+        match journal.state().sync.started_at {
+            None => format!("{} holds rotation {name}, which is not finished", dir.display()),
+            Some(_) => format!("{} holds rotation {name}, which is in its sync phase", dir.display()),
+        },
+    )
+    .fix("go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`"))
+}
+
+/// The journal to go on with; none if no rotation was begun.
+pub fn to_resume(dir: &Path, retry_failed: bool) -> Result<Found> {
+    let Some(journal) = Journal::open(dir)? else { return Ok(Found::Absent) };
+    Ok(match finished(dir, &journal, retry_failed)? {
+        Some(view) => Found::Finished(Box::new(view)),
+        None => Found::Open(Box::new(journal)),
+    })
+}
+
+/// The journal of a rotation whose sync phase has begun.
+pub fn to_sync(dir: &Path) -> Result<Found> {
+    let journal = open(dir)?;
+    if !journal.state().syncs() {
+        let name = journal.state().rotation.name();
+        return Err(Error::new(Id::SyncNotBegun, format!("rotation {name} was begun without sync")));
+    }
+    if journal.state().sync.started_at.is_none() {
+        return Err(Error::new(Id::SyncNotReady, "not everything is re-encrypted yet"));
+    }
+    Ok(match finished(dir, &journal, true)? {
+        Some(view) => Found::Finished(Box::new(view)),
+        None => Found::Open(Box::new(journal)),
+    })
+}
+
+/// Its status if the rotation in `dir` is finished for good; none if it can be gone on with.
+fn finished(dir: &Path, journal: &Journal, retry_failed: bool) -> Result<Option<StatusView>> {
+    let view = StatusView::new(journal.state(), false).with_left(&submitted_steps(dir)?);
+    let goes_on =
+        !is_retired(&view) && (retry_failed || view.finished_at.is_none() || journal.state().syncs());
+    Ok((!goes_on).then_some(view))
+}

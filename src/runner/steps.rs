@@ -1,0 +1,90 @@
+//! Steps around a rotation, left for its journal or recorded in it.
+
+use std::path::PathBuf;
+
+use keyrotation_journal::{Journal, Submission, submit};
+
+use super::notices::say;
+use super::reading::{open, view};
+use super::step;
+use crate::cipher::chain_key;
+use crate::config;
+use crate::db::{Access, Db};
+use crate::engine::JournalHandle;
+use crate::error::{Id, Result};
+use crate::plan;
+use crate::report::{StatusView, publish};
+use crate::runbook::{Variant, is_preparation};
+
+/// Where a rotation's files are.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The properties file.
+    pub config: PathBuf,
+    /// The journal's folder.
+    pub journal: PathBuf,
+}
+
+/// One of the two identity databases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Side {
+    /// The old server's.
+    Old,
+    /// The copy.
+    New,
+}
+
+/// Opens the identity database of one side alone.
+pub async fn open_side(place: &Place, side: Side, access: Access) -> Result<Db> {
+    let (database, notices) = config::load_identity(&place.config, side == Side::Old)?;
+    say(&notices);
+    plan::open_alone(&database, access).await
+}
+
+/// Records a step: in the log, if nobody else holds it and the key is at hand; else it is left beside it for
+/// whoever works with it next. What comes before a rotation waits there for it.
+pub async fn leave(place: &Place, name: &str, note: &str) -> Result<()> {
+    let dir = &place.journal;
+    let status = view(dir).ok(); // a journal that cannot be read is none to belong to
+    let of_this = status.filter(|status| !is_preparation(Variant::of(status.sync.is_some()), name));
+    let rotation = of_this.and_then(|status| keyrotation_journal::rotation_id(&status.rotation_id));
+    submit(dir, &Submission::new(step(name, note), rotation))?;
+    if rotation.is_some() {
+        take_over(place).await;
+    }
+    Ok(())
+}
+
+/// Takes what waits beside the log into it. Where that cannot be, it waits, and that is said.
+async fn take_over(Place { config: file, journal: dir }: &Place) {
+    let taken = async {
+        if let Some(holder) = Journal::holder(dir)? {
+            tracing::debug!("{holder} takes the step over");
+            return Ok(());
+        }
+        let Some(new_key) = config::new_key_at_hand(file)? else {
+            tracing::info!(
+                "the new key is asked for, so the step waits beside the journal's log until a command has them"
+            );
+            return Ok(());
+        };
+        let mut journal = open(dir)?;
+        let id = journal.state().rotation.id;
+        let variant = Variant::of(journal.state().syncs());
+        journal.unlock(&chain_key(&new_key, &id))?;
+        let journal = JournalHandle::new(journal);
+        journal.take_some(dir.to_owned(), move |name| !is_preparation(variant, name)).await?;
+        publish(dir, &journal.state(|state| StatusView::new(state, false)));
+        journal.close().await;
+        Ok(())
+    };
+    let taken: Result<()> = taken.await;
+    match taken {
+        Err(error) if error.id() == Id::JournalLocked => {} // whoever has it takes the step over
+        Err(error) => tracing::warn!(
+            "the step waits beside the journal's log, where nothing protects it, until a command takes it over: {}",
+            error.what()
+        ),
+        Ok(()) => {}
+    }
+}

@@ -1,0 +1,110 @@
+//! Triggers in an identity database: whether they may come or go now, and what is recorded of that.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use keyrotation_journal::{Step, submitted_steps};
+
+use super::reading::view;
+use super::steps::{Place, Side, leave, open_side};
+use crate::db::Access;
+use crate::error::{Error, Id, Result};
+use crate::report::{RETIRABLE, StepView};
+use crate::runbook::{
+    ALREADY, COPY_CLEANED, FROM_NOW_ON, Facts, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, copy_is_older,
+};
+use crate::triggers::{self, Action};
+
+/// Installs the triggers in the old database; says what came of it.
+pub async fn install_triggers(place: &Place) -> Result<String> {
+    let db = open_side(place, Side::Old, Access::ReadWrite).await?;
+    let found = triggers::find(&db).await?;
+    if let Some(table) = found.foreign.first() {
+        let text = format!(
+            "{}: the Java tool's change log is there {ALREADY} ({table}_TEMP and others): it works with keyrotation, \
+             and nothing was changed",
+            db.place()
+        );
+        leave(place, TRIGGERS_INSTALLED, &text).await?;
+        return Ok(format!("{text}\n"));
+    }
+    triggers::install(&db).await?;
+    let now = triggers::find(&db).await?;
+    if now.whole.is_empty() || !now.parts.is_empty() {
+        let text = match now.parts.first() {
+            Some(table) => format!("{}: only a part of the change log of {table} is there", db.place()),
+            None => format!("{}: there is no change log after all", db.place()),
+        };
+        return Err(Error::new(Id::Database, text)
+            .fix("see that it is the identity database, and that this user sees its triggers"));
+    }
+    let since = if found.whole == now.whole { ALREADY } else { FROM_NOW_ON };
+    let text = format!("{}: changes to {} tables are recorded {since}", db.place(), now.whole.len());
+    leave(place, TRIGGERS_INSTALLED, &text).await?;
+    let next = match gap(&place.journal)? {
+        Some(why) => format!("{why}: make the copy anew (step 3 of the guide), then `keyrotation run --new`"),
+        None => "make the copy (step 3 of the guide)".to_owned(),
+    };
+    db.close().await;
+    Ok(format!("{text}: {}\nnext: {next}\n", now.whole.join(", ")))
+}
+
+/// Why the copy is older than the change log, as far as the steps on record tell; none if it is not.
+fn gap(dir: &Path) -> Result<Option<String>> {
+    let status = match view(dir) {
+        Err(error) if error.id() == Id::JournalAbsent => {
+            return Ok(copy_is_older(&submitted_steps(dir)?, None));
+        }
+        status => status?,
+    };
+    let moment = |text: &str| text.parse().map_or(0, Timestamp::as_millisecond);
+    let step = |step: &StepView| Step {
+        at: moment(&step.at),
+        name: step.name.clone(),
+        note: step.note.clone(),
+        user: String::new(),
+        host: String::new(),
+    };
+    let steps: Vec<Step> = status.steps.iter().map(step).collect();
+    Ok(copy_is_older(&steps, Some(moment(&status.started_at))))
+}
+
+/// Without the change log nobody would ever know what is missing in the new database.
+fn refuse_before_the_verdict(dir: &Path) -> Result<()> {
+    let status = match view(dir) {
+        Err(error) if error.id() == Id::JournalAbsent => return Ok(()),
+        status => status?,
+    };
+    if status.sync.is_none() || Facts::new(Some(status), &[]).stands_since_the_beginning(RETIRABLE) {
+        return Ok(());
+    }
+    let what = "the old identity database is not known to be safe to retire: what changes there without its triggers \
+                is lost, and nobody would see it";
+    Err(Error::new(Id::TriggersNeeded, what))
+}
+
+/// Removes the triggers from one side; says what came of it.
+pub async fn remove_triggers(place: &Place, on: Side, force: bool) -> Result<String> {
+    if on == Side::Old && !force {
+        refuse_before_the_verdict(&place.journal)?;
+    }
+    let db = open_side(place, on, Access::ReadWrite).await?;
+    let found = triggers::find(&db).await?;
+    if found.whole.is_empty() && found.parts.is_empty() {
+        let text = format!("{}: there are no sync triggers and no change log", db.place());
+        if on == Side::New {
+            leave(place, COPY_CLEANED, &text).await?;
+        }
+        return Ok(format!("{text}\n"));
+    }
+    triggers::run(&db, Action::Remove).await?;
+    let left = triggers::find(&db).await?;
+    if let Some(table) = left.whole.iter().chain(&left.parts).next() {
+        let text = format!("{}: a part of the change log of {table} is still there", db.place());
+        return Err(Error::new(Id::Database, text).fix("remove it in the database's own client"));
+    }
+    let text = format!("{}: sync triggers and change log removed", db.place());
+    leave(place, if on == Side::New { COPY_CLEANED } else { TRIGGERS_REMOVED }, &text).await?;
+    db.close().await;
+    Ok(format!("{text}\n"))
+}

@@ -1,0 +1,152 @@
+//! What `verify` does: the journal's chain, then every row and file against it.
+
+use std::path::Path;
+
+use keyrotation_journal::{ChainReport, Journal};
+
+use super::reading::{open, read};
+use super::{Screen, SharedJournal, listen, planner, step, unlock};
+use crate::activity::{Activity, Task};
+use crate::cipher::chain_key;
+use crate::config::Settings;
+use crate::engine::ChunkPlanner;
+use crate::error::{Id, Result};
+use crate::plan::{self, Deployment};
+use crate::report::{Reporter, StatusView, Verification, comparison_text, publish, verification};
+use crate::signals::Stop;
+use crate::verify::{Options, Report, verify as compare};
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Verified {
+    rotation_id: String,
+    /// Whether the rotation is finished.
+    finished: bool,
+    sample: Option<f64>,
+    report: Report,
+    /// What was recorded of it.
+    found: Verification,
+}
+
+impl Verified {
+    /// What counts as a difference.
+    pub fn differences(&self) -> u64 {
+        self.found.differences
+    }
+
+    /// The document for programs.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "schema": 1,
+            "rotation_id": self.rotation_id,
+            "finished": self.finished,
+            "journal": { "events": self.found.events, "whole": true },
+            "sample_percent": self.sample,
+            "live": self.found.live,
+            "differences": self.found.differences,
+            "targets": self.report.targets,
+        })
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        comparison_text(&self.report, self.found.events, self.sample.is_some(), self.found.differences)
+    }
+}
+
+/// Checks the journal's chain, then compares every row and file with it.
+/// None when asked to stop. `sample` is a percentage of the chunks; `live` says that servers may be running.
+pub async fn verify(
+    screen: Screen<'_>,
+    settings: &Settings,
+    dir: &Path,
+    sample: Option<f64>,
+    live: bool,
+) -> Result<Option<Verified>> {
+    let (mut journal, held) = journal(dir).await?;
+    let rotation = unlock(&mut journal, settings)?;
+    if held {
+        tracing::info!("another process carries changes over: the journal is read as it is at this moment");
+    } else {
+        publish(dir, &StatusView::new(journal.state(), false));
+    }
+    let status = StatusView::new(journal.state(), false);
+    let syncs = journal.state().sync.started_at.is_some();
+    let shared =
+        if held { SharedJournal::alone(dir, journal) } else { SharedJournal::new(dir, journal, "verify") };
+    tracing::info!("checking the journal's chain");
+    let activity = Activity::default();
+    let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
+    let chain = match check_chain(&shared, &activity).await {
+        Ok(chain) => chain,
+        Err(error) => {
+            reporter.finish().await;
+            return Err(error);
+        }
+    };
+    if status.finished_at.is_none() {
+        tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
+    }
+    let deployment = plan::connect(settings, Some(&rotation.targets), plan::Access::ReadOnly).await?;
+    let (_, stop) = listen()?;
+    // Once changes are carried over, the new server may run, too.
+    if syncs && !live {
+        tracing::info!("the sync phase has begun, so what servers may change is no difference (--live)");
+    }
+    let live = live || syncs;
+    let options = Options { sample: sample.map(|percent| percent / 100.0), live };
+    tracing::info!("comparing rows and files with the journal");
+    let planner = planner(settings, &rotation);
+    let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await;
+    reporter.finish().await;
+    let report = report?;
+    deployment.close().await;
+    if stop.requested() {
+        return Ok(None);
+    }
+    // First: it is so also if nobody can be told.
+    let found = verification(&report, chain.entries, sample, live);
+    shared
+        .record(step(found.step_name(), &found.note()), &chain_key(&settings.new_key, &rotation.id))
+        .await?;
+    let finished = status.finished_at.is_some();
+    Ok(Some(Verified { rotation_id: status.rotation_id, finished, sample, report, found }))
+}
+
+/// Checks the journal's chain.
+pub(super) async fn check_chain(shared: &SharedJournal, activity: &Activity) -> Result<ChainReport> {
+    let doing = activity.begin(Task::Chain, "the journal", Some(shared.journal.state(|state| state.entries)));
+    shared.journal.read(move |journal| journal.check_chain(|_, _| doing.advance(1))).await
+}
+
+/// Compares every row and file with the journal. A table that is not there any more is an error: it would be
+/// looked at no more than a row that nobody has.
+pub(super) async fn compare_all(
+    shared: &SharedJournal,
+    planner: &ChunkPlanner,
+    deployment: &Deployment,
+    options: Options,
+    activity: &Activity,
+    stop: &Stop,
+) -> Result<Report> {
+    deployment.refuse_vanished(&shared.journal.state(Clone::clone)).await?;
+    deployment.stop_with(stop, activity);
+    compare(&shared.journal, planner, &deployment.jobs, options, activity, stop).await
+}
+
+/// The journal, and whether another process holds it. One that carries changes over may: what it has
+/// rotated stays as it is. While values are being rotated there is nothing yet that could be verified.
+async fn journal(dir: &Path) -> Result<(Journal, bool)> {
+    let locked = match open(dir) {
+        Err(error) if error.id() == Id::JournalLocked => error,
+        opened => return Ok((opened?, false)),
+    };
+    let (journal, held) = read(dir).await?;
+    if held && journal.state().sync.started_at.is_none() {
+        return Err(locked.fix(
+            "what it has not reached yet can only be found bad: let it end, or wait for it with `keyrotation status \
+             --wait re-encrypted`; then `keyrotation verify`",
+        ));
+    }
+    Ok((journal, held))
+}
