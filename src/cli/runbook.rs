@@ -168,10 +168,11 @@ async fn look_at(session: &Session, day: &Day, item: &Item) -> Result<()> {
     };
     match found {
         Ok((place, found)) => {
-            let records = !found.whole.is_empty() || !found.foreign.is_empty();
             let is_clean = found.whole.is_empty() && found.parts.is_empty();
             match wanted {
-                true if !records => refuse(format!("{place}: there are no sync triggers")),
+                true if let Some(why) = found.broken.first().or(found.missing.first()) => {
+                    refuse(format!("{place}: {why}"))
+                }
                 false if !is_clean => refuse(format!("{place}: there are sync triggers or a change log")),
                 _ => Ok(()),
             }

@@ -26,11 +26,12 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("guard", &["activity", "db", "error", "failpoint", "signals", "target"]),
     ("source", &["codec", "db", "error", "guard", "target"]),
     ("sink", &["db", "error", "failpoint", "guard", "source", "target"]),
+    ("triggers", &["db", "error", "target"]),
     (
         "plan",
         &[
             "activity", "blocking", "codec", "config", "db", "error", "guard", "signals", "sink", "sizes",
-            "source", "target",
+            "source", "target", "triggers",
         ],
     ),
     (
@@ -52,7 +53,6 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("control", &["engine", "error", "signals"]),
-    ("triggers", &["db", "error", "target"]),
     (
         "sync",
         &[
