@@ -2,7 +2,7 @@
 
 use super::pair::{Pair, Side};
 use crate::kit::Refused as _;
-use crate::support::Engine;
+use crate::support::{Engine, stand_in};
 
 const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
 
@@ -15,9 +15,12 @@ fn drop_trigger(engine: Engine, name: &str) -> String {
 fn names(pair: &Pair) -> Vec<String> {
     let script = pair.run(&["triggers", "print"]).exits(0).stdout;
     let section = script.split("-- table: ").find(|section| section.starts_with(&format!("{TOKENS}\n")));
-    let made = section.unwrap().split("CREATE TRIGGER ").skip(1).map(|made| {
-        let made = made.strip_prefix("IF NOT EXISTS ").unwrap_or(made);
-        made.split_whitespace().next().unwrap().to_owned()
+    let made = section.unwrap().split("CREATE ").skip(1).filter_map(|made| {
+        let (before, behind) = made.split_once("TRIGGER ")?;
+        let behind = behind.strip_prefix("IF NOT EXISTS ").unwrap_or(behind);
+        ["", "OR REPLACE ", "OR ALTER "]
+            .contains(&before)
+            .then(|| behind.split_whitespace().next().unwrap().to_owned())
     });
     made.filter(|name| !name.ends_with("_try")).collect()
 }
@@ -26,20 +29,20 @@ fn names(pair: &Pair) -> Vec<String> {
 pub(crate) fn a_trigger_that_is_missing_is_named(engine: Engine) {
     let pair = Pair::new(engine, 60);
     let names = names(&pair);
-    let expected = match engine {
-        Engine::H2 => 1,
-        Engine::MySql | Engine::MariaDb => 4,
+    let expected = match (engine, stand_in().as_deref()) {
+        (Engine::H2, None) => 1,
+        (Engine::MySql | Engine::MariaDb, _) | (Engine::H2, Some("db2")) => 4,
         _ => 3,
     };
     assert_eq!(names.len(), expected, "{names:?}");
     pair.run(&["confirm", "triggers-installed"]).exits(0);
     for name in &names {
         pair.execute_as_owner(Side::Old, &drop_trigger(engine, name));
-        let named = if names.len() == 1 { TOKENS.to_owned() } else { name.to_uppercase() };
+        let said = if names.len() == 1 { TOKENS.to_owned() } else { name.to_uppercase() };
         let ran = pair.run(&["run"]).refused(2, "KR-CFG-052");
-        assert!(ran.stderr.contains(&named), "{ran}");
+        assert!(ran.stderr.contains(&said), "{ran}");
         let ran = pair.run(&["confirm", "triggers-installed"]);
-        assert!(ran.code() != Some(0) && ran.stderr.contains(&named), "{ran}");
+        assert!(ran.code() != Some(0) && ran.stderr.contains(&said), "{ran}");
         pair.run(&["triggers", "install"]).exits(0);
         pair.run(&["confirm", "triggers-installed"]).exits(0);
     }
@@ -68,13 +71,16 @@ pub(crate) fn a_trigger_for_another_event_is_named(engine: Engine) {
 pub(crate) fn a_trigger_that_goes_while_sync_is_at_work_ends_it(engine: Engine) {
     let pair = Pair::new(engine, 60);
     pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
-    let mut running = pair.start(&["sync", "--until-drained", "--quiet-for", "5s"]);
-    running.until_it_says("compared in full");
     let script = pair.run(&["triggers", "print"]).exits(0).stdout;
     let name = names(&pair).pop().unwrap();
+    let mut running = pair.start(&["sync", "--until-drained", "--quiet-for", "5s"]);
+    running.until_it_says("compared in full");
     pair.execute_as_owner(Side::Old, &drop_trigger(engine, &name));
     let ran = running.wait().refused(2, "KR-CFG-052");
     assert!(ran.stderr.contains("may be in no change log"), "{ran}");
+    if stand_in().is_some() {
+        return; // its script is none of H2's
+    }
     pair.execute_as_owner(Side::Old, &script);
     pair.run(&["sync", "--until-drained", "--quiet-for", "0s"]).exits(0);
 }
