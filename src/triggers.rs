@@ -2,13 +2,16 @@
 //! dialect, as data. A DBA can run them, too: `triggers` has them with all tables.
 
 mod client;
+mod required;
 mod template;
 
+use crate::db::preflight_questions::Trigger;
 use crate::db::{Db, DbError, Refusal, server::Kind};
 use crate::error::{Error, Id, Result};
 use crate::target::{SYNC_TABLES, SyncTable};
 
 pub use client::Client;
+pub use required::{State, state_among};
 
 /// The error with which MySQL refuses triggers while it writes a binary log.
 const NOT_TRUSTED: &str = "(error 1419)";
@@ -28,10 +31,16 @@ pub enum Action {
 /// What is there of the change log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Tables with all their triggers and their log.
+    /// Tables with all their triggers, which fire, and their log.
     pub whole: Vec<&'static str>,
-    /// Tables of which only a part is there.
+    /// Tables of which only a part is there, or does not fire.
     pub parts: Vec<&'static str>,
+    /// What is wrong with the triggers of such a table, or that the log is missing.
+    pub broken: Vec<String>,
+    /// Tables of which nothing is there, although there is no sync without them.
+    pub missing: Vec<String>,
+    /// Change logs that are no ordinary tables, or have triggers, and why.
+    pub flaws: Vec<String>,
     /// Log tables with other columns than ours: the Java tool's.
     pub foreign: Vec<&'static str>,
 }
@@ -103,6 +112,10 @@ async fn tables(db: &Db) -> Result<Vec<&'static str>> {
 
 /// Makes the change log, whatever is there of it already. A DBA may have made it, where this user may not.
 pub async fn install(db: &Db) -> Result<()> {
+    if let Some(flaw) = find(db).await?.flaws.first() {
+        let text = format!("{}: {flaw}, so nothing was installed", db.place());
+        return Err(Error::new(Id::SyncNoTriggers, text).fix(FLAWED));
+    }
     let refused = match run(db, Action::Install).await {
         Err(error) if error.what().contains(NOT_TRUSTED) => error,
         ran => return ran,
@@ -160,20 +173,68 @@ pub async fn run(db: &Db, action: Action) -> Result<()> {
 pub async fn find(db: &Db) -> Result<Found> {
     let names = db.object_names().await.map_err(|error| failed(db, &error))?;
     let has = |name: &str| names.iter().any(|known| known == name);
+    let triggers = triggers(db).await?;
     let mut found = Found::default();
     for table in SYNC_TABLES {
         let place = table.relation.table;
-        let triggers = table.triggers_among(&names, db.server_kind());
-        match (triggers, has(table.log)) {
-            (3, true) => found.whole.push(place),
-            (0, false) => {}
-            _ => found.parts.push(place),
-        }
-        if has(table.log) && is_foreign(db, table).await? {
+        let has_log = has(table.log);
+        let is_foreign = has_log && is_foreign(db, table).await?;
+        if is_foreign {
             found.foreign.push(place);
         }
+        if let Some(flaw) = flaw(db, table, &triggers).await? {
+            found.parts.push(place);
+            found.broken.push(flaw.clone());
+            found.flaws.push(flaw);
+            continue;
+        }
+        let broken = match (state_among(db.server_kind(), table, is_foreign, &triggers), has_log) {
+            (State::Whole, true) => {
+                found.whole.push(place);
+                continue;
+            }
+            (State::Absent, false) => {
+                if table.needed {
+                    found.missing.push(format!("there are no sync triggers on {place}"));
+                }
+                continue;
+            }
+            (State::Broken(why), _) => why,
+            (_, true) => format!("there are no sync triggers on {place}"),
+            (_, false) => format!("there is no table {}", table.log),
+        };
+        found.parts.push(place);
+        found.broken.push(broken);
     }
     Ok(found)
+}
+
+/// What there is of a table's triggers and change log.
+pub async fn state(db: &Db, table: &SyncTable) -> Result<State> {
+    let is_foreign = is_foreign(db, table).await?;
+    let triggers = triggers(db).await?;
+    if let Some(flaw) = flaw(db, table, &triggers).await? {
+        return Ok(State::Flawed(flaw));
+    }
+    Ok(state_among(db.server_kind(), table, is_foreign, &triggers))
+}
+
+/// Why a table's change log, whoever has made it, would not keep each entry as it is; none if it does, or is not there.
+async fn flaw(db: &Db, table: &SyncTable, triggers: &[Trigger]) -> Result<Option<String>> {
+    let log = table.log;
+    if let Some(trigger) = triggers.iter().find(|trigger| trigger.table == log) {
+        return Ok(Some(format!("the change log {log} has a trigger of its own, {}", trigger.name)));
+    }
+    let flaw = db.log_table_flaw(log).await.map_err(|error| failed(db, &error))?;
+    Ok(flaw.map(|flaw| format!("the change log {log} {flaw}")))
+}
+
+/// What to do about such a change log.
+pub const FLAWED: &str = "find out who made it, and drop it with what belongs to it; then run `keyrotation triggers \
+                          install` before the copy is made";
+
+async fn triggers(db: &Db) -> Result<Vec<Trigger>> {
+    Ok(db.triggers().await.map_err(|error| failed(db, &error))?.unwrap_or_default())
 }
 
 async fn is_foreign(db: &Db, table: &SyncTable) -> Result<bool> {
@@ -200,9 +261,9 @@ mod tests {
                 let only = |action| script(kind, action, |name| name == table.relation.table).to_uppercase();
                 let (install, remove) = (only(Action::Install), only(Action::Remove));
                 let section = format!("-- TABLE: {}\n", table.relation.table);
-                let triggers = match kind {
-                    Some(Kind::H2) => vec![table.only_trigger_name()],
-                    _ => table.trigger_names().to_vec(),
+                let triggers: Vec<String> = match kind {
+                    Some(Kind::H2) => vec![format!("{}_CHANGE", table.triggers.to_uppercase())],
+                    _ => table.java_triggers().map(|(name, _)| name).to_vec(),
                 };
                 for (script, made) in [(&install, "CREATE"), (&remove, "DROP")] {
                     let name = format!("{kind:?} {made} {}", table.id);

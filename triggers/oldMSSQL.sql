@@ -25,6 +25,7 @@
 -- * Keys are noted as NVARCHAR with a binary collation, whatever the collation of the database.
 -- * QUOTED_IDENTIFIER and ANSI_NULLS are kept with a trigger as they are when it is made: both on, or a table
 --   with a filtered index or an indexed view refuses what the trigger does.
+-- * A trigger that somebody has disabled is enabled again.
 -- * Before 2016 SP1 there is no CREATE OR ALTER: error 156, and nothing is changed.
 -- * CHANGED_AT is UTC. Numbers of entries may jump by thousands after a restart, which does not matter.
 --
@@ -108,6 +109,8 @@ BEGIN
     SELECT TENANT_ID, USER_NAME, DATA_KEY, 0 FROM deleted;
 END;
 GO
+ENABLE TRIGGER totp_sync_insert, totp_sync_update, totp_sync_delete ON IDN_IDENTITY_USER_DATA;
+GO
 SET NOEXEC OFF;
 GO
 
@@ -158,6 +161,8 @@ BEGIN
     SELECT CODE_ID, 0 FROM deleted;
 END;
 GO
+ENABLE TRIGGER oauth2_code_sync_insert, oauth2_code_sync_update, oauth2_code_sync_delete ON IDN_OAUTH2_AUTHORIZATION_CODE;
+GO
 SET NOEXEC OFF;
 GO
 
@@ -207,6 +212,8 @@ BEGIN
     INSERT INTO IDN_OAUTH2_ACCESS_TOKEN_TEMP (TOKEN_ID, AVAILABILITY)
     SELECT TOKEN_ID, 0 FROM deleted;
 END;
+GO
+ENABLE TRIGGER token_sync_insert, token_sync_update, token_sync_delete ON IDN_OAUTH2_ACCESS_TOKEN;
 GO
 SET NOEXEC OFF;
 GO
@@ -259,6 +266,8 @@ BEGIN
     SELECT CODE_ID, SCOPE, 0 FROM deleted;
 END;
 GO
+ENABLE TRIGGER code_scope_sync_insert, code_scope_sync_update, code_scope_sync_delete ON IDN_OAUTH2_AUTHZ_CODE_SCOPE;
+GO
 SET NOEXEC OFF;
 GO
 
@@ -309,6 +318,8 @@ BEGIN
     INSERT INTO IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP (TOKEN_ID, TOKEN_SCOPE, AVAILABILITY)
     SELECT TOKEN_ID, TOKEN_SCOPE, 0 FROM deleted;
 END;
+GO
+ENABLE TRIGGER scope_sync_insert, scope_sync_update, scope_sync_delete ON IDN_OAUTH2_ACCESS_TOKEN_SCOPE;
 GO
 SET NOEXEC OFF;
 GO
@@ -362,6 +373,8 @@ BEGIN
     SELECT TOKEN_ID, TOKEN_BINDING_TYPE, TOKEN_BINDING_VALUE, 0 FROM deleted;
 END;
 GO
+ENABLE TRIGGER token_binding_sync_insert, token_binding_sync_update, token_binding_sync_delete ON IDN_OAUTH2_TOKEN_BINDING;
+GO
 SET NOEXEC OFF;
 GO
 
@@ -411,6 +424,8 @@ BEGIN
     INSERT INTO IDN_OAUTH2_REFRESH_TOKEN_TEMP (REFRESH_TOKEN_ID, AVAILABILITY)
     SELECT REFRESH_TOKEN_ID, 0 FROM deleted;
 END;
+GO
+ENABLE TRIGGER refresh_token_sync_insert, refresh_token_sync_update, refresh_token_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN;
 GO
 SET NOEXEC OFF;
 GO
@@ -463,6 +478,8 @@ BEGIN
     SELECT REFRESH_TOKEN_ID, TOKEN_SCOPE, 0 FROM deleted;
 END;
 GO
+ENABLE TRIGGER refresh_scope_sync_insert, refresh_scope_sync_update, refresh_scope_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN_SCOPE;
+GO
 SET NOEXEC OFF;
 GO
 
@@ -514,6 +531,8 @@ BEGIN
     INSERT INTO IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP (REFRESH_TOKEN_ID, TOKEN_BINDING_TYPE, TOKEN_BINDING_VALUE, AVAILABILITY)
     SELECT REFRESH_TOKEN_ID, TOKEN_BINDING_TYPE, TOKEN_BINDING_VALUE, 0 FROM deleted;
 END;
+GO
+ENABLE TRIGGER refresh_binding_sync_insert, refresh_binding_sync_update, refresh_binding_sync_delete ON IDN_OAUTH2_REFRESH_TOKEN_BINDING;
 GO
 SET NOEXEC OFF;
 GO

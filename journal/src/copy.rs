@@ -40,6 +40,12 @@ impl RowMark {
         Self { before: Some(digest), after: Some(digest) }
     }
 
+    /// A row of the copy's of which it is not known what it was: it is the new server's own, and so is its absence.
+    pub const OF_THE_NEW_SERVER: Self = Self::settled([0; 16]);
+
+    /// A row that only the old database had when it was looked at first: the new server may have deleted it.
+    pub const MAYBE_DELETED: Self = Self::settled([0xff; 16]);
+
     /// Whether a row with this digest (none: absent) is as this program left it.
     pub fn allows(&self, present: Option<Digest>) -> bool {
         self.before == present || self.after == present

@@ -40,6 +40,20 @@ const FAMILIES: &[Family] = &[
 const IN_HOME: &[&str] =
     &["repository/components/lib", "repository/components/dropins", "repository/components/plugins"];
 
+/// What else of a JDK runs, beside `bin/java`.
+const IN_JDK: &[&str] = &["lib/modules", "lib/server/libjvm.so"];
+
+/// Java gets the passwords, and what is read and written goes through it: nobody else may put another in its place.
+fn must_be_nobody_elses(program: &Path) -> Result<()> {
+    let home = program.canonicalize().ok().and_then(|java| Some(java.parent()?.parent()?.to_owned()));
+    let parts = home.iter().flat_map(|home| IN_JDK.iter().map(|part| home.join(part)));
+    let mut all = std::iter::once(program.to_owned()).chain(parts);
+    let Some(who) = all.find_map(|file| who_else_may_write(&file, Stake::Runs)) else { return Ok(()) };
+    let text = format!("Java is to be this user's or root's, with its folders, and {who}");
+    Err(Error::new(Id::ConfigJdbc, text)
+        .fix("close it to others, or set JAVA_HOME to a JDK that nobody else may write to (11 or later)"))
+}
+
 impl Resolver<'_> {
     /// Whether a database that this program has a driver for is to be reached by its JDBC driver.
     pub(super) fn by_jdbc(&self) -> Result<bool> {
@@ -57,7 +71,9 @@ impl Resolver<'_> {
         let family = family.ok_or_else(|| {
             Error::new(Id::ConfigJdbc, format!("there is no JDBC driver for jdbc:{scheme}: that is known"))
         })?;
-        Ok(Java { program: self.program()?, drivers: self.drivers(family)? })
+        let program = self.program()?;
+        must_be_nobody_elses(&program)?;
+        Ok(Java { program, drivers: self.drivers(family)? })
     }
 
     fn program(&self) -> Result<PathBuf> {

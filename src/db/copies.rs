@@ -70,29 +70,58 @@ const ASKS: &[Asks] = &[
                 AND c.DATA_TYPE IN ('varchar', 'char', 'text', 'mediumtext', 'longtext') ORDER BY 1, 2, 3",
         schema: "SELECT DATABASE()",
     },
-    Asks { dialect: "H2", kept: "", logs: "", texts: "", schema: "" },
+    Asks {
+        dialect: "H2",
+        kept: "",
+        logs: "",
+        // The types that are no texts are bytes, by their numbers in 1.4 and, without a length, by their names in 2.x.
+        texts: "SELECT CASE WHEN c.TABLE_SCHEMA = SCHEMA() THEN '' ELSE c.TABLE_SCHEMA END, \
+                c.TABLE_NAME, c.COLUMN_NAME, 1 FROM INFORMATION_SCHEMA.COLUMNS AS c JOIN INFORMATION_SCHEMA.TABLES AS t \
+                ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
+                WHERE c.TABLE_SCHEMA <> 'INFORMATION_SCHEMA' AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM TABLE') \
+                AND c.CHARACTER_MAXIMUM_LENGTH >= 200 \
+                AND CAST(c.DATA_TYPE AS VARCHAR) NOT IN ('-2', '-3', '-4', '2004', '1111', '2000', '2003') ORDER BY 1, 2, 3",
+        schema: "SELECT SCHEMA()",
+    },
     Asks {
         dialect: "Oracle",
         kept: "SELECT TABLE_NAME, 'the flashback archive ' || FLASHBACK_ARCHIVE_NAME FROM USER_FLASHBACK_ARCHIVE_TABLES ORDER BY 1",
         logs: "",
-        texts: "",
-        schema: "",
+        texts: "SELECT CASE WHEN c.OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') THEN '' ELSE c.OWNER END, \
+                c.TABLE_NAME, c.COLUMN_NAME, 1 FROM ALL_TAB_COLUMNS c \
+                JOIN ALL_TABLES t ON t.OWNER = c.OWNER AND t.TABLE_NAME = c.TABLE_NAME \
+                JOIN ALL_USERS u ON u.USERNAME = c.OWNER WHERE u.ORACLE_MAINTAINED = 'N' AND t.TEMPORARY = 'N' \
+                AND (c.DATA_TYPE IN ('CLOB', 'NCLOB') OR (c.DATA_TYPE IN ('VARCHAR2', 'NVARCHAR2', 'CHAR', 'NCHAR') \
+                AND c.CHAR_LENGTH >= 200)) ORDER BY 1, 2, 3",
+        schema: "SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') FROM DUAL",
     },
     Asks {
         dialect: "SQL Server",
         kept: "SELECT UPPER(name), CONCAT(N'the history table ', OBJECT_NAME(history_table_id)) FROM sys.tables \
                WHERE temporal_type = 2 ORDER BY 1",
         logs: "",
-        texts: "",
-        schema: "",
+        texts: "SELECT CASE WHEN t.object_id = OBJECT_ID(QUOTENAME(t.name)) THEN N'' ELSE SCHEMA_NAME(t.schema_id) END, \
+                t.name, c.name, COALESCE(HAS_PERMS_BY_NAME(CONCAT(QUOTENAME(SCHEMA_NAME(t.schema_id)), N'.', \
+                QUOTENAME(t.name)), N'OBJECT', N'SELECT'), 0) FROM sys.tables AS t \
+                JOIN sys.columns AS c ON c.object_id = t.object_id \
+                JOIN sys.types AS y ON y.user_type_id = c.system_type_id \
+                WHERE t.is_ms_shipped = 0 AND (y.name IN (N'text', N'ntext') \
+                OR (y.name IN (N'varchar', N'char') AND (c.max_length = -1 OR c.max_length >= 200)) \
+                OR (y.name IN (N'nvarchar', N'nchar') AND (c.max_length = -1 OR c.max_length >= 400))) ORDER BY 1, 2, 3",
+        schema: "SELECT COALESCE(OBJECT_SCHEMA_NAME(COALESCE(OBJECT_ID(N'IDN_IDENTITY_USER_DATA'), \
+                 OBJECT_ID(N'REG_PROPERTY'))), SCHEMA_NAME())",
     },
     Asks {
         dialect: "Db2",
         kept: "SELECT TABNAME, 'a history table' FROM SYSCAT.TABLES WHERE TABSCHEMA = CURRENT SCHEMA \
                AND TEMPORALTYPE IN ('S', 'B') ORDER BY 1",
         logs: "",
-        texts: "",
-        schema: "",
+        texts: "SELECT CASE WHEN c.TABSCHEMA = CURRENT SCHEMA THEN '' ELSE c.TABSCHEMA END, c.TABNAME, c.COLNAME, 1 \
+                FROM SYSCAT.COLUMNS AS c JOIN SYSCAT.TABLES AS t ON t.TABSCHEMA = c.TABSCHEMA AND t.TABNAME = c.TABNAME \
+                WHERE t.TYPE IN ('T', 'S') AND c.TABSCHEMA NOT LIKE 'SYS%' AND c.TYPENAME IN ('VARCHAR', 'CHARACTER', \
+                'CLOB', 'LONG VARCHAR', 'VARGRAPHIC', 'DBCLOB') AND (c.LENGTH >= 200 OR c.TYPENAME LIKE '%CLOB') \
+                ORDER BY 1, 2, 3",
+        schema: "SELECT CURRENT SCHEMA FROM SYSIBM.SYSDUMMY1",
     },
 ];
 

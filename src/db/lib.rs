@@ -15,6 +15,7 @@ pub mod guard;
 pub mod holdups;
 pub mod identity;
 mod jdbc;
+pub mod log_table;
 mod mysql;
 mod native;
 pub mod near;

@@ -8,8 +8,9 @@ use super::{Db, DbError, Record, Syntax, Value};
 pub struct PreflightQuestions {
     /// The dialect's name.
     pub dialect: &'static str,
-    /// All triggers: table and name, in upper case. Several where versions differ: the first that the
-    /// server understands is its answer.
+    /// All triggers: table and name, in upper case; what they fire for, as the words INSERT, UPDATE and DELETE, or as
+    /// the statement that made them; and why they do not always do so, empty if they do. A trigger may have several
+    /// rows. Several questions where versions differ: the first that the server understands is its answer.
     pub triggers: &'static [&'static str],
     /// The server's time in milliseconds since 1970; none for a file.
     pub clock: Option<&'static str>,
@@ -22,15 +23,21 @@ pub const PREFLIGHT_QUESTIONS: &[PreflightQuestions] = &[
     PreflightQuestions {
         dialect: "SQLite",
         triggers: &[
-            "SELECT upper(tbl_name), upper(name) FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2",
+            "SELECT upper(tbl_name), upper(name), sql, '' FROM sqlite_master WHERE type = 'trigger' ORDER BY 1, 2",
         ],
         clock: None,
         logs: None,
     },
     PreflightQuestions {
         dialect: "PostgreSQL",
-        triggers: &["SELECT upper(c.relname::text), upper(t.tgname::text) FROM pg_trigger t \
-                   JOIN pg_class c ON c.oid = t.tgrelid \
+        triggers: &["SELECT upper(c.relname::text), upper(t.tgname::text), \
+                   CASE WHEN t.tgtype::int & 4 > 0 THEN 'INSERT ' ELSE '' END \
+                   || CASE WHEN t.tgtype::int & 8 > 0 THEN 'DELETE ' ELSE '' END \
+                   || CASE WHEN t.tgtype::int & 16 > 0 THEN 'UPDATE' ELSE '' END, \
+                   CASE WHEN t.tgenabled IN ('D', 'R') THEN 'is disabled' \
+                   WHEN t.tgqual IS NOT NULL THEN 'fires only on a condition' \
+                   WHEN t.tgattr::text <> '' THEN 'fires for some columns only' ELSE '' END \
+                   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
                    WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid) ORDER BY 1, 2"],
         clock: Some("SELECT (EXTRACT(EPOCH FROM clock_timestamp())::numeric * 1000::numeric)::bigint"),
         logs: Some(
@@ -41,10 +48,9 @@ pub const PREFLIGHT_QUESTIONS: &[PreflightQuestions] = &[
     },
     PreflightQuestions {
         dialect: "MySQL and MariaDB",
-        triggers: &[
-            "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM information_schema.TRIGGERS \
-                   WHERE EVENT_OBJECT_SCHEMA = DATABASE() ORDER BY 1, 2",
-        ],
+        triggers: &["SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME), EVENT_MANIPULATION, '' \
+                   FROM information_schema.TRIGGERS \
+                   WHERE EVENT_OBJECT_SCHEMA = DATABASE() ORDER BY 1, 2"],
         clock: Some("SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"),
         // The second is MySQL 8's, the third MariaDB's and older MySQL's.
         logs: Some(
@@ -54,10 +60,11 @@ pub const PREFLIGHT_QUESTIONS: &[PreflightQuestions] = &[
     PreflightQuestions {
         dialect: "H2",
         triggers: &[
-            "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS \
+            "SELECT UPPER(EVENT_OBJECT_TABLE), UPPER(TRIGGER_NAME), EVENT_MANIPULATION, '' \
+                   FROM INFORMATION_SCHEMA.TRIGGERS \
                    WHERE EVENT_OBJECT_SCHEMA = SCHEMA() ORDER BY 1, 2",
             // 1.4.200
-            "SELECT UPPER(TABLE_NAME), UPPER(TRIGGER_NAME) FROM INFORMATION_SCHEMA.TRIGGERS \
+            "SELECT UPPER(TABLE_NAME), UPPER(TRIGGER_NAME), TRIGGER_TYPE, '' FROM INFORMATION_SCHEMA.TRIGGERS \
              WHERE TABLE_SCHEMA = SCHEMA() ORDER BY 1, 2",
         ],
         clock: Some("SELECT CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) * 1000 AS BIGINT)"),
@@ -65,8 +72,13 @@ pub const PREFLIGHT_QUESTIONS: &[PreflightQuestions] = &[
     },
     PreflightQuestions {
         dialect: "Oracle",
-        triggers: &["SELECT TABLE_NAME, TRIGGER_NAME FROM ALL_TRIGGERS \
-                   WHERE TABLE_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TABLE_NAME IS NOT NULL ORDER BY 1, 2"],
+        triggers: &["SELECT t.TABLE_NAME, t.TRIGGER_NAME, t.TRIGGERING_EVENT, \
+                   CASE WHEN t.STATUS <> 'ENABLED' THEN 'is disabled' \
+                   WHEN t.WHEN_CLAUSE IS NOT NULL THEN 'fires only on a condition' \
+                   WHEN EXISTS (SELECT 1 FROM ALL_TRIGGER_COLS c WHERE c.TRIGGER_OWNER = t.OWNER \
+                   AND c.TRIGGER_NAME = t.TRIGGER_NAME AND c.COLUMN_LIST = 'YES') \
+                   THEN 'fires for some columns only' ELSE '' END FROM ALL_TRIGGERS t \
+                   WHERE t.TABLE_OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND t.TABLE_NAME IS NOT NULL ORDER BY 1, 2"],
         clock: Some(
             "SELECT ROUND((CAST(SYS_EXTRACT_UTC(SYSTIMESTAMP) AS DATE) - DATE '1970-01-01') * 86400000) FROM DUAL",
         ),
@@ -74,8 +86,11 @@ pub const PREFLIGHT_QUESTIONS: &[PreflightQuestions] = &[
     },
     PreflightQuestions {
         dialect: "SQL Server",
-        triggers: &["SELECT UPPER(OBJECT_NAME(parent_id)), UPPER(name) FROM sys.triggers \
-                   WHERE parent_class = 1 ORDER BY 1, 2"],
+        triggers: &["SELECT UPPER(OBJECT_NAME(t.parent_id)), UPPER(t.name), e.type_desc, \
+                   CASE WHEN t.is_disabled = 1 THEN N'is disabled' \
+                   WHEN t.is_instead_of_trigger = 1 THEN N'fires in place of the change' ELSE N'' END \
+                   FROM sys.triggers AS t LEFT JOIN sys.trigger_events AS e ON e.object_id = t.object_id \
+                   WHERE t.parent_class = 1 ORDER BY 1, 2"],
         clock: Some("SELECT DATEDIFF_BIG(MILLISECOND, '1970-01-01', SYSUTCDATETIME())"),
         logs: Some(
             "SELECT N'recovery model', recovery_model_desc FROM sys.databases \
@@ -85,7 +100,12 @@ pub const PREFLIGHT_QUESTIONS: &[PreflightQuestions] = &[
     PreflightQuestions {
         dialect: "Db2",
         triggers: &[
-            "SELECT TABNAME, TRIGNAME FROM SYSCAT.TRIGGERS WHERE TABSCHEMA = CURRENT SCHEMA ORDER BY 1, 2",
+            // No trigger is disabled there; one that lost what it needs is inoperative and does not fire.
+            "SELECT TABNAME, TRIGNAME, CASE EVENTINSERT WHEN 'Y' THEN 'INSERT ' ELSE '' END \
+             || CASE EVENTUPDATE WHEN 'Y' THEN 'UPDATE ' ELSE '' END \
+             || CASE EVENTDELETE WHEN 'Y' THEN 'DELETE' ELSE '' END, \
+             CASE VALID WHEN 'Y' THEN '' WHEN 'X' THEN 'is inoperative' ELSE 'is invalid' END \
+             FROM SYSCAT.TRIGGERS WHERE TABSCHEMA = CURRENT SCHEMA ORDER BY 1, 2",
         ],
         clock: Some(
             "SELECT (CAST(DAYS(CURRENT TIMESTAMP - CURRENT TIMEZONE) - DAYS('1970-01-01') AS BIGINT) * 86400 \
@@ -94,6 +114,19 @@ pub const PREFLIGHT_QUESTIONS: &[PreflightQuestions] = &[
         logs: None,
     },
 ];
+
+/// A trigger of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    /// The table, in upper case.
+    pub table: String,
+    /// Its name, in upper case.
+    pub name: String,
+    /// What it fires for: the words INSERT, UPDATE and DELETE, or the statement that made it.
+    pub fires_for: String,
+    /// Why it does not fire for all of that, as words behind its name; empty if it does.
+    pub idle: String,
+}
 
 /// How old the newest row of a table is, in milliseconds.
 pub fn newest(syntax: &Syntax, table: &str, column: &str) -> String {
@@ -105,13 +138,13 @@ impl Db {
         PREFLIGHT_QUESTIONS.iter().find(|look| look.dialect == self.syntax().name)
     }
 
-    /// All triggers that this user sees: table and name, in upper case. None if the dialect has no
+    /// All triggers that this user sees, those with several events perhaps several times. None if the dialect has no
     /// question for it.
-    pub async fn triggers(&self) -> Result<Option<Vec<(String, String)>>, DbError> {
+    pub async fn triggers(&self) -> Result<Option<Vec<Trigger>>, DbError> {
         let mut answer = Ok(None);
         for sql in self.look().map_or(&[][..], |look| look.triggers) {
             match self.read(sql, &[]).await {
-                Ok(records) => return Ok(Some(pairs(&records))),
+                Ok(records) => return Ok(Some(records.iter().map(trigger).collect())),
                 // The first says why: the others are for older servers.
                 Err(error) => answer = answer.and(Err(error)),
             }
@@ -143,6 +176,11 @@ impl Db {
         let sql = newest(self.syntax(), table, column);
         Ok(self.read(&sql, &[]).await?.first().and_then(|record| record.first()?.as_int()))
     }
+}
+
+fn trigger(record: &Record) -> Trigger {
+    let text = |at: usize| record.get(at).and_then(Value::as_text).unwrap_or_default().trim().to_owned();
+    Trigger { table: text(0), name: text(1), fires_for: text(2), idle: text(3) }
 }
 
 fn pairs(records: &[Record]) -> Vec<(String, String)> {

@@ -375,13 +375,8 @@ impl Deployment {
 
 async fn refuse_sync_leftovers(identity: &Db) -> Result<()> {
     let names = identity.object_names().await.map_err(|error| Error::new(Id::Database, error.to_string()))?;
-    let of_sync = |name: &&String| {
-        SYNC_TABLES.iter().any(|table| {
-            **name == table.log
-                || **name == table.only_trigger_name()
-                || table.trigger_names().contains(*name)
-        })
-    };
+    let of_sync =
+        |name: &&String| SYNC_TABLES.iter().any(|table| **name == table.log || table.is_trigger(name));
     let leftover = names.iter().find(of_sync);
     match leftover {
         None => Ok(()),

@@ -193,7 +193,6 @@ impl Deployment {
             self.absent.push((index, "the old identity database is not known".to_owned()));
             return Ok(());
         };
-        idle::refuse(&plan.old, table).await?;
         match job(plan, index, table).await? {
             Ok(job) => {
                 if let Some(plan) = &mut self.sync {
@@ -236,8 +235,7 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
     }
     let entries = Relation { filter: Some(Filter::IsZero("SYNCED")), ..sync.entries() };
     let log = table(old, entries).await?;
-    let names = old.object_names().await.map_err(|error| failed(place, &error))?;
-    let has_triggers = sync.triggers_among(&names, old.server_kind()) == 3;
+    let has_triggers = idle::has_triggers(old, sync).await?;
     let Some((log, log_info)) = log.filter(|_| has_triggers) else {
         if sync.needed {
             return Err(Error::new(

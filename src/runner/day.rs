@@ -92,10 +92,11 @@ async fn look_at(place: &Place, day: &Day, item: &Item) -> Result<()> {
     };
     match found {
         Ok((named, found)) => {
-            let records = !found.whole.is_empty() || !found.foreign.is_empty();
             let is_clean = found.whole.is_empty() && found.parts.is_empty();
             match wanted {
-                true if !records => refuse(format!("{named}: there are no sync triggers")),
+                true if let Some(why) = found.broken.first().or(found.missing.first()) => {
+                    refuse(format!("{named}: {why}"))
+                }
                 false if !is_clean => refuse(format!("{named}: there are sync triggers or a change log")),
                 _ => Ok(()),
             }

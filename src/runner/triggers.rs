@@ -20,6 +20,11 @@ pub async fn install_triggers(place: &Place) -> Result<String> {
     let db = open_side(place, Side::Old, Access::ReadWrite).await?;
     let found = triggers::find(&db).await?;
     if let Some(table) = found.foreign.first() {
+        if let Some(why) = found.broken.first() {
+            let text = format!("{}: the Java tool's change log is there, and {why}", db.place());
+            return Err(Error::new(Id::SyncNoTriggers, text)
+                .fix("let that tool's script make its triggers again, or `keyrotation triggers remove --on old` first"));
+        }
         let text = format!(
             "{}: the Java tool's change log is there {ALREADY} ({table}_TEMP and others): it works with keyrotation, \
              and nothing was changed",
@@ -31,8 +36,8 @@ pub async fn install_triggers(place: &Place) -> Result<String> {
     triggers::install(&db).await?;
     let now = triggers::find(&db).await?;
     if now.whole.is_empty() || !now.parts.is_empty() {
-        let text = match now.parts.first() {
-            Some(table) => format!("{}: only a part of the change log of {table} is there", db.place()),
+        let text = match now.broken.first() {
+            Some(why) => format!("{}: only a part of the change log is there: {why}", db.place()),
             None => format!("{}: there is no change log after all", db.place()),
         };
         return Err(Error::new(Id::Database, text)

@@ -13,8 +13,8 @@ use crate::engine::{Context, Flow};
 use crate::error::Result;
 use crate::plan::{SyncJob, SyncPlan};
 
-/// Marks every row of every table, from where the last session stopped; none if the new server has run on this
-/// copy before: then all of them are its own.
+/// Marks every row of every table, from where the last session stopped. If the new server has run on this copy before
+/// all of them are its own: what it deletes later does not come back.
 pub async fn baseline(context: &Context, plan: &SyncPlan) -> Result<Flow> {
     for job in &plan.jobs {
         if mark_rows(context, plan, job).await? == Flow::Interrupted {
@@ -66,8 +66,8 @@ async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<
         let (planner, opening) = (context.planner.clone(), job.clone());
         let opened = blocking(move || Ok(open(&planner, &opening, Side::New, page))).await?;
         let are_its_own = context.journal.state(|state| state.step_is_in_force(NEW_SERVER_HAS_RUN));
-        let ours = opened.into_iter().flatten().filter(|_| !are_its_own);
-        let marks = ours.map(|row| (row.key, Some(RowMark::settled(row.digest))));
+        let mark = |digest| if are_its_own { RowMark::OF_THE_NEW_SERVER } else { RowMark::settled(digest) };
+        let marks = opened.into_iter().flatten().map(|row| (row.key, Some(mark(row.digest))));
         let started = Event::ChunkStarted { target, ordinal, span: Span::Range { after, upto } };
         let tally = Tally { rows, plain: rows, ..Tally::default() };
         let done = Event::ChunkDone { target, ordinal, tally, replaces: Tally::default() };

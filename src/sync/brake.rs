@@ -231,12 +231,17 @@ impl SyncRunner<'_> {
         if is_known {
             return Ok(());
         }
+        self.record_step(OLD_ROWS, note).await
+    }
+
+    /// Leaves a step in the journal, in the name of who runs this session.
+    pub(super) async fn record_step(&self, name: &str, note: String) -> Result<()> {
         let by = self.context.journal.state(|state| {
             let session = state.session.as_ref();
             session.map_or_else(Default::default, |session| (session.user.clone(), session.host.clone()))
         });
         let at = jiff::Timestamp::now().as_millisecond();
-        let step = Step { at, name: OLD_ROWS.to_owned(), note, user: by.0, host: by.1 };
+        let step = Step { at, name: name.to_owned(), note, user: by.0, host: by.1 };
         self.context.journal.append(vec![Event::StepTaken(step).into()]).await
     }
 

@@ -8,13 +8,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use keyrotation_journal::{Key, RowMark};
+use keyrotation_journal::{Entry, Event, Key, RowMark};
 
 use super::carry::Outcome;
 use super::read::{Wanted, key_of};
 use super::rows::{Row, Side};
 use super::watch::{RESTLESS, SOON};
-use super::{NEW_SERVER_HAS_RUN, SyncRunner, failed};
+use super::{COMPARED_SINCE, NEW_SERVER_HAS_RUN, SyncRunner, failed};
 use crate::activity::{Doing, Task};
 use crate::db::Value;
 use crate::error::Result;
@@ -92,6 +92,7 @@ impl SyncRunner<'_> {
                 self.comparison.walk = None;
                 self.comparison.at += 1;
                 if self.is_compared() {
+                    self.record_first_comparison().await?;
                     self.say_what_was_compared();
                 }
                 continue;
@@ -125,15 +126,46 @@ impl SyncRunner<'_> {
         let records = records.map_err(|error| failed(job.place(), &error))?;
         let there = self.reader.opened(job, Side::New, records).await?;
         let there: HashMap<Key, _> = there.into_iter().flatten().map(|row| (row.key, row.digest)).collect();
-        let mut keys = Vec::new();
+        // Once all were compared, what comes to the old database is known to be new.
+        let is_first = self.is_first_comparison();
+        let (mut keys, mut unknown) = (Vec::new(), Vec::new());
         for row in other {
-            match there.get(&row.key) {
-                Some(digest) if *digest == row.digest => {}
-                None if !marks.contains_key(&row.key) => self.comparison.found.unknown += 1,
+            match (there.get(&row.key), marks.get(&row.key)) {
+                (Some(digest), _) if *digest == row.digest => {}
+                (None, Some(&RowMark::MAYBE_DELETED)) => self.comparison.found.unknown += 1,
+                (None, None) if is_first => {
+                    tracing::warn!(
+                        "{}: {}: only the old database has it, and the new server may have deleted it: it is left out",
+                        job.place(),
+                        row.key
+                    );
+                    unknown.push((row.key, Some(RowMark::MAYBE_DELETED)));
+                }
                 _ => keys.push(row.key),
             }
         }
+        if !unknown.is_empty() {
+            self.comparison.found.unknown += unknown.len() as u64;
+            let none = Event::CopyDone { target: job.index, applied: 0, superseded: Vec::new() };
+            self.context.journal.append(vec![Entry::marked(none, unknown)]).await?;
+        }
         Ok(keys)
+    }
+
+    /// Whether the new server has run before this rotation, and the old tables were not yet compared with what it left.
+    /// Until then no entry is carried over: its row may be one that the new server has deleted.
+    pub(super) fn is_first_comparison(&self) -> bool {
+        self.context.journal.state(|state| {
+            state.step_is_in_force(NEW_SERVER_HAS_RUN) && !state.step_is_in_force(COMPARED_SINCE)
+        })
+    }
+
+    /// From now on what comes to the old database is known to be new.
+    async fn record_first_comparison(&self) -> Result<()> {
+        if !self.is_first_comparison() {
+            return Ok(());
+        }
+        self.record_step(COMPARED_SINCE, "rows that only the old database has were listed".to_owned()).await
     }
 
     /// Carries rows over, and remembers those of which that cannot be done yet.

@@ -67,6 +67,9 @@ pub const OLD_ROWS: &str = "old-rows";
 /// The step that says that the new server has run on the copy before this rotation: all its rows are its own.
 pub const NEW_SERVER_HAS_RUN: &str = "new-server-has-run";
 
+/// The step that says that the old tables were compared in full since then.
+pub const COMPARED_SINCE: &str = "compared-since-new-server-has-run";
+
 /// The step after which the old database is not what counts any more.
 pub const ROUTE_TRAFFIC: &str = "route-traffic";
 
@@ -215,7 +218,8 @@ impl<'a> SyncRunner<'a> {
                 return Ok(None);
             }
             self.accept_steps().await?;
-            let busy = self.compare_some().await? | self.round().await?;
+            let compared = self.compare_some().await?;
+            let busy = compared | (!self.is_first_comparison() && self.round().await?);
             self.count().await?;
             if recorded.is_none_or(|at| at.elapsed() >= RECORD_EVERY) {
                 self.record_seen(false).await?;

@@ -1,7 +1,7 @@
 //! Deletes that no trigger has seen: MySQL fires none where a foreign key deletes. What is missing and cannot be
 //! explained so is listed, and not deleted.
 
-use keyrotation_journal::Key;
+use keyrotation_journal::{Key, RowMark};
 
 use super::carry::Outcome;
 use super::read::key_of;
@@ -24,6 +24,7 @@ impl SyncRunner<'_> {
     }
 
     async fn reconcile_tables(&mut self) -> Result<u64> {
+        self.plan.look_at_triggers().await?;
         let mut done = 0;
         // Parents first: what is known of them tells what becomes of their children.
         for job in &self.plan.jobs.clone() {
@@ -99,7 +100,8 @@ impl SyncRunner<'_> {
     /// The rows among these that were in the copy, or were carried over, with whether they are as this program left
     /// them.
     pub(super) async fn known(&self, job: &SyncJob, keys: Vec<Key>) -> Result<Vec<(Row, bool)>> {
-        let marks = self.marks(job, keys.into_iter().collect()).await?;
+        let mut marks = self.marks(job, keys.into_iter().collect()).await?;
+        marks.retain(|_, mark| *mark != RowMark::OF_THE_NEW_SERVER); // of these nobody knows what they were
         let values: Vec<Vec<Value>> = marks.keys().map(key_values).collect();
         let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
         let read = || self.plan.new.rows(&job.new, &columns, &values);

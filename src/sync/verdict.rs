@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use keyrotation_journal::Key;
+use keyrotation_journal::{Key, RowMark};
 use serde::Serialize;
 
 use super::drift::{Drift, drift};
@@ -220,7 +220,8 @@ async fn compare(
             let (target, key) = (job.index, row.key.clone());
             let mark = journal.read(move |journal| journal.mark(target, &key)).await?;
             // Not as this program left it, or never its own: the new server has changed it.
-            let is_ours = mark.map_or(present.is_none(), |mark| mark.allows(present));
+            let is_unknown = present.is_none() && mark == Some(RowMark::MAYBE_DELETED);
+            let is_ours = is_unknown || mark.map_or(present.is_none(), |mark| mark.allows(present));
             let is_in_use = there.get(&row.key).and_then(|row| row.is_in_use(job)) == Some(true);
             if is_ours || (is_in_use && row.is_in_use(job) == Some(false)) {
                 compared.add(&row.key);
@@ -257,6 +258,7 @@ async fn find_left_over(
             let mark = journal.read(move |journal| journal.mark(target, &asked)).await?;
             // What the new server has changed stays, unless the old one may have taken it out of use.
             let is_in_use = row.is_in_use(job) == Some(true);
+            let mark = mark.filter(|mark| *mark != RowMark::OF_THE_NEW_SERVER);
             if mark.is_some_and(|mark| is_in_use || mark.allows(Some(row.digest))) {
                 compared.left_over += 1;
                 if compared.left_over_keys.len() < LISTED {

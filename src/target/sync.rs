@@ -1,7 +1,7 @@
 //! Tables that are kept in step with the old server's while it still serves users.
 
 use super::{Column, Presence, TARGETS};
-use crate::db::{Relation, server::Kind};
+use crate::db::Relation;
 
 /// One table whose changes are carried over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,22 +236,15 @@ impl SyncTable {
         Relation { table: self.log, key: &[ENTRY], filter: None }
     }
 
-    /// The names of its triggers, in upper case.
-    pub fn trigger_names(&self) -> [String; 3] {
-        ["insert", "update", "delete"].map(|event| self.trigger_of(event))
+    /// The names of the triggers that the Java tool's script makes, one for each event, in upper case. Those that ours
+    /// make are in the scripts.
+    pub fn java_triggers(&self) -> [(String, &'static str); 3] {
+        ["INSERT", "UPDATE", "DELETE"].map(|event| (self.trigger_of(event), event))
     }
 
-    /// The name of the one trigger that H2 has for all of them.
-    pub fn only_trigger_name(&self) -> String {
-        self.trigger_of("change")
-    }
-
-    /// How many of its three triggers these objects of a database have among them; on H2 one stands for all.
-    pub fn triggers_among(&self, names: &[String], kind: Option<Kind>) -> usize {
-        if kind == Some(Kind::H2) && names.contains(&self.only_trigger_name()) {
-            return self.trigger_names().len();
-        }
-        self.trigger_names().iter().filter(|name| names.contains(name)).count()
+    /// Whether a trigger has a name, in upper case, that any script gives to one of this table's.
+    pub fn is_trigger(&self, name: &str) -> bool {
+        ["INSERT", "KEY", "UPDATE", "DELETE", "CHANGE"].iter().any(|end| self.trigger_of(end) == name)
     }
 
     fn trigger_of(&self, event: &str) -> String {
@@ -277,16 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn one_trigger_stands_for_all_on_h2_alone_and_newer_tables_are_known() {
-        let table = SYNC_TABLES[0];
-        let there = |names: &[&str], kind| {
-            let names: Vec<_> = names.iter().map(|name| format!("TOTP_SYNC_{name}")).collect();
-            table.triggers_among(&names, kind)
-        };
-        assert_eq!(there(&["CHANGE"], Some(Kind::H2)), 3);
-        assert_eq!(there(&["CHANGE"], Some(Kind::Postgres)), 0);
-        assert_eq!(there(&["CHANGE", "DELETE", "UPDATE"], None), 2);
-        assert_eq!(there(&["INSERT", "DELETE", "UPDATE"], Some(Kind::H2)), 3);
+    fn newer_tables_are_known() {
         let newer = SYNC_TABLES.iter().filter(|table| table.presence() != Presence::Always);
         let names: Vec<_> = newer.map(|table| table.triggers).collect();
         assert_eq!(names, ["refresh_token_sync", "refresh_scope_sync", "refresh_binding_sync"]);

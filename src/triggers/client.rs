@@ -163,8 +163,8 @@ mod tests {
                     let first = statement.split([' ', '\n']).next().unwrap_or_default();
                     assert!(
                         [
-                            "ALTER", "BEGIN", "CREATE", "DECLARE", "DROP", "IF", "INSERT", "LOCK", "SET",
-                            "UNLOCK"
+                            "ALTER", "BEGIN", "CREATE", "DECLARE", "DROP", "ENABLE", "IF", "INSERT", "LOCK",
+                            "SET", "UNLOCK"
                         ]
                         .contains(&first),
                         "{client:?}: {statement}"

@@ -21,7 +21,7 @@ use crate::target::sync::NUMBERS;
 use crate::target::{Presence, SYNC_TABLES, SyncTable};
 
 /// What a line says before the name of the table that the statements below it are for.
-const SECTION: &str = "-- table: ";
+pub(super) const SECTION: &str = "-- table: ";
 
 /// A template for every table, with the sections of those that are there.
 pub(super) fn render(template: &str, is_there: impl Fn(&str) -> bool) -> String {

@@ -23,11 +23,12 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("guard", &["activity", "db", "error", "failpoint", "signals", "target"]),
     ("source", &["codec", "db", "error", "guard", "target"]),
     ("sink", &["db", "error", "failpoint", "guard", "source", "target"]),
+    ("triggers", &["db", "error", "target"]),
     (
         "plan",
         &[
             "activity", "blocking", "codec", "config", "db", "error", "guard", "signals", "sink", "sizes",
-            "source", "target",
+            "source", "target", "triggers",
         ],
     ),
     (
@@ -49,7 +50,6 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("control", &["engine", "error", "signals"]),
-    ("triggers", &["db", "error", "target"]),
     (
         "sync",
         &[

@@ -8,7 +8,7 @@ use keyrotation::db::{
     MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
     Relation, Syntax, Table, TableInfo, Write,
 };
-use keyrotation::db::{asked, cluster_lock, copies, feeds, identity, near, policies, proof};
+use keyrotation::db::{asked, cluster_lock, copies, feeds, identity, log_table, near, policies, proof};
 use keyrotation::plan::TOKENS;
 use keyrotation::target::{SYNC_TABLES, SyncTable, TARGETS, Target};
 
@@ -139,6 +139,7 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
     all.into_iter()
         .chain(policies::statements())
         .chain(copies::statements())
+        .chain(log_table::statements())
         .chain(near::NEAR.iter().map(|(dialect, sql)| (*dialect, "what is named like a table", *sql)))
         .filter(|(dialect, ..)| *dialect == syntax.name)
         .map(|(_, what, sql)| (what, sql))

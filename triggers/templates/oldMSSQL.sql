@@ -25,6 +25,7 @@
 -- * Keys are noted as NVARCHAR with a binary collation, whatever the collation of the database.
 -- * QUOTED_IDENTIFIER and ANSI_NULLS are kept with a trigger as they are when it is made: both on, or a table
 --   with a filtered index or an indexed view refuses what the trigger does.
+-- * A trigger that somebody has disabled is enabled again.
 -- * Before 2016 SP1 there is no CREATE OR ALTER: error 156, and nothing is changed.
 -- * CHANGED_AT is UTC. Numbers of entries may jump by thousands after a restart, which does not matter.
 --
@@ -91,6 +92,8 @@ BEGIN
     INSERT INTO ${LOG} (${each COLUMN}, AVAILABILITY)
     SELECT ${each COLUMN}, 0 FROM deleted;
 END;
+GO
+ENABLE TRIGGER ${triggers}_insert, ${triggers}_update, ${triggers}_delete ON ${TABLE};
 GO
 SET NOEXEC OFF;
 GO

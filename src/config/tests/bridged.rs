@@ -111,6 +111,33 @@ fn what_is_missing_is_said_with_where_it_was_looked_for() {
     h2().set("driver", "native").fails(Id::ConfigValue, "names a database of H2");
 }
 
+/// Java runs as this user and gets the passwords, as the drivers do.
+#[test]
+fn a_java_that_somebody_else_may_replace_is_refused() {
+    let by_home = bench().set("newIdnDBUrl", "jdbc:h2:./idn");
+    by_home.write("jdk/lib/modules", "");
+    let by_path = bench().set("newIdnDBUrl", "jdbc:h2:./idn").env("JAVA_HOME", "");
+    by_path.write("links/about.txt", "");
+    std::os::unix::fs::symlink(by_path.path("jdk/bin/java"), by_path.path("links/java")).unwrap();
+    let links = by_path.path("links");
+    let by_path = by_path.env("PATH", links);
+    for (bench, place) in [
+        (&by_home, "jdk/bin/java"),
+        (&by_home, "jdk/bin"),
+        (&by_home, "jdk/lib/modules"),
+        (&by_path, "jdk/bin/java"),
+        (&by_path, "jdk"),
+        (&by_path, "links"),
+    ] {
+        bench.settings();
+        let before = fs::metadata(bench.path(place)).unwrap().permissions().mode();
+        bench.mode(place, before | 0o002);
+        let why = format!("everyone may write to {}", bench.path(place).display());
+        bench.fails(Id::ConfigJdbc, &why);
+        bench.mode(place, before);
+    }
+}
+
 /// On a server, or shared by `AUTO_SERVER`, H2 has room for two.
 #[test]
 fn an_embedded_file_is_not_kept_in_step() {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::facts::{Asked, Server, target_of};
 use super::{Check, Facts, Found, Needs, unless_any};
 use crate::db::copies::TextColumn;
+use crate::db::preflight_questions::Trigger;
 use crate::db::{Class, Db, DbError};
 use crate::plan::Deployment;
 use crate::source::Source;
@@ -37,7 +38,7 @@ pub(super) const CHECKS: &[Check] = &[
         warns: "columns of other tables do: audit tables, copies, extensions; they stay under the old key",
         refuses: &[],
         fix: "empty or drop them in the copy if nobody needs them; what a server reads from there is lost with the old key",
-        look: |facts| of_databases(facts, |server| server.elsewhere.clone(), "none"),
+        look: |facts| of_databases(facts, |server| server.elsewhere.clone(), "none that this user sees"),
     },
 ];
 
@@ -111,9 +112,12 @@ pub(super) async fn kept(db: &Db) -> Result<Option<Vec<String>>, DbError> {
 
 /// Triggers on rotated tables: they see every value that is replaced, and may write it elsewhere.
 pub(super) async fn triggers(db: &Db) -> Result<Option<Vec<String>>, DbError> {
-    let of_ours = |triggers: Vec<(String, String)>| {
-        let ours = triggers.into_iter().filter(|(table, _)| target_of(table).is_some());
-        ours.map(|(table, name)| format!("{name} on {table}")).collect()
+    let of_ours = |triggers: Vec<Trigger>| {
+        let ours = triggers.into_iter().filter(|trigger| target_of(&trigger.table).is_some());
+        let mut ours: Vec<String> =
+            ours.map(|trigger| format!("{} on {}", trigger.name, trigger.table)).collect();
+        ours.dedup();
+        ours
     };
     Ok(db.triggers().await?.map(of_ours))
 }

@@ -40,7 +40,14 @@ impl Batch<'_, '_> {
         } else {
             if self.sync.counts_superseded {
                 let place = self.job.place();
-                tracing::warn!("{place}: {}: both servers have changed it: the new server's stays", work.key);
+                let what = match (&work.present, mark) {
+                    (None, Some(&RowMark::MAYBE_DELETED)) => {
+                        "only the old database has it, and the new server may have deleted it: it is left out"
+                    }
+                    (None, _) => "the new server has deleted it: it does not come back",
+                    _ => "both servers have changed it: the new server's stays",
+                };
+                tracing::warn!("{place}: {}: {what}", work.key);
             }
             self.done.superseded.push(work.key.clone());
             Outcome::Superseded

@@ -103,3 +103,27 @@ fn policies_that_hide_rows_are_refused() {
     execute("DROP TABLE OTHERS");
     before.must_be_untouched(&place);
 }
+
+/// A sync trigger that is there and does not fire is as good as none. A test writes its state into its comment.
+#[test]
+fn a_sync_trigger_that_does_not_fire_is_refused() {
+    let pair = crate::sync::pair::Pair::new(Engine::H2, 60);
+    let old = crate::sync::pair::Side::Old;
+    pair.execute(old, "COMMENT ON TRIGGER TOKEN_SYNC_UPDATE IS 'is disabled'");
+    let ran = pair.run(&["run"]).refused(2, "KR-CFG-052");
+    assert!(
+        ran.stderr.contains("the sync trigger TOKEN_SYNC_UPDATE on IDN_OAUTH2_ACCESS_TOKEN is disabled"),
+        "{ran}"
+    );
+    pair.execute(old, "COMMENT ON TRIGGER TOKEN_SYNC_UPDATE IS NULL");
+    if name() == "Db2" {
+        pair.execute(old, "DROP TRIGGER TOKEN_SYNC_KEY");
+        let ran = pair.run(&["run"]).refused(2, "KR-CFG-052");
+        assert!(
+            ran.stderr.contains("the sync trigger TOKEN_SYNC_KEY on IDN_OAUTH2_ACCESS_TOKEN is missing"),
+            "{ran}"
+        );
+        pair.run(&["triggers", "install"]).exits(0);
+    }
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+}

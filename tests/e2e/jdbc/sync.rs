@@ -15,6 +15,7 @@ also!(
     absent::an_old_table_that_lost_its_rows_ends_it,
     absent::revocation_wins_on_both_sides,
     absent::what_goes_with_its_application_is_of_no_use_either,
+    copies::tables_of_other_schemas,
     exact::columns_that_take_less_are_refused_first,
     flow::a_crash_anywhere_loses_and_doubles_nothing,
     flow::a_row_that_changed_ten_times_is_carried_over_once,
@@ -35,6 +36,9 @@ also!(
     together::nothing_is_lost_when_it_is_killed_again_and_again,
     together::nothing_is_lost_while_both_servers_work,
     together::what_waited_before_the_rotation_is_carried_over,
+    triggers::a_trigger_that_goes_while_sync_is_at_work_ends_it,
+    triggers::a_trigger_that_is_missing_is_named,
     whose::a_confirmation_from_a_host_whose_clock_is_behind_counts,
     whose::a_lost_journal_does_not_make_the_new_servers_rows_ours,
+    whose::what_the_new_server_has_deleted_does_not_come_back_by_an_entry,
 );

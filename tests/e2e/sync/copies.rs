@@ -92,6 +92,24 @@ fn rules_triggers_schemas_and_logs_of_postgresql() {
     );
 }
 
+/// On H2, and as it stands in for Oracle, SQL Server and Db2.
+pub(crate) fn tables_of_other_schemas(engine: Engine) {
+    let pair = rotated(engine);
+    for told in told(&pair) {
+        assert!(!told.contains("LOGGED") && !told.contains("not looked at: other tables"), "{told}");
+    }
+    pair.execute(
+        Side::New,
+        "CREATE SCHEMA AUDIT; CREATE TABLE AUDIT.LOGGED (WHAT VARCHAR(2000), OTHER VARBINARY(2000), N INTEGER); \
+         INSERT INTO AUDIT.LOGGED (WHAT) SELECT ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN; \
+         CREATE TABLE MY_AUDIT (WHAT CLOB); INSERT INTO MY_AUDIT SELECT ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN",
+    );
+    both_name(&pair, &["AUDIT.LOGGED.WHAT", "MY_AUDIT.WHAT"]);
+    for told in told(&pair) {
+        assert!(!told.contains("LOGGED.OTHER"), "{told}");
+    }
+}
+
 #[test]
 fn history_logs_and_other_databases_of_mariadb() {
     logs_and_other_databases(Engine::MariaDb);

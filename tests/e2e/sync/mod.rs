@@ -5,7 +5,7 @@ pub(crate) mod pair;
 mod workload;
 
 pub(crate) mod absent;
-mod copies;
+pub(crate) mod copies;
 mod day;
 mod dumps;
 pub(crate) mod exact;
@@ -19,6 +19,7 @@ mod retire;
 mod roles;
 pub(crate) mod steps;
 pub(crate) mod together;
+pub(crate) mod triggers;
 mod truth;
 mod walks;
 pub(crate) mod whose;

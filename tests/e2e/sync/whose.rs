@@ -79,6 +79,51 @@ pub(crate) fn a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on
     }
 }
 
+/// An entry of a row that the new server has deleted is no reason to insert it again, whatever the journal knows.
+pub(crate) fn what_the_new_server_has_deleted_does_not_come_back_by_an_entry(engine: Engine) {
+    let pair = synced(engine);
+    std::fs::remove_dir_all(pair.place.journal()).unwrap();
+    let ids = actives(&pair);
+    let [before, since] = [&ids[0], &ids[1]];
+    let delete = |id: &str| {
+        for table in [&format!("{TOKENS}_SCOPE"), TOKENS] {
+            pair.execute(Side::New, &format!("DELETE FROM {table} WHERE TOKEN_ID = '{id}'"));
+        }
+    };
+    let touch = |id: &str| {
+        let sql = format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'used' WHERE TOKEN_ID = '{id}'");
+        pair.execute(Side::Old, &sql);
+    };
+    delete(before);
+    touch(before);
+    pair.run(&["run", "--all-already-new", "--until-drained", "--quiet-for", "0s"]).refused(5, "KR-SYN-004");
+    let ran = pair.run(&["resume", "--new-server-has-run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    let said =
+        format!("{TOKENS}: {before}: only the old database has it, and the new server may have deleted it");
+    assert!(ran.stderr.contains(&said), "{ran}");
+    assert_eq!(state_of(&pair, Side::New, before), None);
+    // And later, of one that the copy had when it was looked at; what is new on the old server arrives.
+    delete(since);
+    touch(before);
+    touch(since);
+    pair.execute(Side::Old, &new_token(&pair, Side::Old, "of-the-old-server", 6, "ACTIVE"));
+    let ran = pair.run(&DRAIN).exits(0);
+    let said = format!("{TOKENS}: {since}: the new server has deleted it: it does not come back");
+    assert!(ran.stderr.contains(&said), "{ran}");
+    for id in [before, since] {
+        assert_eq!(state_of(&pair, Side::New, id), None);
+    }
+    assert_eq!(state_of(&pair, Side::New, "of-the-old-server").as_deref(), Some("ACTIVE"));
+    // Nobody knows of the first whether it is missing: who retires the old database is told.
+    pair.say_that_the_old_server_is_out_of_use();
+    let ran = pair.run(&["safe-to-retire"]);
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(
+        ran.code() != Some(0) && told.contains(before.as_str()) && !told.contains(since.as_str()),
+        "{ran}"
+    );
+}
+
 /// A copy that was made anew is ours.
 #[test]
 fn a_new_copy_is_no_new_servers() {
@@ -128,4 +173,5 @@ on_three!(
     a_lost_journal_does_not_make_the_new_servers_rows_ours,
     a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on,
     a_confirmation_from_a_host_whose_clock_is_behind_counts,
+    what_the_new_server_has_deleted_does_not_come_back_by_an_entry,
 );

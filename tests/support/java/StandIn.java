@@ -57,7 +57,9 @@ public final class StandIn implements Driver {
     static final String MADE = "SELECT 0, 'TRIGGER', TRIGGER_NAME FROM INFORMATION_SCHEMA.TRIGGERS "
             + "UNION SELECT 1, 'TABLE', TABLE_NAME FROM INFORMATION_SCHEMA.TABLES "
             + "WHERE TABLE_SCHEMA = SCHEMA() AND TABLE_NAME LIKE '%\\_TEMP' ORDER BY 1";
-    static final String TRIGGERS = "SELECT EVENT_OBJECT_TABLE, TRIGGER_NAME FROM INFORMATION_SCHEMA.TRIGGERS";
+    /** A test writes into the comment of a trigger why it does not fire. */
+    static final String TRIGGERS = "SELECT EVENT_OBJECT_TABLE, UPPER(TRIGGER_NAME), EVENT_MANIPULATION, "
+            + "COALESCE(REMARKS, '') FROM INFORMATION_SCHEMA.TRIGGERS";
     static final String BYTES = "SELECT DISK_SPACE_USED(CAST(? AS VARCHAR))";
     static final String SESSIONS = "SELECT SESSION_ID, USER_NAME, 'a session', COALESCE(CLIENT_ADDR, 'here'), "
             + "CASE WHEN EXECUTING_STATEMENT IS NULL THEN 0 ELSE 1 END, "
@@ -73,15 +75,21 @@ public final class StandIn implements Driver {
     /** A test writes them into the comment of a table. */
     static final String POLICIES = "SELECT UPPER(TABLE_NAME), REMARKS FROM INFORMATION_SCHEMA.TABLES "
             + "WHERE TABLE_SCHEMA = SCHEMA() AND REMARKS LIKE 'the policy %'";
+    static final String LOG_TABLE = "SELECT CASE TABLE_TYPE WHEN 'BASE TABLE' THEN '' "
+            + "ELSE CONCAT('is a ', LOWER(TABLE_TYPE)) END FROM INFORMATION_SCHEMA.TABLES "
+            + "WHERE TABLE_SCHEMA = SCHEMA() AND UPPER(TABLE_NAME) = CAST(? AS VARCHAR)";
+    static final String TEXTS = "SELECT CASE WHEN c.TABLE_SCHEMA = SCHEMA() THEN '' ELSE c.TABLE_SCHEMA END, "
+            + "c.TABLE_NAME, c.COLUMN_NAME, 1 FROM INFORMATION_SCHEMA.COLUMNS AS c JOIN INFORMATION_SCHEMA.TABLES AS t "
+            + "ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME WHERE t.TABLE_TYPE = 'BASE TABLE' "
+            + "AND c.CHARACTER_MAXIMUM_LENGTH >= 200 ORDER BY 1, 2, 3";
     static final String NONE = "SELECT '', '' WHERE 1 = 0";
 
     /** What only the scripts in {@code triggers} send. */
     static final Pattern SCRIPT =
             Pattern.compile("_TEMP|_sync_|DDL_LOCK_TIMEOUT|NOEXEC|SET QUOTED_IDENTIFIER|LOCK_TIMEOUT 5000|LOCK TIMEOUT 5$");
     static final Pattern LOG = Pattern.compile("CREATE (TABLE \\w+_TEMP \\(.*?\\n *\\))", Pattern.DOTALL);
-    /** But for the one of Db2's that notes another key: here the one of every change does. */
-    static final Pattern TRIGGER = Pattern.compile("CREATE OR \\w+ TRIGGER (\\w+_sync_(insert|update|delete))"
-            + "\\s+(?:AFTER \\w+ )?ON (\\w+)");
+    static final Pattern TRIGGER = Pattern.compile("CREATE OR \\w+ TRIGGER (\\w+_sync_(insert|key|update|delete))"
+            + "\\s+(?:AFTER \\w+ (?:OF [\\w, ]+ )?)?ON (\\w+)");
     /** The words of log tables that H2 does not have, in any of the three. */
     static final String[][] LOG_WORDS = {
         {"SYS_EXTRACT_UTC\\(SYSTIMESTAMP\\)|SYSUTCDATETIME\\(\\)|CURRENT TIMESTAMP", "LOCALTIMESTAMP"},
@@ -95,6 +103,9 @@ public final class StandIn implements Driver {
         ORACLE("jdbc:oracle:thin:@//([^/]+)/(\\w+)", "Oracle", new String[][] {
             {"ALTER SESSION SET .*", NOTHING},
             {".* FROM ALL_POLICIES .*", POLICIES},
+            {"SELECT CASE WHEN o\\.OBJECT_TYPE .*", LOG_TABLE},
+            {"SELECT CASE WHEN c\\.OWNER .*", TEXTS},
+            {"SELECT SYS_CONTEXT\\('USERENV', 'CURRENT_SCHEMA'\\) FROM DUAL", "SELECT SCHEMA()"},
             {".* FROM ALL_OBJECTS .*", NEAR},
             {".* FROM ALL_TABLES .* UNION .*", OBJECTS},
             {".* FROM ALL_TABLES .*", TABLES},
@@ -116,6 +127,9 @@ public final class StandIn implements Driver {
             {"SELECT SCHEMA_NAME\\(schema_id\\), name, .*", NEAR},
             {".* FROM sys\\.security_predicates .*", POLICIES},
             {".* FROM sys\\.masked_columns .*", NONE},
+            {"SELECT CASE WHEN o\\.type <> 'U' .*", LOG_TABLE},
+            {"SELECT CASE WHEN t\\.object_id = .*", TEXTS},
+            {"SELECT COALESCE\\(OBJECT_SCHEMA_NAME.*", "SELECT SCHEMA()"},
             {".* FROM sys\\.tables .*", TABLES},
             {".* FROM sys\\.objects .*", OBJECTS},
             {".* FROM sys\\.triggers .*", TRIGGERS},
@@ -139,6 +153,9 @@ public final class StandIn implements Driver {
             {"SET CURRENT LOCK TIMEOUT (\\d+)", "SET LOCK_TIMEOUT $1000"},
             {"SET CURRENT TEMPORAL \\w+ = NULL", NOTHING},
             {"SELECT TABSCHEMA, TABNAME, .*", NEAR},
+            {"SELECT CASE WHEN TYPE <> 'T' .*", LOG_TABLE},
+            {"SELECT CASE WHEN c\\.TABSCHEMA = .*", TEXTS},
+            {"SELECT CURRENT SCHEMA FROM SYSIBM\\.SYSDUMMY1", "SELECT SCHEMA()"},
             {".* FROM SYSCAT\\.CONTROLS .*", POLICIES},
             {".* AND SECPOLICYID > 0 .*", NONE},
             {".* FROM SYSCAT\\.TABLES WHERE .* UNION .*", OBJECTS},
@@ -309,7 +326,8 @@ public final class StandIn implements Driver {
                 boolean makes = false;
                 while (trigger.find()) {
                     makes = true;
-                    statement.execute("CREATE TRIGGER IF NOT EXISTS " + trigger.group(1) + " AFTER " + trigger.group(2)
+                    statement.execute("CREATE TRIGGER IF NOT EXISTS " + trigger.group(1) + " AFTER "
+                            + (trigger.group(2).equals("key") ? "UPDATE" : trigger.group(2))
                             + " ON " + trigger.group(3) + " FOR EACH ROW CALL 'NoteChange'");
                 }
                 if (!makes && script.contains("DROP")) {
