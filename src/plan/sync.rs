@@ -194,12 +194,12 @@ impl Deployment {
             return Ok(());
         };
         match job(plan, index, table).await? {
-            Ok(job) => {
+            Resolved::InStep(job) => {
                 if let Some(plan) = &mut self.sync {
-                    plan.jobs.push(job);
+                    plan.jobs.push(*job);
                 }
             }
-            Err(why) => self.absent.push((index, why)),
+            Resolved::LeftOut(why) => self.absent.push((index, why.to_owned())),
         }
         Ok(())
     }
@@ -217,18 +217,26 @@ async fn absent_in_old(old: &Db, place: &str) -> Error {
         .fix("see that oldIdnDBUrl names the right database and schema, and that the user may see its tables")
 }
 
+/// What becomes of a table in sync.
+enum Resolved {
+    /// It is kept in step.
+    InStep(Box<SyncJob>),
+    /// It is not: why.
+    LeftOut(&'static str),
+}
+
 /// The table with all that sync needs to know of it, or why it is not kept in step.
-async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Result<SyncJob, String>> {
+async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Resolved> {
     let (old, new) = (&plan.old, &plan.new);
     let place = sync.relation.table;
     let Some((new_table, new_info)) = table(new, sync.relation).await? else {
-        return Ok(Err("the identity database has no such table".to_owned()));
+        return Ok(Resolved::LeftOut("the identity database has no such table"));
     };
     let Some((old_table, old_info)) = table(old, sync.relation).await? else {
         if sync.needed {
             return Err(absent_in_old(old, place).await);
         }
-        return Ok(Err(ABSENT_IN_OLD.to_owned()));
+        return Ok(Resolved::LeftOut(ABSENT_IN_OLD));
     };
     for info in [&old_info, &new_info] {
         check_key(sync, info)?;
@@ -244,40 +252,11 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
             ));
         }
         tracing::warn!("{place}: the old database has no sync triggers on it, so it is not kept in step");
-        return Ok(Err("the old identity database has no sync triggers on it".to_owned()));
+        return Ok(Resolved::LeftOut("the old identity database has no sync triggers on it"));
     };
     let key_kinds = key_kinds(sync, [&new_info, &old_info, &log_info])?;
+    let columns = carried_columns(sync, &old_info, &new_info)?;
     let is_key = |name: &str| sync.relation.key.contains(&name);
-    let (in_old, in_new) = (columns(&old_info), columns(&new_info));
-    if let Some(odd) = in_old.iter().chain(&in_new).find(|name| !is_plain(name)) {
-        let text = format!("{place}: no column of WSO2 has a name like {}", odd.escape_debug());
-        return Err(Error::new(Id::Schema, text));
-    }
-    for (which, here, there) in [("old", &in_old, &in_new), ("new", &in_new, &in_old)] {
-        for only in here.iter().filter(|name| !there.contains(name)) {
-            tracing::warn!("{place}: only the {which} table has {only}, so it is not carried over");
-        }
-    }
-    let is_computed = |name: &str| new_info.columns.get(name).is_some_and(|column| column.computed);
-    let columns: Vec<String> = in_old
-        .into_iter()
-        .filter(|name| in_new.contains(name) && !is_key(name) && !is_computed(name))
-        .collect();
-    let computed: Vec<&str> = new_info
-        .columns
-        .iter()
-        .filter(|(_, column)| column.computed)
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if let Some(odd) =
-        computed.iter().find(|name| is_key(name) || sync.values().iter().any(|v| v.name == **name))
-    {
-        let text = format!("{place}: the server computes {odd} itself, so no row can be carried over");
-        return Err(Error::new(Id::Schema, text));
-    }
-    if !computed.is_empty() {
-        tracing::info!("{place}: the server computes {}, so it is not carried over", computed.join(", "));
-    }
     // A key's number is told whatever holds it.
     let is_text = |name: &&str| {
         [&old_info, &new_info]
@@ -301,7 +280,7 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
             sync.log
         );
     }
-    Ok(Ok(SyncJob {
+    Ok(Resolved::InStep(Box::new(SyncJob {
         index,
         table: sync,
         age,
@@ -315,7 +294,37 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
         new: new_table,
         log,
         columns,
-    }))
+    })))
+}
+
+/// The columns beside the key that are carried over: those of both tables that the new server does not compute.
+fn carried_columns(sync: &SyncTable, old: &TableInfo, new: &TableInfo) -> Result<Vec<String>> {
+    let place = sync.relation.table;
+    let is_key = |name: &str| sync.relation.key.contains(&name);
+    let (in_old, in_new) = (columns(old), columns(new));
+    if let Some(odd) = in_old.iter().chain(&in_new).find(|name| !is_plain(name)) {
+        let text = format!("{place}: no column of WSO2 has a name like {}", odd.escape_debug());
+        return Err(Error::new(Id::Schema, text));
+    }
+    for (which, here, there) in [("old", &in_old, &in_new), ("new", &in_new, &in_old)] {
+        for only in here.iter().filter(|name| !there.contains(name)) {
+            tracing::warn!("{place}: only the {which} table has {only}, so it is not carried over");
+        }
+    }
+    let is_computed = |name: &str| new.columns.get(name).is_some_and(|column| column.computed);
+    let computed: Vec<&str> =
+        new.columns.iter().filter(|(_, column)| column.computed).map(|(name, _)| name.as_str()).collect();
+    if let Some(odd) =
+        computed.iter().find(|name| is_key(name) || sync.values().iter().any(|v| v.name == **name))
+    {
+        let text = format!("{place}: the server computes {odd} itself, so no row can be carried over");
+        return Err(Error::new(Id::Schema, text));
+    }
+    if !computed.is_empty() {
+        tracing::info!("{place}: the server computes {}, so it is not carried over", computed.join(", "));
+    }
+    let is_carried = |name: &String| in_new.contains(name) && !is_key(name) && !is_computed(name);
+    Ok(in_old.into_iter().filter(is_carried).collect())
 }
 
 async fn table(db: &Db, relation: Relation) -> Result<Option<(Arc<Table>, TableInfo)>> {
