@@ -74,7 +74,9 @@ fn one_that_the_server_ended_is_lost_and_another_takes_its_place(engine: Engine)
         let db = Db::open_server(&server, Access::ReadWrite, 1).await.unwrap();
         let first = session(&db, engine).await;
         if db.read(soon, &[]).await.unwrap().is_empty() && engine == Engine::Postgres {
-            admin.execute(&format!("SELECT pg_terminate_backend({})", first.as_int().unwrap()));
+            let end = format!("SELECT pg_terminate_backend({})", first.as_int().unwrap());
+            // On a thread of its own: this one has a runtime already.
+            std::thread::scope(|scope| scope.spawn(|| admin.execute(&end)).join().unwrap());
         }
         tokio::time::sleep(Duration::from_millis(1_800)).await;
         let error = db.read("SELECT 1", &[]).await.unwrap_err();
