@@ -182,13 +182,11 @@ pub async fn find(db: &Db) -> Result<Found> {
         if is_foreign {
             found.foreign.push(place);
         }
-        if let Some(flaw) = flaw(db, table, &triggers).await? {
-            found.parts.push(place);
-            found.broken.push(flaw.clone());
-            found.flaws.push(flaw);
-            continue;
-        }
-        let broken = match (state_among(db.server_kind(), table, is_foreign, &triggers), has_log) {
+        let broken = match (state_of(db, table, is_foreign, &triggers).await?, has_log) {
+            (State::Flawed(why), _) => {
+                found.flaws.push(why.clone());
+                why
+            }
             (State::Whole, true) => {
                 found.whole.push(place);
                 continue;
@@ -212,21 +210,16 @@ pub async fn find(db: &Db) -> Result<Found> {
 /// What there is of a table's triggers and change log.
 pub async fn state(db: &Db, table: &SyncTable) -> Result<State> {
     let is_foreign = is_foreign(db, table).await?;
-    let triggers = triggers(db).await?;
-    if let Some(flaw) = flaw(db, table, &triggers).await? {
-        return Ok(State::Flawed(flaw));
-    }
-    Ok(state_among(db.server_kind(), table, is_foreign, &triggers))
+    state_of(db, table, is_foreign, &triggers(db).await?).await
 }
 
-/// Why a table's change log, whoever has made it, would not keep each entry as it is; none if it does, or is not there.
-async fn flaw(db: &Db, table: &SyncTable, triggers: &[Trigger]) -> Result<Option<String>> {
-    let log = table.log;
-    if let Some(trigger) = triggers.iter().find(|trigger| trigger.table == log) {
-        return Ok(Some(format!("the change log {log} has a trigger of its own, {}", trigger.name)));
-    }
-    let flaw = db.log_table_flaw(log).await.map_err(|error| failed(db, &error))?;
-    Ok(flaw.map(|flaw| format!("the change log {log} {flaw}")))
+/// Likewise, of a log whose maker is known, among all triggers of the database.
+async fn state_of(db: &Db, table: &SyncTable, is_foreign: bool, triggers: &[Trigger]) -> Result<State> {
+    let flaw = db.log_table_flaw(table.log).await.map_err(|error| failed(db, &error))?;
+    Ok(match flaw {
+        Some(flaw) => State::Flawed(format!("the change log {} {flaw}", table.log)),
+        None => state_among(db.server_kind(), table, is_foreign, triggers),
+    })
 }
 
 /// What to do about such a change log.

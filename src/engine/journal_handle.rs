@@ -28,7 +28,7 @@ pub struct JournalHandle {
 }
 
 impl JournalHandle {
-    /// A journal over an open journal.
+    /// A handle of an open journal.
     pub fn new(journal: Journal) -> Self {
         let state = watch::Sender::new(journal.kept_state());
         Self { journal: Arc::new(Mutex::new(journal)), deferred: Arc::default(), state }

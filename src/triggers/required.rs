@@ -101,6 +101,12 @@ fn fires(trigger: &Trigger, wanted: &Required, event: &str) -> bool {
 /// What there is of a table's triggers, of all that the database has.
 pub fn state_among(kind: Option<Kind>, table: &SyncTable, is_foreign: bool, triggers: &[Trigger]) -> State {
     let place = table.relation.table;
+    if let Some(trigger) = triggers.iter().find(|trigger| trigger.table == table.log) {
+        return State::Flawed(format!(
+            "the change log {} has a trigger of its own, {}",
+            table.log, trigger.name
+        ));
+    }
     let is_ours = |trigger: &&Trigger| trigger.table == place && table.is_trigger(&trigger.name);
     let there: Vec<&Trigger> = triggers.iter().filter(is_ours).collect();
     if there.is_empty() {
@@ -182,6 +188,11 @@ mod tests {
                 let whole = catalogue(kind, table);
                 assert_eq!(state_among(kind, table, false, &whole), State::Whole, "{kind:?}");
                 assert_eq!(state_among(kind, table, false, &[]), State::Absent, "{kind:?}");
+                let mut more = whole.clone();
+                let on_the_log =
+                    Trigger { table: table.log.to_owned(), name: "T".into(), ..whole[0].clone() };
+                more.push(on_the_log);
+                assert!(matches!(state_among(kind, table, false, &more), State::Flawed(_)), "{kind:?}");
                 for at in 0..whole.len() {
                     let broken = |change: &dyn Fn(&mut Vec<Trigger>)| {
                         let mut changed = whole.clone();

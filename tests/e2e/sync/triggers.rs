@@ -118,6 +118,14 @@ fn a_change_log_that_is_no_ordinary_table_is_refused(engine: Engine, flaws: &[(&
     }
 }
 
+/// A view with the columns of a change log.
+const VIEW: (&str, &str, &str) = (
+    "CREATE VIEW IDN_OAUTH2_ACCESS_TOKEN_TEMP AS SELECT 1 AS SYNC_ID, TOKEN_ID, 1 AS AVAILABILITY, 0 AS SYNCED, \
+     TIME_CREATED AS CHANGED_AT FROM IDN_OAUTH2_ACCESS_TOKEN",
+    "DROP VIEW IDN_OAUTH2_ACCESS_TOKEN_TEMP",
+    "is a view",
+);
+
 #[test]
 fn a_change_log_of_mysql_without_transactions_with_triggers_or_a_view_is_refused() {
     let flaws = [
@@ -131,12 +139,7 @@ fn a_change_log_of_mysql_without_transactions_with_triggers_or_a_view_is_refused
             "DROP TRIGGER somebody",
             "has a trigger of its own, SOMEBODY",
         ),
-        (
-            "CREATE VIEW IDN_OAUTH2_ACCESS_TOKEN_TEMP AS SELECT 1 AS SYNC_ID, TOKEN_ID, 1 AS AVAILABILITY, 0 AS SYNCED, \
-             TIME_CREATED AS CHANGED_AT FROM IDN_OAUTH2_ACCESS_TOKEN",
-            "DROP VIEW IDN_OAUTH2_ACCESS_TOKEN_TEMP",
-            "is a view",
-        ),
+        VIEW,
     ];
     a_change_log_that_is_no_ordinary_table_is_refused(Engine::MySql, &flaws);
     a_change_log_that_is_no_ordinary_table_is_refused(Engine::MariaDb, &flaws);
@@ -151,12 +154,7 @@ fn a_change_log_of_sqlite_with_triggers_or_a_view_is_refused() {
             "DROP TRIGGER somebody",
             "has a trigger of its own, SOMEBODY",
         ),
-        (
-            "CREATE VIEW IDN_OAUTH2_ACCESS_TOKEN_TEMP AS SELECT 1 AS SYNC_ID, TOKEN_ID, 1 AS AVAILABILITY, 0 AS SYNCED, \
-             TIME_CREATED AS CHANGED_AT FROM IDN_OAUTH2_ACCESS_TOKEN",
-            "DROP VIEW IDN_OAUTH2_ACCESS_TOKEN_TEMP",
-            "is a view",
-        ),
+        VIEW,
     ];
     a_change_log_that_is_no_ordinary_table_is_refused(Engine::Sqlite, &flaws);
 }
