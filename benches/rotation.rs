@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo bench --bench rotation                             # 100,000 tokens, three runs
+//! cargo bench --bench rotation -- --rebuild-indexes never
 //! cargo bench --bench rotation -- --tokens 1000000 --runs 1 --no-floor
 //! ```
 //!
@@ -37,6 +38,9 @@ struct Args {
     /// How often everything is measured; the medians are reported.
     #[arg(long, default_value_t = 3)]
     runs: usize,
+    /// What is done with indexes: auto, always or never.
+    #[arg(long, default_value = "auto")]
+    rebuild_indexes: String,
     /// Only rotate.
     #[arg(long)]
     no_floor: bool,
@@ -58,7 +62,7 @@ async fn main() -> Fallible<()> {
     eprintln!("made {} tokens in {:.1} s", args.tokens, began.elapsed().as_secs_f64());
     let (mut rotations, mut floors, mut ciphers) = (Vec::new(), Vec::new(), Vec::new());
     for run in 1..=args.runs {
-        let rotation = rotate(&deployment, &args.folder.join(format!("run-{run}")))?;
+        let rotation = rotate(&deployment, &args.folder.join(format!("run-{run}")), &args.rebuild_indexes)?;
         eprintln!("run {run}: {rotation:?}");
         rotations.push(rotation);
         if !args.no_floor {
@@ -77,7 +81,7 @@ fn report(args: &Args, rotations: &[Rotation], floors: &[f64], ciphers: &[f64]) 
     let seconds = of(|rotation| rotation.seconds);
     #[allow(clippy::cast_precision_loss)] // a row count
     let rate = args.tokens as f64 / seconds;
-    println!("{:<44} {:>12}", format!("SQLite, {} tokens, median of {}", args.tokens, args.runs), "");
+    println!("SQLite, {} tokens, indexes {}, median of {}", args.tokens, args.rebuild_indexes, args.runs);
     println!("{:<44} {seconds:>12.2} s  ({rate:.0} rows/s)", "keyrotation run");
     println!("{:<44} {:>12.2} s", "  its processor time", of(|rotation| rotation.cpu_seconds));
     println!("{:<44} {:>12.1} MiB", "  its peak memory", of(|rotation| rotation.peak_mib));
@@ -87,7 +91,7 @@ fn report(args: &Args, rotations: &[Rotation], floors: &[f64], ciphers: &[f64]) 
     let per_row = journal / args.tokens as f64;
     println!("{:<44} {:>12.1} MiB  ({per_row:.0} bytes a row)", "  its journal", journal / 1_048_576.0);
     let mut document = serde_json::json!({
-        "tokens": args.tokens, "runs": args.runs, "seconds": seconds, "rows_per_second": rate,
+        "tokens": args.tokens, "rebuild_indexes": args.rebuild_indexes, "runs": args.runs, "seconds": seconds, "rows_per_second": rate,
         "cpu_seconds": of(|r| r.cpu_seconds), "peak_mib": of(|r| r.peak_mib), "journal_bytes": journal,
     });
     if !floors.is_empty() {
@@ -104,9 +108,9 @@ fn report(args: &Args, rotations: &[Rotation], floors: &[f64], ciphers: &[f64]) 
 }
 
 /// Rotates a copy of the deployment.
-fn rotate(deployment: &Deployment, folder: &Path) -> Fallible<Rotation> {
+fn rotate(deployment: &Deployment, folder: &Path, rebuild: &str) -> Fallible<Rotation> {
     copy(&deployment.folder, folder)?;
-    let rotation = measure::rotate(folder, &[])?;
+    let rotation = measure::rotate(folder, &["--rebuild-indexes".to_owned(), rebuild.to_owned()])?;
     fs::remove_dir_all(folder)?;
     Ok(rotation)
 }

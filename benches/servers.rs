@@ -3,13 +3,14 @@
 //!
 //! ```sh
 //! cargo bench --bench servers                              # 100,000 tokens, three runs
+//! cargo bench --bench servers -- --tokens 100000,1000000   # and a million, in one go
 //! cargo bench --bench servers -- --database mariadb --tokens 1000000 --runs 1 --connections 4
 //! cargo bench --bench servers -- --jdbc                    # by way of the JDBC drivers
 //! ```
 //!
 //! Starts servers of its own with their data on disk and as durable as in production. Every run
 //! has databases of its own, with the indexes of IS 5.11. A rotation is the whole command: checks,
-//! survey, rotation, sweep, journal. The floor writes values of the same lengths. Results go to stdout as a table, and as
+//! survey, rotation, sweep, journal; with indexes rebuilt and without. The floor writes values of the same lengths. Results go to stdout as a table, and as
 //! JSON to `target/bench-servers.json`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to its terminal")]
@@ -21,6 +22,8 @@ mod columns;
 #[path = "../tests/support/driver.rs"]
 mod driver;
 mod measure;
+#[path = "../tests/support/rights.rs"]
+mod rights;
 #[path = "../tests/support/server.rs"]
 mod server;
 #[path = "../tests/support/site.rs"]
@@ -46,17 +49,20 @@ use site::Site;
 
 #[derive(Debug, Parser)]
 struct Args {
-    /// Rows in IDN_OAUTH2_ACCESS_TOKEN.
-    #[arg(long, default_value_t = 100_000)]
-    tokens: u64,
+    /// Rows in IDN_OAUTH2_ACCESS_TOKEN, each of these.
+    #[arg(long, value_delimiter = ',', default_values_t = [100_000])]
+    tokens: Vec<u64>,
+    /// What is done with indexes, each of these.
+    #[arg(long, value_delimiter = ',', default_values_t = ["auto".to_owned(), "never".to_owned()])]
+    rebuild_indexes: Vec<String>,
     /// How often everything is measured; the medians are reported.
     #[arg(long, default_value_t = 3)]
     runs: usize,
     /// postgresql, mariadb or mysql; all without it.
     #[arg(long)]
     database: Option<String>,
-    /// How many chunks are written at once, each of these; the last is the program's default.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
+    /// How many chunks are written at once, each of these.
+    #[arg(long, value_delimiter = ',', default_values_t = [2])]
     connections: Vec<u32>,
     /// Rows in a chunk; the program's own choice without it.
     #[arg(long)]
@@ -78,8 +84,6 @@ struct Args {
 fn main() -> Fallible<()> {
     let args = Args::parse();
     let _ = fs::remove_dir_all(&args.folder);
-    let spec = Spec { tokens: args.tokens, rows_only_tokens: true, ..Spec::default() };
-    let deployment = wait(build(&args.folder.join("deployment"), &spec))?;
     let redo_log = args.mysql_redo_log.as_ref().map(|size| format!("--innodb-redo-log-capacity={size}"));
     let servers = OwnServers::with(&[
         ("KEYROTATION_TEST_DISK", "1"),
@@ -87,12 +91,18 @@ fn main() -> Fallible<()> {
         ("KEYROTATION_MYSQL_OPTIONS", redo_log.as_deref().unwrap_or_default()),
     ]);
     let mut results = Vec::new();
-    for (name, engine) in
-        [("postgresql", Engine::Postgres), ("mariadb", Engine::MariaDb), ("mysql", Engine::MySql)]
-    {
-        if args.database.as_deref().is_none_or(|wanted| wanted == name) {
-            results.push(engine_results(&args, &deployment, &servers, name, engine)?);
+    for tokens in &args.tokens {
+        let spec = Spec { tokens: *tokens, rows_only_tokens: true, ..Spec::default() };
+        let folder = args.folder.join("deployment");
+        let deployment = wait(build(&folder, &spec))?;
+        for (name, engine) in
+            [("postgresql", Engine::Postgres), ("mariadb", Engine::MariaDb), ("mysql", Engine::MySql)]
+        {
+            if args.database.as_deref().is_none_or(|wanted| wanted == name) {
+                results.push(engine_results(&args, &deployment, &servers, name, engine)?);
+            }
         }
+        fs::remove_dir_all(&folder)?;
     }
     fs::write("target/bench-servers.json", serde_json::to_string_pretty(&results)?)?;
     fs::remove_dir_all(&args.folder)?;
@@ -109,17 +119,24 @@ fn engine_results(
 ) -> Fallible<serde_json::Value> {
     let version = Admin::connect(engine, engine.home()).text("SELECT VERSION()");
     let way = if args.jdbc { " by JDBC" } else { "" };
-    println!("{version}{way}, {} tokens, medians of {}", args.tokens, args.runs);
+    let tokens = deployment.spec.tokens;
+    println!("{version}{way}, {tokens} tokens, medians of {}", args.runs);
     let mut floors = Vec::new();
-    let mut rotations: Vec<Vec<(Rotation, f64)>> = vec![Vec::new(); args.connections.len()];
+    let ways: Vec<(u32, &String)> = args
+        .connections
+        .iter()
+        .flat_map(|connections| args.rebuild_indexes.iter().map(move |rebuild| (*connections, rebuild)))
+        .collect();
+    let mut rotations: Vec<Vec<(Rotation, f64)>> = vec![Vec::new(); ways.len()];
     for run in 1..=args.runs {
         floors.push(floor(deployment, engine));
         eprintln!("{name} run {run}: floor {:.2} s", floors[run - 1]);
-        for (at, connections) in args.connections.iter().enumerate() {
-            let folder = args.folder.join(format!("{name}-{run}-{connections}"));
+        for (at, (connections, rebuild)) in ways.iter().enumerate() {
+            let folder = args.folder.join(format!("{name}-{run}-{connections}-{rebuild}"));
             let site = copy(deployment, &folder, engine, args.jdbc)?;
             let (was, before) = (disk(&site), cpu_seconds(servers, engine));
             let mut options = vec!["--connections".to_owned(), connections.to_string()];
+            options.extend(["--rebuild-indexes".to_owned(), (*rebuild).clone()]);
             options.extend(
                 args.chunk_size.iter().flat_map(|size| ["--chunk-size".to_owned(), size.to_string()]),
             );
@@ -127,7 +144,7 @@ fn engine_results(
             let server = cpu_seconds(servers, engine) - before;
             let (grown, logged) = disk(&site);
             eprintln!(
-                "{name} run {run}, {connections} writers: {rotation:?}, server {server:.1} s, \
+                "{name} run {run}, {connections} writers, indexes {rebuild}: {rotation:?}, server {server:.1} s, \
                  files {:.0} -> {:.0} MB, log {:.0} MB",
                 was.0,
                 grown,
@@ -141,28 +158,28 @@ fn engine_results(
     let floor = median(floors);
     println!("{:<26} {floor:>8.2} s", "floor: one UPDATE");
     let mut writers = Vec::new();
-    for (connections, rotations) in args.connections.iter().zip(&rotations) {
+    for ((connections, rebuild), rotations) in ways.iter().zip(&rotations) {
         let of = |pick: fn(&(Rotation, f64)) -> f64| median(rotations.iter().map(pick).collect());
         let seconds = of(|(rotation, _)| rotation.seconds);
         let (cpu, server) = (of(|(rotation, _)| rotation.cpu_seconds), of(|(_, server)| *server));
         let peak = of(|(rotation, _)| rotation.peak_mib);
         #[allow(clippy::cast_precision_loss)] // sizes and counts
-        let (journal, tokens) = (of(|(rotation, _)| rotation.journal_bytes as f64), args.tokens as f64);
+        let (journal, tokens) = (of(|(rotation, _)| rotation.journal_bytes as f64), tokens as f64);
         println!(
             "{:<26} {seconds:>8.2} s  {:.2} x floor, {:.0} rows/s, processor {cpu:.1} s (server {server:.1} s), \
              peak {peak:.0} MiB, journal {:.0} bytes a row",
-            format!("{connections} writers"),
+            format!("{connections} writers, {rebuild}"),
             seconds / floor,
             tokens / seconds,
             journal / tokens
         );
         writers.push(json!({
-            "connections": connections, "seconds": seconds, "ratio": seconds / floor, "cpu_seconds": cpu,
+            "connections": connections, "rebuild_indexes": rebuild, "seconds": seconds, "ratio": seconds / floor, "cpu_seconds": cpu,
             "server_cpu_seconds": server, "peak_mib": peak, "journal_bytes": journal,
         }));
     }
     Ok(
-        json!({ "database": version, "jdbc": args.jdbc, "tokens": args.tokens, "runs": args.runs, "floor_seconds": floor, "writers": writers }),
+        json!({ "database": version, "jdbc": args.jdbc, "tokens": tokens, "runs": args.runs, "floor_seconds": floor, "writers": writers }),
     )
 }
 
@@ -174,6 +191,7 @@ fn copy(deployment: &Deployment, folder: &Path, engine: Engine, jdbc: bool) -> F
     for (at, file) in files.iter().enumerate() {
         wait(site.load(at, file));
     }
+    site.grant_all();
     settle(&site);
     let properties = site.properties(&fs::read_to_string(&deployment.config)?);
     let mut properties = properties.replace("enableConfigMigrator: true", "enableConfigMigrator: false");

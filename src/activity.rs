@@ -27,6 +27,8 @@ pub enum Task {
     Count,
     /// The journal, for a report.
     Report,
+    /// Indexes that were dropped.
+    Indexes,
 }
 
 impl Task {
@@ -42,6 +44,7 @@ impl Task {
             Self::Rehearse => "rehearsing",
             Self::Compare => "comparing",
             Self::Count => "counting",
+            Self::Indexes => "making the indexes of",
         }
     }
 
@@ -58,6 +61,7 @@ impl Task {
             | Self::Rehearse
             | Self::Compare
             | Self::Count => "rows",
+            Self::Indexes => "indexes",
         }
     }
 }

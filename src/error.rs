@@ -205,6 +205,9 @@ ids! {
     TableAbsent = "KR-DB-020", Environment, "a table that should be there is not",
         "see that the URL names the right database and schema; what the deployment really lacks is named with --without-table",
         "Yes: nothing was written after it was found.";
+    IndexesMissing = "KR-DB-021", Environment, "indexes that were dropped while a table was rewritten cannot be made again",
+        "put right what the message names, then `keyrotation resume`; or run the statements that `keyrotation indexes print` gives",
+        "Yes: every row is rotated and committed; only queries are slow until the indexes are there again.";
     File = "KR-ENV-001", Environment, "a file or folder cannot be read or written",
         "put right what the message names, then run the same command again";
     System = "KR-ENV-002", Environment, "the operating system refused something",

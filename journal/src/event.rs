@@ -169,6 +169,30 @@ pub enum Event {
     SyncSeen(Seen),
     /// Somebody took a step.
     StepTaken(Step),
+    /// Indexes of a table are about to be dropped, so that it is rewritten without them. Durable before
+    /// the first of them is. Since format 2.
+    IndexesDropped {
+        /// Which target.
+        target: u16,
+        /// The indexes.
+        indexes: Vec<IndexDefinition>,
+    },
+    /// All of them are there again. Since format 2.
+    IndexesRebuilt {
+        /// Which target.
+        target: u16,
+    },
+}
+
+/// How an index is made, in the words of the database's catalogue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexDefinition {
+    /// The table.
+    pub table: String,
+    /// The index's name.
+    pub name: String,
+    /// The statements that make it, in their order, without a semicolon.
+    pub create: Vec<String>,
 }
 
 /// What is to be done, as resolved when the rotation began.
@@ -296,6 +320,8 @@ impl Event {
             Self::CopyDone { .. } => "CopyDone",
             Self::SyncSeen(_) => "SyncSeen",
             Self::StepTaken(_) => "StepTaken",
+            Self::IndexesDropped { .. } => "IndexesDropped",
+            Self::IndexesRebuilt { .. } => "IndexesRebuilt",
         }
     }
 
@@ -312,7 +338,9 @@ impl Event {
             | Self::TargetDone { target }
             | Self::TargetReopened { target, .. }
             | Self::CopyStarted { target, .. }
-            | Self::CopyDone { target, .. } => Some(*target),
+            | Self::CopyDone { target, .. }
+            | Self::IndexesDropped { target, .. }
+            | Self::IndexesRebuilt { target } => Some(*target),
             Self::RotationStarted(_)
             | Self::SessionStarted { .. }
             | Self::SessionEnded { .. }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::lock::NO_LINK;
-use crate::record::{FORMAT, MacBytes};
+use crate::record::{FORMAT, MacBytes, is_readable};
 use crate::wire::{Malformed, Reader};
 
 pub(crate) const HEAD: &str = "head";
@@ -79,7 +79,7 @@ impl Head {
         let covered = slot.get(..SLOT_BYTES - 4).unwrap_or_default();
         Ok(match (magic == MAGIC && crc == crc32fast::hash(covered), format) {
             (false, _) => Ok(None),
-            (true, FORMAT) => Ok(Some(head)),
+            (true, format) if is_readable(format) => Ok(Some(head)),
             (true, newer) => Err(newer),
         })
     }

@@ -54,7 +54,8 @@ pub use chunk::{CellOutcome, CellRecord, Digest, REASON_CHARS, RowRecord, Span};
 pub use copy::{CopyRow, CopyTally, Pending, RowMark, Seen, Step, SyncState};
 pub use error::{Error, Result};
 pub use event::{
-    Entry, Event, GroupTally, RESEALED, Rotation, SessionEnd, Tally, TargetHead, TargetKind, rotation_id,
+    Entry, Event, GroupTally, IndexDefinition, RESEALED, Rotation, SessionEnd, Tally, TargetHead, TargetKind,
+    rotation_id,
 };
 pub use evidence::ChunkTimes;
 pub use inbox::Submission;

@@ -7,7 +7,7 @@
 use crate::chunk::{RowRecord, pack, unpack};
 use crate::error::{Error, Result};
 use crate::event::{Entry, Event};
-use crate::record::{Chain, Kind, MacBytes, Record, Unsealed, from_bytes, seal, to_bytes, unseal};
+use crate::record::{Chain, FORMAT, Kind, MacBytes, Record, Unsealed, from_bytes, seal, to_bytes, unseal};
 use crate::store::{Store, Write};
 use crate::wire::{Malformed, Reader, put_bytes, put_varint};
 
@@ -138,7 +138,8 @@ pub(crate) fn write_entry(
     let mut pages = bytes.chunks(PAGE_BYTES).zip(0_u32..).peekable();
     while let Some((payload, page)) = pages.next() {
         let key = record_key(number, page);
-        let mut record = Record { last: pages.peek().is_none(), mac: MacBytes::default(), payload };
+        let last = pages.peek().is_none();
+        let mut record = Record { format: FORMAT, last, mac: MacBytes::default(), payload };
         record.mac = chain.link(mac, &key, &record);
         *mac = record.mac;
         let value = record.seal(&key);

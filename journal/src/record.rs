@@ -13,7 +13,12 @@ use sha2::Sha256;
 use crate::wire::Malformed;
 
 /// The format that this program writes; it reads this one and every older one.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
+
+/// Whether this program reads what is of `format`.
+pub(crate) fn is_readable(format: u8) -> bool {
+    (1..=FORMAT).contains(&format)
+}
 
 /// A MAC: HMAC-SHA-256 cut to 128 bits.
 pub(crate) type MacBytes = [u8; 16];
@@ -54,29 +59,34 @@ pub(crate) enum Unsealed {
 
 /// Seals `body` for the place `key`.
 pub(crate) fn seal(key: &[u8], kind: Kind, body: &[u8]) -> Vec<u8> {
+    seal_as(FORMAT, key, kind, body)
+}
+
+fn seal_as(format: u8, key: &[u8], kind: Kind, body: &[u8]) -> Vec<u8> {
     let mut value = Vec::with_capacity(HEADER + body.len());
-    value.extend_from_slice(&[FORMAT, kind as u8]);
-    value.extend_from_slice(&checksum(key, FORMAT, kind as u8, body).to_le_bytes());
+    value.extend_from_slice(&[format, kind as u8]);
+    value.extend_from_slice(&checksum(key, format, kind as u8, body).to_le_bytes());
     value.extend_from_slice(body);
     value
 }
 
 /// The body of a sealed value that belongs at `key` and is of `kind`.
 pub(crate) fn unseal<'a>(key: &[u8], kind: Kind, value: &'a [u8]) -> Result<&'a [u8], Unsealed> {
-    let (found, body) = unseal_raw(key, value)?;
+    let (_, found, body) = unseal_raw(key, value)?;
     if found == kind as u8 { Ok(body) } else { Err(Unsealed::Kind) }
 }
 
-fn unseal_raw<'a>(key: &[u8], value: &'a [u8]) -> Result<(u8, &'a [u8]), Unsealed> {
+/// Format, kind and body.
+fn unseal_raw<'a>(key: &[u8], value: &'a [u8]) -> Result<(u8, u8, &'a [u8]), Unsealed> {
     let (header, body) = value.split_first_chunk::<HEADER>().ok_or(Unsealed::Checksum)?;
     let [format, kind, crc @ ..] = *header;
     if u32::from_le_bytes(crc) != checksum(key, format, kind, body) {
         return Err(Unsealed::Checksum);
     }
-    if format != FORMAT {
+    if !is_readable(format) {
         return Err(Unsealed::Format(format));
     }
-    Ok((kind, body))
+    Ok((format, kind, body))
 }
 
 fn checksum(key: &[u8], format: u8, kind: u8, body: &[u8]) -> u32 {
@@ -90,6 +100,8 @@ fn checksum(key: &[u8], format: u8, kind: u8, body: &[u8]) -> u32 {
 /// A log record: one page of an entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
+    /// The format in which it was written.
+    pub(crate) format: u8,
     /// Whether it is the entry's last page.
     pub(crate) last: bool,
     pub(crate) mac: MacBytes,
@@ -99,19 +111,19 @@ pub(crate) struct Record<'a> {
 impl<'a> Record<'a> {
     /// Reads the record that belongs at `key`.
     pub(crate) fn open(key: &[u8], value: &'a [u8]) -> Result<Self, Unsealed> {
-        let (kind, body) = unseal_raw(key, value)?;
+        let (format, kind, body) = unseal_raw(key, value)?;
         let last = match kind {
             kind if kind == Kind::Page as u8 => false,
             kind if kind == Kind::LastPage as u8 => true,
             _ => return Err(Unsealed::Kind),
         };
         let (mac, payload) = body.split_first_chunk::<MAC>().ok_or(Unsealed::Kind)?;
-        Ok(Self { last, mac: *mac, payload })
+        Ok(Self { format, last, mac: *mac, payload })
     }
 
     /// Seals the record for the place `key`.
     pub(crate) fn seal(&self, key: &[u8]) -> Vec<u8> {
-        seal(key, self.kind(), &[&self.mac, self.payload].concat())
+        seal_as(self.format, key, self.kind(), &[&self.mac, self.payload].concat())
     }
 
     fn kind(&self) -> Kind {
@@ -139,7 +151,7 @@ impl Chain {
 
     /// The MAC of the record at `key` after one whose MAC is `before`.
     pub(crate) fn link(&self, before: &MacBytes, key: &[u8], record: &Record<'_>) -> MacBytes {
-        self.mac(&[before, key, &[FORMAT, record.kind() as u8], record.payload])
+        self.mac(&[before, key, &[record.format, record.kind() as u8], record.payload])
     }
 
     /// The MAC over `parts`, which delimit themselves or are of fixed length but for the last.
@@ -162,10 +174,17 @@ pub(crate) fn to_bytes<T: Serialize>(value: &T) -> Result<Vec<u8>, Malformed> {
 
 /// Reads a small structure that takes up all of `bytes`; total over any input.
 pub(crate) fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Malformed> {
-    match bincode::serde::decode_from_slice(bytes, config()) {
-        Ok((value, read)) if read == bytes.len() => Ok(value),
+    match first_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
         _ => Err(Malformed("it cannot be read")),
     }
+}
+
+/// Reads a small structure with which `bytes` begin, and returns the rest, too.
+pub(crate) fn first_from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, &[u8]), Malformed> {
+    let (value, read) =
+        bincode::serde::decode_from_slice(bytes, config()).map_err(|_| Malformed("it cannot be read"))?;
+    Ok((value, bytes.get(read..).unwrap_or_default()))
 }
 
 /// The limit bounds what a forged length can make a reader allocate.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::copy::{Step, SyncState};
 use crate::event::Rotation;
 use crate::head::Mark;
-use crate::record::{Chain, MacBytes, from_bytes, to_bytes};
+use crate::record::{Chain, MacBytes, first_from_bytes, from_bytes, to_bytes};
 use crate::state::{JobState, Session};
 use crate::target::{Failure, TargetState};
 use crate::wire::Malformed;
@@ -57,7 +57,11 @@ pub(crate) fn take_apart(state: &JobState) -> Result<Parts, Malformed> {
     };
     let mut parts = Parts::from([(JOB_KEY.to_vec(), to_bytes(&job)?)]);
     for (target, state) in (0_u16..).zip(targets) {
-        parts.insert(target_key(target), to_bytes(&(state.failures.len(), state))?);
+        let mut part = to_bytes(&(state.failures.len(), state))?;
+        if !state.dropped_indexes.is_empty() {
+            part.extend(to_bytes(&(state.indexes_missing, &state.dropped_indexes))?);
+        }
+        parts.insert(target_key(target), part);
         for (place, failure) in (0_u16..).zip(&state.failures) {
             parts.insert(failure_key(target, place), to_bytes(failure)?);
         }
@@ -86,13 +90,23 @@ pub(crate) fn put_together<E: From<Malformed>>(
     state.updated_at = job.updated_at;
     state.entries = job.entries;
     for (target, slot) in (0_u16..).zip(&mut state.targets) {
-        let (failures, mut found): (u16, TargetState) = from_bytes(&part(target_key(target))?)?;
+        let (failures, mut found) = target_state(&part(target_key(target))?)?;
         for place in 0..failures {
             found.failures.push(from_bytes::<Failure>(&part(failure_key(target, place))?)?);
         }
         *slot = found;
     }
     Ok((state, parts))
+}
+
+/// The number of a target's failures, and its state, in whose part the indexes that were dropped stand last,
+/// if there are any.
+fn target_state(part: &[u8]) -> Result<(u16, TargetState), Malformed> {
+    let ((failures, mut state), rest): ((u16, TargetState), _) = first_from_bytes(part)?;
+    if !rest.is_empty() {
+        (state.indexes_missing, state.dropped_indexes) = from_bytes(rest)?;
+    }
+    Ok((failures, state))
 }
 
 impl Seal {

@@ -10,14 +10,14 @@
 //! Invariants: ordinals have no gaps; ranges join up without overlap, and none follows the one
 //! that runs to the end; a sweep begins only when every range is handed out and no chunk is
 //! open; a target is done only after a sweep that found nothing; the tally is the sum over
-//! closed chunks.
+//! closed chunks; a table whose indexes were dropped is not done before they are there again.
 
 use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::{CellOutcome, RowRecord, Span};
-use crate::event::{Event, Tally, TargetHead, TargetKind};
+use crate::event::{Event, IndexDefinition, Tally, TargetHead, TargetKind};
 use crate::key::Key;
 
 /// What is being done with a target.
@@ -68,6 +68,12 @@ pub struct TargetState {
     /// comes back at its end if it failed again.
     #[serde(skip)] // stored apart, one by one (see `snapshot`)
     pub failures: Vec<Failure>,
+    /// Indexes that were dropped, or were about to be, so that the table is rewritten without them.
+    #[serde(skip)] // stored behind the rest, if there are any (see `snapshot`)
+    pub dropped_indexes: Vec<IndexDefinition>,
+    /// Whether they are not known to be there again.
+    #[serde(skip)]
+    pub indexes_missing: bool,
 }
 
 /// How many failures are listed per target; all are in the chunks.
@@ -152,8 +158,31 @@ impl TargetState {
                 self.all_chunks_closed()?;
                 self.phase = if *strays == 0 { Phase::Swept } else { Phase::Running };
             }
+            (Event::TargetDone { .. }, Phase::Swept) if self.indexes_missing => {
+                return Err("its indexes are not rebuilt".into());
+            }
             (Event::TargetDone { .. }, Phase::Swept) => self.phase = Phase::Done,
-            (Event::TargetReopened { .. }, Phase::Done) => self.phase = Phase::Running,
+            (Event::IndexesDropped { indexes, .. }, Phase::Running) => {
+                if head.kind != TargetKind::Table || indexes.is_empty() {
+                    return Err("there are no indexes to drop".into());
+                }
+                if !self.dropped_indexes.is_empty() {
+                    return Err("its indexes were dropped before".into());
+                }
+                self.dropped_indexes.clone_from(indexes);
+                self.indexes_missing = true;
+            }
+            (Event::IndexesRebuilt { .. }, _) => {
+                if !self.indexes_missing {
+                    return Err("none of its indexes is missing".into());
+                }
+                self.indexes_missing = false;
+            }
+            (Event::TargetReopened { .. }, Phase::Done) => {
+                // Whoever lost rows may have lost an index: all are looked for once more.
+                self.indexes_missing = !self.dropped_indexes.is_empty();
+                self.phase = Phase::Running;
+            }
             (_, phase) => return Err(format!("the target is {}", phase.name())),
         }
         Ok(())

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::RebuildIndexes;
 use crate::runner::{LogTo, Options, SyncOptions};
 use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 
@@ -18,7 +19,8 @@ pub use super::completions::{CompletionsArgs, ManArgs};
 pub use super::configure::ConfigureArgs;
 pub use accept::{AcceptArgs, PlanArgs, PreflightArgs};
 pub use day::{
-    ConfirmArgs, RetireArgs, RunbookArgs, TriggersAction, TriggersArgs, TriggersPrint, TriggersWhere,
+    ConfirmArgs, IndexesAction, IndexesArgs, RetireArgs, RunbookArgs, TriggersAction, TriggersArgs,
+    TriggersPrint, TriggersWhere,
 };
 pub use live::{EndArgs, Pace, PaceArgs, StatusArgs, StopArgs, Until};
 pub use report::{Reason, ReportArgs, ReportFormat, WhyArgs};
@@ -101,6 +103,8 @@ pub enum Command {
     Sync(SyncPhaseArgs),
     /// Install, remove or print what records changes in the old identity database.
     Triggers(TriggersArgs),
+    /// Print or make again the indexes that an unfinished rotation has dropped.
+    Indexes(IndexesArgs),
     /// Show the steps of the whole day: what is done, what to do now and how.
     Runbook(RunbookArgs),
     /// Record a step that people take, such as `route-traffic`.
@@ -154,6 +158,9 @@ pub struct WorkArgs {
     /// Write no more rows in a second, over all connections.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rows_per_second: Option<u32>,
+    /// Drop indexes while a table is rewritten, and make them again [default: auto, for 50,000 rows and more].
+    #[arg(long, value_name = "WHEN")]
+    pub rebuild_indexes: Option<RebuildIndexes>,
     /// How long to wait for a database that is gone, in seconds [default: 120].
     #[arg(long, value_name = "SECONDS")]
     pub patience: Option<u64>,

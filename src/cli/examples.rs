@@ -30,6 +30,13 @@ pub const EXAMPLES: &[Examples] = &[
             ("keyrotation resume --retry-failed", "Also try the rows again that failed"),
         ],
     ),
+    (
+        "indexes",
+        &[
+            ("keyrotation indexes print", "Print the statements that make the dropped indexes, for a DBA"),
+            ("keyrotation indexes restore", "Make them again, and leave the rotation where it is"),
+        ],
+    ),
     ("sync", &[("keyrotation sync --until-drained", "Carry over what waits, and end")]),
     (
         "triggers",

@@ -9,6 +9,7 @@ mod demo;
 mod dry_run;
 pub mod examples;
 mod finished;
+mod indexes;
 mod out;
 mod plan;
 mod preflight;
@@ -107,6 +108,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Resume(args) => Box::pin(session::resume(&session, &args)).await,
         Command::Sync(args) => Box::pin(session::sync(&session, &args)).await,
         Command::Triggers(args) => triggers::triggers(&session, &args).await,
+        Command::Indexes(args) => Box::pin(indexes::indexes(&session, &args)).await,
         Command::Runbook(args) => runbook::runbook(&session, &args),
         Command::Confirm(args) => runbook::confirm(&session, &args).await,
         Command::SafeToRetire(args) => Box::pin(retire::safe_to_retire(&session, &args)).await,

@@ -141,6 +141,7 @@ pub(super) fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
         connections: args.connections,
         max_rows_per_second: args.max_rows_per_second,
         patience: args.patience.map(Duration::from_secs),
+        rebuild_indexes: args.rebuild_indexes,
     };
     let mut settings = config::load(&session.global.config, &overrides)?;
     settings.without_tables.clone_from(&args.accept.without_table);

@@ -53,6 +53,7 @@ keys! {
     JdbcDrivers = "jdbcDrivers", open;
     Connections = "connections", open;
     MaxRowsPerSecond = "maxRowsPerSecond", open;
+    RebuildIndexes = "rebuildIndexes", open;
 }
 
 impl Key {

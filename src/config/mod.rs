@@ -67,6 +67,18 @@ pub const PATIENCE: Duration = Duration::from_mins(2);
 /// The most connections that may write at once.
 pub const CONNECTIONS_MAX: u32 = 64;
 
+/// Whether indexes are dropped while a large table is rewritten, and made again after it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum RebuildIndexes {
+    /// Those of tables with 50,000 rows and more.
+    #[default]
+    Auto,
+    /// Those of all tables.
+    Always,
+    /// None.
+    Never,
+}
+
 /// What the command line says in place of the file.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Overrides {
@@ -78,6 +90,8 @@ pub struct Overrides {
     pub max_rows_per_second: Option<u32>,
     /// `--patience`.
     pub patience: Option<Duration>,
+    /// `--rebuild-indexes`.
+    pub rebuild_indexes: Option<RebuildIndexes>,
 }
 
 /// A configuration that was checked and is complete for what it enables.
@@ -107,6 +121,8 @@ pub struct Settings {
     pub max_rows_per_second: Option<u32>,
     /// How long a server that is gone is waited for.
     pub patience: Duration,
+    /// Whether indexes are dropped while a table is rewritten.
+    pub rebuild_indexes: RebuildIndexes,
     /// How much is read and written at once.
     pub sizes: Sizes,
     /// Whether ECB and CBC values are turned into GCM (`transformation: AES/GCM/NoPadding`).

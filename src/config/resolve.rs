@@ -14,7 +14,7 @@ use super::syntax::{Entry, Raw, items};
 use super::taken;
 use super::{
     CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, CONNECTIONS_MAX, ChunkSize, Database, FilesJob,
-    Level, Notice, Overrides, PATIENCE, Settings, SyncChoice,
+    Level, Notice, Overrides, PATIENCE, RebuildIndexes, Settings, SyncChoice,
 };
 use crate::error::{Error, Id, Result};
 use crate::sizes::Sizes;
@@ -44,6 +44,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     let max_rows_per_second =
         resolver.number(Key::MaxRowsPerSecond, overrides.max_rows_per_second, u32::MAX)?;
     let upgrade = resolver.upgrade()?;
+    let rebuild_indexes = resolver.rebuild_indexes(overrides.rebuild_indexes)?;
     resolver.refuse_old_database()?;
     let databases = parts.databases.then(|| resolver.databases(parts.sync)).transpose()?;
     let sync_tables = resolver.sync_tables(parts.sync)?;
@@ -72,6 +73,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         max_rows_per_second,
         without_tables: Vec::new(),
         patience: overrides.patience.unwrap_or(PATIENCE),
+        rebuild_indexes,
         sizes: Sizes::new(),
         upgrade,
         key_id,
@@ -263,6 +265,18 @@ impl<'a> Resolver<'a> {
         }
         Err(wrong(Id::ConfigValue, Key::Transformation, entry, "is not AES/GCM/NoPadding")
             .fix("write `transformation: AES/GCM/NoPadding`, or remove the line to keep each value's own"))
+    }
+
+    /// What the command line says of the indexes, else what the file does.
+    fn rebuild_indexes(&self, asked: Option<RebuildIndexes>) -> Result<RebuildIndexes> {
+        let Some(entry) = self.given(Key::RebuildIndexes) else { return Ok(asked.unwrap_or_default()) };
+        match entry.value.expose() {
+            _ if asked.is_some() => Ok(asked.unwrap_or_default()),
+            "auto" => Ok(RebuildIndexes::Auto),
+            "always" => Ok(RebuildIndexes::Always),
+            "never" => Ok(RebuildIndexes::Never),
+            _ => Err(wrong(Id::ConfigValue, Key::RebuildIndexes, entry, "is not auto, always or never")),
+        }
     }
 
     /// Whether new values carry the new key's id: as `enableKeyId` says, else as the server needs.

@@ -42,6 +42,12 @@ impl DbError {
         self.remedy
     }
 
+    /// The same error, which is about this.
+    #[must_use]
+    pub(super) fn about(self, what: &str) -> Self {
+        Self { text: format!("{what}: {}", self.text), ..self }
+    }
+
     /// The same error, being one of a server that would have hidden rows.
     #[must_use]
     pub(super) fn hiding_rows(self) -> Self {

@@ -14,6 +14,7 @@ pub mod feeds;
 pub mod guard;
 pub mod holdups;
 pub mod identity;
+pub mod indexes;
 mod jdbc;
 pub mod log_table;
 mod mysql;

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use super::chunk_planner::ChunkPlan;
 use super::pause::Turn;
 use super::transaction::Chunks;
-use super::{Context, Flow, chunk, settle, sweep, workers};
+use super::{Context, Flow, chunk, indexes, settle, sweep, workers};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::Job;
@@ -80,17 +80,23 @@ async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
                 append(context, Event::TargetStarted { target, total: None }).await?;
                 Flow::Finished
             }
-            Phase::Running => match settle::open_chunks(context, job).await? {
-                Flow::Finished => bulk(context, job).await?,
-                Flow::Interrupted => Flow::Interrupted,
-            },
+            Phase::Running => {
+                indexes::drop_before_rows(context, job).await?;
+                match settle::open_chunks(context, job).await? {
+                    Flow::Finished => bulk(context, job).await?,
+                    Flow::Interrupted => Flow::Interrupted,
+                }
+            }
             Phase::Sweeping { .. } => match settle::open_chunks(context, job).await? {
                 Flow::Finished => sweep::passes(context, job).await?,
                 Flow::Interrupted => Flow::Interrupted,
             },
             Phase::Swept => {
-                append(context, Event::TargetDone { target }).await?;
-                Flow::Finished
+                let flow = indexes::make_again(context, job).await?;
+                if flow == Flow::Finished {
+                    append(context, Event::TargetDone { target }).await?;
+                }
+                flow
             }
             Phase::Done | Phase::Skipped { .. } => return Ok(Flow::Finished),
         };

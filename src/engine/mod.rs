@@ -9,6 +9,7 @@ mod chunk_planner;
 mod drive;
 mod dry_run;
 mod evidence;
+mod indexes;
 mod journal_handle;
 mod pace;
 mod pause;

@@ -11,10 +11,10 @@ use keyrotation_journal::{RESEALED, TargetHead, TargetKind};
 use super::open::{is_same, open};
 use super::privileges::forbidden;
 use super::sync::{self, SyncPlan};
-use super::{Fingerprint, Job, absent, columns, protect};
+use super::{Fingerprint, Job, TableIndexes, absent, columns, protect};
 use crate::activity::Activity;
 use crate::codec::Codec;
-use crate::config::Settings;
+use crate::config::{RebuildIndexes, Settings};
 use crate::db::{Access, Db, DbError, Table, TransactionLimits, sql};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
@@ -52,6 +52,7 @@ pub struct Deployment {
     pub(super) registry: Option<Db>,
     version: Option<Version>,
     pub(super) without: Vec<String>,
+    rebuild_indexes: RebuildIndexes,
     guards: Vec<Arc<Guard>>,
     patience: Duration,
     sizes: Sizes,
@@ -99,6 +100,7 @@ async fn connect_with(
         registry: None,
         version: absent::version(settings),
         without: settings.without_tables.clone(),
+        rebuild_indexes: settings.rebuild_indexes,
         guards: Vec::new(),
         patience: settings.patience,
         sizes: settings.sizes,
@@ -252,6 +254,11 @@ impl Deployment {
         Ok(folders)
     }
 
+    /// From now on no index is dropped, for this reason.
+    pub fn keep_indexes(&mut self, why: &str) {
+        self.jobs.iter_mut().filter_map(|job| job.indexes.as_mut()).for_each(|indexes| indexes.keep(why));
+    }
+
     /// Closes all connections.
     pub async fn close(&self) {
         for db in self.databases().chain(self.sync.iter().map(|sync| &sync.old)) {
@@ -335,6 +342,16 @@ impl Deployment {
             values.iter().map(|value| info.columns.get(*value).and_then(|column| column.limit)).collect();
         let has_column = |column: &str| info.columns.contains_key(column);
         let source = TableSource::new(db.clone(), target, Arc::clone(&table), Arc::clone(&guard), has_column);
+        let mut indexes = TableIndexes::new(
+            db.clone(),
+            Arc::clone(&guard),
+            Arc::clone(&table),
+            values.clone(),
+            self.rebuild_indexes,
+        );
+        if self.is_on_cluster(&db) {
+            indexes.keep("the database is on a cluster of which other nodes take writes, too");
+        }
         self.jobs.push(Job {
             index,
             id: target.id,
@@ -346,6 +363,7 @@ impl Deployment {
             resealed: self.resealed(index),
             source: Source::Table(source),
             sink: Sink::Table(TableSink::new(db, target, table, guard).within(limits_of_transaction)),
+            indexes: Some(indexes),
             sizes: self.sizes,
         });
         Ok(())
@@ -368,6 +386,7 @@ impl Deployment {
             resealed: self.resealed(index),
             source: Source::Files(rows.clone()),
             sink: Sink::Files(FileSink::new(rows)),
+            indexes: None,
             sizes: self.sizes,
         });
     }

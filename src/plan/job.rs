@@ -1,5 +1,6 @@
 //! One target resolved against the live deployment.
 
+use super::TableIndexes;
 use crate::codec::Codec;
 use crate::db::{Limit, Unit};
 use crate::sink::Sink;
@@ -29,6 +30,8 @@ pub struct Job {
     pub source: Source,
     /// Where its changes go.
     pub sink: Sink,
+    /// Its indexes; none of files.
+    pub indexes: Option<TableIndexes>,
     /// How much is read and written at once.
     pub sizes: Sizes,
 }

@@ -55,6 +55,9 @@ pub fn comparison_text(report: &Report, events: u64, is_sample: bool, difference
                 found.what
             );
         }
+        for index in &target.missing_indexes {
+            let _ = writeln!(out, "missing: {} the index {}", target.place, printable(index));
+        }
         for (verdict, count) in target.verdicts.iter().filter(|(verdict, _)| **verdict != Verdict::Same) {
             if *count > LISTED {
                 let more = thousands(count - LISTED);

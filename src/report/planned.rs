@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::{bytes, checks_text, thousands};
+use serde_json::json;
+
+use super::{bytes, checks_text, printable, thousands};
 use crate::engine::Rehearsal;
 use crate::plan::preflight::Finding;
-use crate::plan::{Disk, Survey, Tokens};
+use crate::plan::{Disk, IndexPlan, Survey, Tokens};
 
 /// All that is known of a rotation before it begins.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct PlanView<'a> {
     pub disk: &'a [Disk],
     /// Tokens that serve nobody.
     pub tokens: Option<Tokens>,
+    /// What is done with the indexes of each table.
+    pub indexes: &'a [(String, IndexPlan)],
     /// How long chunks took that were rolled back.
     pub rehearsals: &'a [Rehearsal],
     /// What the checks found.
@@ -37,7 +41,7 @@ pub struct PlanView<'a> {
 impl PlanView<'_> {
     /// The document for programs, but for the day's steps.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::json!({
+        json!({
             "schema": 1,
             "changes": self.places,
             "keys": {
@@ -49,6 +53,7 @@ impl PlanView<'_> {
             "absent": self.absent,
             "ambiguous": self.survey.ambiguous(),
             "disk": self.disk,
+            "indexes": self.indexes.iter().map(|(place, plan)| json!({ "place": place, "plan": plan })).collect::<Vec<_>>(),
             "tokens": self.tokens,
             "rehearsals": self.rehearsals,
             "checks": self.findings,
@@ -87,10 +92,33 @@ impl PlanView<'_> {
         let (old, new) = (self.old_key, self.new_key);
         let _ = writeln!(out, "\nfrom key {old} to key {new} (fingerprints)\n{}", self.keys);
         let _ = writeln!(out, "\n{}", checks_text(self.findings));
+        self.indexes(&mut out);
         self.needs(&mut out);
         self.time(&mut out);
         let _ = writeln!(out, "{}", self.journal);
         out
+    }
+
+    /// The indexes that are dropped, or would be.
+    fn indexes(&self, out: &mut String) {
+        for (place, plan) in self.indexes {
+            let _ = match plan {
+                IndexPlan::Rebuild(indexes) => {
+                    let names: Vec<&str> = indexes.iter().map(|index| index.name.as_str()).collect();
+                    let names = printable(&names.join(", "));
+                    writeln!(
+                        out,
+                        "indexes: {names} of {place} are dropped while it is rewritten, and made again after it"
+                    )
+                }
+                IndexPlan::Lacks(what) => writeln!(
+                    out,
+                    "indexes: those of {place} stay, which takes longer: to drop them and make them again the database \
+                     user lacks {what}"
+                ),
+                IndexPlan::Keep(_) => Ok(()),
+            };
+        }
     }
 
     /// Disk, and what need not be rotated at all.

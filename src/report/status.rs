@@ -166,6 +166,9 @@ pub struct TargetView {
     pub groups: Vec<GroupView>,
     /// The first failures.
     pub failures: Vec<FailureView>,
+    /// Indexes that are dropped until its rows are rotated.
+    #[serde(default)]
+    pub missing_indexes: Vec<String>,
 }
 
 /// A part of a target's rows.
@@ -301,6 +304,8 @@ impl TargetView {
                 reason: failure.reason.clone(),
             })
             .collect();
+        let dropped = target.dropped_indexes.iter().filter(|_| target.indexes_missing);
+        let missing_indexes = dropped.map(|index| index.name.clone()).collect();
         let (state, skipped) = match &target.phase {
             Phase::Pending => ("pending", None),
             // All targets are announced with their totals when the rotation begins.
@@ -328,6 +333,7 @@ impl TargetView {
             gone: tally.gone,
             groups,
             failures,
+            missing_indexes,
         }
     }
 }

@@ -60,6 +60,10 @@ pub fn status_text(view: &StatusView) -> String {
     if view.all().any(|target| target.failures.len() < usize::try_from(target.failed).unwrap_or(usize::MAX)) {
         out.push_str("more rows failed than are listed; `keyrotation status --failures` lists them all\n");
     }
+    for target in view.all().filter(|target| !target.missing_indexes.is_empty()) {
+        let (place, indexes) = (&target.place, target.missing_indexes.join(", "));
+        let _ = writeln!(out, "indexes dropped until {place} is rotated: {}", printable(&indexes));
+    }
     if let Some(sync) = &view.sync {
         out.push_str(&sync.text());
     }
@@ -178,6 +182,9 @@ fn next_step(view: &StatusView) -> String {
         RunState::Running => {
             "it is running; `keyrotation stop`, or Ctrl-C in its terminal, stops it at a safe point"
                 .to_owned()
+        }
+        RunState::Interrupted | RunState::Failed if view.all().any(|t| !t.missing_indexes.is_empty()) => {
+            "next: `keyrotation resume`; to give the rotation up, `keyrotation indexes restore`".to_owned()
         }
         RunState::Interrupted | RunState::Failed => "next: `keyrotation resume`".to_owned(),
         RunState::Completed if view.failed() > 0 => {

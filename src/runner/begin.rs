@@ -52,9 +52,10 @@ pub async fn resume(
     // Once sync has begun the new server may run.
     let others = options.others_connected || syncs;
     let connected = connect(settings, Some(&rotation.targets), plan::Access::ReadWrite, others);
-    let Some(deployment) = unless_stopped(&stop, connected).await? else {
+    let Some(mut deployment) = unless_stopped(&stop, connected).await? else {
         return Ok(stopped_early(endpoint).await);
     };
+    keep_indexes_of_live_data(&mut deployment, options, others);
     let state = journal.state(Clone::clone);
     deployment.refuse_vanished(&state).await?;
     preflight::warn_of_servers(&deployment, settings, dir).await;
@@ -100,6 +101,16 @@ async fn connect(
     let deployment = plan::connect(settings, targets, access).await?;
     deployment.claim(settings, others_connected).await?;
     Ok(deployment)
+}
+
+/// Queries need their indexes where a server works with the data.
+fn keep_indexes_of_live_data(deployment: &mut Deployment, options: &Options, others_connected: bool) {
+    if others_connected {
+        deployment.keep_indexes("other programs may be connected");
+    }
+    if options.new_server_has_run {
+        deployment.keep_indexes("the new server has run on this copy");
+    }
 }
 
 /// What comes of `work`, which writes nothing; none if somebody asks to stop meanwhile.
@@ -190,7 +201,8 @@ pub async fn checked(
         return Err(Error::new(Id::ConfigWeakKey, format!("newSecretKey is weak: {why}")));
     }
     let connected = connect(settings, None, access, options.others_connected);
-    let Some(deployment) = unless_stopped(stop, connected).await? else { return Ok(None) };
+    let Some(mut deployment) = unless_stopped(stop, connected).await? else { return Ok(None) };
+    keep_indexes_of_live_data(&mut deployment, options, options.others_connected);
     let activity = Activity::default();
     deployment.stop_with(stop, &activity);
     tracing::info!("looking at what is there");

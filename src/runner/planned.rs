@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::engine::{self, ChunkPlanner, Rehearsal};
 use crate::error::{Error, Id, Result};
 use crate::plan::preflight::{Finding, Ground, Outcome, preflight};
-use crate::plan::{self, Access, Deployment, Disk, Survey, Tokens};
+use crate::plan::{self, Access, Deployment, Disk, IndexPlan, Survey, Tokens};
 use crate::report::{PlanView, Reporter, StatusView, published};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
 use crate::signals::Stop;
@@ -33,6 +33,7 @@ struct Looked {
     keys: String,
     disk: Vec<Disk>,
     tokens: Option<Tokens>,
+    indexes: Vec<(String, IndexPlan)>,
     rehearsals: Vec<Rehearsal>,
     findings: Vec<Finding>,
 }
@@ -100,6 +101,12 @@ async fn look(
     if rehearse {
         rehearsals = engine::rehearse(&dry_planner(settings), &deployment.jobs, activity, stop).await?;
     }
+    let mut indexes = Vec::new();
+    for (job, found) in deployment.jobs.iter().zip(&survey.jobs) {
+        if let Some(table) = &job.indexes {
+            indexes.push((job.place.clone(), table.plan(found.rows).await?));
+        }
+    }
     let (disk, tokens) = (deployment.disk(&survey.jobs).await?, deployment.tokens().await?);
     let ground = Ground {
         settings,
@@ -111,7 +118,7 @@ async fn look(
         counting: Some(activity),
     };
     let findings = preflight(ground).await;
-    Ok(Some(Looked { survey, keys, disk, tokens, rehearsals, findings }))
+    Ok(Some(Looked { survey, keys, disk, tokens, indexes, rehearsals, findings }))
 }
 
 /// Seals as a rotation would; its digests are of a rotation that does not exist.
@@ -139,7 +146,7 @@ impl Plan {
     }
 
     fn view<'a>(&'a self, settings: &'a Settings) -> PlanView<'a> {
-        let Looked { survey, keys, disk, tokens, rehearsals, findings } = &self.looked;
+        let Looked { survey, keys, disk, tokens, indexes, rehearsals, findings } = &self.looked;
         PlanView {
             places: &self.deployment.places,
             absent: self.deployment.absent_places(),
@@ -149,6 +156,7 @@ impl Plan {
             keys,
             disk,
             tokens: *tokens,
+            indexes,
             rehearsals,
             findings,
             journal: self.journal,

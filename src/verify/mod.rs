@@ -56,6 +56,8 @@ pub struct TargetReport {
     pub without_ciphertext: u64,
     /// Chunks that were checked, and how many there are.
     pub chunks: (u64, u64),
+    /// Indexes that were dropped while the table was rewritten, and are not there as they were.
+    pub missing_indexes: Vec<String>,
     /// Rows that are not `same`: the first [`LISTED`] of each verdict.
     pub findings: Vec<Finding>,
 }
@@ -79,10 +81,14 @@ impl Report {
         self.targets.iter().map(|target| target.verdicts.get(&verdict).copied().unwrap_or_default()).sum()
     }
 
-    /// Rows that make `verify` end with exit code 1.
+    /// Rows, and indexes, that make `verify` end with exit code 1. While a server is running its owner may have
+    /// changed an index.
     pub fn differences(&self, live: bool) -> u64 {
         let counts = |verdict: &&Verdict| !live || matches!(verdict, Verdict::Bad | Verdict::Failed);
-        Verdict::ALL.iter().filter(|v| **v != Verdict::Same).filter(counts).map(|v| self.count(*v)).sum()
+        let rows: u64 =
+            Verdict::ALL.iter().filter(|v| **v != Verdict::Same).filter(counts).map(|v| self.count(*v)).sum();
+        let indexes: usize = self.targets.iter().map(|target| target.missing_indexes.len()).sum();
+        rows + if live { 0 } else { indexes as u64 }
     }
 }
 
@@ -151,6 +157,10 @@ async fn verify_one(
     if options.sample.is_none() {
         judge.begin_unseen();
         add(&mut report, job, judge.end());
+    }
+    let indexes = journal.state(|state| state.targets[usize::from(target)].dropped_indexes.clone());
+    if let Some(table) = job.indexes.as_ref().filter(|_| !indexes.is_empty()) {
+        report.missing_indexes = table.missing(&indexes).await?;
     }
     Ok(report)
 }

@@ -33,6 +33,7 @@ mod files;
 mod follow;
 mod golden;
 mod handed;
+mod indexes;
 mod jdbc;
 mod kill;
 mod meddling;

@@ -8,7 +8,9 @@ use keyrotation::db::{
     MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
     Relation, Syntax, Table, TableInfo, Write,
 };
-use keyrotation::db::{asked, cluster_lock, copies, feeds, identity, log_table, near, policies, proof};
+use keyrotation::db::{
+    asked, cluster_lock, copies, feeds, identity, indexes, log_table, near, policies, proof,
+};
 use keyrotation::plan::TOKENS;
 use keyrotation::target::{SYNC_TABLES, SyncTable, TARGETS, Target};
 
@@ -134,6 +136,7 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         feeds::STATEMENTS,
         proof::STATEMENTS,
         cluster_lock::STATEMENTS,
+        indexes::STATEMENTS,
     ]
     .concat();
     all.into_iter()

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::{CHAIN_KEY, failed, key, range, reopen, rotated, rotation, running, session};
 use crate::{
-    CellOutcome, CellRecord, Entry, Error, Event, Failure, Fault, Journal, Key, MemoryStore, Phase,
-    RowRecord, SessionEnd, Span, Tally,
+    CellOutcome, CellRecord, Entry, Error, Event, Failure, Fault, IndexDefinition, Journal, Key, MemoryStore,
+    Phase, RowRecord, SessionEnd, Span, Tally,
 };
 
 /// Random numbers that proptest can shrink.
@@ -30,7 +30,7 @@ fn event(tape: &mut Tape, journal: &Journal) -> Event {
     let of = &state.targets[usize::from(target)];
     let ordinal = of.next_ordinal;
     let open = of.open.keys().nth(usize::from(tape.below(3))).copied().unwrap_or(ordinal);
-    match tape.below(24) {
+    match tape.below(26) {
         0 => session().event,
         1 => Event::SessionEnded { at: 5, end: SessionEnd::Interrupted },
         2..4 => Event::TargetStarted { target, total: None },
@@ -50,6 +50,12 @@ fn event(tape: &mut Tape, journal: &Journal) -> Event {
         20 => Event::SweepStarted { target, pass: of.sweeps + 1 },
         21 => Event::SweepDone { target, pass: of.sweeps, strays: u64::from(tape.below(2)) },
         22 => Event::TargetDone { target },
+        23 => {
+            let create = vec!["CREATE INDEX one ON it (c)".to_owned()];
+            let index = IndexDefinition { table: "it".into(), name: "one".into(), create };
+            Event::IndexesDropped { target, indexes: vec![index; usize::from(tape.below(3))] }
+        }
+        24 => Event::IndexesRebuilt { target },
         _ if of.phase == Phase::Done => Event::TargetReopened { target, reason: "again".into() },
         _ => Event::RotationFinished { at: 9 },
     }

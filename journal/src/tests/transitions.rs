@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use super::{done, key, named, range, rotated, rotation, session, started};
-use crate::{Entry, Event, GroupTally, JobState, Phase, SessionEnd, Span, Tally};
+use crate::{Entry, Event, GroupTally, IndexDefinition, JobState, Phase, SessionEnd, Span, Tally};
 
 /// Situations by name: the events that lead there from a rotation with an open session.
 fn situations() -> Vec<(&'static str, Vec<Event>)> {
@@ -19,6 +19,9 @@ fn situations() -> Vec<(&'static str, Vec<Event>)> {
     let strays = [sweeping.clone(), vec![swept(1, 3)]].concat();
     let clean = [sweeping.clone(), vec![swept(1, 0)]].concat();
     let target_done = [clean.clone(), vec![Event::TargetDone { target: 0 }]].concat();
+    let without = [running.clone(), vec![drop_indexes()]].concat();
+    let swept_without =
+        [without.clone(), vec![range(0, None, None), done(0, 1, 0), sweep(1), swept(1, 0)]].concat();
     let skipped = vec![skip(0)];
     let all_done = [target_done.clone(), vec![skip(1)]].concat();
     let finished = [all_done.clone(), vec![Event::RotationFinished { at: 1 }]].concat();
@@ -41,6 +44,8 @@ fn situations() -> Vec<(&'static str, Vec<Event>)> {
         ("finished", finished),
         ("reopened", reopened),
         ("session ended", ended),
+        ("running without indexes", without),
+        ("swept without indexes", swept_without),
     ]
 }
 
@@ -58,6 +63,14 @@ fn skip(target: u16) -> Event {
 
 fn reopen() -> Event {
     Event::TargetReopened { target: 0, reason: "retry".into() }
+}
+
+fn drop_indexes() -> Event {
+    let create = vec!["CREATE INDEX one ON it (c)".to_owned()];
+    Event::IndexesDropped {
+        target: 0,
+        indexes: vec![IndexDefinition { table: "it".into(), name: "one".into(), create }],
+    }
 }
 
 fn end(end: SessionEnd) -> Event {
@@ -91,6 +104,8 @@ fn events(state: &JobState) -> Vec<Event> {
         end(SessionEnd::Interrupted),
         end(SessionEnd::Failed { id: "KR-1".into(), what: "it".into() }),
         Event::RotationFinished { at: 3 },
+        drop_indexes(),
+        Event::IndexesRebuilt { target: 0 },
     ]
 }
 

@@ -43,6 +43,23 @@ pub struct TriggersPrint {
     pub remove: bool,
 }
 
+/// Options of `indexes`.
+#[derive(Debug, Clone, Args)]
+pub struct IndexesArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: IndexesAction,
+}
+
+/// What `indexes` does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum IndexesAction {
+    /// Print the statements that make the indexes that are dropped now.
+    Print,
+    /// Make them again, without going on with the rotation.
+    Restore,
+}
+
 /// Options of `runbook`.
 #[derive(Debug, Clone, Args)]
 pub struct RunbookArgs {

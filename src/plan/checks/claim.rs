@@ -35,6 +35,10 @@ impl Deployment {
         self.clusters.iter().map(|(db, cluster, _)| (db.place(), cluster.as_str())).collect()
     }
 
+    pub(super) fn is_on_cluster(&self, db: &Db) -> bool {
+        self.clusters.iter().any(|(other, ..)| other.is_same_handle(db))
+    }
+
     pub(super) fn transaction_limits(&self, db: &Db) -> TransactionLimits {
         let of = self.clusters.iter().find(|(other, ..)| other.is_same_handle(db));
         of.map_or_else(TransactionLimits::default, |(_, _, limits)| *limits)

@@ -1,0 +1,17 @@
+//! `indexes`: what an unfinished rotation has dropped.
+
+use super::args::{IndexesAction, IndexesArgs};
+use super::{Session, print};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::runner;
+
+/// Prints the indexes that are dropped now, or makes them again.
+pub(super) async fn indexes(session: &Session, args: &IndexesArgs) -> Result<Exit> {
+    let dir = session.global.journal_dir();
+    match args.action {
+        IndexesAction::Print => print(&runner::print_indexes(&dir).await?)?,
+        IndexesAction::Restore => print(&runner::restore_indexes(&session.settings()?, &dir).await?)?,
+    }
+    Ok(Exit::Done)
+}
