@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::copy::{Step, SyncState};
 use crate::event::Rotation;
 use crate::head::Mark;
+use crate::ids::TargetId;
 use crate::record::{Chain, MacBytes, from_bytes, to_bytes};
 use crate::state::{JobState, Session};
 use crate::target::{Failure, TargetState};
@@ -56,7 +57,7 @@ pub(crate) fn take_apart(state: &JobState) -> Result<Parts, Malformed> {
         entries: *entries,
     };
     let mut parts = Parts::from([(JOB_KEY.to_vec(), to_bytes(&job)?)]);
-    for (target, state) in (0_u16..).zip(targets) {
+    for (target, state) in TargetId::all().zip(targets) {
         parts.insert(target_key(target), to_bytes(&(state.failures.len(), state))?);
         for (place, failure) in (0_u16..).zip(&state.failures) {
             parts.insert(failure_key(target, place), to_bytes(failure)?);
@@ -85,7 +86,7 @@ pub(crate) fn put_together<E: From<Malformed>>(
     state.steps = job.steps;
     state.updated_at = job.updated_at;
     state.entries = job.entries;
-    for (target, slot) in (0_u16..).zip(&mut state.targets) {
+    for (target, slot) in TargetId::all().zip(&mut state.targets) {
         let (failures, mut found): (u16, TargetState) = from_bytes(&part(target_key(target))?)?;
         for place in 0..failures {
             found.failures.push(from_bytes::<Failure>(&part(failure_key(target, place))?)?);
@@ -126,10 +127,10 @@ fn joined(mark: Mark, parts: &Parts) -> Vec<u8> {
     all
 }
 
-fn target_key(target: u16) -> Vec<u8> {
-    [b"st", target.to_be_bytes().as_slice()].concat()
+fn target_key(target: TargetId) -> Vec<u8> {
+    [b"st", target.get().to_be_bytes().as_slice()].concat()
 }
 
-fn failure_key(target: u16, place: u16) -> Vec<u8> {
-    [b"sf", target.to_be_bytes().as_slice(), place.to_be_bytes().as_slice()].concat()
+fn failure_key(target: TargetId, place: u16) -> Vec<u8> {
+    [b"sf", target.get().to_be_bytes().as_slice(), place.to_be_bytes().as_slice()].concat()
 }

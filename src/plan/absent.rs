@@ -48,7 +48,7 @@ impl Deployment {
         for name in without {
             let is_absent = |target: &Target| {
                 let index = self.heads.iter().position(|head| head.id == target.id);
-                index.is_some_and(|at| self.absent.iter().any(|(absent, _)| usize::from(*absent) == at))
+                index.is_some_and(|at| self.absent.iter().any(|(absent, _)| absent.position() == at))
             };
             let known = TARGETS.iter().find(|target| target.relation.table.eq_ignore_ascii_case(name));
             if known.is_none_or(|known| !is_absent(known)) {
@@ -81,8 +81,8 @@ impl Deployment {
     /// Refuses to go on without a table that the journal has begun with, or to call it verified.
     pub async fn refuse_vanished(&self, state: &JobState) -> Result<()> {
         for (index, _) in &self.absent {
-            let phase = state.targets.get(usize::from(*index)).map(|target| &target.phase);
-            let Some(head) = self.heads.get(usize::from(*index)) else { continue };
+            let phase = state.targets.get(index.position()).map(|target| &target.phase);
+            let Some(head) = self.heads.get(index.position()) else { continue };
             let Some(target) = TARGETS.iter().find(|target| target.id == head.id) else { continue };
             let begun = !matches!(phase, None | Some(Phase::Pending | Phase::Skipped { .. }));
             // Whoever died before anything was recorded of it has not said that it may be absent.
@@ -98,7 +98,7 @@ impl Deployment {
     }
 
     fn absent_targets(&self) -> impl Iterator<Item = &'static Target> {
-        let ids = self.absent.iter().filter_map(|(index, _)| self.heads.get(usize::from(*index)));
+        let ids = self.absent.iter().filter_map(|(index, _)| self.heads.get(index.position()));
         ids.filter_map(|head| TARGETS.iter().copied().find(|target| target.id == head.id))
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyrotation_journal::{RESEALED, TargetHead, TargetKind};
+use keyrotation_journal::{RESEALED, TargetHead, TargetId, TargetKind};
 
 use super::open::{is_same, open};
 use super::privileges::forbidden;
@@ -33,7 +33,7 @@ pub struct Deployment {
     /// The targets that are there.
     pub jobs: Vec<Job>,
     /// The targets that are not, with the reason.
-    pub absent: Vec<(u16, String)>,
+    pub absent: Vec<(TargetId, String)>,
     /// What must be the same when the rotation is resumed.
     pub fingerprint: Fingerprint,
     /// The databases and the home that will change, for people.
@@ -110,10 +110,7 @@ async fn connect_with(
             protect::refuse_hidden(&sync.old).await?;
         }
     }
-    for index in 0..deployment.heads.len() {
-        let head = deployment.heads[index].clone();
-        #[allow(clippy::cast_possible_truncation)] // there are a few dozen targets
-        let index = index as u16;
+    for (index, head) in TargetId::all().zip(deployment.heads.clone()) {
         if let Some(target) = TARGETS.iter().find(|target| target.id == head.id) {
             deployment.resolve_table(index, target, access).await?;
         } else if let Some(group) = FILE_GROUPS.iter().find(|group| group.id == head.id) {
@@ -214,8 +211,8 @@ impl Deployment {
 
     /// The targets that are not there, by table or kind of files, with the reason.
     pub fn absent_places(&self) -> Vec<(&str, &str)> {
-        let place = |index: &u16| {
-            let head = &self.heads[usize::from(*index)];
+        let place = |index: &TargetId| {
+            let head = &self.heads[index.position()];
             let table =
                 TARGETS.iter().find(|target| target.id == head.id).map(|target| target.relation.table);
             let synced =
@@ -286,8 +283,8 @@ impl Deployment {
     }
 
     /// The sub-count of rows that are sealed again, if the journal has it.
-    fn resealed(&self, index: u16) -> Option<usize> {
-        self.heads.get(usize::from(index))?.groups.iter().position(|label| label == RESEALED)
+    fn resealed(&self, index: TargetId) -> Option<usize> {
+        self.heads.get(index.position())?.groups.iter().position(|label| label == RESEALED)
     }
 
     /// The guard of a database, one for each.
@@ -300,7 +297,12 @@ impl Deployment {
         guard
     }
 
-    async fn resolve_table(&mut self, index: u16, target: &'static Target, access: Access) -> Result<()> {
+    async fn resolve_table(
+        &mut self,
+        index: TargetId,
+        target: &'static Target,
+        access: Access,
+    ) -> Result<()> {
         let db = match target.store {
             Store::Identity => &self.identity,
             Store::Registry => &self.registry,
@@ -342,7 +344,7 @@ impl Deployment {
             codec: target.codec,
             columns: values,
             limits,
-            groups: self.heads[usize::from(index)].groups.len(),
+            groups: self.heads[index.position()].groups.len(),
             resealed: self.resealed(index),
             source: Source::Table(source),
             sink: Sink::Table(TableSink::new(db, target, table, guard).within(limits_of_transaction)),
@@ -351,7 +353,7 @@ impl Deployment {
         Ok(())
     }
 
-    fn resolve_files(&mut self, index: u16, group: &'static FileGroup, settings: &Settings) {
+    fn resolve_files(&mut self, index: TargetId, group: &'static FileGroup, settings: &Settings) {
         let Some(files) = &settings.files else {
             self.absent.push((index, "configuration files are not enabled".to_owned()));
             return;
@@ -364,7 +366,7 @@ impl Deployment {
             codec: Codec::Xml,
             columns: vec!["content"],
             limits: vec![None],
-            groups: self.heads[usize::from(index)].groups.len(),
+            groups: self.heads[index.position()].groups.len(),
             resealed: self.resealed(index),
             source: Source::Files(rows.clone()),
             sink: Sink::Files(FileSink::new(rows)),

@@ -1,5 +1,7 @@
 //! One target resolved against the live deployment.
 
+use keyrotation_journal::TargetId;
+
 use crate::codec::Codec;
 use crate::db::{Limit, Unit};
 use crate::sink::Sink;
@@ -10,7 +12,7 @@ use crate::source::Source;
 #[derive(Debug, Clone)]
 pub struct Job {
     /// Its position in the journal's list of targets.
-    pub index: u16,
+    pub index: TargetId,
     /// The target's name in the journal.
     pub id: &'static str,
     /// The table, or the folders.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyrotation_journal::{Key, TargetHead, TargetKind};
+use keyrotation_journal::{Key, TargetHead, TargetId, TargetKind};
 
 use super::checks::Deployment;
 use super::idle;
@@ -52,7 +52,7 @@ impl SyncPlan {
 #[derive(Debug, Clone)]
 pub struct SyncJob {
     /// Its position in the journal's list of targets.
-    pub index: u16,
+    pub index: TargetId,
     /// What it is.
     pub table: &'static SyncTable,
     /// The table in the old database.
@@ -188,7 +188,7 @@ impl Deployment {
     }
 
     /// Resolves one table that is to be kept in step.
-    pub(super) async fn resolve_sync(&mut self, index: u16, table: &'static SyncTable) -> Result<()> {
+    pub(super) async fn resolve_sync(&mut self, index: TargetId, table: &'static SyncTable) -> Result<()> {
         let Some(plan) = &self.sync else {
             self.absent.push((index, "the old identity database is not known".to_owned()));
             return Ok(());
@@ -226,7 +226,7 @@ enum Resolved {
 }
 
 /// The table with all that sync needs to know of it, or why it is not kept in step.
-async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Resolved> {
+async fn job(plan: &SyncPlan, index: TargetId, sync: &'static SyncTable) -> Result<Resolved> {
     let (old, new) = (&plan.old, &plan.new);
     let place = sync.relation.table;
     let Some((new_table, new_info)) = table(new, sync.relation).await? else {

@@ -4,7 +4,8 @@
 
 use jiff::Timestamp;
 use keyrotation_journal::{
-    CellOutcome, JobState, Phase, RESEALED, RowRecord, SessionEnd, Step, TargetHead, TargetKind, TargetState,
+    CellOutcome, JobState, Ordinal, Phase, RESEALED, RowRecord, SessionEnd, Step, TargetHead, TargetKind,
+    TargetState,
 };
 use serde::{Deserialize, Serialize};
 
@@ -304,7 +305,7 @@ impl TargetView {
         let (state, skipped) = match &target.phase {
             Phase::Pending => ("pending", None),
             // All targets are announced with their totals when the rotation begins.
-            Phase::Running if target.next_ordinal == 0 => ("pending", None),
+            Phase::Running if target.next_ordinal == Ordinal::FIRST => ("pending", None),
             Phase::Running => ("running", None),
             Phase::Sweeping { .. } | Phase::Swept => ("sweeping", None),
             Phase::Done => ("done", None),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use keyrotation_journal::{JobState, Seen, TargetHead, TargetKind};
+use keyrotation_journal::{JobState, Seen, TargetHead, TargetId, TargetKind};
 use serde::{Deserialize, Serialize};
 
 use super::status::time;
@@ -74,7 +74,7 @@ impl SyncView {
         if !state.syncs() {
             return None;
         }
-        let heads = (0_u16..).zip(&state.rotation.targets).zip(&state.targets);
+        let heads = TargetId::all().zip(&state.rotation.targets).zip(&state.targets);
         let tables =
             heads.filter(|((_, head), _)| head.kind == TargetKind::Sync).map(|((index, head), target)| {
                 let tally = state.sync.tables.get(&index).copied().unwrap_or_default();
@@ -108,7 +108,7 @@ impl SyncView {
     /// The same with what a running sync phase sees.
     pub(super) fn observed(mut self, heads: &[TargetHead], seen: &Observation) -> Self {
         for table in &seen.tables {
-            let id = heads.get(usize::from(table.target)).map(|head| head.id.as_str());
+            let id = heads.get(table.target.position()).map(|head| head.id.as_str());
             let Some(view) = self.tables.iter_mut().find(|view| Some(view.id.as_str()) == id) else {
                 continue;
             };

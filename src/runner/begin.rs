@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use jiff::Timestamp;
-use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetHead, submitted_steps};
+use keyrotation_journal::{
+    Event, JobState, Journal, Phase, Rotation, Step, TargetHead, TargetId, submitted_steps,
+};
 
 use super::endpoint::{ControlEndpoint, JournalReservation};
 use super::stop::listen_until;
@@ -74,8 +76,8 @@ pub async fn resume(
 
 /// Targets that are not there and that the journal does not know to be skipped yet.
 fn skipped(deployment: &Deployment, state: Option<&JobState>) -> Vec<Event> {
-    let is_open = |target: u16| {
-        let state = state.and_then(|state| state.targets.get(usize::from(target)));
+    let is_open = |target: TargetId| {
+        let state = state.and_then(|state| state.targets.get(target.position()));
         state.is_none_or(|target| target.phase == Phase::Pending)
     };
     let open = deployment.absent.iter().filter(|(target, _)| is_open(*target));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keyrotation_journal::{Journal, live_knows_steps, submitted_steps};
+use keyrotation_journal::{Journal, TargetId, live_knows_steps, submitted_steps};
 
 use super::reaching::reach;
 use crate::control::read_along;
@@ -86,9 +86,8 @@ pub fn absent(dir: &Path) -> Error {
 /// Puts every failure of the journal into its status.
 pub fn all_failures(journal: &Journal, view: &mut StatusView) -> Result<()> {
     let heads = journal.state().rotation.targets.clone();
-    for (index, head) in heads.iter().enumerate() {
-        #[allow(clippy::cast_possible_truncation)] // there are a few dozen targets
-        let failed = failed_rows(journal, index as u16)?;
+    for (target, head) in TargetId::all().zip(&heads) {
+        let failed = failed_rows(journal, target)?;
         let failures: Vec<FailureView> = failed.values().flat_map(|row| failures_of(&head.id, row)).collect();
         let mut targets = view.targets.iter_mut().chain(&mut view.files);
         if let Some(target) = targets.find(|target| target.id == head.id) {

@@ -75,7 +75,7 @@ impl Looks {
             last.and_then(|step: &Step| step.note.split(", ").find_map(of))
         };
         let copied =
-            |job: &SyncJob| state.targets.get(usize::from(job.index)).map_or(0, |target| target.tally.rows);
+            |job: &SyncJob| state.targets.get(job.index.position()).map_or(0, |target| target.tally.rows);
         let rows = |job: &SyncJob| recorded(job).unwrap_or_else(|| copied(job));
         Self {
             rows: plan.jobs.iter().map(rows).collect(),

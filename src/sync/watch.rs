@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use keyrotation_journal::{Event, Key, Pending, Seen};
+use keyrotation_journal::{Event, Key, Pending, Seen, TargetId};
 
 use super::carry::Outcome;
 use super::{COUNT_EVERY, SyncRunner, failed};
@@ -52,7 +52,7 @@ pub struct Observation {
 #[derive(Debug, Clone, Default)]
 pub struct TableView {
     /// Its position among the journal's targets.
-    pub target: u16,
+    pub target: TargetId,
     /// Entries that are not acknowledged.
     pub pending: u64,
     /// Rows that wait for people, with their number by reason.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use keyrotation_journal::{CellOutcome, Journal, Key, RowRecord, TargetHead, TargetKind};
+use keyrotation_journal::{CellOutcome, Journal, Key, Ordinal, RowRecord, TargetHead, TargetId, TargetKind};
 use serde::Serialize;
 
 use super::redact::Redactor;
@@ -51,7 +51,7 @@ pub(super) fn each_row<E: From<crate::error::Error>>(
 ) -> Result<(), E> {
     let rotation = &journal.state().rotation;
     let name = rotation.name();
-    for (target, head) in (0_u16..).zip(&rotation.targets) {
+    for (target, head) in TargetId::all().zip(&rotation.targets) {
         if head.kind == TargetKind::Sync {
             continue;
         }
@@ -82,11 +82,11 @@ pub(super) fn each_row<E: From<crate::error::Error>>(
 }
 
 /// The last chunk of each row that is in a chunk of named rows.
-fn later(journal: &Journal, target: u16) -> Result<HashMap<Key, u64>> {
+fn later(journal: &Journal, target: TargetId) -> Result<HashMap<Key, Ordinal>> {
     let mut last = HashMap::new();
-    let open = journal.state().targets.get(usize::from(target)).map(|target| &target.open);
+    let open = journal.state().targets.get(target.position()).map(|target| &target.open);
     let named = open.into_iter().flatten().filter(|(_, chunk)| chunk.span == keyrotation_journal::Span::Keys);
-    let closed: Vec<u64> = journal.overlays(target).collect::<keyrotation_journal::Result<_>>()?;
+    let closed: Vec<_> = journal.overlays(target).collect::<keyrotation_journal::Result<_>>()?;
     for ordinal in closed.into_iter().chain(named.map(|(ordinal, _)| *ordinal)) {
         for row in journal.rows(target, ordinal)? {
             let chunk = last.entry(row.key).or_insert(ordinal);
