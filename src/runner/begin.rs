@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use jiff::Timestamp;
-use keyrotation_journal::{
-    Event, JobState, Journal, Phase, Rotation, Step, TargetHead, TargetId, submitted_steps,
-};
+use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetId, submitted_steps};
 
 use super::endpoint::{ControlEndpoint, JournalReservation};
 use super::stop::listen_until;
@@ -53,10 +51,17 @@ pub async fn resume(
     let endpoint = ControlEndpoint::open(dir, handler);
     // Once sync has begun the new server may run.
     let others = options.others_connected || syncs;
-    let connected = connect(settings, Some(&rotation.targets), plan::Access::ReadWrite, others);
+    let connected = connect(settings, Some(&rotation), plan::Access::ReadWrite, others);
     let Some(deployment) = unless_stopped(&stop, connected).await? else {
         return Ok(stopped_early(endpoint).await);
     };
+    let changed = plan::described_otherwise(&deployment.targets);
+    if !changed.is_empty() {
+        let names = changed.join(", ");
+        tracing::warn!(
+            "the rotation goes on with what it was begun with; this version describes otherwise: {names}"
+        );
+    }
     let state = journal.state(Clone::clone);
     deployment.refuse_vanished(&state).await?;
     preflight::warn_of_servers(&deployment, settings, dir).await;
@@ -94,12 +99,14 @@ async fn stopped_early(endpoint: ControlEndpoint) -> Outcome {
 /// Connects, and keeps others off.
 async fn connect(
     settings: &Settings,
-    targets: Option<&[TargetHead]>,
+    journaled: Option<&Rotation>,
     access: plan::Access,
     others_connected: bool,
 ) -> Result<Deployment> {
     async_failpoint!("session-connect", Error::new(Id::Database, "failure planned by a test"));
-    let deployment = plan::connect(settings, targets, access).await?;
+    let targets = journaled.map_or_else(plan::registry, plan::recorded);
+    let heads = journaled.map(|rotation| rotation.targets.as_slice());
+    let deployment = plan::connect(settings, &targets, heads, access).await?;
     deployment.claim(settings, others_connected).await?;
     Ok(deployment)
 }
@@ -209,6 +216,7 @@ pub async fn checked(
     let ground = Ground {
         settings,
         journal: dir,
+        targets: &deployment.targets,
         deployment: Ok(&deployment),
         survey: Ok(&survey),
         accepted: &accepted,

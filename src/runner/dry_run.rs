@@ -53,7 +53,7 @@ pub async fn dry_run(
     for (index, reason) in &deployment.absent {
         found[index.position()].1.phase = Phase::Skipped { reason: reason.clone() };
     }
-    Ok(Some(DryRunView::new(&found, started_at, begun.elapsed())))
+    Ok(Some(DryRunView::new(&deployment.targets, &found, started_at, begun.elapsed())))
 }
 
 fn interrupted() -> Option<DryRunView> {

@@ -9,6 +9,7 @@ use super::reaching::reach;
 use crate::control::read_along;
 use crate::engine::failed_rows;
 use crate::error::{Error, Id, Result};
+use crate::plan;
 use crate::report::{FailureView, StatusView, failures_of, published};
 
 /// How often, every tenth of a second, `status` looks for the word of a process that holds the journal.
@@ -85,10 +86,12 @@ pub fn absent(dir: &Path) -> Error {
 
 /// Puts every failure of the journal into its status.
 pub fn all_failures(journal: &Journal, view: &mut StatusView) -> Result<()> {
-    let heads = journal.state().rotation.targets.clone();
-    for (target, head) in TargetId::all().zip(&heads) {
+    let rotation = &journal.state().rotation;
+    let known = plan::recorded(rotation);
+    for (target, head) in TargetId::all().zip(&rotation.targets) {
         let failed = failed_rows(journal, target)?;
-        let failures: Vec<FailureView> = failed.values().flat_map(|row| failures_of(&head.id, row)).collect();
+        let failures: Vec<FailureView> =
+            failed.values().flat_map(|row| failures_of(&known, &head.id, row)).collect();
         let mut targets = view.targets.iter_mut().chain(&mut view.files);
         if let Some(target) = targets.find(|target| target.id == head.id) {
             target.failures = failures;

@@ -71,7 +71,7 @@ impl Looks {
     pub(super) fn new(state: &JobState, plan: &SyncPlan, accepted: u64) -> Self {
         let last = step_in_force(&state.steps, OLD_ROWS, |step| &step.name);
         let recorded = |job: &SyncJob| {
-            let of = |part: &str| part.strip_prefix(job.place())?.strip_prefix(' ')?.parse().ok();
+            let of = |part: &str| part.strip_prefix(job.place().as_str())?.strip_prefix(' ')?.parse().ok();
             last.and_then(|step: &Step| step.note.split(", ").find_map(of))
         };
         let copied =

@@ -160,8 +160,8 @@ impl SyncRunner<'_> {
         let mut tables = Vec::new();
         for (job, waiting) in self.plan.jobs.iter().zip(&self.waiting) {
             let count =
-                self.plan.old_guard.try_reading(job.table.log, || self.plan.old.pending(&job.log)).await;
-            let pending = count.map_err(|error| failed(job.table.log, &error))?;
+                self.plan.old_guard.try_reading(&job.table.log, || self.plan.old.pending(&job.log)).await;
+            let pending = count.map_err(|error| failed(&job.table.log, &error))?;
             let mut view = TableView { target: job.index, pending, ..TableView::default() };
             for (key, row) in waiting {
                 if row.outcome != Outcome::Later || row.tries >= SOON {

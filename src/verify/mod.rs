@@ -118,7 +118,7 @@ async fn verify_one(
     failpoint!("verify-target", Error::new(Id::System, "failure planned by a test"));
     let target = job.index;
     let mut report =
-        TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
+        TargetReport { id: job.id.to_string(), place: job.place.clone(), ..TargetReport::default() };
     // Rows that were tried again or found astray: their last record counts, wherever they stand.
     let later = journal.read(move |journal| keyed_rows(journal, target)).await?;
     let mut judge = Judge::new(planner.clone(), job.clone(), options.live, later);
@@ -188,7 +188,7 @@ fn add(report: &mut TargetReport, job: &Job, judged: Judged) {
         if *before <= LISTED {
             report.findings.push(Finding {
                 key: found.key.to_string(),
-                column: found.column.map(|column| job.columns[column].to_owned()),
+                column: found.column.map(|column| job.columns[column].to_string()),
                 verdict: found.verdict,
                 what: found.what,
             });

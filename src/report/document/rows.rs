@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::redact::Redactor;
 use crate::engine::RowOutcome;
 use crate::error::Result;
+use crate::plan;
 use crate::report::status::{column_name, place, time};
+use crate::target::TargetRegistry;
 
 /// A row or file that held an encrypted value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,12 +52,12 @@ pub(super) fn each_row<E: From<crate::error::Error>>(
     mut take: impl FnMut(&RowPart<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let rotation = &journal.state().rotation;
-    let name = rotation.name();
+    let (name, known) = (rotation.name(), plan::recorded(rotation));
     for (target, head) in TargetId::all().zip(&rotation.targets) {
         if head.kind == TargetKind::Sync {
             continue;
         }
-        let place = place(head);
+        let place = place(&known, head);
         // Rows that were tried again or found astray: their last record counts. They are few.
         let later = later(journal, target)?;
         for chunk in journal.chunks(target) {
@@ -72,7 +74,7 @@ pub(super) fn each_row<E: From<crate::error::Error>>(
                     key: redactor.key(&row.key.to_string()),
                     outcome: if times.done_at.is_some() { outcome(&row) } else { "unknown" },
                     at: times.done_at.map(time),
-                    values: values(head, &row),
+                    values: values(&known, head, &row),
                 };
                 take(&part)?;
             }
@@ -120,9 +122,9 @@ fn word(outcome: &CellOutcome) -> &'static str {
     }
 }
 
-fn values(head: &TargetHead, row: &RowRecord) -> Vec<ValuePart> {
+fn values(known: &TargetRegistry, head: &TargetHead, row: &RowRecord) -> Vec<ValuePart> {
     let value = |cell: &keyrotation_journal::CellRecord| ValuePart {
-        column: column_name(&head.id, cell.column),
+        column: column_name(known, &head.id, cell.column),
         outcome: word(&cell.outcome),
         reason: match &cell.outcome {
             CellOutcome::Failed { reason, .. } => Some(reason.clone()),

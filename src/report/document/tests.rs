@@ -82,6 +82,7 @@ impl Tale {
     /// A rotation from `old` that has begun, with a session of alice's.
     fn begun(id: u8, old: &str) -> Self {
         let fingerprint = Fingerprint {
+            descriptors: None,
             old_key: old.into(),
             new_key: "bbbb-2222".into(),
             identity: Some("postgresql://db/identity".into()),
