@@ -6,9 +6,9 @@ mod required;
 mod template;
 
 use crate::db::preflight_questions::Trigger;
-use crate::db::{Db, DbError, Refusal, server::Kind};
+use crate::db::{Db, DbError, Identifier, Refusal, server::Kind};
 use crate::error::{Error, Id, Result};
-use crate::target::{SYNC_TABLES, SyncTable};
+use crate::target::{SyncTable, TargetRegistry};
 
 pub use client::Client;
 pub use required::{State, state_among};
@@ -32,9 +32,9 @@ pub enum Action {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
     /// Tables with all their triggers, which fire, and their log.
-    pub whole: Vec<&'static str>,
+    pub whole: Vec<Identifier>,
     /// Tables of which only a part is there, or does not fire.
-    pub parts: Vec<&'static str>,
+    pub parts: Vec<Identifier>,
     /// What is wrong with the triggers of such a table, or that the log is missing.
     pub broken: Vec<String>,
     /// Tables of which nothing is there, although there is no sync without them.
@@ -42,7 +42,7 @@ pub struct Found {
     /// Change logs that are no ordinary tables, or have triggers, and why.
     pub flaws: Vec<String>,
     /// Log tables with other columns than ours: the Java tool's.
-    pub foreign: Vec<&'static str>,
+    pub foreign: Vec<Identifier>,
 }
 
 /// The name of a kind of database, as in the names of the scripts, and what its scripts are made of: the one that
@@ -66,17 +66,22 @@ const fn templates(kind: Option<Kind>) -> (&'static str, [&'static str; 2]) {
 }
 
 /// The script for a kind of database, with the tables that are there.
-fn script(kind: Option<Kind>, action: Action, is_there: impl Fn(&str) -> bool) -> String {
+fn script(
+    targets: &TargetRegistry,
+    kind: Option<Kind>,
+    action: Action,
+    is_there: impl Fn(&str) -> bool,
+) -> String {
     let (_, [install, remove]) = templates(kind);
-    template::render(if action == Action::Install { install } else { remove }, is_there)
+    template::render(targets, if action == Action::Install { install } else { remove }, is_there)
 }
 
 /// Every script with its name in the folder `triggers`.
-pub fn scripts() -> Vec<(String, String)> {
+pub fn scripts(targets: &TargetRegistry) -> Vec<(String, String)> {
     let kinds = NATIVE.into_iter().chain(Client::ALL.map(|client| Some(client.kind())));
     let both = |kind| {
         [("old", Action::Install), ("new", Action::Remove)].map(|(side, action)| {
-            (format!("{side}{}.sql", templates(kind).0), script(kind, action, |_| true))
+            (format!("{side}{}.sql", templates(kind).0), script(targets, kind, action, |_| true))
         })
     };
     kinds.flat_map(both).collect()
@@ -88,11 +93,11 @@ fn client(kind: Option<Kind>) -> Option<Client> {
 }
 
 /// The script for this database: without the sections of tables that it does not have.
-pub async fn script_for(db: &Db, action: Action) -> Result<String> {
+pub async fn script_for(db: &Db, targets: &TargetRegistry, action: Action) -> Result<String> {
     if action == Action::Remove {
-        return Ok(script(db.server_kind(), action, |_| true));
+        return Ok(script(targets, db.server_kind(), action, |_| true));
     }
-    let tables = tables(db).await?;
+    let tables = tables(db, targets).await?;
     if tables.is_empty() {
         let text =
             format!("{}: this user sees none of the tables whose changes are to be recorded", db.place());
@@ -100,29 +105,29 @@ pub async fn script_for(db: &Db, action: Action) -> Result<String> {
             "correct the database's name (oldIdnDBUrl), or let a DBA grant this user SELECT on its tables",
         ));
     }
-    Ok(script(db.server_kind(), action, |table| tables.contains(&table)))
+    Ok(script(targets, db.server_kind(), action, |table| tables.iter().any(|there| *there == table)))
 }
 
 /// The tables that are there of those whose changes are recorded.
-async fn tables(db: &Db) -> Result<Vec<&'static str>> {
+async fn tables(db: &Db, targets: &TargetRegistry) -> Result<Vec<Identifier>> {
     let names = db.table_names().await.map_err(|error| failed(db, &error))?;
-    let tables = SYNC_TABLES.iter().map(|table| table.relation.table);
-    Ok(tables.filter(|table| names.iter().any(|name| name == table)).collect())
+    let tables = targets.synced().iter().map(|table| &table.relation.table);
+    Ok(tables.filter(|table| names.iter().any(|name| *table == name)).cloned().collect())
 }
 
 /// Makes the change log, whatever is there of it already. A DBA may have made it, where this user may not.
-pub async fn install(db: &Db) -> Result<()> {
-    if let Some(flaw) = find(db).await?.flaws.first() {
+pub async fn install(db: &Db, targets: &TargetRegistry) -> Result<()> {
+    if let Some(flaw) = find(db, targets).await?.flaws.first() {
         let text = format!("{}: {flaw}, so nothing was installed", db.place());
         return Err(Error::new(Id::SyncNoTriggers, text).fix(FLAWED));
     }
-    let refused = match run(db, Action::Install).await {
+    let refused = match run(db, targets, Action::Install).await {
         Err(error) if error.what().contains(NOT_TRUSTED) => error,
         ran => return ran,
     };
-    let found = find(db).await?;
-    let is_whole =
-        found.parts.is_empty() && tables(db).await?.iter().all(|table| found.whole.contains(table));
+    let found = find(db, targets).await?;
+    let there = tables(db, targets).await?;
+    let is_whole = found.parts.is_empty() && there.iter().all(|table| found.whole.contains(table));
     if !is_whole {
         return Err(refused);
     }
@@ -131,7 +136,7 @@ pub async fn install(db: &Db) -> Result<()> {
 }
 
 /// Runs the script on this database.
-pub async fn run(db: &Db, action: Action) -> Result<()> {
+pub async fn run(db: &Db, targets: &TargetRegistry, action: Action) -> Result<()> {
     if action == Action::Install && db.is_sole() {
         let text = format!("{}: an embedded H2 file cannot be read beside the server", db.place());
         return Err(Error::new(Id::ConfigUnsupportedDatabase, text)
@@ -144,7 +149,7 @@ pub async fn run(db: &Db, action: Action) -> Result<()> {
             db.place()
         );
     }
-    let script = script_for(db, action).await?;
+    let script = script_for(db, targets, action).await?;
     let ran = match client(db.server_kind()) {
         Some(client) => db.statements(&client.statements(&script)).await,
         None => db.script(&script).await,
@@ -170,25 +175,25 @@ pub async fn run(db: &Db, action: Action) -> Result<()> {
 }
 
 /// Looks for the change log.
-pub async fn find(db: &Db) -> Result<Found> {
+pub async fn find(db: &Db, targets: &TargetRegistry) -> Result<Found> {
     let names = db.object_names().await.map_err(|error| failed(db, &error))?;
     let has = |name: &str| names.iter().any(|known| known == name);
     let triggers = triggers(db).await?;
     let mut found = Found::default();
-    for table in SYNC_TABLES {
-        let place = table.relation.table;
-        let has_log = has(table.log);
+    for table in targets.synced() {
+        let place = &table.relation.table;
+        let has_log = has(&table.log);
         let is_foreign = has_log && is_foreign(db, table).await?;
         if is_foreign {
-            found.foreign.push(place);
+            found.foreign.push(place.clone());
         }
-        let broken = match (state_of(db, table, is_foreign, &triggers).await?, has_log) {
+        let broken = match (state_of(db, targets, table, is_foreign, &triggers).await?, has_log) {
             (State::Flawed(why), _) => {
                 found.flaws.push(why.clone());
                 why
             }
             (State::Whole, true) => {
-                found.whole.push(place);
+                found.whole.push(place.clone());
                 continue;
             }
             (State::Absent, false) => {
@@ -201,24 +206,30 @@ pub async fn find(db: &Db) -> Result<Found> {
             (_, true) => format!("there are no sync triggers on {place}"),
             (_, false) => format!("there is no table {}", table.log),
         };
-        found.parts.push(place);
+        found.parts.push(place.clone());
         found.broken.push(broken);
     }
     Ok(found)
 }
 
 /// What there is of a table's triggers and change log.
-pub async fn state(db: &Db, table: &SyncTable) -> Result<State> {
+pub async fn state(db: &Db, targets: &TargetRegistry, table: &SyncTable) -> Result<State> {
     let is_foreign = is_foreign(db, table).await?;
-    state_of(db, table, is_foreign, &triggers(db).await?).await
+    state_of(db, targets, table, is_foreign, &triggers(db).await?).await
 }
 
 /// Likewise, of a log whose maker is known, among all triggers of the database.
-async fn state_of(db: &Db, table: &SyncTable, is_foreign: bool, triggers: &[Trigger]) -> Result<State> {
-    let flaw = db.log_table_flaw(table.log).await.map_err(|error| failed(db, &error))?;
+async fn state_of(
+    db: &Db,
+    targets: &TargetRegistry,
+    table: &SyncTable,
+    is_foreign: bool,
+    triggers: &[Trigger],
+) -> Result<State> {
+    let flaw = db.log_table_flaw(&table.log).await.map_err(|error| failed(db, &error))?;
     Ok(match flaw {
         Some(flaw) => State::Flawed(format!("the change log {} {flaw}", table.log)),
-        None => state_among(db.server_kind(), table, is_foreign, triggers),
+        None => state_among(targets, db.server_kind(), table, is_foreign, triggers),
     })
 }
 
@@ -231,9 +242,9 @@ async fn triggers(db: &Db) -> Result<Vec<Trigger>> {
 }
 
 async fn is_foreign(db: &Db, table: &SyncTable) -> Result<bool> {
-    let info = db.table(table.log).await.map_err(|error| failed(db, &error))?;
+    let info = db.table(&table.log).await.map_err(|error| failed(db, &error))?;
     let ours = |name: &str| {
-        table.relation.key.contains(&name)
+        table.relation.key.iter().any(|key| key == name)
             || ["SYNC_ID", "AVAILABILITY", "SYNCED", "CHANGED_AT"].contains(&name)
     };
     Ok(info.is_some_and(|info| !info.columns.keys().all(|name| ours(name))))
@@ -249,9 +260,12 @@ mod tests {
 
     #[test]
     fn each_script_has_a_section_for_every_table_and_all_its_triggers() {
+        let known = TargetRegistry::built_in();
         for kind in NATIVE.into_iter().chain(Client::ALL.map(|client| Some(client.kind()))) {
-            for table in SYNC_TABLES {
-                let only = |action| script(kind, action, |name| name == table.relation.table).to_uppercase();
+            for table in known.synced() {
+                let only = |action| {
+                    script(&known, kind, action, |name| table.relation.table == *name).to_uppercase()
+                };
                 let (install, remove) = (only(Action::Install), only(Action::Remove));
                 let section = format!("-- TABLE: {}\n", table.relation.table);
                 let triggers: Vec<String> = match kind {
@@ -262,10 +276,10 @@ mod tests {
                     let name = format!("{kind:?} {made} {}", table.id);
                     assert_eq!(script.matches("-- TABLE: ").count(), 1, "{name}");
                     let (_, script) = script.split_once(&section).unwrap();
-                    assert!(script.contains(made) && script.contains(table.log), "{name}");
+                    assert!(script.contains(made) && script.contains(table.log.as_str()), "{name}");
                     assert!(triggers.iter().all(|trigger| script.contains(trigger)), "{name}");
                 }
-                let (first, last) = (remove.find(triggers.last().unwrap()), remove.rfind(table.log));
+                let (first, last) = (remove.find(triggers.last().unwrap()), remove.rfind(table.log.as_str()));
                 assert!(first < last, "{kind:?} {}: the log goes after its triggers", table.id);
             }
         }
@@ -273,8 +287,9 @@ mod tests {
 
     #[test]
     fn nothing_in_a_template_is_left_as_it_is() {
-        for (name, script) in scripts() {
-            assert_eq!(script.matches("-- table: IDN_").count(), SYNC_TABLES.len(), "{name}");
+        let known = TargetRegistry::built_in();
+        for (name, script) in scripts(&known) {
+            assert_eq!(script.matches("-- table: IDN_").count(), known.synced().len(), "{name}");
             assert!(!script.contains("${") && !script.contains("COLUMN}"), "{name}");
             assert!(script.ends_with('\n') && !script.ends_with("\n\n"), "{name}");
             assert!(!script.lines().any(|line| line.ends_with(' ')), "{name}");
@@ -285,9 +300,10 @@ mod tests {
     /// within a class.
     #[test]
     fn triggers_of_h2_keep_nothing_of_a_row() {
-        let script = script(Some(Kind::H2), Action::Install, |_| true);
+        let known = TargetRegistry::built_in();
+        let script = script(&known, Some(Kind::H2), Action::Install, |_| true);
         let count = |text: &str| script.matches(text).count();
-        let each = SYNC_TABLES.len();
+        let each = known.synced().len();
         assert_eq!((count("_CHANGE implements org.h2.api.Trigger {\n"), count(" extends ")), (each, 0));
         assert_eq!((count("public class "), count(" class ")), (each, each + count("sees the class ")));
         assert_eq!(count(";\n\n    public static"), each, "one field");

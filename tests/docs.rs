@@ -17,8 +17,7 @@ use keyrotation::cli::examples::EXAMPLES;
 use keyrotation::config::Key;
 use keyrotation::error::Id;
 use keyrotation::exit::Exit;
-use keyrotation::source::files::FILE_GROUPS;
-use keyrotation::target::TARGETS;
+use keyrotation::target::TargetRegistry;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -247,10 +246,11 @@ fn the_configuration_page_has_exactly_the_keys_that_are_known() {
 #[test]
 fn the_readme_names_every_table_column_and_folder_that_is_rotated() {
     let readme = Page::named("README.md");
-    for target in TARGETS {
+    let known = TargetRegistry::built_in();
+    for target in known.tables() {
         let row = readme.prose().find(|line| line.contains(&format!("| `{}` |", target.relation.table)));
         let row = row.unwrap_or_else(|| panic!("README.md has no row for {}", target.relation.table));
-        for column in target.values {
+        for column in &target.values {
             assert!(
                 row.contains(&format!("`{}`", column.name)),
                 "{}: {}",
@@ -261,8 +261,8 @@ fn the_readme_names_every_table_column_and_folder_that_is_rotated() {
     }
     let tables =
         readme.prose().filter(|line| line.starts_with("| identity |") || line.starts_with("| registry |"));
-    assert_eq!(tables.count(), TARGETS.len());
-    for folder in FILE_GROUPS.iter().flat_map(|group| group.folders) {
+    assert_eq!(tables.count(), known.tables().len());
+    for folder in known.files().iter().flat_map(|group| &group.folders) {
         assert!(readme.text.contains(&format!("`{folder}`")), "README.md does not name {folder}");
     }
 }
@@ -328,7 +328,7 @@ fn every_link_leads_somewhere() {
 fn scripts_of_triggers_are_what_the_templates_make() {
     let folder = Path::new(ROOT).join("triggers");
     let mut names = BTreeSet::from(["templates".to_owned()]);
-    for (name, script) in keyrotation::triggers::scripts() {
+    for (name, script) in keyrotation::triggers::scripts(&TargetRegistry::built_in()) {
         let path = folder.join(&name);
         if std::env::var_os("UPDATE_DOCS").is_some() {
             fs::write(&path, &script).unwrap();

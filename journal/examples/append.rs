@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use keyrotation_journal::{
     CellOutcome, CellRecord, Entry, Event, Journal, Key, KeyPart, Rotation, RowRecord, Span, Tally,
-    TargetHead, TargetKind,
+    TargetHead, TargetId, TargetKind,
 };
 
 const CHAIN_KEY: [u8; 32] = [7; 32];
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A table with two values a row.
     let number =
         rotation.targets.iter().position(|head| head.id == "oauth2-access-token-audit").unwrap_or_default();
-    let target = u16::try_from(number)?;
+    let target = TargetId::new(u16::try_from(number)?);
 
     let opening = Instant::now();
     let mut journal = match Journal::open(dir)? {
@@ -58,9 +58,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             group.push(Event::ChunkDone { target, ordinal: *ordinal, tally, replaces }.into());
         }
         let ordinal = state.next_ordinal;
-        let upto = Some(key(ordinal, rows));
+        let upto = Some(key(ordinal.get(), rows));
         let span = Span::Range { after: state.frontier.clone(), upto };
-        let records = (1..=rows).map(|row| record(ordinal, row)).collect();
+        let records = (1..=rows).map(|row| record(ordinal.get(), row)).collect();
         group.push(Entry::new(Event::ChunkStarted { target, ordinal, span }, records));
         journal.append(group)?;
         if done % 100 == 0 {

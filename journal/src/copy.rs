@@ -8,6 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::chunk::Digest;
+use crate::ids::TargetId;
 use crate::key::Key;
 use crate::record::{Chain, Kind, MacBytes, Unsealed, seal, unseal};
 use crate::store::Write;
@@ -83,7 +84,7 @@ pub struct CopyTally {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Pending {
     /// The table, as a position among the rotation's targets.
-    pub target: u16,
+    pub target: TargetId,
     /// Entries that are not acknowledged.
     pub entries: u64,
     /// Rows that wait for something that only people can do.
@@ -113,9 +114,9 @@ pub struct SyncState {
     /// The entry of rows that were recorded, and whose commit was not.
     pub(crate) open: Option<u64>,
     /// The table that it is of.
-    pub(crate) open_target: u16,
+    pub(crate) open_target: TargetId,
     /// Counts by target.
-    pub tables: std::collections::BTreeMap<u16, CopyTally>,
+    pub tables: std::collections::BTreeMap<TargetId, CopyTally>,
     /// What was seen last.
     pub seen: Option<Seen>,
 }
@@ -136,14 +137,14 @@ pub struct Step {
 }
 
 /// Where the mark of a row is.
-pub(crate) fn mark_key(target: u16, key: &Key) -> Vec<u8> {
-    let mut place = [b"w", target.to_be_bytes().as_slice()].concat();
+pub(crate) fn mark_key(target: TargetId, key: &Key) -> Vec<u8> {
+    let mut place = [b"w", target.get().to_be_bytes().as_slice()].concat();
     key.encode(&mut place);
     place
 }
 
 /// The write that sets, or removes, the mark of a row.
-pub(crate) fn write_mark(chain: &Chain, target: u16, key: &Key, mark: Option<&RowMark>) -> Write {
+pub(crate) fn write_mark(chain: &Chain, target: TargetId, key: &Key, mark: Option<&RowMark>) -> Write {
     let place = mark_key(target, key);
     let value = mark.filter(|mark| **mark != RowMark { before: None, after: None }).map(|mark| {
         let body = mark.encode();
@@ -179,14 +180,14 @@ mod tests {
         for before in digests {
             for after in digests {
                 let mark = RowMark { before, after };
-                let (place, value) = write_mark(&chain, 3, &key(1), Some(&mark));
+                let (place, value) = write_mark(&chain, TargetId::new(3), &key(1), Some(&mark));
                 let Some(value) = value else {
                     assert_eq!((before, after), (None, None));
                     continue;
                 };
                 assert_eq!(read_mark(&chain, &place, &value), Ok(mark));
                 assert_eq!(read_mark(&Chain::new(&[8; 32]), &place, &value), Err(Unsealed::Forged));
-                assert!(read_mark(&chain, &mark_key(3, &key(2)), &value).is_err());
+                assert!(read_mark(&chain, &mark_key(TargetId::new(3), &key(2)), &value).is_err());
             }
         }
     }

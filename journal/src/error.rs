@@ -4,6 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::ids::{Ordinal, TargetId};
 use crate::lock::Holder;
 use crate::state::IllegalEvent;
 
@@ -107,9 +108,9 @@ pub enum Error {
         /// The journal's folder.
         dir: PathBuf,
         /// The target's position.
-        target: u16,
+        target: TargetId,
         /// The chunk's number.
-        ordinal: u64,
+        ordinal: Ordinal,
     },
     /// No room on the disk.
     #[error("no room is left for the journal: {}; free some space and resume", .path.display())]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::{RowRecord, Span};
 use crate::copy::{CopyRow, RowMark, Seen, Step};
+use crate::ids::{Ordinal, TargetId};
 use crate::key::{Key, format_uuid, parse_uuid};
 
 /// What is appended: an event with the rows that it speaks of.
@@ -64,39 +65,39 @@ pub enum Event {
     /// Work on a target begins.
     TargetStarted {
         /// Which.
-        target: u16,
+        target: TargetId,
         /// How many rows it is thought to have.
         total: Option<u64>,
     },
     /// The target is not there, or nothing of it is to be done.
     TargetSkipped {
         /// Which.
-        target: u16,
+        target: TargetId,
         /// Why.
         reason: String,
     },
     /// A chunk is about to be written. Durable before the first byte of it is.
     ChunkStarted {
         /// Which target.
-        target: u16,
+        target: TargetId,
         /// The chunk's number within the target: 0, 1, 2, … without gaps.
-        ordinal: u64,
+        ordinal: Ordinal,
         /// Its rows.
         span: Span,
     },
     /// Rows of an open chunk are tried again with other digests. Durable before their commit.
     RowsReplanned {
         /// Which target.
-        target: u16,
+        target: TargetId,
         /// Which chunk.
-        ordinal: u64,
+        ordinal: Ordinal,
     },
     /// The chunk is committed and closed.
     ChunkDone {
         /// Which target.
-        target: u16,
+        target: TargetId,
         /// Which chunk.
-        ordinal: u64,
+        ordinal: Ordinal,
         /// What became of its rows.
         tally: Tally,
         /// What these rows were counted as before; zero for a range.
@@ -105,14 +106,14 @@ pub enum Event {
     /// A read-only pass over the whole target begins.
     SweepStarted {
         /// Which target.
-        target: u16,
+        target: TargetId,
         /// 1, 2, 3, …
         pass: u32,
     },
     /// The pass is over.
     SweepDone {
         /// Which target.
-        target: u16,
+        target: TargetId,
         /// Which pass.
         pass: u32,
         /// How many rows under the old key it found; the target is done once there are none.
@@ -121,12 +122,12 @@ pub enum Event {
     /// The target is finished and swept.
     TargetDone {
         /// Which.
-        target: u16,
+        target: TargetId,
     },
     /// A finished target is taken up again.
     TargetReopened {
         /// Which.
-        target: u16,
+        target: TargetId,
         /// Why.
         reason: String,
     },
@@ -152,14 +153,14 @@ pub enum Event {
     /// is open stands in its place: the transaction was rolled back, or nobody knows.
     CopyStarted {
         /// The table.
-        target: u16,
+        target: TargetId,
         /// Its rows.
         rows: Vec<CopyRow>,
     },
     /// Rows were looked at, and those that were recorded as on their way are committed.
     CopyDone {
         /// The table.
-        target: u16,
+        target: TargetId,
         /// How many were carried over.
         applied: u64,
         /// Rows that are left alone, since the new server has made them its own.
@@ -173,14 +174,14 @@ pub enum Event {
     /// the first of them is. Since format 2.
     IndexesDropped {
         /// Which target.
-        target: u16,
+        target: TargetId,
         /// The indexes.
         indexes: Vec<IndexDefinition>,
     },
     /// All of them are there again. Since format 2.
     IndexesRebuilt {
         /// Which target.
-        target: u16,
+        target: TargetId,
     },
 }
 
@@ -326,7 +327,7 @@ impl Event {
     }
 
     /// The target that the event concerns.
-    pub fn target(&self) -> Option<u16> {
+    pub fn target(&self) -> Option<TargetId> {
         match self {
             Self::TargetStarted { target, .. }
             | Self::TargetSkipped { target, .. }

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::head::Mark;
+use crate::ids::{Ordinal, TargetId};
 use crate::journal::Journal;
 use crate::log::{Extent, read_entry, stored_records};
 
@@ -56,7 +57,7 @@ impl Journal {
     }
 
     /// When a chunk was begun and closed.
-    pub fn chunk_times(&self, target: u16, ordinal: u64) -> Result<ChunkTimes> {
+    pub fn chunk_times(&self, target: TargetId, ordinal: Ordinal) -> Result<ChunkTimes> {
         let entries = self.chunk_entries(target, ordinal)?;
         let at = |number: Option<&u64>| match number {
             Some(number) => Ok(read_entry(&*self.store, *number, Extent::Event, None)?.logged),

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::event::{Entry, Event, Rotation};
 use crate::failpoint;
 use crate::head::{Mark, sync_folder};
+use crate::ids::{Ordinal, TargetId};
 use crate::inbox::Submission;
 use crate::key::Key;
 use crate::lock::{self, Holder, Lock};
@@ -230,7 +231,7 @@ impl Journal {
 
     /// What a row of a sync table was when this program saw it last; none if it never did. The journal
     /// must be unlocked.
-    pub fn mark(&self, target: u16, key: &Key) -> Result<Option<RowMark>> {
+    pub fn mark(&self, target: TargetId, key: &Key) -> Result<Option<RowMark>> {
         let Some(chain) = &self.chain else {
             return Err(Error::Sealed { dir: self.store.place().to_owned() });
         };
@@ -241,7 +242,7 @@ impl Journal {
     }
 
     /// The rows of a sync table whose commit was not recorded, with its target.
-    pub fn open_copy(&self) -> Result<Option<(u16, Vec<CopyRow>)>> {
+    pub fn open_copy(&self) -> Result<Option<(TargetId, Vec<CopyRow>)>> {
         let Some(number) = self.state.sync.open else { return Ok(None) };
         match read_entry(&*self.store, number, Extent::Event, None)?.logged.event {
             Event::CopyStarted { target, rows } => Ok(Some((target, rows))),
@@ -330,9 +331,9 @@ pub(crate) fn index_of(state: &JobState, number: u64, event: &Event) -> Option<W
 }
 
 /// The chunk that `event` closes, with its index.
-pub(crate) fn closing(state: &JobState, number: u64, event: &Event) -> Option<(u16, u64, Index)> {
+pub(crate) fn closing(state: &JobState, number: u64, event: &Event) -> Option<(TargetId, Ordinal, Index)> {
     let Event::ChunkDone { target, ordinal, tally, .. } = event else { return None };
-    let chunk = state.targets.get(usize::from(*target))?.open.get(ordinal)?;
+    let chunk = state.targets.get(target.position())?.open.get(ordinal)?;
     let entries = chunk.entries.iter().copied().chain([number]).collect();
     let overlay = chunk.span == crate::chunk::Span::Keys;
     Some((*target, *ordinal, Index { failed: tally.failed > 0, overlay, entries }))

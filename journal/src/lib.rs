@@ -27,6 +27,7 @@ mod evidence;
 #[doc(hidden)]
 pub mod failpoint;
 mod head;
+mod ids;
 mod inbox;
 mod journal;
 mod key;
@@ -58,6 +59,7 @@ pub use event::{
     rotation_id,
 };
 pub use evidence::ChunkTimes;
+pub use ids::{Ordinal, TargetId};
 pub use inbox::Submission;
 pub use journal::Journal;
 pub use key::{Key, KeyPart};

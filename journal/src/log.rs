@@ -7,6 +7,7 @@
 use crate::chunk::{RowRecord, pack, unpack};
 use crate::error::{Error, Result};
 use crate::event::{Entry, Event};
+use crate::ids::{Ordinal, TargetId};
 use crate::record::{Chain, FORMAT, Kind, MacBytes, Record, Unsealed, from_bytes, seal, to_bytes, unseal};
 use crate::store::{Store, Write};
 use crate::wire::{Malformed, Reader, put_bytes, put_varint};
@@ -60,7 +61,7 @@ pub(crate) enum LogKey {
     /// A page of an entry.
     Record { entry: u64, page: u32 },
     /// The index of a closed chunk.
-    Index { target: u16, ordinal: u64 },
+    Index { target: TargetId, ordinal: Ordinal },
 }
 
 impl LogKey {
@@ -74,7 +75,8 @@ impl LogKey {
                 [&[Self::RECORD], entry.to_be_bytes().as_slice(), page.to_be_bytes().as_slice()].concat()
             }
             Self::Index { target, ordinal } => {
-                [&[Self::INDEX], target.to_be_bytes().as_slice(), ordinal.to_be_bytes().as_slice()].concat()
+                let (target, ordinal) = (target.get().to_be_bytes(), ordinal.get().to_be_bytes());
+                [&[Self::INDEX], target.as_slice(), ordinal.as_slice()].concat()
             }
         }
     }
@@ -83,7 +85,9 @@ impl LogKey {
     pub(crate) fn following(self) -> Self {
         match self {
             Self::Record { entry, page } => Self::Record { entry, page: page.saturating_add(1) },
-            Self::Index { target, ordinal } => Self::Index { target, ordinal: ordinal.saturating_add(1) },
+            Self::Index { target, ordinal } => {
+                Self::Index { target, ordinal: ordinal.following().unwrap_or(ordinal) }
+            }
         }
     }
 
@@ -107,8 +111,8 @@ pub(crate) fn log_key(key: &[u8]) -> Option<LogKey> {
         }
         LogKey::INDEX => {
             let (target, ordinal) = rest.split_first_chunk()?;
-            let (target, ordinal) =
-                (u16::from_be_bytes(*target), u64::from_be_bytes(ordinal.try_into().ok()?));
+            let target = TargetId::new(u16::from_be_bytes(*target));
+            let ordinal = Ordinal::new(u64::from_be_bytes(ordinal.try_into().ok()?));
             Some(LogKey::Index { target, ordinal })
         }
         _ => None,
@@ -119,7 +123,7 @@ fn record_key(entry: u64, page: u32) -> Vec<u8> {
     LogKey::Record { entry, page }.bytes()
 }
 
-fn index_key(target: u16, ordinal: u64) -> Vec<u8> {
+fn index_key(target: TargetId, ordinal: Ordinal) -> Vec<u8> {
     LogKey::Index { target, ordinal }.bytes()
 }
 
@@ -217,7 +221,7 @@ pub(crate) fn has_entry(store: &dyn Store, number: u64) -> Result<bool> {
 
 impl Index {
     /// The value to be written for the chunk.
-    pub(crate) fn write(&self, target: u16, ordinal: u64) -> Write {
+    pub(crate) fn write(&self, target: TargetId, ordinal: Ordinal) -> Write {
         let mut body = vec![u8::from(self.failed) | u8::from(self.overlay) << 1];
         for entry in &self.entries {
             put_varint(&mut body, *entry);
@@ -228,7 +232,7 @@ impl Index {
     }
 
     /// Reads the index value of a chunk that is closed.
-    pub(crate) fn read(store: &dyn Store, target: u16, ordinal: u64) -> Result<Self> {
+    pub(crate) fn read(store: &dyn Store, target: TargetId, ordinal: Ordinal) -> Result<Self> {
         let name = || format!("the index of chunk {ordinal} of target {target}");
         let key = index_key(target, ordinal);
         let value = store

@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use crate::chunk::{RowRecord, Span};
 use crate::error::{Error, Result};
 use crate::event::Event;
+use crate::ids::{Ordinal, TargetId};
 use crate::journal::Journal;
 use crate::key::Key;
 use crate::log::{Extent, Index, Logged, read_entry};
@@ -16,7 +17,7 @@ use crate::log::{Extent, Index, Logged, read_entry};
 impl Journal {
     /// The rows of a chunk, as last recorded: the plan, replaced row by row by second attempts and
     /// then by amendments.
-    pub fn rows(&self, target: u16, ordinal: u64) -> Result<Vec<RowRecord>> {
+    pub fn rows(&self, target: TargetId, ordinal: Ordinal) -> Result<Vec<RowRecord>> {
         let entries = self.chunk_entries(target, ordinal)?;
         let mut rows: Vec<RowRecord> = Vec::new();
         let mut places: HashMap<Key, usize> = HashMap::new();
@@ -41,25 +42,25 @@ impl Journal {
 
     /// The chunks of a target with their spans, by ascending ordinal, open ones included. Read as the
     /// iterator goes.
-    pub fn chunks(&self, target: u16) -> impl Iterator<Item = Result<(u64, Span)>> + '_ {
+    pub fn chunks(&self, target: TargetId) -> impl Iterator<Item = Result<(Ordinal, Span)>> + '_ {
         self.ordinals(target).map(move |ordinal| Ok((ordinal, self.span(target, ordinal)?)))
     }
 
     /// The closed chunks of a target in which a row failed, by ascending ordinal. A row that was
     /// tried again is in a later chunk, too.
-    pub fn failed_chunks(&self, target: u16) -> impl Iterator<Item = Result<u64>> + '_ {
+    pub fn failed_chunks(&self, target: TargetId) -> impl Iterator<Item = Result<Ordinal>> + '_ {
         self.closed(target, |index| index.failed)
     }
 
     /// The closed chunks of a target that name their rows (strays and rows tried again), by
     /// ascending ordinal. Their records replace those of the ranges.
-    pub fn overlays(&self, target: u16) -> impl Iterator<Item = Result<u64>> + '_ {
+    pub fn overlays(&self, target: TargetId) -> impl Iterator<Item = Result<Ordinal>> + '_ {
         self.closed(target, |index| index.overlay)
     }
 
     /// The last record of each of `keys` that has one, with the ordinal of its chunk. Reads the whole
     /// target.
-    pub fn find(&self, target: u16, keys: &HashSet<Key>) -> Result<HashMap<Key, (u64, RowRecord)>> {
+    pub fn find(&self, target: TargetId, keys: &HashSet<Key>) -> Result<HashMap<Key, (Ordinal, RowRecord)>> {
         let mut found = HashMap::new();
         for ordinal in self.ordinals(target) {
             for row in self.rows(target, ordinal)? {
@@ -77,11 +78,16 @@ impl Journal {
             .map(|number| Ok(read_entry(&*self.store, number, Extent::Event, None)?.logged))
     }
 
-    fn ordinals(&self, target: u16) -> std::ops::Range<u64> {
-        0..self.state.targets.get(usize::from(target)).map_or(0, |state| state.next_ordinal)
+    fn ordinals(&self, target: TargetId) -> impl Iterator<Item = Ordinal> + use<> {
+        let next = self.state.targets.get(target.position()).map(|state| state.next_ordinal);
+        Ordinal::before(next.unwrap_or_default())
     }
 
-    fn closed(&self, target: u16, wanted: fn(&Index) -> bool) -> impl Iterator<Item = Result<u64>> + '_ {
+    fn closed(
+        &self,
+        target: TargetId,
+        wanted: fn(&Index) -> bool,
+    ) -> impl Iterator<Item = Result<Ordinal>> + '_ {
         self.ordinals(target).filter(move |ordinal| !self.is_open(target, *ordinal)).filter_map(
             move |ordinal| match Index::read(&*self.store, target, ordinal) {
                 Ok(index) => wanted(&index).then_some(Ok(ordinal)),
@@ -90,12 +96,12 @@ impl Journal {
         )
     }
 
-    fn is_open(&self, target: u16, ordinal: u64) -> bool {
-        self.state.targets.get(usize::from(target)).is_some_and(|state| state.open.contains_key(&ordinal))
+    fn is_open(&self, target: TargetId, ordinal: Ordinal) -> bool {
+        self.state.targets.get(target.position()).is_some_and(|state| state.open.contains_key(&ordinal))
     }
 
     /// The span of a chunk.
-    pub fn span(&self, target: u16, ordinal: u64) -> Result<Span> {
+    pub fn span(&self, target: TargetId, ordinal: Ordinal) -> Result<Span> {
         let entries = self.chunk_entries(target, ordinal)?;
         let start = entries.first().copied().ok_or_else(|| self.no_such_chunk(target, ordinal))?;
         let logged = read_entry(&*self.store, start, Extent::Event, None)?.logged;
@@ -106,8 +112,8 @@ impl Journal {
         }
     }
 
-    pub(crate) fn chunk_entries(&self, target: u16, ordinal: u64) -> Result<Vec<u64>> {
-        let state = self.state.targets.get(usize::from(target)).filter(|state| ordinal < state.next_ordinal);
+    pub(crate) fn chunk_entries(&self, target: TargetId, ordinal: Ordinal) -> Result<Vec<u64>> {
+        let state = self.state.targets.get(target.position()).filter(|state| ordinal < state.next_ordinal);
         let state = state.ok_or_else(|| self.no_such_chunk(target, ordinal))?;
         let entries = match state.open.get(&ordinal) {
             Some(chunk) => chunk.entries.clone(),
@@ -120,7 +126,7 @@ impl Journal {
         Ok(entries)
     }
 
-    fn must_speak_of(&self, logged: &Logged, target: u16, ordinal: u64) -> Result<()> {
+    fn must_speak_of(&self, logged: &Logged, target: TargetId, ordinal: Ordinal) -> Result<()> {
         match &logged.event {
             Event::ChunkStarted { target: t, ordinal: o, .. }
             | Event::RowsReplanned { target: t, ordinal: o }
@@ -136,7 +142,7 @@ impl Journal {
         }
     }
 
-    fn no_such_chunk(&self, target: u16, ordinal: u64) -> Error {
+    fn no_such_chunk(&self, target: TargetId, ordinal: Ordinal) -> Error {
         Error::NoSuchChunk { dir: self.store.place().to_owned(), target, ordinal }
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::copy::{Step, SyncState};
 use crate::event::Rotation;
 use crate::head::Mark;
+use crate::ids::TargetId;
 use crate::record::{Chain, MacBytes, first_from_bytes, from_bytes, to_bytes};
 use crate::state::{JobState, Session};
 use crate::target::{Failure, TargetState};
@@ -56,7 +57,7 @@ pub(crate) fn take_apart(state: &JobState) -> Result<Parts, Malformed> {
         entries: *entries,
     };
     let mut parts = Parts::from([(JOB_KEY.to_vec(), to_bytes(&job)?)]);
-    for (target, state) in (0_u16..).zip(targets) {
+    for (target, state) in TargetId::all().zip(targets) {
         let mut part = to_bytes(&(state.failures.len(), state))?;
         if !state.dropped_indexes.is_empty() {
             part.extend(to_bytes(&(state.indexes_missing, &state.dropped_indexes))?);
@@ -89,7 +90,7 @@ pub(crate) fn put_together<E: From<Malformed>>(
     state.steps = job.steps;
     state.updated_at = job.updated_at;
     state.entries = job.entries;
-    for (target, slot) in (0_u16..).zip(&mut state.targets) {
+    for (target, slot) in TargetId::all().zip(&mut state.targets) {
         let (failures, mut found) = target_state(&part(target_key(target))?)?;
         for place in 0..failures {
             found.failures.push(from_bytes::<Failure>(&part(failure_key(target, place))?)?);
@@ -140,10 +141,10 @@ fn joined(mark: Mark, parts: &Parts) -> Vec<u8> {
     all
 }
 
-fn target_key(target: u16) -> Vec<u8> {
-    [b"st", target.to_be_bytes().as_slice()].concat()
+fn target_key(target: TargetId) -> Vec<u8> {
+    [b"st", target.get().to_be_bytes().as_slice()].concat()
 }
 
-fn failure_key(target: u16, place: u16) -> Vec<u8> {
-    [b"sf", target.to_be_bytes().as_slice(), place.to_be_bytes().as_slice()].concat()
+fn failure_key(target: TargetId, place: u16) -> Vec<u8> {
+    [b"sf", target.get().to_be_bytes().as_slice(), place.to_be_bytes().as_slice()].concat()
 }

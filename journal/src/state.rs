@@ -9,6 +9,7 @@ use std::sync::Arc;
 use crate::chunk::RowRecord;
 use crate::copy::{Step, SyncState};
 use crate::event::{Event, Rotation, SessionEnd, TargetKind};
+use crate::ids::TargetId;
 use crate::steps::step_in_force;
 use crate::target::{Phase, TargetState};
 
@@ -87,9 +88,7 @@ impl JobState {
         let target = event.target();
         self.step(event, rows).map_err(|why| IllegalEvent {
             event: event.name(),
-            target: target
-                .and_then(|t| self.rotation.targets.get(usize::from(t)))
-                .map(|head| head.id.clone()),
+            target: target.and_then(|t| self.rotation.targets.get(t.position())).map(|head| head.id.clone()),
             why,
         })?;
         self.updated_at = at;
@@ -162,7 +161,7 @@ impl JobState {
 
     fn sync_step(&mut self, event: &Event) -> Result<(), String> {
         if let Some(target) = event.target() {
-            let head = self.rotation.targets.get(usize::from(target));
+            let head = self.rotation.targets.get(target.position());
             if head.is_none_or(|head| head.kind != TargetKind::Sync) {
                 return Err("it is no table that is kept in step".into());
             }
@@ -256,7 +255,7 @@ impl JobState {
             | Event::CopyDone { .. }
             | Event::SyncSeen(_) => self.sync_step(event)?,
             _ => {
-                let index = event.target().map(usize::from);
+                let index = event.target().map(TargetId::position);
                 let state = index.and_then(|i| self.targets.get_mut(i));
                 let head = index.and_then(|i| self.rotation.targets.get(i));
                 let (Some(state), Some(head)) = (state, head) else {

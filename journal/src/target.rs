@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chunk::{CellOutcome, RowRecord, Span};
 use crate::event::{Event, IndexDefinition, Tally, TargetHead, TargetKind};
+use crate::ids::Ordinal;
 use crate::key::Key;
 
 /// What is being done with a target.
@@ -58,9 +59,9 @@ pub struct TargetState {
     /// The range that runs to the end was handed out.
     pub exhausted: bool,
     /// The number of the next chunk.
-    pub next_ordinal: u64,
+    pub next_ordinal: Ordinal,
     /// Chunks that are started and not done.
-    pub open: BTreeMap<u64, OpenChunk>,
+    pub open: BTreeMap<Ordinal, OpenChunk>,
     /// How many sweeps were begun.
     pub sweeps: u32,
     /// Values whose last record says that they failed, open chunks included: the first
@@ -188,7 +189,7 @@ impl TargetState {
         Ok(())
     }
 
-    fn start_chunk(&mut self, entry: u64, ordinal: u64, span: &Span) -> Result<(), String> {
+    fn start_chunk(&mut self, entry: u64, ordinal: Ordinal, span: &Span) -> Result<(), String> {
         if ordinal != self.next_ordinal {
             return Err(format!("the next chunk is number {}, not {ordinal}", self.next_ordinal));
         }
@@ -204,7 +205,7 @@ impl TargetState {
                 None => self.exhausted = true,
             }
         }
-        self.next_ordinal = ordinal.checked_add(1).ok_or("there are too many chunks")?;
+        self.next_ordinal = ordinal.following().ok_or("there are too many chunks")?;
         self.open.insert(ordinal, OpenChunk { span: span.clone(), entries: vec![entry] });
         Ok(())
     }
@@ -277,6 +278,6 @@ impl Phase {
     }
 }
 
-fn not_open(ordinal: u64) -> String {
+fn not_open(ordinal: Ordinal) -> String {
     format!("chunk {ordinal} is not open")
 }

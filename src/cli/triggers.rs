@@ -5,6 +5,7 @@ use super::{Session, print};
 use crate::db::Access;
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::plan;
 use crate::runner::{Side, install_triggers, open_side, remove_triggers};
 use crate::triggers::{self, Action};
 
@@ -17,7 +18,7 @@ pub(super) async fn triggers(session: &Session, args: &TriggersArgs) -> Result<E
         TriggersAction::Print(args) => {
             let action = if args.remove { Action::Remove } else { Action::Install };
             let db = open_side(&place, Side::Old, Access::ReadOnly).await?;
-            let script = triggers::script_for(&db, action).await?;
+            let script = triggers::script_for(&db, &plan::registry(), action).await?;
             db.close().await;
             script
         }

@@ -16,7 +16,8 @@ use std::ops::Range;
 pub use reason::Reason;
 
 /// How values are embedded in what is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// The stored text is the envelope itself.
     Envelope,

@@ -2,7 +2,9 @@
 
 use super::table::Kind;
 use super::write::{each, key_arrays, keys_by_column, padded, padded_keys, parts};
-use super::{Db, DbError, Record, Syntax, Table, Transaction, Value, Write, keys_at_once, sql};
+use super::{
+    Db, DbError, Expression, Identifier, Record, Syntax, Table, Transaction, Value, Write, keys_at_once, sql,
+};
 use crate::sizes::Sizes;
 
 impl Transaction {
@@ -20,7 +22,7 @@ impl Transaction {
     pub async fn lock_rows(
         &mut self,
         table: &Table,
-        columns: &[&str],
+        columns: &[Expression],
         keys: &[Vec<Value>],
     ) -> Result<Vec<Record>, DbError> {
         let syntax = self.syntax();
@@ -74,7 +76,7 @@ impl Transaction {
     pub async fn insert_rows(
         &mut self,
         table: &Table,
-        columns: &[&str],
+        columns: &[&Identifier],
         rows: &[Vec<&Value>],
     ) -> Result<(), DbError> {
         match self.syntax().write {
@@ -107,7 +109,7 @@ impl Transaction {
     pub async fn update_rows(
         &mut self,
         table: &Table,
-        columns: &[&str],
+        columns: &[&Identifier],
         rows: &[(Vec<Value>, Vec<&Value>)],
     ) -> Result<(), DbError> {
         let sql = sql::copy::update(self.syntax(), table, columns);
@@ -140,7 +142,7 @@ impl Transaction {
     pub async fn holders(
         &mut self,
         table: &Table,
-        columns: &[&str],
+        columns: &[&Identifier],
         values: &[Value],
     ) -> Result<Vec<Record>, DbError> {
         let exact = self.run(&sql::copy::holders(self.syntax(), table, columns, false), values).await?;
@@ -153,7 +155,7 @@ impl Transaction {
 
 impl Db {
     /// The expressions that read all of these columns so that they can be written again.
-    pub fn portable(&self, table: &Table, columns: &[&str]) -> Vec<String> {
+    pub fn portable(&self, table: &Table, columns: &[&Identifier]) -> Vec<Expression> {
         columns.iter().map(|column| sql::copy::portable(self.syntax(), table, column)).collect()
     }
 
@@ -175,7 +177,7 @@ impl Db {
     }
 
     /// How many rows a table has.
-    pub async fn count_rows(&self, table: &str) -> Result<u64, DbError> {
+    pub async fn count_rows(&self, table: &Identifier) -> Result<u64, DbError> {
         self.number(&sql::copy::count(table)).await
     }
 
@@ -192,8 +194,12 @@ fn in_batches(syntax: &Syntax) -> bool {
 }
 
 /// An array for each column.
-fn arrays<'a>(table: &Table, columns: &[&str], rows: &[Vec<&'a Value>]) -> Vec<(Kind, Vec<&'a Value>)> {
-    let column = |(at, name): (usize, &&str)| {
+fn arrays<'a>(
+    table: &Table,
+    columns: &[&Identifier],
+    rows: &[Vec<&'a Value>],
+) -> Vec<(Kind, Vec<&'a Value>)> {
+    let column = |(at, name): (usize, &&Identifier)| {
         (table.kind(name), rows.iter().filter_map(|row| row.get(at).copied()).collect())
     };
     columns.iter().enumerate().map(column).collect()

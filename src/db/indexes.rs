@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::mysql::MySqlDb;
-use super::{Class, Db, DbError, Record, Table, Value};
+use super::{Class, Db, DbError, Identifier, Record, Table, Value};
 
 /// An index, in the catalogue's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,14 +107,19 @@ impl Db {
     }
 
     /// The indexes of a table that slow down writing to these columns and that nothing but queries needs.
-    pub async fn rebuildable_indexes(&self, table: &Table, columns: &[&str]) -> Result<Vec<Index>, DbError> {
+    pub async fn rebuildable_indexes(
+        &self,
+        table: &Table,
+        columns: &[Identifier],
+    ) -> Result<Vec<Index>, DbError> {
         Ok(self.found(table, columns).await?.into_iter().map(|found| found.index).collect())
     }
 
-    async fn found(&self, table: &Table, columns: &[&str]) -> Result<Vec<Found>, DbError> {
-        let name = table.relation.table;
+    async fn found(&self, table: &Table, columns: &[Identifier]) -> Result<Vec<Found>, DbError> {
+        let name = table.relation.table.as_str();
+        let listed: Vec<&str> = columns.iter().map(Identifier::as_str).collect();
         let params =
-            [Value::Text(name.to_owned()), Value::Text(format!(",{},", columns.join(",").to_uppercase()))];
+            [Value::Text(name.to_owned()), Value::Text(format!(",{},", listed.join(",").to_uppercase()))];
         match self {
             Self::Sqlite(db) => Ok(db.read(SQLITE, &params).await?.iter().filter_map(sqlite).collect()),
             Self::Postgres(db) => Ok(db.read(POSTGRES, &params).await?.iter().filter_map(postgres).collect()),
@@ -125,7 +130,7 @@ impl Db {
 
     /// What this user lacks to drop the indexes of a table and make them again, in words. Changes nothing.
     pub async fn lacks_for_indexes(&self, table: &Table) -> Result<Option<String>, DbError> {
-        let name = table.relation.table;
+        let name = table.relation.table.as_str();
         match self {
             Self::Sqlite(_) | Self::Jdbc(_) => Ok(None),
             Self::Postgres(db) => {
@@ -152,7 +157,7 @@ impl Db {
     pub async fn drop_indexes(
         &self,
         table: &Table,
-        columns: &[&str],
+        columns: &[Identifier],
         indexes: &[Index],
     ) -> Result<(), DbError> {
         let there =
@@ -163,7 +168,7 @@ impl Db {
             Self::Sqlite(db) => db.script(&format!("BEGIN IMMEDIATE; {}; COMMIT", drops.join("; "))).await,
             Self::Postgres(db) => db.script(&format!("BEGIN; {}; COMMIT", drops.join("; "))).await,
             Self::MySql(db) => {
-                let begin = mysql_alter(table.relation.table);
+                let begin = mysql_alter(&table.relation.table);
                 db.statements(&mysql_session(format!("{begin}{}", drops.join(", ")))).await
             }
             Self::Jdbc(_) => Ok(()),
@@ -174,7 +179,7 @@ impl Db {
     pub async fn create_indexes(
         &self,
         table: &Table,
-        columns: &[&str],
+        columns: &[Identifier],
         indexes: &[Index],
     ) -> Result<(), DbError> {
         let there = self.rebuildable_indexes(table, columns).await?;
@@ -199,7 +204,7 @@ impl Db {
                 }
             }
             Self::MySql(db) => {
-                let begin = mysql_alter(table.relation.table);
+                let begin = mysql_alter(&table.relation.table);
                 let adds: Vec<&str> = missing
                     .iter()
                     .flat_map(|index| &index.create)
@@ -246,7 +251,7 @@ fn postgres(record: &Record) -> Option<Found> {
 }
 
 /// What MySQL and MariaDB say of a table's own text: each index has a line in it, which tells all of it.
-async fn mysql(db: &MySqlDb, table: &str, columns: &[&str]) -> Result<Vec<Found>, DbError> {
+async fn mysql(db: &MySqlDb, table: &str, columns: &[Identifier]) -> Result<Vec<Found>, DbError> {
     let name = [Value::Text(table.to_owned())];
     let mut parts: BTreeMap<String, Vec<(Option<String>, bool)>> = BTreeMap::new();
     for record in db.read(MYSQL, &name).await? {
@@ -265,7 +270,8 @@ async fn mysql(db: &MySqlDb, table: &str, columns: &[&str]) -> Result<Vec<Found>
         let columns_of: Option<Vec<&str>> =
             parts.iter().map(|(column, is_plain)| column.as_deref().filter(|_| *is_plain)).collect();
         columns_of.is_some_and(|of| {
-            let is_value = |column: &&str| columns.iter().any(|value| value.eq_ignore_ascii_case(column));
+            let is_value =
+                |column: &&str| columns.iter().any(|value| value.as_str().eq_ignore_ascii_case(column));
             of.iter().any(is_value) && of.first().is_some_and(|first| !foreign.contains(first))
         })
     };

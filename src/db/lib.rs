@@ -1,8 +1,8 @@
 //! Databases: one enum over thin drivers, SQL as data.
 //!
 //! Invariants: this crate knows nothing of ours; every statement stands in a [`Syntax`] or is
-//! rendered in [`sql`] from one and a [`Relation`]; identifiers are `'static`, values are always
-//! bound; an error never carries a value.
+//! rendered in [`sql`] from one and a [`Relation`]; names in it are [`Identifier`]s, which are checked when they are
+//! made, and values are always bound; an error never carries a value.
 
 pub mod asked;
 mod claim;
@@ -13,6 +13,7 @@ mod error;
 pub mod feeds;
 pub mod guard;
 pub mod holdups;
+mod identifier;
 pub mod identity;
 pub mod indexes;
 mod jdbc;
@@ -44,6 +45,7 @@ use std::sync::Arc;
 
 pub use claim::LockState;
 pub use error::{Class, DbError};
+pub use identifier::{Expression, Identifier, Literal, Unfit};
 pub use identity::TransactionLimits;
 pub use refusal::Refusal;
 pub use server::Server;
@@ -194,7 +196,7 @@ impl Db {
     pub async fn page(
         &self,
         table: &Table,
-        columns: &[&str],
+        columns: &[Expression],
         after: Option<&[Value]>,
         upto: Option<&[Value]>,
         limit: usize,
@@ -209,7 +211,7 @@ impl Db {
     pub async fn rows(
         &self,
         table: &Table,
-        columns: &[&str],
+        columns: &[Expression],
         keys: &[Vec<Value>],
     ) -> Result<Vec<Record>, DbError> {
         tracing::trace!("{}: reads {} rows by key", table.relation.table, keys.len());
@@ -232,7 +234,7 @@ impl Db {
 
     /// Whether this user may do with a table what a rotation of these columns does. Changes nothing;
     /// where rows can be written in more than one way, chooses one that is allowed.
-    pub async fn rehearse(&self, table: &mut Table, columns: &[&str]) -> Result<(), DbError> {
+    pub async fn rehearse(&self, table: &mut Table, columns: &[&Identifier]) -> Result<(), DbError> {
         let mut transaction = self.begin().await?;
         let allowed = transaction.run(&sql::rehearse(table, columns), &[]).await;
         if allowed.is_ok() && table.insertable && self.syntax().write == Write::LockFirst {

@@ -1,7 +1,7 @@
 //! What a preflight asks of a database, beyond what a rotation itself has to know. SQL as data; a
 //! dialect that has none of it is not asked.
 
-use super::{Db, DbError, Record, Syntax, Value};
+use super::{Db, DbError, Identifier, Record, Syntax, Value};
 
 /// How a dialect answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub struct Trigger {
 }
 
 /// How old the newest row of a table is, in milliseconds.
-pub fn newest(syntax: &Syntax, table: &str, column: &str) -> String {
+pub fn newest(syntax: &Syntax, table: &Identifier, column: &Identifier) -> String {
     format!("SELECT MIN({}) FROM {table}", (syntax.log_age)(column))
 }
 
@@ -168,8 +168,8 @@ impl Db {
 
     /// How many milliseconds ago the newest row of a table was made, by the time in a column; none if there
     /// is no row, or no such column. What is later than the server's clock is negative.
-    pub async fn newest(&self, table: &str, column: &str) -> Result<Option<i64>, DbError> {
-        let has = self.table(table).await?.is_some_and(|info| info.columns.contains_key(column));
+    pub async fn newest(&self, table: &Identifier, column: &Identifier) -> Result<Option<i64>, DbError> {
+        let has = self.table(table).await?.is_some_and(|info| info.columns.contains_key(column.as_str()));
         if !has {
             return Ok(None);
         }

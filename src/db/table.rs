@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Identifier;
 use super::sql::Relation;
 
 /// What a column holds, as far as statements must care.
@@ -95,11 +96,19 @@ pub struct TableInfo {
 
 impl TableInfo {
     /// Whether a set of columns is unique: a unique set within it makes it so.
-    pub fn is_unique(&self, columns: &[&str]) -> bool {
-        let within = |unique: &Vec<String>| {
-            !unique.is_empty() && unique.iter().all(|column| columns.contains(&column.as_str()))
-        };
+    pub fn is_unique<C: AsRef<str>>(&self, columns: &[C]) -> bool {
+        let is_there = |name: &String| columns.iter().any(|column| column.as_ref() == name);
+        let within = |unique: &Vec<String>| !unique.is_empty() && unique.iter().all(is_there);
         self.unique.iter().any(within)
+    }
+
+    /// A column that the server would change with the row, and that no statement can name.
+    pub fn odd_on_update(&self) -> Option<&str> {
+        self.on_update().find(|name| Identifier::new(name).is_err())
+    }
+
+    fn on_update(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().filter(|(_, column)| column.on_update).map(|(name, _)| name.as_str())
     }
 }
 
@@ -111,24 +120,24 @@ pub struct Table {
     /// What its columns hold, for those that a statement may name.
     kinds: BTreeMap<String, Kind>,
     types: BTreeMap<String, String>,
-    /// Columns that the server would change with the row: set to themselves.
-    pub(super) on_update: Vec<String>,
+    /// Columns that the server would change with the row: set to themselves. Those whose name is no identifier are not
+    /// among them: a table to be written that has one is refused ([`TableInfo::odd_on_update`]).
+    pub(super) on_update: Vec<Identifier>,
     /// Whether a row can be inserted from its key and values alone, with nothing else happening.
     pub(super) insertable: bool,
 }
 
 impl Table {
     /// A table with these value columns, as the catalogue has it.
-    pub fn new(relation: Relation, values: &[&str], info: &TableInfo) -> Self {
-        let supplied = |name: &str| relation.key.contains(&name) || values.contains(&name);
-        let on_update = info.columns.iter().filter(|(_, column)| column.on_update);
+    pub fn new(relation: Relation, values: &[&Identifier], info: &TableInfo) -> Self {
+        let supplied = |name: &str| relation.key.iter().chain(values.iter().copied()).any(|own| own == name);
         Self {
-            relation,
             kinds: info.columns.iter().map(|(name, column)| (name.clone(), column.kind)).collect(),
             types: info.types.clone(),
-            on_update: on_update.map(|(name, _)| name.clone()).collect(),
+            on_update: info.on_update().filter_map(|name| Identifier::new(name).ok()).collect(),
             insertable: !info.has_triggers
                 && info.columns.iter().all(|(name, column)| !column.required || supplied(name)),
+            relation,
         }
     }
 
@@ -145,7 +154,7 @@ impl Table {
         self.kinds.get(column).copied().unwrap_or_default()
     }
 
-    pub(super) fn key_kinds(&self) -> impl Iterator<Item = (&'static str, Kind)> + '_ {
-        self.relation.key.iter().map(|name| (*name, self.kind(name)))
+    pub(super) fn key_kinds(&self) -> impl Iterator<Item = (&Identifier, Kind)> {
+        self.relation.key.iter().map(|name| (name, self.kind(name)))
     }
 }

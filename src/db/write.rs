@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use super::table::Kind;
-use super::{Class, DbError, Record, Table, Transaction, Value, Write, keys_at_once, sql};
+use super::{
+    Class, DbError, Expression, Identifier, Record, Table, Transaction, Value, Write, keys_at_once, sql,
+};
 
 /// What a JDBC driver says of a change in a batch that it made but did not count.
 const SUCCESS_NO_INFO: i64 = -2;
@@ -46,7 +48,7 @@ impl Transaction {
     pub async fn swap(
         &mut self,
         table: &Table,
-        columns: &[&str],
+        columns: &[&Identifier],
         rows: &[&CompareAndSet<'_>],
         mode: WriteMode,
     ) -> Result<Vec<Record>, DbError> {
@@ -61,7 +63,7 @@ impl Transaction {
     async fn by_values(
         &mut self,
         table: &Table,
-        columns: &[&str],
+        columns: &[&Identifier],
         rows: &[&CompareAndSet<'_>],
     ) -> Result<Vec<Record>, DbError> {
         let sql = sql::set_from_values(self.syntax(), table, columns, rows.len());
@@ -72,7 +74,7 @@ impl Transaction {
     async fn by_arrays(
         &mut self,
         table: &Table,
-        columns: &[&str],
+        columns: &[&Identifier],
         rows: &[&CompareAndSet<'_>],
     ) -> Result<Vec<Record>, DbError> {
         let sql = sql::set_from_arrays(self.syntax(), table, columns);
@@ -88,7 +90,7 @@ impl Transaction {
     async fn by_batch(
         &mut self,
         table: &Table,
-        columns: &[&str],
+        columns: &[&Identifier],
         rows: &[&CompareAndSet<'_>],
     ) -> Result<Vec<Record>, DbError> {
         let sql = sql::set_if_same(self.syntax(), table, columns);
@@ -115,7 +117,7 @@ impl Transaction {
     async fn by_locks(
         &mut self,
         table: &Table,
-        columns: &[&str],
+        columns: &[&Identifier],
         rows: &[&CompareAndSet<'_>],
         mode: WriteMode,
     ) -> Result<Vec<Record>, DbError> {
@@ -123,9 +125,10 @@ impl Transaction {
         let keys: Vec<Vec<Value>> = rows.iter().map(|row| row.key.clone()).collect();
         let mut locked = Vec::with_capacity(rows.len());
         let most = keys_at_once(syntax, table, syntax.rows_of_a_statement());
+        let selected: Vec<Expression> = columns.iter().map(|name| Expression::from(*name)).collect();
         for part in keys.chunks(most) {
             let length = padded(part.len(), most);
-            let sql = sql::lock(syntax, table, columns, length);
+            let sql = sql::lock(syntax, table, &selected, length);
             locked.extend(self.run(&sql, &padded_keys(part, length)).await?);
         }
         let width = table.relation.key.len();

@@ -1,6 +1,6 @@
 //! One chunk: record it, write it, and deal with rows that changed meanwhile.
 
-use keyrotation_journal::{CellOutcome, Entry, Event, Key, RowRecord, Span, Tally};
+use keyrotation_journal::{CellOutcome, Entry, Event, Key, Ordinal, RowRecord, Span, Tally};
 
 use super::chunk_planner::{ChunkPlan, Known, Pending};
 use super::{Context, Flow};
@@ -80,9 +80,14 @@ impl Groups {
 }
 
 /// Makes a new chunk durable in the journal and returns its ordinal.
-pub(super) async fn record(context: &Context, job: &Job, span: Span, rows: Vec<RowRecord>) -> Result<u64> {
+pub(super) async fn record(
+    context: &Context,
+    job: &Job,
+    span: Span,
+    rows: Vec<RowRecord>,
+) -> Result<Ordinal> {
     let target = job.index;
-    let ordinal = context.journal.state(|state| state.targets[usize::from(target)].next_ordinal);
+    let ordinal = context.journal.state(|state| state.targets[target.position()].next_ordinal);
     context.journal.append(vec![Entry::new(Event::ChunkStarted { target, ordinal, span }, rows)]).await?;
     Ok(ordinal)
 }
@@ -124,7 +129,7 @@ impl Written {
 pub(super) async fn finish(
     context: &Context,
     job: &Job,
-    ordinal: u64,
+    ordinal: Ordinal,
     chunk_plan: ChunkPlan,
     replaces: Tally,
     amendments: Vec<RowRecord>,
@@ -138,7 +143,7 @@ pub(super) async fn finish(
 }
 
 /// Leaves the end of a chunk to the journal's next group.
-pub(super) fn done(context: &Context, job: &Job, ordinal: u64, written: Written, replaces: Tally) {
+pub(super) fn done(context: &Context, job: &Job, ordinal: Ordinal, written: Written, replaces: Tally) {
     let event = Event::ChunkDone { target: job.index, ordinal, tally: written.tally, replaces };
     context.journal.defer(Entry::new(event, written.amendments));
 }
@@ -147,7 +152,7 @@ pub(super) fn done(context: &Context, job: &Job, ordinal: u64, written: Written,
 pub(super) async fn write(
     context: &Context,
     job: &Job,
-    ordinal: u64,
+    ordinal: Ordinal,
     chunk_plan: ChunkPlan,
     written: &mut Written,
 ) -> Result<Flow> {
@@ -162,7 +167,7 @@ pub(super) async fn write(
 async fn write_all(
     context: &Context,
     job: &Job,
-    ordinal: u64,
+    ordinal: Ordinal,
     chunk_plan: ChunkPlan,
     written: &mut Written,
 ) -> Result<()> {
@@ -198,7 +203,7 @@ async fn write_all(
 async fn replan(
     context: &Context,
     job: &Job,
-    ordinal: u64,
+    ordinal: Ordinal,
     missed: Vec<Pending>,
     tally: &mut Tally,
     amendments: &mut Vec<RowRecord>,

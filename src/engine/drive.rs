@@ -57,7 +57,7 @@ async fn reopen_doubtful(context: &Context, jobs: &[Job]) -> Result<bool> {
     let mut reopened = Vec::new();
     for job in jobs {
         let target = job.index;
-        let done = context.journal.state(|state| state.targets[usize::from(target)].phase == Phase::Done);
+        let done = context.journal.state(|state| state.targets[target.position()].phase == Phase::Done);
         if done && doubtful.iter().any(|guard| job.sink.is_guarded_by(guard)) {
             let reason = "the server was lost meanwhile: it is looked through again".to_owned();
             reopened.push(Event::TargetReopened { target, reason }.into());
@@ -74,7 +74,7 @@ async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
         if context.safe_point().await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
-        let phase = context.journal.state(|state| state.targets[usize::from(target)].phase.clone());
+        let phase = context.journal.state(|state| state.targets[target.position()].phase.clone());
         let flow = match phase {
             Phase::Pending => {
                 append(context, Event::TargetStarted { target, total: None }).await?;
@@ -109,7 +109,7 @@ async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
 /// Rotates everything behind the frontier, then begins to sweep.
 async fn bulk(context: &Context, job: &Job) -> Result<Flow> {
     let (frontier, exhausted, sweeps) = context.journal.state(|state| {
-        let target = &state.targets[usize::from(job.index)];
+        let target = &state.targets[job.index.position()];
         (target.frontier.clone(), target.exhausted, target.sweeps)
     });
     if !exhausted && pages(context, job, frontier).await? == Flow::Interrupted {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use keyrotation_journal::{CellOutcome, Journal, Key, RowRecord};
+use keyrotation_journal::{CellOutcome, Journal, Key, Ordinal, RowRecord, TargetId};
 
 use super::chunk_planner::recorded_cell;
 use super::{ChunkPlanner, Context};
@@ -78,14 +78,14 @@ fn is_back(planner: &ChunkPlanner, job: &Job, row: &Row, record: &RowRecord) -> 
 }
 
 /// The last finished chunk, and rows of chunks taken at random.
-fn sample(journal: &Journal, target: u16) -> keyrotation_journal::Result<Vec<RowRecord>> {
-    let state = &journal.state().targets[usize::from(target)];
-    let done = |ordinal: &u64| !state.open.contains_key(ordinal);
-    let Some(last) = (0..state.next_ordinal).rev().find(done) else { return Ok(Vec::new()) };
+fn sample(journal: &Journal, target: TargetId) -> keyrotation_journal::Result<Vec<RowRecord>> {
+    let state = &journal.state().targets[target.position()];
+    let done = |ordinal: &Ordinal| !state.open.contains_key(ordinal);
+    let Some(last) = Ordinal::before(state.next_ordinal).rev().find(done) else { return Ok(Vec::new()) };
     let mut records = journal.rows(target, last)?;
     let mut taken = 0;
     for _ in 0..SAMPLE {
-        let ordinal = random(state.next_ordinal);
+        let ordinal = Ordinal::new(random(state.next_ordinal.get()));
         if taken >= SAMPLE || !done(&ordinal) {
             continue;
         }

@@ -7,7 +7,7 @@
 //! Each of the two can be done again at any time: only what is there is dropped, and only what is missing made. So
 //! a session that takes over in any place does the whole of it.
 
-use keyrotation_journal::{Event, IndexDefinition};
+use keyrotation_journal::{Event, IndexDefinition, Ordinal};
 
 use super::{Context, Flow, drive};
 use crate::activity::Task;
@@ -21,8 +21,9 @@ use crate::plan::{IndexPlan, Job};
 pub(super) async fn drop_before_rows(context: &Context, job: &Job) -> Result<()> {
     let Some(table) = &job.indexes else { return Ok(()) };
     let (is_new, rows, missing) = context.journal.state(|state| {
-        let target = &state.targets[usize::from(job.index)];
-        let is_new = target.next_ordinal == 0 && !target.exhausted && target.dropped_indexes.is_empty();
+        let target = &state.targets[job.index.position()];
+        let is_new =
+            target.next_ordinal == Ordinal::FIRST && !target.exhausted && target.dropped_indexes.is_empty();
         let dropped = target.dropped_indexes.clone();
         (is_new, target.total, (target.indexes_missing && !target.exhausted).then_some(dropped))
     });
@@ -69,7 +70,7 @@ pub(super) async fn make_again(context: &Context, job: &Job) -> Result<Flow> {
     let (Some(table), Some(indexes)) = (
         &job.indexes,
         context.journal.state(|state| {
-            let target = &state.targets[usize::from(job.index)];
+            let target = &state.targets[job.index.position()];
             target.indexes_missing.then(|| target.dropped_indexes.clone())
         }),
     ) else {

@@ -21,7 +21,7 @@ const CHUNKS: usize = 8;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rehearsal {
     /// The target's id.
-    pub id: &'static str,
+    pub id: String,
     /// Rows that were read, opened, sealed and written.
     pub rows: usize,
     /// Milliseconds a row in the quickest chunk.
@@ -62,7 +62,7 @@ async fn one(by: &ChunkPlanner, job: &Job, doing: &Doing, stop: &Stop) -> Result
     }
     paces.sort_by(f64::total_cmp);
     let (Some(&quickest), Some(&slowest)) = (paces.first(), paces.last()) else { return Ok(None) };
-    Ok(Some(Rehearsal { id: job.id, rows, quickest, median: paces[paces.len() / 2], slowest }))
+    Ok(Some(Rehearsal { id: job.id.to_string(), rows, quickest, median: paces[paces.len() / 2], slowest }))
 }
 
 /// Writes and rolls back.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use keyrotation_journal::{CellOutcome, Entry, Event, Journal, Key, Phase, RowRecord, Span, Tally};
+use keyrotation_journal::{
+    CellOutcome, Entry, Event, Journal, Key, Ordinal, Phase, RowRecord, Span, Tally, TargetId,
+};
 
 use super::chunk::Written;
 use super::chunk_planner::{Known, empty_tally};
@@ -14,8 +16,8 @@ use crate::source::Row;
 /// Settles every chunk that was started and not recorded as done: a row that holds the recorded
 /// new value is rotated, one that is absent is gone, any other is classified afresh.
 pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
-    let open: Vec<(u64, Span)> = context.journal.state(|state| {
-        let target = &state.targets[usize::from(job.index)];
+    let open: Vec<(Ordinal, Span)> = context.journal.state(|state| {
+        let target = &state.targets[job.index.position()];
         target.open.iter().map(|(ordinal, chunk)| (*ordinal, chunk.span.clone())).collect()
     });
     for (ordinal, span) in open {
@@ -30,7 +32,7 @@ pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
     Ok(Flow::Finished)
 }
 
-async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Result<Flow> {
+async fn settle(context: &Context, job: &Job, ordinal: Ordinal, span: Span) -> Result<Flow> {
     let target = job.index;
     let records = context.journal.read(move |journal| journal.rows(target, ordinal)).await?;
     let mut recorded: HashMap<Key, RowRecord> =
@@ -69,7 +71,7 @@ async fn settle(context: &Context, job: &Job, ordinal: u64, span: Span) -> Resul
 async fn again(
     context: &Context,
     job: &Job,
-    ordinal: u64,
+    ordinal: Ordinal,
     rows: Vec<Row>,
     recorded: &mut HashMap<Key, RowRecord>,
     written: &mut Written,
@@ -112,7 +114,7 @@ async fn named(context: &Context, job: &Job, keys: &[Key], before: &HashMap<Key,
 
 /// Rotates strays: rows that a sweep has found under the old key.
 pub(super) async fn strays(context: &Context, job: &Job, keys: &[Key]) -> Result<Flow> {
-    let before = recorded_before(context, job, u64::MAX, keys).await?;
+    let before = recorded_before(context, job, Ordinal::new(u64::MAX), keys).await?;
     named(context, job, keys, &before).await
 }
 
@@ -120,7 +122,7 @@ pub(super) async fn strays(context: &Context, job: &Job, keys: &[Key]) -> Result
 async fn recorded_before(
     context: &Context,
     job: &Job,
-    ordinal: u64,
+    ordinal: Ordinal,
     keys: &[Key],
 ) -> Result<HashMap<Key, RowRecord>> {
     let target = job.index;
@@ -150,16 +152,16 @@ fn counted<'r>(job: &Job, rows: &[Row], before: impl Iterator<Item = &'r RowReco
 /// has many keys asks for many at once.
 fn find_before(
     journal: &Journal,
-    target: u16,
+    target: TargetId,
     keys: &HashSet<Key>,
-    ordinal: u64,
+    ordinal: Ordinal,
 ) -> keyrotation_journal::Result<HashMap<Key, RowRecord>> {
     let mut found = HashMap::new();
     if keys.is_empty() {
         return Ok(found);
     }
-    let next = journal.state().targets[usize::from(target)].next_ordinal;
-    for ordinal in 0..ordinal.min(next) {
+    let next = journal.state().targets[target.position()].next_ordinal;
+    for ordinal in Ordinal::before(ordinal.min(next)) {
         found.extend(records_in(journal, target, ordinal, |key| keys.contains(key))?);
     }
     Ok(found)
@@ -168,8 +170,8 @@ fn find_before(
 /// What a chunk recorded of some of its rows.
 fn records_in(
     journal: &Journal,
-    target: u16,
-    ordinal: u64,
+    target: TargetId,
+    ordinal: Ordinal,
     is_wanted: impl Fn(&Key) -> bool,
 ) -> keyrotation_journal::Result<impl Iterator<Item = (Key, RowRecord)>> {
     let rows = journal.rows(target, ordinal)?.into_iter();
@@ -185,18 +187,21 @@ pub(super) async fn failed_keys(context: &Context, job: &Job) -> Result<HashSet<
 }
 
 /// The rows of a target whose last record is a failure.
-pub fn failed_rows(journal: &Journal, target: u16) -> keyrotation_journal::Result<BTreeMap<Key, RowRecord>> {
+pub fn failed_rows(
+    journal: &Journal,
+    target: TargetId,
+) -> keyrotation_journal::Result<BTreeMap<Key, RowRecord>> {
     last_failures(journal, target, |_, record| record)
 }
 
 /// What to keep of each row whose last record is a failure, by the chunk of that record and the record.
 fn last_failures<T>(
     journal: &Journal,
-    target: u16,
-    keep: impl Fn(u64, RowRecord) -> T,
+    target: TargetId,
+    keep: impl Fn(Ordinal, RowRecord) -> T,
 ) -> keyrotation_journal::Result<BTreeMap<Key, T>> {
-    let with_failures: Vec<u64> = journal.failed_chunks(target).collect::<Result<_, _>>()?;
-    let keyed: Vec<u64> = journal.overlays(target).collect::<Result<_, _>>()?;
+    let with_failures: Vec<_> = journal.failed_chunks(target).collect::<Result<_, _>>()?;
+    let keyed: Vec<_> = journal.overlays(target).collect::<Result<_, _>>()?;
     let mut ordinals = [with_failures, keyed].concat();
     ordinals.sort_unstable();
     ordinals.dedup();
@@ -224,7 +229,7 @@ pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
         if failed.is_empty() {
             continue;
         }
-        let done = context.journal.state(|state| state.targets[usize::from(job.index)].phase == Phase::Done);
+        let done = context.journal.state(|state| state.targets[job.index.position()].phase == Phase::Done);
         if done {
             let reason = format!("{} failed rows are tried again", failed.len());
             drive::append(context, Event::TargetReopened { target, reason }).await?;
@@ -238,9 +243,9 @@ pub async fn reopen_failed(context: &Context, jobs: &[Job]) -> Result<Flow> {
 }
 
 /// Tries rows again by the chunks in which they failed last, each of which is read once.
-async fn retry(context: &Context, job: &Job, failed: BTreeMap<Key, u64>) -> Result<Flow> {
+async fn retry(context: &Context, job: &Job, failed: BTreeMap<Key, Ordinal>) -> Result<Flow> {
     let target = job.index;
-    let mut by_chunk: BTreeMap<u64, Vec<Key>> = BTreeMap::new();
+    let mut by_chunk: BTreeMap<Ordinal, Vec<Key>> = BTreeMap::new();
     for (key, ordinal) in failed {
         by_chunk.entry(ordinal).or_default().push(key);
     }

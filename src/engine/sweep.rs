@@ -20,9 +20,9 @@ const PART: u64 = 16;
 /// Sweeps until a pass finds nothing under the old key besides what has failed.
 pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
     let target = job.index;
-    let first = context.journal.state(|state| state.targets[usize::from(target)].sweeps);
+    let first = context.journal.state(|state| state.targets[target.position()].sweeps);
     loop {
-        let phase = context.journal.state(|state| state.targets[usize::from(target)].phase.clone());
+        let phase = context.journal.state(|state| state.targets[target.position()].phase.clone());
         let Phase::Sweeping { pass } = phase else { return Ok(Flow::Finished) };
         let Some(strays) = one_pass(context, job).await? else { return Ok(Flow::Interrupted) };
         context.journal.flush().await?;
@@ -44,7 +44,7 @@ pub(super) async fn passes(context: &Context, job: &Job) -> Result<Flow> {
 /// One pass; rotates what it finds, and returns how many rows that were.
 async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
     let known = settle::failed_keys(context, job).await?;
-    let rows = context.journal.state(|state| state.targets[usize::from(job.index)].tally.rows);
+    let rows = context.journal.state(|state| state.targets[job.index.position()].tally.rows);
     let at_once = job.sizes.named.max(usize::try_from(rows / PART).unwrap_or(usize::MAX));
     let doing = context.activity.begin(Task::Check, &job.place, Some(rows));
     let mut pages = job.source.walk_all().ahead(job.page_rows());

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use keyrotation_journal::{Entry, Event, RowRecord, Span, Tally};
+use keyrotation_journal::{Entry, Event, Ordinal, RowRecord, Span, Tally};
 
 use super::chunk_planner::{ChunkPlan, Pending};
 use super::{Context, Flow, chunk, settle};
@@ -27,7 +27,7 @@ pub(super) struct Chunks<'a> {
 
 /// A chunk as it will be after the commit.
 struct AppliedChunk {
-    ordinal: u64,
+    ordinal: Ordinal,
     tally: Tally,
     amendments: Vec<RowRecord>,
     /// Rows that changed since they were read: seen to after the commit.
@@ -55,7 +55,7 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    async fn apply(&mut self, ordinal: u64, chunk_plan: ChunkPlan) -> Result<(), ApplyError> {
+    async fn apply(&mut self, ordinal: Ordinal, chunk_plan: ChunkPlan) -> Result<(), ApplyError> {
         let mut chunk =
             AppliedChunk { ordinal, tally: chunk_plan.settled, amendments: Vec::new(), missed: Vec::new() };
         if !chunk_plan.pending.is_empty() {

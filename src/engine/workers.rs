@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use keyrotation_journal::Span;
+use keyrotation_journal::{Ordinal, Span};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{JoinError, JoinSet};
 
@@ -76,7 +76,7 @@ async fn all_ended(busy: &mut JoinSet<Result<Flow>>, mut outcome: Result<Flow>) 
     outcome
 }
 
-async fn write(context: Context, job: Job, ordinal: u64, chunk_plan: ChunkPlan) -> Result<Flow> {
+async fn write(context: Context, job: Job, ordinal: Ordinal, chunk_plan: ChunkPlan) -> Result<Flow> {
     let (rows, begun) = (chunk_plan.rows, Instant::now());
     let replaces = empty_tally(job.groups);
     let flow = chunk::finish(&context, &job, ordinal, chunk_plan, replaces, Vec::new()).await?;

@@ -10,7 +10,7 @@ use super::protect::failed;
 use crate::config::{Home, Settings};
 use crate::db::{Class, Db};
 use crate::error::{Error, Id, Result};
-use crate::target::{Presence, Store, TARGETS, Target, Version};
+use crate::target::{Presence, Store, Target, Version};
 
 /// How a version is written.
 fn shown((major, minor, patch): Version) -> String {
@@ -48,9 +48,9 @@ impl Deployment {
         for name in without {
             let is_absent = |target: &Target| {
                 let index = self.heads.iter().position(|head| head.id == target.id);
-                index.is_some_and(|at| self.absent.iter().any(|(absent, _)| usize::from(*absent) == at))
+                index.is_some_and(|at| self.absent.iter().any(|(absent, _)| absent.position() == at))
             };
-            let known = TARGETS.iter().find(|target| target.relation.table.eq_ignore_ascii_case(name));
+            let known = self.targets.table_named(&name.to_ascii_uppercase());
             if known.is_none_or(|known| !is_absent(known)) {
                 let what =
                     format!("--without-table {name}: there is such a table, or none of that name is rotated");
@@ -81,9 +81,9 @@ impl Deployment {
     /// Refuses to go on without a table that the journal has begun with, or to call it verified.
     pub async fn refuse_vanished(&self, state: &JobState) -> Result<()> {
         for (index, _) in &self.absent {
-            let phase = state.targets.get(usize::from(*index)).map(|target| &target.phase);
-            let Some(head) = self.heads.get(usize::from(*index)) else { continue };
-            let Some(target) = TARGETS.iter().find(|target| target.id == head.id) else { continue };
+            let phase = state.targets.get(index.position()).map(|target| &target.phase);
+            let Some(head) = self.heads.get(index.position()) else { continue };
+            let Some(target) = self.targets.table(&head.id) else { continue };
             let begun = !matches!(phase, None | Some(Phase::Pending | Phase::Skipped { .. }));
             // Whoever died before anything was recorded of it has not said that it may be absent.
             let unsaid = phase == Some(&Phase::Pending)
@@ -97,9 +97,9 @@ impl Deployment {
         Ok(())
     }
 
-    fn absent_targets(&self) -> impl Iterator<Item = &'static Target> {
-        let ids = self.absent.iter().filter_map(|(index, _)| self.heads.get(usize::from(*index)));
-        ids.filter_map(|head| TARGETS.iter().copied().find(|target| target.id == head.id))
+    fn absent_targets(&self) -> impl Iterator<Item = &Target> {
+        let ids = self.absent.iter().filter_map(|(index, _)| self.heads.get(index.position()));
+        ids.filter_map(|head| self.targets.table(&head.id)).map(|target| &**target)
     }
 
     /// The database that a target belongs to, and the other one.
@@ -113,7 +113,7 @@ impl Deployment {
 
     /// What is named like a target's table; only what may have rows, if that is asked for.
     async fn near(&self, target: &Target, with_rows: bool) -> Result<Vec<String>> {
-        let table = target.relation.table;
+        let table = &target.relation.table;
         let (here, there) = self.here_and_there(target);
         let mut near = Vec::new();
         if let Some(db) = here {
@@ -135,10 +135,10 @@ impl Deployment {
     }
 
     fn refusal(&self, target: &Target, more: &[&Target], near: &[String]) -> Error {
-        let table = target.relation.table;
+        let table = &target.relation.table;
         let (here, _) = self.here_and_there(target);
         let near = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
-        let names: Vec<&str> = more.iter().map(|target| target.relation.table).collect();
+        let names: Vec<&str> = more.iter().map(|target| target.relation.table.as_str()).collect();
         let words = names.iter().fold(String::new(), |words, name| words + " --without-table " + name);
         let more = match names.as_slice() {
             [] => String::new(),

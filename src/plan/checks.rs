@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyrotation_journal::{RESEALED, TargetHead, TargetKind};
+use keyrotation_journal::{RESEALED, TargetHead, TargetId, TargetKind};
 
 use super::open::{is_same, open};
 use super::privileges::forbidden;
@@ -15,25 +15,27 @@ use super::{Fingerprint, Job, TableIndexes, absent, columns, protect};
 use crate::activity::Activity;
 use crate::codec::Codec;
 use crate::config::{RebuildIndexes, Settings};
-use crate::db::{Access, Db, DbError, Table, TransactionLimits, sql};
+use crate::db::{Access, Db, DbError, Identifier, Table, TransactionLimits, sql};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
 use crate::signals::Stop;
 use crate::sink::{FileSink, Sink, TableSink};
 use crate::sizes::Sizes;
-use crate::source::files::{FILE_GROUPS, FileGroup, Level};
+use crate::source::files::Level;
 use crate::source::{FileRows, Source, TableSource};
-use crate::target::{SYNC_TABLES, Store, TARGETS, Target, Version};
+use crate::target::{FileGroup, Store, Target, TargetRegistry, Version};
 
 /// The live deployment that a rotation works on: connected and looked at.
 #[derive(Debug)]
 pub struct Deployment {
+    /// What can be rotated and kept in step.
+    pub targets: Arc<TargetRegistry>,
     /// What the journal knows of the targets, in its order.
     pub heads: Vec<TargetHead>,
     /// The targets that are there.
     pub jobs: Vec<Job>,
     /// The targets that are not, with the reason.
-    pub absent: Vec<(u16, String)>,
+    pub absent: Vec<(TargetId, String)>,
     /// What must be the same when the rotation is resumed.
     pub fingerprint: Fingerprint,
     /// The databases and the home that will change, for people.
@@ -62,31 +64,41 @@ pub struct Deployment {
 /// targets of a rotation that is resumed: those are used, and no others.
 pub async fn connect(
     settings: &Settings,
+    targets: &Arc<TargetRegistry>,
     journaled: Option<&[TargetHead]>,
     access: Access,
 ) -> Result<Deployment> {
     // Whoever only looks at a rotation that was begun needs nothing of the old deployment.
     let with_old = access == Access::ReadWrite || journaled.is_none();
-    connect_with(settings, journaled, access, with_old).await
+    connect_with(settings, targets, journaled, access, with_old).await
 }
 
 /// Likewise, to look at both sides of a rotation that keeps tables in step.
-pub async fn connect_both(settings: &Settings, journaled: &[TargetHead]) -> Result<Deployment> {
-    connect_with(settings, Some(journaled), Access::ReadOnly, true).await
+pub async fn connect_both(
+    settings: &Settings,
+    targets: &Arc<TargetRegistry>,
+    journaled: &[TargetHead],
+) -> Result<Deployment> {
+    connect_with(settings, targets, Some(journaled), Access::ReadOnly, true).await
 }
 
 async fn connect_with(
     settings: &Settings,
+    targets: &Arc<TargetRegistry>,
     journaled: Option<&[TargetHead]>,
     access: Access,
     with_old: bool,
 ) -> Result<Deployment> {
     let heads = match journaled {
         Some(heads) => heads.to_vec(),
-        None => heads(settings)?,
+        None => heads(settings, targets)?,
     };
     let mut deployment = Deployment {
-        fingerprint: Fingerprint::of(settings, heads.iter().map(|head| head.id.clone()).collect()),
+        targets: Arc::clone(targets),
+        fingerprint: Fingerprint {
+            descriptors: Some(TargetRegistry::clone(targets)),
+            ..Fingerprint::of(settings, heads.iter().map(|head| head.id.clone()).collect())
+        },
         heads,
         jobs: Vec::new(),
         absent: Vec::new(),
@@ -109,18 +121,15 @@ async fn connect_with(
     if settings.sync_tables.is_some() && with_old {
         deployment.open_old(settings, access).await?;
         if let Some(sync) = &deployment.sync {
-            protect::refuse_hidden(&sync.old).await?;
+            protect::refuse_hidden(&sync.old, targets).await?;
         }
     }
-    for index in 0..deployment.heads.len() {
-        let head = deployment.heads[index].clone();
-        #[allow(clippy::cast_possible_truncation)] // there are a few dozen targets
-        let index = index as u16;
-        if let Some(target) = TARGETS.iter().find(|target| target.id == head.id) {
+    for (index, head) in TargetId::all().zip(deployment.heads.clone()) {
+        if let Some(target) = targets.table(&head.id) {
             deployment.resolve_table(index, target, access).await?;
-        } else if let Some(group) = FILE_GROUPS.iter().find(|group| group.id == head.id) {
+        } else if let Some(group) = targets.file_group(&head.id) {
             deployment.resolve_files(index, group, settings);
-        } else if let Some(table) = SYNC_TABLES.iter().find(|table| table.id == head.id) {
+        } else if let Some(table) = targets.sync_table(&head.id) {
             deployment.resolve_sync(index, table).await?;
         } else {
             return Err(Error::new(
@@ -136,30 +145,30 @@ async fn connect_with(
 }
 
 /// The targets of a new rotation.
-fn heads(settings: &Settings) -> Result<Vec<TargetHead>> {
+fn heads(settings: &Settings, targets: &TargetRegistry) -> Result<Vec<TargetHead>> {
     let resealed = || settings.key_id.then_some(RESEALED);
-    let table = |target: &&Target| TargetHead {
-        id: target.id.to_owned(),
-        label: target.label.to_owned(),
+    let table = |target: &Arc<Target>| TargetHead {
+        id: target.id.clone(),
+        label: target.label.clone(),
         kind: TargetKind::Table,
         groups: target
             .groups
             .iter()
-            .flat_map(|groups| groups.list)
-            .map(|group| group.label)
+            .flat_map(|groups| &groups.list)
+            .map(|group| group.label.as_str())
             .chain(resealed())
             .map(str::to_owned)
             .collect(),
     };
-    let files = |group: &FileGroup| TargetHead {
-        id: group.id.to_owned(),
-        label: group.label.to_owned(),
+    let files = |group: &Arc<FileGroup>| TargetHead {
+        id: group.id.clone(),
+        label: group.label.clone(),
         kind: TargetKind::Files,
         groups: resealed().map(str::to_owned).into_iter().collect(),
     };
-    let tables = TARGETS.iter().filter(|_| settings.databases.is_some()).map(table);
-    let files = FILE_GROUPS.iter().filter(|_| settings.files.is_some()).map(files);
-    Ok(tables.chain(files).chain(sync::heads(settings)?).collect())
+    let tables = targets.tables().iter().filter(|_| settings.databases.is_some()).map(table);
+    let files = targets.files().iter().filter(|_| settings.files.is_some()).map(files);
+    Ok(tables.chain(files).chain(sync::heads(settings, targets)?).collect())
 }
 
 impl Deployment {
@@ -167,7 +176,7 @@ impl Deployment {
         if let Some(databases) = &settings.databases {
             let identity = open(&databases.identity, settings, access).await?;
             self.places.push(format!("identity database {}", databases.identity.url));
-            refuse_sync_leftovers(&identity).await?;
+            refuse_sync_leftovers(&identity, &self.targets).await?;
             let registry = if databases.same_database() {
                 None
             } else {
@@ -184,7 +193,7 @@ impl Deployment {
             self.doubts = protect::refuse_old(settings, &self.distinct(), false).await?;
             for db in self.distinct() {
                 protect::refuse_pooler(db).await?;
-                protect::refuse_hidden(db).await?;
+                protect::refuse_hidden(db, &self.targets).await?;
                 clusters.extend(protect::cluster(db).await?);
                 limits.extend(db.statement_limit().await.map_err(|error| protect::failed(db, &error))?);
             }
@@ -216,13 +225,11 @@ impl Deployment {
 
     /// The targets that are not there, by table or kind of files, with the reason.
     pub fn absent_places(&self) -> Vec<(&str, &str)> {
-        let place = |index: &u16| {
-            let head = &self.heads[usize::from(*index)];
-            let table =
-                TARGETS.iter().find(|target| target.id == head.id).map(|target| target.relation.table);
-            let synced =
-                SYNC_TABLES.iter().find(|table| table.id == head.id).map(|table| table.relation.table);
-            table.or(synced).unwrap_or(head.label.as_str())
+        let place = |index: &TargetId| {
+            let head = &self.heads[index.position()];
+            let table = self.targets.table(&head.id).map(|target| &target.relation);
+            let synced = || self.targets.sync_table(&head.id).map(|table| &table.relation);
+            table.or_else(synced).map_or(head.label.as_str(), |relation| relation.table.as_str())
         };
         self.absent.iter().map(|(index, reason)| (place(index), reason.as_str())).collect()
     }
@@ -252,11 +259,6 @@ impl Deployment {
             }
         }
         Ok(folders)
-    }
-
-    /// From now on no index is dropped, for this reason.
-    pub fn keep_indexes(&mut self, why: &str) {
-        self.jobs.iter_mut().filter_map(|job| job.indexes.as_mut()).for_each(|indexes| indexes.keep(why));
     }
 
     /// Closes all connections.
@@ -293,8 +295,8 @@ impl Deployment {
     }
 
     /// The sub-count of rows that are sealed again, if the journal has it.
-    fn resealed(&self, index: u16) -> Option<usize> {
-        self.heads.get(usize::from(index))?.groups.iter().position(|label| label == RESEALED)
+    fn resealed(&self, index: TargetId) -> Option<usize> {
+        self.heads.get(index.position())?.groups.iter().position(|label| label == RESEALED)
     }
 
     /// The guard of a database, one for each.
@@ -307,7 +309,7 @@ impl Deployment {
         guard
     }
 
-    async fn resolve_table(&mut self, index: u16, target: &'static Target, access: Access) -> Result<()> {
+    async fn resolve_table(&mut self, index: TargetId, target: &Arc<Target>, access: Access) -> Result<()> {
         let db = match target.store {
             Store::Identity => &self.identity,
             Store::Registry => &self.registry,
@@ -318,7 +320,7 @@ impl Deployment {
         };
         let guard = self.guard(target.store, &db);
         let limits_of_transaction = self.transaction_limits(&db);
-        let place = target.relation.table;
+        let place = &target.relation.table;
         let failed = |error: DbError| Error::new(Id::Database, format!("{place}: {error}"));
         let Some(info) = db.table(place).await.map_err(failed)? else {
             let left_out = self.without.iter().any(|name| place.eq_ignore_ascii_case(name));
@@ -326,27 +328,37 @@ impl Deployment {
             return Ok(());
         };
         columns::check(target, &info)?;
-        let values: Vec<_> = target.values.iter().map(|value| value.name).collect();
-        let mut table = Table::new(target.relation, &values, &info);
+        let values = target.value_names();
+        let mut table = Table::new(target.relation.clone(), &values, &info);
         if access == Access::ReadWrite && db.server_kind().is_some() {
             db.rehearse(&mut table, &values).await.map_err(|error| forbidden(place, &error))?;
         }
         let table = Arc::new(table);
-        let not_null = |column: &&str| info.columns.get(*column).is_some_and(|column| column.not_null);
+        let not_null =
+            |column: &Identifier| info.columns.get(&**column).is_some_and(|column| column.not_null);
         let may_be_null = !target.relation.key.iter().all(not_null);
         if may_be_null && !db.read(&sql::null_key(db.syntax(), &table), &[]).await.map_err(failed)?.is_empty()
         {
             return Err(Error::new(Id::Schema, format!("{place}: there is a row with NULL in its key")));
         }
-        let limits =
-            values.iter().map(|value| info.columns.get(*value).and_then(|column| column.limit)).collect();
+        let limits = values
+            .iter()
+            .map(|value| info.columns.get(value.as_str()).and_then(|column| column.limit))
+            .collect();
         let has_column = |column: &str| info.columns.contains_key(column);
-        let source = TableSource::new(db.clone(), target, Arc::clone(&table), Arc::clone(&guard), has_column);
+        let source = TableSource::new(
+            db.clone(),
+            Arc::clone(target),
+            Arc::clone(&table),
+            Arc::clone(&guard),
+            has_column,
+        );
+        let columns: Arc<[Identifier]> = values.into_iter().cloned().collect();
         let mut indexes = TableIndexes::new(
             db.clone(),
             Arc::clone(&guard),
             Arc::clone(&table),
-            values.clone(),
+            Arc::clone(&columns),
             self.rebuild_indexes,
         );
         if self.is_on_cluster(&db) {
@@ -354,35 +366,37 @@ impl Deployment {
         }
         self.jobs.push(Job {
             index,
-            id: target.id,
-            place: place.to_owned(),
+            id: target.id.as_str().into(),
+            place: place.to_string(),
             codec: target.codec,
-            columns: values,
+            columns,
             limits,
-            groups: self.heads[usize::from(index)].groups.len(),
+            groups: self.heads[index.position()].groups.len(),
             resealed: self.resealed(index),
             source: Source::Table(source),
-            sink: Sink::Table(TableSink::new(db, target, table, guard).within(limits_of_transaction)),
+            sink: Sink::Table(
+                TableSink::new(db, Arc::clone(target), table, guard).within(limits_of_transaction),
+            ),
             indexes: Some(indexes),
             sizes: self.sizes,
         });
         Ok(())
     }
 
-    fn resolve_files(&mut self, index: u16, group: &'static FileGroup, settings: &Settings) {
+    fn resolve_files(&mut self, index: TargetId, group: &Arc<FileGroup>, settings: &Settings) {
         let Some(files) = &settings.files else {
             self.absent.push((index, "configuration files are not enabled".to_owned()));
             return;
         };
-        let rows = FileRows::new(group, files.home.clone(), files.allowed_roots.clone());
+        let rows = FileRows::new(Arc::clone(group), files.home.clone(), files.allowed_roots.clone());
         self.jobs.push(Job {
             index,
-            id: group.id,
-            place: group.label.to_owned(),
+            id: group.id.as_str().into(),
+            place: group.label.clone(),
             codec: Codec::Xml,
-            columns: vec!["content"],
+            columns: [Identifier::constant("content")].into(),
             limits: vec![None],
-            groups: self.heads[usize::from(index)].groups.len(),
+            groups: self.heads[index.position()].groups.len(),
             resealed: self.resealed(index),
             source: Source::Files(rows.clone()),
             sink: Sink::Files(FileSink::new(rows)),
@@ -392,10 +406,10 @@ impl Deployment {
     }
 }
 
-async fn refuse_sync_leftovers(identity: &Db) -> Result<()> {
+async fn refuse_sync_leftovers(identity: &Db, targets: &TargetRegistry) -> Result<()> {
     let names = identity.object_names().await.map_err(|error| Error::new(Id::Database, error.to_string()))?;
     let of_sync =
-        |name: &&String| SYNC_TABLES.iter().any(|table| **name == table.log || table.is_trigger(name));
+        |name: &&String| targets.synced().iter().any(|table| table.log == **name || table.is_trigger(name));
     let leftover = names.iter().find(of_sync);
     match leftover {
         None => Ok(()),

@@ -1,16 +1,16 @@
 //! Whether a table has the columns and the key that WSO2 makes.
 
-use crate::db::{Kind, TableInfo};
+use crate::db::{Filter, Kind, TableInfo};
 use crate::error::{Error, Id, Result};
 use crate::target::Target;
 
 /// Refuses a table that cannot be rotated as it is.
 pub(super) fn check(target: &Target, info: &TableInfo) -> Result<()> {
-    let group = target.groups.iter().map(|groups| groups.column);
-    let filter = target.relation.filter.iter().map(|filter| filter.column());
-    let needed = target.relation.key.iter().copied().chain(target.values.iter().map(|value| value.name));
+    let group = target.groups.iter().map(|groups| &groups.column);
+    let filter = target.relation.filter.iter().map(Filter::column);
+    let needed = target.relation.key.iter().chain(target.value_names());
     if let Some(missing) =
-        needed.chain(group).chain(filter).find(|column| !info.columns.contains_key(*column))
+        needed.chain(group).chain(filter).find(|column| !info.columns.contains_key(column.as_str()))
     {
         return Err(Error::new(
             Id::Schema,
@@ -18,13 +18,18 @@ pub(super) fn check(target: &Target, info: &TableInfo) -> Result<()> {
         ));
     }
     let odd = target.relation.key.iter().find(|name| {
-        info.columns.get(**name).is_some_and(|column| column.kind == Kind::Other && info.is_typed)
+        info.columns.get(name.as_str()).is_some_and(|column| column.kind == Kind::Other && info.is_typed)
     });
     if let Some(column) = odd {
         return Err(Error::new(
             Id::Schema,
             format!("{}: {column} is of a type that no key of WSO2 has", target.relation.table),
         ));
+    }
+    if let Some(odd) = info.odd_on_update() {
+        let text =
+            format!("{}: no column of WSO2 has a name like {}", target.relation.table, odd.escape_debug());
+        return Err(Error::new(Id::Schema, text));
     }
     if let Some(engine) = &info.without_transactions {
         return Err(Error::new(
@@ -33,7 +38,7 @@ pub(super) fn check(target: &Target, info: &TableInfo) -> Result<()> {
         )
         .fix(format!("ALTER TABLE {} ENGINE = InnoDB, in the copy", target.relation.table)));
     }
-    if !info.is_unique(target.relation.key) {
+    if !info.is_unique(&target.relation.key) {
         return Err(Error::new(
             Id::Schema,
             format!("{}: nothing makes ({}) unique", target.relation.table, target.relation.key.join(", ")),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
+use crate::target::TargetRegistry;
 
 /// The resolved plan, as the journal keeps it. Chunk size, passwords and pace are not in it:
 /// those may change.
@@ -26,10 +27,14 @@ pub struct Fingerprint {
     pub upgrade: bool,
     /// The targets' ids, in the journal's order.
     pub targets: Vec<String>,
+    /// What is known of them, and of all others: what the rotation works with to its end. Journals of earlier versions
+    /// do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub descriptors: Option<TargetRegistry>,
 }
 
 impl Fingerprint {
-    /// The fingerprint of these settings over these targets.
+    /// The fingerprint of these settings over these targets, without what is known of them.
     pub fn of(settings: &Settings, targets: Vec<String>) -> Self {
         let databases = settings.databases.as_ref();
         Self {
@@ -43,6 +48,7 @@ impl Fingerprint {
                 .and_then(|job| Some(job.old_identity.as_ref()?.identity())),
             upgrade: settings.upgrade,
             targets,
+            descriptors: None,
         }
     }
 

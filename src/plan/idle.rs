@@ -4,16 +4,16 @@ use super::SyncPlan;
 use crate::db::Db;
 use crate::error::{Error, Id, Result};
 use crate::guard::refused;
-use crate::target::SyncTable;
+use crate::target::{SyncTable, TargetRegistry};
 use crate::triggers::{self, State};
 
 /// Whether a table of the old database has its sync triggers. Refuses those of which one is missing, is disabled, does
 /// not fire for all that it has to, or not for what a subscription applies to the table.
-pub(super) async fn has_triggers(old: &Db, table: &SyncTable) -> Result<bool> {
-    let place = table.relation.table;
+pub(super) async fn has_triggers(old: &Db, targets: &TargetRegistry, table: &SyncTable) -> Result<bool> {
+    let place = &table.relation.table;
     let failed = |error| Error::new(Id::Database, format!("{place}: {error}"));
     let refused = |text: String| Err(not_whole(text));
-    match triggers::state(old, table).await? {
+    match triggers::state(old, targets, table).await? {
         State::Absent => return Ok(false),
         State::Broken(why) => return refused(format!("oldIdnDBUrl: {why}")),
         State::Flawed(why) => {
@@ -46,11 +46,12 @@ impl SyncPlan {
         let triggers = triggers.map_err(|error| refused("the sync triggers", &error))?.unwrap_or_default();
         for job in &self.jobs {
             let kind = self.old.server_kind();
-            let why = match triggers::state_among(kind, job.table, job.is_foreign(), &triggers) {
-                State::Whole => continue,
-                State::Absent => format!("there are no sync triggers on {} any more", job.place()),
-                State::Broken(why) | State::Flawed(why) => why,
-            };
+            let why =
+                match triggers::state_among(&self.targets, kind, &job.table, job.is_foreign(), &triggers) {
+                    State::Whole => continue,
+                    State::Absent => format!("there are no sync triggers on {} any more", job.place()),
+                    State::Broken(why) | State::Flawed(why) => why,
+                };
             let text = format!("oldIdnDBUrl: {why}, so what has changed meanwhile may be in no change log");
             return Err(Error::new(Id::SyncNoTriggers, text).fix(
                 "let a DBA run what `keyrotation triggers print` prints, then this command again: it compares every \

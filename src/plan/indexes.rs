@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::config::RebuildIndexes;
 use crate::db::indexes::Index;
-use crate::db::{Class, Db, DbError, Table};
+use crate::db::{Class, Db, DbError, Identifier, Table};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
 
@@ -20,7 +20,7 @@ pub struct TableIndexes {
     db: Db,
     guard: Arc<Guard>,
     table: Arc<Table>,
-    columns: Vec<&'static str>,
+    columns: Arc<[Identifier]>,
     wanted: RebuildIndexes,
     /// Why they are not touched, whatever is wanted.
     hindrance: Option<String>,
@@ -43,7 +43,7 @@ impl TableIndexes {
         db: Db,
         guard: Arc<Guard>,
         table: Arc<Table>,
-        columns: Vec<&'static str>,
+        columns: Arc<[Identifier]>,
         wanted: RebuildIndexes,
     ) -> Self {
         let by_jdbc = "the database is reached by a JDBC driver".to_owned();
@@ -86,7 +86,7 @@ impl TableIndexes {
         let indexes = indexes_of(indexes);
         let made = self.trying(|| self.db.create_indexes(&self.table, &self.columns, &indexes)).await;
         made.map_err(|error| {
-            let place = self.table.relation.table;
+            let place = &self.table.relation.table;
             let id = if error.class == Class::Lost { Id::DatabaseLost } else { Id::IndexesMissing };
             Error::new(id, format!("{place}: its indexes cannot be made again: {error}"))
         })
@@ -101,7 +101,7 @@ impl TableIndexes {
 
     fn definition(&self, index: Index) -> IndexDefinition {
         IndexDefinition {
-            table: self.table.relation.table.to_owned(),
+            table: self.table.relation.table.to_string(),
             name: index.name,
             create: index.create,
         }
@@ -111,7 +111,7 @@ impl TableIndexes {
         &self,
         attempt: impl FnMut() -> F,
     ) -> Result<T> {
-        let place = self.table.relation.table;
+        let place = &self.table.relation.table;
         self.trying(attempt).await.map_err(|error| Error::new(Id::Database, format!("{place}: {error}")))
     }
 
@@ -120,7 +120,7 @@ impl TableIndexes {
         &self,
         attempt: impl FnMut() -> F,
     ) -> Result<T, DbError> {
-        self.guard.try_reading(self.table.relation.table, attempt).await
+        self.guard.try_reading(self.table.relation.table.as_str(), attempt).await
     }
 }
 

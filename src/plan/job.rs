@@ -1,8 +1,12 @@
 //! One target resolved against the live deployment.
 
+use std::sync::Arc;
+
+use keyrotation_journal::TargetId;
+
 use super::TableIndexes;
 use crate::codec::Codec;
-use crate::db::{Limit, Unit};
+use crate::db::{Identifier, Limit, Unit};
 use crate::sink::Sink;
 use crate::sizes::Sizes;
 use crate::source::Source;
@@ -11,15 +15,15 @@ use crate::source::Source;
 #[derive(Debug, Clone)]
 pub struct Job {
     /// Its position in the journal's list of targets.
-    pub index: u16,
+    pub index: TargetId,
     /// The target's name in the journal.
-    pub id: &'static str,
+    pub id: Arc<str>,
     /// The table, or the folders.
     pub place: String,
     /// How values stand in its columns.
     pub codec: Codec,
     /// The value columns.
-    pub columns: Vec<&'static str>,
+    pub columns: Arc<[Identifier]>,
     /// What each of them holds at most, where that is limited.
     pub limits: Vec<Option<Limit>>,
     /// How many groups its rows are counted in.

@@ -35,7 +35,8 @@ impl Deployment {
             let Source::Table(source) = &job.source else { continue };
             if source.db().is_same_handle(db) {
                 let mut table = source.table().clone();
-                let asked = writer.rehearse(&mut table, &job.columns).await;
+                let columns: Vec<_> = job.columns.iter().collect();
+                let asked = writer.rehearse(&mut table, &columns).await;
                 asked.map_err(|error| forbidden(&job.place, &error))?;
             }
         }

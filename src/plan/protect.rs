@@ -15,7 +15,7 @@ use crate::db::policies::{Policies, Policy};
 use crate::db::{Access, Db, DbError, TransactionLimits};
 use crate::error::{Error, Id, Result};
 use crate::guard::refused;
-use crate::target::{SYNC_TABLES, TARGETS};
+use crate::target::TargetRegistry;
 
 /// How long a rotation that was killed may live on in the server: its statement runs to its end.
 const AFTERLIFE: Duration = Duration::from_secs(30);
@@ -203,17 +203,20 @@ pub(super) fn failed(db: &Db, error: &DbError) -> Error {
 }
 
 /// The policies that would hide rows or values of our tables from this user.
-pub(super) fn of_ours(policies: &Policies) -> impl Iterator<Item = &Policy> {
+pub(super) fn of_ours<'a>(
+    policies: &'a Policies,
+    targets: &TargetRegistry,
+) -> impl Iterator<Item = &'a Policy> {
     let is_ours = |policy: &&Policy| {
-        let rotated = TARGETS.iter().map(|target| target.relation.table);
-        let synced = SYNC_TABLES.iter().flat_map(|sync| [sync.relation.table, sync.log]);
-        rotated.chain(synced).any(|table| table == policy.table)
+        let rotated = targets.tables().iter().map(|target| &target.relation.table);
+        let synced = targets.synced().iter().flat_map(|sync| [&sync.relation.table, &sync.log]);
+        rotated.chain(synced).any(|table| *table == policy.table)
     };
     policies.found.iter().filter(is_ours)
 }
 
 /// Refuses a database that would hide rows or values without a word, and says what is not looked at.
-pub(super) async fn refuse_hidden(db: &Db) -> Result<()> {
+pub(super) async fn refuse_hidden(db: &Db, targets: &TargetRegistry) -> Result<()> {
     let policies = db.policies().await.map_err(|error| failed(db, &error))?;
     for unseen in &policies.unseen {
         tracing::warn!(
@@ -221,7 +224,7 @@ pub(super) async fn refuse_hidden(db: &Db) -> Result<()> {
             db.place()
         );
     }
-    of_ours(&policies).next().map_or(Ok(()), |policy| Err(hidden(&db.place(), policy)))
+    of_ours(&policies, targets).next().map_or(Ok(()), |policy| Err(hidden(&db.place(), policy)))
 }
 
 pub(super) fn hidden(place: &str, policy: &Policy) -> Error {

@@ -4,18 +4,26 @@
 use serde::Serialize;
 
 use super::{Deployment, JobSurvey};
-use crate::db::{Db, DbError, Lifetimes, sql};
+use crate::db::{Db, DbError, Identifier, Lifetimes, Literal, sql};
 use crate::error::Result;
 use crate::guard::refused;
 use crate::source::Source;
 
 /// Access tokens: a row serves nobody when it is not active, or when neither token in it is valid.
-pub const TOKENS: Lifetimes = Lifetimes {
-    table: "IDN_OAUTH2_ACCESS_TOKEN",
-    state: ("TOKEN_STATE", "ACTIVE"),
+pub static TOKENS: Lifetimes = Lifetimes {
+    table: Identifier::constant("IDN_OAUTH2_ACCESS_TOKEN"),
+    state: (Identifier::constant("TOKEN_STATE"), Literal::constant("ACTIVE")),
     values: &[
-        ("ACCESS_TOKEN", "TIME_CREATED", "VALIDITY_PERIOD"),
-        ("REFRESH_TOKEN", "REFRESH_TOKEN_TIME_CREATED", "REFRESH_TOKEN_VALIDITY_PERIOD"),
+        [
+            Identifier::constant("ACCESS_TOKEN"),
+            Identifier::constant("TIME_CREATED"),
+            Identifier::constant("VALIDITY_PERIOD"),
+        ],
+        [
+            Identifier::constant("REFRESH_TOKEN"),
+            Identifier::constant("REFRESH_TOKEN_TIME_CREATED"),
+            Identifier::constant("REFRESH_TOKEN_VALIDITY_PERIOD"),
+        ],
     ],
 };
 
@@ -23,7 +31,7 @@ pub const TOKENS: Lifetimes = Lifetimes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Disk {
     /// The target's id.
-    pub id: &'static str,
+    pub id: String,
     /// Bytes of the table with its indexes, as its server tells; at least those of its values.
     pub bytes: u64,
     /// Bytes by which its files may grow: an estimate.
@@ -60,20 +68,25 @@ impl Deployment {
                 let part = whole * u128::from(found.encrypted_rows) / u128::from(found.rows.max(1));
                 u64::try_from(part).unwrap_or(u64::MAX)
             };
-            sizes.push(Disk { id: job.id, bytes, growth: share(rewrite.files), log: share(rewrite.log) });
+            sizes.push(Disk {
+                id: job.id.to_string(),
+                bytes,
+                growth: share(rewrite.files),
+                log: share(rewrite.log),
+            });
         }
         Ok(sizes)
     }
 
     /// The tokens that a cleanup would remove; none where the table lacks a column that tells.
     pub async fn tokens(&self) -> Result<Option<Tokens>> {
-        let job = self.jobs.iter().find(|job| job.place == TOKENS.table);
+        let job = self.jobs.iter().find(|job| TOKENS.table == job.place);
         let Some(Source::Table(source)) = job.map(|job| &job.source) else { return Ok(None) };
-        let failed = |error: DbError| refused(TOKENS.table, &error);
+        let failed = |error: DbError| refused(&TOKENS.table, &error);
         let db: &Db = source.db();
-        let Some(info) = db.table(TOKENS.table).await.map_err(failed)? else { return Ok(None) };
-        let values = TOKENS.values.iter().flat_map(|(value, since, period)| [value, since, period]);
-        if !values.chain([&TOKENS.state.0]).all(|column| info.columns.contains_key(*column)) {
+        let Some(info) = db.table(&TOKENS.table).await.map_err(failed)? else { return Ok(None) };
+        let mut needed = TOKENS.values.iter().flatten().chain([&TOKENS.state.0]);
+        if !needed.all(|column| info.columns.contains_key(column.as_str())) {
             return Ok(None);
         }
         let answer = db.read(&sql::outlived(db.syntax(), &TOKENS), &[]).await.map_err(failed)?;

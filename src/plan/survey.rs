@@ -34,7 +34,7 @@ const GROWTH: usize = 512;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct JobSurvey {
     /// The target's id.
-    pub id: &'static str,
+    pub id: String,
     /// The table or folders.
     pub place: String,
     /// Rows or files.
@@ -137,7 +137,7 @@ async fn look_through(
     stop: &Stop,
     whole: bool,
 ) -> Result<JobSurvey> {
-    let mut found = JobSurvey { id: job.id, place: job.place.clone(), ..JobSurvey::default() };
+    let mut found = JobSurvey { id: job.id.to_string(), place: job.place.clone(), ..JobSurvey::default() };
     let doing = activity.begin(Task::Survey, &job.place, None);
     failpoint!(
         "survey-target",

@@ -2,24 +2,28 @@
 
 use std::sync::Arc;
 
-use keyrotation_journal::{Key, TargetHead, TargetKind};
+use keyrotation_journal::{Key, TargetHead, TargetId, TargetKind};
 
 use super::checks::Deployment;
 use super::idle;
 use super::open::open;
 use super::shapes;
 use crate::config::{Settings, SyncChoice};
-use crate::db::{Access, Db, DbError, Filter, Kind, Relation, Table, TableInfo, Value};
+use crate::db::{
+    Access, Db, DbError, Expression, Filter, Identifier, Kind, Relation, Table, TableInfo, Value, sql,
+};
 use crate::error::{Error, Id, Result};
 use crate::guard::{Guard, refused};
 use crate::sizes::Sizes;
 use crate::source::{Walk, key_part};
-use crate::target::sync::{APPLICATION_NAME, APPLICATIONS, Parent};
-use crate::target::{SYNC_TABLES, Store, SyncTable};
+use crate::target::sync::{APPLICATION_NAME, CHANGED_AT, Parent, SYNCED, applications};
+use crate::target::{Column, Store, SyncTable, TargetRegistry};
 
 /// Both databases, and what is kept in step between them.
 #[derive(Debug, Clone)]
 pub struct SyncPlan {
+    /// What can be rotated and kept in step.
+    pub targets: Arc<TargetRegistry>,
     /// The old identity database.
     pub old: Db,
     /// The new one.
@@ -38,12 +42,12 @@ pub struct SyncPlan {
 
 impl SyncPlan {
     /// A walk over a table of the old database.
-    pub fn walk_old(&self, table: &Arc<Table>, columns: &[String]) -> Walk {
+    pub fn walk_old(&self, table: &Arc<Table>, columns: &[Expression]) -> Walk {
         Walk::new(&self.old, table, columns, &self.old_guard)
     }
 
     /// A walk over a table of the new one.
-    pub fn walk_new(&self, table: &Arc<Table>, columns: &[String]) -> Walk {
+    pub fn walk_new(&self, table: &Arc<Table>, columns: &[Expression]) -> Walk {
         Walk::new(&self.new, table, columns, &self.guard)
     }
 }
@@ -52,9 +56,9 @@ impl SyncPlan {
 #[derive(Debug, Clone)]
 pub struct SyncJob {
     /// Its position in the journal's list of targets.
-    pub index: u16,
+    pub index: TargetId,
     /// What it is.
-    pub table: &'static SyncTable,
+    pub table: Arc<SyncTable>,
     /// The table in the old database.
     pub old: Arc<Table>,
     /// The table in the new one.
@@ -62,17 +66,17 @@ pub struct SyncJob {
     /// The change log in the old one.
     pub log: Arc<Table>,
     /// How old an entry of it is, as an expression; none where it has no times.
-    pub age: Option<String>,
+    pub age: Option<Expression>,
     /// The columns besides the key that both have.
-    pub columns: Vec<String>,
+    pub columns: Vec<Identifier>,
     /// How they are read from the old table.
-    pub read_old: Vec<String>,
+    pub read_old: Vec<Expression>,
     /// How they are read from the new one.
-    pub read_new: Vec<String>,
+    pub read_new: Vec<Expression>,
     /// Those of them that hold values under the key.
     pub ciphers: Vec<Cipher>,
     /// The columns that are unique together, besides the key.
-    pub unique: Vec<&'static str>,
+    pub unique: Vec<Identifier>,
     /// What the key's columns hold in the new table.
     pub key_kinds: Vec<Kind>,
     /// Whether the server takes keys for the same that are not, byte for byte.
@@ -95,8 +99,8 @@ impl SyncJob {
     }
 
     /// The table's name.
-    pub fn place(&self) -> &'static str {
-        self.table.relation.table
+    pub fn place(&self) -> &Identifier {
+        &self.table.relation.table
     }
 
     /// A key as read from either table or from the change log, in the form that the new table has it in: what
@@ -115,43 +119,39 @@ impl SyncJob {
 
     /// The place of a column.
     pub fn column(&self, name: &str) -> Option<usize> {
-        self.columns.iter().position(|column| column == name)
+        self.columns.iter().position(|column| *column == *name)
     }
 }
 
 /// The tables that are to be kept in step, as the journal names them.
-pub(super) fn heads(settings: &Settings) -> Result<Vec<TargetHead>> {
+pub(super) fn heads(settings: &Settings, targets: &TargetRegistry) -> Result<Vec<TargetHead>> {
     let Some(choices) = &settings.sync_tables else { return Ok(Vec::new()) };
-    if let Some(unknown) = choices.iter().find(|choice| named(&choice.table).is_none()) {
-        let known: Vec<_> = SYNC_TABLES.iter().map(|table| table.relation.table).collect();
+    if let Some(unknown) = choices.iter().find(|choice| targets.sync_table_named(&choice.table).is_none()) {
+        let known: Vec<_> = targets.synced().iter().map(|table| table.relation.table.as_str()).collect();
         let text = format!("syncTables names {}, which cannot be kept in step", unknown.table);
         return Err(Error::new(Id::ConfigValue, text).fix(format!("these can: {}", known.join(", "))));
     }
-    let chosen: Vec<_> = SYNC_TABLES.iter().filter(|table| is_wanted(choices, table)).collect();
+    let chosen: Vec<_> = targets.synced().iter().filter(|table| is_wanted(choices, table)).collect();
     for table in &chosen {
-        if let Some(Parent::Synced { table: parent, .. }) = table.parent
-            && !chosen.iter().any(|other| other.relation.table == parent)
+        if let Some(Parent::Synced { table: parent, .. }) = &table.parent
+            && !chosen.iter().any(|other| other.relation.table == *parent)
         {
-            let place = table.relation.table;
+            let place = &table.relation.table;
             let text = format!("syncTables leaves out {parent}, and {place} cannot be without it");
             return Err(Error::new(Id::ConfigValue, text).fix(format!("leave out {place}, too")));
         }
     }
-    let head = |table: &&&SyncTable| TargetHead {
-        id: table.id.to_owned(),
-        label: table.label.to_owned(),
+    let head = |table: &&Arc<SyncTable>| TargetHead {
+        id: table.id.clone(),
+        label: table.label.clone(),
         kind: TargetKind::Sync,
         groups: Vec::new(),
     };
     Ok(chosen.iter().map(head).collect())
 }
 
-fn named(table: &str) -> Option<&'static SyncTable> {
-    SYNC_TABLES.iter().copied().find(|known| known.relation.table == table)
-}
-
 fn is_wanted(choices: &[SyncChoice], table: &SyncTable) -> bool {
-    let choice = choices.iter().rev().find(|choice| choice.table == table.relation.table);
+    let choice = choices.iter().rev().find(|choice| table.relation.table == choice.table);
     choice.is_none_or(|choice| choice.wanted)
 }
 
@@ -164,9 +164,9 @@ impl Deployment {
         let old = open(database, settings, access).await?;
         let guard = self.guard(Store::Identity, &new);
         let old_guard = Arc::new(Guard::new(old.clone(), Store::Identity, settings.patience));
-        let applications = match (table(&old, APPLICATIONS).await?, table(&new, APPLICATIONS).await?) {
+        let applications = match (table(&old, applications()).await?, table(&new, applications()).await?) {
             (Some((old, old_info)), Some((new, new_info))) => {
-                let has = |info: &TableInfo| info.columns.contains_key(APPLICATION_NAME);
+                let has = |info: &TableInfo| info.columns.contains_key(&*APPLICATION_NAME);
                 (has(&old_info) && has(&new_info)).then_some((old, new))
             }
             _ => None,
@@ -176,6 +176,7 @@ impl Deployment {
             database.url
         ));
         self.sync = Some(SyncPlan {
+            targets: Arc::clone(&self.targets),
             old,
             new,
             guard,
@@ -188,7 +189,7 @@ impl Deployment {
     }
 
     /// Resolves one table that is to be kept in step.
-    pub(super) async fn resolve_sync(&mut self, index: u16, table: &'static SyncTable) -> Result<()> {
+    pub(super) async fn resolve_sync(&mut self, index: TargetId, table: &Arc<SyncTable>) -> Result<()> {
         let Some(plan) = &self.sync else {
             self.absent.push((index, "the old identity database is not known".to_owned()));
             return Ok(());
@@ -226,13 +227,13 @@ enum Resolved {
 }
 
 /// The table with all that sync needs to know of it, or why it is not kept in step.
-async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Resolved> {
+async fn job(plan: &SyncPlan, index: TargetId, sync: &Arc<SyncTable>) -> Result<Resolved> {
     let (old, new) = (&plan.old, &plan.new);
-    let place = sync.relation.table;
-    let Some((new_table, new_info)) = table(new, sync.relation).await? else {
+    let place = &sync.relation.table;
+    let Some((new_table, new_info)) = table(new, sync.relation.clone()).await? else {
         return Ok(Resolved::LeftOut("the identity database has no such table"));
     };
-    let Some((old_table, old_info)) = table(old, sync.relation).await? else {
+    let Some((old_table, old_info)) = table(old, sync.relation.clone()).await? else {
         if sync.needed {
             return Err(absent_in_old(old, place).await);
         }
@@ -241,9 +242,9 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
     for info in [&old_info, &new_info] {
         check_key(sync, info)?;
     }
-    let entries = Relation { filter: Some(Filter::IsZero("SYNCED")), ..sync.entries() };
+    let entries = Relation { filter: Some(Filter::IsZero(SYNCED)), ..sync.entries() };
     let log = table(old, entries).await?;
-    let has_triggers = idle::has_triggers(old, sync).await?;
+    let has_triggers = idle::has_triggers(old, &plan.targets, sync).await?;
     let Some((log, log_info)) = log.filter(|_| has_triggers) else {
         if sync.needed {
             return Err(Error::new(
@@ -255,24 +256,25 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
         return Ok(Resolved::LeftOut("the old identity database has no sync triggers on it"));
     };
     let key_kinds = key_kinds(sync, [&new_info, &old_info, &log_info])?;
-    let columns = carried_columns(sync, &old_info, &new_info)?;
-    let is_key = |name: &str| sync.relation.key.contains(&name);
+    let values = plan.targets.values_of(sync);
+    let columns = carried_columns(sync, values, &old_info, &new_info)?;
+    let is_key = |name: &Identifier| sync.relation.key.contains(name);
     // A key's number is told whatever holds it.
-    let is_text = |name: &&str| {
+    let is_text = |name: &&Identifier| {
         [&old_info, &new_info]
             .iter()
-            .all(|info| info.columns.get(*name).is_some_and(|c| c.kind == Kind::Text))
+            .all(|info| info.columns.get(name.as_str()).is_some_and(|c| c.kind == Kind::Text))
     };
-    let carried = sync.relation.key.iter().copied().filter(is_text).chain(columns.iter().map(String::as_str));
+    let carried = sync.relation.key.iter().filter(is_text).chain(&columns).map(Identifier::as_str);
     shapes::exact(new, place, carried, [&old_info, &new_info])?;
-    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let at = |name: &str| columns.iter().position(|column| column == name);
-    let ciphers = sync
-        .values()
-        .iter()
-        .filter_map(|value| at(value.name).map(|column| Cipher { column, hash: value.hash.and_then(at) }));
-    let unique = sync.unique.iter().copied().filter(|name| is_key(name) || at(name).is_some());
-    let age = log_info.columns.contains_key("CHANGED_AT").then(|| (old.syntax().log_age)("CHANGED_AT"));
+    let names: Vec<&Identifier> = columns.iter().collect();
+    let at = |name: &Identifier| columns.iter().position(|column| column == name);
+    let hash = |value: &Column| value.hash.as_ref().and_then(at);
+    let ciphers =
+        values.iter().filter_map(|value| at(&value.name).map(|column| Cipher { column, hash: hash(value) }));
+    let unique = sync.unique.iter().filter(|name| is_key(name) || at(name).is_some());
+    let has_times = log_info.columns.contains_key(&*CHANGED_AT);
+    let age = has_times.then(|| sql::copy::age(old.syntax(), &CHANGED_AT));
     if age.is_none() {
         tracing::info!(
             "{}: another tool has made it: it has no times, so no lag is told for it, and with an index on \
@@ -282,12 +284,12 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
     }
     Ok(Resolved::InStep(Box::new(SyncJob {
         index,
-        table: sync,
+        table: Arc::clone(sync),
         age,
         read_old: old.portable(&old_table, &names),
         read_new: new.portable(&new_table, &names),
         ciphers: ciphers.collect(),
-        unique: unique.collect(),
+        unique: unique.cloned().collect(),
         key_kinds,
         folds: sync.names && new.syntax().ignores_case,
         old: old_table,
@@ -298,14 +300,15 @@ async fn job(plan: &SyncPlan, index: u16, sync: &'static SyncTable) -> Result<Re
 }
 
 /// The columns beside the key that are carried over: those of both tables that the new server does not compute.
-fn carried_columns(sync: &SyncTable, old: &TableInfo, new: &TableInfo) -> Result<Vec<String>> {
-    let place = sync.relation.table;
-    let is_key = |name: &str| sync.relation.key.contains(&name);
-    let (in_old, in_new) = (columns(old), columns(new));
-    if let Some(odd) = in_old.iter().chain(&in_new).find(|name| !is_plain(name)) {
-        let text = format!("{place}: no column of WSO2 has a name like {}", odd.escape_debug());
-        return Err(Error::new(Id::Schema, text));
-    }
+fn carried_columns(
+    sync: &SyncTable,
+    values: &[Column],
+    old: &TableInfo,
+    new: &TableInfo,
+) -> Result<Vec<Identifier>> {
+    let place = &sync.relation.table;
+    let is_key = |name: &str| sync.relation.key.iter().any(|key| key == name);
+    let (in_old, in_new) = (columns(place, old)?, columns(place, new)?);
     for (which, here, there) in [("old", &in_old, &in_new), ("new", &in_new, &in_old)] {
         for only in here.iter().filter(|name| !there.contains(name)) {
             tracing::warn!("{place}: only the {which} table has {only}, so it is not carried over");
@@ -315,7 +318,7 @@ fn carried_columns(sync: &SyncTable, old: &TableInfo, new: &TableInfo) -> Result
     let computed: Vec<&str> =
         new.columns.iter().filter(|(_, column)| column.computed).map(|(name, _)| name.as_str()).collect();
     if let Some(odd) =
-        computed.iter().find(|name| is_key(name) || sync.values().iter().any(|v| v.name == **name))
+        computed.iter().find(|name| is_key(name) || values.iter().any(|value| value.name == **name))
     {
         let text = format!("{place}: the server computes {odd} itself, so no row can be carried over");
         return Err(Error::new(Id::Schema, text));
@@ -323,21 +326,22 @@ fn carried_columns(sync: &SyncTable, old: &TableInfo, new: &TableInfo) -> Result
     if !computed.is_empty() {
         tracing::info!("{place}: the server computes {}, so it is not carried over", computed.join(", "));
     }
-    let is_carried = |name: &String| in_new.contains(name) && !is_key(name) && !is_computed(name);
+    let is_carried = |name: &Identifier| in_new.contains(name) && !is_key(name) && !is_computed(name);
     Ok(in_old.into_iter().filter(is_carried).collect())
 }
 
 async fn table(db: &Db, relation: Relation) -> Result<Option<(Arc<Table>, TableInfo)>> {
-    let info = db.table(relation.table).await.map_err(|error| failed(relation.table, &error))?;
+    let info = db.table(&relation.table).await.map_err(|error| failed(&relation.table, &error))?;
     Ok(info.map(|info| (Arc::new(Table::new(relation, &[], &info)), info)))
 }
 
 fn check_key(sync: &SyncTable, info: &TableInfo) -> Result<()> {
-    let place = sync.relation.table;
-    if let Some(missing) = sync.relation.key.iter().find(|name| !info.columns.contains_key(**name)) {
+    let place = &sync.relation.table;
+    let is_missing = |name: &&Identifier| !info.columns.contains_key(name.as_str());
+    if let Some(missing) = sync.relation.key.iter().find(is_missing) {
         return Err(Error::new(Id::Schema, format!("{place}: there is no column {missing}")));
     }
-    if !info.is_unique(sync.relation.key) {
+    if !info.is_unique(&sync.relation.key) {
         let key = sync.relation.key.join(", ");
         return Err(Error::new(Id::Schema, format!("{place}: nothing makes ({key}) unique")));
     }
@@ -353,7 +357,7 @@ fn key_kinds(sync: &SyncTable, infos: [&TableInfo; 3]) -> Result<Vec<Kind>> {
         if kinds.all(|other| class(other) == class(new)) {
             return Ok(new);
         }
-        let place = sync.relation.table;
+        let place = &sync.relation.table;
         let text = format!(
             "{place}: {name} is not of one type in the old table, the new one and {}, so rows that changed would \
              not be found",
@@ -369,13 +373,16 @@ fn without_zeros(text: &str) -> &str {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
 }
 
-fn columns(info: &TableInfo) -> Vec<String> {
-    info.columns.keys().cloned().collect()
-}
-
-/// Whether a name can stand in a statement as it is.
-fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+/// The columns of a table whose rows are carried over. Any that is not named as WSO2 names columns is refused.
+fn columns(place: &str, info: &TableInfo) -> Result<Vec<Identifier>> {
+    let is_plain = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    let named = |name: &String| {
+        Identifier::new(name).ok().filter(|name| name.bytes().all(is_plain)).ok_or_else(|| {
+            let text = format!("{place}: no column of WSO2 has a name like {}", name.escape_debug());
+            Error::new(Id::Schema, text)
+        })
+    };
+    info.columns.keys().map(named).collect()
 }
 
 fn failed(place: &str, error: &DbError) -> Error {

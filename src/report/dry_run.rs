@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::TargetView;
 use super::text::{failures, table, thousands};
+use crate::target::TargetRegistry;
 
 /// The document of `run --dry-run --json`. Targets are as in `status --json`, with every failure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -31,10 +32,15 @@ pub struct DryRunView {
 
 impl DryRunView {
     /// What these states amount to.
-    pub fn new(found: &[(&TargetHead, TargetState)], started_at: Timestamp, took: Duration) -> Self {
+    pub fn new(
+        known: &TargetRegistry,
+        found: &[(&TargetHead, TargetState)],
+        started_at: Timestamp,
+        took: Duration,
+    ) -> Self {
         let view = |kind: TargetKind| {
             let of_kind = found.iter().filter(|(head, _)| head.kind == kind);
-            of_kind.map(|(head, state)| TargetView::new(head, state)).collect()
+            of_kind.map(|(head, state)| TargetView::new(known, head, state)).collect()
         };
         Self {
             schema: 1,

@@ -65,12 +65,12 @@ mod tests {
     use keyrotation_journal::{JobState, Rotation, TargetHead, TargetKind};
 
     use super::*;
-    use crate::target::TARGETS;
+    use crate::target::{Target, TargetRegistry};
 
     fn view() -> StatusView {
-        let head = |target: &'static crate::target::Target| TargetHead {
-            id: target.id.to_owned(),
-            label: target.label.to_owned(),
+        let head = |target: &Target| TargetHead {
+            id: target.id.clone(),
+            label: target.label.clone(),
             kind: TargetKind::Table,
             groups: Vec::new(),
         };
@@ -79,7 +79,7 @@ mod tests {
             created_at: 1,
             version: "test".into(),
             fingerprint: Vec::new(),
-            targets: TARGETS.iter().map(|target| head(target)).collect(),
+            targets: TargetRegistry::built_in().tables().iter().map(|target| head(target)).collect(),
         };
         let mut view = StatusView::new(&JobState::new(rotation), true);
         view.targets[0].state = "done".into();

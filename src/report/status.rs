@@ -4,14 +4,16 @@
 
 use jiff::Timestamp;
 use keyrotation_journal::{
-    CellOutcome, JobState, Phase, RESEALED, RowRecord, SessionEnd, Step, TargetHead, TargetKind, TargetState,
+    CellOutcome, JobState, Ordinal, Phase, RESEALED, RowRecord, SessionEnd, Step, TargetHead, TargetKind,
+    TargetState,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{ActivityView, SyncView, Verification};
 use crate::engine::is_finding;
+use crate::plan;
 use crate::sync::{OLD_ROWS, Observation};
-use crate::target::TARGETS;
+use crate::target::TargetRegistry;
 
 /// The document's format.
 const SCHEMA: u32 = 1;
@@ -196,11 +198,12 @@ pub struct FailureView {
 impl StatusView {
     /// The status that a state amounts to. `running` is whether a process holds the journal.
     pub fn new(state: &JobState, running: bool) -> Self {
+        let known = plan::recorded(&state.rotation);
         let view = |kind: TargetKind| {
             let targets = state.rotation.targets.iter().zip(&state.targets);
             targets
                 .filter(|(head, _)| head.kind == kind)
-                .map(|(head, target)| TargetView::new(head, target))
+                .map(|(head, target)| TargetView::new(&known, head, target))
                 .collect()
         };
         let error = state.session.as_ref().and_then(|session| match &session.ended {
@@ -231,7 +234,7 @@ impl StatusView {
             error: error.filter(|_| !running),
             targets: view(TargetKind::Table),
             files: view(TargetKind::Files),
-            sync: SyncView::of(state),
+            sync: SyncView::of(&known, state),
             steps: state.steps.iter().filter(|step| step.name != OLD_ROWS).map(StepView::new).collect(),
             verified: None,
         }
@@ -281,7 +284,7 @@ impl StatusView {
 
 impl TargetView {
     /// The status that a target's state amounts to.
-    pub(super) fn new(head: &TargetHead, target: &TargetState) -> Self {
+    pub(super) fn new(known: &TargetRegistry, head: &TargetHead, target: &TargetState) -> Self {
         let groups = head
             .groups
             .iter()
@@ -300,7 +303,7 @@ impl TargetView {
             .iter()
             .map(|failure| FailureView {
                 key: failure.key.to_string(),
-                column: column_name(&head.id, failure.column),
+                column: column_name(known, &head.id, failure.column),
                 reason: failure.reason.clone(),
             })
             .collect();
@@ -309,7 +312,7 @@ impl TargetView {
         let (state, skipped) = match &target.phase {
             Phase::Pending => ("pending", None),
             // All targets are announced with their totals when the rotation begins.
-            Phase::Running if target.next_ordinal == 0 => ("pending", None),
+            Phase::Running if target.next_ordinal == Ordinal::FIRST => ("pending", None),
             Phase::Running => ("running", None),
             Phase::Sweeping { .. } | Phase::Swept => ("sweeping", None),
             Phase::Done => ("done", None),
@@ -319,7 +322,7 @@ impl TargetView {
         Self {
             id: head.id.clone(),
             label: head.label.clone(),
-            place: place(head),
+            place: place(known, head),
             state: state.to_owned(),
             skipped,
             total: target.total,
@@ -339,13 +342,13 @@ impl TargetView {
 }
 
 /// The failed values of a row.
-pub fn failures_of(target: &str, row: &RowRecord) -> Vec<FailureView> {
+pub fn failures_of(known: &TargetRegistry, target: &str, row: &RowRecord) -> Vec<FailureView> {
     row.cells
         .iter()
         .filter_map(|cell| match &cell.outcome {
             CellOutcome::Failed { reason, .. } => Some(FailureView {
                 key: row.key.to_string(),
-                column: column_name(target, cell.column),
+                column: column_name(known, target, cell.column),
                 reason: reason.clone(),
             }),
             _ => None,
@@ -354,17 +357,16 @@ pub fn failures_of(target: &str, row: &RowRecord) -> Vec<FailureView> {
 }
 
 /// The name of a value column of a target; files have one.
-pub(super) fn column_name(target: &str, column: u8) -> String {
-    let target = TARGETS.iter().find(|candidate| candidate.id == target);
-    target
+pub(super) fn column_name(known: &TargetRegistry, target: &str, column: u8) -> String {
+    known
+        .table(target)
         .and_then(|target| target.values.get(usize::from(column)))
-        .map_or("content", |value| value.name)
+        .map_or("content", |value| value.name.as_str())
         .to_owned()
 }
 
-pub(super) fn place(head: &TargetHead) -> String {
-    let table = TARGETS.iter().find(|target| target.id == head.id).map(|target| target.relation.table);
-    table.map_or_else(|| head.label.clone(), str::to_owned)
+pub(super) fn place(known: &TargetRegistry, head: &TargetHead) -> String {
+    known.table(&head.id).map_or_else(|| head.label.clone(), |target| target.relation.table.to_string())
 }
 
 pub(super) fn time(milliseconds: i64) -> String {

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use keyrotation_journal::{JobState, Seen, TargetHead, TargetKind};
+use keyrotation_journal::{JobState, Seen, TargetHead, TargetId, TargetKind};
 use serde::{Deserialize, Serialize};
 
 use super::status::time;
 use super::thousands;
 use crate::sync::Observation;
-use crate::target::SYNC_TABLES;
+use crate::target::TargetRegistry;
 
 /// Where the sync phase stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub struct SyncTableView {
     pub label: String,
     /// The table.
     pub place: String,
+    /// Its change log.
+    #[serde(skip)]
+    log: String,
     /// Why it is not kept in step, if it is not.
     pub skipped: Option<String>,
     /// Entries that are not acknowledged.
@@ -70,11 +73,11 @@ pub struct SyncTableView {
 
 impl SyncView {
     /// What a journal's state tells; none for a rotation without sync.
-    pub(super) fn of(state: &JobState) -> Option<Self> {
+    pub(super) fn of(known: &TargetRegistry, state: &JobState) -> Option<Self> {
         if !state.syncs() {
             return None;
         }
-        let heads = (0_u16..).zip(&state.rotation.targets).zip(&state.targets);
+        let heads = TargetId::all().zip(&state.rotation.targets).zip(&state.targets);
         let tables =
             heads.filter(|((_, head), _)| head.kind == TargetKind::Sync).map(|((index, head), target)| {
                 let tally = state.sync.tables.get(&index).copied().unwrap_or_default();
@@ -90,7 +93,7 @@ impl SyncView {
                     failed: seen.failed,
                     applied: tally.applied,
                     superseded: tally.superseded,
-                    ..SyncTableView::new(head)
+                    ..SyncTableView::new(known, head)
                 }
             });
         let seen: Option<&Seen> = state.sync.seen.as_ref();
@@ -108,7 +111,7 @@ impl SyncView {
     /// The same with what a running sync phase sees.
     pub(super) fn observed(mut self, heads: &[TargetHead], seen: &Observation) -> Self {
         for table in &seen.tables {
-            let id = heads.get(usize::from(table.target)).map(|head| head.id.as_str());
+            let id = heads.get(table.target.position()).map(|head| head.id.as_str());
             let Some(view) = self.tables.iter_mut().find(|view| Some(view.id.as_str()) == id) else {
                 continue;
             };
@@ -144,7 +147,7 @@ impl SyncView {
         let tables = self.tables.iter().filter(|table| table.skipped.is_none());
         tables
             .flat_map(|table| {
-                let (label, log) = (&table.label, log_of(&table.id));
+                let (label, log) = (&table.label, &table.log);
                 [
                     format!("Successfully transformed {label} data records in {log}: {}", table.applied),
                     format!(
@@ -184,17 +187,14 @@ impl SyncView {
 }
 
 impl SyncTableView {
-    fn new(head: &TargetHead) -> Self {
-        let table = SYNC_TABLES.iter().find(|table| table.id == head.id);
+    fn new(known: &TargetRegistry, head: &TargetHead) -> Self {
+        let table = known.sync_table(&head.id);
         Self {
             id: head.id.clone(),
             label: head.label.clone(),
-            place: table.map_or("", |table| table.relation.table).to_owned(),
+            place: table.map(|table| table.relation.table.to_string()).unwrap_or_default(),
+            log: table.map(|table| table.log.to_string()).unwrap_or_default(),
             ..Self::default()
         }
     }
-}
-
-fn log_of(id: &str) -> &'static str {
-    SYNC_TABLES.iter().find(|table| table.id == id).map_or("", |table| table.log)
 }

@@ -6,7 +6,8 @@ mod dumps;
 use std::path::{Path, PathBuf};
 
 use keyrotation_journal::{
-    Event, JobState, Pending, Rotation, Seen, Span, Step as Taken, Tally, TargetHead, TargetKind,
+    Event, JobState, Ordinal, Pending, Rotation, Seen, Span, Step as Taken, Tally, TargetHead, TargetId,
+    TargetKind,
 };
 
 use super::*;
@@ -55,9 +56,9 @@ fn status(sync: bool, events: &[Event]) -> StatusView {
 
 /// What makes a rotation finished, at minute 20.
 fn finished(sync: bool) -> Vec<Event> {
-    let mut events = vec![Event::TargetSkipped { target: 0, reason: "no such table".into() }];
+    let mut events = vec![Event::TargetSkipped { target: TargetId::new(0), reason: "no such table".into() }];
     if sync {
-        let (target, ordinal) = (1, 0);
+        let (target, ordinal) = (TargetId::new(1), Ordinal::FIRST);
         let (tally, replaces) = (Tally::default(), Tally::default());
         events.push(Event::TargetStarted { target, total: None });
         events.push(Event::ChunkStarted { target, ordinal, span: Span::Range { after: None, upto: None } });
@@ -74,7 +75,7 @@ fn synced(seen_at: i64, entries: u64) -> Vec<Event> {
     events.push(Event::SyncStarted { at: minute(21) });
     events.push(Event::SyncSeen(Seen {
         at: minute(seen_at),
-        tables: vec![Pending { target: 1, entries, held: 0, failed: 0 }],
+        tables: vec![Pending { target: TargetId::new(1), entries, held: 0, failed: 0 }],
         lag: None,
         drained: entries == 0,
     }));

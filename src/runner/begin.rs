@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use jiff::Timestamp;
-use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetHead, submitted_steps};
+use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetId, submitted_steps};
 
 use super::endpoint::{ControlEndpoint, JournalReservation};
 use super::stop::listen_until;
@@ -51,10 +51,17 @@ pub async fn resume(
     let endpoint = ControlEndpoint::open(dir, handler);
     // Once sync has begun the new server may run.
     let others = options.others_connected || syncs;
-    let connected = connect(settings, Some(&rotation.targets), plan::Access::ReadWrite, others);
+    let connected = connect(settings, Some(&rotation), plan::Access::ReadWrite, others);
     let Some(mut deployment) = unless_stopped(&stop, connected).await? else {
         return Ok(stopped_early(endpoint).await);
     };
+    let changed = plan::described_otherwise(&deployment.targets);
+    if !changed.is_empty() {
+        let names = changed.join(", ");
+        tracing::warn!(
+            "the rotation goes on with what it was begun with; this version describes otherwise: {names}"
+        );
+    }
     keep_indexes_of_live_data(&mut deployment, options, others);
     let state = journal.state(Clone::clone);
     deployment.refuse_vanished(&state).await?;
@@ -75,8 +82,8 @@ pub async fn resume(
 
 /// Targets that are not there and that the journal does not know to be skipped yet.
 fn skipped(deployment: &Deployment, state: Option<&JobState>) -> Vec<Event> {
-    let is_open = |target: u16| {
-        let state = state.and_then(|state| state.targets.get(usize::from(target)));
+    let is_open = |target: TargetId| {
+        let state = state.and_then(|state| state.targets.get(target.position()));
         state.is_none_or(|target| target.phase == Phase::Pending)
     };
     let open = deployment.absent.iter().filter(|(target, _)| is_open(*target));
@@ -93,12 +100,14 @@ async fn stopped_early(endpoint: ControlEndpoint) -> Outcome {
 /// Connects, and keeps others off.
 async fn connect(
     settings: &Settings,
-    targets: Option<&[TargetHead]>,
+    journaled: Option<&Rotation>,
     access: plan::Access,
     others_connected: bool,
 ) -> Result<Deployment> {
     async_failpoint!("session-connect", Error::new(Id::Database, "failure planned by a test"));
-    let deployment = plan::connect(settings, targets, access).await?;
+    let targets = journaled.map_or_else(plan::registry, plan::recorded);
+    let heads = journaled.map(|rotation| rotation.targets.as_slice());
+    let deployment = plan::connect(settings, &targets, heads, access).await?;
     deployment.claim(settings, others_connected).await?;
     Ok(deployment)
 }
@@ -219,6 +228,7 @@ pub async fn checked(
     let ground = Ground {
         settings,
         journal: dir,
+        targets: &deployment.targets,
         deployment: Ok(&deployment),
         survey: Ok(&survey),
         accepted: &accepted,

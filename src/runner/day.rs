@@ -7,6 +7,7 @@ use super::steps::{Place, Side, open_side};
 use crate::config::{self, DraftConfig};
 use crate::db::Access;
 use crate::error::{Error, Id, Result};
+use crate::plan;
 use crate::runbook::{
     Advice, COPY_CLEANED, Facts, Item, Mark, Named, Objection, STEPS, StepState, TRIGGERS_INSTALLED,
     TRIGGERS_REMOVED, Variant, advice, objection, page,
@@ -84,7 +85,7 @@ async fn look_at(place: &Place, day: &Day, item: &Item) -> Result<()> {
     };
     let found = match open_side(place, side, Access::ReadOnly).await {
         Ok(db) => {
-            let found = triggers::find(&db).await.map(|found| (db.place(), found));
+            let found = triggers::find(&db, &plan::registry()).await.map(|found| (db.place(), found));
             db.close().await;
             found
         }

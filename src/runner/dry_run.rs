@@ -48,12 +48,12 @@ pub async fn dry_run(
 
     let mut found: Vec<_> = deployment.heads.iter().map(|head| (head, TargetState::default())).collect();
     for (job, state) in deployment.jobs.iter().zip(states) {
-        found[usize::from(job.index)].1 = state;
+        found[job.index.position()].1 = state;
     }
     for (index, reason) in &deployment.absent {
-        found[usize::from(*index)].1.phase = Phase::Skipped { reason: reason.clone() };
+        found[index.position()].1.phase = Phase::Skipped { reason: reason.clone() };
     }
-    Ok(Some(DryRunView::new(&found, started_at, begun.elapsed())))
+    Ok(Some(DryRunView::new(&deployment.targets, &found, started_at, begun.elapsed())))
 }
 
 fn interrupted() -> Option<DryRunView> {

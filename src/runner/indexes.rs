@@ -43,14 +43,15 @@ pub async fn restore_indexes(settings: &Settings, dir: &Path) -> Result<String> 
         return Ok(NONE.to_owned());
     }
     let rotation = unlock(&mut journal, settings)?;
-    let deployment = plan::connect(settings, Some(&rotation.targets), Access::ReadWrite).await?;
+    let (targets, heads) = (plan::recorded(&rotation), Some(rotation.targets.as_slice()));
+    let deployment = plan::connect(settings, &targets, heads, Access::ReadWrite).await?;
     deployment.claim(settings, true).await?;
     let journal = JournalHandle::new(journal);
     let mut events = vec![session_started()];
     let mut out = String::new();
     for job in &deployment.jobs {
         let indexes = journal.state(|state| {
-            let target = &state.targets[usize::from(job.index)];
+            let target = &state.targets[job.index.position()];
             target.indexes_missing.then(|| target.dropped_indexes.clone())
         });
         let (Some(indexes), Some(table)) = (indexes, &job.indexes) else { continue };

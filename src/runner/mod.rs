@@ -257,7 +257,8 @@ impl Runner<'_> {
         watch: &Watch,
         accepted: &mut u64,
     ) -> Result<Option<End>> {
-        row_ownership::decide(context, self.settings, self.dir, self.options.new_server_has_run).await?;
+        let (targets, has_run) = (&self.deployment.targets, self.options.new_server_has_run);
+        row_ownership::decide(context, self.settings, targets, self.dir, has_run).await?;
         if sync::baseline(context, plan).await? == Flow::Interrupted {
             return Ok(Some(End::Interrupted));
         }

@@ -52,7 +52,7 @@ pub async fn plan(
     dir: &Path,
 ) -> Result<Option<Plan>> {
     let access = if rehearse { Access::ReadWrite } else { Access::ReadOnly };
-    let deployment = plan::connect(settings, None, access).await?;
+    let deployment = plan::connect(settings, &plan::registry(), None, access).await?;
     if rehearse {
         deployment.claim(settings, false).await?;
     }
@@ -111,6 +111,7 @@ async fn look(
     let ground = Ground {
         settings,
         journal,
+        targets: &deployment.targets,
         deployment: Ok(deployment),
         survey: Ok(&survey),
         accepted: &accepted,
@@ -174,7 +175,8 @@ pub async fn examine(
     let (_, stop) = listen()?;
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
-    let deployment = plan::connect(settings, None, Access::ReadOnly).await;
+    let targets = plan::registry();
+    let deployment = plan::connect(settings, &targets, None, Access::ReadOnly).await;
     let survey = match &deployment {
         Ok(deployment) => {
             deployment.stop_with(&stop, &activity);
@@ -191,6 +193,7 @@ pub async fn examine(
     let ground = Ground {
         settings,
         journal,
+        targets: &targets,
         deployment: deployment.as_ref(),
         survey: survey.as_ref(),
         accepted: &accepted,

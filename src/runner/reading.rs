@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keyrotation_journal::{Journal, live_knows_steps, submitted_steps};
+use keyrotation_journal::{Journal, TargetId, live_knows_steps, submitted_steps};
 
 use super::reaching::reach;
 use crate::control::read_along;
 use crate::engine::failed_rows;
 use crate::error::{Error, Id, Result};
+use crate::plan;
 use crate::report::{FailureView, StatusView, failures_of, published};
 
 /// How often, every tenth of a second, `status` looks for the word of a process that holds the journal.
@@ -85,11 +86,12 @@ pub fn absent(dir: &Path) -> Error {
 
 /// Puts every failure of the journal into its status.
 pub fn all_failures(journal: &Journal, view: &mut StatusView) -> Result<()> {
-    let heads = journal.state().rotation.targets.clone();
-    for (index, head) in heads.iter().enumerate() {
-        #[allow(clippy::cast_possible_truncation)] // there are a few dozen targets
-        let failed = failed_rows(journal, index as u16)?;
-        let failures: Vec<FailureView> = failed.values().flat_map(|row| failures_of(&head.id, row)).collect();
+    let rotation = &journal.state().rotation;
+    let known = plan::recorded(rotation);
+    for (target, head) in TargetId::all().zip(&rotation.targets) {
+        let failed = failed_rows(journal, target)?;
+        let failures: Vec<FailureView> =
+            failed.values().flat_map(|row| failures_of(&known, &head.id, row)).collect();
         let mut targets = view.targets.iter_mut().chain(&mut view.files);
         if let Some(target) = targets.find(|target| target.id == head.id) {
             target.failures = failures;

@@ -43,7 +43,7 @@ pub async fn safe_to_retire(
         return Err(Error::new(Id::SyncNotReady, "nothing was kept in step yet"));
     }
     publish(dir, &StatusView::by_this_process(journal.state()));
-    let deployment = plan::connect_both(settings, &rotation.targets).await?;
+    let deployment = plan::connect_both(settings, &plan::recorded(&rotation), &rotation.targets).await?;
     let Some(plan) = &deployment.sync else {
         return Err(Error::new(Id::SyncNotEnabled, "the old identity database is not known"));
     };

@@ -11,7 +11,7 @@ use crate::engine::Context;
 use crate::error::{Error, Id, Result};
 use crate::report::thousands;
 use crate::sync::{self, NEW_SERVER_HAS_RUN, ROUTE_TRAFFIC};
-use crate::target::{Store, TARGETS};
+use crate::target::{Store, TargetRegistry};
 
 /// Steps of an earlier rotation of the same databases that go on to count.
 const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
@@ -19,10 +19,15 @@ const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
 /// Values that were under the new key before this rotation are of an earlier one: the new server may have run
 /// since, and rows that it made would be taken for this program's, and deleted. So people have to say whether
 /// it has; what they have said of that rotation counts on.
-pub(super) async fn decide(context: &Context, settings: &Settings, dir: &Path, has_run: bool) -> Result<()> {
+pub(super) async fn decide(
+    context: &Context,
+    settings: &Settings,
+    targets: &TargetRegistry,
+    dir: &Path,
+    has_run: bool,
+) -> Result<()> {
     let (already, stands) = context.journal.state(|state| {
-        let is_in_identity =
-            |id: &str| TARGETS.iter().any(|known| known.id == id && known.store == Store::Identity);
+        let is_in_identity = |id: &str| targets.table(id).is_some_and(|table| table.store == Store::Identity);
         let tables = state.rotation.targets.iter().zip(&state.targets);
         let tables = tables.filter(|(head, _)| head.kind == TargetKind::Table && is_in_identity(&head.id));
         let already: u64 = tables.map(|(_, target)| target.tally.already_new).sum();

@@ -9,6 +9,7 @@ use super::reading::view;
 use super::steps::{Place, Side, leave, open_side};
 use crate::db::Access;
 use crate::error::{Error, Id, Result};
+use crate::plan;
 use crate::report::{RETIRABLE, StepView};
 use crate::runbook::{
     ALREADY, COPY_CLEANED, FROM_NOW_ON, Facts, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, copy_is_older,
@@ -17,8 +18,9 @@ use crate::triggers::{self, Action};
 
 /// Installs the triggers in the old database; says what came of it.
 pub async fn install_triggers(place: &Place) -> Result<String> {
+    let targets = plan::registry();
     let db = open_side(place, Side::Old, Access::ReadWrite).await?;
-    let found = triggers::find(&db).await?;
+    let found = triggers::find(&db, &targets).await?;
     if let Some(table) = found.foreign.first() {
         if let Some(why) = found.broken.first() {
             let text = format!("{}: the Java tool's change log is there, and {why}", db.place());
@@ -33,8 +35,8 @@ pub async fn install_triggers(place: &Place) -> Result<String> {
         leave(place, TRIGGERS_INSTALLED, &text).await?;
         return Ok(format!("{text}\n"));
     }
-    triggers::install(&db).await?;
-    let now = triggers::find(&db).await?;
+    triggers::install(&db, &targets).await?;
+    let now = triggers::find(&db, &targets).await?;
     if now.whole.is_empty() || !now.parts.is_empty() {
         let text = match now.broken.first() {
             Some(why) => format!("{}: only a part of the change log is there: {why}", db.place()),
@@ -93,8 +95,9 @@ pub async fn remove_triggers(place: &Place, on: Side, force: bool) -> Result<Str
     if on == Side::Old && !force {
         refuse_before_the_verdict(&place.journal)?;
     }
+    let targets = plan::registry();
     let db = open_side(place, on, Access::ReadWrite).await?;
-    let found = triggers::find(&db).await?;
+    let found = triggers::find(&db, &targets).await?;
     if found.whole.is_empty() && found.parts.is_empty() {
         let text = format!("{}: there are no sync triggers and no change log", db.place());
         if on == Side::New {
@@ -102,8 +105,8 @@ pub async fn remove_triggers(place: &Place, on: Side, force: bool) -> Result<Str
         }
         return Ok(format!("{text}\n"));
     }
-    triggers::run(&db, Action::Remove).await?;
-    let left = triggers::find(&db).await?;
+    triggers::run(&db, &targets, Action::Remove).await?;
+    let left = triggers::find(&db, &targets).await?;
     if let Some(table) = left.whole.iter().chain(&left.parts).next() {
         let text = format!("{}: a part of the change log of {table} is still there", db.place());
         return Err(Error::new(Id::Database, text).fix("remove it in the database's own client"));

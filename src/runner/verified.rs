@@ -87,7 +87,8 @@ pub async fn verify(
     if status.finished_at.is_none() {
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
-    let deployment = plan::connect(settings, Some(&rotation.targets), plan::Access::ReadOnly).await?;
+    let (targets, heads) = (plan::recorded(&rotation), Some(rotation.targets.as_slice()));
+    let deployment = plan::connect(settings, &targets, heads, plan::Access::ReadOnly).await?;
     let (_, stop) = listen()?;
     // Once changes are carried over, the new server may run, too.
     if syncs && !live {

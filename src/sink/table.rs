@@ -7,7 +7,9 @@ use keyrotation_journal::Key;
 
 use super::portion::Portion;
 use super::{Applied, ApplyError, Change};
-use crate::db::{Class, CompareAndSet, Db, DbError, Table, Transaction, TransactionLimits, Value, WriteMode};
+use crate::db::{
+    Class, CompareAndSet, Db, DbError, Identifier, Table, Transaction, TransactionLimits, Value, WriteMode,
+};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
 use crate::guard::Guard;
@@ -18,7 +20,7 @@ use crate::target::Target;
 #[derive(Debug, Clone)]
 pub struct TableSink {
     db: Db,
-    target: &'static Target,
+    target: Arc<Target>,
     table: Arc<Table>,
     pub(super) guard: Arc<Guard>,
     /// How much a transaction may hold.
@@ -27,7 +29,7 @@ pub struct TableSink {
 
 impl TableSink {
     /// Writes to the table of `target`, in a database that `guard` watches.
-    pub fn new(db: Db, target: &'static Target, table: Arc<Table>, guard: Arc<Guard>) -> Self {
+    pub fn new(db: Db, target: Arc<Target>, table: Arc<Table>, guard: Arc<Guard>) -> Self {
         let portion = Arc::new(Portion::new(TransactionLimits::default()));
         Self { db, target, table, guard, portion }
     }
@@ -46,23 +48,23 @@ impl TableSink {
     /// same rows meanwhile: of a smaller one they are less often in the way.
     pub(super) async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
         let mut applied = Vec::with_capacity(changes.len());
-        let mut backoff = self.guard.backoff(self.target.relation.table);
+        let mut backoff = self.guard.backoff(&self.target.relation.table);
         let mut mode = WriteMode::Fast;
         while let Some(left) = changes.get(applied.len()..).filter(|left| !left.is_empty()) {
             let part = &left[..self.portion.of(left)];
-            let written = self.guard.watched(self.target.relation.table, self.transaction(part, mode));
+            let written = self.guard.watched(&self.target.relation.table, self.transaction(part, mode));
             match written.await {
                 Ok(done) => {
                     applied.extend(done);
                     self.portion.got_through(part.len());
-                    backoff = self.guard.backoff(self.target.relation.table);
+                    backoff = self.guard.backoff(&self.target.relation.table);
                     mode = WriteMode::Fast;
                 }
                 Err(error) if error.class == Class::Row && mode == WriteMode::Fast => {
                     mode = WriteMode::RowByRow;
                 }
                 Err(error) if error.is_conflict() && part.len() > 1 => {
-                    let (place, rows) = (self.target.relation.table, part.len());
+                    let (place, rows) = (&self.target.relation.table, part.len());
                     if self.portion.is_whole() {
                         tracing::warn!(
                             "{place}: {error}; trying again, with fewer than {rows} rows at a time"
@@ -75,7 +77,7 @@ impl TableSink {
                 }
                 Err(error) => {
                     let given_up = backoff.after(error).await;
-                    given_up.map_err(|error| unreadable(self.target, &error))?;
+                    given_up.map_err(|error| unreadable(&self.target, &error))?;
                 }
             }
         }
@@ -94,7 +96,7 @@ impl TableSink {
         let applied = transaction.changes(changes, mode).await?;
         match transaction.commit().await {
             Err(error) if error.class == Class::Lost => {
-                let table = self.target.relation.table;
+                let table = &self.target.relation.table;
                 tracing::warn!("{table}: {error}; whether the last commit counts is found out from the rows");
                 Ok(vec![Applied::Missed; changes.len()])
             }
@@ -107,7 +109,7 @@ impl TableSink {
         let syntax = self.db.syntax();
         Ok(TableTransaction {
             inner: self.db.begin().await?,
-            target: self.target,
+            target: Arc::clone(&self.target),
             table: Arc::clone(&self.table),
             rows_at_once: syntax.rows_of_a_statement(),
             max_parameters: syntax.max_parameters,
@@ -117,7 +119,7 @@ impl TableSink {
 
     /// Begins a transaction for several chunks.
     pub(super) async fn open(&self) -> Result<TableTransaction, ApplyError> {
-        self.begin().await.map_err(|error| trouble(self.target, &error))
+        self.begin().await.map_err(|error| trouble(&self.target, &error))
     }
 }
 
@@ -132,7 +134,7 @@ fn trouble(target: &Target, error: &DbError) -> ApplyError {
 #[derive(Debug)]
 pub struct TableTransaction {
     inner: Transaction,
-    target: &'static Target,
+    target: Arc<Target>,
     table: Arc<Table>,
     rows_at_once: usize,
     max_parameters: usize,
@@ -141,12 +143,12 @@ pub struct TableTransaction {
 
 impl TableTransaction {
     pub(super) async fn apply(&mut self, changes: &[&Change]) -> Result<Vec<Applied>, ApplyError> {
-        self.changes(changes, WriteMode::Fast).await.map_err(|error| trouble(self.target, &error))
+        self.changes(changes, WriteMode::Fast).await.map_err(|error| trouble(&self.target, &error))
     }
 
     pub(super) async fn finish(self) -> Result<(), ApplyError> {
-        let target = self.target;
-        self.commit().await.map_err(|error| trouble(target, &error))
+        let target = Arc::clone(&self.target);
+        self.commit().await.map_err(|error| trouble(&target, &error))
     }
 
     async fn commit(self) -> Result<(), DbError> {
@@ -159,9 +161,10 @@ impl TableTransaction {
 
     async fn changes(&mut self, changes: &[&Change], mode: WriteMode) -> Result<Vec<Applied>, DbError> {
         let mut applied = vec![Applied::Missed; changes.len()];
+        let target = Arc::clone(&self.target);
         for (columns, rows) in by_columns(changes) {
-            let names: Vec<_> = columns.iter().map(|&column| self.target.values[column].name).collect();
-            let width = self.target.relation.key.len() + 2 * columns.len();
+            let names: Vec<_> = columns.iter().map(|&column| &target.values[column].name).collect();
+            let width = target.relation.key.len() + 2 * columns.len();
             let most = self.rows_at_once.min(self.max_parameters / width);
             for batch in self.batches(changes, rows, most, &mut applied) {
                 self.batch(&names, &batch, mode, &mut applied).await?;
@@ -203,7 +206,7 @@ impl TableTransaction {
     /// Changes a batch; with [`WriteMode::RowByRow`] a refused one is halved until the row stands alone.
     async fn batch(
         &mut self,
-        columns: &[&str],
+        columns: &[&Identifier],
         batch: &[(usize, CompareAndSet<'_>)],
         mode: WriteMode,
         applied: &mut [Applied],
@@ -240,7 +243,7 @@ impl TableTransaction {
     /// Runs one statement, and says which of the changes it made.
     async fn statement(
         &mut self,
-        columns: &[&str],
+        columns: &[&Identifier],
         part: &[(usize, CompareAndSet<'_>)],
         mode: WriteMode,
     ) -> Result<Vec<usize>, DbError> {

@@ -1,32 +1,34 @@
 //! A group of files as rows: the key is the path under newISHome, the value is the content.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use keyrotation_journal::{Key, KeyPart};
 
 use super::Row;
 use super::course::Course;
-use super::files::{self, Candidate, FileGroup, Listing, Refusal};
+use super::files::{self, Candidate, Listing, Refusal};
 use crate::db::Value;
 use crate::error::{Error, Result};
+use crate::target::FileGroup;
 
 /// The files of one group.
 #[derive(Debug, Clone)]
 pub struct FileRows {
-    group: &'static FileGroup,
+    group: Arc<FileGroup>,
     home: PathBuf,
     allowed_roots: Vec<PathBuf>,
 }
 
 impl FileRows {
     /// The files of `group` under `home`.
-    pub fn new(group: &'static FileGroup, home: PathBuf, allowed_roots: Vec<PathBuf>) -> Self {
+    pub fn new(group: Arc<FileGroup>, home: PathBuf, allowed_roots: Vec<PathBuf>) -> Self {
         Self { group, home, allowed_roots }
     }
 
     /// What is in the group's folders now.
     pub fn list(&self) -> Result<Listing> {
-        let listing = files::list(self.group, &self.home, &self.allowed_roots)?;
+        let listing = files::list(&self.group, &self.home, &self.allowed_roots)?;
         tracing::trace!("{}: reads {} files to list them", self.group.id, listing.candidates.len());
         Ok(listing)
     }
@@ -48,7 +50,7 @@ impl FileRows {
 
     /// The files with these names, without a look at the others.
     pub fn find(&self, names: &[&str]) -> Result<Listing> {
-        files::find(self.group, &self.home, &self.allowed_roots, names)
+        files::find(&self.group, &self.home, &self.allowed_roots, names)
     }
 }
 

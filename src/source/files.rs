@@ -1,6 +1,6 @@
 //! Which configuration files a rotation looks at, and reading them.
 //!
-//! File groups are data: folders under newISHome, and the root element that makes an XML file one
+//! File groups are data ([`FileGroup`]): folders under newISHome, and the root element that makes an XML file one
 //! of the group, whatever its name if it holds ciphertext. Listing writes nothing, not even to tidy up.
 //!
 //! Invariants:
@@ -22,53 +22,13 @@ use std::path::{Path, PathBuf};
 use crate::codec::envelope::{Form, form};
 use crate::codec::{Reason, xml};
 use crate::error::{Error, Id, Result};
+use crate::target::FileGroup;
 
 pub use read::{holds_ciphertext, read};
 use read::{names, read_file, unreadable};
 
 /// The largest file that is read, in bytes; the files in question have a few thousand.
 pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
-
-/// A kind of configuration files that is counted and reported as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FileGroup {
-    /// Its stable name in the journal and in `status --json`.
-    pub id: &'static str,
-    /// What the guide calls it in `Updated <label>: <count>`.
-    pub label: &'static str,
-    /// Its folders under newISHome; a segment `*` stands for every folder there.
-    pub folders: &'static [&'static str],
-    /// The local name of the root element of its files.
-    pub root: &'static str,
-}
-
-/// Every file group, in the order of work.
-pub const FILE_GROUPS: &[FileGroup] = &[
-    FileGroup {
-        id: "super-tenant-userstores",
-        label: "super tenant secondary userstore configuration files",
-        folders: &["repository/deployment/server/userstores"],
-        root: "UserStoreManager",
-    },
-    FileGroup {
-        id: "tenant-userstores",
-        label: "tenant secondary userstore configuration files",
-        folders: &["repository/tenants/*/userstores"],
-        root: "UserStoreManager",
-    },
-    FileGroup {
-        id: "event-publishers",
-        label: "event publisher configuration files",
-        folders: &["repository/deployment/server/eventpublishers", "repository/tenants/*/eventpublishers"],
-        root: "eventPublisher",
-    },
-    FileGroup {
-        id: "event-receivers",
-        label: "event receiver configuration files",
-        folders: &["repository/deployment/server/eventreceivers", "repository/tenants/*/eventreceivers"],
-        root: "eventReceiver",
-    },
-];
 
 /// What is in the folders of a group, each list in byte order of the names.
 #[derive(Debug, Default)]
@@ -166,7 +126,7 @@ pub enum Refusal {
 /// [`Id::FolderUnreadable`] if a folder cannot be read: nobody knows what it holds.
 pub fn list(group: &FileGroup, home: &Path, allowed_roots: &[PathBuf]) -> Result<Listing> {
     let mut lister = Lister::new(group, home, allowed_roots)?;
-    for folder in group.folders {
+    for folder in &group.folders {
         lister.go_down(&folder.split('/').collect::<Vec<_>>())?;
     }
     Ok(sorted(lister.listing))

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use keyrotation_journal::{Key, KeyPart};
 
 use super::{Row, Walk};
-use crate::db::{Db, DbError, Record, Table, Value};
+use crate::db::{Db, DbError, Expression, Record, Table, Value};
 use crate::error::{Error, Id, Result};
 use crate::guard::{Guard, refused};
-use crate::target::Target;
+use crate::target::{Column, Target};
 
 /// The rows of one table.
 #[derive(Debug, Clone)]
 pub struct TableSource {
     db: Db,
-    target: &'static Target,
+    target: Arc<Target>,
     table: Arc<Table>,
     guard: Arc<Guard>,
     /// For each value column, whether its hash column is there.
     hashes: Vec<bool>,
-    columns: Vec<&'static str>,
+    columns: Arc<[Expression]>,
 }
 
 impl TableSource {
@@ -27,16 +27,17 @@ impl TableSource {
     /// lack some hash columns.
     pub fn new(
         db: Db,
-        target: &'static Target,
+        target: Arc<Target>,
         table: Arc<Table>,
         guard: Arc<Guard>,
         has_column: impl Fn(&str) -> bool,
     ) -> Self {
-        let hashes: Vec<_> = target.values.iter().map(|value| value.hash.is_some_and(&has_column)).collect();
-        let values = target.values.iter().map(|value| value.name);
-        let present = target.values.iter().filter_map(|value| value.hash.filter(|hash| has_column(hash)));
-        let group = target.groups.iter().map(|groups| groups.column);
-        let columns = values.chain(present).chain(group).collect();
+        let has = |value: &Column| value.hash.as_ref().is_some_and(|hash| has_column(hash));
+        let hashes = target.values.iter().map(has).collect();
+        let values = target.values.iter().map(|value| &value.name);
+        let present = target.values.iter().filter(|value| has(value)).filter_map(|value| value.hash.as_ref());
+        let group = target.groups.iter().map(|groups| &groups.column);
+        let columns = values.chain(present).chain(group).map(Expression::from).collect();
         Self { db, target, table, guard, hashes, columns }
     }
 
@@ -51,7 +52,7 @@ impl TableSource {
     }
 
     pub(super) fn walk(&self) -> Walk {
-        Walk::new(&self.db, &self.table, &self.columns, &self.guard)
+        Walk::new(&self.db, &self.table, Arc::clone(&self.columns), &self.guard)
     }
 
     /// What a walk over it has read.
@@ -62,11 +63,11 @@ impl TableSource {
     pub(super) async fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {
         let keys: Vec<_> = keys.iter().map(|key| key_values(key)).collect();
         let read = || self.db.rows(&self.table, &self.columns, &keys);
-        self.all(self.guard.try_reading(self.target.relation.table, read).await)
+        self.all(self.guard.try_reading(&self.target.relation.table, read).await)
     }
 
     fn all(&self, read: Result<Vec<Record>, DbError>) -> Result<Vec<Row>> {
-        let records = read.map_err(|error| unreadable(self.target, &error))?;
+        let records = read.map_err(|error| unreadable(&self.target, &error))?;
         records.into_iter().map(|record| self.row(record)).collect()
     }
 

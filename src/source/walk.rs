@@ -8,7 +8,7 @@ use keyrotation_journal::Key;
 
 use super::course::Course;
 use super::{key_part, key_values};
-use crate::db::{Db, DbError, Record, Table, Value};
+use crate::db::{Db, DbError, Expression, Record, Table, Value};
 use crate::guard::Guard;
 
 /// A walk over a table, or over a range of its keys.
@@ -16,18 +16,23 @@ use crate::guard::Guard;
 pub struct Walk {
     db: Db,
     table: Arc<Table>,
-    columns: Vec<String>,
+    columns: Arc<[Expression]>,
     guard: Arc<Guard>,
     course: Course<Vec<Value>>,
 }
 
 impl Walk {
     /// A walk over all rows: the key's columns, then `columns`. The guard waits for a server that is away.
-    pub fn new<C: AsRef<str>>(db: &Db, table: &Arc<Table>, columns: &[C], guard: &Arc<Guard>) -> Self {
+    pub fn new(
+        db: &Db,
+        table: &Arc<Table>,
+        columns: impl Into<Arc<[Expression]>>,
+        guard: &Arc<Guard>,
+    ) -> Self {
         Self {
             db: db.clone(),
             table: Arc::clone(table),
-            columns: columns.iter().map(|column| column.as_ref().to_owned()).collect(),
+            columns: columns.into(),
             guard: Arc::clone(guard),
             course: Course::default(),
         }
@@ -51,13 +56,11 @@ impl Walk {
     /// The next rows, up to `limit` of them; none behind the last one.
     pub async fn next(&mut self, limit: usize) -> Result<Option<Vec<Record>>, DbError> {
         let Self { db, table, columns, guard, course } = self;
-        let (db, table, guard) = (&*db, &**table, &**guard);
-        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-        let columns = columns.as_slice();
+        let (db, table, columns, guard) = (&*db, &**table, &**columns, &**guard);
         let read = |after: Option<Vec<Value>>, upto: Option<Vec<Value>>, limit| async move {
             let (after, upto) = (after.as_deref(), upto.as_deref());
             let read = || db.page(table, columns, after, upto, limit);
-            let page = guard.try_reading(table.relation.table, read).await?;
+            let page = guard.try_reading(&table.relation.table, read).await?;
             tracing::trace!("{}: reads {} rows in a page", table.relation.table, page.len());
             Ok(page)
         };

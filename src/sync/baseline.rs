@@ -27,7 +27,7 @@ pub async fn baseline(context: &Context, plan: &SyncPlan) -> Result<Flow> {
 
 async fn mark_rows(context: &Context, plan: &SyncPlan, job: &SyncJob) -> Result<Flow> {
     let target = job.index;
-    let at = usize::from(target);
+    let at = target.position();
     let phase = context.journal.state(|state| state.targets[at].phase.clone());
     if phase == Phase::Pending {
         let count = plan.guard.try_reading(job.place(), || plan.new.count_rows(job.place())).await;

@@ -14,7 +14,7 @@ use super::SyncRunner;
 use super::carry::{ApplyError, Outcome};
 use super::read::{Wanted, key_of};
 use super::rows::{Row, Side};
-use crate::db::{Class, DbError, Transaction, Value};
+use crate::db::{Class, DbError, Identifier, Transaction, Value};
 use crate::error::Result;
 use crate::plan::SyncJob;
 use crate::source::key_values;
@@ -104,9 +104,8 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     async fn lock(&mut self, keys: &[Key]) -> Result<HashMap<Key, Row>, ApplyError> {
-        let columns: Vec<&str> = self.job.read_new.iter().map(String::as_str).collect();
         let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
-        let records = self.transaction.lock_rows(&self.job.new, &columns, &values).await?;
+        let records = self.transaction.lock_rows(&self.job.new, &self.job.read_new, &values).await?;
         let opened = self.sync.reader.opened(self.job, Side::New, records).await?;
         Ok(opened.into_iter().flatten().map(|row| (row.key.clone(), row)).collect())
     }
@@ -144,7 +143,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         let table = &self.job.new;
         let mut deleted = Vec::new();
         let mut inserted = Vec::new();
-        let mut updated: BTreeMap<Vec<&str>, Vec<Update<'_>>> = BTreeMap::new();
+        let mut updated: BTreeMap<Vec<&Identifier>, Vec<Update<'_>>> = BTreeMap::new();
         let works: Vec<Work> = self.works.values().cloned().collect();
         for work in &works {
             match (&work.present, &work.wanted) {
@@ -158,8 +157,8 @@ impl<'a, 'b> Batch<'a, 'b> {
                         updated.entry(columns).or_default().push((key_values(&present.key), values));
                     } else {
                         // Rows whose key is written otherwise now are few.
-                        let columns: Vec<&str> =
-                            self.job.table.relation.key.iter().copied().chain(columns).collect();
+                        let columns: Vec<&Identifier> =
+                            self.job.table.relation.key.iter().chain(columns).collect();
                         let values = keys.iter().chain(self.values(wanted, &columns)).collect();
                         let row = (key_values(&present.key), values);
                         self.transaction.update_rows(table, &columns, &[row]).await?;
@@ -183,17 +182,17 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// The columns in which a row is not what it should be.
-    fn differing(&self, present: &Row, wanted: &Row, set_aside: bool) -> Vec<&'a str> {
+    fn differing(&self, present: &Row, wanted: &Row, set_aside: bool) -> Vec<&'a Identifier> {
         let job: &'a SyncJob = self.job;
         let cells = present.cells.iter().zip(&wanted.cells);
         let columns = job.columns.iter().zip(cells).filter(|(column, (here, there))| {
-            !here.is_same(there) || (set_aside && job.table.park == Some(column.as_str()))
+            !here.is_same(there) || (set_aside && job.table.park.as_ref() == Some(*column))
         });
-        columns.map(|(column, _)| column.as_str()).collect()
+        columns.map(|(column, _)| column).collect()
     }
 
-    fn values<'r>(&self, row: &'r Row, columns: &[&str]) -> Vec<&'r Value> {
-        let at = |column: &&str| self.job.column(column).and_then(|at| row.cells.get(at));
+    fn values<'r>(&self, row: &'r Row, columns: &[&Identifier]) -> Vec<&'r Value> {
+        let at = |column: &&Identifier| self.job.column(column).and_then(|at| row.cells.get(at));
         columns.iter().filter_map(at).map(|cell| &cell.value).collect()
     }
 
@@ -274,7 +273,7 @@ impl<'a, 'b> Batch<'a, 'b> {
     /// The row that holds what a row is to hold.
     async fn conflicting_row(&mut self, work: &Work, wanted: &Row) -> Result<Option<Key>, ApplyError> {
         let key = key_values(&wanted.key);
-        let value = |column: &&str| {
+        let value = |column: &Identifier| {
             let in_key = self.job.table.relation.key.iter().position(|name| name == column);
             in_key.map_or_else(
                 || Some(wanted.cells.get(self.job.column(column)?)?.value.clone()),
@@ -286,7 +285,8 @@ impl<'a, 'b> Batch<'a, 'b> {
         else {
             return Ok(None);
         };
-        let found = self.transaction.holders(&self.job.new, &self.job.unique, &values).await?;
+        let unique: Vec<&Identifier> = self.job.unique.iter().collect();
+        let found = self.transaction.holders(&self.job.new, &unique, &values).await?;
         let keys = found.iter().filter_map(|record| key_of(self.job, record));
         let own = work.present.as_ref().map_or(&work.key, |row| &row.key);
         let mut others = keys.filter(|key| key != own);
@@ -316,7 +316,8 @@ impl<'a, 'b> Batch<'a, 'b> {
 
     /// Lets a row step aside: its state's id becomes one that nobody has.
     async fn set_aside(&mut self, key: &Key) -> Result<bool, ApplyError> {
-        let Some(column) = self.job.table.park.filter(|column| self.job.column(column).is_some()) else {
+        let park = self.job.table.park.as_ref();
+        let Some(column) = park.filter(|column| self.job.column(column).is_some()) else {
             return Ok(false);
         };
         let mut random = [0; 16];
@@ -343,7 +344,7 @@ impl<'a, 'b> Batch<'a, 'b> {
                 let mut columns = self.differing(present, wanted, set_aside);
                 let mut values = self.values(wanted, &columns);
                 if present.key != wanted.key {
-                    columns = self.job.table.relation.key.iter().copied().chain(columns).collect();
+                    columns = self.job.table.relation.key.iter().chain(columns).collect();
                     values = key.iter().chain(values).collect();
                 }
                 self.transaction.update_rows(table, &columns, &[(key_values(&present.key), values)]).await
@@ -379,9 +380,8 @@ fn is_refusal(error: &DbError) -> bool {
 }
 
 /// All columns of rows, the key's first, with their values.
-fn whole<'j>(job: &'j SyncJob, rows: &[&Row]) -> (Vec<&'j str>, Vec<Vec<Value>>) {
-    let columns =
-        job.table.relation.key.iter().copied().chain(job.columns.iter().map(String::as_str)).collect();
+fn whole<'j>(job: &'j SyncJob, rows: &[&Row]) -> (Vec<&'j Identifier>, Vec<Vec<Value>>) {
+    let columns = job.table.relation.key.iter().chain(&job.columns).collect();
     let values = |row: &&Row| {
         key_values(&row.key).into_iter().chain(row.cells.iter().map(|cell| cell.value.clone())).collect()
     };

@@ -71,11 +71,11 @@ impl Looks {
     pub(super) fn new(state: &JobState, plan: &SyncPlan, accepted: u64) -> Self {
         let last = step_in_force(&state.steps, OLD_ROWS, |step| &step.name);
         let recorded = |job: &SyncJob| {
-            let of = |part: &str| part.strip_prefix(job.place())?.strip_prefix(' ')?.parse().ok();
+            let of = |part: &str| part.strip_prefix(job.place().as_str())?.strip_prefix(' ')?.parse().ok();
             last.and_then(|step: &Step| step.note.split(", ").find_map(of))
         };
         let copied =
-            |job: &SyncJob| state.targets.get(usize::from(job.index)).map_or(0, |target| target.tally.rows);
+            |job: &SyncJob| state.targets.get(job.index.position()).map_or(0, |target| target.tally.rows);
         let rows = |job: &SyncJob| recorded(job).unwrap_or_else(|| copied(job));
         Self {
             rows: plan.jobs.iter().map(rows).collect(),

@@ -120,8 +120,7 @@ impl SyncRunner<'_> {
         }
         // There is no digest of what was in the copy. A row that it has no more the new server may have deleted.
         let values: Vec<Vec<Value>> = other.iter().map(|row| key_values(&row.key)).collect();
-        let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
-        let read = || self.plan.new.rows(&job.new, &columns, &values);
+        let read = || self.plan.new.rows(&job.new, &job.read_new, &values);
         let records = self.plan.guard.try_reading(job.place(), read).await;
         let records = records.map_err(|error| failed(job.place(), &error))?;
         let there = self.reader.opened(job, Side::New, records).await?;

@@ -10,7 +10,7 @@ use keyrotation_journal::Key;
 use serde::Serialize;
 
 use crate::activity::{Activity, Doing, Task};
-use crate::db::{Class, DbError, Kind, Relation, Table, TableInfo, Value, sql};
+use crate::db::{Class, DbError, Identifier, Kind, Relation, Table, TableInfo, Value, sql};
 use crate::error::Result;
 use crate::plan::SyncPlan;
 use crate::source::key_part;
@@ -85,9 +85,9 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts
     let mut found = Drifts::default();
     let (mut odd, mut counted, mut sessions) = (vec![], vec![], vec![]);
     for name in names {
-        let is_sync = plan.jobs.iter().any(|job| job.place() == name || job.table.log == name);
-        let is_log = crate::target::SYNC_TABLES.iter().any(|table| table.log == name);
-        let is_plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let is_sync = plan.jobs.iter().any(|job| *job.place() == name || job.table.log == name);
+        let is_log = plan.targets.synced().iter().any(|table| table.log == name);
+        let is_plain = |name: &Identifier| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if is_sync || is_log {
             continue;
         }
@@ -95,12 +95,12 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts
             sessions.push(name);
             continue;
         }
-        if !is_plain {
+        let Some(table) = Identifier::new(&name).ok().filter(is_plain) else {
             odd.push(name.escape_debug().to_string());
             continue;
-        }
-        let doing = activity.begin(Task::Compare, name.as_str(), None);
-        match compare(plan, &name, there.contains(&name), &doing).await {
+        };
+        let doing = activity.begin(Task::Compare, &table, None);
+        match compare(plan, &table, there.contains(&name), &doing).await {
             Ok(drift) => {
                 if drift.only_old.is_none() {
                     counted.push(name.clone());
@@ -134,13 +134,13 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts
 
 async fn compare(
     plan: &SyncPlan,
-    name: &str,
+    name: &Identifier,
     is_in_both: bool,
     doing: &Doing,
 ) -> std::result::Result<Drift, DbError> {
     let (old, new) = (&plan.old, &plan.new);
     let counted = plan.old_guard.try_reading(name, || old.count_rows(name)).await?;
-    let mut drift = Drift { table: name.to_owned(), old: counted, ..Drift::default() };
+    let mut drift = Drift { table: name.to_string(), old: counted, ..Drift::default() };
     if !is_in_both {
         drift.only_old = Some(counted);
         return Ok(drift);
@@ -151,11 +151,13 @@ async fn compare(
     let (Some(here), Some(there)) = (here, there) else { return Ok(drift) };
     // By each of them: both servers may have given the same number to different things.
     for key in common_keys(&here, &there) {
-        let relation = relation(name, &key);
-        let (from, to) = (Arc::new(Table::new(relation, &[], &here)), Table::new(relation, &[], &there));
-        let not_null = |column: &String| here.columns.get(column).is_some_and(|column| column.not_null);
+        let relation = Relation { table: name.clone(), key, filter: None };
+        let not_null = |name: &Identifier| here.columns.get(&**name).is_some_and(|column| column.not_null);
+        let may_be_null = !relation.key.iter().all(not_null);
+        let to = Table::new(relation.clone(), &[], &there);
+        let from = Arc::new(Table::new(relation, &[], &here));
         let ask = sql::null_key(old.syntax(), &from);
-        if !key.iter().all(not_null) && !old.read(&ask, &[]).await?.is_empty() {
+        if may_be_null && !old.read(&ask, &[]).await?.is_empty() {
             continue;
         }
         let Some((only_old, keys)) = missing(plan, &from, &to, doing).await? else { continue };
@@ -174,7 +176,7 @@ async fn missing(
     to: &Table,
     doing: &Doing,
 ) -> std::result::Result<Option<(u64, Vec<String>)>, DbError> {
-    let name = from.relation.table;
+    let name = &from.relation.table;
     let (mut only_old, mut keys) = (0, Vec::new());
     let mut walk = plan.walk_old(from, &[]);
     while let Some(page) = walk.next(plan.sizes.rows).await? {
@@ -200,7 +202,7 @@ fn key_of(record: Vec<Value>) -> Option<Key> {
 }
 
 /// The sets of columns by which rows of both tables can be told.
-fn common_keys(old: &TableInfo, new: &TableInfo) -> Vec<Vec<String>> {
+fn common_keys(old: &TableInfo, new: &TableInfo) -> Vec<Vec<Identifier>> {
     let is_comparable = |column: &String| {
         let kind = |info: &TableInfo| info.columns.get(column).map(|column| column.kind);
         // SQLite's columns hold anything.
@@ -211,15 +213,8 @@ fn common_keys(old: &TableInfo, new: &TableInfo) -> Vec<Vec<String>> {
             && !is_computed(old)
             && !is_computed(new)
     };
-    let is_unique =
-        |columns: &[String]| new.is_unique(&columns.iter().map(String::as_str).collect::<Vec<_>>());
-    let fits = |key: &&Vec<String>| !key.is_empty() && key.iter().all(is_comparable) && is_unique(key);
-    old.unique.iter().filter(fits).cloned().collect()
-}
-
-/// Relations live as long as the program: there are a few dozen tables, and the program ends with its verdict.
-fn relation(name: &str, key: &[String]) -> Relation {
-    let leak = |text: &str| -> &'static str { Box::leak(text.to_owned().into_boxed_str()) };
-    let key: Vec<&'static str> = key.iter().map(|column| leak(column)).collect();
-    Relation { table: leak(name), key: Box::leak(key.into_boxed_slice()), filter: None }
+    let fits = |key: &&Vec<String>| !key.is_empty() && key.iter().all(is_comparable) && new.is_unique(key);
+    // A key with another name in it is none that a statement can name.
+    let named = |key: &Vec<String>| key.iter().map(|name| Identifier::new(name).ok()).collect();
+    old.unique.iter().filter(fits).filter_map(named).collect()
 }

@@ -12,7 +12,7 @@ use keyrotation_journal::{Key, KeyPart};
 use super::carry::Outcome;
 use super::read::key_of;
 use super::{SyncRunner, failed};
-use crate::db::{Db, Table, Value, server};
+use crate::db::{Db, Expression, Identifier, Table, Value, server};
 use crate::error::Result;
 use crate::guard::Guard;
 use crate::plan::SyncJob;
@@ -52,7 +52,7 @@ impl SyncRunner<'_> {
         if self.plan.old.server_kind() != Some(server::Kind::MySql) {
             return Ok(HashMap::new());
         }
-        match job.table.parent {
+        match &job.table.parent {
             None => Ok(HashMap::new()),
             Some(Parent::Synced { column, table }) => self.orphans_of(job, keys, column, table).await,
             Some(Parent::Application { column }) => self.orphans_of_applications(job, keys, column).await,
@@ -63,10 +63,10 @@ impl SyncRunner<'_> {
         &self,
         job: &SyncJob,
         keys: &[Key],
-        column: &str,
-        table: &str,
+        column: &Identifier,
+        table: &Identifier,
     ) -> Result<HashMap<Key, Option<Outcome>>> {
-        let place = job.table.relation.key.iter().position(|name| *name == column);
+        let place = job.table.relation.key.iter().position(|name| name == column);
         let parents = self.plan.jobs.iter().zip(&self.waiting).find(|(parent, _)| parent.place() == table);
         let (Some(place), Some((parent, waiting))) = (place, parents) else { return Ok(HashMap::new()) };
         let of = |key: &Key| key.0.get(place).cloned();
@@ -105,11 +105,11 @@ impl SyncRunner<'_> {
         &self,
         job: &SyncJob,
         keys: &[Key],
-        column: &str,
+        column: &Identifier,
     ) -> Result<HashMap<Key, Option<Outcome>>> {
         let Some((old, _)) = &self.plan.applications else { return Ok(HashMap::new()) };
         let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
-        let columns = [column];
+        let columns = [Expression::from(column)];
         let read = || self.plan.new.rows(&job.new, &columns, &values);
         let records = self.plan.guard.try_reading(job.place(), read).await;
         let records = records.map_err(|error| failed(job.place(), &error))?;
@@ -148,7 +148,7 @@ async fn found(db: &Db, guard: &Guard, table: &Table, asked: &BTreeSet<KeyPart>)
         return Ok(HashSet::new());
     }
     let keys: Vec<Vec<Value>> = asked.iter().map(|part| key_values(&Key(vec![part.clone()]))).collect();
-    let place = table.relation.table;
+    let place = &table.relation.table;
     let records = guard.try_reading(place, || db.rows(table, &[], &keys)).await;
     let records = records.map_err(|error| failed(place, &error))?;
     Ok(records.into_iter().filter_map(|record| key_part(record.into_iter().next()?)).collect())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use keyrotation_journal::Key;
 
 use super::{SyncRunner, failed};
-use crate::db::{Db, DbError, Record, Value};
+use crate::db::{Db, DbError, Expression, Record, Value};
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
 use crate::plan::{SyncJob, SyncPlan};
@@ -28,8 +28,8 @@ pub(super) struct Feed {
 
 impl Feed {
     pub(super) fn new(plan: &SyncPlan, job: &SyncJob) -> Self {
-        let key = job.table.relation.key.iter().map(|name| (*name).to_owned());
-        let columns: Vec<String> = key.chain([AVAILABILITY.to_owned()]).chain(job.age.clone()).collect();
+        let key = job.table.relation.key.iter().map(Expression::from);
+        let columns: Vec<Expression> = key.chain([(&AVAILABILITY).into()]).chain(job.age.clone()).collect();
         Self { walk: plan.walk_old(&job.log, &columns), has_worked: false, is_quiet: false }
     }
 
@@ -69,7 +69,7 @@ impl SyncRunner<'_> {
     /// The next entries of a table that wait; none behind the last one: then all were seen to.
     pub(super) async fn entries(&mut self, at: usize, job: &SyncJob) -> Result<Option<Entries>> {
         let page = self.feeds[at].walk.next(self.plan.sizes.entries).await;
-        let Some(records) = page.map_err(|error| failed(job.table.log, &error))? else {
+        let Some(records) = page.map_err(|error| failed(&job.table.log, &error))? else {
             self.acknowledged().await?; // or they would be read again
             self.feeds[at].end();
             return Ok(None);
@@ -105,11 +105,11 @@ async fn acknowledge(plan: &SyncPlan, job: &SyncJob, entries: &[i64], keep: bool
     async_failpoint!("sync-before-acknowledge", super::planned_failure());
     for batch in entries.chunks(plan.sizes.entries) {
         let numbers: Vec<Vec<Value>> = batch.iter().map(|number| vec![Value::Int(*number)]).collect();
-        let mut backoff = plan.old_guard.backoff(job.table.log);
+        let mut backoff = plan.old_guard.backoff(&job.table.log);
         while let Err(error) =
-            plan.old_guard.watched(job.table.log, acknowledge_once(&plan.old, job, &numbers, keep)).await
+            plan.old_guard.watched(&job.table.log, acknowledge_once(&plan.old, job, &numbers, keep)).await
         {
-            backoff.after(error).await.map_err(|error| failed(job.table.log, &error))?;
+            backoff.after(error).await.map_err(|error| failed(&job.table.log, &error))?;
         }
     }
     async_failpoint!("sync-after-acknowledge", super::planned_failure());

@@ -11,7 +11,7 @@ use crate::plan::SyncPlan;
 /// Lets all entries of foreign change logs wait again. Called once, before the first of them is carried over.
 pub async fn take_over(plan: &SyncPlan) -> Result<()> {
     for job in plan.jobs.iter().filter(|job| job.is_foreign()) {
-        let log = job.table.log;
+        let log = &job.table.log;
         let count = || plan.old.acknowledged(&job.log);
         let marked = plan.old_guard.try_reading(log, count).await.map_err(|error| failed(log, &error))?;
         if marked == 0 {

@@ -27,7 +27,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keyrotation_journal::{Key, KeyPart, RowMark};
+use keyrotation_journal::{Key, KeyPart, RowMark, TargetId};
 use tokio::task::JoinHandle;
 
 use crate::db::{Db, DbError};
@@ -130,7 +130,7 @@ pub struct SyncRunner<'a> {
     counted: Option<Instant>,
     reader: Reader,
     /// Marks that wait for the journal's next group.
-    unwritten: HashMap<(u16, Key), Option<RowMark>>,
+    unwritten: HashMap<(TargetId, Key), Option<RowMark>>,
     /// Whether rows were read that no entry had named.
     fetched: bool,
     /// How many rows the old tables had.

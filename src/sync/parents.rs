@@ -8,7 +8,7 @@ use super::carry::Outcome;
 use super::read::key_of;
 use super::rows::Row;
 use super::{SyncRunner, failed};
-use crate::db::{Db, Table, Value};
+use crate::db::{Db, Expression, Identifier, Table, Value};
 use crate::error::Result;
 use crate::plan::SyncJob;
 use crate::source::key_values;
@@ -22,7 +22,7 @@ impl SyncRunner<'_> {
         job: &SyncJob,
         rows: &mut Vec<(Key, Option<Row>)>,
     ) -> Result<HashMap<Key, Outcome>> {
-        let Some(parent) = job.table.parent else { return Ok(HashMap::new()) };
+        let Some(parent) = &job.table.parent else { return Ok(HashMap::new()) };
         let (Parent::Application { column } | Parent::Synced { column, .. }) = parent;
         let asked = parents_of(job, rows, column);
         let problems = match parent {
@@ -109,8 +109,9 @@ impl SyncRunner<'_> {
         asked: &BTreeSet<KeyPart>,
     ) -> Result<BTreeMap<KeyPart, String>> {
         let keys: Vec<Vec<Value>> = asked.iter().map(|part| key_values(&Key(vec![part.clone()]))).collect();
-        let place = table.relation.table;
-        let read = || db.rows(table, &[APPLICATION_NAME], &keys);
+        let place = &table.relation.table;
+        let columns = [Expression::from(&APPLICATION_NAME)];
+        let read = || db.rows(table, &columns, &keys);
         let records = self.plan.old_guard.try_reading(place, read).await;
         let records = records.map_err(|error| failed(place, &error))?;
         let named = records.into_iter().filter_map(|record| {
@@ -122,12 +123,12 @@ impl SyncRunner<'_> {
     }
 }
 
-fn parents_of(job: &SyncJob, rows: &[(Key, Option<Row>)], column: &str) -> BTreeSet<KeyPart> {
+fn parents_of(job: &SyncJob, rows: &[(Key, Option<Row>)], column: &Identifier) -> BTreeSet<KeyPart> {
     rows.iter().filter_map(|(_, row)| parent_of(job, row.as_ref()?, column)).collect()
 }
 
-fn parent_of(job: &SyncJob, row: &Row, column: &str) -> Option<KeyPart> {
-    let in_key = job.table.relation.key.iter().position(|name| *name == column);
+fn parent_of(job: &SyncJob, row: &Row, column: &Identifier) -> Option<KeyPart> {
+    let in_key = job.table.relation.key.iter().position(|name| name == column);
     match in_key {
         Some(at) => row.key.0.get(at).cloned(),
         None => crate::source::key_part(row.cells.get(job.column(column)?)?.value.clone()),

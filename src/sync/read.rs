@@ -82,9 +82,8 @@ impl Reader {
     }
 
     async fn old_rows(&self, job: &SyncJob, keys: &[Key]) -> Result<Vec<Record>> {
-        let columns: Vec<&str> = job.read_old.iter().map(String::as_str).collect();
         let keys: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
-        let read = || self.plan.old.rows(&job.old, &columns, &keys);
+        let read = || self.plan.old.rows(&job.old, &job.read_old, &keys);
         let records = self.plan.old_guard.try_reading(job.place(), read).await;
         records.map_err(|error| failed(job.place(), &error))
     }

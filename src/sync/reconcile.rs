@@ -103,8 +103,7 @@ impl SyncRunner<'_> {
         let mut marks = self.marks(job, keys.into_iter().collect()).await?;
         marks.retain(|_, mark| *mark != RowMark::OF_THE_NEW_SERVER); // of these nobody knows what they were
         let values: Vec<Vec<Value>> = marks.keys().map(key_values).collect();
-        let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
-        let read = || self.plan.new.rows(&job.new, &columns, &values);
+        let read = || self.plan.new.rows(&job.new, &job.read_new, &values);
         let records = self.plan.guard.try_reading(job.place(), read).await;
         let records = records.map_err(|error| failed(job.place(), &error))?;
         let rows = self.reader.opened(job, Side::New, records).await?.into_iter().flatten();

@@ -6,7 +6,7 @@ use keyrotation_journal::{Digest, Key};
 
 use crate::codec::Codec;
 use crate::codec::value::{Evidence, Verdict};
-use crate::db::{Record, Value};
+use crate::db::{Identifier, Record, Value};
 use crate::engine::ChunkPlanner;
 use crate::plan::{Cipher, SyncJob};
 use crate::target::sync::ACTIVE;
@@ -25,7 +25,7 @@ pub(super) struct Row {
 impl Row {
     /// Whether it is good for something, if it has a state.
     pub(super) fn is_in_use(&self, job: &SyncJob) -> Option<bool> {
-        let at = job.column(job.table.state?)?;
+        let at = job.column(job.table.state.as_ref()?)?;
         Some(self.cells.get(at)?.value.as_text()? == ACTIVE)
     }
 }
@@ -74,7 +74,7 @@ fn open_one(planner: &ChunkPlanner, job: &SyncJob, side: Side, record: Record) -
     let mut cells: Vec<Cell> = values.map(|value| Cell { value, plain: None }).collect();
     for cipher in &job.ciphers {
         if let Err(reason) = open_cell(planner, job, side, *cipher, &mut cells) {
-            let column = job.columns.get(cipher.column).map_or("?", String::as_str);
+            let column = job.columns.get(cipher.column).map_or("?", Identifier::as_str);
             return Some(Err((key, format!("{column}: {reason}"))));
         }
     }
@@ -104,7 +104,7 @@ fn open_cell(
         Verdict::Unreadable(_) if side == Side::New => return Ok(()),
         Verdict::Unreadable(reason) => return Err(reason.to_string()),
     };
-    let column = job.columns.get(cipher.column).map_or("", String::as_str);
+    let column = job.columns.get(cipher.column).map_or("", Identifier::as_str);
     // Not over the row's key: it may change.
     let plain = planner.digest(&[b"cell", job.table.id.as_bytes(), column.as_bytes(), opened.plaintext()]);
     if let Some(cell) = cells.get_mut(cipher.column) {

@@ -18,9 +18,8 @@ pub async fn settle(context: &Context, plan: &SyncPlan) -> Result<()> {
         return Ok(());
     };
     let Some(job) = plan.jobs.iter().find(|job| job.index == target) else { return Ok(()) };
-    let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
     let keys: Vec<Vec<Value>> = rows.iter().map(|row| key_values(&row.key)).collect();
-    let read = || plan.new.rows(&job.new, &columns, &keys);
+    let read = || plan.new.rows(&job.new, &job.read_new, &keys);
     let records = plan.guard.try_reading(job.place(), read).await;
     let records = records.map_err(|error| failed(job.place(), &error))?;
     let present: HashMap<Key, _> = open(&context.planner, job, Side::New, records)

@@ -106,7 +106,7 @@ pub async fn verdict(
 ) -> Result<Verdict> {
     let mut verdict = Verdict { reasons: unsaid(said), ..Verdict::default() };
     for job in &plan.jobs {
-        let pending = plan.old.pending(&job.log).await.map_err(|error| failed(job.table.log, &error))?;
+        let pending = plan.old.pending(&job.log).await.map_err(|error| failed(&job.table.log, &error))?;
         if pending > 0 {
             verdict.reasons.push(format!("{}: {pending} entries wait", job.table.log));
         }
@@ -136,7 +136,7 @@ pub async fn verdict(
     }
     let drifts = drift(plan, activity).await?;
     let is_known =
-        |name: &&String| drifts.names.contains(name) || plan.jobs.iter().any(|job| job.place() == **name);
+        |name: &&String| drifts.names.contains(name) || plan.jobs.iter().any(|job| job.place() == *name);
     if let Some(unknown) = said.accepted.iter().find(|name| !is_known(name)) {
         let what = format!("{} is no table of the old database that was compared", unknown.escape_debug());
         return Err(Error::new(Id::CommandLineValue, what));
@@ -201,7 +201,7 @@ async fn compare(
     job: &SyncJob,
     doing: &Doing,
 ) -> Result<Compared> {
-    let mut compared = Compared { table: job.place().to_owned(), ..Compared::default() };
+    let mut compared = Compared { table: job.place().to_string(), ..Compared::default() };
     async_failpoint!("retire-target", super::planned_failure());
     let mut walk = plan.walk_old(&job.old, &job.read_old);
     while let Some(page) = next(&mut walk, plan, job).await? {
@@ -281,9 +281,8 @@ async fn present(
     job: &SyncJob,
     keys: &[Key],
 ) -> Result<HashMap<Key, Row>> {
-    let columns: Vec<&str> = job.read_new.iter().map(String::as_str).collect();
     let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
-    let read = || new.rows(&job.new, &columns, &values);
+    let read = || new.rows(&job.new, &job.read_new, &values);
     let records = plan.guard.try_reading(job.place(), read).await;
     let records = records.map_err(|error| failed(job.place(), &error))?;
     let opened = open(planner, job, Side::New, records);

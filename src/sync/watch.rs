@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use keyrotation_journal::{Event, Key, Pending, Seen};
+use keyrotation_journal::{Event, Key, Pending, Seen, TargetId};
 
 use super::carry::Outcome;
 use super::{COUNT_EVERY, SyncRunner, failed};
@@ -52,7 +52,7 @@ pub struct Observation {
 #[derive(Debug, Clone, Default)]
 pub struct TableView {
     /// Its position among the journal's targets.
-    pub target: u16,
+    pub target: TargetId,
     /// Entries that are not acknowledged.
     pub pending: u64,
     /// Rows that wait for people, with their number by reason.
@@ -160,8 +160,8 @@ impl SyncRunner<'_> {
         let mut tables = Vec::new();
         for (job, waiting) in self.plan.jobs.iter().zip(&self.waiting) {
             let count =
-                self.plan.old_guard.try_reading(job.table.log, || self.plan.old.pending(&job.log)).await;
-            let pending = count.map_err(|error| failed(job.table.log, &error))?;
+                self.plan.old_guard.try_reading(&job.table.log, || self.plan.old.pending(&job.log)).await;
+            let pending = count.map_err(|error| failed(&job.table.log, &error))?;
             let mut view = TableView { target: job.index, pending, ..TableView::default() };
             for (key, row) in waiting {
                 if row.outcome != Outcome::Later || row.tries >= SOON {

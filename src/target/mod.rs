@@ -1,19 +1,28 @@
-//! What is rotated, as data: one descriptor a table.
+//! What is rotated and what is kept in step, as data: one descriptor for each table and each group of files.
 //!
 //! A new target adds a descriptor here and no code. A table that only some versions have may be absent:
 //! WF_BPS_PROFILE is gone in 7.x, KEY_STORE came with 7.1. One that every version has is never passed over.
+//!
+//! Invariant: descriptors are values that are handed down in one [`TargetRegistry`]; nothing reads them from a global.
 
+pub mod files;
 mod identity;
 mod registry;
 pub mod sync;
+mod target_registry;
+
+use serde::{Deserialize, Serialize};
 
 use crate::codec::Codec;
-use crate::db::{Filter, Relation};
+use crate::db::{Filter, Identifier, Relation};
 
-pub use sync::{SYNC_TABLES, SyncTable};
+pub use files::FileGroup;
+pub use sync::SyncTable;
+pub use target_registry::TargetRegistry;
 
 /// The database that a table is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Store {
     /// The identity database (`[database.identity_db]`).
     Identity,
@@ -35,7 +44,8 @@ impl Store {
 pub type Version = (u32, u32, u32);
 
 /// Which versions have a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// Every one.
     Always,
@@ -60,10 +70,10 @@ impl Presence {
 }
 
 /// One table with the columns that hold values under the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     /// Its name in the journal and in reports; never changes.
-    pub id: &'static str,
+    pub id: String,
     /// The database that it is in.
     pub store: Store,
     /// Which versions have it.
@@ -71,106 +81,96 @@ pub struct Target {
     /// The table, its key and the rows that matter.
     pub relation: Relation,
     /// The columns with values. Their order is stored in journals: new ones are added at the end.
-    pub values: &'static [Column],
+    pub values: Vec<Column>,
     /// How values stand in their columns.
     pub codec: Codec,
     /// What the rows are called in the log, unless `groups` divides them.
-    pub label: &'static str,
+    pub label: String,
     /// Rows that are counted apart, as the log's lines want it. A row belongs to the first group
     /// that names its value in the group column; the rest belong to none.
     pub groups: Option<Groups>,
 }
 
 /// A column that holds values under the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Column {
     /// The column's name.
-    pub name: &'static str,
+    pub name: Identifier,
     /// The column with the hash of the plaintext, where there is one.
-    pub hash: Option<&'static str>,
+    pub hash: Option<Identifier>,
 }
 
 /// How the rows of a table are divided for counting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Groups {
     /// The column that divides them.
-    pub column: &'static str,
+    pub column: Identifier,
     /// The groups.
-    pub list: &'static [Group],
+    pub list: Vec<Group>,
 }
 
 /// Rows that are counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Group {
     /// What the rows are called in the log.
-    pub label: &'static str,
+    pub label: String,
     /// The values of the group column; empty for every other value.
-    pub values: &'static [&'static str],
+    pub values: Vec<String>,
 }
 
-const fn plain(name: &'static str) -> Column {
-    Column { name, hash: None }
+fn plain(name: &'static str) -> Column {
+    Column { name: Identifier::constant(name), hash: None }
 }
 
-const fn hashed(name: &'static str, hash: &'static str) -> Column {
-    Column { name, hash: Some(hash) }
+fn hashed(name: &'static str, hash: &'static str) -> Column {
+    Column { hash: Some(Identifier::constant(hash)), ..plain(name) }
 }
 
-/// All tables, in the order in which they are rotated.
-pub const TARGETS: &[&Target] = &[
-    &identity::USER_DATA,
-    &identity::AUTHORIZATION_CODE,
-    &identity::ACCESS_TOKEN,
-    &identity::REFRESH_TOKEN,
-    &identity::ACCESS_TOKEN_AUDIT,
-    &identity::CONSUMER_APPS,
-    &identity::CONSUMER_SECRETS,
-    &identity::BPS_PROFILE,
-    &identity::WORKFLOW_REQUEST,
-    &identity::SECRET,
-    &identity::XACML_SUBSCRIBER_PROPERTY,
-    &registry::PROPERTY,
-    &registry::KEY_STORE,
-];
+fn group(label: &str, values: &[&str]) -> Group {
+    Group { label: label.to_owned(), values: values.iter().map(|value| (*value).to_owned()).collect() }
+}
+
+/// A built-in table: all its rows matter.
+fn relation(table: &'static str, key: &[&'static str]) -> Relation {
+    Relation { table: Identifier::constant(table), key: names(key), filter: None }
+}
+
+fn names(names: &[&'static str]) -> Vec<Identifier> {
+    names.iter().map(|name| Identifier::constant(name)).collect()
+}
 
 impl Target {
     /// The columns that are read besides the key: values, then hashes, then the group column.
-    pub fn columns(&self) -> Vec<&'static str> {
-        let values = self.values.iter().map(|column| column.name);
-        let hashes = self.values.iter().filter_map(|column| column.hash);
-        let group = self.groups.iter().map(|groups| groups.column);
-        values.chain(hashes).chain(group).collect()
+    pub fn columns(&self) -> impl Iterator<Item = &Identifier> {
+        let values = self.values.iter().map(|column| &column.name);
+        let hashes = self.values.iter().filter_map(|column| column.hash.as_ref());
+        let group = self.groups.iter().map(|groups| &groups.column);
+        values.chain(hashes).chain(group)
+    }
+
+    /// The names of the columns with values.
+    pub fn value_names(&self) -> Vec<&Identifier> {
+        self.values.iter().map(|value| &value.name).collect()
     }
 
     /// The group that a row with this value in the group column belongs to.
     pub fn group_of(&self, value: Option<&str>) -> Option<usize> {
-        let named = |group: &Group| value.is_some_and(|value| group.values.contains(&value));
-        self.groups?.list.iter().position(|group| group.values.is_empty() || named(group))
+        let named = |group: &Group| value.is_some_and(|value| group.values.iter().any(|own| own == value));
+        self.groups.as_ref()?.list.iter().position(|group| group.values.is_empty() || named(group))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]
-    fn ids_and_tables_are_unique_and_every_target_has_a_key_and_a_value() {
-        let ids: HashSet<_> = TARGETS.iter().map(|target| target.id).collect();
-        let tables: HashSet<_> = TARGETS.iter().map(|target| target.relation.table).collect();
-        assert_eq!((ids.len(), tables.len()), (TARGETS.len(), TARGETS.len()));
-        for target in TARGETS {
-            assert!(!target.relation.key.is_empty() && !target.values.is_empty(), "{}", target.id);
-        }
-    }
-
-    #[test]
     fn a_row_is_counted_in_the_first_group_that_names_it() {
-        let totp = identity::USER_DATA.group_of(Some("http://wso2.org/claims/identity/secretkey"));
-        let other = identity::USER_DATA.group_of(Some("http://wso2.org/claims/identity/failedLoginAttempts"));
+        let claims = identity::user_data();
+        let totp = claims.group_of(Some("http://wso2.org/claims/identity/secretkey"));
+        let other = claims.group_of(Some("http://wso2.org/claims/identity/failedLoginAttempts"));
         assert_eq!((totp, other), (Some(0), Some(1)));
-        assert_eq!(registry::PROPERTY.group_of(Some("privatekeyPass")), Some(1));
-        assert_eq!(registry::KEY_STORE.group_of(None), None);
+        assert_eq!(registry::property().group_of(Some("privatekeyPass")), Some(1));
+        assert_eq!(registry::key_store().group_of(None), None);
     }
 }

@@ -1,29 +1,31 @@
 //! Tables that are kept in step with the old server's while it still serves users.
 
-use super::{Column, Presence, TARGETS};
-use crate::db::Relation;
+use serde::{Deserialize, Serialize};
+
+use super::{names, relation};
+use crate::db::{Identifier, Relation};
 
 /// One table whose changes are carried over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SyncTable {
     /// Its name in the journal and in reports; never changes.
-    pub id: &'static str,
+    pub id: String,
     /// The table, and what tells its rows apart.
     pub relation: Relation,
     /// Its change log in the old database: the same key, and what [`ENTRY`] names.
-    pub log: &'static str,
+    pub log: Identifier,
     /// What its triggers' names begin with.
-    pub triggers: &'static str,
+    pub triggers: Identifier,
     /// What its rows are called in the log.
-    pub label: &'static str,
+    pub label: String,
     /// What its rows belong to.
     pub parent: Option<Parent>,
     /// The column with the state of a row, which only [`ACTIVE`] makes usable.
-    pub state: Option<&'static str>,
+    pub state: Option<Identifier>,
     /// Columns that are unique together, besides the key.
-    pub unique: &'static [&'static str],
+    pub unique: Vec<Identifier>,
     /// The column among them that may hold any text for a moment, to make way.
-    pub park: Option<&'static str>,
+    pub park: Option<Identifier>,
     /// Its key has names in it that a server may take for the same in another case.
     pub names: bool,
     /// The guide has it: there is no sync without it.
@@ -31,19 +33,20 @@ pub struct SyncTable {
 }
 
 /// What a row belongs to: without it the row cannot be there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Parent {
     /// A row of another table that is kept in step, by its only key column.
     Synced {
         /// The column that names it.
-        column: &'static str,
+        column: Identifier,
         /// Its table.
-        table: &'static str,
+        table: Identifier,
     },
-    /// An application ([`APPLICATIONS`]), by its number.
+    /// An application ([`applications`]), by its number.
     Application {
         /// The column that names it.
-        column: &'static str,
+        column: Identifier,
     },
 }
 
@@ -57,183 +60,179 @@ pub const REVOKED: &str = "REVOKED";
 pub const NUMBERS: &[&str] = &["TENANT_ID"];
 
 /// The column of a change log that orders its entries.
-pub const ENTRY: &str = "SYNC_ID";
+pub const ENTRY: Identifier = Identifier::constant("SYNC_ID");
 
 /// The column of a change log that says whether the row was there after the change (1), or deleted by it (0).
-pub const AVAILABILITY: &str = "AVAILABILITY";
+pub const AVAILABILITY: Identifier = Identifier::constant("AVAILABILITY");
+
+/// The column of a change log that says whether an entry was seen to (1), or waits (0).
+pub const SYNCED: Identifier = Identifier::constant("SYNCED");
+
+/// The column of a change log with the time of the change; other tools' logs have none.
+pub const CHANGED_AT: Identifier = Identifier::constant("CHANGED_AT");
 
 /// Applications, which are not kept in step: registration is blocked meanwhile.
-pub const APPLICATIONS: Relation = Relation { table: "IDN_OAUTH_CONSUMER_APPS", key: &["ID"], filter: None };
+pub fn applications() -> Relation {
+    relation("IDN_OAUTH_CONSUMER_APPS", &["ID"])
+}
 
 /// The column that tells whether two applications with the same number are one.
-pub const APPLICATION_NAME: &str = "CONSUMER_KEY";
+pub const APPLICATION_NAME: Identifier = Identifier::constant("CONSUMER_KEY");
 
-const fn table(
-    id: &'static str,
-    label: &'static str,
+fn table(
+    id: &str,
+    label: &str,
     triggers: &'static str,
     [name, log]: [&'static str; 2],
-    key: &'static [&'static str],
+    key: &[&'static str],
 ) -> SyncTable {
-    let relation = Relation { table: name, key, filter: None };
     SyncTable {
-        id,
-        relation,
-        log,
-        triggers,
-        label,
+        id: id.to_owned(),
+        relation: relation(name, key),
+        log: Identifier::constant(log),
+        triggers: Identifier::constant(triggers),
+        label: label.to_owned(),
         parent: None,
         state: None,
-        unique: &[],
+        unique: Vec::new(),
         park: None,
         names: false,
         needed: false,
     }
 }
 
-const fn child_of(name: &'static str, column: &'static str) -> Parent {
-    Parent::Synced { column, table: name }
+fn child_of(name: &'static str, column: &'static str) -> Option<Parent> {
+    Some(Parent::Synced { column: Identifier::constant(column), table: Identifier::constant(name) })
 }
 
-const OF_APPLICATION: Option<Parent> = Some(Parent::Application { column: "CONSUMER_KEY_ID" });
+fn of_application() -> Option<Parent> {
+    Some(Parent::Application { column: Identifier::constant("CONSUMER_KEY_ID") })
+}
 
 /// All of them, parents before children.
-pub const SYNC_TABLES: &[&SyncTable] = &[
-    &SyncTable {
-        // In PostgreSQL from 2026 on, with LOWER(USER_NAME).
-        unique: &["TENANT_ID", "USER_NAME", "DATA_KEY"],
-        names: true,
-        needed: true,
-        ..table(
-            "sync-identity-user-data",
-            "totp",
-            "totp_sync",
-            ["IDN_IDENTITY_USER_DATA", "IDN_IDENTITY_USER_DATA_TEMP"],
-            &["TENANT_ID", "USER_NAME", "DATA_KEY"],
-        )
-    },
-    &SyncTable {
-        parent: OF_APPLICATION,
-        state: Some("STATE"),
-        needed: true,
-        ..table(
-            "sync-oauth2-authorization-code",
-            "OAuth code",
-            "oauth2_code_sync",
-            ["IDN_OAUTH2_AUTHORIZATION_CODE", "IDN_OAUTH2_AUTHORIZATION_CODE_TEMP"],
-            &["CODE_ID"],
-        )
-    },
-    &SyncTable {
-        parent: OF_APPLICATION,
-        state: Some("TOKEN_STATE"),
-        unique: &[
-            "CONSUMER_KEY_ID",
-            "AUTHZ_USER",
-            "TENANT_ID",
-            "USER_DOMAIN",
-            "USER_TYPE",
-            "TOKEN_SCOPE_HASH",
-            "TOKEN_STATE",
-            "TOKEN_STATE_ID",
-            "IDP_ID",
-            "TOKEN_BINDING_REF",
-            "AUTHORIZED_ORGANIZATION",
-        ],
-        park: Some("TOKEN_STATE_ID"),
-        needed: true,
-        ..table(
-            "sync-oauth2-access-token",
-            "OAuth token",
-            "token_sync",
-            ["IDN_OAUTH2_ACCESS_TOKEN", "IDN_OAUTH2_ACCESS_TOKEN_TEMP"],
-            &["TOKEN_ID"],
-        )
-    },
-    &SyncTable {
-        parent: OF_APPLICATION,
-        state: Some("TOKEN_STATE"),
-        ..table(
-            "sync-oauth2-refresh-token",
-            "OAuth refresh token",
-            "refresh_token_sync",
-            ["IDN_OAUTH2_REFRESH_TOKEN", "IDN_OAUTH2_REFRESH_TOKEN_TEMP"],
-            &["REFRESH_TOKEN_ID"],
-        )
-    },
-    &SyncTable {
-        parent: Some(child_of("IDN_OAUTH2_AUTHORIZATION_CODE", "CODE_ID")),
-        ..table(
-            "sync-oauth2-authz-code-scope",
-            "OAuth code scope",
-            "code_scope_sync",
-            ["IDN_OAUTH2_AUTHZ_CODE_SCOPE", "IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP"],
-            &["CODE_ID", "SCOPE"],
-        )
-    },
-    &SyncTable {
-        parent: Some(child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID")),
-        needed: true,
-        ..table(
-            "sync-oauth2-access-token-scope",
-            "OAuth scope",
-            "scope_sync",
-            ["IDN_OAUTH2_ACCESS_TOKEN_SCOPE", "IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP"],
-            &["TOKEN_ID", "TOKEN_SCOPE"],
-        )
-    },
-    &SyncTable {
-        parent: Some(child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID")),
-        ..table(
-            "sync-oauth2-token-binding",
-            "OAuth token binding",
-            "token_binding_sync",
-            ["IDN_OAUTH2_TOKEN_BINDING", "IDN_OAUTH2_TOKEN_BINDING_TEMP"],
-            &["TOKEN_ID", "TOKEN_BINDING_TYPE", "TOKEN_BINDING_VALUE"],
-        )
-    },
-    &SyncTable {
-        parent: Some(child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID")),
-        ..table(
-            "sync-oauth2-refresh-token-scope",
-            "OAuth refresh token scope",
-            "refresh_scope_sync",
-            ["IDN_OAUTH2_REFRESH_TOKEN_SCOPE", "IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP"],
-            &["REFRESH_TOKEN_ID", "TOKEN_SCOPE"],
-        )
-    },
-    &SyncTable {
-        parent: Some(child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID")),
-        ..table(
-            "sync-oauth2-refresh-token-binding",
-            "OAuth refresh token binding",
-            "refresh_binding_sync",
-            ["IDN_OAUTH2_REFRESH_TOKEN_BINDING", "IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP"],
-            &["REFRESH_TOKEN_ID", "TOKEN_BINDING_TYPE", "TOKEN_BINDING_VALUE"],
-        )
-    },
-];
+pub(super) fn all() -> Vec<SyncTable> {
+    let name = Identifier::constant;
+    vec![
+        SyncTable {
+            // In PostgreSQL from 2026 on, with LOWER(USER_NAME).
+            unique: names(&["TENANT_ID", "USER_NAME", "DATA_KEY"]),
+            names: true,
+            needed: true,
+            ..table(
+                "sync-identity-user-data",
+                "totp",
+                "totp_sync",
+                ["IDN_IDENTITY_USER_DATA", "IDN_IDENTITY_USER_DATA_TEMP"],
+                &["TENANT_ID", "USER_NAME", "DATA_KEY"],
+            )
+        },
+        SyncTable {
+            parent: of_application(),
+            state: Some(name("STATE")),
+            needed: true,
+            ..table(
+                "sync-oauth2-authorization-code",
+                "OAuth code",
+                "oauth2_code_sync",
+                ["IDN_OAUTH2_AUTHORIZATION_CODE", "IDN_OAUTH2_AUTHORIZATION_CODE_TEMP"],
+                &["CODE_ID"],
+            )
+        },
+        SyncTable {
+            parent: of_application(),
+            state: Some(name("TOKEN_STATE")),
+            unique: names(&[
+                "CONSUMER_KEY_ID",
+                "AUTHZ_USER",
+                "TENANT_ID",
+                "USER_DOMAIN",
+                "USER_TYPE",
+                "TOKEN_SCOPE_HASH",
+                "TOKEN_STATE",
+                "TOKEN_STATE_ID",
+                "IDP_ID",
+                "TOKEN_BINDING_REF",
+                "AUTHORIZED_ORGANIZATION",
+            ]),
+            park: Some(name("TOKEN_STATE_ID")),
+            needed: true,
+            ..table(
+                "sync-oauth2-access-token",
+                "OAuth token",
+                "token_sync",
+                ["IDN_OAUTH2_ACCESS_TOKEN", "IDN_OAUTH2_ACCESS_TOKEN_TEMP"],
+                &["TOKEN_ID"],
+            )
+        },
+        SyncTable {
+            parent: of_application(),
+            state: Some(name("TOKEN_STATE")),
+            ..table(
+                "sync-oauth2-refresh-token",
+                "OAuth refresh token",
+                "refresh_token_sync",
+                ["IDN_OAUTH2_REFRESH_TOKEN", "IDN_OAUTH2_REFRESH_TOKEN_TEMP"],
+                &["REFRESH_TOKEN_ID"],
+            )
+        },
+        SyncTable {
+            parent: child_of("IDN_OAUTH2_AUTHORIZATION_CODE", "CODE_ID"),
+            ..table(
+                "sync-oauth2-authz-code-scope",
+                "OAuth code scope",
+                "code_scope_sync",
+                ["IDN_OAUTH2_AUTHZ_CODE_SCOPE", "IDN_OAUTH2_AUTHZ_CODE_SCOPE_TEMP"],
+                &["CODE_ID", "SCOPE"],
+            )
+        },
+        SyncTable {
+            parent: child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID"),
+            needed: true,
+            ..table(
+                "sync-oauth2-access-token-scope",
+                "OAuth scope",
+                "scope_sync",
+                ["IDN_OAUTH2_ACCESS_TOKEN_SCOPE", "IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP"],
+                &["TOKEN_ID", "TOKEN_SCOPE"],
+            )
+        },
+        SyncTable {
+            parent: child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID"),
+            ..table(
+                "sync-oauth2-token-binding",
+                "OAuth token binding",
+                "token_binding_sync",
+                ["IDN_OAUTH2_TOKEN_BINDING", "IDN_OAUTH2_TOKEN_BINDING_TEMP"],
+                &["TOKEN_ID", "TOKEN_BINDING_TYPE", "TOKEN_BINDING_VALUE"],
+            )
+        },
+        SyncTable {
+            parent: child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID"),
+            ..table(
+                "sync-oauth2-refresh-token-scope",
+                "OAuth refresh token scope",
+                "refresh_scope_sync",
+                ["IDN_OAUTH2_REFRESH_TOKEN_SCOPE", "IDN_OAUTH2_REFRESH_TOKEN_SCOPE_TEMP"],
+                &["REFRESH_TOKEN_ID", "TOKEN_SCOPE"],
+            )
+        },
+        SyncTable {
+            parent: child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID"),
+            ..table(
+                "sync-oauth2-refresh-token-binding",
+                "OAuth refresh token binding",
+                "refresh_binding_sync",
+                ["IDN_OAUTH2_REFRESH_TOKEN_BINDING", "IDN_OAUTH2_REFRESH_TOKEN_BINDING_TEMP"],
+                &["REFRESH_TOKEN_ID", "TOKEN_BINDING_TYPE", "TOKEN_BINDING_VALUE"],
+            )
+        },
+    ]
+}
 
 impl SyncTable {
-    /// The columns with values under the key: those of the table's target, if it is one.
-    pub fn values(&self) -> &'static [Column] {
-        let target = TARGETS.iter().find(|target| target.relation.table == self.relation.table);
-        target.map_or(&[], |target| target.values)
-    }
-
-    /// Which versions have it: those that have its target, or its parent's.
-    pub fn presence(&self) -> Presence {
-        let name = match self.parent {
-            Some(Parent::Synced { table, .. }) => table,
-            _ => self.relation.table,
-        };
-        let target = TARGETS.iter().find(|target| target.relation.table == name);
-        target.map_or(Presence::Always, |target| target.presence)
-    }
-
     /// Its change log as a relation: entries by their number.
-    pub const fn entries(&self) -> Relation {
-        Relation { table: self.log, key: &[ENTRY], filter: None }
+    pub fn entries(&self) -> Relation {
+        Relation { table: self.log.clone(), key: vec![ENTRY], filter: None }
     }
 
     /// The names of the triggers that the Java tool's script makes, one for each event, in upper case. Those that ours
@@ -249,40 +248,5 @@ impl SyncTable {
 
     fn trigger_of(&self, event: &str) -> String {
         format!("{}_{event}", self.triggers).to_uppercase()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parents_come_first_and_ids_are_unique() {
-        for (at, table) in SYNC_TABLES.iter().enumerate() {
-            assert_eq!(table.log, format!("{}_TEMP", table.relation.table));
-            let earlier = &SYNC_TABLES[..at];
-            assert!(earlier.iter().all(|other| other.id != table.id && other.triggers != table.triggers));
-            if let Some(Parent::Synced { table: parent, column }) = table.parent {
-                assert!(earlier.iter().any(|other| other.relation.table == parent));
-                assert_eq!(table.relation.key.first(), Some(&column));
-            }
-        }
-    }
-
-    #[test]
-    fn newer_tables_are_known() {
-        let newer = SYNC_TABLES.iter().filter(|table| table.presence() != Presence::Always);
-        let names: Vec<_> = newer.map(|table| table.triggers).collect();
-        assert_eq!(names, ["refresh_token_sync", "refresh_scope_sync", "refresh_binding_sync"]);
-    }
-
-    #[test]
-    fn what_is_under_the_key_is_what_is_rotated() {
-        let names = |id| {
-            let table = SYNC_TABLES.iter().find(|table| table.id == id).unwrap();
-            table.values().iter().map(|value| value.name).collect::<Vec<_>>()
-        };
-        assert_eq!(names("sync-oauth2-access-token"), ["ACCESS_TOKEN", "REFRESH_TOKEN"]);
-        assert_eq!(names("sync-oauth2-access-token-scope"), [""; 0]);
     }
 }

@@ -5,6 +5,7 @@
 
 use super::Action;
 use crate::db::server::Kind;
+use crate::target::TargetRegistry;
 
 /// The client that a script is written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +42,8 @@ impl Client {
     }
 
     /// Its script.
-    pub fn script(self, action: Action) -> String {
-        super::script(Some(self.kind()), action, |_| true)
+    pub fn script(self, targets: &TargetRegistry, action: Action) -> String {
+        super::script(targets, Some(self.kind()), action, |_| true)
     }
 
     /// The statements of a script, without separators, the client's own commands and the comments
@@ -157,7 +158,7 @@ mod tests {
     fn statements_of_our_scripts_begin_with_what_they_do_and_keep_every_line() {
         for client in Client::ALL {
             for action in [Action::Install, Action::Remove] {
-                let script = client.script(action);
+                let script = client.script(&TargetRegistry::built_in(), action);
                 let statements = client.statements(&script);
                 for statement in &statements {
                     let first = statement.split([' ', '\n']).next().unwrap_or_default();

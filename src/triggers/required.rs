@@ -4,7 +4,7 @@ use super::template::SECTION;
 use super::{Action, script};
 use crate::db::preflight_questions::Trigger;
 use crate::db::server::Kind;
-use crate::target::SyncTable;
+use crate::target::{SyncTable, TargetRegistry};
 
 const EVENTS: [&str; 3] = ["INSERT", "UPDATE", "DELETE"];
 
@@ -73,7 +73,13 @@ fn required(words: &[&str]) -> Option<Required> {
 
 /// What a table's change log needs: what the Java tool's script makes if that has made it, or ours. On H2 a script of
 /// ours made one for each event, once.
-fn needed(kind: Option<Kind>, table: &SyncTable, is_foreign: bool, there: &[&Trigger]) -> Vec<Required> {
+fn needed(
+    targets: &TargetRegistry,
+    kind: Option<Kind>,
+    table: &SyncTable,
+    is_foreign: bool,
+    there: &[&Trigger],
+) -> Vec<Required> {
     let one_each = || {
         let one = |(name, event)| Required { name, events: vec![event], is_of_columns: false };
         table.java_triggers().map(one).into()
@@ -81,7 +87,7 @@ fn needed(kind: Option<Kind>, table: &SyncTable, is_foreign: bool, there: &[&Tri
     if is_foreign {
         return one_each();
     }
-    let ours = made_by(&script(kind, Action::Install, |name| name == table.relation.table));
+    let ours = made_by(&script(targets, kind, Action::Install, |name| table.relation.table == *name));
     let has_any = ours.iter().any(|required| there.iter().any(|trigger| trigger.name == required.name));
     if kind == Some(Kind::H2) && !has_any { one_each() } else { ours }
 }
@@ -99,20 +105,26 @@ fn fires(trigger: &Trigger, wanted: &Required, event: &str) -> bool {
 }
 
 /// What there is of a table's triggers, of all that the database has.
-pub fn state_among(kind: Option<Kind>, table: &SyncTable, is_foreign: bool, triggers: &[Trigger]) -> State {
-    let place = table.relation.table;
-    if let Some(trigger) = triggers.iter().find(|trigger| trigger.table == table.log) {
+pub fn state_among(
+    targets: &TargetRegistry,
+    kind: Option<Kind>,
+    table: &SyncTable,
+    is_foreign: bool,
+    triggers: &[Trigger],
+) -> State {
+    let place = &table.relation.table;
+    if let Some(trigger) = triggers.iter().find(|trigger| table.log == trigger.table) {
         return State::Flawed(format!(
             "the change log {} has a trigger of its own, {}",
             table.log, trigger.name
         ));
     }
-    let is_ours = |trigger: &&Trigger| trigger.table == place && table.is_trigger(&trigger.name);
+    let is_ours = |trigger: &&Trigger| *place == trigger.table && table.is_trigger(&trigger.name);
     let there: Vec<&Trigger> = triggers.iter().filter(is_ours).collect();
     if there.is_empty() {
         return State::Absent;
     }
-    for wanted in needed(kind, table, is_foreign, &there) {
+    for wanted in needed(targets, kind, table, is_foreign, &there) {
         let name = &wanted.name;
         let rows: Vec<_> = there.iter().filter(|trigger| trigger.name == *name).collect();
         if rows.is_empty() {
@@ -135,21 +147,20 @@ pub fn state_among(kind: Option<Kind>, table: &SyncTable, is_foreign: bool, trig
 mod tests {
     use super::super::{Client, NATIVE};
     use super::*;
-    use crate::target::SYNC_TABLES;
 
     fn kinds() -> impl Iterator<Item = Option<Kind>> {
         NATIVE.into_iter().chain(Client::ALL.map(|client| Some(client.kind())))
     }
 
     /// The catalogue as it is when the script has run.
-    fn catalogue(kind: Option<Kind>, table: &SyncTable) -> Vec<Trigger> {
+    fn catalogue(targets: &TargetRegistry, kind: Option<Kind>, table: &SyncTable) -> Vec<Trigger> {
         let of = |required: Required| Trigger {
-            table: table.relation.table.to_owned(),
+            table: table.relation.table.to_string(),
             name: required.name,
             fires_for: required.events.join(" OR "),
             idle: String::new(),
         };
-        made_by(&script(kind, Action::Install, |name| name == table.relation.table))
+        made_by(&script(targets, kind, Action::Install, |name| table.relation.table == *name))
             .into_iter()
             .map(of)
             .collect()
@@ -157,9 +168,10 @@ mod tests {
 
     #[test]
     fn what_is_required_is_what_each_script_makes() {
+        let known = TargetRegistry::built_in();
         for kind in kinds() {
-            for table in SYNC_TABLES {
-                let made = catalogue(kind, table);
+            for table in known.synced() {
+                let made = catalogue(&known, kind, table);
                 let names: Vec<_> =
                     made.iter().map(|trigger| trigger.name[table.triggers.len() + 1..].to_owned()).collect();
                 let expected: &[&str] = match kind {
@@ -183,26 +195,30 @@ mod tests {
     /// Each one of them, on every database: away, disabled, for another event, on another table.
     #[test]
     fn a_trigger_that_is_away_disabled_or_for_another_event_is_no_whole_change_log() {
+        let known = TargetRegistry::built_in();
         for kind in kinds() {
-            for table in SYNC_TABLES {
-                let whole = catalogue(kind, table);
-                assert_eq!(state_among(kind, table, false, &whole), State::Whole, "{kind:?}");
-                assert_eq!(state_among(kind, table, false, &[]), State::Absent, "{kind:?}");
+            for table in known.synced() {
+                let whole = catalogue(&known, kind, table);
+                assert_eq!(state_among(&known, kind, table, false, &whole), State::Whole, "{kind:?}");
+                assert_eq!(state_among(&known, kind, table, false, &[]), State::Absent, "{kind:?}");
                 let mut more = whole.clone();
                 let on_the_log =
-                    Trigger { table: table.log.to_owned(), name: "T".into(), ..whole[0].clone() };
+                    Trigger { table: table.log.to_string(), name: "T".into(), ..whole[0].clone() };
                 more.push(on_the_log);
-                assert!(matches!(state_among(kind, table, false, &more), State::Flawed(_)), "{kind:?}");
+                assert!(
+                    matches!(state_among(&known, kind, table, false, &more), State::Flawed(_)),
+                    "{kind:?}"
+                );
                 for at in 0..whole.len() {
                     let broken = |change: &dyn Fn(&mut Vec<Trigger>)| {
                         let mut changed = whole.clone();
                         change(&mut changed);
-                        let found = state_among(kind, table, false, &changed);
+                        let found = state_among(&known, kind, table, false, &changed);
                         assert_ne!(found, State::Whole, "{kind:?} {}", whole[at].name);
                     };
                     broken(&|all| drop(all.remove(at)));
                     broken(&|all| all[at].idle = "is disabled".to_owned());
-                    broken(&|all| all[at].table = table.log.to_owned());
+                    broken(&|all| all[at].table = table.log.to_string());
                     let one_less = |text: &str| text.rsplit_once(' ').unwrap_or_default().0.to_owned();
                     broken(&|all| all[at].fires_for = one_less(&all[at].fires_for));
                 }
@@ -212,21 +228,26 @@ mod tests {
 
     #[test]
     fn the_java_tool_has_one_for_each_event_and_so_had_h2() {
-        let table = SYNC_TABLES[0];
+        let known = TargetRegistry::built_in();
+        let table = &known.synced()[0];
         let one_each: Vec<Trigger> = table
             .java_triggers()
             .map(|(name, event)| Trigger {
-                table: table.relation.table.to_owned(),
+                table: table.relation.table.to_string(),
                 name,
                 fires_for: event.to_owned(),
                 idle: String::new(),
             })
             .into();
         for kind in kinds() {
-            assert_eq!(state_among(kind, table, true, &one_each), State::Whole, "{kind:?}");
-            assert_ne!(state_among(kind, table, true, &one_each[1..]), State::Whole, "{kind:?}");
+            assert_eq!(state_among(&known, kind, table, true, &one_each), State::Whole, "{kind:?}");
+            assert_ne!(state_among(&known, kind, table, true, &one_each[1..]), State::Whole, "{kind:?}");
             let is_whole = !matches!(kind, Some(Kind::MySql | Kind::Db2));
-            assert_eq!(state_among(kind, table, false, &one_each) == State::Whole, is_whole, "{kind:?}");
+            assert_eq!(
+                state_among(&known, kind, table, false, &one_each) == State::Whole,
+                is_whole,
+                "{kind:?}"
+            );
         }
     }
 

@@ -17,17 +17,20 @@
 //! In a head, a line with `${TABLE}` or `${LOG}` stands once for each table that every version has, one with
 //! `${newer TABLE}` or `${newer LOG}` for each of the others, which come last.
 
+use std::sync::Arc;
+
+use crate::db::Identifier;
 use crate::target::sync::NUMBERS;
-use crate::target::{Presence, SYNC_TABLES, SyncTable};
+use crate::target::{Presence, SyncTable, TargetRegistry};
 
 /// What a line says before the name of the table that the statements below it are for.
 pub(super) const SECTION: &str = "-- table: ";
 
 /// A template for every table, with the sections of those that are there.
-pub(super) fn render(template: &str, is_there: impl Fn(&str) -> bool) -> String {
+pub(super) fn render(targets: &TargetRegistry, template: &str, is_there: impl Fn(&str) -> bool) -> String {
     let (head, section) = template.split_once(&format!("\n{SECTION}")).unwrap_or((template, ""));
-    let mut out = render_head(head);
-    for table in tables().filter(|table| is_there(table.relation.table)) {
+    let mut out = render_head(targets, head);
+    for table in tables(targets).filter(|table| is_there(&table.relation.table)) {
         out.push('\n');
         out.push_str(SECTION);
         out.push_str(&render_section(section, table));
@@ -37,22 +40,22 @@ pub(super) fn render(template: &str, is_there: impl Fn(&str) -> bool) -> String 
 
 /// Those that every version has, and then the others: a client that ends at the first one that is not there has seen to
 /// all that are.
-fn tables() -> impl Iterator<Item = &'static SyncTable> {
-    let of = |newer: bool| SYNC_TABLES.iter().copied().filter(move |table| is_newer(table) == newer);
+fn tables(targets: &TargetRegistry) -> impl Iterator<Item = &Arc<SyncTable>> {
+    let of = |newer| targets.synced().iter().filter(move |table| is_newer(targets, table) == newer);
     of(false).chain(of(true))
 }
 
-fn is_newer(table: &SyncTable) -> bool {
-    table.presence() != Presence::Always
+fn is_newer(targets: &TargetRegistry, table: &SyncTable) -> bool {
+    targets.presence_of(table) != Presence::Always
 }
 
-fn render_head(head: &str) -> String {
+fn render_head(targets: &TargetRegistry, head: &str) -> String {
     let mut out = String::new();
     for line in head.lines() {
         let newer = line.contains("${newer ");
-        let of = |table: &&SyncTable| is_newer(table) == newer;
+        let of = |table: &&Arc<SyncTable>| is_newer(targets, table) == newer;
         if line.contains("${") {
-            tables().filter(of).for_each(|table| push(&mut out, &fill(line, table, None)));
+            tables(targets).filter(of).for_each(|table| push(&mut out, &fill(line, table, None)));
         } else {
             push(&mut out, line);
         }
@@ -97,22 +100,23 @@ fn next(line: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn filled(word: &str, table: &SyncTable, at: Option<usize>) -> String {
-    let key = table.relation.key;
-    let column = at.and_then(|at| key.get(at)).copied().unwrap_or_default();
+    let key = &table.relation.key;
+    let column = at.and_then(|at| key.get(at)).map_or("", |name| name.as_str());
     let is_last = at.is_some_and(|at| at + 1 == key.len());
     let is_number = NUMBERS.contains(&column);
     let only_if = |holds: bool, text: &str| {
         if holds { text.replace("COLUMN", column) } else { String::new() }
     };
     match word.split_once(' ').unwrap_or((word, "")) {
-        ("TABLE", _) | ("newer", "TABLE") => table.relation.table.to_owned(),
-        ("LOG", _) | ("newer", "LOG") => table.log.to_owned(),
+        ("TABLE", _) | ("newer", "TABLE") => table.relation.table.to_string(),
+        ("LOG", _) | ("newer", "LOG") => table.log.to_string(),
         ("TRIGGERS", _) => table.triggers.to_uppercase(),
-        ("triggers", _) => table.triggers.to_owned(),
+        ("triggers", _) => table.triggers.to_string(),
         ("COLUMN", _) => column.to_owned(),
         ("each", pattern) => {
             let (pattern, between) = pattern.split_once('|').unwrap_or((pattern, ", "));
-            let one = |name: &&str| pattern.replace("COLUMN", name).replace("column", &name.to_lowercase());
+            let one =
+                |name: &Identifier| pattern.replace("COLUMN", name).replace("column", &name.to_lowercase());
             key.iter().map(one).collect::<Vec<_>>().join(between)
         }
         ("number", text) => only_if(is_number, text),
@@ -138,7 +142,10 @@ mod tests {
 
     #[test]
     fn what_is_written_once_stands_for_every_table_that_is_there() {
-        let made = render(TEMPLATE, |table| table.ends_with("REFRESH_TOKEN") || table.ends_with("USER_DATA"));
+        let known = TargetRegistry::built_in();
+        let made = render(&known, TEMPLATE, |table| {
+            table.ends_with("REFRESH_TOKEN") || table.ends_with("USER_DATA")
+        });
         let (head, sections) = made.split_at(made.find("\n-- table: ").unwrap());
         let logs = ["IDN_IDENTITY_USER_DATA", "IDN_OAUTH2_AUTHORIZATION_CODE", "IDN_OAUTH2_ACCESS_TOKEN"];
         for log in logs {
@@ -147,7 +154,7 @@ mod tests {
         let newer =
             ["", "_SCOPE", "_BINDING"].map(|name| format!("-- newer: IDN_OAUTH2_REFRESH_TOKEN{name}\n"));
         assert!(head.ends_with(&newer.concat()), "{head}");
-        assert_eq!(head.lines().count(), 1 + SYNC_TABLES.len());
+        assert_eq!(head.lines().count(), 1 + known.synced().len());
         assert_eq!(
             sections,
             "\n-- table: IDN_IDENTITY_USER_DATA\n\

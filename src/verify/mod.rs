@@ -8,7 +8,7 @@ mod judge;
 
 use std::collections::{BTreeMap, HashMap};
 
-use keyrotation_journal::{Journal, Key, RowRecord, Span, failpoint};
+use keyrotation_journal::{Journal, Key, Ordinal, RowRecord, Span, TargetId, failpoint};
 use serde::Serialize;
 
 use crate::activity::{Activity, Task};
@@ -119,19 +119,19 @@ async fn verify_one(
     activity: &Activity,
     stop: &Stop,
 ) -> Result<TargetReport> {
-    let chunks = journal.state(|state| state.targets[usize::from(job.index)].next_ordinal);
-    let doing = activity.begin(Task::Verify, &job.place, Some(chunks));
+    let chunks = journal.state(|state| state.targets[job.index.position()].next_ordinal);
+    let doing = activity.begin(Task::Verify, &job.place, Some(chunks.get()));
     failpoint!("verify-target", Error::new(Id::System, "failure planned by a test"));
     let target = job.index;
     let mut report =
-        TargetReport { id: job.id.to_owned(), place: job.place.clone(), ..TargetReport::default() };
+        TargetReport { id: job.id.to_string(), place: job.place.clone(), ..TargetReport::default() };
     // Rows that were tried again or found astray: their last record counts, wherever they stand.
     let later = journal.read(move |journal| keyed_rows(journal, target)).await?;
     let mut judge = Judge::new(planner.clone(), job.clone(), options.live, later);
     let mut walk = job.source.walk_all();
     let mut covered = false;
-    let sample = options.sample.map(|part| Sample::new(part, chunks));
-    for ordinal in 0..chunks {
+    let sample = options.sample.map(|part| Sample::new(part, chunks.get()));
+    for ordinal in Ordinal::before(chunks) {
         doing.advance(1);
         let span = journal.read(move |journal| journal.span(target, ordinal)).await?;
         let Span::Range { after, upto } = span else { continue };
@@ -149,7 +149,7 @@ async fn verify_one(
     }
     if !covered && options.sample.is_none() {
         // The rotation did not reach the end of the table: what lies behind is unknown to the journal.
-        let frontier = journal.state(|state| state.targets[usize::from(target)].frontier.clone());
+        let frontier = journal.state(|state| state.targets[target.position()].frontier.clone());
         walk.over(frontier.as_ref(), None);
         judge = compare(judge, job, &mut walk).await?;
         add(&mut report, job, judge.end());
@@ -158,7 +158,7 @@ async fn verify_one(
         judge.begin_unseen();
         add(&mut report, job, judge.end());
     }
-    let indexes = journal.state(|state| state.targets[usize::from(target)].dropped_indexes.clone());
+    let indexes = journal.state(|state| state.targets[target.position()].dropped_indexes.clone());
     if let Some(table) = job.indexes.as_ref().filter(|_| !indexes.is_empty()) {
         report.missing_indexes = table.missing(&indexes).await?;
     }
@@ -180,7 +180,7 @@ async fn compare(mut judge: Judge, job: &Job, walk: &mut Rows) -> Result<Judge> 
 }
 
 /// The last records of rows in chunks that name their rows.
-fn keyed_rows(journal: &Journal, target: u16) -> keyrotation_journal::Result<HashMap<Key, RowRecord>> {
+fn keyed_rows(journal: &Journal, target: TargetId) -> keyrotation_journal::Result<HashMap<Key, RowRecord>> {
     let mut rows = HashMap::new();
     for ordinal in journal.overlays(target) {
         rows.extend(journal.rows(target, ordinal?)?.into_iter().map(|row| (row.key.clone(), row)));
@@ -198,7 +198,7 @@ fn add(report: &mut TargetReport, job: &Job, judged: Judged) {
         if *before <= LISTED {
             report.findings.push(Finding {
                 key: found.key.to_string(),
-                column: found.column.map(|column| job.columns[column].to_owned()),
+                column: found.column.map(|column| job.columns[column].to_string()),
                 verdict: found.verdict,
                 what: found.what,
             });
@@ -220,14 +220,16 @@ impl Sample {
         Self { part: part.max(1.0 / chunks.max(1) as f64), start: random }
     }
 
-    fn has(self, ordinal: u64) -> bool {
+    fn has(self, ordinal: Ordinal) -> bool {
         let taken = |chunks: u64| (chunks as f64).mul_add(self.part, self.start).floor();
-        taken(ordinal + 1) > taken(ordinal)
+        taken(ordinal.get() + 1) > taken(ordinal.get())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use keyrotation_journal::Ordinal;
+
     use super::Sample;
 
     #[test]
@@ -237,7 +239,8 @@ mod tests {
         {
             for _ in 0..100 {
                 let sample = Sample::new(part, chunks);
-                let taken = (0..chunks).filter(|&ordinal| sample.has(ordinal)).count();
+                let taken =
+                    Ordinal::before(Ordinal::new(chunks)).filter(|&ordinal| sample.has(ordinal)).count();
                 assert!((expected..=expected + 1).contains(&taken), "{taken} of {chunks} at {part}");
             }
         }

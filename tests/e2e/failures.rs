@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use keyrotation::demo::Damaged;
-use keyrotation::target::TARGETS;
+use keyrotation::target::TargetRegistry;
 use serde_json::Value;
 
 use crate::support::{Except, Place, execute, number, updates};
@@ -22,7 +22,8 @@ fn spoiled() -> (Place, Vec<Damaged>, Except) {
 }
 
 fn condition(row: &Damaged) -> String {
-    let target = TARGETS.iter().find(|target| target.relation.table == row.table).unwrap();
+    let known = TargetRegistry::built_in();
+    let target = known.table_named(&row.table).unwrap();
     let parts = target.relation.key.iter().zip(&row.key);
     parts.map(|(column, part)| format!("{column} = '{part}'")).collect::<Vec<_>>().join(" AND ")
 }

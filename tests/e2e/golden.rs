@@ -7,7 +7,8 @@ use std::path::Path;
 
 use keyrotation::cipher::{SecretKey, chain_key};
 use keyrotation::demo::Spec;
-use keyrotation_journal::{Error, Event, Journal, Step};
+use keyrotation::plan;
+use keyrotation_journal::{Error, Event, Journal, Rotation, Step};
 use serde_json::Value;
 use walkdir::WalkDir;
 
@@ -89,6 +90,38 @@ fn its_chain_is_whole_under_its_key_and_no_other() {
         assert_eq!(journal.check_chain(|_, _| ()).unwrap().entries, report.entries + 1);
         assert_eq!(journal.state().steps.last(), Some(&step));
     }
+}
+
+#[test]
+fn what_it_was_begun_with_is_what_is_built_in() {
+    for golden in GOLDEN {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("journal");
+        put(golden, &dir);
+        let journal = Journal::open(&dir).unwrap().unwrap();
+        let known = plan::recorded(&journal.state().rotation);
+        assert_eq!((&known, plan::described_otherwise(&known).len()), (&plan::registry(), 0));
+    }
+}
+
+/// Begun by a version that recorded no descriptors, and killed before its first write.
+#[test]
+fn a_rotation_of_an_earlier_version_goes_on_and_is_verified() {
+    let kit = Kit::new();
+    let ran = kit.run_at("table-before-write=return(kill)", &["run"]);
+    assert_eq!(ran.signal(), Some(9), "{ran}");
+    let begun = Journal::open(&kit.journal()).unwrap().unwrap().state().rotation.clone();
+    let mut earlier: Value = serde_json::from_slice(&begun.fingerprint).unwrap();
+    assert!(earlier.as_object_mut().unwrap().shift_remove("descriptors").is_some());
+    let fingerprint = serde_json::to_vec(&earlier).unwrap();
+    fs::remove_dir_all(kit.journal()).unwrap();
+    let key = chain_key(&SecretKey::parse(&kit.deployment.spec.new_key).unwrap(), &begun.id);
+    let rotation = Rotation { fingerprint, ..Rotation::clone(&begun) };
+    drop(Journal::begin(&kit.journal(), rotation, &key).unwrap());
+    for command in ["resume", "verify"] {
+        kit.run(&[command]).exits(0);
+    }
+    assert_eq!(kit.status()["state"], "completed");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use keyrotation_journal::{
-    CellOutcome, CellRecord, Entry, Error, Event, Journal, Key, KeyPart, Mark, MemoryStore, Result, Rotation,
-    RowRecord, Span, Store, Tally, TargetHead, TargetKind, Write,
+    CellOutcome, CellRecord, Entry, Error, Event, Journal, Key, KeyPart, Mark, MemoryStore, Ordinal, Result,
+    Rotation, RowRecord, Span, Store, Tally, TargetHead, TargetId, TargetKind, Write,
 };
 
 pub(crate) const DICTIONARY: &[&[u8]] = &[
@@ -84,7 +84,7 @@ fn template() -> Open {
         version: "1".into(),
         command: "run".into(),
     };
-    let started = Event::TargetStarted { target: 0, total: Some(9) };
+    let started = Event::TargetStarted { target: TargetId::new(0), total: Some(9) };
     journal.append(vec![session.into(), started.into()]).expect("it starts");
     for ordinal in 0..3 {
         let rows = (0..5).map(|n| row(ordinal * 5 + n)).collect();
@@ -92,11 +92,19 @@ fn template() -> Open {
         let after = ordinal.checked_sub(1).map(|_| journal.state().targets[0].frontier.clone());
         let span = Span::Range { after: after.flatten(), upto: Some(upto) };
         journal
-            .append(vec![Entry::new(Event::ChunkStarted { target: 0, ordinal, span }, rows)])
+            .append(vec![Entry::new(
+                Event::ChunkStarted { target: TargetId::new(0), ordinal: Ordinal::new(ordinal), span },
+                rows,
+            )])
             .expect("it is open");
         if ordinal < 2 {
             let tally = Tally { rows: 5, rotated: 4, failed: 1, ..Tally::default() };
-            let done = Event::ChunkDone { target: 0, ordinal, tally, replaces: Tally::default() };
+            let done = Event::ChunkDone {
+                target: TargetId::new(0),
+                ordinal: Ordinal::new(ordinal),
+                tally,
+                replaces: Tally::default(),
+            };
             journal.append(vec![done.into()]).expect("it is closed");
         }
     }
@@ -159,8 +167,8 @@ fn read(store: Open) -> Result<()> {
     for event in journal.events() {
         event?;
     }
-    for chunk in journal.chunks(0) {
-        journal.rows(0, chunk?.0)?;
+    for chunk in journal.chunks(TargetId::new(0)) {
+        journal.rows(TargetId::new(0), chunk?.0)?;
     }
     journal.unlock(&CHAIN_KEY)?;
     journal.check_chain(|_, _| ())?;

@@ -4,16 +4,23 @@
 //! statement. Tables, triggers and blocks are executed on stand-ins.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
+use keyrotation::db::Identifier;
 use keyrotation::target::sync::Parent;
-use keyrotation::target::{SYNC_TABLES, SyncTable};
+use keyrotation::target::{SyncTable, TargetRegistry};
 use keyrotation::triggers::{Action, Client};
 
 use super::{DERBY, must_be_understood, rows, run};
 
+/// The tables that are kept in step.
+fn synced() -> Vec<Arc<SyncTable>> {
+    TargetRegistry::built_in().synced().to_vec()
+}
+
 /// The statements of a client's script.
 fn statements(client: Client, action: Action) -> Vec<String> {
-    client.statements(&client.script(action))
+    client.statements(&client.script(&TargetRegistry::built_in(), action))
 }
 
 /// The statements within a statement: what it has carried out as a text, whole.
@@ -63,7 +70,7 @@ fn another_parser_reads_the_statements_of_every_script() {
             let legible = all.iter().chain(&inner).filter_map(|statement| legible(client, statement));
             let before = asked.len();
             asked.extend(legible.map(|statement| (dialect, statement)));
-            assert!(asked.len() >= before + SYNC_TABLES.len(), "{dialect}: nearly nothing was asked");
+            assert!(asked.len() >= before + synced().len(), "{dialect}: nearly nothing was asked");
         }
     }
     must_be_understood(&asked);
@@ -73,27 +80,27 @@ fn another_parser_reads_the_statements_of_every_script() {
 
 /// The tables that are kept in step, with their keys, one more column, and what they belong to.
 fn tables() -> Vec<String> {
-    let one = |table: &&SyncTable| {
-        let key = table.relation.key;
+    let one = |table: &Arc<SyncTable>| {
+        let key = &table.relation.key;
         let mut columns = String::new();
         for column in key {
             let kind = if *column == "TENANT_ID" { "INTEGER" } else { "VARCHAR(255)" };
             let _ = write!(columns, "{column} {kind} NOT NULL, ");
         }
-        if let Some(Parent::Synced { column, table }) = table.parent {
+        if let Some(Parent::Synced { column, table }) = &table.parent {
             let _ =
                 write!(columns, "FOREIGN KEY ({column}) REFERENCES {table} ({column}) ON DELETE CASCADE, ");
         }
-        let (table, key) = (table.relation.table, key.join(", "));
+        let (table, key) = (&table.relation.table, key.join(", "));
         format!("CREATE TABLE {table} ({columns} V VARCHAR(9), PRIMARY KEY ({key}))")
     };
-    SYNC_TABLES.iter().map(one).collect()
+    synced().iter().map(one).collect()
 }
 
 /// A row's key whose last column says `name`.
 fn key(table: &SyncTable, parent: &str, name: &str) -> Vec<String> {
     let last = table.relation.key.len() - 1;
-    let value = |(at, column): (usize, &&str)| match *column {
+    let value = |(at, column): (usize, &Identifier)| match column.as_str() {
         "TENANT_ID" => "-1234".to_owned(),
         _ if at == last => format!("'{name}'"),
         _ => format!("'{parent}'"),
@@ -105,15 +112,15 @@ fn key(table: &SyncTable, parent: &str, name: &str) -> Vec<String> {
 /// other's end, in a table with children by way of its foreign keys.
 fn work() -> Vec<String> {
     let mut work = Vec::new();
-    for table in SYNC_TABLES {
-        let name = table.relation.table;
+    for table in &synced() {
+        let name = &table.relation.table;
         let columns = table.relation.key.join(", ");
         let (a, b) = (key(table, "a", "a").join(", "), key(table, "b", "b").join(", "));
         work.push(format!("INSERT INTO {name} ({columns}, V) VALUES ({a}, 'x'), ({b}, 'x')"));
         work.push(format!("UPDATE {name} SET V = 'y'"));
     }
-    for table in SYNC_TABLES.iter().rev() {
-        let (name, last) = (table.relation.table, table.relation.key.last().unwrap());
+    for table in synced().iter().rev() {
+        let (name, last) = (&table.relation.table, table.relation.key.last().unwrap());
         if is_parent(table) {
             work.push(format!("DELETE FROM {name} WHERE {last} = 'b'"));
         } else {
@@ -127,27 +134,27 @@ fn work() -> Vec<String> {
 }
 
 fn is_parent(table: &SyncTable) -> bool {
-    SYNC_TABLES.iter().any(
-        |other| matches!(other.parent, Some(Parent::Synced { table: parent, .. }) if parent == table.relation.table),
+    synced().iter().any(
+        |other| matches!(&other.parent, Some(Parent::Synced { table: parent, .. }) if *parent == table.relation.table),
     )
 }
 
 /// Reads the whole change log: table, key, whether the row may be there.
 fn read_logs() -> Vec<String> {
-    let one = |table: &&SyncTable| {
+    let one = |table: &Arc<SyncTable>| {
         let key = table.relation.key.join(", ");
         format!(
             "SELECT '{}', {key}, AVAILABILITY FROM {} WHERE SYNCED = 0 AND CHANGED_AT IS NOT NULL ORDER BY SYNC_ID",
             table.triggers, table.log
         )
     };
-    SYNC_TABLES.iter().map(one).collect()
+    synced().iter().map(one).collect()
 }
 
 /// What the change log must say of [`work`].
 fn noted() -> String {
     let mut noted = String::new();
-    for table in SYNC_TABLES {
+    for table in &synced() {
         let mut note = |parent: &str, name: &str, availability: u8| {
             let key = key(table, parent, name).join("\t").replace('\'', "");
             let _ = writeln!(noted, "{}\t{key}\t{availability}", table.triggers);
@@ -183,8 +190,7 @@ fn h2_executes_its_own_scripts_twice() {
 
 #[test]
 fn h2_refuses_a_log_with_other_columns() {
-    let table = SYNC_TABLES[0];
-    let log = format!("CREATE TABLE {} (SYNC_ID BIGINT, WIDE VARCHAR(9))", table.log);
+    let log = format!("CREATE TABLE {} (SYNC_ID BIGINT, WIDE VARCHAR(9))", synced()[0].log);
     let all = [tables(), vec![log], statements(Client::H2, Action::Install)].concat();
     let refused = run("jdbc:h2:mem:stand_in", &all).unwrap_err();
     assert!(refused.contains("Column count does not match"), "{refused}");
@@ -193,7 +199,7 @@ fn h2_refuses_a_log_with_other_columns() {
 #[test]
 fn derby_executes_what_the_script_for_db2_makes() {
     let install = all_within(Client::Db2, Action::Install);
-    assert_eq!(install.len(), SYNC_TABLES.len() * 6);
+    assert_eq!(install.len(), synced().len() * 6);
     let install = install.iter().map(|statement| statement.replace("CREATE OR REPLACE", "CREATE"));
     let mut all = [tables(), install.collect(), work(), read_logs()].concat();
     all.extend(all_within(Client::Db2, Action::Remove));
@@ -298,7 +304,7 @@ fn h2_and_hsqldb_execute_tables_and_inserts_of_the_script_for_oracle() {
     let all = all_within(Client::SqlPlus, Action::Install);
     let logs = all.iter().filter(|sql| sql.starts_with("CREATE TABLE"));
     let logs: Vec<_> = logs.map(|sql| sql.replace("SYS_EXTRACT_UTC(SYSTIMESTAMP)", "SYSTIMESTAMP")).collect();
-    assert_eq!(logs.len(), SYNC_TABLES.len());
+    assert_eq!(logs.len(), synced().len());
     rows("jdbc:h2:mem:stand_in;MODE=Oracle", &[logs.clone(), read_logs()].concat());
     let of_insert = |insert: &str| {
         let row = if insert.contains(":NEW.") { "NEW ROW AS n" } else { "OLD ROW AS o" };
@@ -326,7 +332,7 @@ fn h2_and_derby_execute_tables_and_inserts_of_the_script_for_sql_server() {
         format!("{})", log.replace("SYSUTCDATETIME()", "CURRENT_TIMESTAMP"))
     });
     let logs: Vec<_> = logs.collect();
-    assert_eq!(logs.len(), SYNC_TABLES.len());
+    assert_eq!(logs.len(), synced().len());
     rows("jdbc:h2:mem:stand_in;MODE=MSSQLServer", &[logs, read_logs()].concat());
     let of_insert = |insert: &str| {
         let rows =

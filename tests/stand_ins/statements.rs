@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use keyrotation::db::{DB2, Filter, MSSQL, ORACLE, Syntax};
-use keyrotation::target::{SYNC_TABLES, TARGETS};
+use keyrotation::db::{DB2, Filter, Identifier, MSSQL, ORACLE, Syntax};
+use keyrotation::target::TargetRegistry;
 
 use super::{DERBY, JARS, SUPPORT, must_be_understood, rendered, run_with};
 
@@ -48,17 +48,18 @@ fn another_parser_reads_every_kind_of_statement() {
 
 /// The tables that statements name, with all their columns.
 fn tables() -> Vec<String> {
+    let known = TargetRegistry::built_in();
     let mut columns: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for target in TARGETS {
-        let filter = target.relation.filter.map(Filter::column);
-        let own = target.relation.key.iter().copied().chain(target.columns()).chain(filter);
-        columns.entry(target.relation.table).or_default().extend(own);
+    for target in known.tables() {
+        let filter = target.relation.filter.as_ref().map(Filter::column);
+        let own = target.relation.key.iter().chain(target.columns()).chain(filter);
+        columns.entry(&target.relation.table).or_default().extend(own.map(Identifier::as_str));
     }
-    for sync in SYNC_TABLES {
-        let own = sync.relation.key.iter().chain(sync.unique).copied();
-        columns.entry(sync.relation.table).or_default().extend(own.chain(["STATE"]));
-        let log = sync.relation.key.iter().copied().chain(["SYNC_ID", "SYNCED", "CHANGED_AT"]);
-        columns.entry(sync.log).or_default().extend(log);
+    for sync in known.synced() {
+        let own = sync.relation.key.iter().chain(&sync.unique).map(Identifier::as_str);
+        columns.entry(&sync.relation.table).or_default().extend(own.chain(["STATE"]));
+        let key = sync.relation.key.iter().map(Identifier::as_str);
+        columns.entry(&sync.log).or_default().extend(key.chain(["SYNC_ID", "SYNCED", "CHANGED_AT"]));
     }
     let one = |(table, mut columns): (&str, Vec<&str>)| {
         if !columns.contains(&"CHANGED_AT") {

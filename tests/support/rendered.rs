@@ -4,15 +4,16 @@ use keyrotation::db::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
 use keyrotation::db::preflight_questions::{self, PREFLIGHT_QUESTIONS, PreflightQuestions};
 use keyrotation::db::sql::{self, Ends};
 use keyrotation::db::{
-    ColumnInfo, DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION, Filter, H2, H2_QUESTIONS, Kind, MSSQL,
-    MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
-    Relation, Syntax, Table, TableInfo, Write,
+    ColumnInfo, DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION, Expression, Filter, H2, H2_QUESTIONS, Identifier,
+    Kind, MSSQL, MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS,
+    ORACLE_SESSION, POSTGRES, Relation, Syntax, Table, TableInfo, Write,
 };
 use keyrotation::db::{
     asked, cluster_lock, copies, feeds, identity, indexes, log_table, near, policies, proof,
 };
 use keyrotation::plan::TOKENS;
-use keyrotation::target::{SYNC_TABLES, SyncTable, TARGETS, Target};
+use keyrotation::target::sync::{CHANGED_AT, ENTRY, SYNCED};
+use keyrotation::target::{SyncTable, Target, TargetRegistry};
 
 /// Rows in the statements that name several.
 const ROWS: usize = 2;
@@ -34,13 +35,15 @@ pub(crate) fn sections(syntax: &Syntax) -> Vec<Section> {
     let session = session(syntax).iter().map(|sql| ("first of all".to_owned(), (*sql).to_owned()));
     let statements = session.chain(fixed(syntax)).chain(asked).collect();
     let fixed = Section { title: None, statements };
-    let targets = TARGETS.iter().map(|target| Section {
+    let known = TargetRegistry::built_in();
+    let targets = known.tables().iter().map(|target| Section {
         title: Some(format!("{} ({} database)", target.id, target.store.name())),
         statements: of_target(syntax, target),
     });
-    let synced = SYNC_TABLES
+    let synced = known
+        .synced()
         .iter()
-        .map(|sync| Section { title: Some(sync.id.to_owned()), statements: of_sync(syntax, sync) });
+        .map(|sync| Section { title: Some(sync.id.clone()), statements: of_sync(syntax, sync) });
     std::iter::once(fixed).chain(targets).chain(synced).collect()
 }
 
@@ -157,15 +160,19 @@ fn table(target: &Target) -> Table {
         _ => Kind::Text,
     };
     let mut info = TableInfo::default();
-    for column in target.relation.key.iter().chain(&target.columns()) {
+    for column in target.relation.key.iter().chain(target.columns()) {
         if kind(column) == Kind::Text {
-            info.types.insert((*column).to_owned(), "varchar".to_owned());
+            info.types.insert(column.to_string(), "varchar".to_owned());
         }
-        info.columns.insert((*column).to_owned(), ColumnInfo { kind: kind(column), ..ColumnInfo::default() });
+        info.columns.insert(column.to_string(), ColumnInfo { kind: kind(column), ..ColumnInfo::default() });
     }
     let created = ColumnInfo { on_update: true, ..ColumnInfo::default() };
     info.columns.insert("TIME_CREATED".to_owned(), created);
-    Table::new(target.relation, &[], &info)
+    Table::new(target.relation.clone(), &[], &info)
+}
+
+fn joined(names: &[&Identifier], between: &str) -> String {
+    names.iter().map(ToString::to_string).collect::<Vec<_>>().join(between)
 }
 
 /// Rows in a statement that may name several.
@@ -175,12 +182,13 @@ fn rows(syntax: &Syntax) -> usize {
 
 fn of_target(syntax: &Syntax, target: &Target) -> Vec<(String, String)> {
     let table = table(target);
-    let names: Vec<_> = target.values.iter().map(|value| value.name).collect();
+    let (names, time) = (target.value_names(), Identifier::constant("TIME_CREATED"));
+    let columns: Vec<Expression> = target.columns().map(Expression::from).collect();
     let mut statements = vec![
-        ("how many".to_owned(), sql::copy::count(target.relation.table)),
+        ("how many".to_owned(), sql::copy::count(&target.relation.table)),
         (
             "how old is the newest".to_owned(),
-            preflight_questions::newest(syntax, target.relation.table, "TIME_CREATED"),
+            preflight_questions::newest(syntax, &target.relation.table, &time),
         ),
         ("null key".to_owned(), sql::null_key(syntax, &table)),
         ("are we allowed".to_owned(), sql::rehearse(&table, &names)),
@@ -193,13 +201,13 @@ fn of_target(syntax: &Syntax, target: &Target) -> Vec<(String, String)> {
             (true, true) => "page between keys",
         };
         let ends = Ends { after, upto };
-        statements.push((what.to_owned(), sql::page(syntax, &table, &target.columns(), ends, PAGE)));
+        statements.push((what.to_owned(), sql::page(syntax, &table, &columns, ends, PAGE)));
     }
     let rows = rows(syntax);
-    statements.push((format!("{rows} rows by key"), sql::by_keys(syntax, &table, &target.columns(), rows)));
+    statements.push((format!("{rows} rows by key"), sql::by_keys(syntax, &table, &columns, rows)));
     for columns in column_sets(target) {
         for (what, sql) in writes(syntax, &table, &columns) {
-            statements.push((format!("{what} {} in {rows} rows", columns.join(" and ")), sql));
+            statements.push((format!("{what} {} in {rows} rows", joined(&columns, " and ")), sql));
         }
     }
     statements
@@ -207,30 +215,33 @@ fn of_target(syntax: &Syntax, target: &Target) -> Vec<(String, String)> {
 
 /// A table that is kept in step, with a state and a time besides its key, and its change log.
 fn of_sync(syntax: &Syntax, sync: &SyncTable) -> Vec<(String, String)> {
-    let info = |names: &[&str]| {
+    let info = |names: &[&Identifier]| {
         let mut info = TableInfo::default();
         for name in names {
-            let kind = match *name {
+            let kind = match name.as_str() {
                 "TENANT_ID" | "SYNC_ID" => Kind::Integer,
                 "TIME_CREATED" => Kind::Other,
                 _ => Kind::Text,
             };
             if kind == Kind::Text {
-                info.types.insert((*name).to_owned(), "varchar".to_owned());
+                info.types.insert(name.to_string(), "varchar".to_owned());
             }
-            info.columns.insert((*name).to_owned(), ColumnInfo { kind, ..ColumnInfo::default() });
+            info.columns.insert(name.to_string(), ColumnInfo { kind, ..ColumnInfo::default() });
         }
         info.types.insert("TIME_CREATED".to_owned(), "timestamp".to_owned());
         info
     };
-    let columns: Vec<&str> = sync.relation.key.iter().copied().chain(["STATE", "TIME_CREATED"]).collect();
-    let table = Table::new(sync.relation, &[], &info(&columns));
-    let entries = Relation { filter: Some(Filter::IsZero("SYNCED")), ..sync.entries() };
-    let log = Table::new(entries, &[], &info(&[&["SYNC_ID"], sync.relation.key].concat()));
-    let read = ["STATE", "TIME_CREATED"].map(|column| sql::copy::portable(syntax, &table, column));
-    let read: Vec<&str> = read.iter().map(String::as_str).collect();
-    let age = (syntax.log_age)("CHANGED_AT");
-    let logged: Vec<&str> = sync.relation.key.iter().copied().chain([age.as_str()]).collect();
+    let others = ["STATE", "TIME_CREATED"].map(Identifier::constant);
+    let columns: Vec<&Identifier> = sync.relation.key.iter().chain(&others).collect();
+    let table = Table::new(sync.relation.clone(), &[], &info(&columns));
+    let entries = Relation { filter: Some(Filter::IsZero(SYNCED)), ..sync.entries() };
+    let entry = ENTRY;
+    let in_log: Vec<&Identifier> = [&entry].into_iter().chain(&sync.relation.key).collect();
+    let log = Table::new(entries, &[], &info(&in_log));
+    let read = others.each_ref().map(|column| sql::copy::portable(syntax, &table, column));
+    let age = sql::copy::age(syntax, &CHANGED_AT);
+    let logged: Vec<Expression> = sync.relation.key.iter().map(Expression::from).chain([age]).collect();
+    let unique: Vec<&Identifier> = sync.unique.iter().collect();
     let rows = rows(syntax);
     let behind = Ends { after: true, upto: false };
     let mut statements = vec![
@@ -241,32 +252,31 @@ fn of_sync(syntax: &Syntax, sync: &SyncTable) -> Vec<(String, String)> {
         ("rows to carry over", sql::by_keys(syntax, &table, &read, rows)),
         ("lock", sql::lock(syntax, &table, &read, rows)),
         ("insert", sql::copy::insert(syntax, &table, &columns, rows)),
-        ("update", sql::copy::update(syntax, &table, &["STATE", "TIME_CREATED"])),
+        ("update", sql::copy::update(syntax, &table, &others.each_ref())),
         ("delete", sql::copy::delete(syntax, &table, rows)),
     ];
-    if !sync.unique.is_empty() {
-        statements.push(("who is in the way", sql::copy::holders(syntax, &table, sync.unique, false)));
+    if !unique.is_empty() {
+        statements.push(("who is in the way", sql::copy::holders(syntax, &table, &unique, false)));
     }
-    if !sync.unique.is_empty() && syntax.write == Write::Arrays {
-        statements.push((
-            "who is in the way, in another case",
-            sql::copy::holders(syntax, &table, sync.unique, true),
-        ));
+    if !unique.is_empty() && syntax.write == Write::Arrays {
+        statements
+            .push(("who is in the way, in another case", sql::copy::holders(syntax, &table, &unique, true)));
     }
     statements.into_iter().map(|(what, sql)| (what.to_owned(), sql)).collect()
 }
 
-fn writes(syntax: &Syntax, table: &Table, columns: &[&str]) -> Vec<(&'static str, String)> {
+fn writes(syntax: &Syntax, table: &Table, columns: &[&Identifier]) -> Vec<(&'static str, String)> {
+    let selected: Vec<Expression> = columns.iter().map(|name| Expression::from(*name)).collect();
     match syntax.write {
         Write::Values => vec![("compare and set", sql::set_from_values(syntax, table, columns, ROWS))],
         Write::Arrays => vec![("compare and set", sql::set_from_arrays(syntax, table, columns))],
         Write::Batch => vec![("compare and set, row by row", sql::set_if_same(syntax, table, columns))],
         Write::LockThenBatch => vec![
-            ("lock", sql::lock(syntax, table, columns, ROWS)),
+            ("lock", sql::lock(syntax, table, &selected, ROWS)),
             ("set one by one", sql::copy::set_one(syntax, table, columns)),
         ],
         Write::LockFirst => vec![
-            ("lock", sql::lock(syntax, table, columns, ROWS)),
+            ("lock", sql::lock(syntax, table, &selected, ROWS)),
             ("set locked", sql::set_locked(syntax, table, columns, ROWS)),
             ("set one by one", sql::copy::set_one(syntax, table, columns)),
         ],
@@ -274,8 +284,8 @@ fn writes(syntax: &Syntax, table: &Table, columns: &[&str]) -> Vec<(&'static str
 }
 
 /// Every set of value columns that a row may need changed.
-fn column_sets(target: &Target) -> Vec<Vec<&'static str>> {
-    let names: Vec<_> = target.values.iter().map(|value| value.name).collect();
+fn column_sets(target: &Target) -> Vec<Vec<&Identifier>> {
+    let names = target.value_names();
     (1..1_u32 << names.len())
         .map(|set| {
             names.iter().enumerate().filter(|(at, _)| set & (1 << at) != 0).map(|(_, name)| *name).collect()

@@ -4,7 +4,7 @@
 use super::{CHAIN_KEY, done, failed, range, rotated, running};
 use crate::record::{Kind, Record, seal, unseal};
 use crate::store::Store as _;
-use crate::{Entry, Error, Event, Journal, MemoryStore};
+use crate::{Entry, Error, Event, Journal, MemoryStore, Ordinal, TargetId};
 
 /// A journal with closed and open chunks, a second attempt and failures.
 fn template() -> MemoryStore {
@@ -20,7 +20,7 @@ fn template() -> MemoryStore {
         }
         journal.append(group).unwrap();
     }
-    let again = Event::RowsReplanned { target: 0, ordinal: 3 };
+    let again = Event::RowsReplanned { target: TargetId::new(0), ordinal: Ordinal::new(3) };
     journal.append(vec![Entry::new(again, vec![rotated(303)])]).unwrap();
     store
 }
@@ -30,8 +30,8 @@ fn verify(store: &MemoryStore) -> Result<Journal, Error> {
     let mut journal = Journal::open_in(store.clone())?.ok_or(Error::Broken { dir: "nothing".into() })?;
     journal.unlock(&CHAIN_KEY)?;
     journal.check_chain(|_, _| ())?;
-    for chunk in journal.chunks(0) {
-        journal.rows(0, chunk?.0)?;
+    for chunk in journal.chunks(TargetId::new(0)) {
+        journal.rows(TargetId::new(0), chunk?.0)?;
     }
     Ok(journal)
 }

@@ -6,7 +6,7 @@ use super::{failed, rotated};
 use crate::chunk::{pack, unpack};
 use crate::record::{Chain, Kind, Record, Unsealed, from_bytes, seal, to_bytes, unseal};
 use crate::wire::{Reader, put_varint};
-use crate::{CellOutcome, CellRecord, Event, Key, KeyPart, RowRecord};
+use crate::{CellOutcome, CellRecord, Event, Key, KeyPart, Ordinal, RowRecord, TargetId};
 
 fn part() -> impl Strategy<Value = KeyPart> {
     prop_oneof![
@@ -149,3 +149,18 @@ fn the_mac_is_hmac_sha_256() {
 
 const HMAC_OF_ABC: [u8; 16] =
     [0x96, 0x43, 0x35, 0x0b, 0x67, 0x54, 0xf3, 0x93, 0x19, 0xdd, 0xa9, 0x57, 0x03, 0x10, 0x02, 0x9f];
+
+/// As they were before they had types: an older journal has the same bytes.
+#[test]
+fn positions_and_numbers_are_plain_integers_in_the_format() {
+    for number in [0, 7, 250, 251, u16::MAX] {
+        assert_eq!(to_bytes(&TargetId::new(number)), to_bytes(&number));
+        assert_eq!(from_bytes::<TargetId>(&to_bytes(&number).unwrap()), Ok(TargetId::new(number)));
+    }
+    for number in [0, 250, 251, 70_000, u64::MAX] {
+        assert_eq!(to_bytes(&Ordinal::new(number)), to_bytes(&number));
+        assert_eq!(from_bytes::<Ordinal>(&to_bytes(&number).unwrap()), Ok(Ordinal::new(number)));
+    }
+    let event = Event::RowsReplanned { target: TargetId::new(3), ordinal: Ordinal::new(300) };
+    assert_eq!(to_bytes(&event), Ok(vec![5, 3, 251, 0x2c, 0x01]));
+}

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 use super::{done, range, reopen, rotated, running};
-use crate::{Entry, Event, Store as _};
+use crate::{Entry, Event, Ordinal, Store as _, TargetId};
 
 #[test]
 fn the_digest_of_the_log_is_the_same_as_long_as_the_log_is() {
@@ -41,13 +41,15 @@ fn the_digest_of_the_log_is_the_same_as_long_as_the_log_is() {
 fn an_open_chunk_has_no_end() {
     let (_, mut journal) = running();
     journal.append(vec![Entry::new(range(0, None, Some(9)), vec![rotated(1)])]).unwrap();
-    let open = journal.chunk_times(0, 0).unwrap();
+    let open = journal.chunk_times(TargetId::new(0), Ordinal::new(0)).unwrap();
     assert_eq!(open.done_at, None);
-    journal.append(vec![Event::RowsReplanned { target: 0, ordinal: 0 }.into()]).unwrap();
-    assert_eq!(journal.chunk_times(0, 0).unwrap(), open);
+    journal
+        .append(vec![Event::RowsReplanned { target: TargetId::new(0), ordinal: Ordinal::new(0) }.into()])
+        .unwrap();
+    assert_eq!(journal.chunk_times(TargetId::new(0), Ordinal::new(0)).unwrap(), open);
     journal.append(vec![done(0, 1, 0).into()]).unwrap();
-    let closed = journal.chunk_times(0, 0).unwrap();
+    let closed = journal.chunk_times(TargetId::new(0), Ordinal::new(0)).unwrap();
     assert_eq!(closed.started_at, open.started_at);
     assert!(closed.done_at.is_some_and(|at| at >= closed.started_at));
-    assert!(journal.chunk_times(0, 1).is_err());
+    assert!(journal.chunk_times(TargetId::new(0), Ordinal::new(1)).is_err());
 }

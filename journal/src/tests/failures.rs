@@ -1,7 +1,7 @@
 //! The list of failures stays true while rows are tried again.
 
 use super::{done, failed, named, range, rotated, running};
-use crate::{Entry, Event, Journal, MAX_FAILURES, Tally};
+use crate::{Entry, Event, Journal, MAX_FAILURES, Ordinal, Tally, TargetId};
 
 fn reasons(journal: &Journal) -> Vec<String> {
     journal.state().targets[0].failures.iter().map(|failure| failure.reason.clone()).collect()
@@ -10,7 +10,8 @@ fn reasons(journal: &Journal) -> Vec<String> {
 /// Closes a chunk of rows tried again: `was` failed before, `is` fail now.
 fn retried(ordinal: u64, was: u64, is: u64) -> Entry {
     let tally = |rotated, failed| Tally { rows: rotated + failed, rotated, failed, ..Tally::default() };
-    Event::ChunkDone { target: 0, ordinal, tally: tally(was - is, is), replaces: tally(0, was) }.into()
+    let (target, ordinal) = (TargetId::new(0), Ordinal::new(ordinal));
+    Event::ChunkDone { target, ordinal, tally: tally(was - is, is), replaces: tally(0, was) }.into()
 }
 
 #[test]
@@ -59,6 +60,6 @@ fn the_list_fills_up_again_while_rows_are_tried_again() {
     let odd: Vec<String> = (0..all).filter(|n| n % 2 == 1).map(|n| n.to_string()).collect();
     assert_eq!(reasons(&journal), odd);
     assert_eq!(journal.state().targets[0].tally.failed, all / 2);
-    let chunks: Vec<u64> = journal.failed_chunks(0).map(Result::unwrap).collect();
+    let chunks: Vec<_> = journal.failed_chunks(TargetId::new(0)).map(|chunk| chunk.unwrap().get()).collect();
     assert_eq!(chunks, [0, 1, 2, 3, 4, 5]);
 }

@@ -11,8 +11,8 @@ mod sync;
 mod transitions;
 
 use crate::{
-    CellOutcome, CellRecord, Digest, Entry, Event, Journal, Key, KeyPart, MemoryStore, Rotation, RowRecord,
-    Span, Tally, TargetHead, TargetKind,
+    CellOutcome, CellRecord, Digest, Entry, Event, Journal, Key, KeyPart, MemoryStore, Ordinal, Rotation,
+    RowRecord, Span, Tally, TargetHead, TargetId, TargetKind,
 };
 
 pub(crate) const CHAIN_KEY: [u8; 32] = [42; 32];
@@ -70,23 +70,28 @@ pub(crate) fn failed(n: u64, reason: &str) -> RowRecord {
 
 pub(crate) fn range(ordinal: u64, after: Option<u64>, upto: Option<u64>) -> Event {
     Event::ChunkStarted {
-        target: 0,
-        ordinal,
+        target: TargetId::new(0),
+        ordinal: Ordinal::new(ordinal),
         span: Span::Range { after: after.map(key), upto: upto.map(key) },
     }
 }
 
 pub(crate) fn named(ordinal: u64) -> Event {
-    Event::ChunkStarted { target: 0, ordinal, span: Span::Keys }
+    Event::ChunkStarted { target: TargetId::new(0), ordinal: Ordinal::new(ordinal), span: Span::Keys }
 }
 
 pub(crate) fn done(ordinal: u64, rotated: u64, failed: u64) -> Event {
     let tally = Tally { rows: rotated + failed, rotated, failed, ..Tally::default() };
-    Event::ChunkDone { target: 0, ordinal, tally, replaces: Tally::default() }
+    Event::ChunkDone {
+        target: TargetId::new(0),
+        ordinal: Ordinal::new(ordinal),
+        tally,
+        replaces: Tally::default(),
+    }
 }
 
 pub(crate) fn started() -> Event {
-    Event::TargetStarted { target: 0, total: Some(100) }
+    Event::TargetStarted { target: TargetId::new(0), total: Some(100) }
 }
 
 /// A journal in memory with an open session and the first target started.

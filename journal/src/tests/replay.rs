@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use super::{CHAIN_KEY, failed, key, range, reopen, rotated, rotation, running, session};
 use crate::{
     CellOutcome, CellRecord, Entry, Error, Event, Failure, Fault, IndexDefinition, Journal, Key, MemoryStore,
-    Phase, RowRecord, SessionEnd, Span, Tally,
+    Ordinal, Phase, RowRecord, SessionEnd, Span, Tally, TargetId,
 };
+
+const FIRST: TargetId = TargetId::new(0);
 
 /// Random numbers that proptest can shrink.
 struct Tape(std::vec::IntoIter<u8>);
@@ -26,8 +28,8 @@ impl Tape {
 /// Some event that may or may not be legal now, for one of the two targets.
 fn event(tape: &mut Tape, journal: &Journal) -> Event {
     let state = journal.state();
-    let target = u16::from(tape.below(2));
-    let of = &state.targets[usize::from(target)];
+    let target = TargetId::new(tape.below(2).into());
+    let of = &state.targets[target.position()];
     let ordinal = of.next_ordinal;
     let open = of.open.keys().nth(usize::from(tape.below(3))).copied().unwrap_or(ordinal);
     match tape.below(26) {
@@ -36,7 +38,7 @@ fn event(tape: &mut Tape, journal: &Journal) -> Event {
         2..4 => Event::TargetStarted { target, total: None },
         4 if tape.below(4) == 0 => Event::TargetSkipped { target, reason: "absent".into() },
         4..10 => {
-            let upto = (tape.below(8) > 0).then(|| key(ordinal + 1000));
+            let upto = (tape.below(8) > 0).then(|| key(ordinal.get() + 1000));
             let span = Span::Range { after: of.frontier.clone(), upto };
             Event::ChunkStarted { target, ordinal, span }
         }
@@ -74,8 +76,8 @@ fn rows(tape: &mut Tape, event: &Event) -> Vec<RowRecord> {
 /// The last record of each row, chunk by chunk, from what was appended.
 #[derive(Default)]
 struct Model {
-    chunks: BTreeMap<(u16, u64), (Span, Vec<RowRecord>)>,
-    latest: BTreeMap<(u16, Key), RowRecord>,
+    chunks: BTreeMap<(TargetId, Ordinal), (Span, Vec<RowRecord>)>,
+    latest: BTreeMap<(TargetId, Key), RowRecord>,
 }
 
 impl Model {
@@ -101,16 +103,16 @@ impl Model {
     }
 
     fn compare(&self, journal: &Journal) {
-        for target in [0, 1] {
-            let spans: Vec<(u64, Span)> = journal.chunks(target).map(Result::unwrap).collect();
+        for target in [0, 1].map(TargetId::new) {
+            let spans: Vec<(Ordinal, Span)> = journal.chunks(target).map(Result::unwrap).collect();
             let known = self.chunks.iter().filter(|((t, _), _)| *t == target);
-            let expected: Vec<(u64, Span)> =
+            let expected: Vec<(Ordinal, Span)> =
                 known.clone().map(|((_, o), (span, _))| (*o, span.clone())).collect();
             assert_eq!(spans, expected);
             for ((_, ordinal), (_, rows)) in known {
                 assert_eq!(&journal.rows(target, *ordinal).unwrap(), rows);
             }
-            let state = &journal.state().targets[usize::from(target)];
+            let state = &journal.state().targets[target.position()];
             let mut listed = state.failures.clone();
             listed.sort_by(|a, b| a.key.cmp(&b.key));
             let mut failing = Vec::new();
@@ -182,7 +184,7 @@ proptest! {
             opened.append(vec![entry]).unwrap();
         }
         opened.check_chain(|_, _| ()).unwrap();
-        opened.append(vec![Event::RowsReplanned { target: 0, ordinal: groups }.into()]).unwrap();
+        opened.append(vec![Event::RowsReplanned { target: FIRST, ordinal: Ordinal::new(groups) }.into()]).unwrap();
         let again = reopen(store);
         prop_assert_eq!(again.state(), opened.state());
     }
@@ -197,7 +199,7 @@ fn two_marks_lost_in_a_row_are_no_damage() {
         let chunk = range(n, n.checked_sub(1), Some(n));
         assert!(matches!(journal.append(vec![chunk.into()]), Err(Error::Io { .. })));
         journal = reopen(store.clone());
-        assert_eq!(journal.state().targets[0].next_ordinal, n + 1);
+        assert_eq!(journal.state().targets[0].next_ordinal, Ordinal::new(n + 1));
     }
     journal.check_chain(|_, _| ()).unwrap();
 }
@@ -211,18 +213,18 @@ fn rows_are_found_by_their_key_in_the_last_chunk_that_has_them() {
     journal.append(vec![close(0, 5, 0), last, close(1, 0, 1)]).unwrap();
     journal.append(vec![Entry::new(super::named(2), vec![rotated(7), rotated(2)])]).unwrap();
     let wanted: HashSet<Key> = [1, 2, 7, 99].map(key).into();
-    let found = journal.find(0, &wanted).unwrap();
+    let found = journal.find(FIRST, &wanted).unwrap();
     let of = |n| found.get(&key(n)).cloned();
-    assert_eq!(of(1), Some((0, rotated(1))));
-    assert_eq!(of(2), Some((2, rotated(2))));
-    assert_eq!(of(7), Some((2, rotated(7))));
+    assert_eq!(of(1), Some((Ordinal::new(0), rotated(1))));
+    assert_eq!(of(2), Some((Ordinal::new(2), rotated(2))));
+    assert_eq!(of(7), Some((Ordinal::new(2), rotated(7))));
     assert_eq!(found.len(), 3);
-    assert_eq!(journal.failed_chunks(0).map(Result::unwrap).collect::<Vec<_>>(), [1]);
-    assert_eq!(journal.overlays(0).map(Result::unwrap).collect::<Vec<_>>(), Vec::<u64>::new());
-    assert!(matches!(journal.rows(0, 3), Err(Error::NoSuchChunk { .. })));
-    assert!(matches!(journal.rows(9, 0), Err(Error::NoSuchChunk { .. })));
+    assert_eq!(journal.failed_chunks(FIRST).map(Result::unwrap).collect::<Vec<_>>(), [Ordinal::new(1)]);
+    assert_eq!(journal.overlays(FIRST).count(), 0);
+    assert!(matches!(journal.rows(FIRST, Ordinal::new(3)), Err(Error::NoSuchChunk { .. })));
+    assert!(matches!(journal.rows(TargetId::new(9), Ordinal::FIRST), Err(Error::NoSuchChunk { .. })));
     journal.append(vec![close(2, 2, 0)]).unwrap();
-    assert_eq!(journal.overlays(0).map(Result::unwrap).collect::<Vec<_>>(), [2]);
+    assert_eq!(journal.overlays(FIRST).map(Result::unwrap).collect::<Vec<_>>(), [Ordinal::new(2)]);
     let names: Vec<&str> = journal.events().map(|logged| logged.unwrap().event.name()).collect();
     assert_eq!(names.len(), 9);
     assert_eq!(names.first(), Some(&"RotationStarted"));

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::{CHAIN_KEY, done, failed, key, range, rotated, running};
-use crate::{Entry, Event, Journal, Span, Stored, TargetState};
+use crate::{Entry, Event, Journal, Ordinal, Span, Stored, TargetId, TargetState};
 
 type Shared = Arc<Mutex<Journal>>;
 
@@ -37,11 +37,13 @@ fn eventful() -> Shared {
 
 /// All that a report reads.
 fn all_of(journal: &Journal) -> impl PartialEq + std::fmt::Debug + use<> {
-    let rows: Vec<_> = (0..3).map(|ordinal| journal.rows(0, ordinal).unwrap()).collect();
-    let times: Vec<_> = (0..3).map(|ordinal| journal.chunk_times(0, ordinal).unwrap()).collect();
+    let rows: Vec<_> =
+        (0..3).map(|chunk| journal.rows(TargetId::new(0), Ordinal::new(chunk)).unwrap()).collect();
+    let times: Vec<_> =
+        (0..3).map(|chunk| journal.chunk_times(TargetId::new(0), Ordinal::new(chunk)).unwrap()).collect();
     let events: Vec<_> = journal.events().map(Result::unwrap).collect();
-    let failed: Vec<u64> = journal.failed_chunks(0).map(Result::unwrap).collect();
-    let found = journal.find(0, &HashSet::from([key(100)])).unwrap();
+    let failed: Vec<_> = journal.failed_chunks(TargetId::new(0)).map(|chunk| chunk.unwrap().get()).collect();
+    let found = journal.find(TargetId::new(0), &HashSet::from([key(100)])).unwrap();
     let digests = (journal.log_sha256(u64::MAX).unwrap(), journal.secret("a purpose").unwrap());
     (journal.state().clone(), journal.tip(), rows, times, events, failed, found, digests)
 }
@@ -67,7 +69,10 @@ fn what_is_written_meanwhile_is_not_seen() {
     let (reader, _) = along(&held, 1 << 20);
     for entries in [
         vec![done(2, 90, 0).into()],
-        vec![Event::ChunkStarted { target: 0, ordinal: 3, span: Span::Keys }.into()],
+        vec![
+            Event::ChunkStarted { target: TargetId::new(0), ordinal: Ordinal::new(3), span: Span::Keys }
+                .into(),
+        ],
     ] {
         held.lock().unwrap().append(entries).unwrap();
         assert_eq!(all_of(&reader), before);

@@ -2,8 +2,8 @@
 
 use super::{CHAIN_KEY, digest, key, reopen, session};
 use crate::{
-    CopyRow, Entry, Error, Event, Fault, JobState, Journal, MemoryStore, Pending, Rotation, RowMark, Seen,
-    Span, Step, Tally, TargetHead, TargetKind,
+    CopyRow, Entry, Error, Event, Fault, JobState, Journal, MemoryStore, Ordinal, Pending, Rotation, RowMark,
+    Seen, Span, Step, Tally, TargetHead, TargetId, TargetKind,
 };
 
 fn rotation() -> Rotation {
@@ -20,17 +20,17 @@ fn rotation() -> Rotation {
 
 fn copy(target: u16, n: u64) -> Event {
     let row = CopyRow { key: key(n), before: None, after: Some(digest(n)) };
-    Event::CopyStarted { target, rows: vec![row] }
+    Event::CopyStarted { target: TargetId::new(target), rows: vec![row] }
 }
 
 fn done(target: u16, applied: u64) -> Event {
-    Event::CopyDone { target, applied, superseded: vec![key(99)] }
+    Event::CopyDone { target: TargetId::new(target), applied, superseded: vec![key(99)] }
 }
 
 fn seen() -> Event {
     Event::SyncSeen(Seen {
         at: 5,
-        tables: vec![Pending { target: 1, entries: 3, held: 2, failed: 1 }],
+        tables: vec![Pending { target: TargetId::new(1), entries: 3, held: 2, failed: 1 }],
         lag: Some(7),
         drained: true,
     })
@@ -48,14 +48,23 @@ fn step() -> Event {
 
 /// Every target done: the table skipped, one sync table marked in one range, the other skipped.
 fn finished() -> Vec<Event> {
-    let skip = |target| Event::TargetSkipped { target, reason: "absent".into() };
+    let skip = |target| Event::TargetSkipped { target: TargetId::new(target), reason: "absent".into() };
     let tally = Tally { rows: 1, plain: 1, ..Tally::default() };
     vec![
         skip(0),
-        Event::TargetStarted { target: 1, total: Some(1) },
-        Event::ChunkStarted { target: 1, ordinal: 0, span: Span::Range { after: None, upto: None } },
-        Event::ChunkDone { target: 1, ordinal: 0, tally, replaces: Tally::default() },
-        Event::TargetDone { target: 1 },
+        Event::TargetStarted { target: TargetId::new(1), total: Some(1) },
+        Event::ChunkStarted {
+            target: TargetId::new(1),
+            ordinal: Ordinal::new(0),
+            span: Span::Range { after: None, upto: None },
+        },
+        Event::ChunkDone {
+            target: TargetId::new(1),
+            ordinal: Ordinal::new(0),
+            tally,
+            replaces: Tally::default(),
+        },
+        Event::TargetDone { target: TargetId::new(1) },
         skip(2),
         Event::RotationFinished { at: 2 },
     ]
@@ -84,7 +93,8 @@ fn sync_begins_once_and_only_when_all_is_done() {
     assert!(may(&[], &step()) && may(&syncing, &step()));
     let without = JobState::new(super::rotation());
     assert!(!without.syncs());
-    let skipped = |target| Event::TargetSkipped { target, reason: "no such table".into() };
+    let skipped =
+        |target| Event::TargetSkipped { target: TargetId::new(target), reason: "no such table".into() };
     assert!(state_after(&[skipped(1)]).syncs(), "one of two");
     assert!(!state_after(&[skipped(1), skipped(2)]).syncs(), "nothing is left to be kept in step");
     assert!(!may(&syncing, &copy(0, 1)), "no table that is kept in step");
@@ -100,17 +110,26 @@ fn rows_are_on_their_way_in_one_table_at_a_time() {
     assert!(may(&open, &copy(1, 2)), "a second attempt");
     assert!(!may(&open, &copy(2, 1)) && !may(&open, &done(2, 0)), "another table");
     let closed = state_after(&[open, vec![done(1, 1), done(2, 0)]].concat());
-    assert_eq!((closed.sync.tables[&1].applied, closed.sync.tables[&1].superseded), (1, 1));
-    assert_eq!((closed.sync.tables[&2].applied, closed.sync.tables[&2].superseded), (0, 1));
+    assert_eq!(
+        (closed.sync.tables[&TargetId::new(1)].applied, closed.sync.tables[&TargetId::new(1)].superseded),
+        (1, 1)
+    );
+    assert_eq!(
+        (closed.sync.tables[&TargetId::new(2)].applied, closed.sync.tables[&TargetId::new(2)].superseded),
+        (0, 1)
+    );
 }
 
 #[test]
 fn a_table_that_is_kept_in_step_is_not_swept() {
     let marked = &finished()[..4];
-    assert!(!may(marked, &Event::SweepStarted { target: 1, pass: 1 }));
-    assert!(!may(&finished()[..3], &Event::TargetDone { target: 1 }), "a range is open");
-    assert!(!may(&finished()[..2], &Event::TargetDone { target: 1 }), "no range was handed out");
-    assert!(may(marked, &Event::TargetDone { target: 1 }));
+    assert!(!may(marked, &Event::SweepStarted { target: TargetId::new(1), pass: 1 }));
+    assert!(!may(&finished()[..3], &Event::TargetDone { target: TargetId::new(1) }), "a range is open");
+    assert!(
+        !may(&finished()[..2], &Event::TargetDone { target: TargetId::new(1) }),
+        "no range was handed out"
+    );
+    assert!(may(marked, &Event::TargetDone { target: TargetId::new(1) }));
 }
 
 fn syncing() -> (MemoryStore, Journal) {
@@ -130,15 +149,15 @@ fn marks_and_rows_on_their_way_outlive_the_process() {
     journal.append(vec![Entry::marked(copy(1, 1), vec![(key(1), Some(on_its_way))])]).unwrap();
     drop(journal);
     let mut journal = reopen(store.clone());
-    assert_eq!(journal.mark(1, &key(1)).unwrap(), Some(on_its_way));
-    assert_eq!(journal.mark(1, &key(2)).unwrap(), None);
-    assert_eq!(journal.mark(2, &key(1)).unwrap(), None, "another table");
+    assert_eq!(journal.mark(TargetId::new(1), &key(1)).unwrap(), Some(on_its_way));
+    assert_eq!(journal.mark(TargetId::new(1), &key(2)).unwrap(), None);
+    assert_eq!(journal.mark(TargetId::new(2), &key(1)).unwrap(), None, "another table");
     let (target, rows) = journal.open_copy().unwrap().unwrap();
-    assert_eq!((target, rows[0].after), (1, Some(digest(1))));
+    assert_eq!((target, rows[0].after), (TargetId::new(1), Some(digest(1))));
     let settled = vec![(key(1), Some(RowMark::settled(digest(1)))), (key(3), None)];
     journal.append(vec![Entry::marked(done(1, 1), settled), seen().into(), step().into()]).unwrap();
     let journal = reopen(store);
-    assert_eq!(journal.mark(1, &key(1)).unwrap(), Some(RowMark::settled(digest(1))));
+    assert_eq!(journal.mark(TargetId::new(1), &key(1)).unwrap(), Some(RowMark::settled(digest(1))));
     assert!(journal.open_copy().unwrap().is_none());
     assert_eq!(journal.state().sync.seen.as_ref().unwrap().tables[0].held, 2);
     assert_eq!(journal.state().steps.len(), 1);
@@ -152,7 +171,7 @@ fn a_group_that_was_lost_sets_no_mark() {
     let mark = vec![(key(1), Some(RowMark::settled(digest(1))))];
     assert!(journal.append(vec![Entry::marked(copy(1, 1), mark)]).is_err());
     let journal = reopen(store);
-    assert_eq!(journal.mark(1, &key(1)).unwrap(), None);
+    assert_eq!(journal.mark(TargetId::new(1), &key(1)).unwrap(), None);
     assert!(journal.open_copy().unwrap().is_none());
 }
 
@@ -161,7 +180,7 @@ fn a_mark_is_read_with_the_key_alone() {
     let (store, journal) = syncing();
     drop(journal);
     let journal = Journal::open_in(store).unwrap().unwrap();
-    assert!(matches!(journal.mark(1, &key(1)), Err(Error::Sealed { .. })));
+    assert!(matches!(journal.mark(TargetId::new(1), &key(1)), Err(Error::Sealed { .. })));
 }
 
 /// Steps count by the order in which they are recorded: a clock says nothing.

@@ -5,7 +5,9 @@
 use std::fmt::Write as _;
 
 use super::{done, key, named, range, rotated, rotation, session, started};
-use crate::{Entry, Event, GroupTally, IndexDefinition, JobState, Phase, SessionEnd, Span, Tally};
+use crate::{
+    Entry, Event, GroupTally, IndexDefinition, JobState, Ordinal, Phase, SessionEnd, Span, Tally, TargetId,
+};
 
 /// Situations by name: the events that lead there from a rotation with an open session.
 fn situations() -> Vec<(&'static str, Vec<Event>)> {
@@ -18,7 +20,7 @@ fn situations() -> Vec<(&'static str, Vec<Event>)> {
     let stray_open = [sweeping.clone(), vec![named(2)]].concat();
     let strays = [sweeping.clone(), vec![swept(1, 3)]].concat();
     let clean = [sweeping.clone(), vec![swept(1, 0)]].concat();
-    let target_done = [clean.clone(), vec![Event::TargetDone { target: 0 }]].concat();
+    let target_done = [clean.clone(), vec![Event::TargetDone { target: TargetId::new(0) }]].concat();
     let without = [running.clone(), vec![drop_indexes()]].concat();
     let swept_without =
         [without.clone(), vec![range(0, None, None), done(0, 1, 0), sweep(1), swept(1, 0)]].concat();
@@ -50,25 +52,25 @@ fn situations() -> Vec<(&'static str, Vec<Event>)> {
 }
 
 fn sweep(pass: u32) -> Event {
-    Event::SweepStarted { target: 0, pass }
+    Event::SweepStarted { target: TargetId::new(0), pass }
 }
 
 fn swept(pass: u32, strays: u64) -> Event {
-    Event::SweepDone { target: 0, pass, strays }
+    Event::SweepDone { target: TargetId::new(0), pass, strays }
 }
 
 fn skip(target: u16) -> Event {
-    Event::TargetSkipped { target, reason: "absent".into() }
+    Event::TargetSkipped { target: TargetId::new(target), reason: "absent".into() }
 }
 
 fn reopen() -> Event {
-    Event::TargetReopened { target: 0, reason: "retry".into() }
+    Event::TargetReopened { target: TargetId::new(0), reason: "retry".into() }
 }
 
 fn drop_indexes() -> Event {
     let create = vec!["CREATE INDEX one ON it (c)".to_owned()];
     Event::IndexesDropped {
-        target: 0,
+        target: TargetId::new(0),
         indexes: vec![IndexDefinition { table: "it".into(), name: "one".into(), create }],
     }
 }
@@ -90,22 +92,22 @@ fn events(state: &JobState) -> Vec<Event> {
         session().event,
         started(),
         skip(0),
-        Event::ChunkStarted { target: 0, ordinal, span: span(Some(key(ordinal + 50))) },
-        Event::ChunkStarted { target: 0, ordinal, span: span(None) },
-        named(ordinal),
-        Event::RowsReplanned { target: 0, ordinal: open },
-        done(open, 1, 0),
+        Event::ChunkStarted { target: TargetId::new(0), ordinal, span: span(Some(key(ordinal.get() + 50))) },
+        Event::ChunkStarted { target: TargetId::new(0), ordinal, span: span(None) },
+        named(ordinal.get()),
+        Event::RowsReplanned { target: TargetId::new(0), ordinal: open },
+        done(open.get(), 1, 0),
         sweep(target.sweeps + 1),
         swept(pass, 0),
         swept(pass, 1),
-        Event::TargetDone { target: 0 },
+        Event::TargetDone { target: TargetId::new(0) },
         reopen(),
         end(SessionEnd::Completed),
         end(SessionEnd::Interrupted),
         end(SessionEnd::Failed { id: "KR-1".into(), what: "it".into() }),
         Event::RotationFinished { at: 3 },
         drop_indexes(),
-        Event::IndexesRebuilt { target: 0 },
+        Event::IndexesRebuilt { target: TargetId::new(0) },
     ]
 }
 
@@ -172,9 +174,13 @@ fn numbers_must_fit() {
     refused(&open, range(1, Some(8), None), "does not begin where the last one ended");
     refused(&open, range(1, None, None), "does not begin where the last one ended");
     refused(&open, done(1, 1, 0), "chunk 1 is not open");
-    refused(&open, Event::RowsReplanned { target: 0, ordinal: 1 }, "chunk 1 is not open");
+    refused(
+        &open,
+        Event::RowsReplanned { target: TargetId::new(0), ordinal: Ordinal::new(1) },
+        "chunk 1 is not open",
+    );
     refused(&closed, sweep(2), "sweep is number 1, not 2");
-    refused(&closed, Event::TargetStarted { target: 2, total: None }, "no such target");
+    refused(&closed, Event::TargetStarted { target: TargetId::new(2), total: None }, "no such target");
     let swept_once = [closed.as_slice(), &[sweep(1)]].concat();
     refused(&swept_once, swept(2, 0), "sweep 1 is on, not 2");
 }
@@ -182,7 +188,8 @@ fn numbers_must_fit() {
 #[test]
 fn tallies_must_add_up() {
     let close = |span: &[Event], ordinal, tally, replaces| {
-        let event = Event::ChunkDone { target: 0, ordinal, tally, replaces };
+        let (target, ordinal) = (TargetId::new(0), Ordinal::new(ordinal));
+        let event = Event::ChunkDone { target, ordinal, tally, replaces };
         state_after(span)
             .apply(0, &event, &[])
             .map(|state| state.targets[0].tally.clone())

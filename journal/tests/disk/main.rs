@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 
 use keyrotation_journal::{
     CellOutcome, CellRecord, Entry, Error, Event, Journal, Key, KeyPart, Rotation, RowRecord, Span, Tally,
-    TargetHead, TargetKind,
+    TargetHead, TargetId, TargetKind,
 };
 
 const CHAIN_KEY: [u8; 32] = [9; 32];
@@ -56,7 +56,7 @@ fn first_group() -> Vec<Entry> {
         version: "1".into(),
         command: "run".into(),
     };
-    vec![session.into(), Event::TargetStarted { target: 0, total: None }.into()]
+    vec![session.into(), Event::TargetStarted { target: TargetId::new(0), total: None }.into()]
 }
 
 /// Closes the open chunk, if any, and starts the next one with `rows` rows.
@@ -66,14 +66,20 @@ fn next_group(journal: &Journal, rows: u64) -> Vec<Entry> {
     if let Some(ordinal) = target.open.keys().next() {
         let tally = Tally { rows, rotated: rows, ..Tally::default() };
         group.push(
-            Event::ChunkDone { target: 0, ordinal: *ordinal, tally, replaces: Tally::default() }.into(),
+            Event::ChunkDone {
+                target: TargetId::new(0),
+                ordinal: *ordinal,
+                tally,
+                replaces: Tally::default(),
+            }
+            .into(),
         );
     }
     let ordinal = target.next_ordinal;
-    let first = ordinal * rows;
+    let first = ordinal.get() * rows;
     let span = Span::Range { after: target.frontier.clone(), upto: Some(key(first + rows)) };
     let records = (first..first + rows).map(row).collect();
-    group.push(Entry::new(Event::ChunkStarted { target: 0, ordinal, span }, records));
+    group.push(Entry::new(Event::ChunkStarted { target: TargetId::new(0), ordinal, span }, records));
     group
 }
 
@@ -93,9 +99,9 @@ fn verify(dir: &Path) -> Result<Journal, Error> {
     let mut journal = Journal::open(dir)?.ok_or(Error::Broken { dir: dir.to_owned() })?;
     journal.unlock(&CHAIN_KEY)?;
     journal.check_chain(|_, _| ())?;
-    for chunk in journal.chunks(0) {
+    for chunk in journal.chunks(TargetId::new(0)) {
         let (ordinal, _) = chunk?;
-        for found in journal.rows(0, ordinal)? {
+        for found in journal.rows(TargetId::new(0), ordinal)? {
             let KeyPart::Text(text) = &found.key.0[0] else { panic!() };
             let n = u64::from_str_radix(&text[24..], 16).unwrap();
             assert_eq!(found, row(n));

@@ -2,21 +2,26 @@
 
 use super::super::syntax::{Write, postgres_type};
 use super::super::table::Kind;
-use super::super::{Syntax, Table};
-use super::{Marks, is_one_of, join, kept, key_arrays, key_names, same_key, selected_key, unnested};
+use super::super::{Expression, Identifier, Syntax, Table};
+use super::{Marks, is_one_of, join, kept, key_arrays, key_names, names, same_key, selected_key, unnested};
 
 /// A column as it is read so that it can be written again, bit for bit.
-pub fn portable(syntax: &Syntax, table: &Table, column: &str) -> String {
+pub fn portable(syntax: &Syntax, table: &Table, column: &Identifier) -> Expression {
     match table.kind(column) {
-        Kind::Other => (syntax.portable)(column),
-        Kind::Decimal => (syntax.key_column)(column, Kind::Decimal),
-        Kind::Integer | Kind::Text | Kind::Bytes => column.to_owned(),
+        Kind::Other => Expression::of(column, syntax.portable),
+        Kind::Decimal => Expression::of(column, |name| (syntax.key_column)(name, Kind::Decimal)),
+        Kind::Integer | Kind::Text | Kind::Bytes => column.into(),
     }
 }
 
+/// How old what a column with times says is, in milliseconds.
+pub fn age(syntax: &Syntax, column: &Identifier) -> Expression {
+    Expression::of(column, syntax.log_age)
+}
+
 /// Inserts rows, and nothing else. Bound, for each row: its columns; with arrays, one for each.
-pub fn insert(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
-    let (name, names) = (table.relation.table, columns.join(", "));
+pub fn insert(syntax: &Syntax, table: &Table, columns: &[&Identifier], rows: usize) -> String {
+    let (name, names) = (&table.relation.table, names(columns));
     if syntax.write == Write::Arrays {
         let selected = columns.iter().enumerate().map(|(at, column)| typed(table, column, "v.n", at));
         return format!(
@@ -33,7 +38,7 @@ pub fn insert(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> 
 
 /// Sets columns of rows that are locked. Bound: with arrays, one for each column of the key, then of
 /// the values; else one row's values, then its key.
-pub fn update(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
+pub fn update(syntax: &Syntax, table: &Table, columns: &[&Identifier]) -> String {
     if syntax.write != Write::Arrays {
         return set_one(syntax, table, columns);
     }
@@ -54,7 +59,7 @@ pub fn update(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
 }
 
 /// Replaces the values of one locked row. Bound: its new values, its key.
-pub fn set_one(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
+pub fn set_one(syntax: &Syntax, table: &Table, columns: &[&Identifier]) -> String {
     let mut marks = Marks::new(syntax);
     let set: Vec<_> = columns.iter().map(|name| format!("{name} = {}", marks.mark(Kind::Other))).collect();
     format!(
@@ -67,7 +72,7 @@ pub fn set_one(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
 
 /// Deletes rows by their keys. Bound: as in [`by_keys`](super::by_keys).
 pub fn delete(syntax: &Syntax, table: &Table, rows: usize) -> String {
-    let name = table.relation.table;
+    let name = &table.relation.table;
     if syntax.write == Write::Arrays {
         let (keys, names, same) = (unnested(&key_arrays(table)), key_names(table), same_key(syntax, table));
         return format!("DELETE FROM {name} AS t USING {keys} AS v ({names}) WHERE {same}");
@@ -77,7 +82,7 @@ pub fn delete(syntax: &Syntax, table: &Table, rows: usize) -> String {
 
 /// The keys of rows that have these values in these columns. With `folded`, whatever their case.
 /// Bound: the values.
-pub fn holders(syntax: &Syntax, table: &Table, columns: &[&str], folded: bool) -> String {
+pub fn holders(syntax: &Syntax, table: &Table, columns: &[&Identifier], folded: bool) -> String {
     let mut marks = Marks::new(syntax);
     let same = columns.iter().map(|column| {
         let kind = table.kind(column);
@@ -104,7 +109,7 @@ pub fn pending(log: &Table) -> String {
 
 /// Says of entries that they were carried over. Bound: as in [`by_keys`](super::by_keys).
 pub fn acknowledge(syntax: &Syntax, log: &Table, rows: usize) -> String {
-    let name = log.relation.table;
+    let name = &log.relation.table;
     if syntax.write == Write::Arrays {
         let (keys, names, same) = (unnested(&key_arrays(log)), key_names(log), same_key(syntax, log));
         return format!("UPDATE {name} AS t SET SYNCED = 1 FROM {keys} AS v ({names}) WHERE {same}");
@@ -123,18 +128,19 @@ pub fn reopen(log: &Table) -> String {
 }
 
 /// Counts the rows of a table.
-pub fn count(table: &str) -> String {
+pub fn count(table: &Identifier) -> String {
     format!("SELECT COUNT(*) FROM {table}")
 }
 
 /// Arrays for values of these columns, behind so many others.
-fn arrays(table: &Table, columns: &[&str], before: usize) -> String {
-    let array =
-        |(at, name): (usize, &&str)| format!("${}::{}[]", before + at + 1, postgres_type(table.kind(name)));
+fn arrays(table: &Table, columns: &[&Identifier], before: usize) -> String {
+    let array = |(at, name): (usize, &&Identifier)| {
+        format!("${}::{}[]", before + at + 1, postgres_type(table.kind(name)))
+    };
     join(columns.iter().enumerate().map(array), ", ")
 }
 
-fn new_names(columns: &[&str]) -> String {
+fn new_names(columns: &[&Identifier]) -> String {
     join((1..=columns.len()).map(|at| format!("n{at}")), ", ")
 }
 

@@ -7,35 +7,38 @@ mod page;
 
 pub use page::{Ends, page, page_values};
 
+use serde::{Deserialize, Serialize};
+
 use super::syntax::{Paging, Write, postgres_type};
 use super::table::Kind;
-use super::{Syntax, Table};
+use super::{Expression, Identifier, Literal, Syntax, Table};
 
 /// A table as the program sees it: its key, and which of its rows matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Relation {
     /// The table's name, in upper case as WSO2's scripts have it.
-    pub table: &'static str,
+    pub table: Identifier,
     /// The columns of its primary key, in order.
-    pub key: &'static [&'static str],
+    pub key: Vec<Identifier>,
     /// Which rows matter; all of them without one.
     pub filter: Option<Filter>,
 }
 
 /// Which rows of a table matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Filter {
     /// The column has one of these values.
-    OneOf(&'static str, &'static [&'static str]),
+    OneOf(Identifier, Vec<Literal>),
     /// The column is true.
-    IsTrue(&'static str),
+    IsTrue(Identifier),
     /// The column is the number zero.
-    IsZero(&'static str),
+    IsZero(Identifier),
 }
 
 impl Filter {
     /// The column that decides.
-    pub const fn column(self) -> &'static str {
+    pub const fn column(&self) -> &Identifier {
         match self {
             Self::OneOf(column, _) | Self::IsTrue(column) | Self::IsZero(column) => column,
         }
@@ -71,23 +74,23 @@ impl<'a> Marks<'a> {
 }
 
 /// The rows with given keys. Bound: `rows` keys; with arrays, one for each column of the key.
-pub fn by_keys(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+pub fn by_keys(syntax: &Syntax, table: &Table, columns: &[Expression], rows: usize) -> String {
     by_keys_with(syntax, table, columns, rows, ["", ""])
 }
 
 /// Likewise, and keeps others from changing them until the transaction ends.
-pub fn lock(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+pub fn lock(syntax: &Syntax, table: &Table, columns: &[Expression], rows: usize) -> String {
     by_keys_with(syntax, table, columns, rows, syntax.lock)
 }
 
 fn by_keys_with(
     syntax: &Syntax,
     table: &Table,
-    columns: &[&str],
+    columns: &[Expression],
     rows: usize,
     [hint, lock]: [&str; 2],
 ) -> String {
-    let name = table.relation.table;
+    let name = &table.relation.table;
     if syntax.write == Write::Arrays {
         let (arrays, names, same) = (key_arrays(table), key_names(table), same_key(syntax, table));
         let keys = unnested(&arrays);
@@ -104,7 +107,7 @@ fn by_keys_with(
 }
 
 fn is_one_of(marks: &mut Marks<'_>, table: &Table, rows: usize) -> String {
-    let key = table.relation.key;
+    let key = table.relation.key.as_slice();
     if let [only] = key {
         return format!("{only} IN ({})", join((0..rows).map(|_| marks.key(table)), ", "));
     }
@@ -120,7 +123,7 @@ fn is_one_of(marks: &mut Marks<'_>, table: &Table, rows: usize) -> String {
 
 /// Replaces values, each only where it still is what was read, and gives back the keys of the
 /// rows that it changed. Bound, for each of `rows` rows: its key, the values read, the new values.
-pub fn set_from_values(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+pub fn set_from_values(syntax: &Syntax, table: &Table, columns: &[&Identifier], rows: usize) -> String {
     let keys = table.relation.key.len();
     let set = columns
         .iter()
@@ -143,10 +146,10 @@ pub fn set_from_values(syntax: &Syntax, table: &Table, columns: &[&str], rows: u
 }
 
 /// Likewise, with an array for each column. Bound: the key's columns, the values read, the new values.
-pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
+pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&Identifier]) -> String {
     let keys = table.relation.key.len();
     let values = |offset: usize| {
-        let array = move |(at, name): (usize, &&str)| {
+        let array = move |(at, name): (usize, &&Identifier)| {
             format!("${}::{}[]", keys + offset + at + 1, postgres_type(table.kind(name)))
         };
         join(columns.iter().enumerate().map(array), ", ")
@@ -179,7 +182,7 @@ pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&str]) -> Stri
 
 /// Replaces one row's values, if it still holds what was read. Bound: the new values, its key, the
 /// values read.
-pub fn set_if_same(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
+pub fn set_if_same(syntax: &Syntax, table: &Table, columns: &[&Identifier]) -> String {
     let mut marks = Marks::new(syntax);
     let set: Vec<_> =
         columns.iter().map(|name| format!("{name} = {}", marks.mark(table.kind(name)))).collect();
@@ -198,9 +201,9 @@ pub fn set_if_same(syntax: &Syntax, table: &Table, columns: &[&str]) -> String {
 
 /// Replaces the values of `rows` locked rows. Each is there, so none is inserted; the comparison of
 /// keys keeps another unique index from ever deciding. Bound, for each row: its key, its new values.
-pub fn set_locked(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize) -> String {
+pub fn set_locked(syntax: &Syntax, table: &Table, columns: &[&Identifier], rows: usize) -> String {
     let mut marks = Marks::new(syntax);
-    let key = table.relation.key;
+    let key = &table.relation.key;
     let same = join(key.iter().map(|name| format!("{name} = VALUES({name})")), " AND ");
     let set = columns.iter().map(|name| format!("{name} = IF({same}, VALUES({name}), {name})"));
     let mut one = || {
@@ -211,40 +214,40 @@ pub fn set_locked(syntax: &Syntax, table: &Table, columns: &[&str], rows: usize)
         "INSERT INTO {} ({}, {}) VALUES {} ON DUPLICATE KEY UPDATE {}",
         table.relation.table,
         key.join(", "),
-        columns.join(", "),
+        names(columns),
         join((0..rows).map(|_| one()), ", "),
         join(set.chain(kept(table)), ", ")
     )
 }
 
 /// Needs every privilege that a rotation of these columns does, and changes nothing.
-pub fn rehearse(table: &Table, columns: &[&str]) -> String {
+pub fn rehearse(table: &Table, columns: &[&Identifier]) -> String {
     let set = columns.iter().map(|name| format!("{name} = {name}"));
     format!("UPDATE {} SET {} WHERE 1 = 0", table.relation.table, join(set, ", "))
 }
 
 /// Needs the privilege to insert, and inserts nothing.
 pub fn rehearse_insert(table: &Table) -> String {
-    let (name, key) = (table.relation.table, table.relation.key.join(", "));
+    let (name, key) = (&table.relation.table, table.relation.key.join(", "));
     format!("INSERT INTO {name} ({key}) SELECT {key} FROM {name} WHERE 1 = 0")
 }
 
 /// Rows that have a state and may have outlived their time.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Lifetimes {
     /// The table.
-    pub table: &'static str,
+    pub table: Identifier,
     /// The column with the state, and the state of those in use.
-    pub state: (&'static str, &'static str),
+    pub state: (Identifier, Literal),
     /// Values that live for some milliseconds from some time on: value, time, milliseconds. A value
     /// that is NULL does not live; a negative period does not end.
-    pub values: &'static [(&'static str, &'static str, &'static str)],
+    pub values: &'static [[Identifier; 3]],
 }
 
 /// Counts rows: all, those out of use, and those in use of which no value lives any more.
 pub fn outlived(syntax: &Syntax, lifetimes: &Lifetimes) -> String {
-    let (state, in_use) = lifetimes.state;
-    let ended = lifetimes.values.iter().map(|(value, since, period)| {
+    let (state, in_use) = (&lifetimes.state.0, lifetimes.state.1.as_str());
+    let ended = lifetimes.values.iter().map(|[value, since, period]| {
         format!("({value} IS NULL OR ({period} >= 0 AND {} > {period}))", (syntax.age)(since))
     });
     format!(
@@ -273,7 +276,7 @@ fn kept(table: &Table) -> impl Iterator<Item = String> + '_ {
 }
 
 fn key_arrays(table: &Table) -> String {
-    let array = |(at, (_, kind)): (usize, (&str, Kind))| format!("${}::{}[]", at + 1, postgres_type(kind));
+    let array = |(at, (_, kind)): (usize, (_, Kind))| format!("${}::{}[]", at + 1, postgres_type(kind));
     join(table.key_kinds().enumerate().map(array), ", ")
 }
 
@@ -289,7 +292,7 @@ fn unnested(arrays: &str) -> String {
 
 fn same_key(syntax: &Syntax, table: &Table) -> String {
     let equals = (syntax.operator)("=");
-    let same = |(at, name): (usize, &&str)| format!("t.{name} {equals} v.k{}", at + 1);
+    let same = |(at, name): (usize, &Identifier)| format!("t.{name} {equals} v.k{}", at + 1);
     join(table.relation.key.iter().enumerate().map(same), " AND ")
 }
 
@@ -297,9 +300,9 @@ fn selected_key(syntax: &Syntax, table: &Table) -> String {
     selected(syntax, table, &[], "")
 }
 
-fn selected(syntax: &Syntax, table: &Table, columns: &[&str], prefix: &str) -> String {
+fn selected(syntax: &Syntax, table: &Table, columns: &[Expression], prefix: &str) -> String {
     let key = table.key_kinds().map(|(name, kind)| (syntax.key_column)(&format!("{prefix}{name}"), kind));
-    join(key.chain(columns.iter().map(|column| format!("{prefix}{column}"))), ", ")
+    join(key.chain(columns.iter().map(|column| format!("{prefix}{}", column.as_str()))), ", ")
 }
 
 fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
@@ -307,14 +310,18 @@ fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
 }
 
 fn filter(syntax: &Syntax, table: &Table) -> Option<String> {
-    Some(match table.relation.filter? {
-        // The values are constants of this program without quotes in them.
+    Some(match table.relation.filter.as_ref()? {
         Filter::OneOf(column, values) => {
-            format!("{} IN ('{}')", (syntax.as_text)(column), values.join("', '"))
+            let values = join(values.iter().map(|value| format!("'{}'", value.as_str())), ", ");
+            format!("{} IN ({values})", (syntax.as_text)(column))
         }
         Filter::IsTrue(column) => (syntax.is_true)(column),
         Filter::IsZero(column) => format!("{column} {} 0", (syntax.operator)("=")),
     })
+}
+
+fn names(columns: &[&Identifier]) -> String {
+    join(columns.iter().map(ToString::to_string), ", ")
 }
 
 fn where_clause(conditions: &[String]) -> String {

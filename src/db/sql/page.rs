@@ -2,7 +2,7 @@
 
 use super::super::syntax::Paging;
 use super::super::table::Kind;
-use super::super::{Syntax, Table, Value};
+use super::super::{Expression, Syntax, Table, Value};
 use super::{Marks, filter, join, selected, where_clause};
 
 /// Which ends a range of keys has. The ends are bound in this order.
@@ -15,7 +15,7 @@ pub struct Ends {
 }
 
 /// A page of up to `rows` rows by key: first the key's columns, then `columns`. Bound: [`page_values`].
-pub fn page(syntax: &Syntax, table: &Table, columns: &[&str], ends: Ends, rows: usize) -> String {
+pub fn page(syntax: &Syntax, table: &Table, columns: &[Expression], ends: Ends, rows: usize) -> String {
     if syntax.paging == Paging::Branches {
         return branches(syntax, table, columns, ends, &rows.to_string());
     }
@@ -69,18 +69,18 @@ fn count(rows: usize) -> Value {
 }
 
 /// A page as pieces of the index: first the rows that differ from the key in its last column alone.
-fn branches(syntax: &Syntax, table: &Table, columns: &[&str], ends: Ends, rows: &str) -> String {
+fn branches(syntax: &Syntax, table: &Table, columns: &[Expression], ends: Ends, rows: &str) -> String {
     let mut marks = Marks::new(syntax);
     let width = table.relation.key.len();
     let mut branch = |way: Option<usize>, selected: &str| {
         let after = way.map(|length| way_behind(&mut marks, table, length, ">"));
         let upto = ends.upto.then(|| up_to(&mut marks, table));
         let conditions: Vec<_> = after.into_iter().chain(upto).chain(filter(syntax, table)).collect();
-        let from = (table.relation.table, where_clause(&conditions), order(table));
+        let from = (&table.relation.table, where_clause(&conditions), order(table));
         (syntax.limited)(&format!("SELECT {selected} FROM {}{} ORDER BY {}", from.0, from.1, from.2), rows)
     };
     let key = table.key_kinds().map(|(name, kind)| (syntax.key_column)(name, kind));
-    let all: Vec<_> = key.chain(columns.iter().map(|column| (*column).to_owned())).collect();
+    let all: Vec<_> = key.chain(columns.iter().map(|column| column.as_str().to_owned())).collect();
     if !ends.after || width == 1 {
         return branch(ends.after.then_some(1), &all.join(", "));
     }
@@ -98,7 +98,7 @@ fn branches(syntax: &Syntax, table: &Table, columns: &[&str], ends: Ends, rows: 
 
 /// By the table's columns, never by what is selected under their names: a decimal is selected as text.
 fn order(table: &Table) -> String {
-    let name = table.relation.table;
+    let name = &table.relation.table;
     join(table.relation.key.iter().map(|column| format!("{name}.{column}")), ", ")
 }
 
@@ -114,7 +114,7 @@ fn up_to(marks: &mut Marks<'_>, table: &Table) -> String {
 
 /// The key beyond a bound one: `operator` for all columns but the last, `last` for that one.
 fn compare(marks: &mut Marks<'_>, table: &Table, operator: &str, last: &str) -> String {
-    let key = table.relation.key;
+    let key = &table.relation.key;
     if marks.syntax.paging == Paging::Rows {
         let operator = (marks.syntax.operator)(last);
         return format!("({}) {operator} ({})", key.join(", "), marks.key(table));

@@ -30,6 +30,11 @@ impl Deployment {
         Ok(())
     }
 
+    /// From now on no index is dropped, for this reason.
+    pub fn keep_indexes(&mut self, why: &str) {
+        self.jobs.iter_mut().filter_map(|job| job.indexes.as_mut()).for_each(|indexes| indexes.keep(why));
+    }
+
     /// The databases on one node of a cluster in which several take writes: where, and on which.
     pub fn clusters(&self) -> Vec<(String, &str)> {
         self.clusters.iter().map(|(db, cluster, _)| (db.place(), cluster.as_str())).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::facts::{Asked, Server, target_of};
+use super::facts::{Asked, Server};
 use super::{Check, Facts, Found, Needs, unless_any};
 use crate::db::copies::TextColumn;
 use crate::db::preflight_questions::Trigger;
@@ -10,7 +10,7 @@ use crate::db::{Class, Db, DbError};
 use crate::plan::Deployment;
 use crate::source::Source;
 use crate::source::files::{Level, Listing};
-use crate::target::TARGETS;
+use crate::target::TargetRegistry;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -63,14 +63,14 @@ pub(super) fn of_databases(
 /// Copies of ciphertext beside the targets, one text each, for who is about to retire the old key: all that the
 /// checks of a preflight find, in the databases and in the folders; what cannot be asked is said, too.
 pub async fn beside(deployment: &Deployment) -> Vec<String> {
-    let mut found = Vec::new();
+    let (mut found, targets) = (Vec::new(), &*deployment.targets);
     for db in deployment.distinct() {
         let asked = [
-            ("copies that the server keeps", kept(db).await),
-            ("triggers", triggers(db).await),
-            ("tables named like copies", backups(db).await.map(Some)),
+            ("copies that the server keeps", kept(db, targets).await),
+            ("triggers", triggers(db, targets).await),
+            ("tables named like copies", backups(db, targets).await.map(Some)),
             ("logs of statements", logs(db).await),
-            ("other tables", elsewhere(db, &other_schemas(deployment, db).await).await),
+            ("other tables", elsewhere(db, targets, &other_schemas(deployment, db).await).await),
         ];
         for (what, answer) in asked {
             match answer {
@@ -100,10 +100,10 @@ pub(super) fn in_files(listing: &Listing) -> Vec<String> {
 }
 
 /// Of which rotated tables the server itself keeps copies.
-pub(super) async fn kept(db: &Db) -> Result<Option<Vec<String>>, DbError> {
+pub(super) async fn kept(db: &Db, targets: &TargetRegistry) -> Result<Option<Vec<String>>, DbError> {
     let kept = db.kept_copies().await?;
     let of_ours = |kept: Vec<(String, String)>| {
-        let ours = kept.into_iter().filter(|(table, _)| target_of(table).is_some());
+        let ours = kept.into_iter().filter(|(table, _)| targets.table_named(table).is_some());
         ours.map(|(table, how)| format!("{table}: {how}")).collect()
     };
     // A file keeps nothing by itself.
@@ -111,9 +111,9 @@ pub(super) async fn kept(db: &Db) -> Result<Option<Vec<String>>, DbError> {
 }
 
 /// Triggers on rotated tables: they see every value that is replaced, and may write it elsewhere.
-pub(super) async fn triggers(db: &Db) -> Result<Option<Vec<String>>, DbError> {
+pub(super) async fn triggers(db: &Db, targets: &TargetRegistry) -> Result<Option<Vec<String>>, DbError> {
     let of_ours = |triggers: Vec<Trigger>| {
-        let ours = triggers.into_iter().filter(|trigger| target_of(&trigger.table).is_some());
+        let ours = triggers.into_iter().filter(|trigger| targets.table_named(&trigger.table).is_some());
         let mut ours: Vec<String> =
             ours.map(|trigger| format!("{} on {}", trigger.name, trigger.table)).collect();
         ours.dedup();
@@ -123,13 +123,13 @@ pub(super) async fn triggers(db: &Db) -> Result<Option<Vec<String>>, DbError> {
 }
 
 /// Tables that are named like copies of rotated ones.
-pub(super) async fn backups(db: &Db) -> Result<Vec<String>, DbError> {
-    Ok(db.table_names().await?.into_iter().filter(|name| is_copy(name)).collect())
+pub(super) async fn backups(db: &Db, targets: &TargetRegistry) -> Result<Vec<String>, DbError> {
+    Ok(db.table_names().await?.into_iter().filter(|name| is_copy(name, targets)).collect())
 }
 
-fn is_copy(name: &str) -> bool {
+fn is_copy(name: &str, targets: &TargetRegistry) -> bool {
     const MARKS: &[&str] = &["BACKUP", "BACK", "BAK", "BKP", "OLD", "COPY", "ORIG", "TMP", "TEMP", "SAVE"];
-    let longer = TARGETS.iter().find_map(|target| name.strip_prefix(target.relation.table));
+    let longer = targets.tables().iter().find_map(|target| name.strip_prefix(target.relation.table.as_str()));
     longer.is_some_and(|rest| {
         let rest = rest.trim_start_matches('_');
         !rest.is_empty()
@@ -160,9 +160,13 @@ pub(super) async fn other_schemas(deployment: &Deployment, db: &Db) -> Vec<Strin
 }
 
 /// Columns of other tables that hold ciphertext, in any schema but these; and what cannot be looked into.
-pub(super) async fn elsewhere(db: &Db, rotated: &[String]) -> Result<Option<Vec<String>>, DbError> {
+pub(super) async fn elsewhere(
+    db: &Db,
+    targets: &TargetRegistry,
+    rotated: &[String],
+) -> Result<Option<Vec<String>>, DbError> {
     let Some(columns) = db.text_columns().await? else { return Ok(None) };
-    let is_target = |column: &&TextColumn| target_of(&column.table.to_uppercase()).is_some();
+    let is_target = |column: &&TextColumn| targets.table_named(&column.table.to_uppercase()).is_some();
     // What belongs to another Identity Server is its own affair, and may be in use.
     let servers: BTreeSet<&str> = columns
         .iter()

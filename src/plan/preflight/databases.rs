@@ -1,11 +1,9 @@
 //! Checks of the databases: are they there, are they the copy, are they as WSO2 makes them.
 
 use super::copies::of_databases;
-use super::facts::target_of;
 use super::{Check, Facts, Found, Needs, Refusal, listed, unless_any};
 use crate::error::Id;
 use crate::plan::protect;
-use crate::target::SYNC_TABLES;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -195,7 +193,7 @@ fn sync_triggers(facts: &Facts<'_>) -> Found {
     }
     let Some(deployment) = facts.deployment else { return Found::NotChecked("no database".to_owned()) };
     let without = deployment.absent_places().into_iter().filter(|(place, why)| {
-        why.contains("no sync triggers") && SYNC_TABLES.iter().any(|table| table.relation.table == *place)
+        why.contains("no sync triggers") && facts.targets.sync_table_named(place).is_some()
     });
     let without: Vec<String> = without.map(|(place, why)| format!("{place}: {why}")).collect();
     unless_any(&without, "on every table that is kept in step")
@@ -203,9 +201,9 @@ fn sync_triggers(facts: &Facts<'_>) -> Found {
 
 fn schema(facts: &Facts<'_>) -> Found {
     let Some(deployment) = facts.deployment else { return Found::NotChecked("no database".to_owned()) };
-    let there = deployment.jobs.iter().filter(|job| target_of(&job.place).is_some()).count();
+    let there = deployment.jobs.iter().filter(|job| facts.targets.table_named(&job.place).is_some()).count();
     let absent = deployment.absent_places();
-    let absent = absent.iter().filter(|(place, _)| target_of(place).is_some()).count();
+    let absent = absent.iter().filter(|(place, _)| facts.targets.table_named(place).is_some()).count();
     Found::Ok(format!("{there} tables; {absent} that this version does not have"))
 }
 
@@ -226,7 +224,7 @@ fn hidden_rows(facts: &Facts<'_>) -> Found {
             Ok(policies) => policies,
             Err(why) => return Found::NotChecked(format!("{}: {why}", server.place)),
         };
-        if let Some(policy) = protect::of_ours(policies).next() {
+        if let Some(policy) = protect::of_ours(policies, facts.targets).next() {
             return Found::Refuse(Refusal::from(&protect::hidden(&server.place, policy)));
         }
         unseen.extend(policies.unseen.iter().map(|why| format!("{}: not looked at: {why}", server.place)));

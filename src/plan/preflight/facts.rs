@@ -14,8 +14,8 @@ use crate::db::{Access, Db, DbError};
 use crate::error::Result;
 use crate::plan::{Accepted, Deployment, Disk, Survey, open_alone};
 use crate::sink::files::may_replace;
-use crate::source::files::{self, FILE_GROUPS, Listing};
-use crate::target::{TARGETS, Target};
+use crate::source::files::{self, Listing};
+use crate::target::TargetRegistry;
 
 /// An answer, or why there is none.
 pub(super) type Asked<T> = Result<T, String>;
@@ -23,6 +23,7 @@ pub(super) type Asked<T> = Result<T, String>;
 /// All that the checks judge.
 pub struct Facts<'a> {
     pub(super) settings: &'a Settings,
+    pub(super) targets: &'a TargetRegistry,
     /// What a rotation would be refused with before the first write, so far as connecting and reading
     /// tell.
     pub(super) refusal: Option<Refusal>,
@@ -94,7 +95,8 @@ pub(super) async fn gather(ground: Ground<'_>) -> Facts<'_> {
         Journal::peek(ground.journal).map(|mark| mark.is_some()).map_err(|error| error.to_string());
     facts.journal_room = room(ground.journal);
     if let Some(job) = &settings.files {
-        let listings = FILE_GROUPS.iter().map(|group| files::list(group, &job.home, &job.allowed_roots));
+        let groups = ground.targets.files().iter();
+        let listings = groups.map(|group| files::list(group, &job.home, &job.allowed_roots));
         facts.files = listings.collect::<Result<_>>().map_err(|error| Refusal::from(&error));
         facts.home = Some(Home::inspect(&job.home));
         facts.toml = config::Deployment::read(&job.home);
@@ -117,6 +119,7 @@ pub(super) async fn of_servers(ground: Ground<'_>) -> Facts<'_> {
     let refusal = ground.deployment.err().or(ground.survey.err().filter(|_| ground.deployment.is_ok()));
     Facts {
         settings: ground.settings,
+        targets: ground.targets,
         refusal: refusal.map(Refusal::from),
         deployment: ground.deployment.ok(),
         survey: ground.survey.ok(),
@@ -138,6 +141,7 @@ pub(super) async fn of_servers(ground: Ground<'_>) -> Facts<'_> {
 
 impl Server {
     async fn ask(deployment: &Deployment, db: &Db, claimed: bool) -> Self {
+        let targets = &*deployment.targets;
         let foreign_sessions = async {
             let foreign_sessions = db.foreign_sessions().await?;
             let others = foreign_sessions.into_iter().filter(|session| !session.is_keyrotation);
@@ -157,14 +161,15 @@ impl Server {
             limit: said(db.statement_limit().await).map(|limit| limit.map(|limit| limit.as_secs_f64())),
             logs: said(db.log_settings().await),
             clock: said(clock(db).await),
-            triggers: said(copies::triggers(db).await),
-            backups: said(copies::backups(db).await),
-            kept: said(copies::kept(db).await),
+            triggers: said(copies::triggers(db, targets).await),
+            backups: said(copies::backups(db, targets).await),
+            kept: said(copies::kept(db, targets).await),
             statement_logs: said(copies::logs(db).await),
             elsewhere: if claimed {
                 Err("`keyrotation preflight` reads all tables for it".to_owned())
             } else {
-                said(copies::elsewhere(db, &copies::other_schemas(deployment, db).await).await)
+                let rotated = copies::other_schemas(deployment, db).await;
+                said(copies::elsewhere(db, targets, &rotated).await)
             },
         }
     }
@@ -221,9 +226,4 @@ fn room(folder: &Path) -> Asked<u64> {
     let existing = if existing.as_os_str().is_empty() { Path::new(".") } else { existing };
     let found = rustix::fs::statvfs(existing).map_err(|error| format!("{}: {error}", existing.display()))?;
     Ok(found.f_bavail.saturating_mul(found.f_frsize))
-}
-
-/// The target of a table, if it is rotated.
-pub(super) fn target_of(table: &str) -> Option<&'static Target> {
-    TARGETS.iter().copied().find(|target| target.relation.table == table)
 }

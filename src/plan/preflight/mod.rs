@@ -26,6 +26,7 @@ use super::{Accepted, Deployment, Survey};
 use crate::activity::Activity;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
+use crate::target::TargetRegistry;
 pub use copies::beside;
 pub use facts::Facts;
 
@@ -138,6 +139,8 @@ pub struct Ground<'a> {
     pub settings: &'a Settings,
     /// The folder of the journal.
     pub journal: &'a Path,
+    /// What can be rotated and kept in step.
+    pub targets: &'a TargetRegistry,
     /// What there is to rotate, or why nobody knows.
     pub deployment: Result<&'a Deployment, &'a Error>,
     /// What stands in it, or why nobody knows.
@@ -164,6 +167,7 @@ pub async fn warn_of_servers(deployment: &Deployment, settings: &Settings, journ
     let ground = Ground {
         settings,
         journal,
+        targets: &deployment.targets,
         deployment: Ok(deployment),
         survey: Err(&nobody_knows),
         accepted: &accepted,

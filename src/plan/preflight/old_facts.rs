@@ -9,16 +9,20 @@ use super::Ground;
 use super::facts::Asked;
 use crate::activity::{Activity, Task};
 use crate::config::{self, Database, FilesJob, Home, Said, Settings};
-use crate::db::{Access, Db, DbError};
+use crate::db::{Access, Db, DbError, Identifier};
 use crate::plan::{Deployment, open_alone};
-use crate::source::files::{self, FILE_GROUPS};
-use crate::target::{Store, TARGETS};
+use crate::source::files;
+use crate::target::{Store, TargetRegistry};
 
 /// Tables with a time of their newest row, by which a copy that was made too early shows.
-const NEWEST: &[(Store, &str, &str)] = &[
-    (Store::Identity, "IDN_OAUTH2_ACCESS_TOKEN", "TIME_CREATED"),
-    (Store::Identity, "IDN_OAUTH2_AUTHORIZATION_CODE", "TIME_CREATED"),
-    (Store::Registry, "REG_RESOURCE", "REG_LAST_UPDATED_TIME"),
+static NEWEST: [(Store, Identifier, Identifier); 3] = [
+    (Store::Identity, Identifier::constant("IDN_OAUTH2_ACCESS_TOKEN"), Identifier::constant("TIME_CREATED")),
+    (
+        Store::Identity,
+        Identifier::constant("IDN_OAUTH2_AUTHORIZATION_CODE"),
+        Identifier::constant("TIME_CREATED"),
+    ),
+    (Store::Registry, Identifier::constant("REG_RESOURCE"), Identifier::constant("REG_LAST_UPDATED_TIME")),
 ];
 
 /// What is known of the old side; none of what the settings do not name.
@@ -49,9 +53,9 @@ pub(super) struct Rows {
     /// Tables that were counted.
     pub(super) tables: usize,
     /// Tables whose counts differ: name, rows in the old one, rows in the new one.
-    pub(super) different: Vec<(&'static str, u64, u64)>,
+    pub(super) different: Vec<(String, u64, u64)>,
     /// Tables whose newest row is later in the old one: name, by how many seconds.
-    pub(super) later: Vec<(&'static str, i64)>,
+    pub(super) later: Vec<(String, i64)>,
 }
 
 pub(super) async fn gather(ground: Ground<'_>) -> Old {
@@ -60,7 +64,7 @@ pub(super) async fn gather(ground: Ground<'_>) -> Old {
     if let Some(home) = &settings.old_home {
         old.home = Some(Home::inspect(home));
         old.toml = Some(config::Deployment::read(home));
-        old.files = settings.files.as_ref().map(|job| files_of(home, job));
+        old.files = settings.files.as_ref().map(|job| files_of(home, job, ground.targets));
     }
     let (Some(databases), Ok(deployment)) = (&settings.databases, ground.deployment) else { return old };
     let asked = async |database: &Database, store| match ground.counting {
@@ -77,10 +81,10 @@ pub(super) async fn gather(ground: Ground<'_>) -> Old {
 }
 
 /// The files of both homes, by their place in them.
-fn files_of(old_home: &Path, job: &FilesJob) -> Asked<Files> {
+fn files_of(old_home: &Path, job: &FilesJob, targets: &TargetRegistry) -> Asked<Files> {
     let all = |home: &Path| {
         let mut found = BTreeMap::new();
-        for group in FILE_GROUPS {
+        for group in targets.files() {
             let listing =
                 files::list(group, home, &job.allowed_roots).map_err(|error| error.what().to_owned())?;
             found.extend(listing.candidates.into_iter().map(|file| (file.relative.clone(), file)));
@@ -122,17 +126,23 @@ async fn rows(
     };
     let Some(new) = new else { return Err("the new database is not known".to_owned()) };
     let old = open_alone(database, Access::ReadOnly).await.map_err(|error| error.what().to_owned())?;
-    let compared = compare(&old, new, store, activity).await;
+    let compared = compare(&old, new, &deployment.targets, store, activity).await;
     old.close().await;
     compared.map_err(|error| format!("{}: {error}", old.place()))
 }
 
-async fn compare(old: &Db, new: &Db, store: Store, activity: &Activity) -> Result<Rows, DbError> {
+async fn compare(
+    old: &Db,
+    new: &Db,
+    targets: &TargetRegistry,
+    store: Store,
+    activity: &Activity,
+) -> Result<Rows, DbError> {
     let (in_old, in_new) = (old.table_names().await?, new.table_names().await?);
     let in_both = |table: &str| [&in_old, &in_new].iter().all(|names| names.iter().any(|name| name == table));
     let mut compared = Rows::default();
-    for target in TARGETS.iter().filter(|target| target.store == store) {
-        let table = target.relation.table;
+    for target in targets.tables_of(store) {
+        let table = &target.relation.table;
         if !in_both(table) {
             continue;
         }
@@ -140,7 +150,7 @@ async fn compare(old: &Db, new: &Db, store: Store, activity: &Activity) -> Resul
         let _doing = activity.begin(Task::Count, table, None);
         let (there, here) = (old.count_rows(table).await?, new.count_rows(table).await?);
         if there != here {
-            compared.different.push((table, there, here));
+            compared.different.push((table.to_string(), there, here));
         }
     }
     for (_, table, column) in NEWEST.iter().filter(|(of, table, _)| *of == store && in_both(table)) {
@@ -150,7 +160,7 @@ async fn compare(old: &Db, new: &Db, store: Store, activity: &Activity) -> Resul
             (old.newest(table, column).await?, new.newest(table, column).await?)
             && here - there >= 2000
         {
-            compared.later.push((table, (here - there) / 1000));
+            compared.later.push((table.to_string(), (here - there) / 1000));
         }
     }
     Ok(compared)

@@ -1,6 +1,6 @@
 //! The course of a rotation: one pass over its events, without the rows.
 
-use keyrotation_journal::{Event, SessionEnd, TargetKind, failpoint};
+use keyrotation_journal::{Event, SessionEnd, TargetId, TargetKind, failpoint};
 use serde::Serialize;
 
 use super::Source;
@@ -188,7 +188,7 @@ impl History {
     }
 
     fn take_of_target(&mut self, at: i64, event: &Event) {
-        let Some(index) = event.target().map(usize::from) else { return };
+        let Some(index) = event.target().map(TargetId::position) else { return };
         let is_sync = self.kinds.get(index) == Some(&TargetKind::Sync);
         let worked = self.worked.saturating_add(self.open.map_or(0, |(began, _)| passed(began, at)));
         let Some(target) = self.targets.get_mut(index) else { return };

@@ -9,9 +9,10 @@ use super::history::{History, Lag, SessionPart, Throughput, Timeline};
 use super::redact::Redactor;
 use super::{Bound, REASON, Source, hex};
 use crate::error::{Error, Id, Result};
-use crate::plan::Fingerprint;
+use crate::plan::{self, Fingerprint};
 use crate::report::status::time;
 use crate::report::{StatusView, SyncView, TargetView, Verification};
+use crate::target::{Presence, TargetRegistry};
 
 /// What one journal tells.
 #[derive(Debug, Clone, Serialize)]
@@ -53,6 +54,9 @@ pub struct RotationPart {
     /// When it began, in Unix milliseconds.
     #[serde(skip)]
     pub(super) began_at: i64,
+    /// The ids of tables that every version has.
+    #[serde(skip)]
+    pub(super) always: Vec<String>,
 }
 
 /// What a rotation was begun with.
@@ -151,11 +155,16 @@ pub struct LogPart {
     pub steps_beside: usize,
 }
 
+fn always(known: &TargetRegistry) -> Vec<String> {
+    let always = known.tables().iter().filter(|table| table.presence == Presence::Always);
+    always.map(|table| table.id.clone()).collect()
+}
+
 impl RotationPart {
     /// What this journal tells.
     pub(super) fn new(source: &Source<'_>, bound: &Bound, redactor: &Redactor) -> Result<Self> {
         let state = source.journal.state();
-        let plan = Fingerprint::decode(&state.rotation.fingerprint)?;
+        let begun_with = Fingerprint::decode(&state.rotation.fingerprint)?;
         let history = History::of(source, bound.running, redactor)?;
         let view = StatusView::new(state, bound.running);
         let all: Vec<(&Step, bool)> = with_left(source);
@@ -177,13 +186,13 @@ impl RotationPart {
             version: state.rotation.version.clone(),
             reason: reason(&logged),
             plan: PlanPart {
-                old_key: plan.old_key,
-                new_key: plan.new_key,
-                identity_database: plan.identity,
-                registry_database: plan.registry,
-                home: plan.home,
-                old_identity_database: plan.old_identity,
-                transformation: if plan.upgrade { "AES/GCM/NoPadding" } else { "each value's own" },
+                old_key: begun_with.old_key,
+                new_key: begun_with.new_key,
+                identity_database: begun_with.identity,
+                registry_database: begun_with.registry,
+                home: begun_with.home,
+                old_identity_database: begun_with.old_identity,
+                transformation: if begun_with.upgrade { "AES/GCM/NoPadding" } else { "each value's own" },
             },
             error: view.error.clone(),
             targets: parts(TargetKind::Table, view.targets),
@@ -195,6 +204,7 @@ impl RotationPart {
             log: log(source.journal, bound, checked),
             sessions: history.sessions,
             began_at: state.rotation.created_at,
+            always: always(&plan::recorded(&state.rotation)),
         })
     }
 

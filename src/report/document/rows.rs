@@ -3,13 +3,15 @@
 
 use std::collections::HashMap;
 
-use keyrotation_journal::{CellOutcome, Journal, Key, RowRecord, TargetHead, TargetKind};
+use keyrotation_journal::{CellOutcome, Journal, Key, Ordinal, RowRecord, TargetHead, TargetId, TargetKind};
 use serde::Serialize;
 
 use super::redact::Redactor;
 use crate::engine::RowOutcome;
 use crate::error::Result;
+use crate::plan;
 use crate::report::status::{column_name, place, time};
+use crate::target::TargetRegistry;
 
 /// A row or file that held an encrypted value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,12 +52,12 @@ pub(super) fn each_row<E: From<crate::error::Error>>(
     mut take: impl FnMut(&RowPart<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let rotation = &journal.state().rotation;
-    let name = rotation.name();
-    for (target, head) in (0_u16..).zip(&rotation.targets) {
+    let (name, known) = (rotation.name(), plan::recorded(rotation));
+    for (target, head) in TargetId::all().zip(&rotation.targets) {
         if head.kind == TargetKind::Sync {
             continue;
         }
-        let place = place(head);
+        let place = place(&known, head);
         // Rows that were tried again or found astray: their last record counts. They are few.
         let later = later(journal, target)?;
         for chunk in journal.chunks(target) {
@@ -72,7 +74,7 @@ pub(super) fn each_row<E: From<crate::error::Error>>(
                     key: redactor.key(&row.key.to_string()),
                     outcome: if times.done_at.is_some() { outcome(&row) } else { "unknown" },
                     at: times.done_at.map(time),
-                    values: values(head, &row),
+                    values: values(&known, head, &row),
                 };
                 take(&part)?;
             }
@@ -82,11 +84,11 @@ pub(super) fn each_row<E: From<crate::error::Error>>(
 }
 
 /// The last chunk of each row that is in a chunk of named rows.
-fn later(journal: &Journal, target: u16) -> Result<HashMap<Key, u64>> {
+fn later(journal: &Journal, target: TargetId) -> Result<HashMap<Key, Ordinal>> {
     let mut last = HashMap::new();
-    let open = journal.state().targets.get(usize::from(target)).map(|target| &target.open);
+    let open = journal.state().targets.get(target.position()).map(|target| &target.open);
     let named = open.into_iter().flatten().filter(|(_, chunk)| chunk.span == keyrotation_journal::Span::Keys);
-    let closed: Vec<u64> = journal.overlays(target).collect::<keyrotation_journal::Result<_>>()?;
+    let closed: Vec<_> = journal.overlays(target).collect::<keyrotation_journal::Result<_>>()?;
     for ordinal in closed.into_iter().chain(named.map(|(ordinal, _)| *ordinal)) {
         for row in journal.rows(target, ordinal)? {
             let chunk = last.entry(row.key).or_insert(ordinal);
@@ -120,9 +122,9 @@ fn word(outcome: &CellOutcome) -> &'static str {
     }
 }
 
-fn values(head: &TargetHead, row: &RowRecord) -> Vec<ValuePart> {
+fn values(known: &TargetRegistry, head: &TargetHead, row: &RowRecord) -> Vec<ValuePart> {
     let value = |cell: &keyrotation_journal::CellRecord| ValuePart {
-        column: column_name(&head.id, cell.column),
+        column: column_name(known, &head.id, cell.column),
         outcome: word(&cell.outcome),
         reason: match &cell.outcome {
             CellOutcome::Failed { reason, .. } => Some(reason.clone()),

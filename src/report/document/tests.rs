@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use keyrotation_journal::{
-    CellOutcome, CellRecord, Entry, Event, Journal, Key, KeyPart, MemoryStore, Pending, Rotation, RowRecord,
-    Seen, SessionEnd, Span, Step, Tally, TargetHead, TargetKind,
+    CellOutcome, CellRecord, Entry, Event, Journal, Key, KeyPart, MemoryStore, Ordinal, Pending, Rotation,
+    RowRecord, Seen, SessionEnd, Span, Step, Tally, TargetHead, TargetId, TargetKind,
 };
 use serde_json::Value;
 
@@ -61,10 +61,12 @@ fn step(at: i64, name: &str, note: &str) -> Step {
 }
 
 fn chunk(target: u16, ordinal: u64, span: Span, rows: Vec<RowRecord>) -> Entry {
+    let (target, ordinal) = (TargetId::new(target), Ordinal::new(ordinal));
     Entry::new(Event::ChunkStarted { target, ordinal, span }, rows)
 }
 
 fn done(target: u16, ordinal: u64, tally: Tally, replaces: Tally) -> Entry {
+    let (target, ordinal) = (TargetId::new(target), Ordinal::new(ordinal));
     Event::ChunkDone { target, ordinal, tally, replaces }.into()
 }
 
@@ -80,6 +82,7 @@ impl Tale {
     /// A rotation from `old` that has begun, with a session of alice's.
     fn begun(id: u8, old: &str) -> Self {
         let fingerprint = Fingerprint {
+            descriptors: None,
             old_key: old.into(),
             new_key: "bbbb-2222".into(),
             identity: Some("postgresql://db/identity".into()),
@@ -119,9 +122,9 @@ impl Tale {
         ];
         made.append(vec![
             Event::StepTaken(step(START + 1, "reason", &format!("breach: {HOSTILE}"))).into(),
-            Event::TargetStarted { target: 0, total: Some(3) }.into(),
-            Event::TargetStarted { target: 1, total: Some(1) }.into(),
-            Event::TargetSkipped { target: 2, reason: "no sync".into() }.into(),
+            Event::TargetStarted { target: TargetId::new(0), total: Some(3) }.into(),
+            Event::TargetStarted { target: TargetId::new(1), total: Some(1) }.into(),
+            Event::TargetSkipped { target: TargetId::new(2), reason: "no sync".into() }.into(),
             chunk(0, 0, all(), rows),
             done(0, 0, tally(2, 1), Tally::default()),
         ]);
@@ -130,14 +133,14 @@ impl Tale {
         made.append(vec![
             chunk(0, 1, Span::Keys, vec![row("two", vec![rotated(), rotated()])]),
             done(0, 1, tally(1, 0), tally(0, 1)),
-            Event::SweepStarted { target: 0, pass: 1 }.into(),
-            Event::SweepDone { target: 0, pass: 1, strays: 0 }.into(),
-            Event::TargetDone { target: 0 }.into(),
+            Event::SweepStarted { target: TargetId::new(0), pass: 1 }.into(),
+            Event::SweepDone { target: TargetId::new(0), pass: 1, strays: 0 }.into(),
+            Event::TargetDone { target: TargetId::new(0) }.into(),
             chunk(1, 0, all(), vec![row("userstores/=2+3.xml", vec![failed(HOSTILE)])]),
             done(1, 0, tally(0, 1), Tally::default()),
-            Event::SweepStarted { target: 1, pass: 1 }.into(),
-            Event::SweepDone { target: 1, pass: 1, strays: 0 }.into(),
-            Event::TargetDone { target: 1 }.into(),
+            Event::SweepStarted { target: TargetId::new(1), pass: 1 }.into(),
+            Event::SweepDone { target: TargetId::new(1), pass: 1, strays: 0 }.into(),
+            Event::TargetDone { target: TargetId::new(1) }.into(),
             Event::RotationFinished { at: START + 70_000 }.into(),
             Event::SyncStarted { at: START + 70_000 }.into(),
             Event::SyncSeen(Seen { at: START + 70_001, drained: true, ..Seen::default() }).into(),
@@ -250,7 +253,7 @@ fn every_row_stands_once_with_what_became_of_it_last() {
 fn rows_of_a_chunk_that_was_not_finished_are_said_to_be_unknown() {
     let mut made = Tale::begun(1, "aaaa-1111");
     made.append(vec![
-        Event::TargetStarted { target: 0, total: Some(2) }.into(),
+        Event::TargetStarted { target: TargetId::new(0), total: Some(2) }.into(),
         chunk(0, 0, all(), vec![row("one", vec![rotated()]), row("two", vec![failed("no")])]),
     ]);
     let made = [made];
@@ -357,19 +360,19 @@ fn the_verdict_is_no_better_than_what_was_found() {
     let whole = || {
         let mut made = Tale::begun(1, "aaaa-1111");
         made.append(vec![
-            Event::TargetStarted { target: 0, total: Some(1) }.into(),
-            Event::TargetSkipped { target: 1, reason: "none".into() }.into(),
-            Event::TargetSkipped { target: 2, reason: "none".into() }.into(),
+            Event::TargetStarted { target: TargetId::new(0), total: Some(1) }.into(),
+            Event::TargetSkipped { target: TargetId::new(1), reason: "none".into() }.into(),
+            Event::TargetSkipped { target: TargetId::new(2), reason: "none".into() }.into(),
             chunk(0, 0, all(), vec![row("one", vec![rotated()])]),
             done(0, 0, tally(1, 0), Tally::default()),
-            Event::SweepStarted { target: 0, pass: 1 }.into(),
-            Event::SweepDone { target: 0, pass: 1, strays: 0 }.into(),
-            Event::TargetDone { target: 0 }.into(),
+            Event::SweepStarted { target: TargetId::new(0), pass: 1 }.into(),
+            Event::SweepDone { target: TargetId::new(0), pass: 1, strays: 0 }.into(),
+            Event::TargetDone { target: TargetId::new(0) }.into(),
             Event::RotationFinished { at: START + 9 }.into(),
             Event::SyncStarted { at: START + 9 }.into(),
         ]);
         let seen = |at: i64, lag: u64, drained: bool| {
-            let tables = vec![Pending { target: 2, entries: 0, held: 0, failed: 0 }];
+            let tables = vec![Pending { target: TargetId::new(2), entries: 0, held: 0, failed: 0 }];
             Event::SyncSeen(Seen { at, tables, lag: Some(lag), drained }).into()
         };
         made.append(vec![

@@ -4,7 +4,6 @@ use serde::Serialize;
 
 use super::RotationPart;
 use crate::report::thousands;
-use crate::target::{Presence, TARGETS};
 
 /// How good it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -81,10 +80,9 @@ impl Totals {
 
 /// Tables that every version has, and that a rotation has skipped.
 fn left_out(rotations: &[RotationPart]) -> impl Iterator<Item = (&str, &str)> {
-    let always = |target: &&super::TargetPart| {
-        TARGETS.iter().any(|known| known.id == target.view.id && known.presence == Presence::Always)
-    };
-    let targets = rotations.iter().flat_map(|rotation| &rotation.targets).filter(always);
+    let targets = rotations.iter().flat_map(|rotation| {
+        rotation.targets.iter().filter(|target| rotation.always.contains(&target.view.id))
+    });
     targets.filter_map(|target| Some((target.view.place.as_str(), target.view.skipped.as_deref()?)))
 }
 

@@ -3,8 +3,10 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
 
 use super::*;
+use crate::target::TargetRegistry;
 
 const STORE: &str = "<UserStoreManager><Property encrypted=\"true\">b2xk</Property></UserStoreManager>";
 const STORES: &str = "repository/deployment/server/userstores";
@@ -41,12 +43,12 @@ impl Home {
     }
 
     fn list_with(&self, id: &str, allowed: &[PathBuf]) -> Listing {
-        list(group(id), &self.path(), allowed).unwrap()
+        list(&group(id), &self.path(), allowed).unwrap()
     }
 }
 
-fn group(id: &str) -> &'static FileGroup {
-    FILE_GROUPS.iter().find(|group| group.id == id).unwrap()
+fn group(id: &str) -> Arc<FileGroup> {
+    Arc::clone(TargetRegistry::built_in().file_group(id).unwrap())
 }
 
 fn candidates(listing: &Listing) -> Vec<&str> {
@@ -63,7 +65,8 @@ fn remarks(listing: &Listing) -> Vec<(Level, &str)> {
 
 #[test]
 fn the_guide_s_log_lines_can_be_made_of_the_labels() {
-    let lines: Vec<_> = FILE_GROUPS.iter().map(|group| format!("Updated {}:", group.label)).collect();
+    let known = TargetRegistry::built_in();
+    let lines: Vec<_> = known.files().iter().map(|group| format!("Updated {}:", group.label)).collect();
     assert_eq!(
         lines,
         [
@@ -116,7 +119,7 @@ fn each_group_finds_its_own_files_in_byte_order() {
 #[test]
 fn an_empty_home_holds_nothing_and_a_missing_one_is_an_error() {
     let home = Home::new();
-    for group in FILE_GROUPS {
+    for group in TargetRegistry::built_in().files() {
         let listing = list(group, &home.path(), &[]).unwrap();
         assert!(listing.candidates.is_empty() && listing.failed.is_empty() && listing.folders.is_empty());
     }
@@ -124,7 +127,7 @@ fn an_empty_home_holds_nothing_and_a_missing_one_is_an_error() {
     for (home, allowed) in
         [(home.outside("missing"), vec![]), (file, vec![]), (home.path(), vec![home.outside("missing")])]
     {
-        let error = list(&FILE_GROUPS[0], &home, &allowed).unwrap_err();
+        let error = list(&group("super-tenant-userstores"), &home, &allowed).unwrap_err();
         assert_eq!(error.id(), Id::HomeUnreadable);
     }
 }
@@ -231,7 +234,7 @@ fn a_home_that_is_a_link_is_the_folder_behind_it() {
     let home = Home::new();
     let real = home.write(format!("{STORES}/a.xml"), STORE);
     symlink(home.path(), home.outside("link")).unwrap();
-    let listing = list(group("super-tenant-userstores"), &home.outside("link"), &[]).unwrap();
+    let listing = list(&group("super-tenant-userstores"), &home.outside("link"), &[]).unwrap();
     assert_eq!(listing.candidates, [Candidate { relative: format!("{STORES}/a.xml"), path: real }]);
 }
 

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use super::*;
 use crate::db::Access;
 use crate::source::Source;
-use crate::target::TARGETS;
+use crate::target::TargetRegistry;
 
 /// Keys that are easy to get wrong: prefixes of each other, quotes, case, beyond the BMP.
 fn part() -> impl Strategy<Value = String> {
@@ -44,10 +44,10 @@ async fn table_with(path: &Path, rows: &BTreeSet<(i64, String, String)>) -> Tabl
     }
     connection.close().await.unwrap();
     let db = Db::open_sqlite(path, Access::ReadOnly).await.unwrap();
-    let target = TARGETS.iter().find(|target| target.id == "identity-user-data").unwrap();
-    let info = db.table(target.relation.table).await.unwrap().unwrap();
+    let target = Arc::clone(TargetRegistry::built_in().table("identity-user-data").unwrap());
+    let info = db.table(&target.relation.table).await.unwrap().unwrap();
     let guard = Guard::new(db.clone(), target.store, std::time::Duration::ZERO);
-    let table = Table::new(target.relation, &[], &info);
+    let table = Table::new(target.relation.clone(), &[], &info);
     TableSource::new(db, target, Arc::new(table), Arc::new(guard), |_| true)
 }
 

@@ -8,10 +8,15 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 
 use super::*;
-use crate::db::{Access, Relation};
+use crate::db::{Access, Identifier, Relation};
 use crate::target::Store;
 
-const ROWS: Relation = Relation { table: "ROWS", key: &["K"], filter: None };
+const VALUE: Identifier = Identifier::constant("V");
+
+fn relation() -> Relation {
+    let [table, key] = ["ROWS", "K"].map(Identifier::constant);
+    Relation { table, key: vec![key], filter: None }
+}
 
 /// Keys as SQL, in SQLite's order. It takes NULL and texts that are none even in a primary key.
 fn key(n: u8) -> String {
@@ -36,7 +41,8 @@ async fn table_with(path: &Path, keys: &[String]) -> Walk {
     let db = Db::open_sqlite(path, Access::ReadOnly).await.unwrap();
     let info = db.table("ROWS").await.unwrap().unwrap();
     let guard = Guard::new(db.clone(), Store::Identity, Duration::ZERO);
-    Walk::new(&db, &Arc::new(Table::new(ROWS, &["V"], &info)), &["V"], &Arc::new(guard))
+    let table = Table::new(relation(), &[&VALUE], &info);
+    Walk::new(&db, &Arc::new(table), [Expression::from(&VALUE)], &Arc::new(guard))
 }
 
 fn numbers(page: &[Record]) -> Vec<i64> {

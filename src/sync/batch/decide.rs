@@ -5,7 +5,7 @@ use keyrotation_journal::RowMark;
 use super::super::carry::Outcome;
 use super::super::rows::Row;
 use super::{Batch, Work};
-use crate::db::Value;
+use crate::db::{Identifier, Value};
 use crate::plan::SyncJob;
 use crate::target::sync::REVOKED;
 
@@ -75,7 +75,7 @@ impl Batch<'_, '_> {
             return None;
         }
         let mut merged = work.present.clone()?;
-        let mut set = |column: Option<&str>, gone: Value| {
+        let mut set = |column: Option<&Identifier>, gone: Value| {
             let Some(at) = column.and_then(|column| self.job.column(column)) else { return Some(()) };
             let value = match &work.wanted {
                 Some(wanted) => wanted.cells.get(at)?.value.clone(),
@@ -84,10 +84,10 @@ impl Batch<'_, '_> {
             merged.cells.get_mut(at)?.value = value;
             Some(())
         };
-        set(self.job.table.state, Value::Text(REVOKED.to_owned()))?;
+        set(self.job.table.state.as_ref(), Value::Text(REVOKED.to_owned()))?;
         // Unique together with the state: no other row has this digest.
         let own = u128::from_be_bytes(work.present.as_ref()?.digest);
-        set(self.job.table.park, Value::Text(format!("revoked-{own:032x}")))?;
+        set(self.job.table.park.as_ref(), Value::Text(format!("revoked-{own:032x}")))?;
         Some(merged)
     }
 }
@@ -95,6 +95,6 @@ impl Batch<'_, '_> {
 /// Why a row cannot be written as it is: a text in it is none, and would become something else.
 fn not_text(job: &SyncJob, row: &Row) -> Option<String> {
     let at = row.cells.iter().position(|cell| matches!(cell.value, Value::NotText(_)))?;
-    let column = job.columns.get(at).map_or("?", String::as_str);
+    let column = job.columns.get(at).map_or("?", Identifier::as_str);
     Some(format!("{column}: it is not valid text in the old database's encoding"))
 }

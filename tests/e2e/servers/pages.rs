@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use keyrotation::db::{Access, Db, Relation, Table, Value};
+use keyrotation::db::{Access, Db, Expression, Identifier, Relation, Table, Value};
 
 use super::outside;
 use crate::support::{Engine, database_of_its_own, wait};
@@ -13,9 +13,11 @@ const PAGE: usize = 500;
 /// So many pages are counted together.
 const COUNTED_TOGETHER: usize = 8;
 
-/// A table with three key columns, as IDN_IDENTITY_USER_DATA has them.
-const THREE: Relation = Relation { table: "E2E_PAGES", key: &["A", "B", "C"], filter: None };
-const ONE: Relation = Relation { table: "E2E_PAGES", key: &["A"], filter: None };
+/// A table with one key column, or with three, as IDN_IDENTITY_USER_DATA has them.
+fn relation(key: &[&'static str]) -> Relation {
+    let key = key.iter().map(|name| Identifier::constant(name)).collect();
+    Relation { table: Identifier::constant("E2E_PAGES"), key, filter: None }
+}
 
 /// Text in both cases, with accents where the character set has them.
 const TEXT: &str =
@@ -26,10 +28,10 @@ fn postgresql() {
     for collation in ["\"C\"", "\"en-x-icu\"", "\"und-x-icu\"", "\"default\""] {
         let columns =
             format!("A INTEGER, B VARCHAR(255) COLLATE {collation}, C VARCHAR(255) COLLATE {collation}");
-        check(Engine::Postgres, &columns, THREE, &format!("n % 5, {TEXT}, CAST(n AS VARCHAR)"));
+        check(Engine::Postgres, &columns, &["A", "B", "C"], &format!("n % 5, {TEXT}, CAST(n AS VARCHAR)"));
     }
-    check(Engine::Postgres, "A NUMERIC(31,0)", ONE, "n * 7919 % 99991");
-    check(Engine::Postgres, "A BIGINT", ONE, "-n");
+    check(Engine::Postgres, "A NUMERIC(31,0)", &["A"], "n * 7919 % 99991");
+    check(Engine::Postgres, "A BIGINT", &["A"], "-n");
 }
 
 #[test]
@@ -40,13 +42,15 @@ fn mariadb() {
         let set = collation.split('_').next().unwrap();
         let text = format!("VARCHAR(255) CHARACTER SET {set} COLLATE {collation}");
         let columns = format!("A INTEGER, B {text}, C {text}");
-        check(Engine::MariaDb, &columns, THREE, &format!("n % 5, {TEXT}, CAST(n AS CHAR)"));
+        check(Engine::MariaDb, &columns, &["A", "B", "C"], &format!("n % 5, {TEXT}, CAST(n AS CHAR)"));
     }
-    check(Engine::MariaDb, "A DECIMAL(31,0)", ONE, "n * 7919 % 99991");
-    check(Engine::MariaDb, "A BIGINT", ONE, "-n");
+    check(Engine::MariaDb, "A DECIMAL(31,0)", &["A"], "n * 7919 % 99991");
+    check(Engine::MariaDb, "A BIGINT", &["A"], "-n");
 }
 
-fn check(engine: Engine, columns: &str, relation: Relation, row: &str) {
+fn check(engine: Engine, columns: &str, key: &[&'static str], row: &str) {
+    let (relation, value) = (relation(key), Identifier::constant("V"));
+    let selected = [Expression::from(&value)];
     let (server, mut admin) = database_of_its_own(engine);
     let numbers = match engine {
         Engine::Postgres => format!("generate_series(1, {ROWS}) AS n"),
@@ -59,12 +63,12 @@ fn check(engine: Engine, columns: &str, relation: Relation, row: &str) {
     wait(async {
         let db = Db::open_server(&server, Access::ReadOnly, 1).await.unwrap();
         let info = db.table("E2E_PAGES").await.unwrap().unwrap();
-        let table = Table::new(relation, &["V"], &info);
+        let table = Table::new(relation.clone(), &[&value], &info);
         let mut keys: Vec<Vec<Value>> = Vec::new();
         let mut since: Vec<usize> = Vec::new(); // the pages since it was counted last
         let mut before = entries_read(&db).await;
         loop {
-            let page = db.page(&table, &["V"], keys.last().map(Vec::as_slice), None, PAGE).await.unwrap();
+            let page = db.page(&table, &selected, keys.last().map(Vec::as_slice), None, PAGE).await.unwrap();
             since.push(page.len());
             let is_last = page.is_empty() || keys.len() > ROWS;
             keys.extend(page.into_iter().map(|row| row[..relation.key.len()].to_vec()));
@@ -98,7 +102,7 @@ fn check(engine: Engine, columns: &str, relation: Relation, row: &str) {
         // A range with both ends is what a resumed chunk reads.
         let (after, upto) = (&keys[ROWS / 2], &keys[ROWS / 2 + PAGE]);
         let before = entries_read(&db).await;
-        let range = db.page(&table, &["V"], Some(after), Some(upto), ROWS).await.unwrap();
+        let range = db.page(&table, &selected, Some(after), Some(upto), ROWS).await.unwrap();
         let read = entries_read(&db).await - before - own_cost(&db).await;
         assert_eq!(range.len(), PAGE);
         assert!(read <= 2 * PAGE, "{engine:?} {columns}: a range of {PAGE} reads {read}");
@@ -106,7 +110,7 @@ fn check(engine: Engine, columns: &str, relation: Relation, row: &str) {
         // So are rows by their keys. Of so small a table a server rightly reads all for many of them.
         let wanted: Vec<_> = keys.iter().step_by(ROWS / 20).cloned().collect();
         let before = entries_read(&db).await;
-        let rows = db.rows(&table, &["V"], &wanted).await.unwrap();
+        let rows = db.rows(&table, &selected, &wanted).await.unwrap();
         let read = entries_read(&db).await - before - own_cost(&db).await;
         assert_eq!(rows.len(), wanted.len());
         assert!(read <= 2 * wanted.len(), "{engine:?} {columns}: {} keys read {read}", wanted.len());

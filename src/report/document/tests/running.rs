@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_session_at_work_is_running_and_the_report_says_so() {
     let mut made = Tale::begun(1, "aaaa-1111");
-    made.append(vec![Event::TargetStarted { target: 0, total: Some(2) }.into()]);
+    made.append(vec![Event::TargetStarted { target: TargetId::new(0), total: Some(2) }.into()]);
     let made = [made];
     let held: Vec<Source<'_>> = made
         .iter()

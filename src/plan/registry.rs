@@ -1,0 +1,149 @@
+//! Which descriptors a rotation works with: the one place where they are chosen.
+
+use std::sync::Arc;
+
+use keyrotation_journal::Rotation;
+use serde::Deserialize;
+
+use crate::target::TargetRegistry;
+
+/// What a rotation that is to begin works with.
+pub fn registry() -> Arc<TargetRegistry> {
+    Arc::new(TargetRegistry::built_in())
+}
+
+/// What a rotation was begun with, as its journal has it: another version of this program may know of other columns.
+/// Journals of versions that did not record it are of what is built in, of which nothing has changed since.
+pub fn recorded(rotation: &Rotation) -> Arc<TargetRegistry> {
+    #[derive(Deserialize)]
+    struct Recorded {
+        descriptors: Option<TargetRegistry>,
+    }
+    let recorded: Option<Recorded> = serde_json::from_slice(&rotation.fingerprint).ok();
+    recorded.and_then(|recorded| recorded.descriptors).map_or_else(registry, Arc::new)
+}
+
+/// The ids of what a rotation was begun with and this version describes otherwise, or not at all.
+pub fn described_otherwise(recorded: &TargetRegistry) -> Vec<String> {
+    let now = registry();
+    let tables = recorded.tables().iter().filter(|table| now.table(&table.id) != Some(table));
+    let files = recorded.files().iter().filter(|group| now.file_group(&group.id) != Some(group));
+    let synced = recorded.synced().iter().filter(|table| now.sync_table(&table.id) != Some(table));
+    let tables = tables.map(|table| table.id.clone()).chain(files.map(|group| group.id.clone()));
+    tables.chain(synced.map(|table| table.id.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use keyrotation_journal::Rotation;
+    use serde::Serialize;
+
+    use super::*;
+    use crate::error::Id;
+    use crate::plan::Fingerprint;
+
+    /// What the journal in `tests/vectors/journal_1` has, byte for byte.
+    const EARLIER: &str = concat!(
+        r#"{"old_key":"76267dca757ad0fc","new_key":"a4eb51e86e44494a","identity":"sqlite:/srv/is/new-identity.db","#,
+        r#""registry":"sqlite:/srv/is/new-registry.db","home":"/srv/is/wso2is-new","old_identity":null,"#,
+        r#""upgrade":false,"targets":["identity-user-data","oauth2-authorization-code","oauth2-access-token","#,
+        r#""oauth2-refresh-token","oauth2-access-token-audit","oauth-consumer-apps","oauth-consumer-secrets","#,
+        r#""workflow-bps-profile","workflow-request","identity-secret","xacml-subscriber-property","#,
+        r#""registry-property","key-store","super-tenant-userstores","tenant-userstores","event-publishers","#,
+        r#""event-receivers"]}"#
+    );
+
+    fn rotation(fingerprint: &str) -> Rotation {
+        let (version, fingerprint) = ("0.1.0".to_owned(), fingerprint.as_bytes().to_vec());
+        Rotation { id: [1; 16], created_at: 0, version, fingerprint, targets: Vec::new() }
+    }
+
+    fn with_descriptors() -> String {
+        let plan = Fingerprint::decode(EARLIER.as_bytes()).unwrap();
+        let plan = Fingerprint { descriptors: Some(TargetRegistry::built_in()), ..plan };
+        String::from_utf8(plan.encode()).unwrap()
+    }
+
+    #[test]
+    fn an_earlier_journal_is_of_what_is_built_in() {
+        let earlier = Fingerprint::decode(EARLIER.as_bytes()).unwrap();
+        assert_eq!((&earlier.descriptors, earlier.encode().as_slice()), (&None, EARLIER.as_bytes()));
+        let known = recorded(&rotation(EARLIER));
+        assert_eq!((&known, described_otherwise(&known)), (&registry(), Vec::new()));
+        assert!(earlier.targets.iter().all(|id| known.table(id).is_some() || known.file_group(id).is_some()));
+    }
+
+    #[test]
+    fn a_rotation_keeps_to_what_it_was_begun_with_and_what_differs_now_is_told() {
+        let text = with_descriptors();
+        assert_eq!(recorded(&rotation(&text)), registry());
+        let other = text.replace("\"SECRET_VALUE\"", "\"SECRET_TEXT\"").replace("tenants/*", "tenants/1");
+        let known = recorded(&rotation(&other));
+        assert_eq!(*known.table("identity-secret").unwrap().values[0].name, *"SECRET_TEXT");
+        assert_eq!(
+            described_otherwise(&known),
+            [
+                "oauth-consumer-secrets",
+                "identity-secret",
+                "tenant-userstores",
+                "event-publishers",
+                "event-receivers"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_recorded_name_is_checked_like_any_other() {
+        let forged = with_descriptors().replace("\"IDN_SECRET\"", "\"IDN_SECRET; DROP TABLE IDN_SECRET\"");
+        let refused = Fingerprint::decode(forged.as_bytes()).unwrap_err();
+        assert_eq!(refused.id(), Id::JournalFormat);
+        let forged = with_descriptors().replace("\"subscriberPassword\"", "\"' OR '1' = '1\"");
+        assert!(Fingerprint::decode(forged.as_bytes()).is_err());
+    }
+
+    /// A later version must read it: a member is never renamed, and a new one has a default.
+    #[test]
+    fn descriptors_are_recorded_in_this_form() {
+        fn json<T: Serialize>(one: Option<&Arc<T>>) -> String {
+            serde_json::to_string(&**one.unwrap()).unwrap()
+        }
+        let known = registry();
+        assert_eq!(
+            json(known.table("registry-property")),
+            concat!(
+                r#"{"id":"registry-property","store":"registry","presence":"always","relation":{"table":"REG_PROPERTY","#,
+                r#""key":["REG_ID","REG_TENANT_ID"],"filter":{"one_of":["REG_NAME",["password","privatekeyPass","#,
+                r#""subscriberPassword"]]}},"values":[{"name":"REG_VALUE","hash":null}],"codec":"envelope","#,
+                r#""label":"registry property","groups":{"column":"REG_NAME","list":["#,
+                r#"{"label":"keystore password property","values":["password"]},"#,
+                r#"{"label":"keystore privatekeyPass property","values":["privatekeyPass"]},"#,
+                r#"{"label":"subscriber password property","values":["subscriberPassword"]}]}}"#
+            )
+        );
+        assert_eq!(
+            json(known.table("oauth2-refresh-token")),
+            concat!(
+                r#"{"id":"oauth2-refresh-token","store":"identity","presence":{"since":[7,3,0]},"#,
+                r#""relation":{"table":"IDN_OAUTH2_REFRESH_TOKEN","key":["REFRESH_TOKEN_ID"],"filter":null},"#,
+                r#""values":[{"name":"REFRESH_TOKEN","hash":"REFRESH_TOKEN_HASH"}],"codec":"envelope","#,
+                r#""label":"OAuth2 refresh token","groups":null}"#
+            )
+        );
+        assert_eq!(
+            json(known.sync_table("sync-oauth2-access-token-scope")),
+            concat!(
+                r#"{"id":"sync-oauth2-access-token-scope","relation":{"table":"IDN_OAUTH2_ACCESS_TOKEN_SCOPE","#,
+                r#""key":["TOKEN_ID","TOKEN_SCOPE"],"filter":null},"log":"IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP","#,
+                r#""triggers":"scope_sync","label":"OAuth scope","parent":{"synced":{"column":"TOKEN_ID","#,
+                r#""table":"IDN_OAUTH2_ACCESS_TOKEN"}},"state":null,"unique":[],"park":null,"names":false,"needed":true}"#
+            )
+        );
+        assert_eq!(
+            json(known.file_group("tenant-userstores")),
+            concat!(
+                r#"{"id":"tenant-userstores","label":"tenant secondary userstore configuration files","#,
+                r#""folders":["repository/tenants/*/userstores"],"root":"UserStoreManager"}"#
+            )
+        );
+    }
+}

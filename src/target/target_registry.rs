@@ -1,0 +1,166 @@
+//! All descriptors of one rotation, as one value.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::sync::Parent;
+use super::{Column, FileGroup, Presence, Store, SyncTable, Target, files, identity, registry, sync};
+
+/// What can be rotated and what can be kept in step. Who needs a descriptor is handed this value, or one of its parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRegistry {
+    #[serde(with = "owned")]
+    tables: Vec<Arc<Target>>,
+    #[serde(with = "owned")]
+    files: Vec<Arc<FileGroup>>,
+    #[serde(with = "owned")]
+    synced: Vec<Arc<SyncTable>>,
+}
+
+impl TargetRegistry {
+    /// What this version of the program knows of WSO2's schemas and folders.
+    pub fn built_in() -> Self {
+        let tables = identity::all().into_iter().chain(registry::all());
+        Self {
+            tables: tables.map(Arc::new).collect(),
+            files: files::all().into_iter().map(Arc::new).collect(),
+            synced: sync::all().into_iter().map(Arc::new).collect(),
+        }
+    }
+
+    /// Tables, in the order in which they are rotated.
+    pub fn tables(&self) -> &[Arc<Target>] {
+        &self.tables
+    }
+
+    /// Groups of files, in the order of work.
+    pub fn files(&self) -> &[Arc<FileGroup>] {
+        &self.files
+    }
+
+    /// Tables that are kept in step, parents before children.
+    pub fn synced(&self) -> &[Arc<SyncTable>] {
+        &self.synced
+    }
+
+    /// The table with this id.
+    pub fn table(&self, id: &str) -> Option<&Arc<Target>> {
+        self.tables.iter().find(|target| target.id == id)
+    }
+
+    /// The table with this name, in upper case.
+    pub fn table_named(&self, name: &str) -> Option<&Arc<Target>> {
+        self.tables.iter().find(|target| target.relation.table == *name)
+    }
+
+    /// The tables of one database.
+    pub fn tables_of(&self, store: Store) -> impl Iterator<Item = &Arc<Target>> {
+        self.tables.iter().filter(move |target| target.store == store)
+    }
+
+    /// The group of files with this id.
+    pub fn file_group(&self, id: &str) -> Option<&Arc<FileGroup>> {
+        self.files.iter().find(|group| group.id == id)
+    }
+
+    /// The table that is kept in step and has this id.
+    pub fn sync_table(&self, id: &str) -> Option<&Arc<SyncTable>> {
+        self.synced.iter().find(|table| table.id == id)
+    }
+
+    /// The one with this name, in upper case.
+    pub fn sync_table_named(&self, name: &str) -> Option<&Arc<SyncTable>> {
+        self.synced.iter().find(|table| table.relation.table == *name)
+    }
+
+    /// The columns with values under the key of a table that is kept in step: those of its target, if it is one.
+    pub fn values_of(&self, table: &SyncTable) -> &[Column] {
+        self.table_named(&table.relation.table).map_or(&[], |target| &target.values)
+    }
+
+    /// Which versions have a table that is kept in step: those that have its target, or its parent's.
+    pub fn presence_of(&self, table: &SyncTable) -> Presence {
+        let name = match &table.parent {
+            Some(Parent::Synced { table, .. }) => table,
+            _ => &table.relation.table,
+        };
+        self.table_named(name).map_or(Presence::Always, |target| target.presence)
+    }
+}
+
+/// Shared descriptors are stored as if each were its owner's own.
+mod owned {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(list: &[Arc<T>], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(list.iter().map(|one| &**one))
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Vec<Arc<T>>, D::Error> {
+        Ok(Vec::<T>::deserialize(from)?.into_iter().map(Arc::new).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::db::Identifier;
+
+    /// Building it also proves that every built-in name is an identifier: one that is none would end the test.
+    #[test]
+    fn ids_and_tables_are_unique_and_every_target_has_a_key_and_a_value() {
+        let known = TargetRegistry::built_in();
+        let ids = || {
+            let files = known.files().iter().map(|group| &group.id);
+            let synced = known.synced().iter().map(|table| &table.id);
+            known.tables().iter().map(|target| &target.id).chain(files).chain(synced)
+        };
+        assert_eq!(ids().collect::<HashSet<_>>().len(), ids().count());
+        let names: HashSet<&Identifier> =
+            known.tables().iter().map(|target| &target.relation.table).collect();
+        assert_eq!(names.len(), known.tables().len());
+        for target in known.tables() {
+            assert!(!target.relation.key.is_empty() && !target.values.is_empty(), "{}", target.id);
+        }
+    }
+
+    #[test]
+    fn parents_come_first_and_logs_and_triggers_are_unique() {
+        let known = TargetRegistry::built_in();
+        for (at, table) in known.synced().iter().enumerate() {
+            assert_eq!(*table.log, format!("{}_TEMP", table.relation.table));
+            let earlier = &known.synced()[..at];
+            assert!(earlier.iter().all(|other| other.id != table.id && other.triggers != table.triggers));
+            if let Some(Parent::Synced { table: parent, column }) = &table.parent {
+                assert!(earlier.iter().any(|other| other.relation.table == *parent));
+                assert_eq!(table.relation.key.first(), Some(column));
+            }
+        }
+    }
+
+    #[test]
+    fn newer_tables_are_known() {
+        let known = TargetRegistry::built_in();
+        let newer = known.synced().iter().filter(|table| known.presence_of(table) != Presence::Always);
+        let names: Vec<_> = newer.map(|table| table.triggers.as_str()).collect();
+        assert_eq!(names, ["refresh_token_sync", "refresh_scope_sync", "refresh_binding_sync"]);
+    }
+
+    #[test]
+    fn what_is_under_the_key_is_what_is_rotated() {
+        let known = TargetRegistry::built_in();
+        let names = |id| {
+            let table = known.sync_table(id).unwrap();
+            known.values_of(table).iter().map(|value| value.name.as_str()).collect::<Vec<_>>()
+        };
+        assert_eq!(names("sync-oauth2-access-token"), ["ACCESS_TOKEN", "REFRESH_TOKEN"]);
+        assert_eq!(names("sync-oauth2-access-token-scope"), [""; 0]);
+    }
+}
