@@ -11,7 +11,7 @@ use keyrotation_journal::{RESEALED, TargetHead, TargetId, TargetKind};
 use super::open::{is_same, open};
 use super::privileges::forbidden;
 use super::sync::{self, SyncPlan};
-use super::{Fingerprint, Job, TableIndexes, absent, columns, protect};
+use super::{Fingerprint, Job, absent, columns, protect};
 use crate::activity::Activity;
 use crate::codec::Codec;
 use crate::config::{RebuildIndexes, Settings};
@@ -354,16 +354,7 @@ impl Deployment {
             has_column,
         );
         let columns: Arc<[Identifier]> = values.into_iter().cloned().collect();
-        let mut indexes = TableIndexes::new(
-            db.clone(),
-            Arc::clone(&guard),
-            Arc::clone(&table),
-            Arc::clone(&columns),
-            self.rebuild_indexes,
-        );
-        if self.is_on_cluster(&db) {
-            indexes.keep("the database is on a cluster of which other nodes take writes, too");
-        }
+        let indexes = self.indexes(&db, &guard, &table, Arc::clone(&columns));
         self.jobs.push(Job {
             index,
             id: target.id.as_str().into(),

@@ -1,10 +1,13 @@
 //! Claiming the databases: from then on they are this rotation's, and proved to be the copy.
 
-use super::super::protect;
+use std::sync::Arc;
+
+use super::super::{TableIndexes, protect};
 use super::Deployment;
 use crate::config::Settings;
-use crate::db::{Db, TransactionLimits};
+use crate::db::{Db, Identifier, Table, TransactionLimits};
 use crate::error::Result;
+use crate::guard::Guard;
 
 impl Deployment {
     /// Claims the databases for this rotation, and makes sure that nobody else is at them, unless
@@ -40,8 +43,20 @@ impl Deployment {
         self.clusters.iter().map(|(db, cluster, _)| (db.place(), cluster.as_str())).collect()
     }
 
-    pub(super) fn is_on_cluster(&self, db: &Db) -> bool {
-        self.clusters.iter().any(|(other, ..)| other.is_same_handle(db))
+    /// What can be done with the indexes of a table.
+    pub(super) fn indexes(
+        &self,
+        db: &Db,
+        guard: &Arc<Guard>,
+        table: &Arc<Table>,
+        columns: Arc<[Identifier]>,
+    ) -> TableIndexes {
+        let (guard, table) = (Arc::clone(guard), Arc::clone(table));
+        let mut indexes = TableIndexes::new(db.clone(), guard, table, columns, self.rebuild_indexes);
+        if self.clusters.iter().any(|(other, ..)| other.is_same_handle(db)) {
+            indexes.keep("the database is on a cluster of which other nodes take writes, too");
+        }
+        indexes
     }
 
     pub(super) fn transaction_limits(&self, db: &Db) -> TransactionLimits {
