@@ -136,11 +136,9 @@ const fn is_harmless(text: &[u8]) -> bool {
 
 impl Expression {
     /// What a dialect makes of a column.
-    pub(crate) fn of(column: &Identifier, make: impl Fn(&str) -> String) -> Self {
-        match make(column) {
-            same if same == column.as_str() => column.into(),
-            made => Self(Selected::Made(made.into())),
-        }
+    pub(crate) fn of(column: &Identifier, in_dialect: impl Fn(&str) -> String) -> Self {
+        let text = in_dialect(column);
+        if *column == text { column.into() } else { Self(Selected::Made(text.into())) }
     }
 
     /// As it stands in a statement.

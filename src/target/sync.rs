@@ -101,16 +101,21 @@ fn table(
     }
 }
 
-fn child_of(name: &'static str, column: &'static str) -> Option<Parent> {
-    Some(Parent::Synced { column: Identifier::constant(column), table: Identifier::constant(name) })
+fn child_of(name: &'static str, column: &'static str) -> Parent {
+    Parent::Synced { column: Identifier::constant(column), table: Identifier::constant(name) }
 }
 
-fn of_application() -> Option<Parent> {
-    Some(Parent::Application { column: Identifier::constant("CONSUMER_KEY_ID") })
+fn of_application() -> Parent {
+    Parent::Application { column: Identifier::constant("CONSUMER_KEY_ID") }
 }
 
 /// All of them, parents before children.
 pub(super) fn all() -> Vec<SyncTable> {
+    [parents(), children()].concat()
+}
+
+/// Those that belong to no other that is kept in step.
+fn parents() -> Vec<SyncTable> {
     let name = Identifier::constant;
     vec![
         SyncTable {
@@ -127,7 +132,7 @@ pub(super) fn all() -> Vec<SyncTable> {
             )
         },
         SyncTable {
-            parent: of_application(),
+            parent: Some(of_application()),
             state: Some(name("STATE")),
             needed: true,
             ..table(
@@ -139,7 +144,7 @@ pub(super) fn all() -> Vec<SyncTable> {
             )
         },
         SyncTable {
-            parent: of_application(),
+            parent: Some(of_application()),
             state: Some(name("TOKEN_STATE")),
             unique: names(&[
                 "CONSUMER_KEY_ID",
@@ -165,7 +170,7 @@ pub(super) fn all() -> Vec<SyncTable> {
             )
         },
         SyncTable {
-            parent: of_application(),
+            parent: Some(of_application()),
             state: Some(name("TOKEN_STATE")),
             ..table(
                 "sync-oauth2-refresh-token",
@@ -175,8 +180,13 @@ pub(super) fn all() -> Vec<SyncTable> {
                 &["REFRESH_TOKEN_ID"],
             )
         },
+    ]
+}
+
+fn children() -> Vec<SyncTable> {
+    vec![
         SyncTable {
-            parent: child_of("IDN_OAUTH2_AUTHORIZATION_CODE", "CODE_ID"),
+            parent: Some(child_of("IDN_OAUTH2_AUTHORIZATION_CODE", "CODE_ID")),
             ..table(
                 "sync-oauth2-authz-code-scope",
                 "OAuth code scope",
@@ -186,7 +196,7 @@ pub(super) fn all() -> Vec<SyncTable> {
             )
         },
         SyncTable {
-            parent: child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID"),
+            parent: Some(child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID")),
             needed: true,
             ..table(
                 "sync-oauth2-access-token-scope",
@@ -197,7 +207,7 @@ pub(super) fn all() -> Vec<SyncTable> {
             )
         },
         SyncTable {
-            parent: child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID"),
+            parent: Some(child_of("IDN_OAUTH2_ACCESS_TOKEN", "TOKEN_ID")),
             ..table(
                 "sync-oauth2-token-binding",
                 "OAuth token binding",
@@ -207,7 +217,7 @@ pub(super) fn all() -> Vec<SyncTable> {
             )
         },
         SyncTable {
-            parent: child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID"),
+            parent: Some(child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID")),
             ..table(
                 "sync-oauth2-refresh-token-scope",
                 "OAuth refresh token scope",
@@ -217,7 +227,7 @@ pub(super) fn all() -> Vec<SyncTable> {
             )
         },
         SyncTable {
-            parent: child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID"),
+            parent: Some(child_of("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN_ID")),
             ..table(
                 "sync-oauth2-refresh-token-binding",
                 "OAuth refresh token binding",

@@ -23,7 +23,7 @@ fn spoiled() -> (Place, Vec<Damaged>, Except) {
 
 fn condition(row: &Damaged) -> String {
     let known = TargetRegistry::built_in();
-    let target = known.table_named(&row.table).unwrap();
+    let target = known.table_named(row.table).unwrap();
     let parts = target.relation.key.iter().zip(&row.key);
     parts.map(|(column, part)| format!("{column} = '{part}'")).collect::<Vec<_>>().join(" AND ")
 }
