@@ -45,8 +45,9 @@ impl Engine {
         }
     }
 
-    /// A statement of SQLite's schema in the server's words.
-    pub(super) fn dialect(self, table: &str, sql: &str) -> String {
+    /// A statement that makes a table of SQLite's schema in the server's words. MySQL and MariaDB make its indexes with it,
+    /// as a dump has it: each that is made by itself takes them as long as the table.
+    pub(super) fn dialect(self, table: &str, sql: &str, indexes: &[&str]) -> String {
         if self == Self::Postgres {
             return sql.replace(" BLOB", " BYTEA");
         }
@@ -69,6 +70,12 @@ impl Engine {
                     &format!("REFRESH_TOKEN_TIME_CREATED {now} ON UPDATE CURRENT_TIMESTAMP"),
                 )
                 .replace(" TIME_CREATED TIMESTAMP NULL", &format!(" TIME_CREATED {now}"));
+        }
+        let end = sql.rfind(')').unwrap();
+        for index in indexes {
+            let (name, columns) = index.split_once(" ON ").unwrap();
+            let name = name.strip_prefix("CREATE ").unwrap();
+            sql.insert_str(end, &format!(", {name} {}", &columns[columns.find('(').unwrap()..]));
         }
         format!("{sql} ENGINE = InnoDB")
     }
