@@ -68,7 +68,10 @@ def fresh(servers, kind, data, make):
         fcntl.flock(file, fcntl.LOCK_EX)
         if not os.path.isdir(kept):
             make()
-            servers.quietly(["cp", "-a", data, kept])
+            part = f"{kept}.part"  # a copy that was cut short is none
+            shutil.rmtree(part, ignore_errors=True)
+            servers.quietly(["cp", "-a", data, part])
+            os.rename(part, kept)
             return
     servers.quietly(["cp", "-a", kept, data])
 
