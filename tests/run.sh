@@ -100,20 +100,31 @@ dependencies() {
     fi
 }
 
+# All that is run, and what nextest needs to know of it: then no part waits for another one's cargo.
+build() {
+    cargo metadata --format-version 1 --locked >target/metadata.json
+    cargo nextest list "${BUILD[@]}" --list-type binaries-only --message-format json >target/binaries.json
+}
+
+# Runs tests with a profile; the rest says which.
+nextest() {
+    local log=target/nextest-$1.log
+    cargo nextest run --binaries-metadata target/binaries.json --cargo-metadata target/metadata.json \
+        --no-input-handler --profile "${@:2}" 2>&1 | tee "$log"
+}
+
 tests() {
-    cargo nextest run "${BUILD[@]}" --profile ci 2>&1 | tee target/nextest.log
+    nextest all ci
 }
 
 # A part of them with so few rows at a time that every walk crosses the end of a page.
 tests_with_small_pages() {
-    KEYROTATION_SIZES=3 cargo nextest run "${BUILD[@]}" --profile small-pages-ci 2>&1 |
-        tee target/nextest-small-pages.log
+    KEYROTATION_SIZES=3 nextest small-pages small-pages-ci
 }
 
 # The same deployments with their databases on a server.
 tests_on() {
-    KEYROTATION_E2E=$1 KEYROTATION_TEST_SERVERS=$1 cargo nextest run "${BUILD[@]}" --profile servers-ci "${@:2}" 2>&1 |
-        tee "target/nextest-$1.log"
+    KEYROTATION_E2E=$1 KEYROTATION_TEST_SERVERS=$1 nextest "$1" servers-ci "${@:2}"
 }
 
 # A part of them by way of the JDBC bridge.
@@ -122,8 +133,7 @@ tests_over_jdbc() {
     for database in h2 postgresql-jdbc mariadb-jdbc; do
         local but=()
         [[ $database == h2 ]] || but=(-E 'test(/^smoke::/)') # the others have drivers that are quicker
-        KEYROTATION_E2E=$database cargo nextest run "${BUILD[@]}" --profile jdbc-ci "${but[@]}" 2>&1 |
-            tee "target/nextest-$database.log"
+        KEYROTATION_E2E=$database nextest "$database" jdbc-ci "${but[@]}"
     done
 }
 
@@ -133,8 +143,7 @@ tests_on_stand_ins() {
     for database in h2-as-oracle h2-as-sqlserver h2-as-db2; do
         local but=() # refused rows take longest, and differ only in the words of savepoints
         [[ $database == h2-as-sqlserver ]] || but=(-E 'not test(/^failures::/)')
-        KEYROTATION_E2E=$database cargo nextest run "${BUILD[@]}" --profile stand-ins-ci "${but[@]}" 2>&1 |
-            tee "target/nextest-$database.log"
+        KEYROTATION_E2E=$database nextest "$database" stand-ins-ci "${but[@]}"
     done
 }
 
@@ -144,8 +153,9 @@ lints() {
     cargo clippy --workspace --no-default-features --quiet -- -D warnings
 }
 
+# There are no examples: to ask for them has cargo take the dependencies as clippy has read them, with what tests need of them.
 documentation() {
-    RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --no-deps --document-private-items --quiet
+    RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --lib --examples --no-deps --document-private-items --quiet
 }
 
 # The README's first command, without the release build.
@@ -168,9 +178,7 @@ unchanged() {
     tree | diff "$BEFORE" - || fail "the tests changed the work tree"
 }
 
-names=() times=() failed=()
-
-# Runs a part in a shell of its own, so that one that fails does not keep the others from running.
+# Runs a part in a shell of its own, so that one that fails does not keep the others from running, and notes how it went.
 part() {
     local name=$1 began=$SECONDS status
     shift
@@ -182,43 +190,89 @@ part() {
     )
     status=$?
     set -e
-    names+=("$name") times+=($((SECONDS - began)))
-    [[ $status == 0 ]] || failed+=("$name")
+    printf '%d\t%d\t%s\n' "$status" "$((SECONDS - began))" "$name" >>"$PARTS"
+}
+
+# Parts one after the other, beside other lanes. What a part says is shown when it is done, in one piece.
+lane() {
+    local name function
+    while (($#)); do
+        name=$1 function=$2
+        shift 2
+        part "$name" eval "$function" >"$BESIDE/$BASHPID" 2>&1 </dev/null
+        cat "$BESIDE/$BASHPID"
+    done
+}
+
+# Lints compile while tests wait: they get what the tests leave of the processors.
+behind() {
+    renice -n 10 "$BASHPID" >/dev/null
+    lane "$@"
+}
+
+# In a process group each, to be ended as one.
+start() {
+    set -m
+    "$@" &
+    set +m
+    lanes+=($!)
+}
+
+end_lanes() {
+    local lane
+    for lane in "${lanes[@]}"; do
+        kill -- "-$lane" 2>/dev/null || true
+    done
 }
 
 mkdir -p target
 rm -f target/nextest*.log
+lanes=() failed=()
+BESIDE=$(mktemp -d)
+PARTS=$BESIDE/parts
+BEFORE=$BESIDE/before
+trap 'end_lanes; rm -rf "$BESIDE"' EXIT
 part "setup" setup
-[[ ${#failed[@]} == 0 ]] || fail "the setup failed"
+grep -q $'^0\t' "$PARTS" || fail "the setup failed"
 PATH="$PWD/$TOOLS/bin:$PATH"
-BEFORE=$(mktemp)
-trap 'rm -f "$BEFORE"' EXIT
 tree >"$BEFORE"
 
 part "format" cargo fmt --all --check
 part "dependencies" dependencies
-part "tests" tests
-part "tests, small pages" tests_with_small_pages
-part "tests on PostgreSQL" tests_on postgresql -E 'test(/^(failures|kill|nothing|points|smoke|tables|values|verify)::/)'
-part "tests on MySQL" tests_on mysql
-part "tests on MariaDB" tests_on mariadb -E 'test(/^(smoke|values)::|^failures::they_fail_alone/)'
-part "tests over JDBC" tests_over_jdbc
-part "tests on stand-ins" tests_on_stand_ins
-part "documentation tests" cargo test "${BUILD[@]}" --doc --quiet
-part "demo" demo
-part "lints" lints
-part "documentation" documentation
+part "build" build
+tail -n 1 "$PARTS" | grep -q $'^0\t' || fail "the build failed"
+
+# Most tests wait, for servers and for each other, so that lanes of them fill two processors and no more.
+start lane "tests" tests
+start lane \
+    "tests on MySQL" "tests_on mysql" \
+    "tests on PostgreSQL" "tests_on postgresql -E 'test(/^(failures|kill|nothing|points|smoke|tables|values|verify)::/)'"
+start lane \
+    "tests on stand-ins" tests_on_stand_ins \
+    "tests over JDBC" tests_over_jdbc \
+    "tests on MariaDB" "tests_on mariadb -E 'test(/^(smoke|values)::|^failures::they_fail_alone/)'" \
+    "tests, small pages" tests_with_small_pages \
+    "demo" demo
+start behind \
+    "lints" lints \
+    "documentation" documentation \
+    "documentation tests" 'cargo test "${BUILD[@]}" --doc --quiet'
+for lane in "${lanes[@]}"; do
+    wait "$lane" || failed+=("a lane that did not come to its end")
+done
+lanes=()
 part "work tree" unchanged
 
 printf '\n'
-for i in "${!names[@]}"; do
-    printf '%-22s %4d s\n' "${names[i]}" "${times[i]}"
-done
+while IFS=$'\t' read -r status seconds name; do
+    printf '%-22s %4d s\n' "$name" "$seconds"
+    [[ $status == 0 ]] || failed+=("$name")
+done <"$PARTS"
 printf '%-22s %4d s\n\n' "in all" "$SECONDS"
 
 # The counts of nextest's summaries, such as: Summary [  9.1s] 410 tests run: 409 passed, 1 failed, 0 skipped
 passed=0 not_passed=0
-for log in target/nextest{,-small-pages,-postgresql,-mariadb,-mysql,-h2,-postgresql-jdbc,-mariadb-jdbc,-h2-as-oracle,-h2-as-sqlserver,-h2-as-db2}.log; do
+for log in target/nextest-{all,small-pages,postgresql,mariadb,mysql,h2,postgresql-jdbc,mariadb-jdbc,h2-as-oracle,h2-as-sqlserver,h2-as-db2}.log; do
     summary=$(grep -E '^ *Summary \[' "$log" | tail -n 1) || fail "no test was run, see $log"
     count() {
         grep -oE "[0-9]+ $1" <<<"$summary" | cut -d ' ' -f 1 || echo 0

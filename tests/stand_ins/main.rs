@@ -17,6 +17,9 @@ use std::process::{Command, Stdio};
 const SUPPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support");
 const JARS: &str = "/usr/share/java/h2.jar:/usr/share/java/hsqldb.jar:/usr/share/java/derby.jar";
 
+/// For a Java that soon ends: it does not try hard to become fast.
+const QUICKLY: [&str; 2] = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
+
 /// Feeds a program and gives what it prints.
 fn fed(command: &mut Command, input: &str) -> Result<String, String> {
     let mut child = command
@@ -43,7 +46,7 @@ fn run(url: &str, statements: &[String]) -> Result<String, String> {
 /// Likewise, with these drivers.
 fn run_with(classes: &str, url: &str, statements: &[String]) -> Result<String, String> {
     let mut java = Command::new("java");
-    java.args(["-Dderby.stream.error.file=/dev/null", "-cp", classes]);
+    java.args(QUICKLY).args(["-Dderby.stream.error.file=/dev/null", "-cp", classes]);
     java.args([&format!("{SUPPORT}/java/RunStatements.java"), url]);
     fed(&mut java, &statements.join("\0"))
 }

@@ -27,7 +27,7 @@ import subprocess
 import sys
 import time
 
-from engines import MYSQL, PASSWORD, PLACES, fail, free_port, mysql_at, program
+from engines import MYSQL, PASSWORD, PLACES, fail, free_port, fresh, mysql_at, program
 from servers import PATIENCE, Servers
 
 PROVIDERS = ["/usr/lib/galera/libgalera_smm.so", "/usr/lib/galera-4/libgalera_smm.so", "/usr/lib64/galera-4/libgalera_smm.so"]
@@ -51,8 +51,9 @@ class Clusters(Servers):
         self.own(home, "mysql")
         data = os.path.join(home, "data")
         if copy_of is None:
-            self.quietly([install, "--no-defaults", f"--datadir={data}", f"--tmpdir={home}", "--skip-test-db",
-                          "--auth-root-authentication-method=normal"], cwd=home, **self.as_user("mysql"))
+            fresh(self, "mariadb", data, lambda: self.quietly(
+                [install, "--no-defaults", f"--datadir={data}", f"--tmpdir={home}", "--skip-test-db",
+                 "--auth-root-authentication-method=normal"], cwd=home, **self.as_user("mysql")))
         first, quoted = os.path.join(home, "first.sql"), PASSWORD.replace("'", "''")
         with open(first, "w", encoding="utf-8") as file:
             file.write("SET NAMES utf8mb4;\nDELETE FROM mysql.global_priv WHERE User = '';\n"

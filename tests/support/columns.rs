@@ -1,6 +1,7 @@
 //! Tables of an SQLite file, in its words and a server's.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
@@ -45,8 +46,9 @@ impl Engine {
         }
     }
 
-    /// A statement of SQLite's schema in the server's words.
-    pub(super) fn dialect(self, table: &str, sql: &str) -> String {
+    /// A statement that makes a table of SQLite's schema in the server's words. MySQL and MariaDB make its indexes with it,
+    /// as a dump has it: each that is made by itself takes them as long as the table.
+    pub(super) fn dialect(self, table: &str, sql: &str, indexes: &[&str]) -> String {
         if self == Self::Postgres {
             return sql.replace(" BLOB", " BYTEA");
         }
@@ -69,6 +71,12 @@ impl Engine {
                     &format!("REFRESH_TOKEN_TIME_CREATED {now} ON UPDATE CURRENT_TIMESTAMP"),
                 )
                 .replace(" TIME_CREATED TIMESTAMP NULL", &format!(" TIME_CREATED {now}"));
+        }
+        let end = sql.rfind(')').unwrap();
+        for index in indexes {
+            let (name, columns) = index.split_once(" ON ").unwrap();
+            let name = name.strip_prefix("CREATE ").unwrap();
+            sql.insert_str(end, &format!(", {name} {}", &columns[columns.find('(').unwrap()..]));
         }
         format!("{sql} ENGINE = InnoDB")
     }
@@ -222,6 +230,9 @@ pub(super) async fn table_names(db: &mut SqliteConnection) -> Vec<String> {
         .unwrap()
 }
 
+/// Bytes of a statement from which on it gets no more rows.
+const STATEMENT: usize = 50_000;
+
 /// What a server holds, rows in an order of their own.
 #[derive(Debug, Default)]
 pub(super) struct Dump {
@@ -235,6 +246,10 @@ impl Dump {
     /// Makes an SQLite file hold the same. Rows that it knows keep their number.
     pub(super) async fn write(&self, file: &mut SqliteConnection) {
         let mut work = file.begin().await.unwrap();
+        let mut counted: HashMap<[&str; 2], usize> = HashMap::new();
+        for [table, key] in self.counted.iter().flatten() {
+            *counted.entry([table, key]).or_default() += 1;
+        }
         let mut updates = Vec::new();
         for (table, rows) in &self.tables {
             let columns = columns(&mut work, table).await;
@@ -242,6 +257,8 @@ impl Dump {
             run(&mut work, format!("DELETE FROM {table}")).await;
             let mut next = numbers.values().max().copied().unwrap_or_default();
             let names: Vec<_> = columns.iter().map(|column| column.name.as_str()).collect();
+            let insert = format!("INSERT INTO {table} (rowid, {}) VALUES ", names.join(", "));
+            let mut values = String::new();
             for row in rows {
                 let (key, cells) = row.split_first().unwrap();
                 let key = key.clone().unwrap();
@@ -249,13 +266,18 @@ impl Dump {
                     next += 1;
                     next
                 });
-                let counted = self.counted.iter().flatten().filter(|[of, row]| of == table && *row == key);
-                updates.extend(counted.map(|_| format!("('{table}', {number})")));
-                let values: Vec<_> =
+                let times = counted.get(&[table.as_str(), key.as_str()]).copied().unwrap_or_default();
+                updates.extend((0..times).map(|_| format!("('{table}', {number})")));
+                let cells: Vec<_> =
                     columns.iter().zip(cells).map(|(column, cell)| column.literal(cell.as_deref())).collect();
-                let (names, values) = (names.join(", "), values.join(", "));
-                run(&mut work, format!("INSERT INTO {table} (rowid, {names}) VALUES ({number}, {values})"))
-                    .await;
+                let comma = if values.is_empty() { "" } else { ", " };
+                let _ = write!(values, "{comma}({number}, {})", cells.join(", "));
+                if values.len() > STATEMENT {
+                    run(&mut work, format!("{insert}{}", std::mem::take(&mut values))).await;
+                }
+            }
+            if !values.is_empty() {
+                run(&mut work, format!("{insert}{values}")).await;
             }
         }
         if self.counted.is_some() {

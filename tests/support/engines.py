@@ -2,12 +2,14 @@
 users have, but for where its files are and who its administrator is.
 """
 
+import fcntl
 import glob
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 PASSWORD = "p@ss w\u00f6rd/:'%"
@@ -38,9 +40,40 @@ def server_program(engine, name, package, places):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port below those that the system gives to connections, and another one for each who asks: a server may take
+    seconds from here to its first breath."""
+    with open(os.path.join(tempfile.gettempdir(), f"keyrotation-ports-{os.getuid()}"), "a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        last = int(file.read() or 0)
+        for number in range(last + 1, last + 10000):
+            port = 20000 + number % 10000
+            with socket.socket() as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+            file.truncate(0)
+            file.write(str(number % 10000))
+            return port
+    fail("no port is free")
+
+
+def fresh(servers, kind, data, make):
+    """A data folder of MySQL's or MariaDB's as its own program makes it. That takes seconds, so it is done once: servers
+    that a test starts for itself get copies of what those of its run were made from. (PostgreSQL's is quickly made, and
+    its number says which server it is.)"""
+    kept = os.path.join(os.environ.get("KEYROTATION_TEST_FOLDER", servers.folder), f"fresh-{kind}")
+    with open(kept + ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not os.path.isdir(kept):
+            make()
+            part = f"{kept}.part"  # a copy that was cut short is none
+            shutil.rmtree(part, ignore_errors=True)
+            servers.quietly(["cp", "-a", data, part])
+            os.rename(part, kept)
+            return
+    servers.quietly(["cp", "-a", kept, data])
 
 
 def postgresql(servers):
@@ -79,8 +112,9 @@ def mariadb(servers):
     servers.own(home, "mysql")
     data, first = os.path.join(home, "data"), os.path.join(home, "first.sql")
     # Temporary files of its own: a server that starts removes those of all others in a shared folder.
-    servers.quietly([install, "--no-defaults", f"--basedir={programs}", f"--datadir={data}", f"--tmpdir={home}", "--skip-test-db",
-                  "--auth-root-authentication-method=normal"], cwd=home, **servers.as_user("mysql"))
+    fresh(servers, "mariadb", data, lambda: servers.quietly(
+        [install, "--no-defaults", f"--basedir={programs}", f"--datadir={data}", f"--tmpdir={home}", "--skip-test-db",
+         "--auth-root-authentication-method=normal"], cwd=home, **servers.as_user("mysql")))
     servers.copy_certificate(home, "mysql")
     quoted = PASSWORD.replace("'", "''")
     with open(first, "w", encoding="utf-8") as file:
@@ -121,7 +155,10 @@ def mysql_at(servers, name, port, extra=()):
     user = servers.as_user("mysql") if servers.may_run(server, "mysql") else {}
     if not user and os.getuid() == 0:
         paths.append("--user=root")  # a folder above the program is closed to others
-    servers.quietly([server, "--no-defaults", *paths, "--initialize-insecure"], cwd=home, **user)
+    fresh(servers, "mysql", data, lambda: servers.quietly(
+        [server, "--no-defaults", *paths, "--initialize-insecure"], cwd=home, **user))
+    if os.path.exists(os.path.join(data, "auto.cnf")):
+        os.remove(os.path.join(data, "auto.cnf"))  # each server finds a number of its own
     servers.copy_certificate(home, "mysql")
     quoted = PASSWORD.replace("'", "''")
     with open(first, "w", encoding="utf-8") as file:
@@ -138,6 +175,30 @@ def mysql_at(servers, name, port, extra=()):
     servers.environment["KEYROTATION_TEST_MYSQL_PROGRAMS"] = os.path.abspath(os.path.join(root, "../bin"))
 
 
+# For a Java that soon ends: no time is spent on becoming fast.
+QUICKLY = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
+
+
+def bridge(servers, java, javac, home):
+    """A JAVA_HOME whose java has compiled the program's bridge: else each start of the program does so for a second. It
+    is for the stand-ins alone; by way of the real drivers Java gets the source, as it does from users."""
+    folder = os.path.join(home, "java")
+    os.makedirs(os.path.join(folder, "bin"))
+    source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../src/db/jdbc/Bridge.java")
+    servers.quietly([javac, *[f"-J{option}" for option in QUICKLY], "-d", os.path.join(folder, "bridge"), source])
+    os.symlink(os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(java))), "lib"), os.path.join(folder, "lib"))
+    script = os.path.join(folder, "bin/java")
+    with open(script, "w") as file:
+        file.write(f"""#!/bin/bash
+# java OPTIONS -cp DRIVERS …/Bridge.java
+arguments=("$@")
+[[ ${{arguments[-3]}} == -cp ]] && cmp -s "${{arguments[-1]}}" "{source}" || exit 3
+exec "{java}" "${{arguments[@]:0:$#-2}}" "${{arguments[-2]}}:{folder}/bridge" Bridge
+""")
+    os.chmod(script, 0o755)
+    servers.environment["JAVA_HOME"] = folder
+
+
 def h2(servers):
     java, javac = program("java", "default-jdk-headless"), program("javac", "default-jdk-headless")
     jar, home = os.environ.get("KEYROTATION_TEST_JAR", "/usr/share/java/h2.jar"), servers.path("h2")
@@ -146,14 +207,16 @@ def h2(servers):
     os.makedirs(os.path.join(home, "data"))  # two tests that begin at once would both make it
     sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), "java")
     names = [os.path.join(sources, f"{name}.java") for name in ("H2Server", "CountUpdates", "NoteChange", "StandIn")]
-    servers.quietly([javac, "-cp", jar, "-d", home, *names])
+    servers.quietly([javac, *[f"-J{option}" for option in QUICKLY], "-cp", jar, "-d", home, *names])
+    if os.environ["KEYROTATION_E2E"].startswith("h2-as-"):
+        bridge(servers, java, javac, home)
     # The driver with which the server stands in for others: h2/stand-in.jar.
     with zipfile.ZipFile(os.path.join(home, "stand-in.jar"), "w") as driver:
         driver.writestr("META-INF/services/java.sql.Driver", "StandIn\n")
         for name in glob.glob(os.path.join(home, "StandIn*.class")):
             driver.write(name, os.path.basename(name))
     log = open(os.path.join(home, "log"), "ab")
-    process = subprocess.Popen([java, "-Xmx512m", "-cp", f"{jar}:{home}", "H2Server", os.path.join(home, "data")],
+    process = subprocess.Popen([java, *QUICKLY, "-Xmx512m", "-cp", f"{jar}:{home}", "H2Server", os.path.join(home, "data")],
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
                                start_new_session=True)
     servers.processes["h2"] = process

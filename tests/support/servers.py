@@ -106,6 +106,12 @@ class Servers:
     def certificates(self):
         openssl = program("openssl", "openssl")
         ca, key = self.path("ca.pem"), self.path("ca.key")
+        self.environment["KEYROTATION_TEST_CA"] = ca
+        run = os.environ.get("KEYROTATION_TEST_FOLDER")
+        if run and os.path.exists(os.path.join(run, "server.pem")):  # those of the run's servers are as good
+            for name in ("ca.pem", "server.pem", "server.key"):
+                shutil.copy(os.path.join(run, name), self.path(name))
+            return
         self.quietly([openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-keyout", key,
                       "-out", ca, "-subj", "/CN=A private authority", "-addext", "basicConstraints=critical,CA:TRUE"])
         request, names = self.path("server.csr"), self.path("names")
@@ -116,7 +122,6 @@ class Servers:
         self.quietly([openssl, "x509", "-req", "-in", request, "-CA", ca, "-CAkey", key, "-CAcreateserial",
                       "-days", "2", "-extfile", names, "-out", self.path("server.pem")])
         os.chmod(self.path("server.key"), 0o644)
-        self.environment["KEYROTATION_TEST_CA"] = ca
 
     def copy_certificate(self, folder, name):
         for file in ("server.pem", "server.key"):

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustix::process::Signal;
 
 use super::{admin, before_update, on, on_each_server, outside};
 use crate::kit::{Refused as _, eventually};
@@ -109,12 +110,14 @@ fn who_was_first_goes_on_while_another_waits(engine: Engine) {
     let kit = on(engine);
     kit.count_updates();
     let before = kit.snapshot();
-    let mut first = kit.start_unlooked("", &["run", "--max-rows-per-second", "25"]);
-    first.until_it_says("this will change");
+    let gate = kit.path("gate");
+    let mut first = kit.start_unlooked(&format!("table-before-write=1*return({})", gate.display()), &["run"]);
+    first.until_it_waits(&gate);
     let other = kit.beside("other-journal");
     let mut second =
         kit.start_unlooked("", &["run", "--journal", other.to_str().unwrap(), "--all-already-new"]);
     second.until_it_says("another rotation has the lock");
+    std::fs::remove_file(&gate).unwrap();
     first.wait_unlooked().exits(0);
     second.wait_unlooked().exits(0);
     kit.run(&["verify"]).exits(0);
@@ -130,7 +133,7 @@ fn what_a_killed_run_left_in_the_server_is_waited_for(engine: Engine) {
     let first = "(SELECT MIN(TOKEN_ID) FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%')";
     let first = admin(&kit).text(first.trim_matches(['(', ')']));
     before_update(&kit, &format!("NEW.TOKEN_ID = '{first}'"), sleep);
-    let running = kit.start(&["run"]);
+    let mut running = kit.start(&["run"]);
     let mut outside = outside(engine);
     let asleep = match engine {
         Engine::Postgres => {
@@ -142,8 +145,12 @@ fn what_a_killed_run_left_in_the_server_is_waited_for(engine: Engine) {
     while outside.rows(&asleep).is_empty() {
         thread::sleep(Duration::from_millis(10));
     }
-    running.kill();
+    running.signal(Signal::KILL);
+    while !running.ended() {
+        thread::sleep(Duration::from_millis(2));
+    }
     assert!(!outside.rows(&asleep).is_empty(), "the server ended the statement at once");
+    drop(running);
     kit.run(&["resume"]).exits(0);
     assert!(outside.rows(&asleep).is_empty());
     before.must_be_rotated(&kit, &Except::default());

@@ -39,10 +39,10 @@ fn a_pause_lets_changes_wait_and_keeps_the_locks(engine: Engine) {
     eventually("it is on record", || pair.run(&["status", "--json"]).exits(0).json()["verified"].is_object());
     // What comes in is written at the pace that is asked for, and a stop does not wait for it.
     assert!(pair.run(&["pace", "10"]).exits(0).stdout.contains("its pace is now 10 rows/s"));
+    let begun = Instant::now();
     pair.execute(Side::Old, "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET VALIDITY_PERIOD = 4711");
     let changed = "IDN_OAUTH2_ACCESS_TOKEN WHERE VALIDITY_PERIOD = 4711";
     let all = pair.count(Side::Old, changed);
-    let begun = std::time::Instant::now();
     eventually("some are carried over", || pair.count(Side::New, changed) >= 20);
     assert!(begun.elapsed().as_millis() > 700, "20 rows at 10 a second");
     assert!(pair.count(Side::New, changed) < all, "not all {all} of them at once");
