@@ -122,16 +122,16 @@ fn engine_results(
     let tokens = deployment.spec.tokens;
     println!("{version}{way}, {tokens} tokens, medians of {}", args.runs);
     let mut floors = Vec::new();
-    let ways: Vec<(u32, &String)> = args
+    let modes: Vec<(u32, &String)> = args
         .connections
         .iter()
         .flat_map(|connections| args.rebuild_indexes.iter().map(move |rebuild| (*connections, rebuild)))
         .collect();
-    let mut rotations: Vec<Vec<(Rotation, f64)>> = vec![Vec::new(); ways.len()];
+    let mut rotations: Vec<Vec<(Rotation, f64)>> = vec![Vec::new(); modes.len()];
     for run in 1..=args.runs {
         floors.push(floor(deployment, engine));
         eprintln!("{name} run {run}: floor {:.2} s", floors[run - 1]);
-        for (at, (connections, rebuild)) in ways.iter().enumerate() {
+        for (at, (connections, rebuild)) in modes.iter().enumerate() {
             let folder = args.folder.join(format!("{name}-{run}-{connections}-{rebuild}"));
             let site = copy(deployment, &folder, engine, args.jdbc)?;
             let (was, before) = (disk(&site), cpu_seconds(servers, engine));
@@ -158,7 +158,7 @@ fn engine_results(
     let floor = median(floors);
     println!("{:<26} {floor:>8.2} s", "floor: one UPDATE");
     let mut writers = Vec::new();
-    for ((connections, rebuild), rotations) in ways.iter().zip(&rotations) {
+    for ((connections, rebuild), rotations) in modes.iter().zip(&rotations) {
         let of = |pick: fn(&(Rotation, f64)) -> f64| median(rotations.iter().map(pick).collect());
         let seconds = of(|(rotation, _)| rotation.seconds);
         let (cpu, server) = (of(|(rotation, _)| rotation.cpu_seconds), of(|(_, server)| *server));

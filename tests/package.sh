@@ -34,9 +34,9 @@ program=$root/usr/bin/keyrotation
 if "$program" help demo >/dev/null 2>&1; then fail "the demo is not for those who install it"; fi
 cargo run --locked --quiet -- --quiet demo "$root/demo" --no-run >/dev/null # the deployment that it is tried on
 "$program" --quiet --config "$root/demo/properties.yaml" run >"$root/log" || fail "run says: $(tail -n 1 "$root/log")"
-last=$("$program" --quiet --config "$root/demo/properties.yaml" verify | tail -n 1)
-[[ $last == *" rows and files are as recorded, "*" 0 differ." ]] || fail "verify says: $last"
-echo "$last"
+verdict=$("$program" --quiet --config "$root/demo/properties.yaml" verify | head -n 1)
+[[ $verdict == *" rows and files are as recorded, "*" 0 differ." ]] || fail "verify says: $verdict"
+echo "$verdict"
 
 for command in $("$program" help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
     [[ $command == help || -f $root/usr/share/man/man1/keyrotation-$command.1.gz ]] || fail "no page for $command"

@@ -20,19 +20,51 @@ pub(super) async fn open_chunks(context: &Context, job: &Job) -> Result<Flow> {
         let target = &state.targets[job.index.position()];
         target.open.iter().map(|(ordinal, chunk)| (*ordinal, chunk.span.clone())).collect()
     });
+    let (chunks, mut settled) = (open.len(), Settled::default());
     for (ordinal, span) in open {
         if context.safe_point().await? == Flow::Interrupted
-            || settle(context, job, ordinal, span).await? == Flow::Interrupted
+            || settle(context, job, ordinal, span, &mut settled).await? == Flow::Interrupted
         {
             return Ok(Flow::Interrupted);
         }
     }
+    settled.tell(job, chunks);
     // Whoever asks the journal next for these rows must find how they ended.
     context.journal.flush().await?;
     Ok(Flow::Finished)
 }
 
-async fn settle(context: &Context, job: &Job, ordinal: Ordinal, span: Span) -> Result<Flow> {
+/// What became of rows that were in flight when the last session ended.
+#[derive(Debug, Default)]
+struct Settled {
+    /// They held the recorded new value: the commit had come through.
+    written_before: u64,
+    /// They did not, and are written now.
+    written_now: u64,
+}
+
+impl Settled {
+    /// Says it, if there was any.
+    fn tell(&self, job: &Job, chunks: usize) {
+        if chunks > 0 {
+            let noun = if chunks == 1 { "chunk" } else { "chunks" };
+            tracing::info!(
+                "{}: {chunks} {noun} in flight when the last session ended: {} rows had been written, {} are written now",
+                job.place,
+                self.written_before,
+                self.written_now
+            );
+        }
+    }
+}
+
+async fn settle(
+    context: &Context,
+    job: &Job,
+    ordinal: Ordinal,
+    span: Span,
+    settled: &mut Settled,
+) -> Result<Flow> {
     let target = job.index;
     let records = context.journal.read(move |journal| journal.rows(target, ordinal)).await?;
     let mut recorded: HashMap<Key, RowRecord> =
@@ -45,7 +77,7 @@ async fn settle(context: &Context, job: &Job, ordinal: Ordinal, span: Span) -> R
             let mut walk = job.source.walk(after.as_ref(), upto.as_ref());
             while let Some(rows) = walk.next(job.page_rows()).await? {
                 if context.safe_point().await? == Flow::Interrupted
-                    || again(context, job, ordinal, rows, &mut recorded, &mut written).await?
+                    || again(context, job, ordinal, rows, &mut recorded, &mut written, settled).await?
                         == Flow::Interrupted
                 {
                     return Ok(Flow::Interrupted);
@@ -57,7 +89,9 @@ async fn settle(context: &Context, job: &Job, ordinal: Ordinal, span: Span) -> R
             let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
             let before = recorded_before(context, job, ordinal, &keys).await?;
             replaces = counted(job, &rows, keys.iter().filter_map(|key| before.get(key)));
-            if again(context, job, ordinal, rows, &mut recorded, &mut written).await? == Flow::Interrupted {
+            if again(context, job, ordinal, rows, &mut recorded, &mut written, settled).await?
+                == Flow::Interrupted
+            {
                 return Ok(Flow::Interrupted);
             }
         }
@@ -75,10 +109,13 @@ async fn again(
     rows: Vec<Row>,
     recorded: &mut HashMap<Key, RowRecord>,
     written: &mut Written,
+    settled: &mut Settled,
 ) -> Result<Flow> {
     let known = rows.iter().filter_map(|row| recorded.remove_entry(&row.key));
     let known: Known = known.map(|(key, record)| (key, vec![record])).collect();
     let chunk_plan = chunk::prepare(context, job, rows, known).await?;
+    settled.written_before += chunk_plan.settled.rotated;
+    settled.written_now += chunk_plan.pending.len() as u64;
     // What is still to be written has a fresh IV, so a new digest: it must be durable first.
     let event = Event::RowsReplanned { target: job.index, ordinal };
     context.journal.append(vec![Entry::new(event, chunk::planned(&chunk_plan))]).await?;

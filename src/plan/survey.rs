@@ -190,7 +190,7 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
         let foreign = count(&[Form::Keystore, Form::Other]);
         let is_among_first = whole || found.gcm < SAMPLE_FIRST;
         let spread = is_among_first || found.gcm % SAMPLE_EVERY < gcm;
-        let stays_paused_for = if is_among_first || gcm == 0 { 1 } else { SAMPLE_EVERY };
+        let stands_for = if is_among_first || gcm == 0 { 1 } else { SAMPLE_EVERY };
         found.gcm += gcm;
         found.unauthenticated += unauthenticated;
         found.foreign += foreign;
@@ -218,9 +218,9 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
                 Verdict::Unreadable(_) => found.unreadable += 1,
             }
             if unauthenticated > 0 || spread {
-                found.about_old += stays_paused_for * (found.under_old - before.0);
-                found.about_new += stays_paused_for * (found.under_new - before.1);
-                found.about_strange += stays_paused_for * (found.unreadable - before.2);
+                found.about_old += stands_for * (found.under_old - before.0);
+                found.about_new += stands_for * (found.under_new - before.1);
+                found.about_strange += stands_for * (found.unreadable - before.2);
             }
         } else {
             found.passed_over += gcm;

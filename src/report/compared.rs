@@ -26,59 +26,55 @@ pub fn verification(report: &Report, events: u64, sample: Option<f64>, live: boo
     }
 }
 
-/// The comparison for people, with the events whose chain is whole.
-pub fn comparison_text(report: &Report, events: u64, is_sample: bool, differences: u64) -> String {
-    let mut out = format!("the journal is whole: {} events\n\n", thousands(events));
-    let _ = write!(out, "{:<52}", "table or files");
-    for verdict in Verdict::ALL {
-        let _ = write!(out, " {:>10}", verdict.word());
-    }
-    out.push('\n');
-    for target in &report.targets {
-        let _ = write!(out, "{:<52}", target.place);
-        for verdict in Verdict::ALL {
-            let _ =
-                write!(out, " {:>10}", thousands(target.verdicts.get(verdict).copied().unwrap_or_default()));
-        }
-        out.push('\n');
-    }
-    out.push('\n');
-    for target in &report.targets {
-        for found in &target.findings {
-            let column = found.column.as_deref().unwrap_or("");
-            let _ = writeln!(
-                out,
-                "{}: {} {} {column}: {}",
-                found.verdict.word(),
-                target.place,
-                printable(&found.key),
-                found.what
-            );
-        }
-        for index in &target.missing_indexes {
-            let _ = writeln!(out, "missing: {} the index {}", target.place, printable(index));
-        }
-        for (verdict, count) in target.verdicts.iter().filter(|(verdict, _)| **verdict != Verdict::Same) {
-            if *count > LISTED {
-                let more = thousands(count - LISTED);
-                let _ = writeln!(out, "{}: {} and {more} more", verdict.word(), target.place);
-            }
-        }
-    }
-    if is_sample {
-        let (checked, all) =
-            report.targets.iter().fold((0, 0), |sum, t| (sum.0 + t.chunks.0, sum.1 + t.chunks.1));
+/// The comparison for people: the verdict, how it was compared, and what is not the same.
+pub fn comparison_text(report: &Report, found: &Verification) -> String {
+    let how = if found.live {
+        "what a running server may change is no difference (--live)"
+    } else {
+        "nobody was to change anything since (without --live)"
+    };
+    let mut out = format!(
+        "{} rows and files are as recorded, {} hold no ciphertext, {} differ.\nthe journal is whole: {} events; {how}\n",
+        thousands(found.same),
+        thousands(found.without_ciphertext),
+        thousands(found.differences),
+        thousands(found.events)
+    );
+    if !found.is_whole() {
         let _ = writeln!(
             out,
-            "sample: {checked} of {all} chunks were checked; rows outside them, and rows tried again, were not"
+            "sample: {} of {} chunks were checked; rows outside them, and rows tried again, were not",
+            found.chunks_checked, found.chunks
         );
     }
-    let _ = writeln!(
-        out,
-        "{} rows and files are as recorded, {} hold no ciphertext, {} differ.",
-        thousands(report.count(Verdict::Same)),
-        thousands(report.targets.iter().map(|target| target.without_ciphertext).sum()),
-        thousands(differences)
-    );
+    for target in &report.targets {
+        differing(target, &mut out);
+    }
     out
+}
+
+/// What is not the same in one target: its counts, then the findings.
+fn differing(target: &TargetReport, out: &mut String) {
+    let counts = Verdict::ALL.iter().filter(|verdict| **verdict != Verdict::Same);
+    let counts: Vec<_> = counts
+        .filter_map(|verdict| Some((verdict, *target.verdicts.get(verdict)?)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    if counts.is_empty() && target.missing_indexes.is_empty() {
+        return;
+    }
+    let same = thousands(target.verdicts.get(&Verdict::Same).copied().unwrap_or_default());
+    let words = counts.iter().map(|(verdict, count)| format!(", {} {}", thousands(*count), verdict.word()));
+    let _ = writeln!(out, "\n{}: {same} as recorded{}", target.place, words.collect::<String>());
+    for found in &target.findings {
+        let column = found.column.as_deref().unwrap_or("");
+        let (word, key) = (found.verdict.word(), printable(&found.key));
+        let _ = writeln!(out, "{word}: {} {key} {column}: {}", target.place, found.what);
+    }
+    for index in &target.missing_indexes {
+        let _ = writeln!(out, "missing: {} the index {}", target.place, printable(index));
+    }
+    for (verdict, count) in counts.iter().filter(|(_, count)| *count > LISTED) {
+        let _ = writeln!(out, "{}: {} and {} more", verdict.word(), target.place, thousands(count - LISTED));
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::text::short_place;
 use super::{StatusView, TargetView, status_text, thousands};
 
 /// The status, cut to a terminal of so many columns and lines: what matters least goes first.
@@ -11,7 +12,7 @@ pub fn frame(view: &StatusView, (columns, lines): (usize, usize)) -> Vec<String>
     let is_row = |line: &str, states: &[&str]| {
         view.all().any(|target| {
             states.contains(&&*target.state)
-                && line.strip_prefix(&*target.place).is_some_and(|rest| rest.starts_with(' '))
+                && line.strip_prefix(short_place(&target.place)).is_some_and(|rest| rest.starts_with(' '))
         })
     };
     let least: [&dyn Fn(&str) -> bool; 4] = [

@@ -16,6 +16,7 @@ mod retirable;
 mod show;
 mod status;
 mod sync;
+mod taken_up;
 mod text;
 mod verified;
 
@@ -34,5 +35,6 @@ pub use progress::{Reporter, Sources};
 pub use retirable::Retirable;
 pub use status::{FailureView, RunState, StatusView, StepView, TargetView, VerifiedView, failures_of};
 pub use sync::{SyncTableView, SyncView};
+pub use taken_up::taken_up;
 pub use text::{bytes, printable, status_text, summary_sentence, thousands};
 pub use verified::{RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};

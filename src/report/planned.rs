@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use super::text::{aligned, short_place};
 use super::{bytes, checks_text, printable, thousands};
 use crate::engine::Rehearsal;
 use crate::plan::preflight::Finding;
@@ -67,25 +68,16 @@ impl PlanView<'_> {
         for place in self.places {
             let _ = writeln!(out, "  {place}");
         }
-        let _ = writeln!(
-            out,
-            "\n{:<52} {:>10} {:>10} {:>8} {:>8} {:>10} {:>10}",
-            "table or files", "rows", "encrypted", "plain", "NULL", "values", "on disk"
-        );
+        let titles = ["table or files", "rows", "encrypted", "values", "on disk"];
+        let mut lines: Vec<Vec<String>> = vec![titles.map(str::to_owned).into()];
         for job in &self.survey.jobs {
             let disk = self.disk.iter().find(|disk| disk.id == job.id).map(|disk| bytes(disk.bytes));
-            let line = format!(
-                "{:<52} {:>10} {:>10} {:>8} {:>8} {:>10} {:>10}",
-                job.place,
-                thousands(job.rows),
-                thousands(job.encrypted()),
-                thousands(job.plain),
-                thousands(job.null),
-                bytes(job.bytes),
-                disk.unwrap_or_default()
-            );
-            let _ = writeln!(out, "{}", line.trim_end());
+            let place = short_place(&job.place).to_owned();
+            let counts = [thousands(job.rows), thousands(job.encrypted()), bytes(job.bytes)];
+            lines.push([place].into_iter().chain(counts).chain([disk.unwrap_or_default()]).collect());
         }
+        out.push('\n');
+        out.push_str(&aligned(&lines, 1));
         for (place, reason) in &self.absent {
             let _ = writeln!(out, "{place}: skipped, {reason}");
         }

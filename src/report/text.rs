@@ -42,7 +42,15 @@ pub fn printable(text: &str) -> String {
 
 /// The status for people: a headline, a table, what failed, what to do next.
 pub fn status_text(view: &StatusView) -> String {
-    let mut out = format!("rotation {} is {}", view.rotation_id, view.state.word());
+    let failed = match view.failed() {
+        0 => String::new(),
+        failed => format!(", {} failed", thousands(failed)),
+    };
+    let state = match view.state {
+        RunState::Failed => "stopped by an error",
+        state => state.word(),
+    };
+    let mut out = format!("rotation {} is {state}{failed}", view.rotation_id);
     let paused = view.activity.as_ref().and_then(|activity| activity.paused.as_ref());
     if let Some(paused) = paused {
         let _ = write!(out, ", {}", paused.text());
@@ -109,43 +117,66 @@ pub(super) fn failures(targets: &[&TargetView], most: usize) -> String {
     out
 }
 
-/// The counts of tables and files, one a line.
+/// A column of the table: its title, and its number for a target.
+type Counts = (&'static str, fn(&TargetView) -> u64);
+
+/// The counts of tables and files, one a line: what is not there is left out, and so is a column of zeros alone.
 pub(super) fn table(targets: &[&TargetView]) -> String {
-    let header =
-        ["table or files", "state", "rows", "rotated", "already new", "plain", "NULL", "gone", "failed"];
-    let mut lines: Vec<Vec<String>> = vec![header.map(str::to_owned).to_vec()];
-    for target in targets {
-        let counts = [
-            target.rows,
-            target.rotated,
-            target.already_new,
-            target.plain,
-            target.null,
-            target.gone,
-            target.failed,
-        ];
-        let mut line = vec![target.place.clone(), target.state.clone()];
-        line.extend(counts.map(thousands));
-        lines.push(line);
+    const ALWAYS: [Counts; 3] = [
+        ("failed", |target| target.failed),
+        ("rows", |target| target.rows),
+        ("rotated", |target| target.rotated),
+    ];
+    const IF_ANY: [Counts; 3] = [
+        ("already new", |target| target.already_new),
+        ("plain, NULL", |target| target.plain + target.null),
+        ("gone", |target| target.gone),
+    ];
+    let is_any = |(_, count): &Counts| targets.iter().any(|target| count(target) > 0);
+    let columns: Vec<Counts> = ALWAYS.into_iter().chain(IF_ANY.into_iter().filter(is_any)).collect();
+    let titles = ["table or files", "state"].into_iter().chain(columns.iter().map(|(title, _)| *title));
+    let mut lines: Vec<Vec<String>> = vec![titles.map(str::to_owned).collect()];
+    for target in targets.iter().filter(|target| target.state != "skipped") {
+        let counts = columns.iter().map(|(_, count)| thousands(count(target)));
+        let place = short_place(&target.place).to_owned();
+        lines.push([place, target.state.clone()].into_iter().chain(counts).collect());
     }
-    let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<_> = (0..header.len()).map(width).collect();
-    let mut out = String::new();
-    for line in &lines {
-        let cells: Vec<_> = line
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(
-                |(at, (cell, &width))| {
-                    if at < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                },
-            )
-            .collect();
-        let _ = writeln!(out, "{}", cells.join("  ").trim_end());
+    let mut out = aligned(&lines, 2);
+    let skipped: Vec<&str> = targets
+        .iter()
+        .filter(|target| target.state == "skipped")
+        .map(|target| short_place(&target.place))
+        .collect();
+    if !skipped.is_empty() {
+        let _ = writeln!(out, "skipped: {}", skipped.join(", "));
     }
     out.push('\n');
     out
+}
+
+/// Lines of cells in columns: the first so many begin at the left, the others end at the right.
+pub(super) fn aligned(lines: &[Vec<String>], left: usize) -> String {
+    let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut out = String::new();
+    for line in lines {
+        let cells = line.iter().zip(&widths).enumerate();
+        let cells = cells.map(
+            |(at, (cell, &width))| {
+                if at < left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+            },
+        );
+        let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    out
+}
+
+/// The table, or the kind of files in few words.
+pub(super) fn short_place(place: &str) -> &str {
+    place.strip_suffix(" configuration files").unwrap_or(place)
 }
 
 /// One sentence with the counts.

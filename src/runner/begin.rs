@@ -20,7 +20,7 @@ use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::preflight::{self, Ground};
 use crate::plan::{self, Deployment, Fingerprint, Survey};
-use crate::report::{Reporter, StatusView, publish};
+use crate::report::{Reporter, StatusView, publish, taken_up};
 use crate::runbook::copy_is_older;
 use crate::signals::Stop;
 use crate::telemetry::LogFile;
@@ -42,6 +42,9 @@ pub async fn resume(
         refuse_gap(&steps, Some(rotation.created_at))?;
     }
     options.log.open(screen.log, dir, &rotation.name())?;
+    for line in taken_up(&plan::recorded(&rotation), journal.state()) {
+        tracing::info!("{line}");
+    }
     let status = StatusView::by_this_process(journal.state());
     publish(dir, &status);
     let (stopper, stop) = listen_until(options.end)?;

@@ -126,6 +126,12 @@ async fn said_since_sync_began(shared: &SharedJournal) -> Result<[bool; 2]> {
 /// Adds what is not right in the new deployment.
 fn take_in(verdict: &mut Verdict, report: &Report) {
     for target in &report.targets {
+        if !target.missing_indexes.is_empty() {
+            let (place, indexes) = (&target.place, target.missing_indexes.join(", "));
+            tracing::warn!(
+                "{place}: these indexes were there before the rotation and are missing: {indexes}"
+            );
+        }
         let count = |verdict| target.verdicts.get(&verdict).copied().unwrap_or_default();
         let bad = count(Verified::Bad) + count(Verified::Failed);
         let mut found = target.findings.iter();

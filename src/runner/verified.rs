@@ -50,7 +50,7 @@ impl Verified {
 
     /// For people.
     pub fn text(&self) -> String {
-        comparison_text(&self.report, self.found.events, self.sample.is_some(), self.found.differences)
+        comparison_text(&self.report, &self.found)
     }
 }
 

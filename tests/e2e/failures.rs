@@ -147,6 +147,8 @@ fn a_value_that_fails_does_not_stop_the_one_beside_it() {
     before.must_be_rotated(&place, &Except::default()); // the damaged one opens under no key
     before.must_be_updated_once(&place, &Except::default());
     assert_eq!(sum(&place, "failed"), 1);
+    let status = place.run(&["status"]).exits(0).stdout;
+    assert!(status.lines().next().unwrap().ends_with(" is completed, 1 failed"), "{status}");
     let listed = failures(&place).into_iter().map(|(_, _, column)| column).collect::<Vec<_>>();
     assert_eq!(listed, ["REFRESH_TOKEN"]);
 

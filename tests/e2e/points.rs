@@ -124,3 +124,23 @@ fn ends_again_and_again(point: &str, at_least: u32) {
     before.must_be_updated_once(&place, &Except::default());
     place.run(&["verify"]).exits(0);
 }
+
+#[test]
+fn resume_says_how_the_last_session_ended_and_what_became_of_its_chunks() {
+    let template = Place::new(20);
+    for (point, had_been_written) in [("table-after-commit", true), ("table-before-commit", false)] {
+        let place = template.copy();
+        let ran = place.run_at(&format!("{point}=1*return(kill)"), RUN);
+        ended_as_planned(&ran, Act::End, 3);
+        let said = place.run(&["resume", "--chunk-size", "40"]).exits(0).stderr;
+        assert!(said.contains(" was killed, or its machine stopped: it never said that it ends"), "{said}");
+        assert!(
+            said.contains("0 of 17 tables and kinds of files are done, 0 rows are rotated and recorded; "),
+            "{said}"
+        );
+        let (_, settled) = said.split_once(" in flight when the last session ended: ").unwrap();
+        assert_ne!(settled.starts_with("0 rows had been written"), had_been_written, "{said}");
+        let said = place.run(&["resume"]).exits(0).stderr;
+        assert!(!said.contains(" in flight when the last session ended"), "{said}");
+    }
+}

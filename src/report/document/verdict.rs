@@ -103,7 +103,12 @@ impl Verdict {
                     (None, Some(_)) => "the sync phase is not drained".to_owned(),
                     (None, None) => "some tables or files are not done".to_owned(),
                 };
-                add(Level::Bad, if running { "Not finished yet" } else { "Not finished" }, why);
+                let headline = if running { "Not finished yet" } else { "Not finished" };
+                add(Level::Bad, headline, why);
+                for target in rotation.all().filter(|target| !target.view.missing_indexes.is_empty()) {
+                    let (place, indexes) = (&target.view.place, target.view.missing_indexes.join(", "));
+                    add(Level::Bad, headline, format!("{place}: dropped until it is rotated: {indexes}"));
+                }
             }
             match rotation.verifications.last() {
                 None => add(Level::Attention, "Finished, not verified", "nothing was verified".to_owned()),
