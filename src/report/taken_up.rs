@@ -29,8 +29,9 @@ pub fn taken_up(known: &TargetRegistry, state: &JobState) -> Vec<String> {
         open => {
             let chunks: usize = open.iter().map(|(_, target)| target.open.len()).sum();
             let places: Vec<_> = open.iter().map(|(head, _)| place(known, head)).collect();
+            let chunks = if chunks == 1 { "1 chunk".to_owned() } else { format!("{chunks} chunks") };
             format!(
-                "{chunks} chunks of {} were in flight: each of their rows is looked at, and written if it was not",
+                "in flight: {chunks} of {}, of which each row is looked at, and written if it was not",
                 places.join(", ")
             )
         }
