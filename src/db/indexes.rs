@@ -187,7 +187,7 @@ impl Db {
         match self {
             _ if missing.is_empty() => return Ok(()),
             Self::Sqlite(db) => {
-                db.script("PRAGMA threads = 4").await?;
+                db.script("PRAGMA threads = 1").await?;
                 for index in missing {
                     db.script(&index.create.join("; ")).await.map_err(|error| error.about(&index.name))?;
                 }
