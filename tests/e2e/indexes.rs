@@ -135,7 +135,6 @@ fn they_are_made_again_exactly_as_they_were_wherever_it_ended() {
         let printed = place.run(&["indexes", "print"]).exits(0).stdout;
         assert!(printed.starts_with("-- no index is missing"), "{printed}");
     }
-    drop(before);
 }
 
 #[test]
