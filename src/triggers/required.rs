@@ -113,7 +113,11 @@ pub fn state_among(
     triggers: &[Trigger],
 ) -> State {
     let place = &table.relation.table;
-    if let Some(trigger) = triggers.iter().find(|trigger| table.log == trigger.table) {
+    // MySQL's script tries whether it may make triggers with one on the log, and begins by dropping it.
+    let is_try = |trigger: &&Trigger| trigger.name.eq_ignore_ascii_case(&format!("{}_TRY", table.triggers));
+    let (left, own): (Vec<&Trigger>, Vec<&Trigger>) =
+        triggers.iter().filter(|trigger| table.log == trigger.table).partition(is_try);
+    if let Some(trigger) = own.first() {
         return State::Flawed(format!(
             "the change log {} has a trigger of its own, {}",
             table.log, trigger.name
@@ -123,6 +127,12 @@ pub fn state_among(
     let there: Vec<&Trigger> = triggers.iter().filter(is_ours).collect();
     if there.is_empty() {
         return State::Absent;
+    }
+    if let Some(trigger) = left.first() {
+        let (name, log) = (&trigger.name, &table.log);
+        return State::Broken(format!(
+            "{name} on the change log {log} is left of a script that stopped half way"
+        ));
     }
     for wanted in needed(targets, kind, table, is_foreign, &there) {
         let name = &wanted.name;
@@ -209,6 +219,11 @@ mod tests {
                     matches!(state_among(&known, kind, table, false, &more), State::Flawed(_)),
                     "{kind:?}"
                 );
+                if let Some(left) = more.last_mut() {
+                    left.name = format!("{}_try", table.triggers).to_uppercase();
+                }
+                let half_way = state_among(&known, kind, table, false, &more);
+                assert!(matches!(half_way, State::Broken(_)), "{kind:?}: {half_way:?}");
                 for at in 0..whole.len() {
                     let broken = |change: &dyn Fn(&mut Vec<Trigger>)| {
                         let mut changed = whole.clone();

@@ -89,7 +89,10 @@ fn a_script_that_stopped_half_way_is_resumed(engine: Engine) {
     // In the first table each statement, then here and there.
     let all = (1..18).chain((18..statements.len()).step_by(17));
     let some = [2, 4, 6, 8, 11, 40].into_iter();
-    for stop in if is_brief() { some.collect::<Vec<_>>() } else { all.collect() } {
+    // With the trigger on a log by which the script finds out whether it may make any.
+    let tried = statements.iter().position(|statement| statement.contains("_sync_try BEFORE")).unwrap() + 1;
+    let stops = if is_brief() { some.collect::<Vec<_>>() } else { all.collect() };
+    for stop in stops.into_iter().chain([tried]) {
         let name = pair.database(Side::Old);
         let mut session = Admin::connect(engine, &name);
         for statement in &statements[..stop] {
