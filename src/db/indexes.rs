@@ -195,10 +195,12 @@ impl Db {
             }
             Self::Postgres(db) => {
                 for index in missing {
+                    // With its comment or not at all: one without it would pass for another of its name.
+                    let create = format!("BEGIN; {}; COMMIT", index.create.join("; "));
                     let all: Vec<String> = POSTGRES_SESSION
                         .iter()
                         .map(|setting| (*setting).to_owned())
-                        .chain(index.create.clone())
+                        .chain([create])
                         .collect();
                     db.statements(&all).await.map_err(|error| error.about(&index.name))?;
                 }

@@ -28,6 +28,8 @@ pub(super) async fn drop_before_rows(context: &Context, job: &Job) -> Result<()>
         (is_new, target.total, (target.indexes_missing && !target.exhausted).then_some(dropped))
     });
     let indexes = match missing {
+        // Somebody may have made them by hand meanwhile, for a server that is at work.
+        Some(_) if !table.may_be_dropped() => return Ok(()),
         Some(indexes) => indexes,
         None if !is_new => return Ok(()),
         None => match table.plan(rows.unwrap_or_default()).await? {

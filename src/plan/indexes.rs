@@ -56,6 +56,11 @@ impl TableIndexes {
         self.hindrance.get_or_insert_with(|| why.to_owned());
     }
 
+    /// Whether any may be dropped now, whatever was done before.
+    pub fn may_be_dropped(&self) -> bool {
+        self.wanted != RebuildIndexes::Never && self.hindrance.is_none()
+    }
+
     /// What is to be done with them before so many rows are rewritten. Changes nothing.
     pub async fn plan(&self, rows: u64) -> Result<IndexPlan> {
         let keep = |why: &str| Ok(IndexPlan::Keep(why.to_owned()));

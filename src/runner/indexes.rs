@@ -47,6 +47,7 @@ pub async fn restore_indexes(settings: &Settings, dir: &Path) -> Result<String> 
     let deployment = plan::connect(settings, &targets, heads, Access::ReadWrite).await?;
     deployment.claim(settings, true).await?;
     let journal = JournalHandle::new(journal);
+    deployment.refuse_vanished(&journal.state(Clone::clone)).await?; // else its indexes would be passed over
     let mut events = vec![session_started()];
     let mut out = String::new();
     for job in &deployment.jobs {

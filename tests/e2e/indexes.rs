@@ -245,3 +245,20 @@ fn a_user_who_may_not_is_told_what_it_takes_and_the_rotation_goes_on() {
     assert_eq!(catalogue(&place), indexes);
     place.run(&["verify"]).exits(0);
 }
+
+#[test]
+fn those_that_were_made_by_hand_stay_for_whoever_asks_for_that() {
+    let place = place();
+    let indexes = catalogue(&place);
+    killed_at(&place, &in_the_midst_of_the_tokens(), ALWAYS);
+    let printed = place.run(&["indexes", "print"]).exits(0).stdout;
+    for statement in printed.lines().filter(|line| !line.starts_with("--")) {
+        execute(&place, statement);
+    }
+    assert_eq!(catalogue(&place), indexes);
+    let resume = ["resume", "--chunk-size", "20", "--rebuild-indexes", "never"];
+    place.run_at("table-before-commit=1*return", &resume).exits(3);
+    assert_eq!(catalogue(&place), indexes);
+    place.run(&resume).exits(0);
+    assert_eq!(catalogue(&place), indexes);
+}
