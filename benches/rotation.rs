@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Parser;
-use keyrotation::cipher::SecretKey;
+use keyrotation::cipher::{KeyRing, SecretKey};
 use keyrotation::codec::Codec;
 use keyrotation::codec::value::{Evidence, KeyIdPolicy, Policy, Recoder, Verdict};
 use keyrotation::demo::{Deployment, Spec, build};
@@ -149,7 +149,8 @@ async fn cipher(deployment: &Deployment, spec: &Spec) -> Fallible<f64> {
     let values: Vec<String> =
         rows.iter().flat_map(|row| [row.get::<Option<String>, _>(0), row.get(1)]).flatten().collect();
     let (old, new) = (SecretKey::parse(&spec.old_key)?, SecretKey::parse(&spec.new_key)?);
-    let recoder = Recoder::new(old, new, Policy { upgrade: false, key_id: KeyIdPolicy::AsRead });
+    let recoder =
+        Recoder::new(KeyRing::new(old, new), Policy { upgrade: false, key_id: KeyIdPolicy::AsRead });
     let began = Instant::now();
     for value in &values {
         let verdict = recoder.classify(Codec::Envelope, value.as_bytes(), Evidence::default());

@@ -7,9 +7,11 @@
 mod derive;
 mod key;
 mod modes;
+mod ring;
 
 pub use derive::{Digest, Digester, chain_key};
 pub use key::{KeyError, SecretKey};
+pub use ring::{KeyRing, RingError, RingKey};
 
 use zeroize::Zeroizing;
 

@@ -10,6 +10,7 @@ use crate::cipher::SecretKey;
 use crate::config;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::plan::KeyFingerprints;
 use crate::runner::say;
 use zeroize::Zeroizing;
 
@@ -48,15 +49,26 @@ pub(super) fn keygen(args: &KeygenArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Prints the fingerprints of both keys.
+/// Prints the fingerprints of the keys.
 pub(super) fn fingerprint(session: &Session, args: &FingerprintArgs) -> Result<Exit> {
-    let (old, new, notices) = config::load_keys(&session.global.config)?;
+    let (keys, notices) = config::load_keys(&session.global.config)?;
     say(&notices);
-    let (old, new) = (old.fingerprint(), new.fingerprint());
+    let keys = KeyFingerprints::of(&keys);
     if args.json {
-        print_json(&serde_json::json!({ "schema": 1, "old": old, "new": new }))?;
-    } else {
-        print(&format!("oldSecretKey {old}\nnewSecretKey {new}\n"))?;
+        let mut document = serde_json::json!({ "schema": 1, "old": keys.old_key, "new": keys.new_key });
+        if !keys.further_old_keys.is_empty() {
+            document["further_old"] = serde_json::json!(keys.further_old_keys);
+        }
+        if let Some([old, new]) = &keys.totp_keys {
+            document["totp"] = serde_json::json!({ "old": old, "new": new });
+        }
+        print_json(&document)?;
+        return Ok(Exit::Done);
     }
+    let mut lines = vec![("oldSecretKey", &keys.old_key), ("newSecretKey", &keys.new_key)];
+    lines.extend(keys.further_old_keys.iter().map(|key| ("oldSecretKeys", key)));
+    lines.extend(keys.totp_keys.iter().flat_map(|[old, new]| [("totpKey.old", old), ("totpKey.new", new)]));
+    let lines: Vec<_> = lines.iter().map(|(name, key)| format!("{name} {key}")).collect();
+    print(&format!("{}\n", lines.join("\n")))?;
     Ok(Exit::Done)
 }

@@ -1,21 +1,23 @@
-//! Which key opens a stored value, and sealing it with the new one.
+//! Which key opens a stored value, and sealing it with the one that takes its place.
 //!
 //! Invariants: a value is classified by opening it, never by what it says of itself; only a GCM
 //! tag is proof, everything else is weighed ([`Recoder::classify`]); [`Recoder::reseal`] changes
-//! nothing but slots under the old key, or without the id that the server asks for, and returns no value
+//! nothing but slots under an old key, or without the id that the server asks for, and returns no value
 //! that it has not opened again. A plaintext that is itself an envelope is a layer more: no layer is left
 //! behind.
 
+mod hash;
+
 use std::fmt;
 
-use sha2::{Digest as _, Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
-use super::envelope::{self, Content, Sealed, Shape, members};
+use super::envelope::{self, Content, Sealed, Shape};
 use super::{Codec, Reason, Slot};
-use keyrotation_cipher::{self as cipher, OpenError, Plaintext, SecretKey};
+use keyrotation_cipher::{self as cipher, KeyRing, OpenError, Plaintext, RingKey, SecretKey};
 
 pub use super::envelope::{Form, form};
+pub use hash::hash_agrees;
 
 /// When a value that is written names its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +55,7 @@ pub struct Evidence<'a> {
 pub enum Verdict {
     /// Nothing in it is encrypted.
     Plain,
-    /// At least one ciphertext is under the old key, and every one opens.
+    /// At least one ciphertext is under an old key, and every one opens.
     UnderOld(Opened),
     /// Every ciphertext is under the new key, and at least one does not name it, though the server that
     /// reads it takes such a one for one under the old key.
@@ -65,7 +67,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether the value opens under both keys and nothing decided.
+    /// Whether the value opens under several keys and nothing decided.
     pub const fn is_ambiguous(&self) -> bool {
         matches!(self, Self::Unreadable(Reason::Ambiguous))
     }
@@ -90,15 +92,22 @@ struct Part {
 /// A ciphertext, opened.
 struct Layer {
     shape: Shape,
-    key: Which,
+    /// The key that it is under; none if it is empty.
+    key: Option<RingKey>,
+    /// The key that it is to be under; none if it is under that one.
+    to: Option<RingKey>,
     /// It does not name its key, and has to.
     lacks_id: bool,
     plaintext: Plaintext,
 }
 
 impl Layer {
-    fn stays(&self) -> bool {
-        self.key == Which::New && !self.lacks_id
+    const fn is_under_old(&self) -> bool {
+        self.to.is_some()
+    }
+
+    const fn stays(&self) -> bool {
+        self.to.is_none() && !self.lacks_id
     }
 }
 
@@ -115,12 +124,6 @@ impl Part {
 
 /// The most layers that are opened; a public report has two.
 const MOST_LAYERS: usize = 4;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
-    Old,
-    New,
-}
 
 impl Opened {
     fn new(codec: Codec, parts: Vec<Part>) -> Self {
@@ -143,6 +146,11 @@ impl Opened {
         self.parts.len()
     }
 
+    /// The keys that its ciphertexts are under, each as often as it occurs.
+    pub fn keys(&self) -> impl Iterator<Item = RingKey> {
+        self.parts.iter().flat_map(|part| &part.layers).filter_map(|layer| layer.key)
+    }
+
     /// Whether opening it proved the key: every ciphertext is in GCM.
     pub fn authenticated(&self) -> bool {
         self.parts
@@ -155,7 +163,10 @@ impl Opened {
 impl fmt::Debug for Opened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let layers = self.parts.iter().flat_map(|part| &part.layers);
-        let parts = layers.map(|layer| (layer.key, layer.shape.transformation));
+        let parts = layers.map(|layer| {
+            let under = if layer.is_under_old() { "old" } else { "new" };
+            (under, layer.shape.transformation)
+        });
         f.write_str("Opened")?;
         f.debug_list().entries(parts).finish()
     }
@@ -172,25 +183,29 @@ fn join(parts: &[Part]) -> Plaintext {
     joined
 }
 
-/// Opens stored values and seals them with the new key.
+/// Opens stored values, and seals those under an old key with the one that takes its place.
 #[derive(Debug, Clone)]
 pub struct Recoder {
-    old: SecretKey,
-    new: SecretKey,
+    ring: KeyRing,
     policy: Policy,
 }
 
 impl Recoder {
-    /// A recoder from one key to the other.
-    pub fn new(old: SecretKey, new: SecretKey, policy: Policy) -> Self {
-        Self { old, new, policy }
+    /// A recoder from the old keys of the ring to the new ones.
+    pub fn new(ring: KeyRing, policy: Policy) -> Self {
+        Self { ring, policy }
+    }
+
+    /// Its keys.
+    pub const fn ring(&self) -> &KeyRing {
+        &self.ring
     }
 
     /// Opens every ciphertext of a stored value.
     ///
     /// GCM: the key whose tag fits. ECB and CBC: the key under which the padding is right and the
     /// plaintext is UTF-8. The row's hash overrules that, even where only one key fits, since a
-    /// wrong key fits once in about a million values; with no hash and both keys fitting, the
+    /// wrong key fits once in about a million values; with no hash and several keys fitting, the
     /// journal decides. A hash that contradicts a GCM value does not change its key: that is for
     /// a verifier to report.
     pub fn classify(&self, codec: Codec, stored: &[u8], evidence: Evidence<'_>) -> Verdict {
@@ -199,7 +214,7 @@ impl Recoder {
             Ok(opened) if opened.parts.is_empty() => Verdict::Plain,
             Ok(opened) => {
                 let any = |test: fn(&Layer) -> bool| opened.parts.iter().any(|part| part.has(test));
-                if any(|layer| layer.key == Which::Old) {
+                if any(Layer::is_under_old) {
                     Verdict::UnderOld(opened)
                 } else if any(|layer| layer.lacks_id) {
                     Verdict::WithoutId(opened)
@@ -210,8 +225,8 @@ impl Recoder {
         }
     }
 
-    /// The stored value with everything that was under the old key sealed with the new one, and everything
-    /// that lacked the new key's id with it.
+    /// The stored value with everything that was under an old key sealed with the one that takes its place, and
+    /// everything that lacked the new key's id with it.
     ///
     /// `stored` are the bytes that `opened` came from. The result has been read back and every
     /// new ciphertext in it opened and compared.
@@ -229,13 +244,13 @@ impl Recoder {
         }
     }
 
-    /// Whether the slot where the part stands now holds its plaintext under the new key, through all layers.
+    /// Whether the slot where the part stands now holds its plaintext under new keys, through all layers.
     fn reads_back(&self, part: &Part, slots: &[Slot]) -> bool {
         let Some(slot) = slots.get(part.index) else { return false };
         let mut text = Zeroizing::new(slot.text.clone().into_bytes());
-        for _ in &part.layers {
+        for layer in &part.layers {
             let Ok(Content::Sealed(sealed)) = parse_bytes(&text) else { return false };
-            let Ok(Some(plaintext)) = open_with(&self.new, &sealed) else { return false };
+            let Ok(Some(plaintext)) = open_with(self.target_key(layer), &sealed) else { return false };
             text = plaintext;
         }
         text.as_slice() == part.plaintext()
@@ -247,7 +262,7 @@ impl Recoder {
             match envelope::parse(&slot.text)? {
                 Content::Sealed(envelope) => sealed.push((index, slot, envelope)),
                 // Under no key, but it must not go on naming one that nobody will have.
-                Content::Empty(Some(envelope)) if envelope.key_id.as_deref() == Some(self.old.key_id()) => {
+                Content::Empty(Some(envelope)) if self.names_old_key(&envelope) => {
                     sealed.push((index, slot, envelope));
                 }
                 Content::Empty(_) | Content::Plain => {}
@@ -271,20 +286,34 @@ impl Recoder {
 
     fn open_layer(&self, sealed: Sealed, evidence: Evidence<'_>) -> Result<Layer, Reason> {
         if sealed.ciphertext.is_empty() {
+            let to = self.named(&sealed).and_then(|key| self.ring.replacement(key));
             let plaintext = Plaintext::default();
-            return Ok(Layer { shape: sealed.shape, key: Which::Old, lacks_id: false, plaintext });
+            return Ok(Layer { shape: sealed.shape, key: None, to, lacks_id: false, plaintext });
         }
         let (key, plaintext) = self.open_one(&sealed, evidence)?;
         let asked = self.policy.key_id == KeyIdPolicy::Always && sealed.shape.transformation.authenticates();
-        let lacks_id = asked && key == Which::New && sealed.key_id.as_deref() != Some(self.new.key_id());
-        Ok(Layer { shape: sealed.shape, key, lacks_id, plaintext })
+        // A server names the new key in values under a key of their own, too, and does not read that.
+        let lacks_id = asked
+            && self.ring.is_new_key(key)
+            && sealed.key_id.as_deref() != Some(self.ring.new_key().key_id());
+        let to = self.ring.replacement(key);
+        Ok(Layer { shape: sealed.shape, key: Some(key), to, lacks_id, plaintext })
     }
 
-    /// The layer within a plaintext; none if it is no envelope, or one of neither key.
+    /// The key that the envelope names, if it is one of the ring's.
+    fn named(&self, sealed: &Sealed) -> Option<RingKey> {
+        self.ring.by_id(sealed.key_id.as_deref()?)
+    }
+
+    fn names_old_key(&self, sealed: &Sealed) -> bool {
+        self.named(sealed).is_some_and(|key| self.ring.replacement(key).is_some())
+    }
+
+    /// The layer within a plaintext; none if it is no envelope, or one under no key of the ring.
     fn open_within(&self, plaintext: &[u8]) -> Result<Option<Layer>, Reason> {
         let sealed = match parse_bytes(plaintext) {
             Ok(Content::Sealed(sealed)) => sealed,
-            Ok(Content::Empty(Some(sealed))) if sealed.key_id.as_deref() == Some(self.old.key_id()) => sealed,
+            Ok(Content::Empty(Some(sealed))) if self.names_old_key(&sealed) => sealed,
             _ => return Ok(None),
         };
         match self.open_layer(sealed, Evidence::default()) {
@@ -294,7 +323,7 @@ impl Recoder {
         }
     }
 
-    fn open_one(&self, sealed: &Sealed, evidence: Evidence<'_>) -> Result<(Which, Plaintext), Reason> {
+    fn open_one(&self, sealed: &Sealed, evidence: Evidence<'_>) -> Result<(RingKey, Plaintext), Reason> {
         if sealed.shape.transformation.authenticates() {
             self.open_authenticated(sealed)
         } else {
@@ -302,28 +331,24 @@ impl Recoder {
         }
     }
 
-    /// Tries the old key first, under which most values of a rotation are, unless the value
-    /// names the new one.
-    fn open_authenticated(&self, sealed: &Sealed) -> Result<(Which, Plaintext), Reason> {
-        let order = if sealed.key_id.as_deref() == Some(self.new.key_id()) {
-            [Which::New, Which::Old]
-        } else {
-            [Which::Old, Which::New]
-        };
-        for which in order {
-            if let Some(plaintext) = open_with(self.key(which), sealed)? {
-                return Ok((which, plaintext));
+    /// Tries the key first that the value names, then the old ones, under which most values of a rotation are.
+    fn open_authenticated(&self, sealed: &Sealed) -> Result<(RingKey, Plaintext), Reason> {
+        let named = self.named(sealed);
+        let others = self.ring.in_order().filter(|key| Some(*key) != named);
+        for key in named.into_iter().chain(others) {
+            if let Some(plaintext) = open_with(self.ring.key(key), sealed)? {
+                return Ok((key, plaintext));
             }
         }
         Err(Reason::ForeignKey)
     }
 
-    /// Weighs what both keys make of a value that carries no proof.
-    fn open_guarded(&self, sealed: &Sealed, evidence: Evidence<'_>) -> Result<(Which, Plaintext), Reason> {
+    /// Weighs what all keys make of a value that carries no proof.
+    fn open_guarded(&self, sealed: &Sealed, evidence: Evidence<'_>) -> Result<(RingKey, Plaintext), Reason> {
         let mut fits = Vec::with_capacity(2);
-        for which in [Which::Old, Which::New] {
-            let opened = open_with(self.key(which), sealed)?;
-            fits.extend(opened.filter(|text| std::str::from_utf8(text).is_ok()).map(|text| (which, text)));
+        for key in self.ring.in_order() {
+            let opened = open_with(self.ring.key(key), sealed)?;
+            fits.extend(opened.filter(|text| std::str::from_utf8(text).is_ok()).map(|text| (key, text)));
         }
         if fits.is_empty() {
             return Err(Reason::ForeignKey);
@@ -349,28 +374,26 @@ impl Recoder {
         for layer in part.layers.iter().rev() {
             if text.is_some() || !layer.stays() {
                 let plaintext = text.as_deref().map_or(layer.plaintext.as_slice(), str::as_bytes);
-                text = Some(self.seal(&layer.shape, plaintext)?);
+                text = Some(self.seal(&layer.shape, self.target_key(layer), plaintext)?);
             }
         }
         text.ok_or(Reason::SealedWrong)
     }
 
-    fn seal(&self, shape: &Shape, plaintext: &[u8]) -> Result<String, Reason> {
+    fn seal(&self, shape: &Shape, key: &SecretKey, plaintext: &[u8]) -> Result<String, Reason> {
         let upgraded =
             (self.policy.upgrade && !shape.transformation.authenticates()).then(|| Shape::gcm(false));
         let shape = upgraded.as_ref().unwrap_or(shape);
         let key_id = shape.key_id || self.policy.key_id == KeyIdPolicy::Always;
         let iv = cipher::random_iv().map_err(|_| Reason::NoRandomness)?;
         let ciphertext =
-            cipher::seal(&self.new, shape.transformation, &iv, plaintext).map_err(|_| Reason::SealedWrong)?;
-        Ok(envelope::write(shape, key_id.then(|| self.new.key_id()), &iv, &ciphertext))
+            cipher::seal(key, shape.transformation, &iv, plaintext).map_err(|_| Reason::SealedWrong)?;
+        Ok(envelope::write(shape, key_id.then(|| self.ring.new_key().key_id()), &iv, &ciphertext))
     }
 
-    const fn key(&self, which: Which) -> &SecretKey {
-        match which {
-            Which::Old => &self.old,
-            Which::New => &self.new,
-        }
+    /// The key that a ciphertext is to be under.
+    fn target_key(&self, layer: &Layer) -> &SecretKey {
+        layer.to.or(layer.key).map_or(self.ring.new_key(), |key| self.ring.key(key))
     }
 }
 
@@ -390,27 +413,6 @@ fn open_with(key: &SecretKey, sealed: &Sealed) -> Result<Option<Plaintext>, Reas
             Err(Reason::Damaged("the ciphertext has a length that its transformation never gives"))
         }
     }
-}
-
-/// Whether a hash column agrees with a plaintext.
-///
-/// The column holds `{"algorithm":"SHA-256","hash":"<hexadecimal digits>"}`. `None` where it does
-/// not parse, or for another algorithm than SHA-256, SHA-384 and SHA-512: then it is no evidence.
-pub fn hash_agrees(column: &str, plaintext: &[u8]) -> Option<bool> {
-    let [Some(algorithm), Some(hash)] = members(column.as_bytes(), ["algorithm", "hash"])? else {
-        return None;
-    };
-    let digest = match algorithm.to_ascii_uppercase().as_str() {
-        "SHA-256" => Sha256::digest(plaintext).to_vec(),
-        "SHA-384" => Sha384::digest(plaintext).to_vec(),
-        "SHA-512" => Sha512::digest(plaintext).to_vec(),
-        _ => return None,
-    };
-    let parses = hash.len() == 2 * digest.len() && hash.bytes().all(|digit| digit.is_ascii_hexdigit());
-    parses.then(|| {
-        let nibbles = digest.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
-        hash.chars().map(|digit| digit.to_digit(16)).eq(nibbles.map(|nibble| Some(u32::from(nibble))))
-    })
 }
 
 #[cfg(test)]

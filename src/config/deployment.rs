@@ -50,6 +50,11 @@ impl Deployment {
         self.encryption("old_key")
     }
 
+    /// `[encryption] totpKey`.
+    pub fn totp_key(&self) -> Said<SecretKey> {
+        self.encryption("totpKey")
+    }
+
     fn encryption(&self, name: &str) -> Said<SecretKey> {
         match self.text(&["encryption"], name) {
             Said::This(text) => match SecretKey::parse(text) {

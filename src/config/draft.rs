@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::home::{Home, Version};
 use super::keys::Key;
-use super::syntax::Raw;
+use super::syntax::{Raw, parts};
 use super::url::UrlError;
 use super::{JdbcUrl, Overrides, expand, load, parse, read};
 use crate::db::server::{Host, Kind, Tls};
@@ -124,12 +124,18 @@ pub fn draft(path: &Path) -> DraftConfig {
 
 /// Whether somebody must be asked for a secret, or a command run.
 pub(super) fn is_asked_for(raw: &Raw, key: Key) -> bool {
-    given(raw, key).is_some_and(|value| ASKED_FOR.iter().any(|origin| value.starts_with(origin)))
+    given_parts(raw, key).iter().any(|value| ASKED_FOR.iter().any(|origin| value.starts_with(origin)))
 }
 
 /// Whether people must hand it over.
 pub(super) fn is_for_people(raw: &Raw, key: Key) -> bool {
-    given(raw, key).is_some_and(|value| ["prompt:", "stdin:"].iter().any(|origin| value.starts_with(origin)))
+    given_parts(raw, key)
+        .iter()
+        .any(|value| ["prompt:", "stdin:"].iter().any(|origin| value.starts_with(origin)))
+}
+
+fn given_parts(raw: &Raw, key: Key) -> Vec<&str> {
+    given(raw, key).map(|value| parts(key, value)).unwrap_or_default()
 }
 
 fn given(raw: &Raw, key: Key) -> Option<&str> {

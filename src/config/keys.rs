@@ -26,6 +26,8 @@ macro_rules! keys {
 keys! {
     OldSecretKey = "oldSecretKey", secret;
     NewSecretKey = "newSecretKey", secret;
+    OldSecretKeys = "oldSecretKeys", secret;
+    TotpKey = "totpKey", secret;
     NewIsHome = "newISHome", open;
     OldIdnDbUrl = "oldIdnDBUrl", secret;
     OldIdnUsername = "oldIdnUsername", open;
@@ -76,6 +78,28 @@ impl Key {
                 (*key, strsim::normalized_damerau_levenshtein(&name, &key.name().to_ascii_lowercase()))
             })
             .fold((Self::OldSecretKey, -1.0), |best, next| if next.1 >= best.1 { next } else { best })
+    }
+}
+
+/// How a value is written, where it may be more than one text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A text.
+    Text,
+    /// A list: `[a, b]`, `a, b` or `a`.
+    List,
+    /// Both of a pair of keys: `{old: a, new: b}`.
+    Pair,
+}
+
+impl Key {
+    /// How its value is written.
+    pub(super) const fn form(self) -> Form {
+        match self {
+            Self::AllowedRoots | Self::SyncTables | Self::JdbcDrivers | Self::OldSecretKeys => Form::List,
+            Self::TotpKey => Form::Pair,
+            _ => Form::Text,
+        }
     }
 }
 

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::cipher::SecretKey;
+use crate::cipher::{KeyRing, SecretKey};
 use crate::db::Server;
 use crate::db::server::Kind;
 use crate::error::{Error, Id, Result};
@@ -101,10 +101,8 @@ pub struct Settings {
     pub file: PathBuf,
     /// Its folder, which relative paths in it are relative to.
     pub folder: PathBuf,
-    /// The key that values are under now.
-    pub old_key: SecretKey,
-    /// The key that values will be under; not equal to the old one.
-    pub new_key: SecretKey,
+    /// The keys that values are under now, and those that they will be under.
+    pub keys: KeyRing,
     /// The configuration files to rotate, with `enableConfigMigrator`.
     pub files: Option<FilesJob>,
     /// The old server's folder, absolute, where it is given and there: only compared with the new one.
@@ -230,6 +228,8 @@ pub struct NewServer {
     pub old_key: (Secret, SecretKey),
     /// The new key, likewise.
     pub new_key: (Secret, SecretKey),
+    /// All keys.
+    pub keys: KeyRing,
     /// Whether the rotation writes the new key's id into every value.
     pub key_ids: bool,
     /// Its identity database.
@@ -299,15 +299,15 @@ pub fn load_new_server(path: &Path, elsewhere: bool) -> Result<(NewServer, Vec<N
     resolved(path, |raw, origin| new_server::new_server(raw, origin, elsewhere))
 }
 
-/// Reads both keys, and nothing else.
-pub fn load_keys(path: &Path) -> Result<(SecretKey, SecretKey, Vec<Notice>)> {
+/// Reads the keys, and nothing else.
+pub fn load_keys(path: &Path) -> Result<(KeyRing, Vec<Notice>)> {
     resolved(path, secrets::keys)
 }
 
-/// Both keys, the old one first, if nobody must be asked for either of them and no command run.
-pub fn keys_at_hand(path: &Path) -> Result<Option<(SecretKey, SecretKey)>> {
-    let both = [Key::OldSecretKey, Key::NewSecretKey];
-    at_hand(path, &both, |raw, origin| secrets::keys(raw, origin).map(|(old, new, _)| (old, new)))
+/// The keys, if nobody must be asked for any of them and no command run.
+pub fn keys_at_hand(path: &Path) -> Result<Option<KeyRing>> {
+    let all = [Key::OldSecretKey, Key::NewSecretKey, Key::OldSecretKeys, Key::TotpKey];
+    at_hand(path, &all, |raw, origin| secrets::keys(raw, origin).map(|(keys, _)| keys))
 }
 
 /// Likewise the new key alone: the old one may be destroyed.

@@ -23,6 +23,7 @@ impl Resolver<'_> {
     /// The new server, as far as the file tells: parts that are switched off count, too, since the
     /// server needs all of them.
     fn new_server(&mut self, elsewhere: bool) -> Result<NewServer> {
+        let keys = self.key_ring()?;
         let [old_key, new_key] = self.keys()?;
         let home = self.home(!elsewhere)?;
         let key_ids = self.key_id(home.as_deref())?;
@@ -38,6 +39,7 @@ impl Resolver<'_> {
             version: home.as_deref().map(Home::inspect).unwrap_or_default().version,
             home,
             old_key,
+            keys,
             new_key,
             key_ids,
             identity,

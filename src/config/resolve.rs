@@ -38,7 +38,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     let parts = resolver.parts()?;
     resolver.require(&parts)?;
 
-    let [(_, old_key), (_, new_key)] = resolver.keys()?;
+    let keys = resolver.key_ring()?;
     let chunk_size = resolver.chunk_size(overrides)?;
     let connections = resolver.number(Key::Connections, overrides.connections, CONNECTIONS_MAX)?;
     let max_rows_per_second =
@@ -62,8 +62,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     Ok(Settings {
         file,
         folder,
-        old_key,
-        new_key,
+        keys,
         files,
         old_home,
         databases,
@@ -113,7 +112,7 @@ impl<'a> Resolver<'a> {
         let folder = origin.file.parent().unwrap_or(origin.file);
         let lookup = Lookup { folder, env: origin.env, stdin: origin.stdin };
         // Before any command is run: what is a secret in the environment is no child's.
-        for name in Key::ALL.iter().filter_map(|key| raw.get(*key)?.value.expose().strip_prefix("env:")) {
+        for name in raw.texts().filter_map(|text| text.strip_prefix("env:")) {
             taken::remember(name);
         }
         Self { raw, lookup, notices: Vec::new(), new_key_is_hex: false }
@@ -176,7 +175,7 @@ impl<'a> Resolver<'a> {
     /// User and password are not among the needed keys: SQLite has none, and URLs may carry them.
     fn require(&self, parts: &Parts) -> Result<()> {
         let needed = [
-            (Key::OldSecretKey, true),
+            (Key::OldSecretKey, self.given(Key::OldSecretKeys).is_none()),
             (Key::NewSecretKey, true),
             (Key::NewIsHome, parts.files),
             (Key::NewIdnDbUrl, parts.databases),

@@ -3,16 +3,18 @@
 use super::keys::Key;
 use super::resolve::{Origin, Resolver, wrong};
 use super::secret::{Origin as Place, Secret, look_up};
-use super::syntax::{Entry, Raw};
+use super::syntax::{Entry, Raw, pair, parts};
 use super::{Level, Notice};
-use crate::cipher::{KeyError, SecretKey};
+use crate::cipher::{KeyError, KeyRing, RingError, SecretKey};
 use crate::error::{Id, Result};
 
 /// The key that every release of the Identity Server is shipped with.
 const PUBLISHED_KEY: &str = "03BAFEB27A8E871CAD83C5CD4E771DAB";
 
 /// The keys that may hold a secret in the properties file itself.
-const SECRETS: [Key; 6] = [
+const SECRETS: [Key; 8] = [
+    Key::OldSecretKeys,
+    Key::TotpKey,
     Key::OldSecretKey,
     Key::NewSecretKey,
     Key::OldIdnPassword,
@@ -21,22 +23,29 @@ const SECRETS: [Key; 6] = [
     Key::OldRegPassword,
 ];
 
-/// Both keys alone, the old one first.
-pub(super) fn keys(raw: &Raw, origin: Origin<'_>) -> Result<(SecretKey, SecretKey, Vec<Notice>)> {
+/// The keys alone.
+pub(super) fn keys(raw: &Raw, origin: Origin<'_>) -> Result<(KeyRing, Vec<Notice>)> {
     let mut resolver = Resolver::new(raw, origin);
-    let [(_, old), (_, new)] = resolver.keys()?;
-    Ok((old, new, resolver.notices))
+    let keys = resolver.key_ring()?;
+    Ok((keys, resolver.notices))
 }
 
 /// The new key alone.
 pub(super) fn new_key(raw: &Raw, origin: Origin<'_>) -> Result<SecretKey> {
-    Resolver::new(raw, origin).secret_key(Key::NewSecretKey).map(|(_, key)| key)
+    let mut resolver = Resolver::new(raw, origin);
+    let entry = resolver.needed(Key::NewSecretKey)?;
+    resolver.secret_key(Key::NewSecretKey, entry, entry.value.expose()).map(|(_, key)| key)
 }
 
 impl Resolver<'_> {
     /// A secret that stands in the file as it is, unless the file says where else it is.
     pub(super) fn secret(&mut self, key: Key, entry: &Entry) -> Result<Secret> {
-        let place = Place::of(entry.value.expose());
+        self.secret_of(key, entry, entry.value.expose())
+    }
+
+    /// The same of one text of the entry.
+    fn secret_of(&mut self, key: Key, entry: &Entry, text: &str) -> Result<Secret> {
+        let place = Place::of(text);
         let found = look_up(key, place, self.lookup).map_err(|problem| {
             let error = wrong(Id::ConfigSecretSource, key, entry, problem);
             match place {
@@ -59,12 +68,44 @@ impl Resolver<'_> {
         Ok(found.secret)
     }
 
-    /// The old and the new key, each as it is written and as it is used.
+    /// All keys.
+    pub(super) fn key_ring(&mut self) -> Result<KeyRing> {
+        let [(_, old), (_, new)] = self.keys()?;
+        let mut ring = KeyRing::new(old, new);
+        if let Some(entry) = self.given(Key::OldSecretKeys) {
+            for text in parts(Key::OldSecretKeys, entry.value.expose()) {
+                let (_, key) = self.secret_key(Key::OldSecretKeys, entry, text)?;
+                ring.add_old(key).map_err(|_| {
+                    wrong(Id::ConfigSameKeys, Key::OldSecretKeys, entry, "has the same key as newSecretKey")
+                })?;
+            }
+        }
+        if let Some(entry) = self.given(Key::TotpKey) {
+            let Some([old, new]) = pair(entry.value.expose()) else {
+                return Err(wrong(Id::ConfigValue, Key::TotpKey, entry, "is no pair of keys")
+                    .fix("write `totpKey: {old: env:OLD_TOTP_KEY, new: env:NEW_TOTP_KEY}`"));
+            };
+            let (_, old) = self.secret_key(Key::TotpKey, entry, old)?;
+            let (_, new) = self.secret_key(Key::TotpKey, entry, new)?;
+            ring.add_pair(old, new).map_err(|error| {
+                let what = match error {
+                    RingError::IsNew => "has an old key that is a new key, too",
+                    RingError::IsOld => "has a key that oldSecretKey or oldSecretKeys has",
+                };
+                wrong(Id::ConfigSameKeys, Key::TotpKey, entry, what).fix(
+                    "totpKey is [encryption] totpKey of both servers, and another key than [encryption] key",
+                )
+            })?;
+        }
+        Ok(ring)
+    }
+
+    /// The first old key and the new one, each as it is written and as it is used.
     pub(super) fn keys(&mut self) -> Result<[(Secret, SecretKey); 2]> {
-        let (old_text, old) = self.secret_key(Key::OldSecretKey)?;
-        let (new_text, new) = self.secret_key(Key::NewSecretKey)?;
-        self.new_key_is_hex = matches!(new_text.expose().len(), 48 | 64);
+        let (old_text, old) = self.first_old_key()?;
         let entry = self.needed(Key::NewSecretKey)?;
+        let (new_text, new) = self.secret_key(Key::NewSecretKey, entry, entry.value.expose())?;
+        self.new_key_is_hex = matches!(new_text.expose().len(), 48 | 64);
         if old == new {
             return Err(wrong(
                 Id::ConfigSameKeys,
@@ -91,9 +132,21 @@ impl Resolver<'_> {
         Ok([(old_text, old), (new_text, new)])
     }
 
-    fn secret_key(&mut self, key: Key) -> Result<(Secret, SecretKey)> {
-        let entry = self.needed(key)?;
-        let text = self.secret(key, entry)?;
+    /// `oldSecretKey`, or without it the first of `oldSecretKeys`.
+    fn first_old_key(&mut self) -> Result<(Secret, SecretKey)> {
+        if self.raw.get(Key::OldSecretKey).is_none()
+            && let Some(entry) = self.given(Key::OldSecretKeys)
+            && let Some(first) = parts(Key::OldSecretKeys, entry.value.expose()).first()
+        {
+            return self.secret_key(Key::OldSecretKeys, entry, first);
+        }
+        let entry = self.needed(Key::OldSecretKey)?;
+        self.secret_key(Key::OldSecretKey, entry, entry.value.expose())
+    }
+
+    /// A key that one text of the entry names.
+    fn secret_key(&mut self, key: Key, entry: &Entry, text: &str) -> Result<(Secret, SecretKey)> {
+        let text = self.secret_of(key, entry, text)?;
         match SecretKey::parse(text.expose()) {
             Ok(parsed) => Ok((text, parsed)),
             Err(_) if text.expose().is_empty() => Err(wrong(Id::ConfigKeyLength, key, entry, "is empty")),
@@ -106,9 +159,11 @@ impl Resolver<'_> {
 
     /// Says so when everyone may read secrets in the properties file itself.
     pub(super) fn warn_of_exposure(&mut self, origin: Origin<'_>) {
-        let here = |entry: &Entry| matches!(Place::of(entry.value.expose()), Place::Here(_));
-        let held: Vec<_> =
-            SECRETS.into_iter().filter(|key| self.given(*key).is_some_and(here)).map(Key::name).collect();
+        let here = |key: Key, entry: &Entry| {
+            parts(key, entry.value.expose()).into_iter().any(|text| matches!(Place::of(text), Place::Here(_)))
+        };
+        let is_held = |key: &Key| self.given(*key).is_some_and(|entry| here(*key, entry));
+        let held: Vec<_> = SECRETS.into_iter().filter(is_held).map(Key::name).collect();
         if origin.exposed && !held.is_empty() {
             let (file, held) = (origin.file.display(), held.join(", "));
             self.note(

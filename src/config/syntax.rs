@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::java::{self, Pair};
-use super::keys::Key;
+use super::keys::{Form, Key};
 use super::secret::{Origin, Secret};
 use crate::error::{Error, Id, Result};
 
@@ -37,7 +37,12 @@ impl Raw {
 
     /// Whether a command is to be run for one of the values.
     pub(super) fn names_a_command(&self) -> bool {
-        self.entries.values().any(|entry| matches!(Origin::of(entry.value.expose()), Origin::Command(_)))
+        self.texts().any(|text| matches!(Origin::of(text), Origin::Command(_)))
+    }
+
+    /// Every text of every value: the items of lists and of pairs, too.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().flat_map(|(key, entry)| parts(*key, entry.value.expose()))
     }
 
     /// The value of a key, as written; `None` when the file does not have the key.
@@ -97,6 +102,29 @@ pub(super) fn items(value: &str) -> Vec<&str> {
     inner.split(',').map(|item| unquoted(item.trim())).filter(|item| !item.is_empty()).collect()
 }
 
+/// Both texts of a pair: `{old: a, new: b}`.
+pub(super) fn pair(value: &str) -> Option<[&str; 2]> {
+    let inner = value.strip_prefix('{')?.strip_suffix('}')?;
+    let (first, second) = inner.split_once(',')?;
+    let named = |name: &str| {
+        let mut found = [first, second].into_iter().filter_map(|part| {
+            let (key, text) = part.split_once(':')?;
+            (unquoted(key.trim()) == name).then(|| unquoted(text.trim()))
+        });
+        found.next().filter(|_| found.next().is_none())
+    };
+    Some([named("old")?, named("new")?])
+}
+
+/// The texts of a value, whatever its form.
+pub(super) fn parts(key: Key, value: &str) -> Vec<&str> {
+    match key.form() {
+        Form::Text => vec![value],
+        Form::List => items(value),
+        Form::Pair => pair(value).map(Vec::from).unwrap_or_default(),
+    }
+}
+
 /// Less quotes around the whole, if there are any.
 fn unquoted(value: &str) -> &str {
     ['"', '\''].into_iter().find_map(|quote| value.strip_prefix(quote)?.strip_suffix(quote)).unwrap_or(value)
@@ -123,7 +151,20 @@ struct Differing<'a> {
 
 /// The value, if properties and YAML read the same.
 fn agreed(key: Key, written: &str) -> Result<Secret, Differing<'_>> {
-    if matches!(key, Key::AllowedRoots | Key::SyncTables | Key::JdbcDrivers) && written.starts_with('[') {
+    if key.form() == Form::Pair && written.starts_with('{') {
+        let map: Option<BTreeMap<String, String>> = yaml(written);
+        let same = map.filter(|map| {
+            pair(written).is_some_and(|[old, new]| {
+                let is = |name, text| map.get(name).is_some_and(|value| value == text);
+                map.len() == 2 && is("old", old) && is("new", new)
+            })
+        });
+        return match same {
+            Some(_) => Ok(written.into()),
+            None => Err(Differing { written, properties: Some(written.into()), yaml: None }),
+        };
+    }
+    if key.form() == Form::List && written.starts_with('[') {
         // Only YAML has lists. The plain splitting that is used later must come to the same.
         let list: Option<Vec<String>> = yaml(written);
         return match list {

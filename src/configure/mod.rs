@@ -206,15 +206,15 @@ impl Edit<'_, '_> {
                 "[encryption] old_key is set, and enableKeyId: false writes values without a key id, which this server \
                  opens with old_key: it will not read them; remove it with --remove-old-key",
             );
-        } else if parsed.as_ref() == Some(&self.server.old_key.1) {
+        } else if parsed.is_some_and(|key| self.server.keys.old_keys().any(|old| *old == key)) {
             self.note(
-                "[encryption] old_key is the old key and stays: the server goes on reading values that could not be \
+                "[encryption] old_key is an old key and stays: the server goes on reading values that could not be \
                  rotated; --remove-old-key takes it out, at the latest before the old key is destroyed",
             );
         } else {
             self.note(
-                "[encryption] old_key is another key than the old one and stays: values under it are not rotated, and the \
-                 server goes on reading them with it; --remove-old-key takes it out",
+                "[encryption] old_key is another key than the old one and stays: values under it are not rotated, unless \
+                 oldSecretKeys has it, and the server goes on reading them with it; --remove-old-key takes it out",
             );
         }
         Ok(())

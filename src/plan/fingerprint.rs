@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::KeyFingerprints;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
 use crate::target::TargetRegistry;
@@ -10,10 +11,9 @@ use crate::target::TargetRegistry;
 /// those may change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
-    /// The old key's fingerprint.
-    pub old_key: String,
-    /// The new key's fingerprint.
-    pub new_key: String,
+    /// Those of the keys.
+    #[serde(flatten)]
+    pub keys: KeyFingerprints,
     /// The new identity database, if databases are rotated.
     pub identity: Option<String>,
     /// The new registry database, likewise.
@@ -38,8 +38,7 @@ impl Fingerprint {
     pub fn of(settings: &Settings, targets: Vec<String>) -> Self {
         let databases = settings.databases.as_ref();
         Self {
-            old_key: settings.old_key.fingerprint().to_owned(),
-            new_key: settings.new_key.fingerprint().to_owned(),
+            keys: KeyFingerprints::of(&settings.keys),
             identity: databases.map(|job| job.identity.identity()),
             registry: databases.map(|job| job.registry.identity()),
             home: settings.files.as_ref().map(|job| job.home.display().to_string()),
@@ -71,15 +70,14 @@ impl Fingerprint {
             |upgrade| if upgrade { "AES/GCM/NoPadding" } else { "each value's own" }.to_owned();
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         let differences = [
-            ("oldSecretKey (fingerprint)", self.old_key.clone(), now.old_key.clone()),
-            ("newSecretKey (fingerprint)", self.new_key.clone(), now.new_key.clone()),
             ("newIdnDBUrl", text(&self.identity), text(&now.identity)),
             ("newRegDBUrl", text(&self.registry), text(&now.registry)),
             ("oldIdnDBUrl, with enableSyncMigrator,", text(&self.old_identity), text(&now.old_identity)),
             ("newISHome", text(&self.home), text(&now.home)),
             ("transformation", transformation(self.upgrade), transformation(now.upgrade)),
         ];
-        match differences.into_iter().find(|(_, journal, now)| journal != now) {
+        let of_others = || differences.into_iter().find(|(_, journal, now)| journal != now);
+        match self.keys.difference(&now.keys).or_else(of_others) {
             None => Ok(()),
             Some((key, journal, now)) => Err(Error::new(
                 Id::JournalOther,

@@ -9,6 +9,8 @@
 mod keys;
 
 use keyrotation_journal::failpoint;
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use crate::activity::{Activity, Task};
@@ -16,7 +18,7 @@ use crate::blocking::blocking;
 use crate::codec::Codec;
 use crate::codec::Reason;
 use crate::codec::envelope::{Form, form};
-use crate::codec::value::{Evidence, Recoder, Verdict};
+use crate::codec::value::{Evidence, Opened, Recoder, Verdict};
 use crate::db::{Limit, Value};
 use crate::error::Result;
 use crate::plan::Job;
@@ -55,8 +57,10 @@ pub struct JobSurvey {
     pub null: u64,
     /// Values that open under both keys.
     pub ambiguous: u64,
-    /// Values that were opened, and opened under the old key.
+    /// Values that were opened, and opened under an old key.
     pub under_old: u64,
+    /// Of these, how many under which of the old keys, by its fingerprint; a value may have several.
+    pub under: BTreeMap<String, u64>,
     /// … under the new key.
     pub under_new: u64,
     /// Of these, without the new key's id, which the new server asks for.
@@ -80,6 +84,14 @@ pub struct JobSurvey {
 }
 
 impl JobSurvey {
+    fn count_keys(&mut self, recoder: &Recoder, opened: &Opened) {
+        let ring = recoder.ring();
+        let old: BTreeSet<_> = opened.keys().filter(|key| ring.replacement(*key).is_some()).collect();
+        for key in old {
+            *self.under.entry(ring.key(key).fingerprint().to_owned()).or_default() += 1;
+        }
+    }
+
     /// Values in an envelope.
     pub fn encrypted(&self) -> u64 {
         self.gcm + self.unauthenticated + self.foreign
@@ -206,6 +218,7 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
                 Verdict::Plain => {}
                 Verdict::UnderOld(opened) => {
                     found.under_old += 1;
+                    found.count_keys(recoder, &opened);
                     let new = recoder.reseal(stored, &opened).ok().filter(|_| tight);
                     found.too_long += u64::from(new.is_some_and(|new| job.too_long(column, &new).is_some()));
                 }

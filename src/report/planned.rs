@@ -8,7 +8,7 @@ use super::text::{aligned, short_place};
 use super::{bytes, checks_text, printable, thousands};
 use crate::engine::Rehearsal;
 use crate::plan::preflight::Finding;
-use crate::plan::{Disk, IndexPlan, Survey, Tokens};
+use crate::plan::{Disk, IndexPlan, KeyFingerprints, Survey, Tokens};
 
 /// All that is known of a rotation before it begins.
 #[derive(Debug)]
@@ -17,10 +17,8 @@ pub struct PlanView<'a> {
     pub places: &'a [String],
     /// Targets that are not there, and why.
     pub absent: Vec<(&'a str, &'a str)>,
-    /// The fingerprint of the old key.
-    pub old_key: &'a str,
-    /// The fingerprint of the new key.
-    pub new_key: &'a str,
+    /// The fingerprints of the keys.
+    pub fingerprints: KeyFingerprints,
     /// What was found.
     pub survey: &'a Survey,
     /// What the sampled values say of the keys.
@@ -46,8 +44,10 @@ impl PlanView<'_> {
             "schema": 1,
             "changes": self.places,
             "keys": {
-                "old": self.old_key,
-                "new": self.new_key,
+                "old": self.fingerprints.old_key,
+                "further_old": self.fingerprints.further_old_keys,
+                "totp": self.fingerprints.totp_keys.as_ref().map(|[old, new]| json!({ "old": old, "new": new })),
+                "new": self.fingerprints.new_key,
                 "sample": self.keys,
             },
             "targets": self.survey.jobs,
@@ -81,8 +81,7 @@ impl PlanView<'_> {
         for (place, reason) in &self.absent {
             let _ = writeln!(out, "{place}: skipped, {reason}");
         }
-        let (old, new) = (self.old_key, self.new_key);
-        let _ = writeln!(out, "\nfrom key {old} to key {new} (fingerprints)\n{}", self.keys);
+        let _ = writeln!(out, "\n{}\n{}", self.fingerprints.text(), self.keys);
         let _ = writeln!(out, "\n{}", checks_text(self.findings));
         self.indexes(&mut out);
         self.needs(&mut out);

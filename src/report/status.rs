@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ActivityView, SyncView, Verification};
 use crate::engine::is_finding;
-use crate::plan;
+use crate::plan::{self, KeyFingerprints};
 use crate::sync::{OLD_ROWS, Observation};
 use crate::target::TargetRegistry;
 
@@ -53,7 +53,7 @@ pub struct StatusView {
     pub rotation_id: String,
     /// The fingerprints of its keys.
     #[serde(default)]
-    pub keys: Option<KeysView>,
+    pub keys: Option<KeyFingerprints>,
     /// Where it stands.
     pub state: RunState,
     /// Whether `resume` would go on.
@@ -96,15 +96,6 @@ pub struct VerifiedView {
     /// What it found.
     #[serde(flatten)]
     pub found: Verification,
-}
-
-/// The fingerprints of a rotation's keys, as the journal keeps them among other things.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeysView {
-    /// The old key's.
-    pub old_key: String,
-    /// The new key's.
-    pub new_key: String,
 }
 
 /// A step that was taken.

@@ -60,7 +60,7 @@ pub fn status_text(view: &StatusView) -> String {
         let _ = write!(out, " (process {pid}{host})");
     }
     if let Some(keys) = &view.keys {
-        let _ = write!(out, "\nfrom key {} to key {} (fingerprints)", keys.old_key, keys.new_key);
+        let _ = write!(out, "\n{}", keys.text());
     }
     let _ = write!(out, "\nstarted {}, last change {}\n\n", view.started_at, view.updated_at);
     out.push_str(&table(&view.all().collect::<Vec<_>>()));

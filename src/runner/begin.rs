@@ -9,7 +9,7 @@ use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, Targe
 
 use super::endpoint::{ControlEndpoint, JournalReservation};
 use super::stop::listen_until;
-use super::{Explanations, Options, Outcome, Runner, Screen};
+use super::{Explanations, Options, Outcome, Runner, Screen, taken};
 use crate::activity::Activity;
 use crate::cipher::{Digester, chain_key};
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
@@ -19,7 +19,7 @@ use crate::engine::{self, ChunkPlanner, JournalHandle};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::preflight::{self, Ground};
-use crate::plan::{self, Deployment, Fingerprint, Survey};
+use crate::plan::{self, Deployment, Fingerprint, KeyFingerprints, Survey};
 use crate::report::{Reporter, StatusView, publish, taken_up};
 use crate::runbook::copy_is_older;
 use crate::signals::Stop;
@@ -73,14 +73,26 @@ pub async fn resume(
     deployment.stop_with(&stop, &activity);
     let runner = Runner { screen, settings, options, deployment, dir, stopper, stop, activity, endpoint };
     let context = runner.context(journal);
-    let skipped = context.journal.state(|state| skipped(&runner.deployment, Some(state)));
+    let mut first = context.journal.state(|state| skipped(&runner.deployment, Some(state)));
+    first.extend(added_keys(settings, &rotation, &state.steps)?);
     if !syncs {
         let looked = engine::check_evidence(&context, &runner.deployment.jobs);
         if unless_stopped(&runner.stop, looked).await?.is_none() {
             return Ok(stopped_early(runner.endpoint).await);
         }
     }
-    Box::pin(runner.run(context, skipped)).await
+    Box::pin(runner.run(context, first)).await
+}
+
+/// Old keys that the settings have and the rotation was not begun with, each recorded once.
+fn added_keys(settings: &Settings, rotation: &Rotation, steps: &[Step]) -> Result<Vec<Event>> {
+    let begun_with = Fingerprint::decode(&rotation.fingerprint)?.keys;
+    let mut added = begun_with.added(&KeyFingerprints::of(&settings.keys));
+    added.retain(|key| !steps.iter().any(|step| step.name == OLD_KEY_ADDED && step.note.contains(key)));
+    for key in &added {
+        tracing::info!("an old key was added since the rotation began: {key} (fingerprint)");
+    }
+    Ok(added.iter().map(|key| taken(OLD_KEY_ADDED, &format!("fingerprint {key}"))).collect())
 }
 
 /// Targets that are not there and that the journal does not know to be skipped yet.
@@ -92,6 +104,9 @@ fn skipped(deployment: &Deployment, state: Option<&JobState>) -> Vec<Event> {
     let open = deployment.absent.iter().filter(|(target, _)| is_open(*target));
     open.map(|(target, reason)| Event::TargetSkipped { target: *target, reason: reason.clone() }).collect()
 }
+
+/// The step by which a key is recorded that the rotation was not begun with.
+const OLD_KEY_ADDED: &str = "old-key-added";
 
 /// Somebody asked to stop before this process had done anything.
 async fn stopped_early(endpoint: ControlEndpoint) -> Outcome {
@@ -172,7 +187,7 @@ pub async fn begin(
         fingerprint: deployment.fingerprint.encode(),
         targets: deployment.heads.clone(),
     };
-    let chain = chain_key(&settings.new_key, &rotation.id);
+    let chain = chain_key(settings.keys.new_key(), &rotation.id);
     options.log.open(screen.log, dir, &rotation.name())?;
     let (journal, endpoint) = reservation.begin(rotation, &chain).await?;
     let runner = Runner { screen, settings, options, deployment, dir, stopper, stop, activity, endpoint };
@@ -209,8 +224,10 @@ pub async fn checked(
     access: plan::Access,
     ask: Explanations,
 ) -> Result<Option<Checked>> {
-    if let Some(why) = settings.new_key.weakness(&settings.old_key).filter(|_| !options.accept_weak_key) {
-        return Err(Error::new(Id::ConfigWeakKey, format!("newSecretKey is weak: {why}")));
+    let mut weak = settings.keys.pairs().filter_map(|(old, new)| Some((new, new.weakness(old)?)));
+    if let Some((new, why)) = weak.next().filter(|_| !options.accept_weak_key) {
+        let name = if new == settings.keys.new_key() { "newSecretKey" } else { "the new key of totpKey" };
+        return Err(Error::new(Id::ConfigWeakKey, format!("{name} is weak: {why}")));
     }
     let connected = connect(settings, None, access, options.others_connected);
     let Some(mut deployment) = unless_stopped(stop, connected).await? else { return Ok(None) };
@@ -283,7 +300,7 @@ pub fn unlock(journal: &mut Journal, settings: &Settings) -> Result<Arc<Rotation
     let rotation = Arc::clone(&journal.state().rotation);
     let begun_with = Fingerprint::decode(&rotation.fingerprint)?;
     begun_with.must_match(&Fingerprint::of(settings, begun_with.targets.clone()))?;
-    journal.unlock(&chain_key(&settings.new_key, &rotation.id))?;
+    journal.unlock(&chain_key(settings.keys.new_key(), &rotation.id))?;
     Ok(rotation)
 }
 
@@ -297,12 +314,12 @@ fn new_id() -> Result<[u8; 16]> {
 pub fn recoder(settings: &Settings) -> Recoder {
     let key_id = if settings.key_id { KeyIdPolicy::Always } else { KeyIdPolicy::AsRead };
     let policy = Policy { upgrade: settings.upgrade, key_id };
-    Recoder::new(settings.old_key.clone(), settings.new_key.clone(), policy)
+    Recoder::new(settings.keys.clone(), policy)
 }
 
 /// What plans the chunks of a rotation.
 pub fn planner(settings: &Settings, rotation: &Rotation) -> ChunkPlanner {
-    ChunkPlanner::new(recoder(settings), Digester::new(&settings.new_key, &rotation.id))
+    ChunkPlanner::new(recoder(settings), Digester::new(settings.keys.new_key(), &rotation.id))
 }
 
 /// Refuses a copy that was made before changes were recorded.

@@ -132,8 +132,8 @@ fn edited(place: &Place, day: &Day) -> Result<()> {
         Err(error) => return unknown(error.what()),
     };
     match said {
-        config::Said::This(key) if key == keys.1 => Ok(()),
-        config::Said::This(key) if key == keys.0 => refuse("it has the old key"),
+        config::Said::This(key) if key == *keys.new_key() => Ok(()),
+        config::Said::This(key) if keys.old_keys().any(|old| *old == key) => refuse("it has the old key"),
         config::Said::This(_) => refuse("[encryption] key is neither the old key nor the new one"),
         config::Said::Nothing => refuse("[encryption] key is not set"),
         config::Said::Unusable(why) => refuse(&format!("[encryption] key cannot be used: {why}")),

@@ -65,7 +65,9 @@ impl Explanations {
         }
         let toml = Deployment::read(&settings.files.as_ref()?.home).ok()??;
         match (toml.key(), toml.old_key()) {
-            (Said::This(key), Said::This(old)) if key == settings.new_key && old == settings.old_key => {
+            (Said::This(key), Said::This(old))
+                if key == *settings.keys.new_key() && settings.keys.old_keys().any(|known| *known == old) =>
+            {
                 Some("deployment.toml has the new key, and the old one as old_key".to_owned())
             }
             _ => None,
@@ -76,8 +78,9 @@ impl Explanations {
 /// What a journal tells, if it is of these keys and has moved anything.
 fn told(view: &StatusView, settings: &Settings) -> Option<String> {
     let keys = view.keys.as_ref()?;
-    let is_of_these =
-        keys.old_key == settings.old_key.fingerprint() && keys.new_key == settings.new_key.fingerprint();
+    let mut old = settings.keys.old_keys();
+    let is_of_these = keys.new_key == settings.keys.new_key().fingerprint()
+        && old.any(|old| keys.old_key == old.fingerprint());
     let has_moved = view.all().any(|target| target.rotated + target.resealed > 0);
     (is_of_these && has_moved).then(|| format!("rotation {} has moved them", view.rotation_id))
 }

@@ -37,7 +37,7 @@ use crate::config::Settings;
 use crate::control::{Controls, StatusFeed};
 use crate::engine::{self, Context, Flow, JournalHandle, Pacer, Pause};
 use crate::error::{Error, Id, Result};
-use crate::plan::{Deployment, SyncPlan};
+use crate::plan::{Deployment, KeyFingerprints, SyncPlan};
 use crate::report::{Reporter, Sources, StatusView};
 use crate::signals::{Stop, Stopper};
 use crate::sink::files;
@@ -152,11 +152,7 @@ impl Runner<'_> {
         for place in &self.deployment.beside {
             tracing::info!("in the old deployment: {place}");
         }
-        tracing::info!(
-            "from key {} to key {} (fingerprints)",
-            self.settings.old_key.fingerprint(),
-            self.settings.new_key.fingerprint()
-        );
+        tracing::info!("{}", KeyFingerprints::of(&self.settings.keys).text());
         self.deployment.remark_on_files()?;
         self.remove_leftovers()?;
         let mut events = vec![session_started()];

@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::engine::{self, ChunkPlanner, Rehearsal};
 use crate::error::{Error, Id, Result};
 use crate::plan::preflight::{Finding, Ground, Outcome, preflight};
-use crate::plan::{self, Access, Deployment, Disk, IndexPlan, Survey, Tokens};
+use crate::plan::{self, Access, Deployment, Disk, IndexPlan, KeyFingerprints, Survey, Tokens};
 use crate::report::{PlanView, Reporter, StatusView, published};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
 use crate::signals::Stop;
@@ -124,7 +124,7 @@ async fn look(
 
 /// Seals as a rotation would; its digests are of a rotation that does not exist.
 pub(super) fn dry_planner(settings: &Settings) -> ChunkPlanner {
-    ChunkPlanner::new(recoder(settings), Digester::new(&settings.new_key, &[0; 16]))
+    ChunkPlanner::new(recoder(settings), Digester::new(settings.keys.new_key(), &[0; 16]))
 }
 
 impl Plan {
@@ -151,8 +151,7 @@ impl Plan {
         PlanView {
             places: &self.deployment.places,
             absent: self.deployment.absent_places(),
-            old_key: settings.old_key.fingerprint(),
-            new_key: settings.new_key.fingerprint(),
+            fingerprints: KeyFingerprints::of(&settings.keys),
             survey,
             keys,
             disk,

@@ -45,7 +45,7 @@ pub fn check_macs(config: &Path, opened: &mut [Opened], activity: &Activity) -> 
     for one in opened {
         let state = one.journal.state();
         let (id, total) = (state.rotation.id, state.entries);
-        let of_it = Fingerprint::decode(&state.rotation.fingerprint)?.new_key;
+        let of_it = Fingerprint::decode(&state.rotation.fingerprint)?.keys.new_key;
         let Some(key) = key.as_ref().filter(|key| key.fingerprint() == of_it) else { continue };
         let doing = activity.begin(Task::Chain, "the journal", Some(total));
         one.journal.unlock(&chain_key(key, &id))?;

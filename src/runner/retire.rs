@@ -74,7 +74,7 @@ pub async fn safe_to_retire(
     if stop.requested() {
         return Ok(None);
     }
-    let chain = chain_key(&settings.new_key, &rotation.id);
+    let chain = chain_key(settings.keys.new_key(), &rotation.id);
     shared.record(step(verified.step_name(), &verified.note()), &chain).await?;
     if failed > 0 {
         let text = format!("{} rows or files could not be moved to the new key", thousands(failed));

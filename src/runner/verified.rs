@@ -108,7 +108,7 @@ pub async fn verify(
     // First: it is so also if nobody can be told.
     let found = verification(&report, chain.entries, sample, live);
     shared
-        .record(step(found.step_name(), &found.note()), &chain_key(&settings.new_key, &rotation.id))
+        .record(step(found.step_name(), &found.note()), &chain_key(settings.keys.new_key(), &rotation.id))
         .await?;
     let finished = status.finished_at.is_some();
     Ok(Some(Verified { rotation_id: status.rotation_id, finished, sample, report, found }))

@@ -47,6 +47,7 @@ mod preflight;
 mod progress;
 mod refusals;
 mod report;
+mod ring;
 mod rogue;
 mod secrets;
 mod servers;

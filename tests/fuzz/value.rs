@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use keyrotation::cipher::{self, SecretKey, Transformation};
+use keyrotation::cipher::{self, KeyRing, SecretKey, Transformation};
 use keyrotation::codec::Codec;
 use keyrotation::codec::value::{Evidence, KeyIdPolicy, Policy, Recoder, Verdict};
 
@@ -43,7 +43,7 @@ fn recoders() -> &'static [Recoder; 3] {
             Policy { upgrade: true, key_id: KeyIdPolicy::AsRead },
             Policy { upgrade: true, key_id: KeyIdPolicy::Always },
         ];
-        policies.map(|policy| Recoder::new(old_key(), new_key(), policy))
+        policies.map(|policy| Recoder::new(KeyRing::new(old_key(), new_key()), policy))
     })
 }
 

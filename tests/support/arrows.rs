@@ -27,8 +27,8 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     (
         "plan",
         &[
-            "activity", "blocking", "codec", "config", "db", "error", "guard", "signals", "sink", "sizes",
-            "source", "target", "triggers",
+            "activity", "blocking", "cipher", "codec", "config", "db", "error", "guard", "signals", "sink",
+            "sizes", "source", "target", "triggers",
         ],
     ),
     (

@@ -16,8 +16,8 @@ fn lines_of_standard_input() {
         format!("{NEW_KEY}\r\n{OLD_KEY}\r\nmore\n"),
     ] {
         let settings = bench_with(&bench, &text).settings();
-        assert_eq!(settings.old_key, SecretKey::parse(OLD_KEY).unwrap(), "{text:?}");
-        assert_eq!(settings.new_key, SecretKey::parse(NEW_KEY).unwrap(), "{text:?}");
+        assert_eq!(*settings.keys.old_key(), SecretKey::parse(OLD_KEY).unwrap(), "{text:?}");
+        assert_eq!(*settings.keys.new_key(), SecretKey::parse(NEW_KEY).unwrap(), "{text:?}");
     }
     for (text, says) in [
         (String::new(), "names line 2 of standard input, which has 0"),
@@ -69,7 +69,7 @@ fn a_command_prints_the_secret() {
         assert_eq!(run(command, folder).unwrap().expose(), secret, "{command}");
     }
     let settings = bench.set("newSecretKey", &format!("cmd:echo {NEW_KEY}")).settings();
-    assert_eq!(settings.new_key, SecretKey::parse(NEW_KEY).unwrap());
+    assert_eq!(*settings.keys.new_key(), SecretKey::parse(NEW_KEY).unwrap());
 }
 
 #[test]

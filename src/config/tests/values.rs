@@ -20,8 +20,8 @@ fn a_whole_file_becomes_settings() {
     let settings = bench.settings();
     assert_eq!(settings.folder, bench.dir.path());
     assert_eq!(settings.file, bench.path("properties.yaml"));
-    assert_eq!(settings.old_key, SecretKey::parse(OLD_KEY).unwrap());
-    assert_eq!(settings.new_key, SecretKey::parse(NEW_KEY).unwrap());
+    assert_eq!(*settings.keys.old_key(), SecretKey::parse(OLD_KEY).unwrap());
+    assert_eq!(*settings.keys.new_key(), SecretKey::parse(NEW_KEY).unwrap());
     assert_eq!(settings.chunk_size, ChunkSize { start: 2000, fixed: false });
     assert!(settings.upgrade);
     assert!(!settings.key_id);
@@ -136,7 +136,7 @@ fn keys_are_checked() {
         &hex64[..48],
     ] {
         let settings = Bench::new().set("newSecretKey", key).settings();
-        assert_eq!(settings.new_key, SecretKey::parse(key).unwrap());
+        assert_eq!(*settings.keys.new_key(), SecretKey::parse(key).unwrap());
     }
     for (value, id, says) in [
         ("", Id::ConfigKeyLength, "is empty"),
@@ -170,13 +170,13 @@ fn secrets_may_stand_elsewhere() {
     let key = SecretKey::parse(NEW_KEY).unwrap();
     for text in [NEW_KEY.to_owned(), format!("{NEW_KEY}\n"), format!("{NEW_KEY}\r\n")] {
         let bench = Bench::new().set("newSecretKey", "env:NEW_KEY").env("NEW_KEY", &text);
-        assert_eq!(bench.settings().new_key, key);
+        assert_eq!(*bench.settings().keys.new_key(), key);
         let bench = Bench::new().set("newSecretKey", "file:keys/new");
         bench.write("keys/new", &text).mode("keys/new", 0o600);
-        assert_eq!(bench.settings().new_key, key);
+        assert_eq!(*bench.settings().keys.new_key(), key);
         assert_eq!(bench.settings().notices, []);
         let absolute = format!("file:{}", bench.path("keys/new").display());
-        assert_eq!(bench.set("newSecretKey", &absolute).settings().new_key, key);
+        assert_eq!(bench.set("newSecretKey", &absolute).settings().keys.new_key().clone(), key);
     }
     let two = Bench::new().set("newSecretKey", "env:NEW_KEY").env("NEW_KEY", format!("{NEW_KEY}\n\n"));
     two.fails(Id::ConfigKeyLength, "is 33 bytes long");

@@ -27,6 +27,15 @@ pub(super) const CHECKS: &[Check] = &[
         look: key,
     },
     Check {
+        id: "deployment-old-key",
+        title: "every old_key of a deployment.toml is known",
+        needs: Needs::Settings,
+        warns: "[encryption] old_key or totpKey of a server is a key that properties.yaml does not name: values under it would be reported as failed",
+        refuses: &[],
+        fix: "add it to `oldSecretKeys` (docs/configuration.md#several-old-keys), a totpKey as `totpKey: {old: …, new: …}`",
+        look: other_keys,
+    },
+    Check {
         id: "deployment-key-ids",
         title: "deployment.toml and enableKeyId agree",
         needs: Needs::Files,
@@ -87,15 +96,50 @@ fn key(facts: &Facts<'_>) -> Found {
         Ok(key) => key,
         Err(found) => return found,
     };
-    if key == facts.settings.new_key {
+    if key == *facts.settings.keys.new_key() {
         Found::Ok("it has the new key".to_owned())
-    } else if key == facts.settings.old_key {
+    } else if facts.settings.keys.old_keys().any(|old| *old == key) {
         Found::Ok(
             "it has the old key, until the new one is put there before the new server starts".to_owned(),
         )
     } else {
         Found::Warning(format!("it has a key with the fingerprint {}, which is neither", key.fingerprint()))
     }
+}
+
+/// The keys that a server opens values with besides `[encryption] key`.
+fn other_keys(facts: &Facts<'_>) -> Found {
+    let old = facts.old.toml.as_ref().and_then(|toml| toml.as_ref().ok()?.as_ref());
+    let new = facts.toml.as_ref().ok().and_then(Option::as_ref);
+    let files = [("oldISHome", old), ("newISHome", new)];
+    if files.iter().all(|(_, toml)| toml.is_none()) {
+        return Found::NotChecked("no deployment.toml was read".to_owned());
+    }
+    let keys = &facts.settings.keys;
+    let mut unknown = Vec::new();
+    let mut unseen = Vec::new();
+    for (home, toml) in files.into_iter().filter_map(|(home, toml)| Some((home, toml?))) {
+        for (name, said) in [("old_key", toml.old_key()), ("totpKey", toml.totp_key())] {
+            match said {
+                Said::This(key) if keys.has(&key) => {}
+                Said::This(key) => {
+                    unknown.push(format!(
+                        "{name} of {home} is a key with the fingerprint {}",
+                        key.fingerprint()
+                    ));
+                }
+                Said::Nothing => {}
+                Said::Elsewhere => {
+                    unseen.push(format!("{name} of {home} stands in the server's secrets or environment"));
+                }
+                Said::Unusable(why) => unseen.push(format!("{name} of {home} cannot be used: {why}")),
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        return Found::Warning(format!("{}, which properties.yaml does not name", unknown.join("; ")));
+    }
+    if unseen.is_empty() { Found::Ok("yes".to_owned()) } else { Found::NotChecked(unseen.join("; ")) }
 }
 
 fn key_ids(facts: &Facts<'_>) -> Found {

@@ -166,10 +166,10 @@ async fn compare(
     Ok(compared)
 }
 
-/// Whether the old server's file has the old key; none where it does not tell.
+/// Whether the old server's file has an old key; none where it does not tell.
 pub(super) fn has_old_key(toml: &config::Deployment, settings: &Settings) -> Asked<bool> {
     match toml.key() {
-        Said::This(found) => Ok(found == settings.old_key),
+        Said::This(found) => Ok(settings.keys.old_keys().any(|old| *old == found)),
         Said::Nothing => Err("[encryption] key is not set there".to_owned()),
         Said::Elsewhere => Err("[encryption] key stands in the server's secrets or environment".to_owned()),
         Said::Unusable(why) => Err(format!("[encryption] key there cannot be used: {why}")),

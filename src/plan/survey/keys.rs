@@ -3,6 +3,8 @@
 //! Invariants: each target is judged by its own values, and all of them together; nothing that stops a rotation
 //! is judged by a spread.
 
+use std::collections::BTreeMap;
+
 use super::{JobSurvey, Survey};
 use crate::error::{Error, Id, Result};
 use crate::plan::Accepted;
@@ -123,9 +125,23 @@ impl Survey {
             });
         }
         let sample = if self.sum(|job| job.passed_over) == 0 { "" } else { "sampled " };
+        let (key, by_key) = self.by_key();
         Ok(format!(
-            "of {sampled} {sample}values {old} open under the old key and {new} under the new one{without_id}"
+            "of {sampled} {sample}values {old} open under the old {key}{by_key} and {new} under the new one{without_id}"
         ))
+    }
+
+    /// How many values are under which old key, if they are under several.
+    fn by_key(&self) -> (&'static str, String) {
+        let mut keys: BTreeMap<&str, u64> = BTreeMap::new();
+        for (key, count) in self.jobs.iter().flat_map(|job| &job.under) {
+            *keys.entry(key).or_default() += count;
+        }
+        if keys.len() < 2 {
+            return ("key", String::new());
+        }
+        let counts: Vec<_> = keys.into_iter().map(|(key, count)| format!("{count} under {key}")).collect();
+        ("keys", format!(" ({})", counts.join(", ")))
     }
 
     fn check_unreadable(&self, opened: u64, accepted: Option<u64>) -> Result<()> {

@@ -232,7 +232,9 @@ impl Document {
             rotations.push(part);
         }
         let (old_key, new_key) = match rotations.first() {
-            Some(first) => (first.plan.old_key.clone(), first.plan.new_key.clone()),
+            Some(first) => {
+                (first.plan.keys.old_keys().collect::<Vec<_>>().join(", "), first.plan.keys.new_key.clone())
+            }
             None => return Err(Error::new(Id::JournalAbsent, "no journal was named")),
         };
         let totals = Totals::of(&rotations);

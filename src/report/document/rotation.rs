@@ -9,7 +9,7 @@ use super::history::{History, Lag, SessionPart, Throughput, Timeline};
 use super::redact::Redactor;
 use super::{Bound, REASON, Source, hex};
 use crate::error::{Error, Id, Result};
-use crate::plan::{self, Fingerprint};
+use crate::plan::{self, Fingerprint, KeyFingerprints};
 use crate::report::status::time;
 use crate::report::{StatusView, SyncView, TargetView, Verification};
 use crate::target::{Presence, TargetRegistry};
@@ -62,10 +62,9 @@ pub struct RotationPart {
 /// What a rotation was begun with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlanPart {
-    /// The old key's fingerprint.
-    pub old_key: String,
-    /// The new key's fingerprint.
-    pub new_key: String,
+    /// The keys' fingerprints.
+    #[serde(flatten)]
+    pub keys: KeyFingerprints,
     /// The identity database that was rewritten.
     pub identity_database: Option<String>,
     /// The registry database that was rewritten.
@@ -186,8 +185,7 @@ impl RotationPart {
             version: state.rotation.version.clone(),
             reason: reason(&logged),
             plan: PlanPart {
-                old_key: begun_with.old_key,
-                new_key: begun_with.new_key,
+                keys: begun_with.keys,
                 identity_database: begun_with.identity,
                 registry_database: begun_with.registry,
                 home: begun_with.home,
@@ -221,7 +219,7 @@ impl RotationPart {
 
     /// Journals in one report are of the same two keys.
     pub(super) fn must_belong_to(&self, other: &Self, dir: &Path) -> Result<()> {
-        let keys = |part: &Self| (part.plan.old_key.clone(), part.plan.new_key.clone());
+        let keys = |part: &Self| (part.plan.keys.old_key.clone(), part.plan.keys.new_key.clone());
         if keys(self) == keys(other) {
             return Ok(());
         }
@@ -230,10 +228,10 @@ impl RotationPart {
             format!(
                 "{} is of a rotation from key {} to {}, the first journal of one from {} to {}",
                 dir.display(),
-                other.plan.old_key,
-                other.plan.new_key,
-                self.plan.old_key,
-                self.plan.new_key
+                other.plan.keys.old_key,
+                other.plan.keys.new_key,
+                self.plan.keys.old_key,
+                self.plan.keys.new_key
             ),
         )
         .fix("make a report of its own for each rotation"))

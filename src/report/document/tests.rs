@@ -83,8 +83,12 @@ impl Tale {
     fn begun(id: u8, old: &str) -> Self {
         let fingerprint = Fingerprint {
             descriptors: None,
-            old_key: old.into(),
-            new_key: "bbbb-2222".into(),
+            keys: crate::plan::KeyFingerprints {
+                old_key: old.into(),
+                new_key: "bbbb-2222".into(),
+                further_old_keys: Vec::new(),
+                totp_keys: None,
+            },
             identity: Some("postgresql://db/identity".into()),
             registry: None,
             home: Some("/opt/new".into()),

@@ -1,5 +1,7 @@
 //! What decides where a cipher does not.
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 
 /// ECB with right padding and valid UTF-8 under both keys, found by trying three million tokens.

@@ -25,7 +25,7 @@ proptest! {
         (transformation, iv) in any_form(), plaintext in any::<String>(), upgrade: bool, always: bool,
     ) {
         let key_id = if always { KeyIdPolicy::Always } else { KeyIdPolicy::AsRead };
-        let recoder = Recoder::new(old.clone(), new, Policy { upgrade, key_id });
+        let recoder = Recoder::new(KeyRing::new(old.clone(), new), Policy { upgrade, key_id });
         let value = seal(transformation, &old, &iv, plaintext.as_bytes());
         // Where both keys fit by chance, it is the journal that knows.
         let recorded = |text: &[u8]| text == plaintext.as_bytes();
@@ -43,7 +43,7 @@ proptest! {
 
     #[test]
     fn no_flipped_bit_of_a_gcm_value_opens_to_something_else(flip in any::<prop::sample::Index>()) {
-        let recoder = Recoder::new(key(OTHER), key(NEW), AS_READ);
+        let recoder = Recoder::new(KeyRing::new(key(OTHER), key(NEW)), AS_READ);
         let mut stored = SERVER.trim_end().as_bytes().to_vec();
         let bit = flip.index(8 * stored.len());
         stored[bit / 8] ^= 1 << (bit % 8);
