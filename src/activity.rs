@@ -27,6 +27,8 @@ pub enum Task {
     Count,
     /// The journal, for a report.
     Report,
+    /// Which key every value is under.
+    Inventory,
     /// Indexes that were dropped.
     Indexes,
 }
@@ -44,6 +46,7 @@ impl Task {
             Self::Rehearse => "rehearsing",
             Self::Compare => "comparing",
             Self::Count => "counting",
+            Self::Inventory => "opening",
             Self::Indexes => "making the indexes of",
         }
     }
@@ -60,6 +63,7 @@ impl Task {
             | Self::Mark
             | Self::Rehearse
             | Self::Compare
+            | Self::Inventory
             | Self::Count => "rows",
             Self::Indexes => "indexes",
         }

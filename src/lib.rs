@@ -14,6 +14,7 @@ pub mod exit;
 mod failpoint;
 pub mod guard;
 pub mod hidden;
+pub mod inventory;
 pub mod plan;
 pub mod report;
 pub mod runbook;

@@ -6,6 +6,7 @@ mod live;
 mod report;
 mod sync;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -115,6 +116,8 @@ pub enum Command {
     Configure(ConfigureArgs),
     /// Show what `run` would do, and change nothing.
     Plan(PlanArgs),
+    /// Count the values under each key, and say whether an old key may go.
+    Keys(KeysArgs),
     /// Check all that should be so before a rotation, and change nothing.
     Preflight(PreflightArgs),
     /// Show where the rotation stands, also while it runs.
@@ -256,6 +259,20 @@ pub struct VerifyArgs {
     /// The new server is running: only what is broken is a difference, not what it changed.
     #[arg(long)]
     pub live: bool,
+}
+
+/// Options of `keys`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct KeysArgs {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Read no more rows in a second: a server that is in use has other work.
+    #[arg(long, value_name = "N")]
+    pub max_rows_per_second: Option<NonZeroU32>,
+    /// Go on without a table that every version has; may be repeated.
+    #[arg(long, value_name = "TABLE")]
+    pub without_table: Vec<String>,
 }
 
 /// Options of `init`.

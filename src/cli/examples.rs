@@ -37,6 +37,16 @@ pub const EXAMPLES: &[Examples] = &[
             ("keyrotation indexes restore", "Make them again, and leave the rotation where it is"),
         ],
     ),
+    (
+        "keys",
+        &[
+            (
+                "keyrotation keys",
+                "May old_key go? Looks at every value, changes nothing and needs no journal",
+            ),
+            ("keyrotation keys --max-rows-per-second 2000", "The same beside a server that is in use"),
+        ],
+    ),
     ("sync", &[("keyrotation sync --until-drained", "Carry over what waits, and end")]),
     (
         "triggers",

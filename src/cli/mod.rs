@@ -10,6 +10,7 @@ mod dry_run;
 pub mod examples;
 mod finished;
 mod indexes;
+mod keys;
 mod out;
 mod plan;
 mod preflight;
@@ -114,6 +115,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::SafeToRetire(args) => Box::pin(retire::safe_to_retire(&session, &args)).await,
         Command::Configure(args) => configure::configure(&session, &args).await,
         Command::Plan(args) => Box::pin(plan::plan(&session, &args)).await,
+        Command::Keys(args) => Box::pin(keys::keys(&session, &args)).await,
         Command::Preflight(args) => Box::pin(preflight::run(&session, &args)).await,
         Command::Status(args) => match args.wait {
             Some(until) => watch::wait(&session, &args, until).await,

@@ -7,8 +7,8 @@
 //! behind.
 
 mod hash;
-
-use std::fmt;
+mod opened;
+mod under;
 
 use zeroize::Zeroizing;
 
@@ -18,6 +18,9 @@ use keyrotation_cipher::{self as cipher, KeyRing, OpenError, Plaintext, RingKey,
 
 pub use super::envelope::{Form, form};
 pub use hash::hash_agrees;
+pub use opened::Opened;
+use opened::{Layer, Part};
+pub use under::Under;
 
 /// When a value that is written names its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,115 +76,8 @@ impl Verdict {
     }
 }
 
-/// A stored value with all its ciphertexts open.
-pub struct Opened {
-    codec: Codec,
-    parts: Vec<Part>,
-    /// All plaintexts in one, where there are several.
-    joined: Option<Plaintext>,
-}
-
-struct Part {
-    /// Which of the codec's slots it is.
-    index: usize,
-    slot: Slot,
-    /// One, or more where a plaintext is an envelope itself: from the outermost in.
-    layers: Vec<Layer>,
-}
-
-/// A ciphertext, opened.
-struct Layer {
-    shape: Shape,
-    /// The key that it is under; none if it is empty.
-    key: Option<RingKey>,
-    /// The key that it is to be under; none if it is under that one.
-    to: Option<RingKey>,
-    /// It does not name its key, and has to.
-    lacks_id: bool,
-    plaintext: Plaintext,
-}
-
-impl Layer {
-    const fn is_under_old(&self) -> bool {
-        self.to.is_some()
-    }
-
-    const fn stays(&self) -> bool {
-        self.to.is_none() && !self.lacks_id
-    }
-}
-
-impl Part {
-    /// What is within all layers.
-    fn plaintext(&self) -> &[u8] {
-        self.layers.last().map_or(&[], |layer| &layer.plaintext)
-    }
-
-    fn has(&self, test: impl Fn(&Layer) -> bool) -> bool {
-        self.layers.iter().any(test)
-    }
-}
-
 /// The most layers that are opened; a public report has two.
 const MOST_LAYERS: usize = 4;
-
-impl Opened {
-    fn new(codec: Codec, parts: Vec<Part>) -> Self {
-        let joined = (parts.len() > 1).then(|| join(&parts));
-        Self { codec, parts, joined }
-    }
-
-    /// What is encrypted in the value: the plaintext of its only ciphertext, or of several each
-    /// with its length (eight bytes, little endian) in front, so that no two lists look the same.
-    pub fn plaintext(&self) -> &[u8] {
-        match (&self.joined, self.parts.first()) {
-            (Some(joined), _) => joined,
-            (None, Some(only)) => only.plaintext(),
-            (None, None) => &[],
-        }
-    }
-
-    /// How many ciphertexts the value holds.
-    pub fn slots(&self) -> usize {
-        self.parts.len()
-    }
-
-    /// The keys that its ciphertexts are under, each as often as it occurs.
-    pub fn keys(&self) -> impl Iterator<Item = RingKey> {
-        self.parts.iter().flat_map(|part| &part.layers).filter_map(|layer| layer.key)
-    }
-
-    /// Whether opening it proved the key: every ciphertext is in GCM.
-    pub fn authenticated(&self) -> bool {
-        self.parts
-            .iter()
-            .flat_map(|part| &part.layers)
-            .all(|layer| layer.shape.transformation.authenticates())
-    }
-}
-
-impl fmt::Debug for Opened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let layers = self.parts.iter().flat_map(|part| &part.layers);
-        let parts = layers.map(|layer| {
-            let under = if layer.is_under_old() { "old" } else { "new" };
-            (under, layer.shape.transformation)
-        });
-        f.write_str("Opened")?;
-        f.debug_list().entries(parts).finish()
-    }
-}
-
-fn join(parts: &[Part]) -> Plaintext {
-    // Sized beforehand: a vector that grows leaves copies of secrets behind.
-    let size = parts.iter().map(|part| 8 + part.plaintext().len()).sum();
-    let mut joined = Zeroizing::new(Vec::with_capacity(size));
-    for part in parts {
-        joined.extend_from_slice(&(part.plaintext().len() as u64).to_le_bytes());
-        joined.extend_from_slice(part.plaintext());
-    }
-    joined
-}
 
 /// Opens stored values, and seals those under an old key with the one that takes its place.
 #[derive(Debug, Clone)]
@@ -343,8 +239,17 @@ impl Recoder {
         Err(Reason::ForeignKey)
     }
 
-    /// Weighs what all keys make of a value that carries no proof.
+    /// The one key that fits a value that carries no proof.
     fn open_guarded(&self, sealed: &Sealed, evidence: Evidence<'_>) -> Result<(RingKey, Plaintext), Reason> {
+        let mut fits = self.fits(sealed, evidence)?;
+        match (fits.pop(), fits.pop()) {
+            (Some(only), None) => Ok(only),
+            _ => Err(Reason::Ambiguous),
+        }
+    }
+
+    /// Weighs what all keys make of a value that carries no proof: those that fit.
+    fn fits(&self, sealed: &Sealed, evidence: Evidence<'_>) -> Result<Vec<(RingKey, Plaintext)>, Reason> {
         let mut fits = Vec::with_capacity(2);
         for key in self.ring.in_order() {
             let opened = open_with(self.ring.key(key), sealed)?;
@@ -362,10 +267,7 @@ impl Recoder {
         if let (2.., Some(recorded)) = (fits.len(), evidence.recorded) {
             fits.retain(|(_, plaintext)| recorded(plaintext));
         }
-        match (fits.pop(), fits.pop()) {
-            (Some(only), None) => Ok(only),
-            _ => Err(Reason::Ambiguous),
-        }
+        Ok(fits)
     }
 
     /// The part's new text: what does not stay is sealed anew, and whatever is around it.

@@ -35,6 +35,7 @@ mod golden;
 mod handed;
 mod indexes;
 mod jdbc;
+mod keys;
 mod kill;
 mod meddling;
 mod nothing;

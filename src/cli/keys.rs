@@ -1,0 +1,24 @@
+//! `keys`: which key is every value under, and may an old one go.
+
+use super::args::KeysArgs;
+use super::{Session, print, print_json};
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::report::inventory_text;
+use crate::runner;
+
+/// Prints the inventory.
+pub(super) async fn keys(session: &Session, args: &KeysArgs) -> Result<Exit> {
+    let mut settings = session.settings()?;
+    settings.without_tables.clone_from(&args.without_table);
+    let taken = runner::take_inventory(session.screen(), &settings, args.max_rows_per_second).await?;
+    let Some(inventory) = taken else { return Ok(Exit::Interrupted) };
+    if args.json {
+        let mut document = serde_json::json!({ "schema": 1, "all_may_go": inventory.all_may_go() });
+        document["inventory"] = serde_json::json!(inventory);
+        print_json(&document)?;
+    } else {
+        print(&inventory_text(&inventory))?;
+    }
+    Ok(if inventory.all_may_go() { Exit::Done } else { Exit::Differences })
+}

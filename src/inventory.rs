@@ -1,0 +1,234 @@
+//! How many values are under which key: a look at every row and file, without a journal and without a change.
+//!
+//! Invariants: every value of every target is opened, none is judged by what it says of itself or by a sample; what
+//! cannot be looked into is counted as that, never as nothing.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::activity::{Activity, Task};
+use crate::blocking::blocking;
+use crate::cipher::RingKey;
+use crate::codec::value::{Recoder, Under};
+use crate::db::Value;
+use crate::error::Result;
+use crate::plan::Job;
+use crate::signals::Stop;
+use crate::source::Row;
+
+/// Rows that are named for each key of a target; all are counted.
+const NAMED: usize = 3;
+
+/// What stands in one target.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct TargetInventory {
+    /// The target's id.
+    pub id: String,
+    /// The table or kind of files.
+    pub place: String,
+    /// Rows or files.
+    pub rows: u64,
+    /// Ciphertexts by the fingerprint of the key that they are under.
+    pub keys: BTreeMap<String, KeyCount>,
+    /// Ciphertexts in ECB or CBC that open under several keys: by their fingerprints, with commas.
+    pub one_of: BTreeMap<String, u64>,
+    /// Ciphertexts under none of the keys, by the id of the key that they name; empty where they name none.
+    pub unknown: BTreeMap<String, u64>,
+    /// Ciphertexts that no such key opens, by the reason.
+    pub unreadable: BTreeMap<String, u64>,
+    /// Values of which it is not known whether there is a ciphertext in them, by the reason.
+    pub not_looked_into: BTreeMap<String, u64>,
+}
+
+/// How many ciphertexts are under a key.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct KeyCount {
+    /// All.
+    pub values: u64,
+    /// Of these, those that do not name the key.
+    pub without_id: u64,
+    /// The keys of the first rows.
+    pub rows: Vec<String>,
+}
+
+/// Looks at every row of every job, at no more rows in a second than asked for. Ends early, with what it has, when
+/// asked to stop.
+pub async fn inventory(
+    jobs: &[Job],
+    recoder: &Recoder,
+    rows_per_second: Option<NonZeroU32>,
+    activity: &Activity,
+    stop: &Stop,
+) -> Result<Vec<TargetInventory>> {
+    let mut targets = Vec::new();
+    let mut free_at = Instant::now();
+    for job in jobs {
+        let mut found = TargetInventory {
+            id: job.id.to_string(),
+            place: job.place.clone(),
+            ..TargetInventory::default()
+        };
+        let doing = activity.begin(Task::Inventory, &job.place, None);
+        let most = rows_per_second.map_or(usize::MAX, |most| most.get() as usize);
+        let mut pages = job.source.walk_all().ahead(job.page_rows().min(most));
+        while !stop.requested() {
+            let Some(page) = pages.next().await? else { break };
+            let rows = page.len();
+            doing.advance(rows as u64);
+            let (job, recoder) = (job.clone(), recoder.clone());
+            found = blocking(move || {
+                for row in &page {
+                    found.row(&job, &recoder, row);
+                }
+                Ok(found)
+            })
+            .await?;
+            if let Some(most) = rows_per_second {
+                free_at = free_at.max(Instant::now()) + Duration::from_secs(rows as u64) / most.get();
+                tokio::select! {
+                    () = tokio::time::sleep_until(free_at) => {}
+                    () = stop.asked() => {}
+                }
+            }
+        }
+        targets.push(found);
+    }
+    Ok(targets)
+}
+
+impl TargetInventory {
+    fn row(&mut self, job: &Job, recoder: &Recoder, row: &Row) {
+        self.rows += 1;
+        if let Some(problem) = &row.problem {
+            *self.not_looked_into.entry(problem.clone()).or_default() += 1;
+            return;
+        }
+        for (column, value) in row.values.iter().enumerate() {
+            let stored = match value {
+                Value::Null | Value::Int(_) | Value::Real(_) => continue,
+                Value::Text(text) => text.as_bytes(),
+                Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
+            };
+            let hash = row.hashes.get(column).and_then(Option::as_deref);
+            match recoder.ciphertexts(job.codec, stored, hash) {
+                Ok(all) => all.iter().for_each(|under| self.ciphertext(recoder, row, under)),
+                Err(reason) => *self.not_looked_into.entry(reason.to_string()).or_default() += 1,
+            }
+        }
+    }
+
+    fn ciphertext(&mut self, recoder: &Recoder, row: &Row, under: &Under) {
+        let fingerprint = |key: &RingKey| recoder.ring().key(*key).fingerprint();
+        match under {
+            Under::Key { key, is_named } => {
+                let count = self.keys.entry(fingerprint(key).to_owned()).or_default();
+                count.values += 1;
+                count.without_id += u64::from(!is_named);
+                if count.rows.len() < NAMED {
+                    count.rows.push(row.key.to_string());
+                }
+            }
+            Under::OneOf(keys) => {
+                let keys: Vec<&str> = keys.iter().map(fingerprint).collect();
+                *self.one_of.entry(keys.join(", ")).or_default() += 1;
+            }
+            Under::Unknown { named } => {
+                *self.unknown.entry(named.clone().unwrap_or_default()).or_default() += 1;
+            }
+            Under::Unreadable(reason) => *self.unreadable.entry(reason.to_string()).or_default() += 1,
+        }
+    }
+
+    /// How many ciphertexts may be under a key, though it is not known.
+    fn doubtful(&self, fingerprint: &str) -> u64 {
+        let one_of = self.one_of.iter().filter(|(keys, _)| keys.split(", ").any(|key| key == fingerprint));
+        one_of.map(|(_, count)| count).chain(self.not_looked_into.values()).sum()
+    }
+}
+
+/// What an inventory says of one key.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyVerdict {
+    /// The key's fingerprint.
+    pub fingerprint: String,
+    /// Which key it is: `old`, `new`, `totp-old` or `totp-new`.
+    pub role: &'static str,
+    /// Ciphertexts under it.
+    pub values: u64,
+    /// Of these, those that do not name it.
+    pub without_id: u64,
+    /// Whether nothing needs it any more, where everything was looked at; none of a new key.
+    pub may_go: Option<bool>,
+    /// Why.
+    pub why: String,
+}
+
+/// An inventory with what it says of each key.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inventory {
+    /// Every key of the ring, old ones first.
+    pub keys: Vec<KeyVerdict>,
+    /// One entry for each target.
+    pub targets: Vec<TargetInventory>,
+    /// Tables that are not there, with the reason.
+    pub absent: Vec<(String, String)>,
+    /// What was not looked at, and should have been before a key goes.
+    pub not_looked_at: Vec<String>,
+}
+
+impl Inventory {
+    /// What the targets say of each key.
+    pub fn of(
+        recoder: &Recoder,
+        targets: Vec<TargetInventory>,
+        absent: Vec<(String, String)>,
+        not_looked_at: Vec<String>,
+    ) -> Self {
+        let ring = recoder.ring();
+        let keys = ring.in_order().map(|key| {
+            let is_totp =
+                !(ring.is_new_key(key) || ring.replacement(key).is_some_and(|new| ring.is_new_key(new)));
+            let is_old = ring.replacement(key).is_some();
+            let role = match (is_old, is_totp) {
+                (true, false) => "old",
+                (false, false) => "new",
+                (true, true) => "totp-old",
+                (false, true) => "totp-new",
+            };
+            verdict(ring.key(key).fingerprint(), role, is_old, &targets, &not_looked_at)
+        });
+        Self { keys: keys.collect(), targets, absent, not_looked_at }
+    }
+
+    /// Whether every old key may go.
+    pub fn all_may_go(&self) -> bool {
+        self.keys.iter().all(|key| key.may_go != Some(false))
+    }
+}
+
+fn verdict(
+    fingerprint: &str,
+    role: &'static str,
+    is_old: bool,
+    targets: &[TargetInventory],
+    not_looked_at: &[String],
+) -> KeyVerdict {
+    let counts = || targets.iter().filter_map(|target| Some((target, target.keys.get(fingerprint)?)));
+    let values = counts().map(|(_, count)| count.values).sum();
+    let without_id = counts().map(|(_, count)| count.without_id).sum();
+    let doubtful: u64 = targets.iter().map(|target| target.doubtful(fingerprint)).sum();
+    let places: Vec<_> =
+        counts().map(|(target, count)| format!("{} in {}", count.values, target.place)).collect();
+    let why = match (values, doubtful, not_looked_at) {
+        (0, 0, []) => "no value of the targets is under it".to_owned(),
+        (0, 0, _) => "no value that was looked at is under it, and not all were looked at".to_owned(),
+        (0, some, _) => format!("{some} values may be under it"),
+        _ => places.join(", "),
+    };
+    let may_go = is_old.then_some(values + doubtful == 0 && not_looked_at.is_empty());
+    KeyVerdict { fingerprint: fingerprint.to_owned(), role, values, without_id, may_go, why }
+}

@@ -1,0 +1,116 @@
+//! Which key is every value under, for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::text::{aligned, short_place};
+use super::{printable, thousands};
+use crate::inventory::{Inventory, KeyVerdict, TargetInventory};
+
+/// The inventory, its verdicts first.
+pub fn inventory_text(inventory: &Inventory) -> String {
+    let mut out = String::new();
+    for key in inventory.keys.iter().filter(|key| key.may_go.is_some()) {
+        let _ = writeln!(out, "{}", sentence(key));
+    }
+    out.push('\n');
+    let titles = ["key", "is", "values", "without id", "may go"];
+    let mut lines: Vec<Vec<String>> = vec![titles.map(str::to_owned).into()];
+    for key in &inventory.keys {
+        let may_go = match key.may_go {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "",
+        };
+        let counts = [thousands(key.values), thousands(key.without_id), may_go.to_owned()];
+        lines.push([key.fingerprint.clone(), key.role.to_owned()].into_iter().chain(counts).collect());
+    }
+    out.push_str(&aligned(&lines, 2));
+    under_old_keys(&mut out, inventory);
+    let new = inventory.keys.iter().filter(|key| key.role == "new");
+    let without_id: u64 = new.map(|key| key.without_id).sum();
+    if without_id > 0 {
+        let _ = writeln!(
+            out,
+            "{} values under the new key do not name it: a server from 7.1 on that has old_key set opens them with \
+             old_key, and fails (`keyrotation run` seals them again)",
+            thousands(without_id)
+        );
+    }
+    for (title, of) in DOUBTS {
+        let _ = listed(&mut out, title, &inventory.targets, *of);
+    }
+    for (place, reason) in &inventory.absent {
+        let _ = writeln!(out, "{}: not there, {}", printable(place), printable(reason));
+    }
+    for left in &inventory.not_looked_at {
+        let _ = writeln!(out, "not looked at: {left}");
+    }
+    let (rows, targets) = (inventory.targets.iter().map(|target| target.rows).sum(), inventory.targets.len());
+    let _ = writeln!(
+        out,
+        "looked at: {} rows and files of {targets} targets (`keyrotation keys --json` lists them). Other tables, other files and \
+         backups were not looked at.",
+        thousands(rows)
+    );
+    out
+}
+
+/// Where values are under a key that is to go.
+fn under_old_keys(out: &mut String, inventory: &Inventory) {
+    let titles = ["under an old key", "key", "values", "without id"];
+    let mut lines: Vec<Vec<String>> = vec![titles.map(str::to_owned).into()];
+    for key in inventory.keys.iter().filter(|key| key.may_go.is_some()) {
+        for target in &inventory.targets {
+            let Some(count) = target.keys.get(&key.fingerprint) else { continue };
+            let counts = [thousands(count.values), thousands(count.without_id)];
+            let place = short_place(&target.place).to_owned();
+            lines.push([place, key.fingerprint.clone()].into_iter().chain(counts).collect());
+        }
+    }
+    if lines.len() > 1 {
+        out.push('\n');
+        out.push_str(&aligned(&lines, 2));
+    }
+    out.push('\n');
+}
+
+fn sentence(key: &KeyVerdict) -> String {
+    let KeyVerdict { fingerprint, values, why, .. } = key;
+    match key.may_go {
+        Some(true) => format!("The key {fingerprint} may go: {why}."),
+        _ if *values > 0 => {
+            format!("The key {fingerprint} may not go: {} values are under it.", thousands(*values))
+        }
+        _ => format!("The key {fingerprint} may not go yet: {why}."),
+    }
+}
+
+type Doubts = fn(&TargetInventory) -> &BTreeMap<String, u64>;
+
+/// What is not under one known key, with what is said of it.
+const DOUBTS: &[(&str, Doubts)] = &[
+    ("in ECB or CBC, and open under several keys", |target| &target.one_of),
+    ("under no key that properties.yaml names", |target| &target.unknown),
+    ("not opened by any such key", |target| &target.unreadable),
+    ("not looked into", |target| &target.not_looked_into),
+];
+
+fn listed(out: &mut String, title: &str, targets: &[TargetInventory], of: Doubts) -> std::fmt::Result {
+    for target in targets {
+        for (what, count) in of(target) {
+            let detail = match (what.as_str(), title.starts_with("under no key")) {
+                ("", _) => "they name none".to_owned(),
+                (id, true) => format!("they name the key with the id {}", printable(id)),
+                (reason, false) => printable(reason),
+            };
+            writeln!(
+                out,
+                "{} values in {} are {title}: {detail}",
+                thousands(*count),
+                short_place(&target.place)
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! What `keys` does: which key is every value under, without a journal and without a change.
+
+use std::num::NonZeroU32;
+
+use super::{Screen, listen};
+use crate::activity::Activity;
+use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
+use crate::config::Settings;
+use crate::error::Result;
+use crate::inventory::{Inventory, inventory};
+use crate::plan::{self, Access};
+use crate::report::Reporter;
+
+/// Looks at every value; none when asked to stop.
+pub async fn take_inventory(
+    screen: Screen<'_>,
+    settings: &Settings,
+    rows_per_second: Option<NonZeroU32>,
+) -> Result<Option<Inventory>> {
+    // Nothing is asked of the old side: it is about what stands in the databases that are rotated.
+    let mut settings = settings.clone();
+    settings.sync_tables = None;
+    if let Some(databases) = &mut settings.databases {
+        (databases.old_identity, databases.old_registry) = (None, None);
+    }
+    let deployment = plan::connect(&settings, &plan::registry(), None, Access::ReadOnly).await?;
+    let (_, stop) = listen()?;
+    let activity = Activity::default();
+    deployment.stop_with(&stop, &activity);
+    let recoder = Recoder::new(settings.keys.clone(), Policy { upgrade: false, key_id: KeyIdPolicy::Always });
+    let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
+    let targets = inventory(&deployment.jobs, &recoder, rows_per_second, &activity, &stop).await;
+    reporter.finish().await;
+    let targets = targets?;
+    if stop.requested() {
+        return Ok(None);
+    }
+    deployment.close().await;
+    let absent = deployment.absent_places().into_iter();
+    let absent = absent.map(|(place, reason)| (place.to_owned(), reason.to_owned())).collect();
+    Ok(Some(Inventory::of(&recoder, targets, absent, not_looked_at(&settings))))
+}
+
+fn not_looked_at(settings: &Settings) -> Vec<String> {
+    let mut left = Vec::new();
+    if settings.databases.is_none() {
+        left.push("the databases (enableDBMigrator is not true)".to_owned());
+    }
+    if settings.files.is_none() {
+        left.push("the configuration files (enableConfigMigrator is not true)".to_owned());
+    }
+    left.extend(settings.without_tables.iter().map(|table| format!("the table {table}")));
+    left
+}

@@ -1,0 +1,175 @@
+//! `keys`: every value is opened and counted under its key, and an old key may go only if nothing may be under it.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::kit::{Kit, Refused as _, same_tree, seal, tree};
+
+const OTHER: &str = "f7b2b39207523b43a56540d30656b19b";
+
+fn keys(kit: &Kit, code: i32) -> Value {
+    kit.run(&["keys", "--json"]).exits(code).json()["inventory"].clone()
+}
+
+fn of<'a>(inventory: &'a Value, role: &str) -> &'a Value {
+    inventory["keys"].as_array().unwrap().iter().find(|key| key["role"] == role).unwrap()
+}
+
+fn target<'a>(inventory: &'a Value, id: &str) -> &'a Value {
+    inventory["targets"].as_array().unwrap().iter().find(|target| target["id"] == id).unwrap()
+}
+
+fn add_secret(kit: &Kit, value: &str) {
+    kit.sql(&format!(
+        "INSERT INTO IDN_IDENTITY_USER_DATA (TENANT_ID, USER_NAME, DATA_KEY, DATA_VALUE) VALUES (-1234, 'one more', \
+         'secret', '{value}')"
+    ));
+}
+
+/// The count is another reader's, too, whatever the size of a page.
+#[test]
+fn every_value_is_counted_under_its_key_before_and_after() {
+    let kit = Kit::new();
+    let snapshot = kit.snapshot();
+    let all = snapshot.sealed_spots().len() as u64;
+    let before = tree(kit.folder());
+    let inventory = keys(&kit, 1);
+    assert_eq!(
+        (&of(&inventory, "old")["values"], &of(&inventory, "new")["values"]),
+        (&all.into(), &0.into())
+    );
+    assert_eq!(of(&inventory, "old")["may_go"], false);
+    assert_eq!(of(&inventory, "new")["may_go"], Value::Null);
+    let text = kit.run(&["keys"]).exits(1).stdout;
+    assert!(
+        text.lines().next().unwrap().contains(&format!("may not go: {all} values are under it")),
+        "{text}"
+    );
+    same_tree(&before, &tree(kit.folder()));
+
+    let small = kit.start_with_pages_of(3, &["keys", "--json"]).wait();
+    let mut small = small.exits(1).json()["inventory"].clone();
+    assert_eq!(small["targets"].as_array_mut().unwrap(), inventory["targets"].as_array().unwrap());
+
+    kit.run(&["run"]).exits(0);
+    let inventory = keys(&kit, 0);
+    assert_eq!(
+        (&of(&inventory, "old")["values"], &of(&inventory, "new")["values"]),
+        (&0.into(), &all.into())
+    );
+    assert_eq!(of(&inventory, "old")["may_go"], true);
+    let text = kit.run(&["keys"]).exits(0).stdout;
+    assert!(text.lines().next().unwrap().contains("may go: no value of the targets is under it"), "{text}");
+}
+
+/// One value in a place that no sample would look at.
+#[test]
+fn one_value_under_an_old_key_is_enough() {
+    let kit = Kit::new();
+    kit.run(&["run"]).exits(0);
+    add_secret(&kit, &seal(&kit.deployment.spec.old_key, "left behind"));
+    let inventory = keys(&kit, 1);
+    let found = target(&inventory, "identity-user-data");
+    let fingerprint = of(&inventory, "old")["fingerprint"].as_str().unwrap();
+    assert_eq!(found["keys"][fingerprint]["rows"], serde_json::json!(["-1234/one more/secret"]), "{found}");
+    kit.sql("DELETE FROM IDN_IDENTITY_USER_DATA WHERE USER_NAME = 'one more'");
+    keys(&kit, 0);
+    // The same within a value under the new key: a server that opens both layers needs both keys.
+    let inner = seal(&kit.deployment.spec.old_key, "the inner layer");
+    add_secret(&kit, &seal(&kit.deployment.spec.new_key, &inner));
+    assert_eq!(of(&keys(&kit, 1), "old")["values"], 1);
+}
+
+#[test]
+fn what_is_under_a_key_that_nobody_named_is_told_apart() {
+    let kit = Kit::new();
+    kit.run(&["run"]).exits(0);
+    add_secret(&kit, &seal(OTHER, "of somebody else"));
+    let inventory = keys(&kit, 0); // no key that may go opens it
+    assert_eq!(target(&inventory, "identity-user-data")["unknown"], serde_json::json!({ "": 1 }));
+    let text = kit.run(&["keys"]).exits(0).stdout;
+    assert!(
+        text.contains("1 values in IDN_IDENTITY_USER_DATA are under no key that properties.yaml names"),
+        "{text}"
+    );
+    kit.configure("oldSecretKeys", Some(OTHER));
+    let inventory = keys(&kit, 1);
+    let old: Vec<&Value> =
+        inventory["keys"].as_array().unwrap().iter().filter(|key| key["role"] == "old").collect();
+    assert_eq!(old.iter().map(|key| &key["may_go"]).collect::<Vec<_>>(), [true, false]);
+}
+
+/// A green word is given only for what was looked into.
+#[test]
+fn what_cannot_be_looked_into_keeps_an_old_key() {
+    let kit = Kit::new();
+    kit.run(&["run"]).exits(0);
+    keys(&kit, 0);
+    let is_kept = |why: &str| {
+        let inventory = keys(&kit, 1);
+        let old = of(&inventory, "old");
+        assert!(old["may_go"] == false && old["values"] == 0, "{old}");
+        assert!(old["why"].as_str().unwrap().contains(why), "{old}");
+        assert!(kit.run(&["keys"]).exits(1).stdout.contains("may not go yet"));
+    };
+    for part in ["enableConfigMigrator", "enableDBMigrator"] {
+        kit.configure(part, Some("false"));
+        is_kept("not all were looked at");
+        kit.configure(part, Some("true"));
+    }
+    let row = "SELECT UUID FROM WF_REQUEST ORDER BY UUID LIMIT 1";
+    let uuid = kit.sql(row)[0][0].clone().unwrap();
+    let request = kit.sql(&format!("SELECT REQUEST FROM WF_REQUEST WHERE UUID = '{uuid}'"));
+    let broken = &request[0][0].clone().unwrap()[..40];
+    kit.sql(&format!("UPDATE WF_REQUEST SET REQUEST = x'{broken}' WHERE UUID = '{uuid}'"));
+    is_kept("1 values may be under it");
+}
+
+#[test]
+fn what_does_not_open_is_counted_by_its_kind() {
+    let kit = Kit::new();
+    kit.damage();
+    let plan = kit.run(&["plan", "--json", "--accept-ambiguous", "1"]).exits(0).json();
+    let inventory = keys(&kit, 1);
+    let sum = |kind: &str| -> u64 {
+        let targets = inventory["targets"].as_array().unwrap().iter();
+        targets.flat_map(|target| target[kind].as_object().unwrap().values()).filter_map(Value::as_u64).sum()
+    };
+    // ECB says nothing of its key: this one opens under both.
+    assert!(sum("one_of") == 1 && plan["ambiguous"] == 1, "{inventory}");
+    assert!(sum("unknown") >= 1 && sum("unreadable") >= 2 && sum("not_looked_into") >= 1, "{inventory}");
+    let text = kit.run(&["keys"]).exits(1).stdout;
+    for what in [
+        "open under several keys",
+        "that properties.yaml names",
+        "not opened by any such key",
+        "not looked into",
+    ] {
+        assert!(text.contains(what), "no {what} in {text}");
+    }
+}
+
+#[test]
+fn a_server_in_use_is_read_no_faster_than_asked() {
+    let kit = Kit::new();
+    let quick = Instant::now();
+    let inventory = keys(&kit, 1);
+    let quick = quick.elapsed();
+    let rows: u64 = inventory["targets"].as_array().unwrap().iter().filter_map(|t| t["rows"].as_u64()).sum();
+    let slow = Instant::now();
+    kit.run(&["keys", "--max-rows-per-second", &(rows / 4).to_string()]).exits(1);
+    assert!(slow.elapsed() > quick && slow.elapsed().as_secs() >= 3, "{quick:?}, {:?}", slow.elapsed());
+    kit.run(&["keys", "--max-rows-per-second", "0"]).exits(2);
+}
+
+/// A table that every version has is not absent without a word.
+#[test]
+fn a_table_that_is_not_there_is_refused() {
+    let kit = Kit::new();
+    kit.run(&["run"]).exits(0);
+    kit.sql("ALTER TABLE IDN_IDENTITY_USER_DATA RENAME TO SOMETHING_ELSE");
+    assert!(kit.run(&["keys"]).exits(3).error().contains("IDN_IDENTITY_USER_DATA"));
+    let text = kit.run(&["keys", "--without-table", "IDN_IDENTITY_USER_DATA"]).exits(1).stdout;
+    assert!(text.contains("not looked at: the table IDN_IDENTITY_USER_DATA"), "{text}");
+}
