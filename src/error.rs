@@ -175,6 +175,9 @@ ids! {
         "Yes: nothing was removed.";
     WrongOldKey = "KR-CFG-051", Usage, "no encrypted value opens under the old or the new key",
         "take oldSecretKey from [encryption] key in the old server's deployment.toml, decrypted if it is a $secret";
+    ServersLackKeys = "KR-CFG-062", Usage, "a server that runs cannot read what would be written",
+        "write into [encryption] of every node's deployment.toml: key = the new key, old_key = the old one, and not enable_key_id = false; restart every node, then repeat the command",
+        "Yes: nothing was written.";
     DeploymentMissing = "KR-CFG-060", Usage, "deployment.toml of the new server cannot be read",
         "see that newISHome is the new server's folder and its repository/conf/deployment.toml can be read, or name the file with --file",
         "Yes: the file was not touched.";

@@ -176,6 +176,7 @@ fn the_readme_has_its_sections_in_order() {
     let found: Vec<_> = readme.prose().filter_map(|line| line.strip_prefix("## ")).collect();
     let expected = [
         "Try it in one minute",
+        "Which way is yours?",
         "Is it for you?",
         "Before you start",
         "Install",

@@ -151,6 +151,7 @@ pub enum Command {
 
 /// Options of what writes.
 #[derive(Debug, Clone, Default, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub struct WorkArgs {
     /// Rows in a chunk, taken literally; without it chunks adapt between 100 and 10,000 rows.
     #[arg(long, value_name = "N")]
@@ -170,6 +171,9 @@ pub struct WorkArgs {
     /// Go on although other programs are connected to the new databases.
     #[arg(long)]
     pub others_connected: bool,
+    /// With `mode: in-place`: every server on the database was restarted with both keys, and may run.
+    #[arg(long)]
+    pub servers_have_both_keys: bool,
     /// What somebody has looked at.
     #[command(flatten)]
     pub accept: AcceptArgs,
@@ -196,6 +200,7 @@ impl WorkArgs {
             accept: self.accept.accept(),
             accept_weak_key: self.accept_weak_key,
             others_connected: self.others_connected,
+            servers_have_both_keys: self.servers_have_both_keys,
             log,
             sync,
             new_server_has_run,

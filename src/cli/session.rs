@@ -45,7 +45,7 @@ async fn begin(
     beginning: Beginning,
 ) -> Result<Exit> {
     let began = Box::pin(runner::begin(session.screen(), settings, options, dir, beginning)).await?;
-    concluded(&began)
+    concluded(settings, &began)
 }
 
 /// Goes on with a rotation, or starts one.
@@ -106,11 +106,11 @@ async fn go_on(
 ) -> Result<Exit> {
     let gone_on =
         Box::pin(runner::resume(session.screen(), settings, options, dir, command, journal)).await?;
-    concluded(&gone_on)
+    concluded(settings, &gone_on)
 }
 
 /// Says what came of it.
-fn concluded(outcome: &Outcome) -> Result<Exit> {
+fn concluded(settings: &Settings, outcome: &Outcome) -> Result<Exit> {
     let (end, status) = match outcome {
         Outcome::NotBegun => return Ok(Exit::Interrupted),
         Outcome::Worked { end, status } => (end, status),
@@ -131,9 +131,19 @@ fn concluded(outcome: &Outcome) -> Result<Exit> {
             tracing::warn!("{} rows or files failed", thousands(status.failed()));
             Exit::Differences
         }
-        End::Drained => Exit::Done,
+        End::Drained => {
+            if settings.mode.is_in_place() {
+                tracing::info!("{OLD_KEY_MAY_GO}");
+            }
+            Exit::Done
+        }
     })
 }
+
+/// What comes after a rotation in place.
+const OLD_KEY_MAY_GO: &str = "no value of the targets is under an old key any more: take [encryption] old_key out of the deployment.toml \
+                              of every node (set `key` to the new key, if it is not), restart them one after the other, then `keyrotation \
+                              verify` and `keyrotation keys`";
 
 pub(super) fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
     let overrides = Overrides {

@@ -26,7 +26,7 @@ pub(super) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit>
     if args.failures {
         all_failures(&read(&dir).await?.0, &mut view)?;
     }
-    let variant = Variant::of(view.sync.is_some());
+    let variant = Variant::of_status(&view);
     let facts = Facts::new(Some(view), &[]);
     let progress = progress(variant, &facts);
     if args.json {
@@ -50,8 +50,9 @@ fn not_begun(session: &Session, args: &StatusArgs, absent: Error) -> Result<Exit
         return Err(absent);
     }
     let outline = config::draft(&session.global.config);
+    let variant = Variant::of_draft(&outline);
     let configured = Some(outline.problem.map_or(Ok(()), Err));
-    let progress = progress(Variant::of(outline.sync), &Facts { configured, ..Facts::new(None, &left) });
+    let progress = progress(variant, &Facts { configured, ..Facts::new(None, &left) });
     if args.json {
         print_json(&serde_json::json!({ "schema": SCHEMA, "state": "not_begun", "runbook": progress }))?;
     } else {

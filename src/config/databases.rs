@@ -57,7 +57,7 @@ impl Resolver<'_> {
                 let Ok(new) = self.url(entry) else { continue };
                 if new.same_database(&old) && !self.are_of_two_users((&of_old, &old), (&of_new, &new)) {
                     let what = format!("is the same database as {} ({old})", of_old.url);
-                    return Err(wrong(Id::ConfigOldDatabase, of_new.url, entry, what));
+                    return Err(wrong(Id::ConfigOldDatabase, entry, what));
                 }
             }
         }
@@ -78,7 +78,7 @@ impl Resolver<'_> {
 
     fn database(&mut self, keys: &Keys) -> Result<Database> {
         let entry = self.needed(keys.url)?;
-        let url = self.url(entry).map_err(|e| explain(keys.url, entry, e))?;
+        let url = self.url(entry).map_err(|e| explain(entry, e))?;
         self.log_on(keys, url)
     }
 
@@ -90,7 +90,7 @@ impl Resolver<'_> {
             let entry = self.needed(Key::EnableSyncMigrator)?;
             let what =
                 "is true, and an embedded H2 file is open to one program at a time: the server's, or this";
-            return Err(wrong(Id::ConfigUnsupportedDatabase, Key::EnableSyncMigrator, entry, what)
+            return Err(wrong(Id::ConfigUnsupportedDatabase, entry, what)
                 .fix("set `enableSyncMigrator: false` and stop the old server while you rotate"));
         }
         if old.server.as_ref().map(|server| server.kind) == new.server.as_ref().map(|server| server.kind) {
@@ -98,7 +98,7 @@ impl Resolver<'_> {
         }
         let entry = self.needed(OLD_IDENTITY.url)?;
         let what = "names a database of another kind than newIdnDBUrl, and rows are carried over as they are";
-        Err(wrong(Id::ConfigValue, OLD_IDENTITY.url, entry, what)
+        Err(wrong(Id::ConfigValue, entry, what)
             .fix("make the copy on the same kind of database, or set `enableSyncMigrator: false`"))
     }
 
@@ -114,12 +114,12 @@ impl Resolver<'_> {
             Ok(JdbcUrl::Bridged(url)) if url.file.is_some() => Ok(None),
             Ok(url) => self.log_on(keys, url).map(Some),
             Err(e @ (UrlError::Missing(..) | UrlError::NotAFile(_))) => {
-                let problem = explain(key, entry, e);
+                let problem = explain(entry, e);
                 let text = format!("{}, so it cannot be compared with the new databases", problem.what());
                 self.note(Level::Warning, text);
                 Ok(None)
             }
-            Err(e) => Err(explain(key, entry, e)),
+            Err(e) => Err(explain(entry, e)),
         }
     }
 
@@ -137,7 +137,8 @@ impl Resolver<'_> {
             JdbcUrl::Server(url) => Some(self.server(keys, url)?),
             JdbcUrl::Bridged(url) => Some(self.bridged(keys, url)?),
         };
-        Ok(Database { key: keys.url.name(), url, server })
+        let key = self.given(keys.url).map_or(keys.url.name(), |entry| entry.name);
+        Ok(Database { key, url, server })
     }
 
     /// The server with everything that is needed to log on.
@@ -151,7 +152,7 @@ impl Resolver<'_> {
         let by_jdbc = self.by_jdbc()?;
         if let (false, Some(problem)) = (by_jdbc, &url.java_only) {
             let entry = self.needed(keys.url)?;
-            return Err(explain(keys.url, entry, UrlError::Said(problem.clone())));
+            return Err(explain(entry, UrlError::Said(problem.clone())));
         }
         let java = if by_jdbc { Some(self.java(url.scheme)?) } else { None };
         let tls = self.tls(keys.url, url)?;
@@ -173,6 +174,7 @@ impl Resolver<'_> {
             tls,
             public_key: url.public_key.clone(),
             connect_timeout: url.connect_timeout,
+            lock_wait: None,
             socket_timeout: url.socket_timeout,
             route,
         })
@@ -195,7 +197,7 @@ impl Resolver<'_> {
             && !self.by_jdbc()?
         {
             let what = format!("is native, and {} names a database of {}", keys.url, url.kind.name());
-            return Err(wrong(Id::ConfigValue, Key::Driver, entry, what).fix("write `driver: jdbc`"));
+            return Err(wrong(Id::ConfigValue, entry, what).fix("write `driver: jdbc`"));
         }
         let route = Route {
             java: self.java(url.scheme())?,
@@ -214,6 +216,7 @@ impl Resolver<'_> {
             tls: Tls { mode: TlsMode::Preferred, authorities: None, client: None },
             public_key: PublicKey::Unsaid,
             connect_timeout: CONNECT_TIMEOUT,
+            lock_wait: None,
             socket_timeout: None,
             route: Some(route),
         })
@@ -252,7 +255,7 @@ impl Resolver<'_> {
         let Some(entry) = self.given(key) else { return Ok(None) };
         match Origin::of(entry.value.expose()) {
             Origin::Here(text) => {
-                from_base64(text).map(Some).map_err(|problem| wrong(Id::ConfigBase64, key, entry, problem))
+                from_base64(text).map(Some).map_err(|problem| wrong(Id::ConfigBase64, entry, problem))
             }
             _ => self.secret(key, entry).map(Some),
         }
@@ -263,14 +266,14 @@ impl Resolver<'_> {
         let tls = url.tls.clone();
         let Some(entry) = self.given(Key::TlsCaFile) else { return Ok(tls) };
         let path = expand(entry.value.expose(), self.lookup.folder)
-            .map_err(|problem| wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem))?;
+            .map_err(|problem| wrong(Id::ConfigValue, entry, problem))?;
         if !path.is_file() {
             let problem = format!("names {}, which is not a file", path.display());
-            return Err(wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem));
+            return Err(wrong(Id::ConfigValue, entry, problem));
         }
         if url.tls_said && tls.mode == TlsMode::Disabled {
             let problem = format!("names authorities, and {key} forbids TLS");
-            return Err(wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem)
+            return Err(wrong(Id::ConfigValue, entry, problem)
                 .fix(format!("take tlsCaFile out, or what forbids TLS in {key}")));
         }
         Ok(tls.trusting(path))
@@ -279,13 +282,13 @@ impl Resolver<'_> {
     fn check_base64(&self, key: Key) -> Result<()> {
         let Some(entry) = self.given(key) else { return Ok(()) };
         let Origin::Here(text) = Origin::of(entry.value.expose()) else { return Ok(()) };
-        from_base64(text).map(drop).map_err(|problem| wrong(Id::ConfigBase64, key, entry, problem))
+        from_base64(text).map(drop).map_err(|problem| wrong(Id::ConfigBase64, entry, problem))
     }
 }
 
 /// An error about a URL, which itself is never shown: it may carry a password.
-pub(super) fn explain(key: Key, entry: &Entry, error: UrlError) -> Error {
-    let because = |id, what: String| wrong(id, key, entry, what);
+pub(super) fn explain(entry: &Entry, error: UrlError) -> Error {
+    let because = |id, what: String| wrong(id, entry, what);
     match error {
         UrlError::Malformed(what) => because(Id::ConfigUrl, what.to_owned()),
         UrlError::Said(what) | UrlError::Path(what) => because(Id::ConfigUrl, what),

@@ -19,6 +19,8 @@ const ASKED_FOR: [&str; 3] = ["stdin:", "prompt:", "cmd:"];
 pub struct DraftConfig {
     /// Whether there is a file at all.
     pub written: bool,
+    /// Whether it is rotated in place (`mode`).
+    pub in_place: bool,
     /// Whether changes are carried over (`enableSyncMigrator`).
     pub sync: bool,
     /// The old server's identity database.
@@ -110,6 +112,7 @@ pub fn draft(path: &Path) -> DraftConfig {
     let site = |url, user| site(&raw, folder, url, user);
     DraftConfig {
         written,
+        in_place: given(&raw, Key::Mode) == Some("in-place"),
         sync: given(&raw, Key::EnableSyncMigrator).is_some_and(|on| on.eq_ignore_ascii_case("true")),
         old_identity: site(Key::OldIdnDbUrl, Key::OldIdnUsername),
         new_identity: site(Key::NewIdnDbUrl, Key::NewIdnUsername),

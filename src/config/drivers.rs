@@ -61,7 +61,7 @@ impl Resolver<'_> {
         match entry.value.expose() {
             "jdbc" => Ok(true),
             "native" => Ok(false),
-            _ => Err(wrong(Id::ConfigValue, Key::Driver, entry, "is neither native nor jdbc")),
+            _ => Err(wrong(Id::ConfigValue, entry, "is neither native nor jdbc")),
         }
     }
 
@@ -105,14 +105,14 @@ impl Resolver<'_> {
         if let Some(entry) = self.given(Key::JdbcDrivers) {
             for item in items(entry.value.expose()) {
                 let path = expand(item, self.lookup.folder)
-                    .map_err(|problem| wrong(Id::ConfigValue, Key::JdbcDrivers, entry, problem))?;
+                    .map_err(|problem| wrong(Id::ConfigValue, entry, problem))?;
                 if path.is_dir() {
                     found.extend(jars(&path, family));
                 } else if path.is_file() {
                     found.push(path.clone());
                 } else {
                     let problem = format!("names {}, which is neither a file nor a folder", path.display());
-                    return Err(wrong(Id::ConfigValue, Key::JdbcDrivers, entry, problem));
+                    return Err(wrong(Id::ConfigValue, entry, problem));
                 }
                 looked.push(path);
             }

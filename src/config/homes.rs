@@ -18,7 +18,7 @@ impl Resolver<'_> {
         let Some(entry) = entry else { return Ok(None) };
         match self.find_home(entry.value.expose()) {
             Ok(home) => Ok(Some(home)),
-            Err(problem) if needed => Err(wrong(Id::ConfigHome, key, entry, problem)),
+            Err(problem) if needed => Err(wrong(Id::ConfigHome, entry, problem)),
             Err(problem) => {
                 let text = format!("newISHome {problem}, so the new server's version is not known");
                 self.note(Level::Warning, text);
@@ -27,7 +27,7 @@ impl Resolver<'_> {
         }
     }
 
-    fn find_home(&self, value: &str) -> Result<PathBuf, String> {
+    pub(super) fn find_home(&self, value: &str) -> Result<PathBuf, String> {
         let path = expand(value, self.lookup.folder)?;
         let home = path.canonicalize().map_err(|e| format!("({}) cannot be found: {e}", path.display()))?;
         match home.join("repository").is_dir() {
@@ -49,7 +49,7 @@ impl Resolver<'_> {
             }
         };
         let roots = items(entry.value.expose()).into_iter().map(root).collect::<Result<_, String>>();
-        roots.map_err(|problem| wrong(Id::ConfigValue, key, entry, problem))
+        roots.map_err(|problem| wrong(Id::ConfigValue, entry, problem))
     }
 
     /// The old server's folder, if it is named and there. It must not be the one that is rewritten.
@@ -65,7 +65,7 @@ impl Resolver<'_> {
         };
         let identity = |folder: &Path| folder.metadata().map(|found| (found.dev(), found.ino())).ok();
         if new.is_some_and(|new| new == old || identity(new).is_some_and(|new| Some(new) == identity(&old))) {
-            return Err(wrong(Id::ConfigOldHome, key, entry, "is the same folder as newISHome"));
+            return Err(wrong(Id::ConfigOldHome, entry, "is the same folder as newISHome"));
         }
         Ok(Some(old))
     }

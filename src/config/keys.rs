@@ -28,6 +28,7 @@ keys! {
     NewSecretKey = "newSecretKey", secret;
     OldSecretKeys = "oldSecretKeys", secret;
     TotpKey = "totpKey", secret;
+    Mode = "mode", open;
     NewIsHome = "newISHome", open;
     OldIdnDbUrl = "oldIdnDBUrl", secret;
     OldIdnUsername = "oldIdnUsername", open;
@@ -49,6 +50,7 @@ keys! {
     ChunkSize = "chunkSize", open;
     Transformation = "transformation", open;
     EnableKeyId = "enableKeyId", open;
+    Homes = "homes", open;
     AllowedRoots = "allowedRoots", open;
     TlsCaFile = "tlsCaFile", open;
     Driver = "driver", open;
@@ -59,9 +61,10 @@ keys! {
 }
 
 impl Key {
-    /// The key with exactly this name.
-    pub fn find(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|key| key.name() == name)
+    /// The key with exactly this name, and the name.
+    pub fn find(name: &str) -> Option<(Self, &'static str)> {
+        let names = Self::ALL.iter().map(|key| (*key, key.name()));
+        names.chain(IN_PLACE).find(|(_, known)| *known == name)
     }
 
     /// The key whose name is nearest to `name`, and how near: 0 (nothing in common) to 1 (the same
@@ -81,6 +84,17 @@ impl Key {
     }
 }
 
+/// Names that the keys of what is rotated have, too, where it is not the new one beside an old one.
+pub(super) const IN_PLACE: [(Key, &str); 7] = [
+    (Key::NewIsHome, "isHome"),
+    (Key::NewIdnDbUrl, "idnDBUrl"),
+    (Key::NewIdnUsername, "idnUsername"),
+    (Key::NewIdnPassword, "idnPassword"),
+    (Key::NewRegDbUrl, "regDBUrl"),
+    (Key::NewRegUsername, "regUsername"),
+    (Key::NewRegPassword, "regPassword"),
+];
+
 /// How a value is written, where it may be more than one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
@@ -96,7 +110,9 @@ impl Key {
     /// How its value is written.
     pub(super) const fn form(self) -> Form {
         match self {
-            Self::AllowedRoots | Self::SyncTables | Self::JdbcDrivers | Self::OldSecretKeys => Form::List,
+            Self::AllowedRoots | Self::Homes | Self::SyncTables | Self::JdbcDrivers | Self::OldSecretKeys => {
+                Form::List
+            }
             Self::TotpKey => Form::Pair,
             _ => Form::Text,
         }

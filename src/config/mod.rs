@@ -16,6 +16,7 @@ mod homes;
 mod interactive;
 mod java;
 mod keys;
+mod mode;
 mod new_server;
 mod others;
 mod resolve;
@@ -45,6 +46,7 @@ pub use deployment::{Deployment, Said};
 pub use draft::{DraftConfig, Site, draft};
 pub use home::{DEPLOYMENT, Home, Version};
 pub use keys::Key;
+pub use mode::Mode;
 pub use new_server::read_url;
 use others::{Stake, who_else_may_write};
 pub use secret::Secret;
@@ -101,6 +103,10 @@ pub struct Settings {
     pub file: PathBuf,
     /// Its folder, which relative paths in it are relative to.
     pub folder: PathBuf,
+    /// What is rotated.
+    pub mode: Mode,
+    /// The folders of all servers on the database, where it is rotated in place and they are named.
+    pub nodes: Vec<PathBuf>,
     /// The keys that values are under now, and those that they will be under.
     pub keys: KeyRing,
     /// The configuration files to rotate, with `enableConfigMigrator`.
@@ -152,6 +158,8 @@ impl Settings {
 pub struct FilesJob {
     /// The new server's folder: absolute, without symbolic links.
     pub home: PathBuf,
+    /// Those of further nodes, likewise.
+    pub further_homes: Vec<PathBuf>,
     /// Folders outside `home` into which symbolic links may lead: likewise.
     pub allowed_roots: Vec<PathBuf>,
 }

@@ -52,7 +52,7 @@ impl Resolver<'_> {
         let Some(entry) = self.given(url) else { return Ok(None) };
         let parsed = match self.url(entry) {
             Ok(parsed) => Some(parsed),
-            Err(error) => return Err(super::databases::explain(url, entry, error)),
+            Err(error) => return Err(super::databases::explain(entry, error)),
         };
         let text = match &parsed {
             Some(known @ JdbcUrl::Sqlite { .. }) => known.to_string(),

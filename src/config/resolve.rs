@@ -14,7 +14,7 @@ use super::syntax::{Entry, Raw, items};
 use super::taken;
 use super::{
     CHUNK_DEFAULT, CHUNK_LITERAL_MAX, CHUNK_MAX, CHUNK_MIN, CONNECTIONS_MAX, ChunkSize, Database, FilesJob,
-    Level, Notice, Overrides, PATIENCE, RebuildIndexes, Settings, SyncChoice,
+    Level, Mode, Notice, Overrides, PATIENCE, RebuildIndexes, Settings, SyncChoice,
 };
 use crate::error::{Error, Id, Result};
 use crate::sizes::Sizes;
@@ -35,8 +35,9 @@ pub(super) struct Origin<'a> {
 /// Checks the values and puts them together.
 pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> Result<Settings> {
     let mut resolver = Resolver::new(raw, origin);
+    let mode = resolver.mode()?;
     let parts = resolver.parts()?;
-    resolver.require(&parts)?;
+    resolver.require(&parts, mode)?;
 
     let keys = resolver.key_ring()?;
     let chunk_size = resolver.chunk_size(overrides)?;
@@ -48,11 +49,23 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     resolver.refuse_old_database()?;
     let databases = parts.databases.then(|| resolver.databases(parts.sync)).transpose()?;
     let sync_tables = resolver.sync_tables(parts.sync)?;
-    let home = resolver.home(parts.files)?;
-    let key_id = resolver.key_id(home.as_deref())?;
+    let mut nodes = resolver.nodes()?;
+    let home = match nodes.first() {
+        Some(first) if resolver.given(Key::NewIsHome).is_none() => Some(first.clone()),
+        _ => resolver.home(parts.files)?,
+    };
+    if let Some(home) = home.as_ref().filter(|_| mode.is_in_place()) {
+        nodes.retain(|node| node != home);
+        nodes.insert(0, home.clone());
+    }
+    let key_id = resolver.key_id(home.as_deref())? || mode.is_in_place();
     let old_home = resolver.old_home(home.as_deref())?;
     let files = match home {
-        Some(home) if parts.files => Some(FilesJob { home, allowed_roots: resolver.allowed_roots()? }),
+        Some(home) if parts.files => Some(FilesJob {
+            home,
+            further_homes: nodes.get(1..).unwrap_or_default().to_vec(),
+            allowed_roots: resolver.allowed_roots()?,
+        }),
         _ => None,
     };
     resolver.warn_of_exposure(origin);
@@ -62,6 +75,8 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     Ok(Settings {
         file,
         folder,
+        mode,
+        nodes,
         keys,
         files,
         old_home,
@@ -73,7 +88,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         without_tables: Vec::new(),
         patience: overrides.patience.unwrap_or(PATIENCE),
         rebuild_indexes,
-        sizes: Sizes::new(),
+        sizes: if mode.is_in_place() { Sizes::gentle() } else { Sizes::new() },
         upgrade,
         key_id,
         notices,
@@ -103,8 +118,8 @@ pub(super) struct Resolver<'a> {
 }
 
 /// An error about a key's value.
-pub(super) fn wrong(id: Id, key: Key, entry: &Entry, what: impl std::fmt::Display) -> Error {
-    Error::new(id, format!("line {}: {key} {what}", entry.line))
+pub(super) fn wrong(id: Id, entry: &Entry, what: impl std::fmt::Display) -> Error {
+    Error::new(id, format!("line {}: {} {what}", entry.line, entry.name))
 }
 
 impl<'a> Resolver<'a> {
@@ -136,7 +151,7 @@ impl<'a> Resolver<'a> {
         match entry.value.expose() {
             on if on.eq_ignore_ascii_case("true") => Ok(Some(true)),
             off if off.eq_ignore_ascii_case("false") => Ok(Some(false)),
-            _ => Err(wrong(Id::ConfigValue, key, entry, "is neither true nor false")
+            _ => Err(wrong(Id::ConfigValue, entry, "is neither true nor false")
                 .fix(format!("write `{key}: true` or `{key}: false`"))),
         }
     }
@@ -155,13 +170,8 @@ impl<'a> Resolver<'a> {
         let sync = self.flag(Key::EnableSyncMigrator)? == Some(true);
         if sync && !databases {
             let entry = self.needed(Key::EnableSyncMigrator)?;
-            return Err(wrong(
-                Id::ConfigValue,
-                Key::EnableSyncMigrator,
-                entry,
-                "is true, and no database is rotated",
-            )
-            .fix("set `enableDBMigrator: true`, too"));
+            return Err(wrong(Id::ConfigValue, entry, "is true, and no database is rotated")
+                .fix("set `enableDBMigrator: true`, too"));
         }
         if databases || files {
             return Ok(Parts { databases, files, sync });
@@ -173,11 +183,11 @@ impl<'a> Resolver<'a> {
     }
 
     /// User and password are not among the needed keys: SQLite has none, and URLs may carry them.
-    fn require(&self, parts: &Parts) -> Result<()> {
+    fn require(&self, parts: &Parts, mode: Mode) -> Result<()> {
         let needed = [
             (Key::OldSecretKey, self.given(Key::OldSecretKeys).is_none()),
             (Key::NewSecretKey, true),
-            (Key::NewIsHome, parts.files),
+            (Key::NewIsHome, parts.files && self.given(Key::Homes).is_none()),
             (Key::NewIdnDbUrl, parts.databases),
             (Key::NewRegDbUrl, parts.databases),
             (Key::OldIdnDbUrl, parts.sync),
@@ -185,7 +195,7 @@ impl<'a> Resolver<'a> {
         let missing: Vec<_> = needed
             .into_iter()
             .filter(|(key, needed)| *needed && self.raw.get(*key).is_none())
-            .map(|(key, _)| key.name())
+            .map(|(key, _)| mode.name(key))
             .collect();
         match missing.as_slice() {
             [] => Ok(()),
@@ -209,7 +219,7 @@ impl<'a> Resolver<'a> {
         };
         let digits = entry.value.expose();
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(wrong(Id::ConfigValue, Key::ChunkSize, entry, "is not a whole number of rows")
+            return Err(wrong(Id::ConfigValue, entry, "is not a whole number of rows")
                 .fix(format!("write a number from {CHUNK_MIN} to {CHUNK_MAX}, or remove the line")));
         }
         // Only digits: a number that does not fit is too large.
@@ -230,7 +240,7 @@ impl<'a> Resolver<'a> {
         let Some(entry) = self.given(key) else { return Ok(None) };
         match entry.value.expose().parse() {
             Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
-            _ => Err(wrong(Id::ConfigValue, key, entry, format!("is not a whole number from 1 to {most}"))),
+            _ => Err(wrong(Id::ConfigValue, entry, format!("is not a whole number from 1 to {most}"))),
         }
     }
 
@@ -252,7 +262,7 @@ impl<'a> Resolver<'a> {
         };
         let choices = items(entry.value.expose()).into_iter().map(choice).collect::<Option<_>>();
         choices.map(Some).ok_or_else(|| {
-            wrong(Id::ConfigValue, key, entry, "is no list of tables")
+            wrong(Id::ConfigValue, entry, "is no list of tables")
                 .fix("write `syncTables: [-IDN_OAUTH2_TOKEN_BINDING]` to leave one out")
         })
     }
@@ -262,7 +272,7 @@ impl<'a> Resolver<'a> {
         if entry.value.expose() == "AES/GCM/NoPadding" {
             return Ok(true);
         }
-        Err(wrong(Id::ConfigValue, Key::Transformation, entry, "is not AES/GCM/NoPadding")
+        Err(wrong(Id::ConfigValue, entry, "is not AES/GCM/NoPadding")
             .fix("write `transformation: AES/GCM/NoPadding`, or remove the line to keep each value's own"))
     }
 
@@ -274,7 +284,7 @@ impl<'a> Resolver<'a> {
             "auto" => Ok(RebuildIndexes::Auto),
             "always" => Ok(RebuildIndexes::Always),
             "never" => Ok(RebuildIndexes::Never),
-            _ => Err(wrong(Id::ConfigValue, Key::RebuildIndexes, entry, "is not auto, always or never")),
+            _ => Err(wrong(Id::ConfigValue, entry, "is not auto, always or never")),
         }
     }
 

@@ -47,7 +47,7 @@ impl Resolver<'_> {
     fn secret_of(&mut self, key: Key, entry: &Entry, text: &str) -> Result<Secret> {
         let place = Place::of(text);
         let found = look_up(key, place, self.lookup).map_err(|problem| {
-            let error = wrong(Id::ConfigSecretSource, key, entry, problem);
+            let error = wrong(Id::ConfigSecretSource, entry, problem);
             match place {
                 Place::Here(_) | Place::Env(_) | Place::File(_) => error,
                 Place::Stdin(_) => {
@@ -75,14 +75,13 @@ impl Resolver<'_> {
         if let Some(entry) = self.given(Key::OldSecretKeys) {
             for text in parts(Key::OldSecretKeys, entry.value.expose()) {
                 let (_, key) = self.secret_key(Key::OldSecretKeys, entry, text)?;
-                ring.add_old(key).map_err(|_| {
-                    wrong(Id::ConfigSameKeys, Key::OldSecretKeys, entry, "has the same key as newSecretKey")
-                })?;
+                ring.add_old(key)
+                    .map_err(|_| wrong(Id::ConfigSameKeys, entry, "has the same key as newSecretKey"))?;
             }
         }
         if let Some(entry) = self.given(Key::TotpKey) {
             let Some([old, new]) = pair(entry.value.expose()) else {
-                return Err(wrong(Id::ConfigValue, Key::TotpKey, entry, "is no pair of keys")
+                return Err(wrong(Id::ConfigValue, entry, "is no pair of keys")
                     .fix("write `totpKey: {old: env:OLD_TOTP_KEY, new: env:NEW_TOTP_KEY}`"));
             };
             let (_, old) = self.secret_key(Key::TotpKey, entry, old)?;
@@ -92,7 +91,7 @@ impl Resolver<'_> {
                     RingError::IsNew => "has an old key that is a new key, too",
                     RingError::IsOld => "has a key that oldSecretKey or oldSecretKeys has",
                 };
-                wrong(Id::ConfigSameKeys, Key::TotpKey, entry, what).fix(
+                wrong(Id::ConfigSameKeys, entry, what).fix(
                     "totpKey is [encryption] totpKey of both servers, and another key than [encryption] key",
                 )
             })?;
@@ -107,20 +106,10 @@ impl Resolver<'_> {
         let (new_text, new) = self.secret_key(Key::NewSecretKey, entry, entry.value.expose())?;
         self.new_key_is_hex = matches!(new_text.expose().len(), 48 | 64);
         if old == new {
-            return Err(wrong(
-                Id::ConfigSameKeys,
-                Key::NewSecretKey,
-                entry,
-                "is the same key as oldSecretKey",
-            ));
+            return Err(wrong(Id::ConfigSameKeys, entry, "is the same key as oldSecretKey"));
         }
         if SecretKey::parse(PUBLISHED_KEY).is_ok_and(|published| published == new) {
-            return Err(wrong(
-                Id::ConfigDefaultKey,
-                Key::NewSecretKey,
-                entry,
-                "is WSO2's published default key",
-            ));
+            return Err(wrong(Id::ConfigDefaultKey, entry, "is WSO2's published default key"));
         }
         if old_text.expose().eq_ignore_ascii_case(new_text.expose()) {
             self.note(
@@ -149,11 +138,9 @@ impl Resolver<'_> {
         let text = self.secret_of(key, entry, text)?;
         match SecretKey::parse(text.expose()) {
             Ok(parsed) => Ok((text, parsed)),
-            Err(_) if text.expose().is_empty() => Err(wrong(Id::ConfigKeyLength, key, entry, "is empty")),
-            Err(e @ KeyError::Length(_)) => Err(wrong(Id::ConfigKeyLength, key, entry, format!("is {e}"))),
-            Err(e @ KeyError::Hex { .. }) => {
-                Err(wrong(Id::ConfigKeyHex, key, entry, format!("is no key: {e}")))
-            }
+            Err(_) if text.expose().is_empty() => Err(wrong(Id::ConfigKeyLength, entry, "is empty")),
+            Err(e @ KeyError::Length(_)) => Err(wrong(Id::ConfigKeyLength, entry, format!("is {e}"))),
+            Err(e @ KeyError::Hex { .. }) => Err(wrong(Id::ConfigKeyHex, entry, format!("is no key: {e}"))),
         }
     }
 

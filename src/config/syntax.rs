@@ -27,6 +27,8 @@ pub struct Raw {
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) line: usize,
+    /// The key's name, as the file has it.
+    pub(super) name: &'static str,
     pub(super) value: Secret,
 }
 
@@ -84,9 +86,9 @@ pub fn parse(text: &str) -> Result<Raw> {
                 .fix("write a list on the line of its key: `allowedRoots: [/first, /second]`"));
         }
         let pair = java::split(line);
-        let key = Key::find(pair.key).ok_or_else(|| unknown(&pair, number))?;
+        let (key, name) = Key::find(pair.key).ok_or_else(|| unknown(&pair, number))?;
         let value = agreed(key, pair.value).map_err(|differing| differing.explain(key, number))?;
-        if let Some(first) = raw.entries.insert(key, Entry { line: number, value }) {
+        if let Some(first) = raw.entries.insert(key, Entry { line: number, name, value }) {
             return Err(Error::new(
                 Id::ConfigDuplicateKey,
                 format!("line {number}: {key} is given already in line {}", first.line),

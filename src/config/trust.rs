@@ -75,7 +75,7 @@ impl Resolver<'_> {
 
     fn untrusted(&self, problem: String, fix: &str) -> Error {
         match self.given(Key::TlsCaFile) {
-            Some(entry) => wrong(Id::ConfigValue, Key::TlsCaFile, entry, problem),
+            Some(entry) => wrong(Id::ConfigValue, entry, problem),
             None => Error::new(Id::ConfigValue, problem),
         }
         .fix(fix.to_owned())

@@ -59,6 +59,13 @@ impl DbError {
         self.hides_rows
     }
 
+    /// Whether somebody else had a lock for longer than was to be waited.
+    pub fn is_lock_wait(&self) -> bool {
+        // PostgreSQL's, MySQL's and MariaDB's.
+        const CODES: [&str; 2] = ["(SQLSTATE 55P03)", "(error 1205)"];
+        self.class == Class::Retry && CODES.iter().any(|code| self.text.contains(code))
+    }
+
     /// Whether it was rolled back for what somebody else has written, as at the commit on a cluster of which
     /// another node was first: a smaller transaction gets through sooner.
     pub fn is_conflict(&self) -> bool {

@@ -179,7 +179,7 @@ impl Native for MySqlConnection {
 
     async fn prepare(
         session: &mut Session<Self>,
-        _: &Server,
+        server: &Server,
         access: Access,
         own: &OwnSessions,
     ) -> Result<(), DbError> {
@@ -195,6 +195,10 @@ impl Native for MySqlConnection {
             session.script(setting).await?;
         }
         session.script(READ_COMMITTED).await?;
+        if let Some(wait) = server.lock_wait {
+            let seconds = wait.as_secs().max(1); // MySQL knows no less
+            session.script(&format!("SET SESSION innodb_lock_wait_timeout = {seconds}")).await?;
+        }
         if access == Access::ReadOnly {
             session.script(READ_ONLY).await?;
         }

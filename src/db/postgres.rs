@@ -164,6 +164,9 @@ fn shape(kind: &str, modifier: i64) -> Shape {
 pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
     let mut setup: Vec<String> =
         [READ_COMMITTED, LOCK_TIMEOUT, BY_INDEX, WHOLE_TRUTH, ANY_TEXT].map(str::to_owned).into();
+    if let Some(wait) = server.lock_wait {
+        setup.push(format!("SET lock_timeout = '{}ms'", wait.as_millis()));
+    }
     if access == Access::ReadOnly {
         setup.push(READ_ONLY.to_owned());
     }

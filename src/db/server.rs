@@ -140,6 +140,8 @@ pub struct Server {
     pub tls: Tls,
     /// What protects the password of MySQL's users where the connection has no TLS.
     pub public_key: PublicKey,
+    /// How long a statement waits for somebody else's lock; as long as is usual without it.
+    pub lock_wait: Option<Duration>,
     /// How long to wait for a connection.
     pub connect_timeout: Duration,
     /// How long to wait for an answer; forever without one.

@@ -67,6 +67,18 @@ impl Sizes {
         compared: 2000,
     };
 
+    /// Small transactions, for a database that servers work with.
+    pub fn gentle() -> Self {
+        let usual = Self::new();
+        Self {
+            chunk_max: usual.chunk_max.min(500),
+            side_by_side: usual.side_by_side.min(200),
+            transaction: usual.transaction.min(500),
+            named: usual.named.min(200),
+            ..usual
+        }
+    }
+
     /// The usual ones; what a test asks for in its stead.
     pub fn new() -> Self {
         #[cfg(feature = "failpoints")]

@@ -13,6 +13,9 @@ use crate::source::Row;
 /// How often a row that keeps changing is tried before it is recorded as a conflict.
 const ATTEMPTS: u32 = 5;
 
+/// Why a row failed that a server had locked: it is tried again by itself.
+pub(super) const IN_USE: &str = "a server was working with it; it is tried again";
+
 /// What a row counts as: each row once, the greatest of its values' outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RowOutcome {
@@ -187,8 +190,10 @@ async fn write_all(
             match applied {
                 Applied::Written => row.outcome.count(tally, row.groups),
                 Applied::Refused(reason) => amendments.push(failed(row, &reason, tally)),
+                Applied::Held => amendments.push(failed(row, IN_USE, tally)),
                 Applied::Missed if attempt == ATTEMPTS => {
-                    let reason = "it kept changing while it was being rotated";
+                    let changing = "it kept changing while it was being rotated";
+                    let reason = if job.sink.gives_way() { IN_USE } else { changing };
                     amendments.push(failed(row, reason, tally));
                 }
                 Applied::Missed => missed.push(row),

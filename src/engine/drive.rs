@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::chunk_planner::ChunkPlan;
 use super::pause::Turn;
+use super::sweep::{Passes, Patience};
 use super::transaction::Chunks;
 use super::{Context, Flow, chunk, indexes, settle, sweep, workers};
 use crate::error::{Error, Id, Result};
@@ -42,9 +43,12 @@ async fn until_sure(context: &Context, jobs: &[Job]) -> Result<Flow> {
 }
 
 async fn drive_in_order(context: &Context, jobs: &[Job]) -> Result<Flow> {
-    for job in jobs {
-        if drive_one(context, job).await? == Flow::Interrupted {
-            return Ok(Flow::Interrupted);
+    // A row that a server is working with keeps its own table waiting, not the others.
+    for patience in [Patience::Little, Patience::Full] {
+        for job in jobs {
+            if drive_one(context, job, patience).await? == Flow::Interrupted {
+                return Ok(Flow::Interrupted);
+            }
         }
     }
     Ok(Flow::Finished)
@@ -68,7 +72,7 @@ async fn reopen_doubtful(context: &Context, jobs: &[Job]) -> Result<bool> {
     Ok(any)
 }
 
-async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
+async fn drive_one(context: &Context, job: &Job, patience: Patience) -> Result<Flow> {
     let target = job.index;
     loop {
         if context.safe_point().await? == Flow::Interrupted {
@@ -88,7 +92,11 @@ async fn drive_one(context: &Context, job: &Job) -> Result<Flow> {
                 }
             }
             Phase::Sweeping { .. } => match settle::open_chunks(context, job).await? {
-                Flow::Finished => sweep::passes(context, job).await?,
+                Flow::Finished => match sweep::passes(context, job, patience).await? {
+                    Passes::Over => Flow::Finished,
+                    Passes::Later => return Ok(Flow::Finished),
+                    Passes::Interrupted => Flow::Interrupted,
+                },
                 Flow::Interrupted => Flow::Interrupted,
             },
             Phase::Swept => {

@@ -71,7 +71,7 @@ fn foresee(job: &Job, chunk_plan: ChunkPlan, tally: &mut Tally, failures: &mut V
                 failures.extend(failed_cells(&row.record));
             }
             Applied::Refused(reason) => failures.extend(failed_cells(&failed(row, &reason, tally))),
-            Applied::Missed => tally.gone += 1,
+            Applied::Missed | Applied::Held => tally.gone += 1,
         }
     }
     Ok(())

@@ -72,8 +72,11 @@ fn is_back(planner: &ChunkPlanner, job: &Job, row: &Row, record: &RowRecord) -> 
             return false;
         }
         let evidence = Evidence { hash: row.hashes.get(column).and_then(Option::as_deref), recorded: None };
+        // Where servers write meanwhile, one may have written under the old key since; only the very value that was
+        // replaced tells of another copy.
         digest == *before
-            || matches!(planner.recoder().classify(job.codec, stored, evidence), Verdict::UnderOld(_))
+            || !job.sink.gives_way()
+                && matches!(planner.recoder().classify(job.codec, stored, evidence), Verdict::UnderOld(_))
     })
 }
 

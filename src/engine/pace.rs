@@ -20,6 +20,9 @@ const QUICK: Duration = Duration::from_millis(700);
 /// A chunk slower than this is followed by a smaller one: stopping waits for it.
 const SLOW: Duration = Duration::from_secs(3);
 
+/// The same two beside servers that work with the rows.
+const GENTLE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(50));
+
 /// A transaction older than this is committed, whatever it holds.
 const OLD: Duration = Duration::from_secs(6);
 
@@ -59,12 +62,22 @@ impl Pacer {
         }
     }
 
+    /// Keeps transactions short: others wait for the rows in them.
+    #[must_use]
+    pub fn gentle(mut self) -> Self {
+        self.bounds = GENTLE;
+        if !self.fixed {
+            self.rows.store(self.sizes.chunk_min, Ordering::Relaxed);
+        }
+        self
+    }
+
     /// Keeps well below what a server allows a statement: begins with small chunks, and lets them grow
     /// with more care.
     #[must_use]
     pub fn within(mut self, statement: Option<Duration>) -> Self {
         if let Some(limit) = statement {
-            self.bounds = (QUICK.min(limit / 16), SLOW.min(limit / 4));
+            self.bounds = (self.bounds.0.min(limit / 16), self.bounds.1.min(limit / 4));
             if !self.fixed {
                 self.rows.store(self.sizes.chunk_min, Ordering::Relaxed);
             }

@@ -216,11 +216,23 @@ fn records_in(
     Ok(wanted.into_iter().map(|row| (row.key.clone(), row)))
 }
 
-/// The keys whose last record is a failure.
-pub(super) async fn failed_keys(context: &Context, job: &Job) -> Result<HashSet<Key>> {
+/// The keys whose last record is a failure: those of rows that stay as they are, and those of rows that a server was
+/// working with.
+pub(super) async fn failed_keys(context: &Context, job: &Job) -> Result<(HashSet<Key>, Vec<Key>)> {
     let target = job.index;
-    let failed = context.journal.read(move |journal| last_failures(journal, target, |_, _| ())).await?;
-    Ok(failed.into_keys().collect())
+    let failed =
+        context.journal.read(move |journal| last_failures(journal, target, |_, record| record)).await?;
+    let (in_use, failed): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(_, record)| was_in_use(record));
+    let keys = |rows: Vec<(Key, RowRecord)>| rows.into_iter().map(|(key, _)| key);
+    Ok((keys(failed).collect(), keys(in_use).collect()))
+}
+
+/// Whether a row failed only since a server was working with it.
+fn was_in_use(record: &RowRecord) -> bool {
+    record.cells.iter().all(|cell| match &cell.outcome {
+        CellOutcome::Failed { reason, .. } => reason == chunk::IN_USE,
+        _ => true,
+    })
 }
 
 /// The rows of a target whose last record is a failure.

@@ -74,7 +74,7 @@ impl<'a> Chunks<'a> {
                     Applied::Refused(reason) => {
                         chunk.amendments.push(chunk::failed(row, &reason, &mut chunk.tally));
                     }
-                    Applied::Missed => chunk.missed.push(row),
+                    Applied::Missed | Applied::Held => chunk.missed.push(row),
                 }
             }
         }

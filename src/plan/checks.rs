@@ -201,7 +201,9 @@ impl Deployment {
             self.clusters = clusters;
         }
         if let Some(files) = &settings.files {
-            self.places.push(format!("files under {}", files.home.display()));
+            for home in std::iter::once(&files.home).chain(&files.further_homes) {
+                self.places.push(format!("files under {}", home.display()));
+            }
         }
         Ok(())
     }
@@ -366,7 +368,9 @@ impl Deployment {
             resealed: self.resealed(index),
             source: Source::Table(source),
             sink: Sink::Table(
-                TableSink::new(db, Arc::clone(target), table, guard).within(limits_of_transaction),
+                TableSink::new(db, Arc::clone(target), table, guard)
+                    .within(limits_of_transaction)
+                    .giving_way(self.fingerprint.mode.is_in_place()),
             ),
             indexes: Some(indexes),
             sizes: self.sizes,
@@ -379,7 +383,8 @@ impl Deployment {
             self.absent.push((index, "configuration files are not enabled".to_owned()));
             return;
         };
-        let rows = FileRows::new(Arc::clone(group), files.home.clone(), files.allowed_roots.clone());
+        let (home, further) = (files.home.clone(), &files.further_homes);
+        let rows = FileRows::new(Arc::clone(group), home, further, files.allowed_roots.clone());
         self.jobs.push(Job {
             index,
             id: group.id.as_str().into(),

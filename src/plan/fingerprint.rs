@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::KeyFingerprints;
-use crate::config::Settings;
+use crate::config::{Mode, Settings};
 use crate::error::{Error, Id, Result};
 use crate::target::TargetRegistry;
 
@@ -11,6 +11,9 @@ use crate::target::TargetRegistry;
 /// those may change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprint {
+    /// Whether it is a copy, or rotated in place.
+    #[serde(default, skip_serializing_if = "Mode::is_default")]
+    pub mode: Mode,
     /// Those of the keys.
     #[serde(flatten)]
     pub keys: KeyFingerprints,
@@ -33,11 +36,30 @@ pub struct Fingerprint {
     pub descriptors: Option<TargetRegistry>,
 }
 
+/// What of a fingerprint everybody wants to know.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Gist {
+    /// Whether it is a copy, or rotated in place.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The fingerprints of the keys.
+    #[serde(flatten)]
+    pub keys: KeyFingerprints,
+}
+
+impl Gist {
+    /// Of the bytes that the journal stores; none if they cannot be read.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
 impl Fingerprint {
     /// The fingerprint of these settings over these targets, without what is known of them.
     pub fn of(settings: &Settings, targets: Vec<String>) -> Self {
         let databases = settings.databases.as_ref();
         Self {
+            mode: settings.mode,
             keys: KeyFingerprints::of(&settings.keys),
             identity: databases.map(|job| job.identity.identity()),
             registry: databases.map(|job| job.registry.identity()),
@@ -69,7 +91,9 @@ impl Fingerprint {
         let transformation =
             |upgrade| if upgrade { "AES/GCM/NoPadding" } else { "each value's own" }.to_owned();
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let mode = |mode: Mode| if mode.is_in_place() { "in-place" } else { "blue-green" }.to_owned();
         let differences = [
+            ("mode", mode(self.mode), mode(now.mode)),
             ("newIdnDBUrl", text(&self.identity), text(&now.identity)),
             ("newRegDBUrl", text(&self.registry), text(&now.registry)),
             ("oldIdnDBUrl, with enableSyncMigrator,", text(&self.old_identity), text(&now.old_identity)),

@@ -1,26 +1,38 @@
 //! Connecting to the databases that the configuration names.
 
+use std::time::Duration;
+
 use super::protect;
 use crate::config::{Database, JdbcUrl, Settings};
 use crate::db::identity::Sameness;
-use crate::db::{Access, Class, Db, DbError};
+use crate::db::{Access, Class, Db, DbError, Server};
 use crate::error::{Error, Id, Result};
 
 /// Opens one database, for one task.
 pub async fn open_alone(database: &Database, access: Access) -> Result<Db> {
-    open_with(database, access, 1).await
+    open_with(database, access, 1, None).await
 }
+
+/// How long a statement waits for a row that a server has locked, where servers work with the database.
+const LOCK_WAIT: Duration = Duration::from_millis(100);
 
 pub(super) async fn open(database: &Database, settings: &Settings, access: Access) -> Result<Db> {
     // One connection reads while the others write.
-    open_with(database, access, settings.writers() + 1).await
+    let lock_wait = settings.mode.is_in_place().then_some(LOCK_WAIT);
+    open_with(database, access, settings.writers() + 1, lock_wait).await
 }
 
-async fn open_with(database: &Database, access: Access, connections: u32) -> Result<Db> {
+async fn open_with(
+    database: &Database,
+    access: Access,
+    connections: u32,
+    lock_wait: Option<Duration>,
+) -> Result<Db> {
     let opened = match (&database.url, &database.server) {
         (JdbcUrl::Sqlite { path }, _) => Db::open_sqlite(path, access).await,
         (JdbcUrl::Server(_) | JdbcUrl::Bridged(_), Some(server)) => {
-            Db::open_server(server, access, connections).await
+            let server = Server { lock_wait, ..server.clone() };
+            Db::open_server(&server, access, connections).await
         }
         (JdbcUrl::Server(_) | JdbcUrl::Bridged(_), None) => {
             Err(DbError::new(Class::Environment, "nobody to log on as"))

@@ -149,7 +149,7 @@ pub(super) async fn refuse_strangers(db: &Db, expected: bool) -> Result<()> {
         let named = names(&foreign_sessions);
         let is_keyrotation = foreign_sessions.iter().all(|session| session.is_keyrotation);
         if expected && !is_keyrotation {
-            tracing::warn!("{}: others are connected, as --others-connected allows: {named}", db.place());
+            tracing::warn!("{}: others are connected, which is expected: {named}", db.place());
             return Ok(());
         }
         let afterlife = foreign_sessions.iter().map(|session| session.afterlife).min().unwrap_or_default();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ActivityView, SyncView, Verification};
 use crate::engine::is_finding;
-use crate::plan::{self, KeyFingerprints};
+use crate::plan::{self, Gist, KeyFingerprints, Mode};
 use crate::sync::{OLD_ROWS, Observation};
 use crate::target::TargetRegistry;
 
@@ -51,6 +51,9 @@ pub struct StatusView {
     pub schema: u32,
     /// The rotation's id.
     pub rotation_id: String,
+    /// Whether it is a copy, or rotated in place.
+    #[serde(default)]
+    pub mode: Mode,
     /// The fingerprints of its keys.
     #[serde(default)]
     pub keys: Option<KeyFingerprints>,
@@ -210,10 +213,12 @@ impl StatusView {
             _ => RunState::Interrupted,
         };
         let session = state.session.as_ref().filter(|_| running);
+        let gist = Gist::decode(&state.rotation.fingerprint);
         Self {
             schema: SCHEMA,
             rotation_id: state.rotation.name(),
-            keys: serde_json::from_slice(&state.rotation.fingerprint).ok(),
+            mode: gist.as_ref().map(|gist| gist.mode).unwrap_or_default(),
+            keys: gist.map(|gist| gist.keys),
             state: run_state,
             resumable: matches!(run_state, RunState::Interrupted | RunState::Failed),
             started_at: time(state.rotation.created_at),

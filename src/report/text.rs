@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use keyrotation_journal::step_in_force;
 
 use super::{RETIRABLE, RunState, StatusView, TargetView};
+use crate::plan::Mode;
 
 /// A number with its thousands divided.
 pub fn thousands(number: u64) -> String {
@@ -228,9 +229,13 @@ fn next_step(view: &StatusView) -> String {
             "next: `keyrotation safe-to-retire`; if the old server still serves users, `keyrotation sync`"
                 .to_owned()
         }
-        RunState::Completed => {
-            "next: `keyrotation verify`, then put the new key into deployment.toml".to_owned()
+        RunState::Completed => match view.mode {
+            Mode::BlueGreen => "next: `keyrotation verify`, then put the new key into deployment.toml",
+            Mode::InPlace => {
+                "next: `keyrotation verify`, then take old_key out of deployment.toml on every node"
+            }
         }
+        .to_owned(),
     }
 }
 

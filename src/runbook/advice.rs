@@ -77,6 +77,10 @@ pub fn advice(step: &Step, variant: Variant, deployment: &DraftConfig) -> Vec<Ad
             to.run("keyrotation triggers remove --on new");
         }
         ("configure", _) => configure(&mut to, variant, deployment),
+        ("both-keys", _) => both_keys(&mut to, deployment),
+        ("run", Variant::InPlace) => rotate_in_place(&mut to),
+        ("one-key", _) => one_key(&mut to),
+        ("retire", Variant::InPlace) => retire_in_place(&mut to),
         ("run", _) => rotate(&mut to, variant),
         ("deployment", _) => deployment_toml(&mut to, deployment),
         ("start", _) => start(&mut to, variant, deployment),
@@ -117,6 +121,45 @@ impl To {
             }
         }
     }
+}
+
+fn both_keys(to: &mut To, deployment: &DraftConfig) {
+    if deployment.version.is_some_and(|version| version < (7, 1, 0)) {
+        to.say("This server is older than 7.1 and reads one key: stop every node, rotate, and start them with the new key.");
+        return;
+    }
+    to.say("A server from 7.1 on may have two keys. In [encryption] of every node's deployment.toml:");
+    to.say("  key = the new key, old_key = the old key; enable_key_id is not false");
+    to.say(
+        "Values without a key id are opened with old_key. This says how many there are, and under which key:",
+    );
+    to.run("keyrotation keys");
+    to.say("Stop all nodes, then start them, so that none that knows the old key alone meets values under the new one. Where every value has a key id you can do without a stop: first restart one node after the other with key = the old key and old_key = the new one, and once all have that, one after the other with key = the new key and old_key = the old one.");
+    to.say(
+        "Instead, all servers may be stopped until the rotation is over: then they need the new key alone.",
+    );
+}
+
+fn rotate_in_place(to: &mut To) {
+    to.say("See what would change, then rotate beside the servers. The option is your word that all of them were restarted with both keys; the deployment.toml of each node that `homes` names is looked at, too.");
+    to.run("keyrotation plan");
+    to.run("keyrotation run --servers-have-both-keys");
+    to.say("If the servers are stopped, leave the option out.");
+    to.say("Ctrl-C stops it at a safe point, and a crash or a reboot does no harm: `keyrotation resume` goes on. `keyrotation pace 200` slows it down. Rows that a server is working with come last.");
+    to.run("keyrotation verify");
+}
+
+fn one_key(to: &mut To) {
+    to.say("Take old_key out of every node's deployment.toml (`key` is the new key) and restart one node after the other. Watch their logs for decryption errors.");
+    to.run("keyrotation confirm one-key");
+}
+
+fn retire_in_place(to: &mut To) {
+    to.say("Prove once more that nothing is under the old key, then retire it with all that it opens.");
+    to.run("keyrotation verify");
+    to.run("keyrotation keys");
+    to.say("Confirm each item when it is done, such as:");
+    to.run("keyrotation confirm retire/old-key");
 }
 
 fn block(to: &mut To, deployment: &DraftConfig) {

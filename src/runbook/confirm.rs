@@ -1,7 +1,7 @@
 //! What people may confirm: names as they are typed, and what stands against a confirmation.
 
 use super::progress::{Facts, verified};
-use super::steps::{BY_HAND, STEPS};
+use super::steps::{BY_HAND, IN_PLACE, STEPS};
 use super::{Finding, Item, KnownBy, Step, Variant};
 
 /// What a typed name stands for.
@@ -24,7 +24,7 @@ pub enum Objection {
 
 /// Finds what a name stands for; an error says why not, with the nearest name.
 pub fn find(variant: Variant, typed: &str) -> Result<Named, String> {
-    let steps = || STEPS.iter().filter(|step| step.title(variant).is_some());
+    let steps = || variant.steps().iter().filter(|step| step.title(variant).is_some());
     for step in steps() {
         if let Some(item) = step.items(variant).find(|item| item.name == typed) {
             return match item.known_by {
@@ -43,8 +43,10 @@ pub fn find(variant: Variant, typed: &str) -> Result<Named, String> {
             return Ok(Named { step, items });
         }
     }
-    let elsewhere =
-        STEPS.iter().any(|step| step.id == typed || step.items.iter().any(|item| item.name == typed));
+    let elsewhere = STEPS
+        .iter()
+        .chain(IN_PLACE)
+        .any(|step| step.id == typed || step.items.iter().any(|item| item.name == typed));
     if elsewhere {
         return Err(format!("{typed} is no part of this rotation ({})", variant.words()));
     }

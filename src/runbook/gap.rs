@@ -3,8 +3,7 @@
 
 use keyrotation_journal::{Step, TAKEN_BACK};
 
-use super::progress::FIRST_AFTER_BEGIN;
-use super::steps::{ALREADY, FROM_NOW_ON, IDENTITY_COPIED, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
+use super::steps::{ALREADY, FROM_NOW_ON, IDENTITY_COPIED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
 use super::{Facts, Variant};
 use crate::report::{RETIRABLE, StatusView};
 
@@ -13,7 +12,7 @@ pub fn is_preparation(variant: Variant, name: &str) -> bool {
     let name = name.strip_prefix(TAKEN_BACK).unwrap_or(name);
     let is_its = |item: &super::Item| item.name == name;
     let has = |step: &super::Step| step.items(variant).any(is_its);
-    STEPS.iter().any(|step| step.number < FIRST_AFTER_BEGIN && has(step))
+    variant.steps().iter().any(|step| step.comes_before && has(step))
 }
 
 /// Whether a rotation's old database is retired, or on its way: it was said to be safe, and its change log

@@ -18,13 +18,16 @@ mod vendors;
 
 use serde::Serialize;
 
+use crate::config::DraftConfig;
+use crate::report::StatusView;
+
 pub use advice::{Advice, advice};
 pub use confirm::{Named, Objection, find, objection};
 pub use gap::{copy_is_older, is_preparation, is_retired};
 pub use progress::{Facts, ItemState, Mark, Progress, StepState, progress};
 pub use steps::{
-    ALREADY, BY_HAND, CONFIGURED, COPY_CLEANED, FROM_NOW_ON, OLD_SERVER_STOPPED, STEPS, TRIGGERS_INSTALLED,
-    TRIGGERS_REMOVED,
+    ALREADY, BY_HAND, CONFIGURED, COPY_CLEANED, FROM_NOW_ON, IN_PLACE, OLD_SERVER_STOPPED, STEPS,
+    TRIGGERS_INSTALLED, TRIGGERS_REMOVED,
 };
 pub use text::{items, list, page};
 
@@ -36,6 +39,8 @@ pub enum Variant {
     ZeroDowntime,
     /// Not at all: the old server is stopped.
     MaintenanceWindow,
+    /// By the same servers, which know both keys (`mode: in-place`).
+    InPlace,
 }
 
 impl Variant {
@@ -44,11 +49,27 @@ impl Variant {
         if sync { Self::ZeroDowntime } else { Self::MaintenanceWindow }
     }
 
+    /// The variant of a rotation that was begun.
+    pub fn of_status(status: &StatusView) -> Self {
+        if status.mode.is_in_place() { Self::InPlace } else { Self::of(status.sync.is_some()) }
+    }
+
+    /// The variant that a properties file asks for.
+    pub fn of_draft(draft: &DraftConfig) -> Self {
+        if draft.in_place { Self::InPlace } else { Self::of(draft.sync) }
+    }
+
+    /// Its steps, in order.
+    pub fn steps(self) -> &'static [Step] {
+        if self == Self::InPlace { IN_PLACE } else { STEPS }
+    }
+
     /// In words.
     pub const fn words(self) -> &'static str {
         match self {
             Self::ZeroDowntime => "zero downtime",
             Self::MaintenanceWindow => "maintenance window",
+            Self::InPlace => "in place",
         }
     }
 }
@@ -56,7 +77,7 @@ impl Variant {
 /// A step of the day.
 #[derive(Debug)]
 pub struct Step {
-    /// Its number in the guide.
+    /// Its number, for a copy that of the guide.
     pub number: u8,
     /// Its stable name.
     pub id: &'static str,
@@ -64,6 +85,8 @@ pub struct Step {
     pub title: &'static str,
     /// What it is called in a maintenance window, where that differs; empty if there is no such step.
     pub in_window: &'static str,
+    /// Whether it comes before a rotation begins; what was recorded of a later one before that is of another rotation.
+    pub comes_before: bool,
     /// Whether each of its items must be confirmed by itself.
     pub item_by_item: bool,
     /// What makes it done.
@@ -74,7 +97,7 @@ impl Step {
     /// What it is called; none if the variant does not have it.
     pub const fn title(&self, variant: Variant) -> Option<&'static str> {
         match variant {
-            Variant::ZeroDowntime => Some(self.title),
+            Variant::ZeroDowntime | Variant::InPlace => Some(self.title),
             Variant::MaintenanceWindow if self.in_window.is_empty() => None,
             Variant::MaintenanceWindow => Some(self.in_window),
         }

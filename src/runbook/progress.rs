@@ -4,13 +4,9 @@ use jiff::Timestamp;
 use keyrotation_journal::step_in_force;
 use serde::Serialize;
 
-use super::steps::{BY_HAND, CONFIGURED, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
+use super::steps::{BY_HAND, CONFIGURED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
 use super::{Finding, Item, KnownBy, Step, Variant};
 use crate::report::{RETIRABLE, RunState, StatusView, StepView, Verification, thousands};
-
-/// The first step that needs a rotation to be begun; what was recorded of it before that is of
-/// another rotation.
-pub(super) const FIRST_AFTER_BEGIN: u8 = 6;
 
 /// What is known.
 #[derive(Debug, Clone, Default)]
@@ -58,7 +54,7 @@ impl Mark {
 /// How far the day is.
 #[derive(Debug, Clone, Serialize)]
 pub struct Progress {
-    /// Which of the two days it is.
+    /// Which of the days it is.
     pub variant: Variant,
     /// The step that is to be done now; none when all are done.
     pub now: Option<&'static str>,
@@ -102,11 +98,13 @@ pub struct ItemState {
 
 /// Folds what is known into where each step stands.
 pub fn progress(variant: Variant, facts: &Facts) -> Progress {
-    let mut steps: Vec<StepState> = STEPS.iter().map(|step| step_state(step, variant, facts)).collect();
+    let mut steps: Vec<StepState> =
+        variant.steps().iter().map(|step| step_state(step, variant, facts)).collect();
     // What is done proves that the day has come so far, save that a file can be written at any time.
     let proven = |step: &StepState| step.state == Mark::Done && step.id != "configure";
     let done = steps.iter().rposition(proven).map_or(0, |last| last + 1);
-    let begun = if facts.status.is_some() { usize::from(FIRST_AFTER_BEGIN) - 1 } else { 0 };
+    let before = variant.steps().iter().filter(|step| step.comes_before).count();
+    let begun = if facts.status.is_some() { before } else { 0 };
     let reached = done.max(begun);
     let mut open = steps.iter_mut().skip(reached).filter(|step| step.state == Mark::Open);
     let now = open.next().map(|step| {
@@ -200,11 +198,7 @@ fn item_state(step: &Step, item: &Item, facts: &Facts) -> ItemState {
         by: None,
         note: None,
     };
-    let said = if step.number < FIRST_AFTER_BEGIN {
-        facts.recorded(item.name)
-    } else {
-        facts.recorded_since(item.name)
-    };
+    let said = if step.comes_before { facts.recorded(item.name) } else { facts.recorded_since(item.name) };
     match (seen(item.known_by, facts), said) {
         // Whoever did it says more than that it is done.
         (found @ (Finding::So(..) | Finding::Unknown), Some(said)) => ItemState {

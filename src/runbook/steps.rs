@@ -44,6 +44,7 @@ const VERIFY: Item =
 pub const STEPS: &[Step] = &[
     Step {
         number: 1,
+        comes_before: true,
         id: "block",
         title: "Block what is not carried over",
         in_window: "Stop the old server",
@@ -66,6 +67,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: 2,
+        comes_before: true,
         id: "triggers",
         title: "Record changes in the old identity database",
         in_window: "",
@@ -78,6 +80,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: 3,
+        comes_before: true,
         id: "copy",
         title: "Copy the home and both databases",
         in_window: "Copy the home and both databases",
@@ -90,6 +93,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: 4,
+        comes_before: true,
         id: "clean-copy",
         title: "Take the triggers out of the copy",
         in_window: "",
@@ -98,6 +102,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: 5,
+        comes_before: true,
         id: "configure",
         title: "Make the new key and write properties.yaml",
         in_window: "Make the new key and write properties.yaml",
@@ -113,6 +118,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: 6,
+        comes_before: false,
         id: "run",
         title: "Rotate",
         in_window: "Rotate and verify",
@@ -124,6 +130,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: 7,
+        comes_before: false,
         id: "deployment",
         title: "Edit deployment.toml of the new server",
         in_window: "Edit deployment.toml of the new server",
@@ -132,6 +139,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: 8,
+        comes_before: false,
         id: "start",
         title: "Start the new server",
         in_window: "Start the new server",
@@ -140,6 +148,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: 9,
+        comes_before: false,
         id: "switch",
         title: "Route traffic to the new server",
         in_window: "Route traffic to the new server",
@@ -152,6 +161,7 @@ pub const STEPS: &[Step] = &[
     },
     Step {
         number: 10,
+        comes_before: false,
         id: "retire",
         title: "Retire the old deployment and the old key",
         in_window: "Retire the old deployment and the old key",
@@ -177,6 +187,76 @@ pub const STEPS: &[Step] = &[
             item("retire/logs", "binlogs or WAL archives are destroyed or sealed", People),
             item("retire/backups", "backups, snapshots and .bak files are destroyed or sealed", People),
             item("retire/old-home", "the old home is destroyed or sealed", People),
+            item("retire/old-key", "the old key is destroyed or sealed", People),
+        ],
+    },
+];
+
+/// Every step of a rotation in place, in order.
+pub const IN_PLACE: &[Step] = &[
+    Step {
+        number: 1,
+        comes_before: true,
+        id: "configure",
+        title: "Make the new key and write properties.yaml",
+        in_window: "",
+        item_by_item: false,
+        items: &[
+            item(
+                "configure/key-kept",
+                "the new key is kept where keys are kept, and can be had again",
+                People,
+            ),
+            item("configure/properties", "properties.yaml is complete", Program(configured)),
+        ],
+    },
+    Step {
+        number: 2,
+        comes_before: true,
+        id: "both-keys",
+        title: "Give every server both keys",
+        in_window: "",
+        item_by_item: false,
+        items: &[item(
+            "both-keys/restarted",
+            "every server was restarted with both keys, or all are stopped",
+            Both(begun),
+        )],
+    },
+    Step {
+        number: 3,
+        comes_before: false,
+        id: "run",
+        title: "Rotate and verify",
+        in_window: "",
+        item_by_item: false,
+        items: &[item("run/re-encrypted", "everything is under the new key", Program(re_encrypted)), VERIFY],
+    },
+    Step {
+        number: 4,
+        comes_before: false,
+        id: "one-key",
+        title: "Take the old key out of every server",
+        in_window: "",
+        item_by_item: false,
+        items: &[item(
+            "one-key/restarted",
+            "every server was restarted with the new key alone, and a login was tried",
+            People,
+        )],
+    },
+    Step {
+        number: 5,
+        comes_before: false,
+        id: "retire",
+        title: "Retire the old key",
+        in_window: "",
+        item_by_item: true,
+        items: &[
+            item("retire/proved", "`keyrotation keys` says that the old key may go", People),
+            item("retire/dumps", "dumps from before are destroyed or sealed", People),
+            item("retire/logs", "binlogs or WAL archives are destroyed or sealed", People),
+            item("retire/backups", "backups, snapshots and .bak files are destroyed or sealed", People),
             item("retire/old-key", "the old key is destroyed or sealed", People),
         ],
     },

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Advice, Mark, Progress, STEPS, StepState};
+use super::{Advice, IN_PLACE, Mark, Progress, STEPS, StepState};
 use crate::report::printable;
 
 /// How wide a line may be, in characters; commands may be wider.
@@ -38,7 +38,7 @@ pub fn list(progress: &Progress) -> String {
 
 /// How people say that a step is done, if it is for them to say.
 fn confirmation(state: &StepState) -> String {
-    let is_whole = STEPS.iter().any(|step| step.id == state.id && !step.item_by_item);
+    let is_whole = STEPS.iter().chain(IN_PLACE).any(|step| step.id == state.id && !step.item_by_item);
     match state.items.iter().find(|item| item.confirmable && !item.done) {
         None => String::new(),
         Some(_) if is_whole => format!("; when it is done: `keyrotation confirm {}`", state.id),

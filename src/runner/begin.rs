@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetId, submitted_steps};
 
 use super::endpoint::{ControlEndpoint, JournalReservation};
+use super::in_place::{explained, servers_may_run, word};
 use super::stop::listen_until;
 use super::{Explanations, Options, Outcome, Runner, Screen, taken};
 use crate::activity::Activity;
@@ -52,8 +53,13 @@ pub async fn resume(
     let handler = RequestHandler::beginning(command, Some(journal.clone()), stopper.clone());
     handler.feed().show(&status, true);
     let endpoint = ControlEndpoint::open(dir, handler);
+    let may_run = servers_may_run(
+        settings,
+        options.servers_have_both_keys,
+        &journal.state(|state| state.steps.clone()),
+    )?;
     // Once sync has begun the new server may run.
-    let others = options.others_connected || syncs;
+    let others = options.others_connected || syncs || may_run;
     let connected = connect(settings, Some(&rotation), plan::Access::ReadWrite, others);
     let Some(mut deployment) = unless_stopped(&stop, connected).await? else {
         return Ok(stopped_early(endpoint).await);
@@ -65,7 +71,7 @@ pub async fn resume(
             "the rotation goes on with what it was begun with; this version describes otherwise: {names}"
         );
     }
-    keep_indexes_of_live_data(&mut deployment, options, others);
+    keep_indexes_of_live_data(&mut deployment, settings, options, others);
     let state = journal.state(Clone::clone);
     deployment.refuse_vanished(&state).await?;
     preflight::warn_of_servers(&deployment, settings, dir).await;
@@ -75,6 +81,7 @@ pub async fn resume(
     let context = runner.context(journal);
     let mut first = context.journal.state(|state| skipped(&runner.deployment, Some(state)));
     first.extend(added_keys(settings, &rotation, &state.steps)?);
+    first.extend(word(options.servers_have_both_keys, settings, &state.steps));
     if !syncs {
         let looked = engine::check_evidence(&context, &runner.deployment.jobs);
         if unless_stopped(&runner.stop, looked).await?.is_none() {
@@ -126,12 +133,20 @@ async fn connect(
     let targets = journaled.map_or_else(plan::registry, plan::recorded);
     let heads = journaled.map(|rotation| rotation.targets.as_slice());
     let deployment = plan::connect(settings, &targets, heads, access).await?;
-    deployment.claim(settings, others_connected).await?;
+    deployment.claim(settings, others_connected).await.map_err(|error| explained(error, settings))?;
     Ok(deployment)
 }
 
 /// Queries need their indexes where a server works with the data.
-fn keep_indexes_of_live_data(deployment: &mut Deployment, options: &Options, others_connected: bool) {
+fn keep_indexes_of_live_data(
+    deployment: &mut Deployment,
+    settings: &Settings,
+    options: &Options,
+    others_connected: bool,
+) {
+    if settings.mode.is_in_place() {
+        deployment.keep_indexes("the database is rotated in place");
+    }
     if others_connected {
         deployment.keep_indexes("other programs may be connected");
     }
@@ -198,7 +213,8 @@ pub async fn begin(
         .iter()
         .zip(&runner.deployment.jobs)
         .map(|(found, job)| Event::TargetStarted { target: job.index, total: Some(found.rows) });
-    let first = why.map(Event::StepTaken).into_iter().chain(absent).chain(started).collect();
+    let given = word(options.servers_have_both_keys, settings, &[]);
+    let first = why.map(Event::StepTaken).into_iter().chain(given).chain(absent).chain(started).collect();
     Box::pin(runner.run(context, first)).await
 }
 
@@ -229,9 +245,10 @@ pub async fn checked(
         let name = if new == settings.keys.new_key() { "newSecretKey" } else { "the new key of totpKey" };
         return Err(Error::new(Id::ConfigWeakKey, format!("{name} is weak: {why}")));
     }
-    let connected = connect(settings, None, access, options.others_connected);
+    let others = options.others_connected || servers_may_run(settings, options.servers_have_both_keys, &[])?;
+    let connected = connect(settings, None, access, others);
     let Some(mut deployment) = unless_stopped(stop, connected).await? else { return Ok(None) };
-    keep_indexes_of_live_data(&mut deployment, options, options.others_connected);
+    keep_indexes_of_live_data(&mut deployment, settings, options, others);
     let activity = Activity::default();
     deployment.stop_with(stop, &activity);
     tracing::info!("looking at what is there");

@@ -9,7 +9,7 @@ use crate::db::Access;
 use crate::error::{Error, Id, Result};
 use crate::plan;
 use crate::runbook::{
-    Advice, COPY_CLEANED, Facts, Item, Mark, Named, Objection, STEPS, StepState, TRIGGERS_INSTALLED,
+    Advice, COPY_CLEANED, Facts, Item, Mark, Named, Objection, StepState, TRIGGERS_INSTALLED,
     TRIGGERS_REMOVED, Variant, advice, objection, page,
 };
 use crate::triggers;
@@ -34,10 +34,10 @@ impl Day {
             Err(error) => return Err(error),
         };
         // A rotation that was begun is what it is, whatever the file says now.
-        let syncs = status.as_ref().map_or(outline.sync, |status| status.sync.is_some());
+        let variant = status.as_ref().map_or_else(|| Variant::of_draft(&outline), Variant::of_status);
         let configured = Some(outline.problem.clone().map_or(Ok(()), Err));
         let facts = Facts { configured, ..Facts::new(status, &submitted_steps(&place.journal)?) };
-        Ok(Self { outline, facts, variant: Variant::of(syncs) })
+        Ok(Self { outline, facts, variant })
     }
 
     /// One step as a page.
@@ -47,7 +47,8 @@ impl Day {
 
     /// What to do in it.
     pub fn advice(&self, state: &StepState) -> Vec<Advice> {
-        let step = STEPS.iter().find(|step| step.id == state.id && state.state != Mark::NotNeeded);
+        let steps = self.variant.steps().iter();
+        let step = steps.clone().find(|step| step.id == state.id && state.state != Mark::NotNeeded);
         step.map(|step| advice(step, self.variant, &self.outline)).unwrap_or_default()
     }
 

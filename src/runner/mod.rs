@@ -10,6 +10,7 @@ mod endpoint;
 mod explained;
 mod finished;
 mod follow;
+mod in_place;
 mod indexes;
 mod inventory;
 mod lost_servers;
@@ -79,6 +80,8 @@ pub struct Options {
     pub accept_weak_key: bool,
     /// Go on although other programs are connected to the new databases.
     pub others_connected: bool,
+    /// Every server on the database was restarted with both keys.
+    pub servers_have_both_keys: bool,
     /// Try failed rows and files again.
     pub retry_failed: bool,
     /// When it is to end at the latest.
@@ -339,6 +342,7 @@ async fn record_end(context: &Context, worked: &Result<End>, end: Option<Timesta
 
 fn pacer(settings: &Settings, deployment: &Deployment) -> Pacer {
     let pacer = Pacer::new(settings.sizes, settings.chunk_size.start as usize, settings.chunk_size.fixed);
+    let pacer = if settings.mode.is_in_place() { pacer.gentle() } else { pacer };
     let pacer = pacer.within(deployment.statement_limit);
     pacer.limit(settings.max_rows_per_second);
     pacer

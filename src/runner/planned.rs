@@ -7,7 +7,7 @@ use keyrotation_journal::{Journal, submitted_steps};
 use super::{Accept, Explanations, Screen, listen, recoder};
 use crate::activity::Activity;
 use crate::cipher::Digester;
-use crate::config::Settings;
+use crate::config::{Mode, Settings};
 use crate::engine::{self, ChunkPlanner, Rehearsal};
 use crate::error::{Error, Id, Result};
 use crate::plan::preflight::{Finding, Ground, Outcome, preflight};
@@ -68,7 +68,7 @@ pub async fn plan(
     let left = submitted_steps(dir)?;
     let (journal, runbook) = if Journal::peek(dir)?.is_some() {
         let steps = |view: StatusView| {
-            let variant = Variant::of(view.sync.is_some());
+            let variant = Variant::of_status(&view);
             progress(variant, &Facts::new(Some(view.with_left(&left)), &[]))
         };
         (HELD, published(dir)?.map(steps))
@@ -76,7 +76,11 @@ pub async fn plan(
         let left = Facts::new(None, &left);
         // With sync, no plan is made unless they are in the old database and not in the copy.
         let facts = Facts { configured: Some(Ok(())), triggers_seen: deployment.sync.is_some(), ..left };
-        (ABSENT, Some(progress(Variant::of(settings.sync_tables.is_some()), &facts)))
+        let variant = match settings.mode {
+            Mode::InPlace => Variant::InPlace,
+            Mode::BlueGreen => Variant::of(settings.sync_tables.is_some()),
+        };
+        (ABSENT, Some(progress(variant, &facts)))
     };
     Ok(Some(Plan { deployment, looked, journal, runbook }))
 }

@@ -46,7 +46,7 @@ pub async fn open_side(place: &Place, side: Side, access: Access) -> Result<Db> 
 pub async fn leave(place: &Place, name: &str, note: &str) -> Result<()> {
     let dir = &place.journal;
     let status = view(dir).ok(); // a journal that cannot be read is none to belong to
-    let of_this = status.filter(|status| !is_preparation(Variant::of(status.sync.is_some()), name));
+    let of_this = status.filter(|status| !is_preparation(Variant::of_status(status), name));
     let rotation = of_this.and_then(|status| keyrotation_journal::rotation_id(&status.rotation_id));
     submit(dir, &Submission::new(step(name, note), rotation))?;
     if rotation.is_some() {
@@ -70,7 +70,7 @@ async fn take_over(Place { config: file, journal: dir }: &Place) {
         };
         let mut journal = open(dir)?;
         let id = journal.state().rotation.id;
-        let variant = Variant::of(journal.state().syncs());
+        let variant = Variant::of_status(&StatusView::new(journal.state(), false));
         journal.unlock(&chain_key(&new_key, &id))?;
         let journal = JournalHandle::new(journal);
         journal.take_some(dir.to_owned(), move |name| !is_preparation(variant, name)).await?;

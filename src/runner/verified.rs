@@ -63,6 +63,7 @@ pub async fn verify(
     sample: Option<f64>,
     live: bool,
 ) -> Result<Option<Verified>> {
+    let live = live || settings.mode.is_in_place();
     let (mut journal, held) = journal(dir).await?;
     let rotation = unlock(&mut journal, settings)?;
     if held {

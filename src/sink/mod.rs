@@ -43,6 +43,8 @@ pub enum Applied {
     Written,
     /// The row is gone, or no longer holds what was read: nothing was written.
     Missed,
+    /// Somebody else has it locked: nothing was written, and it is to be tried again later.
+    Held,
     /// The server or file system refuses this very change: nothing was written.
     Refused(String),
 }
@@ -77,6 +79,11 @@ impl Sink {
             Self::Table(table) => table.shares_transactions(),
             Self::Files(_) => true,
         }
+    }
+
+    /// Whether others work with the rows, and go first.
+    pub fn gives_way(&self) -> bool {
+        matches!(self, Self::Table(table) if table.gives_way)
     }
 
     /// Whether changes can be made and undone.

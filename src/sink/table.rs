@@ -25,13 +25,21 @@ pub struct TableSink {
     pub(super) guard: Arc<Guard>,
     /// How much a transaction may hold.
     portion: Arc<Portion>,
+    /// Others work with the rows, and go first.
+    pub(super) gives_way: bool,
 }
 
 impl TableSink {
     /// Writes to the table of `target`, in a database that `guard` watches.
     pub fn new(db: Db, target: Arc<Target>, table: Arc<Table>, guard: Arc<Guard>) -> Self {
         let portion = Arc::new(Portion::new(TransactionLimits::default()));
-        Self { db, target, table, guard, portion }
+        Self { db, target, table, guard, portion, gives_way: false }
+    }
+
+    /// Leaves rows alone that others have locked.
+    #[must_use]
+    pub fn giving_way(self, gives_way: bool) -> Self {
+        Self { gives_way, ..self }
     }
 
     /// Keeps each transaction within what a cluster takes.
@@ -62,6 +70,13 @@ impl TableSink {
                 }
                 Err(error) if error.class == Class::Row && mode == WriteMode::Fast => {
                     mode = WriteMode::RowByRow;
+                }
+                // Whoever has the row goes first: the others of this part are tried without it.
+                Err(error) if self.gives_way && (error.is_lock_wait() || error.is_conflict()) => {
+                    if let [_] = part {
+                        applied.push(Applied::Held);
+                    }
+                    self.portion.halve(part.len());
                 }
                 Err(error) if error.is_conflict() && part.len() > 1 => {
                     let (place, rows) = (&self.target.relation.table, part.len());

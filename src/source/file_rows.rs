@@ -12,25 +12,36 @@ use crate::db::Value;
 use crate::error::{Error, Result};
 use crate::target::FileGroup;
 
-/// The files of one group.
+/// The files of one group, in one home or in those of several nodes.
 #[derive(Debug, Clone)]
 pub struct FileRows {
     group: Arc<FileGroup>,
-    home: PathBuf,
+    /// Each with what its files' names begin with: nothing in the first.
+    homes: Arc<[(String, PathBuf)]>,
     allowed_roots: Vec<PathBuf>,
 }
 
 impl FileRows {
-    /// The files of `group` under `home`.
-    pub fn new(group: Arc<FileGroup>, home: PathBuf, allowed_roots: Vec<PathBuf>) -> Self {
-        Self { group, home, allowed_roots }
+    /// The files of `group` under `home`, and under those of further nodes.
+    pub fn new(
+        group: Arc<FileGroup>,
+        home: PathBuf,
+        further_homes: &[PathBuf],
+        allowed_roots: Vec<PathBuf>,
+    ) -> Self {
+        let further = further_homes.iter().map(|home| (format!("{}/", home.display()), home.clone()));
+        let homes = std::iter::once((String::new(), home)).chain(further).collect();
+        Self { group, homes, allowed_roots }
     }
 
     /// What is in the group's folders now.
     pub fn list(&self) -> Result<Listing> {
-        let listing = files::list(&self.group, &self.home, &self.allowed_roots)?;
-        tracing::trace!("{}: reads {} files to list them", self.group.id, listing.candidates.len());
-        Ok(listing)
+        let mut all = Listing::default();
+        for (prefix, home) in &*self.homes {
+            all.add(prefix, files::list(&self.group, home, &self.allowed_roots)?);
+        }
+        tracing::trace!("{}: reads {} files to list them", self.group.id, all.candidates.len());
+        Ok(all)
     }
 
     pub(super) fn walk(&self) -> FileWalk {
@@ -50,7 +61,17 @@ impl FileRows {
 
     /// The files with these names, without a look at the others.
     pub fn find(&self, names: &[&str]) -> Result<Listing> {
-        files::find(&self.group, &self.home, &self.allowed_roots, names)
+        let mut all = Listing::default();
+        for (prefix, home) in &*self.homes {
+            // Names in the first home are relative, those of further ones are whole paths.
+            let is_of_it = |name: &&str| name.starts_with('/') != prefix.is_empty();
+            let of_it = names.iter().copied().filter(is_of_it);
+            let relative: Vec<&str> = of_it.filter_map(|name| name.strip_prefix(prefix.as_str())).collect();
+            if !relative.is_empty() {
+                all.add(prefix, files::find(&self.group, home, &self.allowed_roots, &relative)?);
+            }
+        }
+        Ok(all)
     }
 }
 

@@ -43,6 +43,22 @@ pub struct Listing {
     pub folders: Vec<PathBuf>,
 }
 
+impl Listing {
+    /// Adds what is in another home, with what its names begin with.
+    pub(super) fn add(&mut self, prefix: &str, other: Self) {
+        let named =
+            |relative: String| if prefix.is_empty() { relative } else { format!("{prefix}{relative}") };
+        let Self { candidates, failed, remarks, folders } = other;
+        let candidates = candidates.into_iter();
+        self.candidates.extend(candidates.map(|file| Candidate { relative: named(file.relative), ..file }));
+        let failed = failed.into_iter();
+        self.failed.extend(failed.map(|file| Failed { relative: named(file.relative), ..file }));
+        let remarks = remarks.into_iter();
+        self.remarks.extend(remarks.map(|remark| Remark { relative: named(remark.relative), ..remark }));
+        self.folders.extend(folders);
+    }
+}
+
 /// A file of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {

@@ -33,6 +33,7 @@ mod files;
 mod follow;
 mod golden;
 mod handed;
+mod in_place;
 mod indexes;
 mod jdbc;
 mod keys;

@@ -102,6 +102,8 @@ def postgresql(servers):
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     servers.spawn("postgresql", [postgres, "-D", data, *options], home, servers.as_user("postgres"), port)
     servers.environment["KEYROTATION_TEST_POSTGRESQL"] = str(port)
+    # A dump is made by a program that is no older than its server.
+    servers.environment["KEYROTATION_TEST_POSTGRESQL_PROGRAMS"] = os.path.dirname(os.path.abspath(initdb))
 
 
 def mariadb(servers):

@@ -396,6 +396,7 @@ pub(crate) fn database_of_its_own(engine: Engine) -> (db::Server, Admin) {
         tls: server::Tls { mode: server::TlsMode::Disabled, authorities: None, client: None },
         public_key: server::PublicKey::Unsaid,
         connect_timeout: Duration::from_secs(10),
+        lock_wait: None,
         socket_timeout: None,
         route: None,
         database,

@@ -252,7 +252,7 @@ fn an_unknown_key_is_named_with_the_nearest_one() {
             "write `newSecretKey`: upper and lower case count",
         ),
         ("chunksize", "`chunksize` is not", "write `chunkSize`"),
-        ("idnDBUrl: a", "the nearest is `newIdnDBUrl`", "correct or remove"),
+        ("idDBUrl: a", "the nearest is `newIdnDBUrl`", "correct or remove"),
         ("enableDBmigration = true", "the nearest is `enableDBMigrator`", "correct or remove"),
         ("allowedRoot: /a", "the nearest is `allowedRoots`", "correct or remove"),
         ("colour: red", "`colour` is not a key that is known; the nearest is", "correct or remove"),

@@ -4,6 +4,7 @@
 use super::facts::Facts;
 use super::{Check, Found, Needs};
 use crate::config::{Database, Said};
+use crate::plan::lacks_keys;
 
 const CONFIGURE: &str = "put the new key and the new databases there before the new server starts";
 
@@ -34,6 +35,15 @@ pub(super) const CHECKS: &[Check] = &[
         refuses: &[],
         fix: "add it to `oldSecretKeys` (docs/configuration.md#several-old-keys), a totpKey as `totpKey: {old: …, new: …}`",
         look: other_keys,
+    },
+    Check {
+        id: "nodes-have-both-keys",
+        title: "in place: every server has both keys, or all are stopped",
+        needs: Needs::Settings,
+        warns: "a server whose home is named could not read what a rotation writes: with --servers-have-both-keys it is refused",
+        refuses: &[],
+        fix: "write key = the new key and old_key = the old key into [encryption] of every node and restart it, or stop all servers (docs/in-place.md)",
+        look: nodes,
     },
     Check {
         id: "deployment-key-ids",
@@ -140,6 +150,25 @@ fn other_keys(facts: &Facts<'_>) -> Found {
         return Found::Warning(format!("{}, which properties.yaml does not name", unknown.join("; ")));
     }
     if unseen.is_empty() { Found::Ok("yes".to_owned()) } else { Found::NotChecked(unseen.join("; ")) }
+}
+
+fn nodes(facts: &Facts<'_>) -> Found {
+    let settings = facts.settings;
+    if !settings.mode.is_in_place() {
+        return Found::NotChecked("it is a copy that is rotated".to_owned());
+    }
+    if settings.nodes.is_empty() {
+        return Found::NotChecked("neither isHome nor homes names a server's folder".to_owned());
+    }
+    let lacking: Vec<_> = settings.nodes.iter().filter_map(|node| lacks_keys(node, settings)).collect();
+    if lacking.is_empty() {
+        Found::Ok(format!(
+            "{} by their deployment.toml; whether they were restarted is not seen",
+            settings.nodes.len()
+        ))
+    } else {
+        Found::Warning(lacking.join("; "))
+    }
 }
 
 fn key_ids(facts: &Facts<'_>) -> Found {

@@ -83,6 +83,7 @@ impl Tale {
     fn begun(id: u8, old: &str) -> Self {
         let fingerprint = Fingerprint {
             descriptors: None,
+            mode: crate::config::Mode::BlueGreen,
             keys: crate::plan::KeyFingerprints {
                 old_key: old.into(),
                 new_key: "bbbb-2222".into(),

@@ -2,6 +2,7 @@
 //! These tests run on both servers whatever `KEYROTATION_E2E` says.
 
 mod dumps;
+mod in_place;
 mod mysql;
 mod network;
 mod pages;

@@ -19,6 +19,8 @@ mod rights;
 mod seal;
 #[path = "../../support/server.rs"]
 mod server;
+#[path = "../../support/server_keys.rs"]
+pub(crate) mod server_keys;
 #[path = "../../support/site.rs"]
 mod site;
 mod snapshot;

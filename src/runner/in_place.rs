@@ -1,0 +1,68 @@
+//! A rotation in place: whether the servers may work with the database meanwhile.
+//!
+//! Invariant: they may only if somebody has given the word that each was restarted with both keys, and no
+//! `deployment.toml` that can be read says otherwise.
+
+use keyrotation_journal::{Event, Step};
+
+use super::taken;
+use crate::config::Settings;
+use crate::error::{Error, Id, Result};
+use crate::plan::lacks_keys;
+
+/// The step by which that word is recorded.
+const SERVERS_HAVE_BOTH_KEYS: &str = "servers-have-both-keys";
+
+/// Whether servers may be connected while the database is rotated: the word is given now, or was when the rotation
+/// began. An error if it cannot be true.
+pub(super) fn servers_may_run(settings: &Settings, word: bool, steps: &[Step]) -> Result<bool> {
+    let given = word || steps.iter().any(|step| step.name == SERVERS_HAVE_BOTH_KEYS);
+    if !settings.mode.is_in_place() {
+        return if word { Err(no_servers()) } else { Ok(false) };
+    }
+    if !given {
+        return Ok(false);
+    }
+    let by_jdbc = settings.databases.iter().flat_map(|job| [&job.identity, &job.registry]);
+    let by_jdbc =
+        by_jdbc.filter_map(|database| database.server.as_ref()).any(|server| server.route.is_some());
+    if by_jdbc {
+        return Err(Error::new(
+            Id::ServersLackKeys,
+            "--servers-have-both-keys: beside a server that runs no database is rotated by its JDBC driver",
+        )
+        .fix("stop the servers, and repeat the command without that option; or use the native driver"));
+    }
+    match settings.nodes.iter().find_map(|node| lacks_keys(node, settings)) {
+        Some(why) => Err(Error::new(Id::ServersLackKeys, format!("--servers-have-both-keys: {why}"))),
+        None => Ok(true),
+    }
+}
+
+fn no_servers() -> Error {
+    let what = "--servers-have-both-keys is for `mode: in-place`; a copy is not used by any server yet";
+    Error::new(Id::CommandLineValue, what).fix("leave it out, or write `mode: in-place` into properties.yaml")
+}
+
+/// The word, to be recorded once.
+pub(super) fn word(word: bool, settings: &Settings, steps: &[Step]) -> Option<Event> {
+    let is_new = word && steps.iter().all(|step| step.name != SERVERS_HAVE_BOTH_KEYS);
+    let nodes = settings.nodes.iter().map(|node| node.display().to_string());
+    is_new.then(|| {
+        let nodes: Vec<_> = nodes.collect();
+        let looked_at =
+            if nodes.is_empty() { "no deployment.toml was looked at".to_owned() } else { nodes.join(", ") };
+        taken(SERVERS_HAVE_BOTH_KEYS, &looked_at)
+    })
+}
+
+/// The same refusal, with what may be done about it in place.
+pub(super) fn explained(error: Error, settings: &Settings) -> Error {
+    if !settings.mode.is_in_place() || error.id() != Id::OthersConnected {
+        return error;
+    }
+    error.fix(
+        "stop every server on this database; or, from 7.1 on, give each both keys ([encryption] key = the new one, \
+         old_key = the old one), restart it, and repeat the command with --servers-have-both-keys (docs/in-place.md)",
+    )
+}

@@ -1,0 +1,153 @@
+//! A rotation in place: what its properties.yaml says, the homes of several nodes, and the steps around it. What
+//! servers do meanwhile is in `servers::in_place`.
+
+use std::fs;
+
+use crate::kit::{Kit, Refused as _, open_values};
+
+/// The demo's properties.yaml with the names that it has in place.
+fn in_place() -> Kit {
+    let kit = Kit::new();
+    let text = fs::read_to_string(&kit.deployment.config).unwrap();
+    let is_beside = |line: &&str| !line.starts_with("old") || line.starts_with("oldSecretKey");
+    let lines = text.lines().filter(is_beside).filter(|line| !line.starts_with("enableSync"));
+    let text: Vec<String> = lines
+        .map(|line| {
+            let renamed =
+                line.replace("newIdn", "idn").replace("newReg", "reg").replace("newISHome", "isHome");
+            if line.starts_with("new") && !line.starts_with("newSecretKey") {
+                renamed
+            } else {
+                line.to_owned()
+            }
+        })
+        .collect();
+    fs::write(&kit.deployment.config, text.join("\n") + "\nmode: in-place\n").unwrap();
+    kit
+}
+
+#[test]
+fn the_deployment_itself_is_rotated_and_every_value_names_its_key() {
+    let kit = in_place();
+    let plan = kit.run(&["plan"]).exits(0).stdout;
+    assert!(plan.contains("runbook (in place): 0 of 5 steps are done"), "{plan}");
+    let done = kit.run(&["run"]).exits(0);
+    assert!(done.stderr.contains("take [encryption] old_key out"), "{done}");
+    assert!(done.stdout.contains("then take old_key out of deployment.toml on every node"), "{done}");
+    let values = kit.sql("SELECT ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJj%'");
+    let values: Vec<String> = values.into_iter().filter_map(|mut row| row.remove(0)).collect();
+    let opened =
+        open_values(&kit.deployment.spec.new_key, &values.iter().map(String::as_str).collect::<Vec<_>>());
+    let gcm = opened.iter().filter(|value| value["form"] == "gcm");
+    assert!(gcm.clone().count() > 30 && gcm.clone().all(|value| value["ownKeyId"] == true));
+    let verified = kit.run(&["verify"]).exits(0);
+    assert!(verified.stdout.contains("--live"), "{verified}");
+    kit.run(&["keys"]).exits(0);
+    let runbook = kit.run(&["runbook"]).exits(0).stdout;
+    assert!(runbook.contains("Take the old key out of every server (now)"), "{runbook}");
+    kit.run(&["confirm", "one-key"]).exits(0);
+    kit.run(&["confirm", "retire/proved"]).exits(0);
+    assert!(kit.run(&["confirm", "copy"]).exits(2).error().contains("no part of this rotation (in place)"));
+    let status = kit.status();
+    assert_eq!(status["mode"], "in-place");
+    assert!(
+        kit.run(&["runbook", "--all"]).exits(0).stdout.contains("keyrotation run --servers-have-both-keys")
+    );
+}
+
+#[test]
+fn what_belongs_beside_a_deployment_is_refused() {
+    let kit = in_place();
+    for (key, value) in [
+        ("oldIdnDBUrl", "jdbc:sqlite:old-identity.db"),
+        ("oldISHome", "wso2is-old"),
+        ("enableSyncMigrator", "true"),
+        ("enableKeyId", "false"),
+        ("rebuildIndexes", "always"),
+        ("mode", "in-the-place"),
+    ] {
+        let was = (key == "mode").then_some("in-place");
+        kit.configure(key, Some(value));
+        let refused = kit.run(&["plan"]).refused(2, "KR-CFG-005");
+        assert!(refused.error().contains(key), "{refused}");
+        kit.configure(key, was);
+    }
+    // Its names are no names of a copy's.
+    kit.configure("mode", None);
+    assert!(kit.run(&["plan"]).exits(2).error().contains("isHome is for `mode: in-place`"));
+    kit.configure("mode", Some("in-place"));
+    kit.configure("newIdnDBUrl", Some("jdbc:sqlite:new-identity.db"));
+    let twice = kit.run(&["plan"]).exits(2);
+    assert!(twice.error().contains("is given already"), "{twice}");
+    kit.configure("newIdnDBUrl", None);
+    kit.configure("idnDBUrl", None);
+    assert!(kit.run(&["plan"]).exits(2).error().contains("idnDBUrl is missing"));
+}
+
+/// `resume` goes on with what was begun.
+#[test]
+fn a_rotation_in_place_does_not_become_one_of_a_copy() {
+    let kit = in_place();
+    kit.run(&["run"]).exits(0);
+    for (key, value) in [("idnDBUrl", "newIdnDBUrl"), ("regDBUrl", "newRegDBUrl"), ("isHome", "newISHome")] {
+        let text = fs::read_to_string(&kit.deployment.config).unwrap();
+        let text = text.replace(&format!("\n{key}:"), &format!("\n{value}:"));
+        fs::write(
+            &kit.deployment.config,
+            text.replace("\nidnUser", "\nnewIdnUser").replace("\nidnPass", "\nnewIdnPass"),
+        )
+        .unwrap();
+    }
+    let text = fs::read_to_string(&kit.deployment.config).unwrap();
+    let text = text.replace("\nregUser", "\nnewRegUser").replace("\nregPass", "\nnewRegPass");
+    fs::write(&kit.deployment.config, text.replace("\nmode: in-place", "")).unwrap();
+    let refused = kit.run(&["verify"]).exits(4);
+    assert!(
+        refused.error().contains("mode is blue-green, and the journal's rotation was started with in-place"),
+        "{refused}"
+    );
+}
+
+/// The word is for servers of the database that is rotated.
+#[test]
+fn the_word_for_servers_is_no_word_for_a_copy() {
+    let kit = Kit::new();
+    kit.run(&["run", "--servers-have-both-keys"]).refused(2, "KR-CFG-020");
+}
+
+/// Files of all nodes are rotated by one rotation, also when it is killed on the way, and told apart.
+#[test]
+fn the_files_of_several_nodes_are_rotated_together() {
+    let kit = in_place();
+    let second = kit.folder().join("node-2");
+    let stores = "repository/deployment/server/userstores";
+    let first = kit.deployment.home.join(stores);
+    fs::create_dir_all(second.join(stores)).unwrap();
+    let names: Vec<_> = fs::read_dir(&first).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    for name in &names {
+        fs::copy(first.join(name), second.join(stores).join(name)).unwrap();
+    }
+    let rows = |inventory: &serde_json::Value| {
+        let groups = inventory["targets"].as_array().unwrap();
+        let stores = groups.iter().find(|target| target["id"] == "super-tenant-userstores").unwrap();
+        stores["rows"].as_u64().unwrap()
+    };
+    let of_one = rows(&kit.run(&["keys", "--json"]).exits(1).json()["inventory"]);
+    kit.configure("homes", Some("[node-2]"));
+    let plan = kit.run(&["plan"]).exits(0).stdout;
+    assert!(plan.contains("node-2"), "{plan}");
+    let before: u64 =
+        kit.run(&["keys", "--json"]).exits(1).json()["inventory"]["keys"][0]["values"].as_u64().unwrap();
+    kit.run_at("file-after-rename=4*off->1*return(kill)", &["run"]);
+    kit.run(&["resume"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    let inventory = kit.run(&["keys", "--json"]).exits(0).json()["inventory"].clone();
+    let new = inventory["keys"].as_array().unwrap().iter().find(|key| key["role"] == "new").unwrap();
+    assert_eq!(new["values"], before);
+    for name in &names {
+        let (one, other) =
+            (fs::read(first.join(name)).unwrap(), fs::read(second.join(stores).join(name)).unwrap());
+        assert_eq!(one.len(), other.len());
+    }
+    assert_eq!(rows(&inventory), 2 * of_one);
+}
