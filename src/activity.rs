@@ -29,6 +29,8 @@ pub enum Task {
     Report,
     /// Which key every value is under.
     Inventory,
+    /// Ciphertext outside the targets.
+    Scan,
     /// Indexes that were dropped.
     Indexes,
 }
@@ -47,6 +49,7 @@ impl Task {
             Self::Compare => "comparing",
             Self::Count => "counting",
             Self::Inventory => "opening",
+            Self::Scan => "scanning",
             Self::Indexes => "making the indexes of",
         }
     }
@@ -65,6 +68,7 @@ impl Task {
             | Self::Compare
             | Self::Inventory
             | Self::Count => "rows",
+            Self::Scan => "columns",
             Self::Indexes => "indexes",
         }
     }

@@ -3,6 +3,8 @@
 //! Invariants: every value of every target is opened, none is judged by what it says of itself or by a sample; what
 //! cannot be looked into is counted as that, never as nothing.
 
+mod scan;
+
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -19,6 +21,8 @@ use crate::error::Result;
 use crate::plan::Job;
 use crate::signals::Stop;
 use crate::source::Row;
+
+pub use scan::{Outside, Scanned, scan};
 
 /// Rows that are named for each key of a target; all are counted.
 const NAMED: usize = 3;
@@ -122,10 +126,9 @@ impl TargetInventory {
     }
 
     fn ciphertext(&mut self, recoder: &Recoder, row: &Row, under: &Under) {
-        let fingerprint = |key: &RingKey| recoder.ring().key(*key).fingerprint();
         match under {
             Under::Key { key, is_named } => {
-                let count = self.keys.entry(fingerprint(key).to_owned()).or_default();
+                let count = self.keys.entry(fingerprint(recoder, *key).to_owned()).or_default();
                 count.values += 1;
                 count.without_id += u64::from(!is_named);
                 if count.rows.len() < NAMED {
@@ -133,7 +136,7 @@ impl TargetInventory {
                 }
             }
             Under::OneOf(keys) => {
-                let keys: Vec<&str> = keys.iter().map(fingerprint).collect();
+                let keys: Vec<&str> = keys.iter().map(|key| fingerprint(recoder, *key)).collect();
                 *self.one_of.entry(keys.join(", ")).or_default() += 1;
             }
             Under::Unknown { named } => {
@@ -150,6 +153,10 @@ impl TargetInventory {
     }
 }
 
+fn fingerprint(recoder: &Recoder, key: RingKey) -> &str {
+    recoder.ring().key(key).fingerprint()
+}
+
 /// What an inventory says of one key.
 #[derive(Debug, Clone, Serialize)]
 pub struct KeyVerdict {
@@ -161,6 +168,8 @@ pub struct KeyVerdict {
     pub values: u64,
     /// Of these, those that do not name it.
     pub without_id: u64,
+    /// Ciphertexts outside the targets that are under it, or may be; none if nobody looked.
+    pub outside: Option<u64>,
     /// Whether nothing needs it any more, where everything was looked at; none of a new key.
     pub may_go: Option<bool>,
     /// Why.
@@ -178,6 +187,8 @@ pub struct Inventory {
     pub absent: Vec<(String, String)>,
     /// What was not looked at, and should have been before a key goes.
     pub not_looked_at: Vec<String>,
+    /// What stands outside the targets; none if nobody looked.
+    pub outside: Option<Scanned>,
 }
 
 impl Inventory {
@@ -186,8 +197,10 @@ impl Inventory {
         recoder: &Recoder,
         targets: Vec<TargetInventory>,
         absent: Vec<(String, String)>,
-        not_looked_at: Vec<String>,
+        mut not_looked_at: Vec<String>,
+        outside: Option<Scanned>,
     ) -> Self {
+        not_looked_at.extend(outside.iter().flat_map(|scanned| scanned.not_looked_at.iter().cloned()));
         let ring = recoder.ring();
         let keys = ring.in_order().map(|key| {
             let is_totp =
@@ -199,9 +212,11 @@ impl Inventory {
                 (true, true) => "totp-old",
                 (false, true) => "totp-new",
             };
-            verdict(ring.key(key).fingerprint(), role, is_old, &targets, &not_looked_at)
+            let fingerprint = ring.key(key).fingerprint();
+            let outside = outside.as_ref().map(|scanned| scanned.under(fingerprint));
+            verdict(fingerprint, role, is_old, &targets, &not_looked_at, outside)
         });
-        Self { keys: keys.collect(), targets, absent, not_looked_at }
+        Self { keys: keys.collect(), targets, absent, not_looked_at, outside }
     }
 
     /// Whether every old key may go.
@@ -216,6 +231,7 @@ fn verdict(
     is_old: bool,
     targets: &[TargetInventory],
     not_looked_at: &[String],
+    outside: Option<u64>,
 ) -> KeyVerdict {
     let counts = || targets.iter().filter_map(|target| Some((target, target.keys.get(fingerprint)?)));
     let values = counts().map(|(_, count)| count.values).sum();
@@ -224,11 +240,16 @@ fn verdict(
     let places: Vec<_> =
         counts().map(|(target, count)| format!("{} in {}", count.values, target.place)).collect();
     let why = match (values, doubtful, not_looked_at) {
+        (0, 0, _) if outside > Some(0) => "there are values outside the targets that are under it".to_owned(),
+        (0, 0, []) if outside.is_some() => {
+            "no value is under it, in the targets or outside of them".to_owned()
+        }
         (0, 0, []) => "no value of the targets is under it".to_owned(),
         (0, 0, _) => "no value that was looked at is under it, and not all were looked at".to_owned(),
         (0, some, _) => format!("{some} values may be under it"),
         _ => places.join(", "),
     };
-    let may_go = is_old.then_some(values + doubtful == 0 && not_looked_at.is_empty());
-    KeyVerdict { fingerprint: fingerprint.to_owned(), role, values, without_id, may_go, why }
+    let under = values + doubtful + outside.unwrap_or_default();
+    let may_go = is_old.then_some(under == 0 && not_looked_at.is_empty());
+    KeyVerdict { fingerprint: fingerprint.to_owned(), role, values, without_id, outside, may_go, why }
 }

@@ -272,6 +272,9 @@ pub struct KeysArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
+    /// Also look for ciphertext in all other columns of the databases and all other files under the homes.
+    #[arg(long)]
+    pub scan: bool,
     /// Read no more rows in a second: a server that is in use has other work.
     #[arg(long, value_name = "N")]
     pub max_rows_per_second: Option<NonZeroU32>,

@@ -44,6 +44,7 @@ pub const EXAMPLES: &[Examples] = &[
                 "keyrotation keys",
                 "May old_key go? Looks at every value, changes nothing and needs no journal",
             ),
+            ("keyrotation keys --scan", "Look everywhere else, too: other tables, other files"),
             ("keyrotation keys --max-rows-per-second 2000", "The same beside a server that is in use"),
         ],
     ),

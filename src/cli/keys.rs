@@ -11,7 +11,8 @@ use crate::runner;
 pub(super) async fn keys(session: &Session, args: &KeysArgs) -> Result<Exit> {
     let mut settings = session.settings()?;
     settings.without_tables.clone_from(&args.without_table);
-    let taken = runner::take_inventory(session.screen(), &settings, args.max_rows_per_second).await?;
+    let taken =
+        runner::take_inventory(session.screen(), &settings, args.max_rows_per_second, args.scan).await?;
     let Some(inventory) = taken else { return Ok(Exit::Interrupted) };
     if args.json {
         let mut document = serde_json::json!({ "schema": 1, "all_may_go": inventory.all_may_go() });

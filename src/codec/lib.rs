@@ -4,6 +4,7 @@
 //! splices new texts into them; every other byte stays. What stands in a slot is the business of
 //! [`envelope`]; which key opens it, of [`value`].
 
+pub mod embedded;
 pub mod envelope;
 pub mod java;
 mod reason;

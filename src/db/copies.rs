@@ -154,6 +154,17 @@ pub struct TextColumn {
     pub is_readable: bool,
 }
 
+impl TextColumn {
+    pub(super) fn of(record: &Record) -> Self {
+        Self {
+            schema: text(record, 0),
+            table: text(record, 1),
+            column: text(record, 2),
+            is_readable: record.get(3).and_then(Value::as_int) != Some(0),
+        }
+    }
+}
+
 impl fmt::Display for TextColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { schema, table, column, .. } = self;
@@ -184,13 +195,7 @@ impl Db {
         if sql.is_empty() {
             return Ok(None);
         }
-        let column = |record: &Record| TextColumn {
-            schema: text(record, 0),
-            table: text(record, 1),
-            column: text(record, 2),
-            is_readable: record.get(3).and_then(Value::as_int) != Some(0),
-        };
-        Ok(Some(self.read(sql, &[]).await?.iter().map(column).collect()))
+        Ok(Some(self.read(sql, &[]).await?.iter().map(TextColumn::of).collect()))
     }
 
     /// Whether a column holds a text that begins as envelopes do. Reads the table to its end if none does. None

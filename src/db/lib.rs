@@ -31,6 +31,7 @@ mod questions;
 mod refusal;
 mod remedy;
 mod remote;
+pub mod scan;
 pub mod server;
 pub mod sizes;
 pub mod sql;

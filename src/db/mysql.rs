@@ -219,6 +219,14 @@ impl Native for MySqlConnection {
         rows.map(|row| row.and_then(|row| record(&row))).try_collect().await.map_err(explain)
     }
 
+    async fn each(&mut self, sql: &str, found: &mut (dyn FnMut(Record) + Send)) -> Result<(), DbError> {
+        let mut rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(self);
+        while let Some(row) = rows.try_next().await.map_err(explain)? {
+            found(record(&row).map_err(explain)?);
+        }
+        Ok(())
+    }
+
     async fn change(&mut self, sql: &str, values: MySqlArguments) -> Result<u64, DbError> {
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), values);
         query.execute(self).await.map(|done| done.rows_affected()).map_err(explain)

@@ -72,6 +72,14 @@ impl<C: Native> NativeDb<C> {
         self.lend().await?.session()?.fetch(sql, values).await
     }
 
+    pub(super) async fn each(
+        &self,
+        sql: &str,
+        found: &mut (dyn FnMut(Record) + Send),
+    ) -> Result<(), DbError> {
+        self.lend().await?.session()?.each(sql, found).await
+    }
+
     pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
         self.lend().await?.scripts(&[sql]).await
     }

@@ -57,6 +57,13 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
         values: Self::Values,
     ) -> impl Future<Output = Result<Vec<Record>, DbError>> + Send;
 
+    /// Likewise, and hands each row on as it comes.
+    fn each(
+        &mut self,
+        sql: &str,
+        found: &mut (dyn FnMut(Record) + Send),
+    ) -> impl Future<Output = Result<(), DbError>> + Send;
+
     /// Runs a prepared statement, and returns how many rows the server says it affected.
     fn change(
         &mut self,
@@ -108,6 +115,17 @@ impl<C: Native> Session<C> {
     pub(super) async fn fetch(&mut self, sql: &str, values: C::Values) -> Result<Vec<Record>, DbError> {
         self.state = State::Unknown;
         let answer = within(self.limit, self.connection.fetch(sql, values)).await;
+        self.heard(answer)
+    }
+
+    /// Likewise, and hands each row on as it comes, for as long as it takes.
+    pub(super) async fn each(
+        &mut self,
+        sql: &str,
+        found: &mut (dyn FnMut(Record) + Send),
+    ) -> Result<(), DbError> {
+        self.state = State::Unknown;
+        let answer = self.connection.each(sql, found).await;
         self.heard(answer)
     }
 

@@ -115,6 +115,20 @@ impl Sqlite {
         self.connection.run(sql, params).await
     }
 
+    pub(super) async fn each(
+        &self,
+        sql: &str,
+        found: &mut (dyn FnMut(Record) + Send),
+    ) -> Result<(), DbError> {
+        let mut guard = self.connection.connection.lock().await;
+        let connection = guard.as_mut().ok_or_else(closed)?;
+        let mut rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(connection);
+        while let Some(row) = rows.try_next().await.map_err(explain)? {
+            found(record(&row).map_err(explain)?);
+        }
+        Ok(())
+    }
+
     pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
         let mut guard = self.connection.connection.lock().await;
         let connection = guard.as_mut().ok_or_else(closed)?;

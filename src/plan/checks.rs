@@ -1,6 +1,7 @@
 //! Connecting, and what is refused before the first write.
 
 mod claim;
+mod scope;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::text::{aligned, short_place};
 use super::{printable, thousands};
-use crate::inventory::{Inventory, KeyVerdict, TargetInventory};
+use crate::inventory::{Inventory, KeyVerdict, Scanned, TargetInventory};
 
 /// The inventory, its verdicts first.
 pub fn inventory_text(inventory: &Inventory) -> String {
@@ -46,14 +46,41 @@ pub fn inventory_text(inventory: &Inventory) -> String {
     for left in &inventory.not_looked_at {
         let _ = writeln!(out, "not looked at: {left}");
     }
+    outside_text(&mut out, inventory.outside.as_ref());
     let (rows, targets) = (inventory.targets.iter().map(|target| target.rows).sum(), inventory.targets.len());
     let _ = writeln!(
         out,
-        "looked at: {} rows and files of {targets} targets (`keyrotation keys --json` lists them). Other tables, other files and \
-         backups were not looked at.",
-        thousands(rows)
+        "looked at: {} rows and files of {targets} targets (`keyrotation keys --json` lists them){}",
+        thousands(rows),
+        match &inventory.outside {
+            None => ". Other tables and files (`--scan`) and backups were not looked at.".to_owned(),
+            Some(scanned) => format!(
+                ", {} other columns, {} other files. Backups were not looked at.",
+                thousands(scanned.columns),
+                thousands(scanned.files)
+            ),
+        }
     );
     out
+}
+
+/// What was found outside the targets.
+fn outside_text(out: &mut String, scanned: Option<&Scanned>) {
+    let Some(scanned) = scanned else { return };
+    for outside in &scanned.found {
+        let mut counts: Vec<String> =
+            outside.keys.iter().map(|(key, count)| format!("{} under {key}", thousands(*count))).collect();
+        if outside.one_of > 0 {
+            counts.push(format!("{} that open under several keys", thousands(outside.one_of)));
+        }
+        if outside.unknown > 0 {
+            counts.push(format!("{} under no key that properties.yaml names", thousands(outside.unknown)));
+        }
+        let _ = writeln!(out, "outside the targets: {}: {}", printable(&outside.place), counts.join(", "));
+    }
+    for left in &scanned.left_out {
+        let _ = writeln!(out, "left out: {}", printable(left));
+    }
 }
 
 /// Where values are under a key that is to go.

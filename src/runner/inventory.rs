@@ -1,21 +1,23 @@
 //! What `keys` does: which key is every value under, without a journal and without a change.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use super::{Screen, listen};
 use crate::activity::Activity;
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
 use crate::error::Result;
-use crate::inventory::{Inventory, inventory};
+use crate::inventory::{Inventory, inventory, scan};
 use crate::plan::{self, Access};
 use crate::report::Reporter;
 
-/// Looks at every value; none when asked to stop.
+/// Looks at every value, and on request everywhere else, too; none when asked to stop.
 pub async fn take_inventory(
     screen: Screen<'_>,
     settings: &Settings,
     rows_per_second: Option<NonZeroU32>,
+    everywhere: bool,
 ) -> Result<Option<Inventory>> {
     // Nothing is asked of the old side: it is about what stands in the databases that are rotated.
     let mut settings = settings.clone();
@@ -30,15 +32,26 @@ pub async fn take_inventory(
     let recoder = Recoder::new(settings.keys.clone(), Policy { upgrade: false, key_id: KeyIdPolicy::Always });
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
     let targets = inventory(&deployment.jobs, &recoder, rows_per_second, &activity, &stop).await;
+    let outside = if everywhere && targets.is_ok() && !stop.requested() {
+        Some(scan(&deployment, &homes(&settings), &recoder, &activity, &stop).await)
+    } else {
+        None
+    };
     reporter.finish().await;
-    let targets = targets?;
+    let (targets, outside) = (targets?, outside.transpose()?);
     if stop.requested() {
         return Ok(None);
     }
     deployment.close().await;
     let absent = deployment.absent_places().into_iter();
     let absent = absent.map(|(place, reason)| (place.to_owned(), reason.to_owned())).collect();
-    Ok(Some(Inventory::of(&recoder, targets, absent, not_looked_at(&settings))))
+    Ok(Some(Inventory::of(&recoder, targets, absent, not_looked_at(&settings), outside)))
+}
+
+/// The homes of all nodes.
+fn homes(settings: &Settings) -> Vec<PathBuf> {
+    let files = settings.files.iter();
+    files.flat_map(|job| std::iter::once(&job.home).chain(&job.further_homes)).cloned().collect()
 }
 
 fn not_looked_at(settings: &Settings) -> Vec<String> {

@@ -150,6 +150,51 @@ fn what_does_not_open_is_counted_by_its_kind() {
     }
 }
 
+/// Without it the verdict is about the targets alone, and says so.
+#[test]
+fn a_scan_finds_what_stands_outside_the_targets() {
+    let kit = Kit::new();
+    kit.run(&["run"]).exits(0);
+    let (old, new) = (kit.deployment.spec.old_key.clone(), kit.deployment.spec.new_key.clone());
+    let scan = |code: i32| kit.run(&["keys", "--scan", "--json"]).exits(code).json()["inventory"].clone();
+    let clean = scan(0);
+    assert_eq!(of(&clean, "old")["outside"], 0);
+    assert!(clean["outside"]["columns"].as_u64() > Some(20) && clean["outside"]["files"].as_u64() > Some(0));
+    let text = kit.run(&["keys", "--scan"]).exits(0).stdout;
+    assert!(text.contains("no value is under it, in the targets or outside of them"), "{text}");
+    assert!(kit.run(&["keys"]).exits(0).stdout.contains("Other tables and files (`--scan`)"));
+
+    // In a document, in bytes, without a key, beside others; and a column of a target that holds no values as a rule.
+    kit.sql("CREATE TABLE ELSEWHERE (DOCUMENT TEXT, CONTENT BLOB)");
+    let value = seal(&old, "a copy");
+    kit.sql(&format!(
+        "INSERT INTO ELSEWHERE VALUES ('{{\"secret\":\"{value}\"}}', CAST('xx{value}' AS BLOB))"
+    ));
+    kit.sql(&format!("INSERT INTO ELSEWHERE VALUES ('{}', NULL)", seal(&new, "its own")));
+    kit.sql(&format!("INSERT INTO ELSEWHERE VALUES ('{}', NULL)", seal(OTHER, "of somebody else")));
+    let file = kit.deployment.home.join("repository/notes.txt");
+    std::fs::write(&file, format!("key: {value}\n")).unwrap();
+    kit.run(&["keys"]).exits(0);
+    let found = scan(1);
+    assert_eq!(of(&found, "old")["outside"], 3, "{}", found["outside"]);
+    assert_eq!(of(&found, "old")["may_go"], false);
+    let places: Vec<&str> = found["outside"]["found"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["place"].as_str().unwrap())
+        .collect();
+    assert_eq!(places.len(), 3, "{places:?}");
+    for place in ["ELSEWHERE.DOCUMENT", "ELSEWHERE.CONTENT", "repository/notes.txt"] {
+        assert!(places.iter().any(|found| found.ends_with(place)), "no {place} in {places:?}");
+    }
+    let text = kit.run(&["keys", "--scan"]).exits(1).stdout;
+    assert!(text.contains("1 under no key that properties.yaml names"), "{text}");
+    kit.sql("DROP TABLE ELSEWHERE");
+    std::fs::remove_file(file).unwrap();
+    scan(0);
+}
+
 #[test]
 fn a_server_in_use_is_read_no_faster_than_asked() {
     let kit = Kit::new();

@@ -2,6 +2,7 @@
 
 use keyrotation::db::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
 use keyrotation::db::preflight_questions::{self, PREFLIGHT_QUESTIONS, PreflightQuestions};
+use keyrotation::db::scan;
 use keyrotation::db::sql::{self, Ends};
 use keyrotation::db::{
     ColumnInfo, DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION, Expression, Filter, H2, H2_QUESTIONS, Identifier,
@@ -145,6 +146,7 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
     all.into_iter()
         .chain(policies::statements())
         .chain(copies::statements())
+        .chain(scan::statements())
         .chain(log_table::statements())
         .chain(near::NEAR.iter().map(|(dialect, sql)| (*dialect, "what is named like a table", *sql)))
         .filter(|(dialect, ..)| *dialect == syntax.name)

@@ -9,6 +9,7 @@ mod pages;
 mod preflight;
 mod protection;
 mod refusals;
+mod scan;
 mod schemas;
 mod sessions;
 mod trouble;

@@ -1,0 +1,191 @@
+//! Looking for ciphertext in columns that nobody rotates: all texts, documents and bytes of a database. SQL as data.
+
+use super::copies::TextColumn;
+use super::near::{quoted, quoted_name};
+use super::{Db, DbError, Record, Value};
+
+/// How a dialect is asked.
+struct Scan {
+    dialect: &'static str,
+    /// Columns of documents, which are texts to whoever asks: schema, table, column, and 0 if this user may not read it.
+    documents: &'static str,
+    /// Likewise, columns of bytes; empty if they are not looked through.
+    bytes: &'static str,
+    /// Whether `{text}` stands anywhere in `{column}`, of texts and documents.
+    in_text: &'static str,
+    /// Likewise, of bytes.
+    in_bytes: &'static str,
+    /// What `{column}` is read as.
+    text: &'static str,
+}
+
+/// Where nothing else is known to work.
+const LIKE: &str = "{column} LIKE '%{text}%'";
+
+const SCANS: &[Scan] = &[
+    Scan {
+        dialect: "SQLite",
+        documents: "",
+        // Its columns hold anything: all are among those of texts.
+        bytes: "SELECT '', '', '', 0 WHERE 0",
+        in_text: "instr({column}, '{text}') > 0",
+        in_bytes: "",
+        text: "{column}",
+    },
+    Scan {
+        dialect: "PostgreSQL",
+        documents: "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN '' ELSE n.nspname::text END, \
+                    c.relname::text, a.attname::text, \
+                    (pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+                    AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::bigint \
+                    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+                    WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition \
+                    AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
+                    AND a.attnum > 0 AND NOT a.attisdropped AND t.typname IN ('json', 'jsonb', 'xml') ORDER BY 1, 2, 3",
+        bytes: "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN '' ELSE n.nspname::text END, \
+                c.relname::text, a.attname::text, \
+                (pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+                AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::bigint \
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+                WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition \
+                AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
+                AND a.attnum > 0 AND NOT a.attisdropped AND t.typname = 'bytea' ORDER BY 1, 2, 3",
+        in_text: "pg_catalog.strpos({column}::text, '{text}') > 0",
+        in_bytes: "pg_catalog.\"position\"({column}, pg_catalog.convert_to('{text}', 'UTF8')) > 0",
+        text: "{column}::text",
+    },
+    Scan {
+        dialect: "MySQL and MariaDB",
+        documents: "SELECT IF(c.TABLE_SCHEMA = DATABASE(), '', c.TABLE_SCHEMA), c.TABLE_NAME, c.COLUMN_NAME, 1 \
+                    FROM information_schema.COLUMNS AS c \
+                    JOIN information_schema.TABLES AS t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
+                    WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
+                    AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') AND c.DATA_TYPE = 'json' ORDER BY 1, 2, 3",
+        bytes: "SELECT IF(c.TABLE_SCHEMA = DATABASE(), '', c.TABLE_SCHEMA), c.TABLE_NAME, c.COLUMN_NAME, 1 \
+                FROM information_schema.COLUMNS AS c \
+                JOIN information_schema.TABLES AS t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
+                WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
+                AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') AND c.CHARACTER_MAXIMUM_LENGTH >= 200 \
+                AND c.DATA_TYPE IN ('blob', 'mediumblob', 'longblob', 'varbinary', 'binary') ORDER BY 1, 2, 3",
+        in_text: "LOCATE('{text}', {column}) > 0",
+        in_bytes: "LOCATE('{text}', {column}) > 0",
+        text: "CAST({column} AS CHAR)",
+    },
+    Scan { dialect: "H2", documents: "", bytes: "", in_text: LIKE, in_bytes: "", text: "{column}" },
+    Scan { dialect: "Oracle", documents: "", bytes: "", in_text: LIKE, in_bytes: "", text: "{column}" },
+    Scan { dialect: "SQL Server", documents: "", bytes: "", in_text: LIKE, in_bytes: "", text: "{column}" },
+    Scan { dialect: "Db2", documents: "", bytes: "", in_text: LIKE, in_bytes: "", text: "{column}" },
+];
+
+/// What stands in every envelope: base64 of `{"c":"`, or the same where it is not in base64.
+const TEXTS: [&str; 2] = ["eyJjIjoi", "{\"c\":\""];
+
+/// By way of a driver that does not hand rows on as they come, so many are read of a table.
+const MOST: usize = 1000;
+
+/// Every question: dialect, what for, and the statement.
+pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let each = |scan: &'static Scan| {
+        [
+            (scan.dialect, "columns of documents", scan.documents),
+            (scan.dialect, "columns of bytes", scan.bytes),
+        ]
+    };
+    SCANS.iter().flat_map(each).filter(|(_, _, sql)| !sql.is_empty())
+}
+
+/// A column in which ciphertext may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScanColumn {
+    /// Where it is.
+    pub at: TextColumn,
+    /// It holds bytes.
+    pub is_bytes: bool,
+}
+
+/// All columns in which ciphertext may stand.
+#[derive(Debug, Clone, Default)]
+pub struct ScanColumns {
+    /// Those that can be looked through, by table.
+    pub columns: Vec<ScanColumn>,
+    /// Whether columns of bytes are not among them.
+    pub without_bytes: bool,
+}
+
+/// Whether a table was looked through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookedThrough {
+    /// To its end.
+    Whole,
+    /// Only so many rows of those in which something stands.
+    Part(usize),
+    /// Not at all: a name is too odd.
+    OddName,
+}
+
+impl Db {
+    fn scan(&self) -> Option<&'static Scan> {
+        SCANS.iter().find(|scan| scan.dialect == self.syntax().name)
+    }
+
+    /// All columns in which ciphertext may stand, in all schemas that this user sees. None where it cannot be asked.
+    pub async fn scan_columns(&self) -> Result<Option<ScanColumns>, DbError> {
+        let (Some(scan), Some(texts)) = (self.scan(), self.text_columns().await?) else { return Ok(None) };
+        let mut all: Vec<ScanColumn> =
+            texts.into_iter().map(|at| ScanColumn { at, is_bytes: false }).collect();
+        for (sql, is_bytes) in [(scan.documents, false), (scan.bytes, true)] {
+            if !sql.is_empty() {
+                let found = self.read(sql, &[]).await?;
+                all.extend(found.iter().map(|record| ScanColumn { at: TextColumn::of(record), is_bytes }));
+            }
+        }
+        all.sort_by(|one, other| (&one.at.schema, &one.at.table).cmp(&(&other.at.schema, &other.at.table)));
+        Ok(Some(ScanColumns { columns: all, without_bytes: scan.bytes.is_empty() }))
+    }
+
+    /// Hands on every value of these columns of one table in which an envelope may stand, with the column's place
+    /// among them.
+    pub async fn look_through(
+        &self,
+        columns: &[ScanColumn],
+        mut found: impl FnMut(usize, &Value) + Send,
+    ) -> Result<LookedThrough, DbError> {
+        let (syntax, scan) = (self.syntax(), self.scan());
+        let (Some(scan), Some(first)) = (scan, columns.first()) else { return Ok(LookedThrough::OddName) };
+        let Some(table) = quoted(syntax, &first.at.schema, &first.at.table) else {
+            return Ok(LookedThrough::OddName);
+        };
+        let (mut selected, mut conditions) = (Vec::new(), Vec::new());
+        for column in columns {
+            let Some(name) = quoted_name(syntax, &column.at.column) else {
+                return Ok(LookedThrough::OddName);
+            };
+            selected.push(if column.is_bytes { name.clone() } else { scan.text.replace("{column}", &name) });
+            let holds = if column.is_bytes { scan.in_bytes } else { scan.in_text };
+            let condition = |text: &&str| holds.replace("{column}", &name).replace("{text}", text);
+            conditions.extend(TEXTS.iter().map(condition));
+        }
+        let sql = format!("SELECT {} FROM {table} WHERE {}", selected.join(", "), conditions.join(" OR "));
+        let mut each = |record: Record| {
+            for (at, value) in record.iter().enumerate() {
+                found(at, value);
+            }
+        };
+        match self {
+            Self::Sqlite(db) => db.each(&sql, &mut each).await?,
+            Self::Postgres(db) => db.each(&sql, &mut each).await?,
+            Self::MySql(db) => db.each(&sql, &mut each).await?,
+            Self::Jdbc(db) => {
+                let records = db.read(&(syntax.limited)(&sql, &MOST.to_string()), &[]).await?;
+                let count = records.len();
+                records.into_iter().for_each(each);
+                if count == MOST {
+                    return Ok(LookedThrough::Part(MOST));
+                }
+            }
+        }
+        Ok(LookedThrough::Whole)
+    }
+}
