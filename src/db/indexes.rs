@@ -187,11 +187,8 @@ impl Db {
         match self {
             _ if missing.is_empty() => return Ok(()),
             Self::Sqlite(db) => {
-                db.script("PRAGMA threads = 1").await?;
-                for index in missing {
-                    db.script(&index.create.join("; ")).await.map_err(|error| error.about(&index.name))?;
-                }
-                db.script("PRAGMA threads = 0").await?;
+                let all = missing.iter().map(|index| (index.name.as_str(), index.create.join("; ")));
+                db.make_indexes(&all.collect::<Vec<_>>()).await?;
             }
             Self::Postgres(db) => {
                 for index in missing {
