@@ -264,6 +264,9 @@ pub struct VerifyArgs {
     /// The new server is running: only what is broken is a difference, not what it changed.
     #[arg(long)]
     pub live: bool,
+    /// Also look for ciphertext in all other columns of the databases and all other files under the homes.
+    #[arg(long)]
+    pub scan: bool,
 }
 
 /// Options of `keys`.

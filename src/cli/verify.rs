@@ -10,7 +10,8 @@ use crate::runner;
 pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit> {
     let settings = session.settings()?;
     let dir = session.global.journal_dir();
-    let verified = runner::verify(session.screen(), &settings, &dir, args.sample, args.live).await?;
+    let asked = runner::Asked { sample: args.sample, live: args.live, everywhere: args.scan };
+    let verified = runner::verify(session.screen(), &settings, &dir, asked).await?;
     let Some(verified) = verified else { return Ok(Exit::Interrupted) };
     if args.json {
         print_json(&verified.json())?;

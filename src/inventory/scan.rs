@@ -56,9 +56,17 @@ pub struct Scanned {
 impl Scanned {
     /// How many ciphertexts are under a key, or may be.
     pub fn under(&self, fingerprint: &str) -> u64 {
-        let of =
-            |outside: &Outside| outside.keys.get(fingerprint).copied().unwrap_or_default() + outside.one_of;
-        self.found.iter().map(of).sum()
+        self.surely_under(fingerprint) + self.one_of()
+    }
+
+    /// How many ciphertexts are under a key.
+    pub fn surely_under(&self, fingerprint: &str) -> u64 {
+        self.found.iter().filter_map(|outside| outside.keys.get(fingerprint)).sum()
+    }
+
+    /// How many open under several keys.
+    pub fn one_of(&self) -> u64 {
+        self.found.iter().map(|outside| outside.one_of).sum()
     }
 }
 

@@ -64,6 +64,21 @@ pub fn inventory_text(inventory: &Inventory) -> String {
     out
 }
 
+/// What was found outside the targets, its verdict first.
+pub fn scan_text(under_old: u64, scanned: &Scanned) -> String {
+    let mut out = format!(
+        "outside the targets: {} values are under an old key, or may be; {} columns and {} files were looked through\n",
+        thousands(under_old),
+        thousands(scanned.columns),
+        thousands(scanned.files)
+    );
+    outside_text(&mut out, Some(scanned));
+    for left in &scanned.not_looked_at {
+        let _ = writeln!(out, "not looked at: {}", printable(left));
+    }
+    out
+}
+
 /// What was found outside the targets.
 fn outside_text(out: &mut String, scanned: Option<&Scanned>) {
     let Some(scanned) = scanned else { return };

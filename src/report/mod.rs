@@ -30,7 +30,7 @@ pub use document::{
 pub use dry_run::DryRunView;
 pub use events::{publish, published};
 pub use frame::{frame, line};
-pub use inventory::inventory_text;
+pub use inventory::{inventory_text, scan_text};
 pub use lines::guide_lines;
 pub use planned::PlanView;
 pub use progress::{Reporter, Sources};

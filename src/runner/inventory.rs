@@ -49,7 +49,7 @@ pub async fn take_inventory(
 }
 
 /// The homes of all nodes.
-fn homes(settings: &Settings) -> Vec<PathBuf> {
+pub(super) fn homes(settings: &Settings) -> Vec<PathBuf> {
     let files = settings.files.iter();
     files.flat_map(|job| std::iter::once(&job.home).chain(&job.further_homes)).cloned().collect()
 }

@@ -68,7 +68,7 @@ pub use steps::{Place, Side, leave, open_side};
 pub use stop::{listen, listen_until};
 pub use stop_time::{PlannedEnd, StopTime, planned};
 pub use triggers::{install_triggers, remove_triggers};
-pub use verified::{Verified, verify};
+pub use verified::{Asked, Verified, verify};
 
 /// What was asked for, whatever the command line calls it.
 #[derive(Debug, Clone, Default)]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use keyrotation_journal::{ChainReport, Journal};
 
+use super::inventory::homes;
 use super::reading::{open, read};
 use super::{Screen, SharedJournal, listen, planner, step, unlock};
 use crate::activity::{Activity, Task};
@@ -11,8 +12,9 @@ use crate::cipher::chain_key;
 use crate::config::Settings;
 use crate::engine::ChunkPlanner;
 use crate::error::{Id, Result};
+use crate::inventory::{Scanned, scan};
 use crate::plan::{self, Deployment};
-use crate::report::{Reporter, StatusView, Verification, comparison_text, publish, verification};
+use crate::report::{Reporter, StatusView, Verification, comparison_text, publish, scan_text, verification};
 use crate::signals::Stop;
 use crate::verify::{Options, Report, verify as compare};
 
@@ -26,12 +28,14 @@ pub struct Verified {
     report: Report,
     /// What was recorded of it.
     found: Verification,
+    /// What stands outside the targets, and how many values of it are under an old key, or may be; none if nobody looked.
+    outside: Option<(u64, Scanned)>,
 }
 
 impl Verified {
-    /// What counts as a difference.
+    /// What counts as a difference, and what stands outside the targets under an old key.
     pub fn differences(&self) -> u64 {
-        self.found.differences
+        self.found.differences + self.outside.as_ref().map_or(0, |(under_old, _)| *under_old)
     }
 
     /// The document for programs.
@@ -45,23 +49,36 @@ impl Verified {
             "live": self.found.live,
             "differences": self.found.differences,
             "targets": self.report.targets,
+            "outside": self.outside.as_ref().map(|(under_old, scanned)| {
+                serde_json::json!({ "under_old": under_old, "scan": scanned })
+            }),
         })
     }
 
     /// For people.
     pub fn text(&self) -> String {
-        comparison_text(&self.report, &self.found)
+        let outside = self.outside.as_ref().map(|(under_old, scanned)| scan_text(*under_old, scanned));
+        comparison_text(&self.report, &self.found) + &outside.unwrap_or_default()
     }
 }
 
-/// Checks the journal's chain, then compares every row and file with it.
-/// None when asked to stop. `sample` is a percentage of the chunks; `live` says that servers may be running.
+/// What is asked of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked {
+    /// A percentage of the chunks.
+    pub sample: Option<f64>,
+    /// Servers may be running.
+    pub live: bool,
+    /// What stands outside the targets is looked for, too.
+    pub everywhere: bool,
+}
+
+/// Checks the journal's chain, then compares every row and file with it. None when asked to stop.
 pub async fn verify(
     screen: Screen<'_>,
     settings: &Settings,
     dir: &Path,
-    sample: Option<f64>,
-    live: bool,
+    Asked { sample, live, everywhere }: Asked,
 ) -> Result<Option<Verified>> {
     let live = live || settings.mode.is_in_place();
     let (mut journal, held) = journal(dir).await?;
@@ -100,8 +117,13 @@ pub async fn verify(
     tracing::info!("comparing rows and files with the journal");
     let planner = planner(settings, &rotation);
     let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await;
+    let outside = if everywhere && report.is_ok() && !stop.requested() {
+        Some(scan(&deployment, &homes(settings), planner.recoder(), &activity, &stop).await)
+    } else {
+        None
+    };
     reporter.finish().await;
-    let report = report?;
+    let (report, outside) = (report?, outside.transpose()?);
     deployment.close().await;
     if stop.requested() {
         return Ok(None);
@@ -112,7 +134,12 @@ pub async fn verify(
         .record(step(found.step_name(), &found.note()), &chain_key(settings.keys.new_key(), &rotation.id))
         .await?;
     let finished = status.finished_at.is_some();
-    Ok(Some(Verified { rotation_id: status.rotation_id, finished, sample, report, found }))
+    let under_old = |scanned: &Scanned| {
+        settings.keys.old_keys().map(|old| scanned.surely_under(old.fingerprint())).sum::<u64>()
+            + scanned.one_of()
+    };
+    let outside = outside.map(|scanned| (under_old(&scanned), scanned));
+    Ok(Some(Verified { rotation_id: status.rotation_id, finished, sample, report, found, outside }))
 }
 
 /// Checks the journal's chain.

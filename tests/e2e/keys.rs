@@ -190,9 +190,16 @@ fn a_scan_finds_what_stands_outside_the_targets() {
     }
     let text = kit.run(&["keys", "--scan"]).exits(1).stdout;
     assert!(text.contains("1 under no key that properties.yaml names"), "{text}");
+    // `verify` says the same of a rotation that is otherwise as it should be.
+    kit.run(&["verify"]).exits(0);
+    let verified = kit.run(&["verify", "--scan", "--json"]).exits(1).json();
+    assert!(verified["differences"] == 0 && verified["outside"]["under_old"] == 3, "{verified}");
+    let text = kit.run(&["verify", "--scan"]).exits(1).stdout;
+    assert!(text.contains("outside the targets: 3 values are under an old key"), "{text}");
     kit.sql("DROP TABLE ELSEWHERE");
     std::fs::remove_file(file).unwrap();
     scan(0);
+    kit.run(&["verify", "--scan"]).exits(0);
 }
 
 #[test]
