@@ -7,10 +7,11 @@ use super::{Db, DbError, Record, Value};
 /// How a dialect is asked.
 struct Scan {
     dialect: &'static str,
-    /// Columns of documents, which are texts to whoever asks: schema, table, column, and 0 if this user may not read it.
-    documents: &'static str,
-    /// Likewise, columns of bytes; empty if they are not looked through.
-    bytes: &'static str,
+    /// Columns of documents, which are texts to whoever asks, and of bytes: schema, table, column, 0 if this user may
+    /// not read it, 1 if it is one of bytes.
+    others: &'static str,
+    /// Whether bytes can be looked through.
+    has_bytes: bool,
     /// Whether `{text}` stands anywhere in `{column}`, of texts and documents.
     in_text: &'static str,
     /// Likewise, of bytes.
@@ -19,64 +20,58 @@ struct Scan {
     text: &'static str,
 }
 
-/// Where nothing else is known to work.
-const LIKE: &str = "{column} LIKE '%{text}%'";
+/// One of which no more is known than that it has LIKE.
+const fn plain(dialect: &'static str) -> Scan {
+    let in_text = "{column} LIKE '%{text}%'";
+    Scan { dialect, others: "", has_bytes: false, in_text, in_bytes: "", text: "{column}" }
+}
 
 const SCANS: &[Scan] = &[
     Scan {
         dialect: "SQLite",
-        documents: "",
         // Its columns hold anything: all are among those of texts.
-        bytes: "SELECT '', '', '', 0 WHERE 0",
+        others: "",
+        has_bytes: true,
         in_text: "instr({column}, '{text}') > 0",
         in_bytes: "",
         text: "{column}",
     },
     Scan {
         dialect: "PostgreSQL",
-        documents: "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN '' ELSE n.nspname::text END, \
-                    c.relname::text, a.attname::text, \
-                    (pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
-                    AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::bigint \
-                    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-                    WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition \
-                    AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
-                    AND a.attnum > 0 AND NOT a.attisdropped AND t.typname IN ('json', 'jsonb', 'xml') ORDER BY 1, 2, 3",
-        bytes: "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN '' ELSE n.nspname::text END, \
-                c.relname::text, a.attname::text, \
-                (pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
-                AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::bigint \
-                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-                WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition \
-                AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
-                AND a.attnum > 0 AND NOT a.attisdropped AND t.typname = 'bytea' ORDER BY 1, 2, 3",
+        others: "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN '' ELSE n.nspname::text END, \
+                 c.relname::text, a.attname::text, \
+                 (pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
+                 AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::bigint, \
+                 (t.typname = 'bytea')::int::bigint \
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
+                 WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition \
+                 AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
+                 AND a.attnum > 0 AND NOT a.attisdropped AND t.typname IN ('json', 'jsonb', 'xml', 'bytea') \
+                 ORDER BY 1, 2, 3",
+        has_bytes: true,
         in_text: "pg_catalog.strpos({column}::text, '{text}') > 0",
         in_bytes: "pg_catalog.\"position\"({column}, pg_catalog.convert_to('{text}', 'UTF8')) > 0",
         text: "{column}::text",
     },
     Scan {
         dialect: "MySQL and MariaDB",
-        documents: "SELECT IF(c.TABLE_SCHEMA = DATABASE(), '', c.TABLE_SCHEMA), c.TABLE_NAME, c.COLUMN_NAME, 1 \
-                    FROM information_schema.COLUMNS AS c \
-                    JOIN information_schema.TABLES AS t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
-                    WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
-                    AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') AND c.DATA_TYPE = 'json' ORDER BY 1, 2, 3",
-        bytes: "SELECT IF(c.TABLE_SCHEMA = DATABASE(), '', c.TABLE_SCHEMA), c.TABLE_NAME, c.COLUMN_NAME, 1 \
-                FROM information_schema.COLUMNS AS c \
-                JOIN information_schema.TABLES AS t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
-                WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
-                AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') AND c.CHARACTER_MAXIMUM_LENGTH >= 200 \
-                AND c.DATA_TYPE IN ('blob', 'mediumblob', 'longblob', 'varbinary', 'binary') ORDER BY 1, 2, 3",
+        others: "SELECT IF(c.TABLE_SCHEMA = DATABASE(), '', c.TABLE_SCHEMA), c.TABLE_NAME, c.COLUMN_NAME, 1, \
+                 IF(c.DATA_TYPE = 'json', 0, 1) FROM information_schema.COLUMNS AS c \
+                 JOIN information_schema.TABLES AS t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
+                 WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
+                 AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') AND (c.DATA_TYPE = 'json' \
+                 OR (c.CHARACTER_MAXIMUM_LENGTH >= 200 \
+                 AND c.DATA_TYPE IN ('blob', 'mediumblob', 'longblob', 'varbinary', 'binary'))) ORDER BY 1, 2, 3",
+        has_bytes: true,
         in_text: "LOCATE('{text}', {column}) > 0",
         in_bytes: "LOCATE('{text}', {column}) > 0",
         text: "CAST({column} AS CHAR)",
     },
-    Scan { dialect: "H2", documents: "", bytes: "", in_text: LIKE, in_bytes: "", text: "{column}" },
-    Scan { dialect: "Oracle", documents: "", bytes: "", in_text: LIKE, in_bytes: "", text: "{column}" },
-    Scan { dialect: "SQL Server", documents: "", bytes: "", in_text: LIKE, in_bytes: "", text: "{column}" },
-    Scan { dialect: "Db2", documents: "", bytes: "", in_text: LIKE, in_bytes: "", text: "{column}" },
+    plain("H2"),
+    plain("Oracle"),
+    plain("SQL Server"),
+    plain("Db2"),
 ];
 
 /// What stands in every envelope: base64 of `{"c":"`, or the same where it is not in base64.
@@ -87,13 +82,8 @@ const MOST: usize = 1000;
 
 /// Every question: dialect, what for, and the statement.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
-    let each = |scan: &'static Scan| {
-        [
-            (scan.dialect, "columns of documents", scan.documents),
-            (scan.dialect, "columns of bytes", scan.bytes),
-        ]
-    };
-    SCANS.iter().flat_map(each).filter(|(_, _, sql)| !sql.is_empty())
+    let each = |scan: &'static Scan| (scan.dialect, "columns of documents and bytes", scan.others);
+    SCANS.iter().map(each).filter(|(_, _, sql)| !sql.is_empty())
 }
 
 /// A column in which ciphertext may stand.
@@ -135,14 +125,13 @@ impl Db {
         let (Some(scan), Some(texts)) = (self.scan(), self.text_columns().await?) else { return Ok(None) };
         let mut all: Vec<ScanColumn> =
             texts.into_iter().map(|at| ScanColumn { at, is_bytes: false }).collect();
-        for (sql, is_bytes) in [(scan.documents, false), (scan.bytes, true)] {
-            if !sql.is_empty() {
-                let found = self.read(sql, &[]).await?;
-                all.extend(found.iter().map(|record| ScanColumn { at: TextColumn::of(record), is_bytes }));
-            }
+        if !scan.others.is_empty() {
+            let is_bytes = |record: &Record| record.get(4).and_then(Value::as_int) == Some(1);
+            let others = self.read(scan.others, &[]).await?;
+            all.extend(others.iter().map(|it| ScanColumn { at: TextColumn::of(it), is_bytes: is_bytes(it) }));
         }
         all.sort_by(|one, other| (&one.at.schema, &one.at.table).cmp(&(&other.at.schema, &other.at.table)));
-        Ok(Some(ScanColumns { columns: all, without_bytes: scan.bytes.is_empty() }))
+        Ok(Some(ScanColumns { columns: all, without_bytes: !scan.has_bytes }))
     }
 
     /// Hands on every value of these columns of one table in which an envelope may stand, with the column's place

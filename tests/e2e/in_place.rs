@@ -108,6 +108,31 @@ fn a_rotation_in_place_does_not_become_one_of_a_copy() {
     );
 }
 
+/// Servers delete what has expired: a table whose rows are all gone by then is no other copy. All tables are.
+#[test]
+#[cfg(feature = "failpoints")]
+fn a_table_whose_rows_the_servers_have_deleted_does_not_stop_it() {
+    let killed = || {
+        let kit = in_place();
+        kit.run_at("table-after-commit=8*off->1*return(kill)", &["run"]);
+        let status = kit.status();
+        let targets = status["targets"].as_array().unwrap().iter();
+        let done = targets.filter(|target| target["rotated"].as_u64() > Some(0));
+        let done: Vec<String> = done.map(|target| target["place"].as_str().unwrap().to_owned()).collect();
+        assert!(done.iter().any(|place| place == "IDN_OAUTH2_AUTHORIZATION_CODE"), "{done:?}");
+        (kit, done)
+    };
+    let (kit, _) = killed();
+    kit.sql("DELETE FROM IDN_OAUTH2_AUTHORIZATION_CODE");
+    kit.run(&["resume"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    let (kit, done) = killed();
+    for place in &done {
+        kit.sql(&format!("DELETE FROM {place}"));
+    }
+    assert!(kit.run(&["resume"]).exits(5).error().contains("is there"), "all are gone");
+}
+
 /// The word is for servers of the database that is rotated.
 #[test]
 fn the_word_for_servers_is_no_word_for_a_copy() {

@@ -9,7 +9,7 @@ use super::history::{History, Lag, SessionPart, Throughput, Timeline};
 use super::redact::Redactor;
 use super::{Bound, REASON, Source, hex};
 use crate::error::{Error, Id, Result};
-use crate::plan::{self, Fingerprint, KeyFingerprints};
+use crate::plan::{self, Fingerprint, KeyFingerprints, Mode};
 use crate::report::status::time;
 use crate::report::{StatusView, SyncView, TargetView, Verification};
 use crate::target::{Presence, TargetRegistry};
@@ -62,6 +62,8 @@ pub struct RotationPart {
 /// What a rotation was begun with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlanPart {
+    /// Whether it is a copy, or rotated in place.
+    pub mode: Mode,
     /// The keys' fingerprints.
     #[serde(flatten)]
     pub keys: KeyFingerprints,
@@ -185,6 +187,7 @@ impl RotationPart {
             version: state.rotation.version.clone(),
             reason: reason(&logged),
             plan: PlanPart {
+                mode: begun_with.mode,
                 keys: begun_with.keys,
                 identity_database: begun_with.identity,
                 registry_database: begun_with.registry,

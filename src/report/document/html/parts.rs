@@ -73,13 +73,14 @@ fn scope(rotation: &RotationPart) -> Markup {
             @match what { Some(place) => (mono(place)), None => span.none { "not part of it" } }
         }
     };
+    let copy = if plan.mode.is_in_place() { " (in place)" } else { " (the copy)" };
     html! {
         dl.facts.card.rows {
             div { dt { "Rotation" } dd { (mono(&rotation.rotation_id)) } }
             div { dt { "State" } dd { (rotation.state) @if let Some(error) = &rotation.error { ": " (foreign(error)) } } }
-            div { dt { "Identity database (the copy)" } dd { (place(&plan.identity_database)) } }
-            div { dt { "Registry database (the copy)" } dd { (place(&plan.registry_database)) } }
-            div { dt { "Home (the copy)" } dd { (place(&plan.home)) } }
+            div { dt { "Identity database" (copy) } dd { (place(&plan.identity_database)) } }
+            div { dt { "Registry database" (copy) } dd { (place(&plan.registry_database)) } }
+            div { dt { "Home" (copy) } dd { (place(&plan.home)) } }
             @if plan.old_identity_database.is_some() {
                 div { dt { "Changes carried over from" } dd { (place(&plan.old_identity_database)) } }
             }
