@@ -114,7 +114,7 @@ fn a_rotation_in_place_does_not_become_one_of_a_copy() {
 fn a_table_whose_rows_the_servers_have_deleted_does_not_stop_it() {
     let killed = || {
         let kit = in_place();
-        kit.run_at("table-after-commit=8*off->1*return(kill)", &["run"]);
+        kit.run_at("table-after-commit=3*off->1*return(kill)", &["run", "--chunk-size", "1000"]);
         let status = kit.status();
         let targets = status["targets"].as_array().unwrap().iter();
         let done = targets.filter(|target| target["rotated"].as_u64() > Some(0));
