@@ -140,10 +140,10 @@ fn concluded(settings: &Settings, outcome: &Outcome) -> Result<Exit> {
     })
 }
 
-/// What comes after a rotation in place.
-const OLD_KEY_MAY_GO: &str = "no value of the targets is under an old key any more: take [encryption] old_key out of the deployment.toml \
-                              of every node (set `key` to the new key, if it is not), restart them one after the other, then `keyrotation \
-                              verify` and `keyrotation keys`";
+/// What comes after a rotation in place: whether a key may go is said by who looks at everything.
+const OLD_KEY_MAY_GO: &str = "no value of what was rotated is under an old key any more: `keyrotation keys` says whether the old key may go; then take \
+                              [encryption] old_key out of the deployment.toml of every node (set `key` to the new key, if it is not), restart \
+                              them one after the other, and ask `keyrotation verify` and `keyrotation keys` once more";
 
 pub(super) fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
     let overrides = Overrides {

@@ -18,5 +18,5 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     } else {
         print(&verified.text())?;
     }
-    Ok(if verified.differences() == 0 { Exit::Done } else { Exit::Differences })
+    Ok(if verified.is_clean() { Exit::Done } else { Exit::Differences })
 }

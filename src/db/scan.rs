@@ -93,6 +93,8 @@ pub struct ScanColumn {
     pub at: TextColumn,
     /// It holds bytes.
     pub is_bytes: bool,
+    /// The condition for the rows in which it is looked at; all without one.
+    pub only_where: Option<String>,
 }
 
 /// All columns in which ciphertext may stand.
@@ -124,11 +126,15 @@ impl Db {
     pub async fn scan_columns(&self) -> Result<Option<ScanColumns>, DbError> {
         let (Some(scan), Some(texts)) = (self.scan(), self.text_columns().await?) else { return Ok(None) };
         let mut all: Vec<ScanColumn> =
-            texts.into_iter().map(|at| ScanColumn { at, is_bytes: false }).collect();
+            texts.into_iter().map(|at| ScanColumn { at, is_bytes: false, only_where: None }).collect();
         if !scan.others.is_empty() {
             let is_bytes = |record: &Record| record.get(4).and_then(Value::as_int) == Some(1);
             let others = self.read(scan.others, &[]).await?;
-            all.extend(others.iter().map(|it| ScanColumn { at: TextColumn::of(it), is_bytes: is_bytes(it) }));
+            all.extend(others.iter().map(|it| ScanColumn {
+                at: TextColumn::of(it),
+                is_bytes: is_bytes(it),
+                only_where: None,
+            }));
         }
         all.sort_by(|one, other| (&one.at.schema, &one.at.table).cmp(&(&other.at.schema, &other.at.table)));
         Ok(Some(ScanColumns { columns: all, without_bytes: !scan.has_bytes }))
@@ -151,9 +157,16 @@ impl Db {
             let Some(name) = quoted_name(syntax, &column.at.column) else {
                 return Ok(LookedThrough::OddName);
             };
-            selected.push(if column.is_bytes { name.clone() } else { scan.text.replace("{column}", &name) });
+            let read = if column.is_bytes { name.clone() } else { scan.text.replace("{column}", &name) };
+            selected.push(match &column.only_where {
+                Some(rows) => format!("CASE WHEN {rows} THEN {read} END"),
+                None => read,
+            });
             let holds = if column.is_bytes { scan.in_bytes } else { scan.in_text };
-            let condition = |text: &&str| holds.replace("{column}", &name).replace("{text}", text);
+            let condition = |text: &&str| {
+                let holds = holds.replace("{column}", &name).replace("{text}", text);
+                column.only_where.as_ref().map_or(holds.clone(), |rows| format!("({holds} AND {rows})"))
+            };
             conditions.extend(TEXTS.iter().map(condition));
         }
         let sql = format!("SELECT {} FROM {table} WHERE {}", selected.join(", "), conditions.join(" OR "));

@@ -220,10 +220,10 @@ fn records_in(
 /// working with.
 pub(super) async fn failed_keys(context: &Context, job: &Job) -> Result<(HashSet<Key>, Vec<Key>)> {
     let target = job.index;
-    let failed =
-        context.journal.read(move |journal| last_failures(journal, target, |_, record| record)).await?;
-    let (in_use, failed): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(_, record)| was_in_use(record));
-    let keys = |rows: Vec<(Key, RowRecord)>| rows.into_iter().map(|(key, _)| key);
+    let was_in_use = |_, record: RowRecord| was_in_use(&record);
+    let failed = context.journal.read(move |journal| last_failures(journal, target, was_in_use)).await?;
+    let (in_use, failed): (Vec<_>, Vec<_>) = failed.into_iter().partition(|(_, was_in_use)| *was_in_use);
+    let keys = |rows: Vec<(Key, bool)>| rows.into_iter().map(|(key, _)| key);
     Ok((keys(failed).collect(), keys(in_use).collect()))
 }
 

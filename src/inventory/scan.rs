@@ -18,7 +18,7 @@ use crate::codec::{Codec, embedded};
 use crate::db::scan::{LookedThrough, ScanColumn};
 use crate::db::{Class, Db, Value};
 use crate::error::{Error, Id, Result};
-use crate::plan::{Deployment, Job};
+use crate::plan::{Deployment, Job, Reach};
 use crate::signals::Stop;
 use crate::source::Source;
 
@@ -139,7 +139,6 @@ async fn database(
     if all.without_bytes {
         scanned.not_looked_at.push(format!("{place}: columns of bytes in other tables"));
     }
-    let is_target = |column: &ScanColumn| deployment.is_rotated(db, &column.at.table, &column.at.column);
     let has_targets = |column: &&ScanColumn| {
         !column.at.schema.is_empty()
             && deployment.targets.table_named(&column.at.table.to_uppercase()).is_some()
@@ -168,11 +167,20 @@ async fn database(
             return Ok(());
         }
         doing.advance(columns.len() as u64);
-        let columns: Vec<ScanColumn> = columns
-            .iter()
-            .filter(|column| !(column.at.schema.is_empty() && is_target(column)))
-            .map(|c| (*c).clone())
-            .collect();
+        let left = |column: &&ScanColumn| {
+            let at = &column.at;
+            let reach = if at.schema.is_empty() {
+                deployment.reaches(db, &at.table, &at.column)
+            } else {
+                Reach::Nothing
+            };
+            match reach {
+                Reach::All => None,
+                Reach::Nothing => Some((*column).clone()),
+                Reach::AllBut(rows) => Some(ScanColumn { only_where: Some(rows), ..(*column).clone() }),
+            }
+        };
+        let columns: Vec<ScanColumn> = columns.iter().filter_map(left).collect();
         if columns.is_empty() {
             continue;
         }
@@ -214,7 +222,7 @@ fn target_files(jobs: &[Job]) -> Result<BTreeSet<PathBuf>> {
 }
 
 fn files(home: &Path, targets: &BTreeSet<PathBuf>, recoder: &Recoder, stop: &Stop, scanned: &mut Scanned) {
-    let mut large = 0u64;
+    let (mut large, mut links) = (0u64, 0u64);
     for entry in walkdir::WalkDir::new(home).sort_by_file_name() {
         if stop.requested() {
             return;
@@ -226,6 +234,7 @@ fn files(home: &Path, targets: &BTreeSet<PathBuf>, recoder: &Recoder, stop: &Sto
                 continue;
             }
         };
+        links += u64::from(entry.path_is_symlink());
         if !entry.file_type().is_file() || targets.contains(entry.path()) {
             continue;
         }
@@ -247,6 +256,9 @@ fn files(home: &Path, targets: &BTreeSet<PathBuf>, recoder: &Recoder, stop: &Sto
         if !found.is_empty() {
             scanned.found.push(found);
         }
+    }
+    if links > 0 {
+        scanned.left_out.push(format!("{}: {links} symbolic links, which are not followed", home.display()));
     }
     if large > 0 {
         let size = LARGEST_FILE >> 20;

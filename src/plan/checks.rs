@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use keyrotation_journal::{RESEALED, TargetHead, TargetId, TargetKind};
 
+pub use scope::Reach;
+
 use super::open::{is_same, open};
 use super::privileges::forbidden;
 use super::sync::{self, SyncPlan};

@@ -23,7 +23,7 @@ mod sync;
 pub use crate::config::Mode;
 pub use crate::db::Access;
 pub use accept::Accepted;
-pub use checks::{Deployment, connect, connect_both};
+pub use checks::{Deployment, Reach, connect, connect_both};
 pub use fingerprint::{Fingerprint, Gist};
 pub use indexes::{IndexPlan, TableIndexes};
 pub use job::Job;

@@ -232,7 +232,7 @@ fn next_step(view: &StatusView) -> String {
         RunState::Completed => match view.mode {
             Mode::BlueGreen => "next: `keyrotation verify`, then put the new key into deployment.toml",
             Mode::InPlace => {
-                "next: `keyrotation verify`, then take old_key out of deployment.toml on every node"
+                "next: `keyrotation verify`, then `keyrotation keys`: may old_key be taken out of deployment.toml?"
             }
         }
         .to_owned(),

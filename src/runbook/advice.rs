@@ -150,6 +150,8 @@ fn rotate_in_place(to: &mut To) {
 }
 
 fn one_key(to: &mut To) {
+    to.say("First let every value be looked at. Only if this says that the old key may go:");
+    to.run("keyrotation keys");
     to.say("Take old_key out of every node's deployment.toml (`key` is the new key) and restart one node after the other. Watch their logs for decryption errors.");
     to.run("keyrotation confirm one-key");
 }

@@ -38,6 +38,12 @@ impl Verified {
         self.found.differences + self.outside.as_ref().map_or(0, |(under_old, _)| *under_old)
     }
 
+    /// Whether nothing differs, and nothing that was asked for was left unseen.
+    pub fn is_clean(&self) -> bool {
+        self.differences() == 0
+            && self.outside.as_ref().is_none_or(|(_, scanned)| scanned.not_looked_at.is_empty())
+    }
+
     /// The document for programs.
     pub fn json(&self) -> serde_json::Value {
         serde_json::json!({

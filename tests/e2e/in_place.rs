@@ -32,8 +32,8 @@ fn the_deployment_itself_is_rotated_and_every_value_names_its_key() {
     let plan = kit.run(&["plan"]).exits(0).stdout;
     assert!(plan.contains("runbook (in place): 0 of 5 steps are done"), "{plan}");
     let done = kit.run(&["run"]).exits(0);
-    assert!(done.stderr.contains("take [encryption] old_key out"), "{done}");
-    assert!(done.stdout.contains("then take old_key out of deployment.toml on every node"), "{done}");
+    assert!(done.stderr.contains("`keyrotation keys` says whether the old key may go"), "{done}");
+    assert!(done.stdout.contains("then `keyrotation keys`: may old_key be taken out"), "{done}");
     let values = kit.sql("SELECT ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJj%'");
     let values: Vec<String> = values.into_iter().filter_map(|mut row| row.remove(0)).collect();
     let opened =

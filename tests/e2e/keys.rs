@@ -79,6 +79,20 @@ fn one_value_under_an_old_key_is_enough() {
     let inner = seal(&kit.deployment.spec.old_key, "the inner layer");
     add_secret(&kit, &seal(&kit.deployment.spec.new_key, &inner));
     assert_eq!(of(&keys(&kit, 1), "old")["values"], 1);
+    // Deeper than anybody looks nothing is known.
+    kit.sql("DELETE FROM IDN_IDENTITY_USER_DATA WHERE USER_NAME = 'one more'");
+    let mut value = "the innermost".to_owned();
+    for _ in 0..5 {
+        value = seal(&kit.deployment.spec.new_key, &value);
+    }
+    kit.sql(&format!(
+        "INSERT INTO IDN_IDENTITY_USER_DATA (TENANT_ID, USER_NAME, DATA_KEY, DATA_VALUE) VALUES (-1234, 'one more', 'deep', '{value}')"
+    ));
+    let inventory = keys(&kit, 1);
+    assert!(
+        of(&inventory, "old")["why"].as_str().unwrap().contains("1 values may be under it"),
+        "{inventory}"
+    );
 }
 
 #[test]
@@ -163,6 +177,24 @@ fn a_scan_finds_what_stands_outside_the_targets() {
     let text = kit.run(&["keys", "--scan"]).exits(0).stdout;
     assert!(text.contains("no value is under it, in the targets or outside of them"), "{text}");
     assert!(kit.run(&["keys"]).exits(0).stdout.contains("Other tables and files (`--scan`)"));
+
+    // A table of a target has rows that are none: they are looked at, and the target's are not counted twice.
+    let of_registry = format!(
+        "INSERT INTO REG_PROPERTY (REG_ID, REG_NAME, REG_VALUE, REG_TENANT_ID) VALUES (999999, 'another', '{}', -1234)",
+        seal(&old, "no target")
+    );
+    kit.registry(&of_registry);
+    let found = scan(1);
+    assert_eq!(of(&found, "old")["outside"], 1, "{}", found["outside"]);
+    assert_eq!(found["outside"]["found"].as_array().unwrap().len(), 1, "{}", found["outside"]);
+    kit.run(&["verify"]).exits(0);
+    kit.run(&["verify", "--scan"]).exits(1);
+    kit.registry("DELETE FROM REG_PROPERTY WHERE REG_ID = 999999");
+    // What is not followed is said.
+    let link = kit.deployment.home.join("repository/elsewhere");
+    std::os::unix::fs::symlink("/tmp", &link).unwrap();
+    assert!(scan(0)["outside"]["left_out"].to_string().contains("1 symbolic links"));
+    std::fs::remove_file(link).unwrap();
 
     // In a document, in bytes, without a key, beside others; and a column of a target that holds no values as a rule.
     kit.sql("CREATE TABLE ELSEWHERE (DOCUMENT TEXT, CONTENT BLOB)");

@@ -38,27 +38,32 @@ impl Recoder {
             let evidence = Evidence { hash: hash.filter(|_| alone), recorded: None };
             match envelope::parse(&slot.text) {
                 Ok(Content::Plain | Content::Empty(_)) => {}
-                Ok(Content::Sealed(sealed)) => self.layers(&sealed, evidence, &mut all),
+                Ok(Content::Sealed(sealed)) => self.layers(&sealed, evidence, &mut all)?,
                 Err(reason) => all.push(Under::Unreadable(reason)),
             }
         }
         Ok(all)
     }
 
-    /// The ciphertext, and what is within it.
-    fn layers(&self, sealed: &Sealed, evidence: Evidence<'_>, all: &mut Vec<Under>) {
+    /// The ciphertext, and what is within it; an error if that goes deeper than anybody looks.
+    fn layers(&self, sealed: &Sealed, evidence: Evidence<'_>, all: &mut Vec<Under>) -> Result<(), Reason> {
         let (under, mut within) = self.under(sealed, evidence);
         all.push(under);
-        for _ in 1..MOST_LAYERS {
+        for depth in 1.. {
             let Some(text) = within.take() else { break };
             let Ok(Content::Sealed(next)) = parse_bytes(&text) else { break };
             let (under, plaintext) = self.under(&next, Evidence::default());
             // What only looks like an envelope is a plaintext like any other.
-            if plaintext.is_some() {
-                all.push(under);
+            if !matches!(under, Under::Key { .. } | Under::OneOf(_)) {
+                break;
             }
+            if depth == MOST_LAYERS {
+                return Err(Reason::Nested(MOST_LAYERS));
+            }
+            all.push(under);
             within = plaintext;
         }
+        Ok(())
     }
 
     fn under(&self, sealed: &Sealed, evidence: Evidence<'_>) -> (Under, Option<Plaintext>) {

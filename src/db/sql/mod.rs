@@ -309,8 +309,18 @@ fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
     parts.collect::<Vec<_>>().join(separator)
 }
 
+/// The condition for rows of the relation's table that are not among its rows; none if all are.
+pub fn left_out(syntax: &Syntax, relation: &Relation) -> Option<String> {
+    // A row of which it is not known is not among them.
+    condition(syntax, relation).map(|filter| format!("CASE WHEN {filter} THEN 0 ELSE 1 END = 1"))
+}
+
 fn filter(syntax: &Syntax, table: &Table) -> Option<String> {
-    Some(match table.relation.filter.as_ref()? {
+    condition(syntax, &table.relation)
+}
+
+fn condition(syntax: &Syntax, relation: &Relation) -> Option<String> {
+    Some(match relation.filter.as_ref()? {
         Filter::OneOf(column, values) => {
             let values = join(values.iter().map(|value| format!("'{}'", value.as_str())), ", ");
             format!("{} IN ({values})", (syntax.as_text)(column))

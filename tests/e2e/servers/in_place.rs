@@ -132,7 +132,7 @@ fn servers_with_both_keys_read_and_write_meanwhile(engine: Engine) {
     }
     restarted.store(true, Ordering::Relaxed);
     let done = kit.run(&["resume"]).exits(0);
-    assert!(done.stderr.contains("take [encryption] old_key out"), "{done}");
+    assert!(done.stderr.contains("`keyrotation keys` says whether the old key may go"), "{done}");
     kit.run(&["verify"]).exits(0);
     let before = statements.load(Ordering::Relaxed);
     thread::sleep(Duration::from_millis(500));

@@ -2,7 +2,7 @@
 //! this user may not read.
 
 use super::{admin, on, on_each_server};
-use crate::support::{Engine, seal};
+use crate::support::{Admin, Engine, seal};
 
 on_each_server!(ciphertext_is_found_in_columns_of_every_type);
 
@@ -50,4 +50,11 @@ fn ciphertext_is_found_in_columns_of_every_type(engine: Engine) {
     }
     dba.execute("DROP TABLE elsewhere");
     scan(0);
+    // Rows of a target's table that are none of the target.
+    let site = kit.site();
+    Admin::connect(site.engine, &site.database(1)).execute(&format!(
+        "INSERT INTO REG_PROPERTY (REG_ID, REG_NAME, REG_VALUE, REG_TENANT_ID) VALUES (999999, 'another', '{value}', -1234)"
+    ));
+    let found = scan(1);
+    assert_eq!(found["outside"]["found"].as_array().unwrap().len(), 1, "{}", found["outside"]);
 }
