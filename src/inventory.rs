@@ -6,17 +6,15 @@
 mod scan;
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
-use std::time::Duration;
 
 use serde::Serialize;
-use tokio::time::Instant;
 
 use crate::activity::{Activity, Task};
 use crate::blocking::blocking;
 use crate::cipher::RingKey;
 use crate::codec::value::{Recoder, Under};
 use crate::db::Value;
+use crate::engine::{Flow, Pacer};
 use crate::error::Result;
 use crate::plan::Job;
 use crate::signals::Stop;
@@ -64,12 +62,11 @@ pub struct KeyCount {
 pub async fn inventory(
     jobs: &[Job],
     recoder: &Recoder,
-    rows_per_second: Option<NonZeroU32>,
+    pacer: &Pacer,
     activity: &Activity,
     stop: &Stop,
 ) -> Result<Vec<TargetInventory>> {
     let mut targets = Vec::new();
-    let mut free_at = Instant::now();
     for job in jobs {
         let mut found = TargetInventory {
             id: job.id.to_string(),
@@ -77,12 +74,14 @@ pub async fn inventory(
             ..TargetInventory::default()
         };
         let doing = activity.begin(Task::Inventory, &job.place, None);
-        let most = rows_per_second.map_or(usize::MAX, |most| most.get() as usize);
+        let most = pacer.pace().map_or(usize::MAX, |most| most as usize);
         let mut pages = job.source.walk_all().ahead(job.page_rows().min(most));
         while !stop.requested() {
             let Some(page) = pages.next().await? else { break };
-            let rows = page.len();
-            doing.advance(rows as u64);
+            if pacer.wait(page.len(), stop).await == Flow::Interrupted {
+                break;
+            }
+            doing.advance(page.len() as u64);
             let (job, recoder) = (job.clone(), recoder.clone());
             found = blocking(move || {
                 for row in &page {
@@ -91,13 +90,6 @@ pub async fn inventory(
                 Ok(found)
             })
             .await?;
-            if let Some(most) = rows_per_second {
-                free_at = free_at.max(Instant::now()) + Duration::from_secs(rows as u64) / most.get();
-                tokio::select! {
-                    () = tokio::time::sleep_until(free_at) => {}
-                    () = stop.asked() => {}
-                }
-            }
         }
         targets.push(found);
     }

@@ -40,6 +40,11 @@ const OLD_SERVER: Item = item(OLD_SERVER_STOPPED, "every node of the old server 
 const VERIFY: Item =
     item(VERIFIED, "every row and file is as recorded (`keyrotation verify`)", Program(verified));
 
+const CONFIGURE: &[Item] = &[
+    item("configure/key-kept", "the new key is kept where keys are kept, and can be had again", People),
+    item("configure/properties", "properties.yaml is complete", Program(configured)),
+];
+
 /// Every step, in order.
 pub const STEPS: &[Step] = &[
     Step {
@@ -107,14 +112,7 @@ pub const STEPS: &[Step] = &[
         title: "Make the new key and write properties.yaml",
         in_window: "Make the new key and write properties.yaml",
         item_by_item: false,
-        items: &[
-            item(
-                "configure/key-kept",
-                "the new key is kept where keys are kept, and can be had again",
-                People,
-            ),
-            item("configure/properties", "properties.yaml is complete", Program(configured)),
-        ],
+        items: CONFIGURE,
     },
     Step {
         number: 6,
@@ -201,14 +199,7 @@ pub const IN_PLACE: &[Step] = &[
         title: "Make the new key and write properties.yaml",
         in_window: "",
         item_by_item: false,
-        items: &[
-            item(
-                "configure/key-kept",
-                "the new key is kept where keys are kept, and can be had again",
-                People,
-            ),
-            item("configure/properties", "properties.yaml is complete", Program(configured)),
-        ],
+        items: CONFIGURE,
     },
     Step {
         number: 2,

@@ -53,11 +53,7 @@ pub async fn resume(
     let handler = RequestHandler::beginning(command, Some(journal.clone()), stopper.clone());
     handler.feed().show(&status, true);
     let endpoint = ControlEndpoint::open(dir, handler);
-    let may_run = servers_may_run(
-        settings,
-        options.servers_have_both_keys,
-        &journal.state(|state| state.steps.clone()),
-    )?;
+    let may_run = servers_may_run(settings, options, &journal.state(|state| state.steps.clone()))?;
     // Once sync has begun the new server may run.
     let others = options.others_connected || syncs || may_run;
     let connected = connect(settings, Some(&rotation), plan::Access::ReadWrite, others);
@@ -245,7 +241,7 @@ pub async fn checked(
         let name = if new == settings.keys.new_key() { "newSecretKey" } else { "the new key of totpKey" };
         return Err(Error::new(Id::ConfigWeakKey, format!("{name} is weak: {why}")));
     }
-    let others = options.others_connected || servers_may_run(settings, options.servers_have_both_keys, &[])?;
+    let others = servers_may_run(settings, options, &[])? || options.others_connected;
     let connected = connect(settings, None, access, others);
     let Some(mut deployment) = unless_stopped(stop, connected).await? else { return Ok(None) };
     keep_indexes_of_live_data(&mut deployment, settings, options, others);

@@ -47,8 +47,8 @@ impl Day {
 
     /// What to do in it.
     pub fn advice(&self, state: &StepState) -> Vec<Advice> {
-        let steps = self.variant.steps().iter();
-        let step = steps.clone().find(|step| step.id == state.id && state.state != Mark::NotNeeded);
+        let mut steps = self.variant.steps().iter();
+        let step = steps.find(|step| step.id == state.id && state.state != Mark::NotNeeded);
         step.map(|step| advice(step, self.variant, &self.outline)).unwrap_or_default()
     }
 

@@ -5,7 +5,7 @@
 
 use keyrotation_journal::{Event, Step};
 
-use super::taken;
+use super::{Options, taken};
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
 use crate::plan::lacks_keys;
@@ -15,13 +15,14 @@ const SERVERS_HAVE_BOTH_KEYS: &str = "servers-have-both-keys";
 
 /// Whether servers may be connected while the database is rotated: the word is given now, or was when the rotation
 /// began. An error if it cannot be true.
-pub(super) fn servers_may_run(settings: &Settings, word: bool, steps: &[Step]) -> Result<bool> {
+pub(super) fn servers_may_run(settings: &Settings, options: &Options, steps: &[Step]) -> Result<bool> {
+    let (word, others_connected) = (options.servers_have_both_keys, options.others_connected);
     let given = word || steps.iter().any(|step| step.name == SERVERS_HAVE_BOTH_KEYS);
     if !settings.mode.is_in_place() {
         return if word { Err(no_servers()) } else { Ok(false) };
     }
     if !given {
-        return Ok(false);
+        return if others_connected { Err(others_are_not_enough()) } else { Ok(false) };
     }
     let by_jdbc = settings.databases.iter().flat_map(|job| [&job.identity, &job.registry]);
     let by_jdbc =
@@ -37,6 +38,13 @@ pub(super) fn servers_may_run(settings: &Settings, word: bool, steps: &[Step]) -
         Some(why) => Err(Error::new(Id::ServersLackKeys, format!("--servers-have-both-keys: {why}"))),
         None => Ok(true),
     }
+}
+
+/// Whoever is connected may be a server.
+fn others_are_not_enough() -> Error {
+    let what = "--others-connected: with `mode: in-place` whoever is connected may be a server, and a server needs both keys";
+    Error::new(Id::CommandLineValue, what)
+        .fix("let nobody be connected, or say --servers-have-both-keys once that is so (docs/in-place.md)")
 }
 
 fn no_servers() -> Error {

@@ -7,6 +7,7 @@ use super::{Screen, listen};
 use crate::activity::Activity;
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
+use crate::engine::Pacer;
 use crate::error::Result;
 use crate::inventory::{Inventory, inventory, scan};
 use crate::plan::{self, Access};
@@ -30,8 +31,10 @@ pub async fn take_inventory(
     let activity = Activity::default();
     deployment.stop_with(&stop, &activity);
     let recoder = Recoder::new(settings.keys.clone(), Policy { upgrade: false, key_id: KeyIdPolicy::Always });
+    let pacer = Pacer::new(settings.sizes, settings.sizes.rows, false);
+    pacer.limit(rows_per_second.map(NonZeroU32::get));
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
-    let targets = inventory(&deployment.jobs, &recoder, rows_per_second, &activity, &stop).await;
+    let targets = inventory(&deployment.jobs, &recoder, &pacer, &activity, &stop).await;
     let outside = if everywhere && targets.is_ok() && !stop.requested() {
         Some(scan(&deployment, &homes(&settings), &recoder, &activity, &stop).await)
     } else {

@@ -138,6 +138,10 @@ fn a_table_whose_rows_the_servers_have_deleted_does_not_stop_it() {
 fn the_word_for_servers_is_no_word_for_a_copy() {
     let kit = Kit::new();
     kit.run(&["run", "--servers-have-both-keys"]).refused(2, "KR-CFG-020");
+    // Nor is that for others a word for servers.
+    let kit = in_place();
+    let refused = kit.run(&["run", "--others-connected"]).refused(2, "KR-CFG-020");
+    assert!(refused.error().contains("needs both keys"), "{refused}");
 }
 
 /// Files of all nodes are rotated by one rotation, also when it is killed on the way, and told apart.

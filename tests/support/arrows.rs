@@ -66,7 +66,10 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "target",
         ],
     ),
-    ("inventory", &["activity", "blocking", "cipher", "codec", "db", "error", "plan", "signals", "source"]),
+    (
+        "inventory",
+        &["activity", "blocking", "cipher", "codec", "db", "engine", "error", "plan", "signals", "source"],
+    ),
     (
         "report",
         &[
