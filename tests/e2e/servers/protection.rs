@@ -135,24 +135,25 @@ fn what_a_killed_run_left_in_the_server_is_waited_for(engine: Engine) {
     before_update(&kit, &format!("NEW.TOKEN_ID = '{first}'"), sleep);
     let mut running = kit.start(&["run"]);
     let mut outside = outside(engine);
-    let asleep = match engine {
+    let database = kit.site().database(0);
+    let mut sleeps = || match engine {
         Engine::Postgres => {
-            "SELECT 1::text FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = "
+            let asleep = "SELECT 1::text FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = ";
+            !outside.rows(&format!("{asleep}'{database}'")).is_empty()
         }
-        _ => "SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User sleep' AND DB = ",
+        _ => outside.sessions_in(&database).iter().any(|(_, state)| state.as_deref() == Some("User sleep")),
     };
-    let asleep = format!("{asleep}'{}'", kit.site().database(0));
-    while outside.rows(&asleep).is_empty() {
+    while !sleeps() {
         thread::sleep(Duration::from_millis(10));
     }
     running.signal(Signal::KILL);
     while !running.ended() {
         thread::sleep(Duration::from_millis(2));
     }
-    assert!(!outside.rows(&asleep).is_empty(), "the server ended the statement at once");
+    assert!(sleeps(), "the server ended the statement at once");
     drop(running);
     kit.run(&["resume"]).exits(0);
-    assert!(outside.rows(&asleep).is_empty());
+    assert!(!sleeps());
     before.must_be_rotated(&kit, &Except::default());
     before.must_be_updated_once(&kit, &Except::default());
     kit.run(&["verify"]).exits(0);
