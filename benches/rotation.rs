@@ -153,7 +153,7 @@ async fn cipher(deployment: &Deployment, spec: &Spec) -> Fallible<f64> {
         Recoder::new(KeyRing::new(old, new), Policy { upgrade: false, key_id: KeyIdPolicy::AsRead });
     let began = Instant::now();
     for value in &values {
-        let verdict = recoder.classify(Codec::Envelope, value.as_bytes(), Evidence::default());
+        let verdict = recoder.classify(&Codec::Envelope, value.as_bytes(), Evidence::default());
         if let Verdict::UnderOld(opened) = verdict {
             std::hint::black_box(recoder.reseal(value.as_bytes(), &opened)?);
         }

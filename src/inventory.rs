@@ -110,7 +110,7 @@ impl TargetInventory {
                 Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
             };
             let hash = row.hashes.get(column).and_then(Option::as_deref);
-            match recoder.ciphertexts(job.codec, stored, hash) {
+            match recoder.ciphertexts(&job.codec, stored, hash) {
                 Ok(all) => all.iter().for_each(|under| self.ciphertext(recoder, row, under)),
                 Err(reason) => *self.not_looked_into.entry(reason.to_string()).or_default() += 1,
             }

@@ -6,20 +6,17 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What an envelope begins with, and the same in base64.
+use super::text::words;
+
+/// What an envelope begins with.
 const PLAIN: &[u8] = b"{\"c\":\"";
-const BASE64: &[u8] = b"eyJjIjoi";
 
 /// The texts of all envelopes in some bytes, in base64.
 pub fn envelopes(bytes: &[u8]) -> Vec<String> {
-    let mut found: Vec<String> = starts(bytes, BASE64)
-        .map(|at| {
-            let is_of_it = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=".contains(byte);
-            let word = bytes[at..].iter().copied().take_while(is_of_it);
-            word.map(char::from).collect()
-        })
-        .collect();
-    let plain = starts(bytes, PLAIN).filter_map(|at| {
+    let word = |range| bytes.get::<std::ops::Range<usize>>(range).unwrap_or_default();
+    let mut found: Vec<String> =
+        words(bytes).map(|range| word(range).iter().copied().map(char::from).collect()).collect();
+    let plain = starts(bytes).filter_map(|at| {
         let end = at + bytes[at..].iter().position(|byte| *byte == b'}')? + 1;
         Some(STANDARD.encode(&bytes[at..end]))
     });
@@ -27,15 +24,9 @@ pub fn envelopes(bytes: &[u8]) -> Vec<String> {
     found
 }
 
-/// Where a text stands.
-fn starts<'a>(bytes: &'a [u8], text: &'static [u8]) -> impl Iterator<Item = usize> + 'a {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let next = bytes.get(at..)?.windows(text.len()).position(|window| window == text)?;
-        let start = at + next;
-        at = start + text.len();
-        Some(start)
-    })
+/// Where envelopes begin that are not in base64.
+fn starts(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    bytes.windows(PLAIN.len()).enumerate().filter(|(_, window)| *window == PLAIN).map(|(at, _)| at)
 }
 
 #[cfg(test)]

@@ -7,7 +7,9 @@
 pub mod embedded;
 pub mod envelope;
 pub mod java;
+pub mod json;
 mod reason;
+mod text;
 pub mod value;
 pub mod xml;
 
@@ -17,7 +19,7 @@ use std::ops::Range;
 pub use reason::Reason;
 
 /// How values are embedded in what is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Codec {
     /// The stored text is the envelope itself.
@@ -26,6 +28,12 @@ pub enum Codec {
     Java,
     /// An XML configuration file; the slots are its properties marked as encrypted.
     Xml,
+    /// Any XML document; the slots are its elements marked as encrypted, whatever their names.
+    XmlElements,
+    /// A JSON document; the slots are the strings at these paths.
+    Json(json::Paths),
+    /// Any text; the slots are the envelopes in it.
+    Text,
 }
 
 /// A place inside a stored value, and the text that stands there. The text may be a secret, so
@@ -45,8 +53,13 @@ impl fmt::Debug for Slot {
 }
 
 impl Codec {
+    /// Whether a stored value is one ciphertext, and not a document that may hold several.
+    pub const fn is_envelope(&self) -> bool {
+        matches!(self, Self::Envelope)
+    }
+
     /// Finds the slots of a stored value, in the order in which they stand.
-    pub fn slots(self, stored: &[u8]) -> Result<Vec<Slot>, Reason> {
+    pub fn slots(&self, stored: &[u8]) -> Result<Vec<Slot>, Reason> {
         match self {
             Self::Envelope => {
                 let text = std::str::from_utf8(stored).map_err(|_| Reason::NotText)?;
@@ -54,21 +67,28 @@ impl Codec {
             }
             Self::Java => java::slots(stored),
             Self::Xml => xml::slots(stored),
+            Self::XmlElements => xml::slots_of_any(stored),
+            Self::Json(paths) => json::slots(stored, paths),
+            Self::Text => text::slots(stored),
         }
     }
 
     /// The stored value with new texts (base64, so plain ASCII) in some of its slots.
     ///
     /// `replacements` are slots that [`Codec::slots`] gave for these very bytes, in order.
-    pub fn splice(self, stored: &[u8], replacements: &[(&Slot, &str)]) -> Result<Vec<u8>, Reason> {
+    pub fn splice(&self, stored: &[u8], replacements: &[(&Slot, &str)]) -> Result<Vec<u8>, Reason> {
         match self {
-            Self::Envelope => {
-                Ok(splice_bytes(stored, replacements.iter().map(|(slot, text)| (slot.range.clone(), *text))))
-            }
+            Self::Envelope | Self::Text => Ok(splice_slots(stored, replacements)),
             Self::Java => java::splice(stored, replacements),
             Self::Xml => xml::splice(stored, replacements),
+            Self::XmlElements => xml::splice_any(stored, replacements),
+            Self::Json(_) => json::splice(stored, replacements),
         }
     }
+}
+
+fn splice_slots(stored: &[u8], replacements: &[(&Slot, &str)]) -> Vec<u8> {
+    splice_bytes(stored, replacements.iter().map(|(slot, text)| (slot.range.clone(), *text)))
 }
 
 fn splice_bytes<'a>(stored: &[u8], edits: impl IntoIterator<Item = (Range<usize>, &'a str)>) -> Vec<u8> {

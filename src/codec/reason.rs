@@ -37,6 +37,9 @@ pub enum Reason {
     /// The XML file is not understood.
     #[error("XML not understood: {0}")]
     Xml(String),
+    /// The JSON document is not understood.
+    #[error("JSON not understood: {0}")]
+    Json(&'static str),
     /// No IV could be made.
     #[error("the operating system gave no random numbers")]
     NoRandomness,

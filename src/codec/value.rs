@@ -104,7 +104,7 @@ impl Recoder {
     /// wrong key fits once in about a million values; with no hash and several keys fitting, the
     /// journal decides. A hash that contradicts a GCM value does not change its key: that is for
     /// a verifier to report.
-    pub fn classify(&self, codec: Codec, stored: &[u8], evidence: Evidence<'_>) -> Verdict {
+    pub fn classify(&self, codec: &Codec, stored: &[u8], evidence: Evidence<'_>) -> Verdict {
         match codec.slots(stored).and_then(|slots| self.open(codec, slots, evidence)) {
             Err(reason) => Verdict::Unreadable(reason),
             Ok(opened) if opened.parts.is_empty() => Verdict::Plain,
@@ -152,7 +152,7 @@ impl Recoder {
         text.as_slice() == part.plaintext()
     }
 
-    fn open(&self, codec: Codec, slots: Vec<Slot>, evidence: Evidence<'_>) -> Result<Opened, Reason> {
+    fn open(&self, codec: &Codec, slots: Vec<Slot>, evidence: Evidence<'_>) -> Result<Opened, Reason> {
         let mut sealed = Vec::new();
         for (index, slot) in slots.into_iter().enumerate() {
             match envelope::parse(&slot.text)? {
@@ -177,7 +177,7 @@ impl Recoder {
             }
             Ok(Part { index, slot, layers })
         });
-        Ok(Opened::new(codec, parts.collect::<Result<_, _>>()?))
+        Ok(Opened::new(codec.clone(), parts.collect::<Result<_, _>>()?))
     }
 
     fn open_layer(&self, sealed: Sealed, evidence: Evidence<'_>) -> Result<Layer, Reason> {

@@ -36,17 +36,35 @@ const CDATA_START: usize = "<![CDATA[".len();
 /// entity that only a DTD could explain, makes the file unreadable, as does anything that is not
 /// well-formed XML in UTF-8.
 pub fn slots(stored: &[u8]) -> Result<Vec<Slot>, Reason> {
-    Ok(parse(stored)?.values?.into_iter().map(|value| value.slot).collect())
+    slots_in(stored, Marked::Properties)
+}
+
+/// Likewise of any document, whatever the names of its encrypted elements.
+pub fn slots_of_any(stored: &[u8]) -> Result<Vec<Slot>, Reason> {
+    slots_in(stored, Marked::Elements)
+}
+
+fn slots_in(stored: &[u8], marked: Marked) -> Result<Vec<Slot>, Reason> {
+    Ok(parse(stored, marked)?.values?.into_iter().map(|value| value.slot).collect())
 }
 
 /// The local name of a file's root element; the whole file must be well-formed.
 pub fn root(stored: &[u8]) -> Result<String, Reason> {
-    Ok(parse(stored)?.root)
+    Ok(parse(stored, Marked::Properties)?.root)
 }
 
 /// The file with new texts in some of the slots that [`slots`] gave for these very bytes.
 pub fn splice(stored: &[u8], replacements: &[(&Slot, &str)]) -> Result<Vec<u8>, Reason> {
-    let values = parse(stored)?.values?;
+    splice_in(stored, Marked::Properties, replacements)
+}
+
+/// Likewise with the slots of [`slots_of_any`].
+pub fn splice_any(stored: &[u8], replacements: &[(&Slot, &str)]) -> Result<Vec<u8>, Reason> {
+    splice_in(stored, Marked::Elements, replacements)
+}
+
+fn splice_in(stored: &[u8], marked: Marked, replacements: &[(&Slot, &str)]) -> Result<Vec<u8>, Reason> {
+    let values = parse(stored, marked)?.values?;
     let mut edits = Vec::with_capacity(replacements.len());
     for (slot, text) in replacements {
         let Some(value) = values.iter().find(|value| value.slot == **slot) else {
@@ -59,6 +77,15 @@ pub fn splice(stored: &[u8], replacements: &[(&Slot, &str)]) -> Result<Vec<u8>, 
         edits.extend(value.pieces.iter().cloned().zip(texts));
     }
     Ok(splice_bytes(stored, edits))
+}
+
+/// Which elements `encrypted="true"` marks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marked {
+    /// Those of the name `Property`, as in user stores, publishers and receivers.
+    Properties,
+    /// All.
+    Elements,
 }
 
 /// What a well-formed file holds.
@@ -74,19 +101,21 @@ struct Value {
     pieces: Vec<Range<usize>>,
 }
 
-fn parse(stored: &[u8]) -> Result<Document, Reason> {
+fn parse(stored: &[u8], marked: Marked) -> Result<Document, Reason> {
     let (base, body) = match stored.strip_prefix(BOM) {
         Some(body) => (BOM.len(), body),
         None => (0, stored),
     };
     let text = std::str::from_utf8(body).map_err(|_| Reason::NotText)?;
-    Parser { text, base, depth: 0, root: None, doctype: false, property: None, values: Ok(Vec::new()) }.run()
+    let values = Ok(Vec::new());
+    Parser { text, base, marked, depth: 0, root: None, doctype: false, property: None, values }.run()
 }
 
 struct Parser<'a> {
     /// The file without its byte order mark, and how many bytes that had.
     text: &'a str,
     base: usize,
+    marked: Marked,
     depth: usize,
     root: Option<String>,
     doctype: bool,
@@ -166,7 +195,7 @@ impl Parser<'_> {
             return Err(self.reason(at, "a tag without a proper name"));
         }
         let local = name.local_name().into_inner();
-        let is_property = local.eq_ignore_ascii_case("property");
+        let is_property = self.marked == Marked::Elements || local.eq_ignore_ascii_case("property");
         let marked = self.attributes(tag, at, is_property)?;
         if self.depth == 0 && self.root.replace(local.to_owned()).is_some() {
             return Err(self.reason(at, "a second root element"));

@@ -147,7 +147,7 @@ impl ChunkPlanner {
         };
         let failed =
             |reason: String| CellPlan::Settled(CellOutcome::Failed { before: digest(stored), reason });
-        match self.recoder.classify(job.codec, stored, evidence) {
+        match self.recoder.classify(&job.codec, stored, evidence) {
             Verdict::Plain => CellPlan::Plain,
             Verdict::UnderNew(opened) => CellPlan::Settled(CellOutcome::AlreadyNew {
                 after: digest(stored),

@@ -87,7 +87,7 @@ fn is_back(planner: &ChunkPlanner, job: &Job, row: &Row, record: &RowRecord) -> 
         // replaced tells of another copy.
         digest == *before
             || !job.sink.gives_way()
-                && matches!(planner.recoder().classify(job.codec, stored, evidence), Verdict::UnderOld(_))
+                && matches!(planner.recoder().classify(&job.codec, stored, evidence), Verdict::UnderOld(_))
     })
 }
 

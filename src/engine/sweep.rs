@@ -122,7 +122,7 @@ async fn under_old(context: &Context, job: &Job, page: Vec<Row>) -> Result<Vec<K
                 let evidence =
                     Evidence { hash: row.hashes.get(column).and_then(Option::as_deref), recorded: None };
                 value.as_bytes().is_some_and(|stored| {
-                    let verdict = planner.recoder().classify(job.codec, stored, evidence);
+                    let verdict = planner.recoder().classify(&job.codec, stored, evidence);
                     matches!(verdict, Verdict::UnderOld(_) | Verdict::WithoutId(_))
                 })
             })

@@ -82,7 +82,8 @@ impl Outside {
     /// Counts every envelope in some bytes.
     fn look_into(&mut self, recoder: &Recoder, stored: &[u8]) {
         for envelope in embedded::envelopes(stored) {
-            for under in recoder.ciphertexts(Codec::Envelope, envelope.as_bytes(), None).unwrap_or_default() {
+            for under in recoder.ciphertexts(&Codec::Envelope, envelope.as_bytes(), None).unwrap_or_default()
+            {
                 match under {
                     Under::Key { key, .. } => {
                         *self.keys.entry(fingerprint(recoder, key).to_owned()).or_default() += 1;

@@ -364,7 +364,7 @@ impl Deployment {
             index,
             id: target.id.as_str().into(),
             place: place.to_string(),
-            codec: target.codec,
+            codec: target.codec.clone(),
             columns,
             limits,
             groups: self.heads[index.position()].groups.len(),

@@ -57,9 +57,6 @@ impl Job {
     /// How many rows are read at once where nothing is known of their weight. Envelopes have a few
     /// hundred bytes; serialized objects and files may have a thousand times that.
     pub fn page_rows(&self) -> usize {
-        match self.codec {
-            Codec::Envelope => self.sizes.rows,
-            Codec::Java | Codec::Xml => self.sizes.heavy_rows,
-        }
+        if self.codec.is_envelope() { self.sizes.rows } else { self.sizes.heavy_rows }
     }
 }

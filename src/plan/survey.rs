@@ -193,7 +193,7 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
             Value::Text(text) => text.as_bytes(),
             Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
         };
-        let Some(forms) = forms(job.codec, stored) else {
+        let Some(forms) = forms(&job.codec, stored) else {
             found.foreign += 1; // a rotation reports it as failed
             continue;
         };
@@ -214,7 +214,7 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
         if unauthenticated > 0 || (gcm > 0 && (spread || tight)) {
             let before = (found.under_old, found.under_new, found.unreadable);
             let hash = row.hashes.get(column).and_then(Option::as_deref);
-            match recoder.classify(job.codec, stored, Evidence { hash, recorded: None }) {
+            match recoder.classify(&job.codec, stored, Evidence { hash, recorded: None }) {
                 Verdict::Plain => {}
                 Verdict::UnderOld(opened) => {
                     found.under_old += 1;
@@ -242,11 +242,9 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
 }
 
 /// The forms of what stands in a value's slots; none if it is not understood.
-fn forms(codec: Codec, stored: &[u8]) -> Option<Vec<Form>> {
+fn forms(codec: &Codec, stored: &[u8]) -> Option<Vec<Form>> {
     match codec {
         Codec::Envelope => std::str::from_utf8(stored).ok().map(|text| vec![form(text)]),
-        Codec::Java | Codec::Xml => {
-            codec.slots(stored).ok().map(|slots| slots.iter().map(|slot| form(&slot.text)).collect())
-        }
+        _ => codec.slots(stored).ok().map(|slots| slots.iter().map(|slot| form(&slot.text)).collect()),
     }
 }

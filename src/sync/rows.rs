@@ -91,7 +91,7 @@ fn open_cell(
 ) -> Result<(), String> {
     let Some(stored) = cells.get(cipher.column).and_then(|cell| cell.value.as_bytes()) else { return Ok(()) };
     let hash = cipher.hash.and_then(|at| cells.get(at)?.value.as_text());
-    let verdict = planner.recoder().classify(Codec::Envelope, stored, Evidence { hash, recorded: None });
+    let verdict = planner.recoder().classify(&Codec::Envelope, stored, Evidence { hash, recorded: None });
     let (opened, sealed) = match verdict {
         Verdict::Plain => return Ok(()),
         Verdict::UnderNew(opened) => (opened, None),

@@ -156,7 +156,7 @@ impl Judge {
                 == Some(self.planner.plain_digest(&self.job, column, &row.key, plaintext))
         };
         let evidence = Evidence { hash, recorded: Some(&is_recorded) };
-        match self.planner.recoder().classify(self.job.codec, stored, evidence) {
+        match self.planner.recoder().classify(&self.job.codec, stored, evidence) {
             value::Verdict::Plain => recorded.and_then(|_| verdict(self.emptied(), "it is plain now")),
             value::Verdict::UnderOld(_) => verdict(Verdict::Bad, "it is under the old key"),
             value::Verdict::WithoutId(_) => verdict(

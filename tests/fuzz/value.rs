@@ -68,7 +68,7 @@ pub(crate) fn run(input: &[u8]) -> u64 {
         _ => rest.to_vec(),
     };
     let recoder = &recoders()[rest.len() % 3];
-    let verdict = recoder.classify(Codec::Envelope, &stored, Evidence::default());
+    let verdict = recoder.classify(&Codec::Envelope, &stored, Evidence::default());
     kind.hash(&mut seen);
     match &verdict {
         Verdict::UnderOld(opened) => {
@@ -117,7 +117,7 @@ fn sealed(plaintext: &[u8]) -> Vec<u8> {
 fn rotates(recoder: &Recoder, stored: &[u8], verdict: &Verdict) {
     let Verdict::UnderOld(opened) = verdict else { return };
     let resealed = recoder.reseal(stored, opened).expect("what opens can be sealed");
-    match recoder.classify(Codec::Envelope, &resealed, Evidence::default()) {
+    match recoder.classify(&Codec::Envelope, &resealed, Evidence::default()) {
         Verdict::UnderNew(again) => {
             assert!(again.plaintext() == opened.plaintext(), "it holds something else now");
         }

@@ -62,7 +62,7 @@ fn seal(transformation: Transformation, key: &SecretKey, iv: &[u8], plaintext: &
 }
 
 fn classify(recoder: &Recoder, stored: &str) -> Verdict {
-    recoder.classify(Codec::Envelope, stored.as_bytes(), Evidence::default())
+    recoder.classify(&Codec::Envelope, stored.as_bytes(), Evidence::default())
 }
 
 fn under_old(recoder: &Recoder, stored: &str) -> Opened {
@@ -80,7 +80,7 @@ fn under_new(recoder: &Recoder, stored: &str) -> Opened {
 }
 
 fn unreadable(stored: &str, evidence: Evidence<'_>) -> Reason {
-    match recoder(AS_READ).classify(Codec::Envelope, stored.as_bytes(), evidence) {
+    match recoder(AS_READ).classify(&Codec::Envelope, stored.as_bytes(), evidence) {
         Verdict::Unreadable(reason) => reason,
         other => panic!("{other:?}"),
     }
@@ -263,7 +263,7 @@ fn what_cannot_be_opened_says_why() {
     ] {
         assert!(matches!(unreadable(&damaged, none), Reason::Damaged(_)));
     }
-    let verdict = recoder(AS_READ).classify(Codec::Envelope, b"\xff", none);
+    let verdict = recoder(AS_READ).classify(&Codec::Envelope, b"\xff", none);
     assert!(matches!(verdict, Verdict::Unreadable(Reason::NotText)));
 }
 
@@ -275,7 +275,8 @@ fn slots(texts: &[&str]) -> Vec<Slot> {
 fn of_several_slots_only_the_encrypted_count() {
     let (old, new) = (key(OLD), key(NEW));
     let gcm = |key, text: &[u8]| seal(Transformation::Gcm, key, &[1; 16], text);
-    let open = |texts: &[&str]| recoder(AS_READ).open(Codec::Xml, slots(texts), Evidence::default()).unwrap();
+    let open =
+        |texts: &[&str]| recoder(AS_READ).open(&Codec::Xml, slots(texts), Evidence::default()).unwrap();
 
     let mixed = open(&["plain", &gcm(&old, b"one"), "", &gcm(&new, b"two!")]);
     assert_eq!(mixed.slots(), 2);
@@ -295,7 +296,7 @@ fn of_several_slots_only_the_encrypted_count() {
 fn one_unreadable_slot_makes_the_whole_value_unreadable() {
     let good = seal(Transformation::Gcm, &key(OLD), &[1; 16], b"secret");
     let foreign = seal(Transformation::Gcm, &key(OTHER), &[1; 16], b"secret");
-    let opened = recoder(AS_READ).open(Codec::Xml, slots(&[&good, &foreign]), Evidence::default());
+    let opened = recoder(AS_READ).open(&Codec::Xml, slots(&[&good, &foreign]), Evidence::default());
     assert_eq!(opened.err(), Some(Reason::ForeignKey));
 }
 

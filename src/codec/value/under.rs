@@ -30,7 +30,12 @@ pub enum Under {
 impl Recoder {
     /// What each ciphertext of a stored value is under, those within others included; an error if it is not known
     /// whether there are any.
-    pub fn ciphertexts(&self, codec: Codec, stored: &[u8], hash: Option<&str>) -> Result<Vec<Under>, Reason> {
+    pub fn ciphertexts(
+        &self,
+        codec: &Codec,
+        stored: &[u8],
+        hash: Option<&str>,
+    ) -> Result<Vec<Under>, Reason> {
         let slots = codec.slots(stored)?;
         let alone = slots.len() == 1;
         let mut all = Vec::with_capacity(slots.len());

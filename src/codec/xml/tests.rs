@@ -362,3 +362,13 @@ proptest! {
         prop_assert_eq!(again, out);
     }
 }
+
+#[test]
+fn of_any_document_every_encrypted_element_counts() {
+    let text = r#"<a><password encrypted="true">S1</password><b c="1">x</b><Property encrypted="TRUE"> S2 </Property></a>"#;
+    let all = slots_of_any(text.as_bytes()).unwrap();
+    assert_eq!(all.iter().map(|slot| slot.text.as_str()).collect::<Vec<_>>(), ["S1", "S2"]);
+    assert_eq!(slots(text.as_bytes()).unwrap(), all[1..]);
+    let new = splice_any(text.as_bytes(), &[(&all[0], "NEW=")]).unwrap();
+    assert_eq!(String::from_utf8(new).unwrap(), text.replace("S1", "NEW="));
+}

@@ -32,7 +32,7 @@ fn without_evidence_a_value_that_opens_under_both_keys_is_ambiguous() {
 fn the_rows_hash_decides_between_two_keys_that_fit() {
     let recoder = recoder(AS_READ);
     let classify = |hash: &str| {
-        recoder.classify(Codec::Envelope, both().as_bytes(), Evidence { hash: Some(hash), recorded: None })
+        recoder.classify(&Codec::Envelope, both().as_bytes(), Evidence { hash: Some(hash), recorded: None })
     };
     assert!(
         matches!(classify(&hash_column(BOTH_UNDER_OLD)), Verdict::UnderOld(opened) if opened.plaintext() == BOTH_UNDER_OLD)
@@ -48,7 +48,7 @@ fn the_rows_hash_decides_between_two_keys_that_fit() {
 fn the_journal_decides_where_no_hash_does() {
     let recoder = recoder(AS_READ);
     let classify = |recorded: Recorded<'_>, hash: Option<&str>| {
-        recoder.classify(Codec::Envelope, both().as_bytes(), Evidence { hash, recorded: Some(recorded) })
+        recoder.classify(&Codec::Envelope, both().as_bytes(), Evidence { hash, recorded: Some(recorded) })
     };
     assert!(matches!(classify(&|text| text == BOTH_UNDER_OLD, None), Verdict::UnderOld(_)));
     assert!(matches!(classify(&|text| text == BOTH_UNDER_NEW, None), Verdict::UnderNew(_)));
@@ -65,7 +65,7 @@ fn the_journal_decides_where_no_hash_does() {
 fn the_journal_does_not_close_what_only_one_key_opens() {
     let value = seal(Transformation::Ecb, &key(OLD), &[], b"changed since");
     let evidence = Evidence { hash: None, recorded: Some(&|_| false) };
-    let verdict = recoder(AS_READ).classify(Codec::Envelope, value.as_bytes(), evidence);
+    let verdict = recoder(AS_READ).classify(&Codec::Envelope, value.as_bytes(), evidence);
     assert!(matches!(verdict, Verdict::UnderOld(_)));
 }
 
@@ -78,7 +78,7 @@ fn a_contradicting_hash_closes_ecb_and_cbc_but_not_gcm() {
         assert_eq!(unreadable(&value, evidence), Reason::HashDisagrees);
     }
     let value = seal(Transformation::Gcm, &key(OLD), &[1; 16], b"secret");
-    let verdict = recoder(AS_READ).classify(Codec::Envelope, value.as_bytes(), evidence);
+    let verdict = recoder(AS_READ).classify(&Codec::Envelope, value.as_bytes(), evidence);
     assert!(matches!(verdict, Verdict::UnderOld(_)));
 }
 
@@ -86,7 +86,7 @@ fn a_contradicting_hash_closes_ecb_and_cbc_but_not_gcm() {
 fn evidence_speaks_only_of_a_value_with_a_single_ciphertext() {
     let good = seal(Transformation::Gcm, &key(OLD), &[1; 16], b"secret");
     let evidence = Evidence { hash: None, recorded: Some(&|text| text == BOTH_UNDER_OLD) };
-    let open = |texts: &[&str]| recoder(AS_READ).open(Codec::Xml, slots(texts), evidence);
+    let open = |texts: &[&str]| recoder(AS_READ).open(&Codec::Xml, slots(texts), evidence);
     assert_eq!(open(&["plain", &both()]).unwrap().plaintext(), BOTH_UNDER_OLD);
     assert_eq!(open(&[&good, &both()]).err(), Some(Reason::Ambiguous));
 }

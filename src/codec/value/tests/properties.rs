@@ -30,11 +30,11 @@ proptest! {
         // Where both keys fit by chance, it is the journal that knows.
         let recorded = |text: &[u8]| text == plaintext.as_bytes();
         let evidence = Evidence { hash: None, recorded: Some(&recorded) };
-        let Verdict::UnderOld(opened) = recoder.classify(Codec::Envelope, value.as_bytes(), evidence) else {
+        let Verdict::UnderOld(opened) = recoder.classify(&Codec::Envelope, value.as_bytes(), evidence) else {
             panic!()
         };
         let resealed = recoder.reseal(value.as_bytes(), &opened).unwrap();
-        let Verdict::UnderNew(again) = recoder.classify(Codec::Envelope, &resealed, evidence) else { panic!() };
+        let Verdict::UnderNew(again) = recoder.classify(&Codec::Envelope, &resealed, evidence) else { panic!() };
         prop_assert_eq!(again.plaintext(), plaintext.as_bytes());
         let wanted = if upgrade { Transformation::Gcm } else { transformation };
         prop_assert_eq!(again.parts[0].layers[0].shape.transformation, wanted);
@@ -48,7 +48,7 @@ proptest! {
         let bit = flip.index(8 * stored.len());
         stored[bit / 8] ^= 1 << (bit % 8);
         if let Verdict::UnderOld(opened) | Verdict::UnderNew(opened) =
-            recoder.classify(Codec::Envelope, &stored, Evidence::default())
+            recoder.classify(&Codec::Envelope, &stored, Evidence::default())
         {
             // The flip hit something that does not matter, like the outer IV.
             prop_assert_eq!(opened.plaintext(), b"wso2carbon");
@@ -61,9 +61,9 @@ proptest! {
     ) {
         let recoder = recoder(AS_READ);
         let evidence = Evidence { hash: Some(&hash), recorded: None };
-        let _ = recoder.classify(Codec::Envelope, &bytes, evidence);
-        let _ = recoder.classify(Codec::Envelope, gcm(&bytes, &bytes, None).as_bytes(), evidence);
-        let _ = recoder.classify(Codec::Envelope, ecb(&bytes).as_bytes(), evidence);
-        let _ = recoder.classify(Codec::Envelope, cbc(&bytes, &bytes).as_bytes(), evidence);
+        let _ = recoder.classify(&Codec::Envelope, &bytes, evidence);
+        let _ = recoder.classify(&Codec::Envelope, gcm(&bytes, &bytes, None).as_bytes(), evidence);
+        let _ = recoder.classify(&Codec::Envelope, ecb(&bytes).as_bytes(), evidence);
+        let _ = recoder.classify(&Codec::Envelope, cbc(&bytes, &bytes).as_bytes(), evidence);
     }
 }

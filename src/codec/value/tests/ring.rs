@@ -116,7 +116,7 @@ fn a_value_without_proof_is_weighed_over_all_keys() {
     ring.add_old(second.clone()).unwrap();
     let recoder = Recoder::new(ring, AS_READ);
     let (stored, plaintext) = ambiguous(&first);
-    let classify = |evidence: Evidence<'_>| recoder.classify(Codec::Envelope, stored.as_bytes(), evidence);
+    let classify = |evidence: Evidence<'_>| recoder.classify(&Codec::Envelope, stored.as_bytes(), evidence);
     assert!(classify(Evidence::default()).is_ambiguous());
     let recorded = |text: &[u8]| text == plaintext;
     let evidence = Evidence { hash: None, recorded: Some(&recorded) };
