@@ -66,7 +66,7 @@ impl Explanations {
         let toml = Deployment::read(&settings.files.as_ref()?.home).ok()??;
         match (toml.key(), toml.old_key()) {
             (Said::This(key), Said::This(old))
-                if key == *settings.keys.new_key() && settings.keys.old_keys().any(|known| *known == old) =>
+                if key == *settings.keys.new_key() && old == *settings.keys.old_key() =>
             {
                 Some("deployment.toml has the new key, and the old one as old_key".to_owned())
             }
@@ -78,9 +78,10 @@ impl Explanations {
 /// What a journal tells, if it is of these keys and has moved anything.
 fn told(view: &StatusView, settings: &Settings) -> Option<String> {
     let keys = view.keys.as_ref()?;
-    let mut old = settings.keys.old_keys();
+    // Never a further old key: the rotation before this one went from it to what is the old key now, and to
+    // whoever has swapped the keys that one is the new key.
     let is_of_these = keys.new_key == settings.keys.new_key().fingerprint()
-        && old.any(|old| keys.old_key == old.fingerprint());
+        && keys.old_key == settings.keys.old_key().fingerprint();
     let has_moved = view.all().any(|target| target.rotated + target.resealed > 0);
     (is_of_these && has_moved).then(|| format!("rotation {} has moved them", view.rotation_id))
 }

@@ -164,3 +164,31 @@ fn an_old_key_of_a_server_that_nobody_named_is_named() {
     write("old_key = \"$secret{old}\"");
     assert_eq!(said(&kit)["outcome"], "not_checked", "{}", said(&kit));
 }
+
+/// A server that was rotated from OLDER to its key of now, and is to go on to a third one, with the two last the wrong
+/// way round: that the first rotation is on record, or that deployment.toml has its keys, explains nothing.
+#[test]
+fn swapped_keys_are_found_whatever_older_key_is_listed() {
+    let kit = Kit::new();
+    let (now, next) = (kit.deployment.spec.old_key.clone(), kit.deployment.spec.new_key.clone());
+    let toml = format!("[encryption]\nkey = \"{now}\"\nold_key = \"{OLDER}\"\n");
+    std::fs::write(kit.deployment.home.join("repository/conf/deployment.toml"), toml).unwrap();
+    std::fs::write(kit.deployment.home.join("bin/version.txt"), "WSO2 Identity Server v7.1.0\n").unwrap();
+    kit.configure("oldSecretKey", Some(&next));
+    kit.configure("oldSecretKeys", Some(OLDER));
+    kit.configure("newSecretKey", Some(&now));
+    kit.run(&["run"]).refused(5, "KR-RUN-010");
+    // The journal of the rotation from OLDER, which moved what was under it.
+    kit.configure("oldSecretKey", Some(OLDER));
+    kit.configure("oldSecretKeys", None);
+    add_under(&kit, OLDER, 40);
+    kit.run(&["run", "--all-already-new"]).exits(0);
+    kit.configure("oldSecretKey", Some(&next));
+    kit.configure("oldSecretKeys", Some(OLDER));
+    kit.run(&["run", "--new"]).refused(5, "KR-RUN-010");
+    // By people's word nothing was moved, though all of it was sealed again with the key's id.
+    kit.run(&["run", "--new", "--all-already-new"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    let report = kit.run(&["report", "--format", "json"]).exits(0).json();
+    assert!(report["verdict"]["reasons"].to_string().contains("moved nothing"), "{}", report["verdict"]);
+}
