@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use keyrotation_journal::{Journal, Step, TAKEN_BACK, TargetKind, step_in_force};
+use keyrotation_journal::{JobState, Journal, Step, TAKEN_BACK, TargetKind, step_in_force};
 
 use super::{step, unlock};
 use crate::config::Settings;
@@ -16,9 +16,10 @@ use crate::target::{Store, TargetRegistry};
 /// Steps of an earlier rotation of the same databases that go on to count.
 const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
 
-/// Values that were under the new key before this rotation are of an earlier one: the new server may have run
-/// since, and rows that it made would be taken for this program's, and deleted. So people have to say whether
-/// it has; what they have said of that rotation counts on.
+/// Values that were under the new key before this rotation, of whatever table, are of an earlier one, and so is a
+/// journal of the same databases that kept them in step: the new server may have run since, and rows that it made would
+/// be taken for this program's, and deleted. So people have to say whether it has; what they have said of that rotation
+/// counts on.
 pub(super) async fn decide(
     context: &Context,
     settings: &Settings,
@@ -26,25 +27,46 @@ pub(super) async fn decide(
     dir: &Path,
     has_run: bool,
 ) -> Result<()> {
-    let (already, stands) = context.journal.state(|state| {
-        let is_in_identity = |id: &str| targets.table(id).is_some_and(|table| table.store == Store::Identity);
-        let tables = state.rotation.targets.iter().zip(&state.targets);
-        let tables = tables.filter(|(head, _)| head.kind == TargetKind::Table && is_in_identity(&head.id));
-        let already: u64 = tables.map(|(_, target)| target.tally.already_new).sum();
-        (already, state.step_is_in_force(NEW_SERVER_HAS_RUN))
-    });
-    if sync::is_marked(context) || already == 0 {
+    if sync::is_marked(context) {
         return Ok(());
     }
+    let ([identity_moved, identity_already, already], stands) = context.journal.state(|state| {
+        let tables = || {
+            let tables = state.rotation.targets.iter().zip(&state.targets);
+            let tables = tables.filter(|(head, _)| head.kind == TargetKind::Table);
+            tables.map(|(head, target)| (targets.table(&head.id).map(|table| table.store), &target.tally))
+        };
+        let of_identity =
+            || tables().filter(|(store, _)| *store == Some(Store::Identity)).map(|(_, tally)| tally);
+        let counts = [
+            of_identity().map(|tally| tally.rotated).sum::<u64>(),
+            of_identity().map(|tally| tally.already_new).sum(),
+            tables().map(|(_, tally)| tally.already_new).sum(),
+        ];
+        (counts, state.step_is_in_force(NEW_SERVER_HAS_RUN))
+    });
+    // A copy of which all values were under the old key was made since, whatever came before.
+    if identity_already == 0 && identity_moved > 0 {
+        return Ok(());
+    }
+    let archives = archives(settings, dir);
+    let kept_in_step = archives.iter().find(|state| state.sync.started_at.is_some());
+    let why = match kept_in_step {
+        _ if already > 0 => {
+            format!("{} rows were under the new key before this rotation", thousands(already))
+        }
+        Some(state) => {
+            format!("rotation {}, which was put aside, has kept this copy in step", state.rotation.name())
+        }
+        None => return Ok(()),
+    };
     if !stands && !has_run {
         let text = format!(
-            "{} rows were under the new key before this rotation: the new server may have run on this copy, and \
-             which of its rows are its own cannot be told",
-            thousands(already)
+            "{why}: the new server may have run on this copy, and which of its rows are its own cannot be told"
         );
         return Err(Error::new(Id::NewServerHasRun, text));
     }
-    let mut steps = earlier_steps(context, settings, dir);
+    let mut steps = earlier_steps(context, &archives);
     if !stands {
         steps.push(step(NEW_SERVER_HAS_RUN, "every row that the copy holds is the new server's own"));
     }
@@ -53,7 +75,7 @@ pub(super) async fn decide(
 }
 
 /// The steps that stand in journals of the same databases that were put aside, or that were left with them.
-fn earlier_steps(context: &Context, settings: &Settings, dir: &Path) -> Vec<Step> {
+fn earlier_steps(context: &Context, archives: &[JobState]) -> Vec<Step> {
     let mut found = Vec::new();
     for name in COUNT_ON {
         let (stands, left) = context.journal.state(|state| {
@@ -63,7 +85,7 @@ fn earlier_steps(context: &Context, settings: &Settings, dir: &Path) -> Vec<Step
             continue;
         }
         let earlier = left.map(|left| ("what was left before this rotation".to_owned(), left));
-        if let Some((whose, earlier)) = earlier.or_else(|| in_archives(settings, dir, name)) {
+        if let Some((whose, earlier)) = earlier.or_else(|| in_archives(archives, name)) {
             tracing::warn!("{name} counts on: {whose} says so");
             found.push(step(name, &format!("counts on from {whose}: {}", earlier.note)));
         }
@@ -71,29 +93,30 @@ fn earlier_steps(context: &Context, settings: &Settings, dir: &Path) -> Vec<Step
     found
 }
 
-fn in_archives(settings: &Settings, dir: &Path, name: &str) -> Option<(String, Step)> {
+fn in_archives(archives: &[JobState], name: &str) -> Option<(String, Step)> {
+    let mentions = |step: &Step| step.name.strip_prefix(TAKEN_BACK).unwrap_or(&step.name) == name;
+    let speak_of_it = archives.iter().filter(|state| state.steps.iter().any(mentions));
+    // The last that speaks of it decides: it may have taken the step back.
+    let last = speak_of_it.max_by_key(|state| state.rotation.created_at)?;
+    let stands = last.step_is_in_force(name).then(|| step_in_force(&last.steps, name, |step| &step.name));
+    Some((format!("rotation {}", last.rotation.name()), stands??.clone()))
+}
+
+/// What the journals of the same databases and keys say that were put aside.
+fn archives(settings: &Settings, dir: &Path) -> Vec<JobState> {
     let beside = dir.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let prefix = format!("{}-", dir.file_name()?.to_str()?);
-    let folders = std::fs::read_dir(beside).ok()?.flatten();
+    let Some(name) = dir.file_name().and_then(|name| name.to_str()) else { return Vec::new() };
+    let prefix = format!("{name}-");
     let is_archive = |path: &Path| {
         path.is_dir()
             && path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(&prefix))
     };
-    let mentions = |step: &Step| step.name.strip_prefix(TAKEN_BACK).unwrap_or(&step.name) == name;
-    let says = |path: PathBuf| {
+    let state = |path: PathBuf| {
         // What is no journal, or one of other databases or keys, says nothing of these.
         let mut journal = Journal::open(&path).ok()??;
         unlock(&mut journal, settings).ok()?;
-        let state = journal.state();
-        if !state.steps.iter().any(mentions) {
-            return None;
-        }
-        let step =
-            step_in_force(&state.steps, name, |step| &step.name).filter(|_| state.step_is_in_force(name));
-        Some((state.rotation.created_at, format!("rotation {}", state.rotation.name()), step.cloned()))
+        Some(journal.state().clone())
     };
-    // The last that speaks of it decides: it may have taken the step back.
-    let archives = folders.map(|entry| entry.path()).filter(|path| is_archive(path)).filter_map(says);
-    let (_, whose, step) = archives.max_by_key(|(at, ..)| *at)?;
-    Some((whose, step?))
+    let folders = std::fs::read_dir(beside).into_iter().flatten().flatten();
+    folders.map(|entry| entry.path()).filter(|path| is_archive(path)).filter_map(state).collect()
 }

@@ -139,6 +139,56 @@ fn a_new_copy_is_no_new_servers() {
     assert_eq!(state_of(&pair, Side::New, id).as_deref(), Some("REVOKED"));
 }
 
+/// Where the identity tables hold no ciphertext, what else is under the new key tells, or the journal that was put aside.
+#[test]
+fn rows_without_ciphertext_are_not_claimed_either() {
+    for registry in [true, false] {
+        let pair = Pair::without_triggers(Engine::Sqlite, 60);
+        for side in [Side::Old, Side::New] {
+            pair.execute(
+                side,
+                &format!("UPDATE {TOKENS} SET ACCESS_TOKEN = 'plain ' || TOKEN_ID, REFRESH_TOKEN = NULL"),
+            );
+            for (table, column) in [
+                ("IDN_IDENTITY_USER_DATA", "DATA_VALUE"),
+                ("IDN_OAUTH2_AUTHORIZATION_CODE", "AUTHORIZATION_CODE"),
+                ("IDN_OAUTH2_REFRESH_TOKEN", "REFRESH_TOKEN"),
+                ("IDN_OAUTH2_ACCESS_TOKEN_AUDIT", "ACCESS_TOKEN"),
+                ("IDN_OAUTH_CONSUMER_APPS", "CONSUMER_SECRET"),
+                ("IDN_OAUTH_CONSUMER_SECRETS", "SECRET_VALUE"),
+                ("WF_BPS_PROFILE", "PASSWORD"),
+                ("WF_REQUEST", "REQUEST"),
+                ("IDN_SECRET", "SECRET_VALUE"),
+                ("IDN_XACML_SUBSCRIBER_PROPERTY", "PROPERTY_VALUE"),
+            ] {
+                pair.execute(
+                    side,
+                    &format!("DELETE FROM {table} WHERE {column} NOT IN ('true', 'false', '0')"),
+                );
+            }
+        }
+        if !registry {
+            pair.registry("UPDATE REG_PROPERTY SET REG_VALUE = 'plain'");
+            pair.registry("UPDATE KEY_STORE SET PASSWORD = 'plain', PRIVATE_KEY_PASS = 'plain'");
+        }
+        pair.run(&["triggers", "install"]).exits(0);
+        pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+        pair.run(&["confirm", "route-traffic"]).exits(0);
+        drain(&pair);
+        pair.execute(Side::New, &format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'of the new server'"));
+        let ran =
+            pair.run(&["run", "--new", "--until-drained", "--quiet-for", "0s"]).refused(5, "KR-SYN-004");
+        let why = if registry { "were under the new key before" } else { "has kept this copy in step" };
+        assert!(ran.stderr.contains(why), "{ran}");
+        pair.run(&["resume", "--new-server-has-run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+        assert_eq!(
+            pair.count(Side::New, &format!("{TOKENS} WHERE SUBJECT_IDENTIFIER <> 'of the new server'")),
+            0
+        );
+        assert!(steps(&pair, "route-traffic") > 0);
+    }
+}
+
 /// The order of recording decides, never a clock.
 pub(crate) fn a_confirmation_from_a_host_whose_clock_is_behind_counts(engine: Engine) {
     let pair = synced(engine);
