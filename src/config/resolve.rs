@@ -302,10 +302,16 @@ impl<'a> Resolver<'a> {
         }
         let needed = home.key_ids();
         match (asked, needed) {
+            (Some(false), Some(true)) if home.old_key => {
+                let entry = self.needed(Key::EnableKeyId)?;
+                let what = "is false, and the new server, whose deployment.toml has old_key, would open values \
+                            without an id with its old key, so none that is rotated";
+                return Err(wrong(Id::ConfigValue, entry, what).fix("remove the line"));
+            }
             (Some(false), Some(true)) => self.note(
                 Level::Warning,
                 "enableKeyId is false, but the new server looks for key ids: \
-                 where its deployment.toml has old_key, it cannot read values without one",
+                 once its deployment.toml has old_key, it cannot read values without one",
             ),
             (None, None) => self.note(
                 Level::Info,

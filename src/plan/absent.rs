@@ -22,28 +22,37 @@ pub(super) fn version(settings: &Settings) -> Option<Version> {
     Home::inspect(&settings.files.as_ref()?.home).version
 }
 
+/// Said of a table that is skipped because people have named it.
+pub const AT_YOUR_WORD: &str = ", as --without-table says";
+
 /// Why a table is skipped.
 pub(super) fn reason(target: &Target, version: Option<Version>, left_out: bool) -> String {
     let plain = format!("the {} database has no such table", target.store.name());
     if left_out {
-        let text = format!("{plain}, as --without-table says");
+        let text = format!("{plain}{AT_YOUR_WORD}");
         tracing::warn!("{}: {text}", target.relation.table);
         return text;
     }
     match (target.presence.in_version(version), version) {
         (Some(false), Some(version)) => format!("{plain}, nor has Identity Server {}", shown(version)),
         (Some(true), Some(version)) => {
-            let text = format!("{plain}, though Identity Server {} has it", shown(version));
-            tracing::warn!("{}: {text}", target.relation.table);
-            text
+            format!("{plain}, though Identity Server {} has it", shown(version))
         }
         _ => plain,
     }
 }
 
+fn dropped_out(table: &str, why: &str) -> Error {
+    let text = format!("{table} was kept in step, and now {why}: what changes there is carried over no more");
+    Error::new(Id::SyncNoTriggers, text).fix(
+        "see that oldIdnDBUrl names the right database; let a DBA run what `keyrotation triggers print` prints, then this \
+         command again: it compares every row first",
+    )
+}
+
 impl Deployment {
-    /// Refuses a new rotation without a table that every version has, naming what is near; and without one that
-    /// some versions have, if something near it has rows.
+    /// Refuses a new rotation without a table that every version has, or this one, naming what is near; and without one
+    /// that some versions have, if something near it has rows.
     pub(super) async fn refuse_absent(&self, without: &[String]) -> Result<()> {
         for name in without {
             let is_absent = |target: &Target| {
@@ -64,7 +73,7 @@ impl Deployment {
         let (always, others): (Vec<&Target>, Vec<&Target>) = self
             .absent_targets()
             .filter(|target| !is_left_out(target))
-            .partition(|target| target.presence == Presence::Always);
+            .partition(|target| target.presence.is_certain_in(self.version));
         if let Some((first, more)) = always.split_first() {
             let near = self.near(first, false).await?;
             return Err(self.refusal(first, more, &near));
@@ -80,14 +89,21 @@ impl Deployment {
 
     /// Refuses to go on without a table that the journal has begun with, or to call it verified.
     pub async fn refuse_vanished(&self, state: &JobState) -> Result<()> {
-        for (index, _) in &self.absent {
+        for (index, why) in &self.absent {
             let phase = state.targets.get(index.position()).map(|target| &target.phase);
             let Some(head) = self.heads.get(index.position()) else { continue };
+            if let (Some(_), Some(table)) = (&self.sync, self.targets.sync_table(&head.id)) {
+                // One that was kept in step, and of which changes may be in no change log now.
+                if state.sync.started_at.is_some() && !matches!(phase, Some(Phase::Skipped { .. })) {
+                    return Err(dropped_out(&table.relation.table, why));
+                }
+                continue;
+            }
             let Some(target) = self.targets.table(&head.id) else { continue };
             let begun = !matches!(phase, None | Some(Phase::Pending | Phase::Skipped { .. }));
             // Whoever died before anything was recorded of it has not said that it may be absent.
             let unsaid = phase == Some(&Phase::Pending)
-                && target.presence == Presence::Always
+                && target.presence.is_certain_in(self.version)
                 && !self.without.iter().any(|name| target.relation.table.eq_ignore_ascii_case(name));
             if (begun || unsaid) && head.kind == TargetKind::Table {
                 let near = self.near(target, false).await?;
@@ -149,8 +165,14 @@ impl Deployment {
             Store::Identity => "newIdnDBUrl",
             Store::Registry => "newRegDBUrl",
         };
-        let always = if target.presence == Presence::Always { ", which every version has" } else { "" };
-        let what = format!("{table}{always}: {key} ({place}) has no such table{near}{more}");
+        let has_it = match (target.presence, self.version) {
+            (Presence::Always, _) => ", which every version has".to_owned(),
+            (presence, Some(version)) if presence.is_certain_in(Some(version)) => {
+                format!(", which Identity Server {} has", shown(version))
+            }
+            _ => String::new(),
+        };
+        let what = format!("{table}{has_it}: {key} ({place}) has no such table{near}{more}");
         Error::new(Id::TableAbsent, what).fix(format!(
             "see that {key} names the right database and schema; if the deployment really has no such table, begin \
              with --without-table {table}{words}"

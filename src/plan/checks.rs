@@ -55,7 +55,7 @@ pub struct Deployment {
     pub sync: Option<SyncPlan>,
     pub(super) identity: Option<Db>,
     pub(super) registry: Option<Db>,
-    version: Option<Version>,
+    pub(super) version: Option<Version>,
     pub(super) without: Vec<String>,
     rebuild_indexes: RebuildIndexes,
     guards: Vec<Arc<Guard>>,

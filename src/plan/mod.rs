@@ -22,6 +22,7 @@ mod sync;
 
 pub use crate::config::Mode;
 pub use crate::db::Access;
+pub use absent::AT_YOUR_WORD;
 pub use accept::Accepted;
 pub use checks::{Deployment, Reach, connect, connect_both};
 pub use fingerprint::{Fingerprint, Gist};
@@ -33,4 +34,4 @@ pub use open::open_alone;
 pub use registry::{described_otherwise, recorded, registry};
 pub use size::{Disk, TOKENS, Tokens};
 pub use survey::{JobSurvey, Survey, survey};
-pub use sync::{ABSENT_IN_OLD, Cipher, SyncJob, SyncPlan};
+pub use sync::{ABSENT_IN_OLD, Cipher, NO_TRIGGERS, SyncJob, SyncPlan};

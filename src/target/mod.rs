@@ -67,6 +67,11 @@ impl Presence {
             Self::Some => None,
         }
     }
+
+    /// Whether a deployment of this version must have it.
+    pub fn is_certain_in(self, version: Option<Version>) -> bool {
+        self.in_version(version) == Some(true)
+    }
 }
 
 /// One table with the columns that hold values under the key.

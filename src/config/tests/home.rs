@@ -75,7 +75,7 @@ fn key_ids_are_written_where_the_server_looks_for_them() {
         (V71, "", "", "[encryption]\nenable_key_id = \"False\"\nold_key = \"y\"", "", false),
         (V70, "", "", "[encryption]\nenable_key_id = true", "", true),
         (V70, "", "", "", "true", true),
-        (V71, "", "", OLD, "false", false),
+        (V71, "", "", "[encryption]\nkey = \"x\"", "false", false),
         (V71, "", "", "[encryption", "", true),
     ] {
         let bench = Bench::new();
@@ -107,6 +107,14 @@ fn doubts_about_key_ids_are_told() {
     let bench = Bench::new().set("enableKeyId", "false");
     bench.write("home/bin/version.txt", "WSO2 Identity Server v7.1.0");
     assert!(bench.warnings()[0].starts_with("enableKeyId is false, but"));
+    // With old_key the server opens nothing of what would be written.
+    bench.write("home/repository/conf/deployment.toml", "[encryption]\nold_key = \"x\"");
+    bench.fails(Id::ConfigValue, "enableKeyId is false, and the new server");
+    bench.write(
+        "home/repository/conf/deployment.toml",
+        "[encryption]\nold_key = \"x\"\nenable_key_id = false",
+    );
+    bench.settings();
 
     let bench = Bench::new();
     bench.write("home/bin/version.txt", "?");
