@@ -6,8 +6,9 @@ mod required;
 mod template;
 
 use crate::db::preflight_questions::Trigger;
-use crate::db::{Db, DbError, Identifier, Refusal, server::Kind};
+use crate::db::{Db, DbError, Filter, Identifier, Refusal, Relation, Table, server::Kind};
 use crate::error::{Error, Id, Result};
+use crate::target::sync::SYNCED;
 use crate::target::{SyncTable, TargetRegistry};
 
 pub use client::Client;
@@ -210,6 +211,19 @@ pub async fn find(db: &Db, targets: &TargetRegistry) -> Result<Found> {
         found.broken.push(broken);
     }
     Ok(found)
+}
+
+/// How many entries wait in the change logs, by log; none of those in which nothing waits.
+pub async fn waiting(db: &Db, targets: &TargetRegistry) -> Result<Vec<(Identifier, u64)>> {
+    let mut waiting = Vec::new();
+    for table in targets.synced() {
+        let entries = Relation { filter: Some(Filter::IsZero(SYNCED)), ..table.entries() };
+        let Some(info) = db.table(&table.log).await.map_err(|error| failed(db, &error))? else { continue };
+        let entries = Table::new(entries, &[], &info);
+        let count = db.pending(&entries).await.map_err(|error| failed(db, &error))?;
+        waiting.extend((count > 0).then(|| (table.log.clone(), count)));
+    }
+    Ok(waiting)
 }
 
 /// What there is of a table's triggers and change log.

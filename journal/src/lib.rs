@@ -69,7 +69,7 @@ pub use memory_store::{Fault, MemoryStore};
 pub use record::FORMAT;
 pub use reserved::Reserved;
 pub use shared_reading::{SharedState, Stored};
-pub use state::{IllegalEvent, JobState, Session};
+pub use state::{IllegalEvent, JobState, Session, SinceSteps};
 pub use status_file::{CONTROL, live_knows_steps, read_live, write_live};
 pub use steps::{TAKEN_BACK, accept_steps, step_in_force, submissions, submit, submit_step, submitted_steps};
 pub use store::{Mark, Store, Write};

@@ -13,7 +13,7 @@ use crate::event::Rotation;
 use crate::head::Mark;
 use crate::ids::TargetId;
 use crate::record::{Chain, MacBytes, first_from_bytes, from_bytes, to_bytes};
-use crate::state::{JobState, Session};
+use crate::state::{JobState, Session, SinceSteps};
 use crate::target::{Failure, TargetState};
 use crate::wire::Malformed;
 
@@ -45,8 +45,18 @@ struct JobPart {
 
 /// Takes the state apart. The rotation is not among the parts: it is the first entry of the log.
 pub(crate) fn take_apart(state: &JobState) -> Result<Parts, Malformed> {
-    let JobState { rotation: _, targets, session, sessions, finished_at, sync, steps, updated_at, entries } =
-        state;
+    let JobState {
+        rotation: _,
+        targets,
+        session,
+        sessions,
+        finished_at,
+        sync,
+        steps,
+        since,
+        updated_at,
+        entries,
+    } = state;
     let job = JobPart {
         session: session.clone(),
         sessions: *sessions,
@@ -56,7 +66,11 @@ pub(crate) fn take_apart(state: &JobState) -> Result<Parts, Malformed> {
         updated_at: *updated_at,
         entries: *entries,
     };
-    let mut parts = Parts::from([(JOB_KEY.to_vec(), to_bytes(&job)?)]);
+    let mut job = to_bytes(&job)?;
+    if *since != SinceSteps::default() {
+        job.extend(to_bytes(since)?);
+    }
+    let mut parts = Parts::from([(JOB_KEY.to_vec(), job)]);
     for (target, state) in TargetId::all().zip(targets) {
         let mut part = to_bytes(&(state.failures.len(), state))?;
         if !state.dropped_indexes.is_empty() {
@@ -81,13 +95,16 @@ pub(crate) fn put_together<E: From<Malformed>>(
         parts.insert(key, bytes.clone());
         Ok(bytes)
     };
-    let job: JobPart = from_bytes(&part(JOB_KEY.to_vec())?)?;
+    let bytes = part(JOB_KEY.to_vec())?;
+    let (job, rest): (JobPart, _) = first_from_bytes(&bytes)?;
+    let since = if rest.is_empty() { SinceSteps::default() } else { from_bytes(rest)? };
     let mut state = JobState::new(rotation);
     state.session = job.session;
     state.sessions = job.sessions;
     state.finished_at = job.finished_at;
     state.sync = job.sync;
     state.steps = job.steps;
+    state.since = since;
     state.updated_at = job.updated_at;
     state.entries = job.entries;
     for (target, slot) in TargetId::all().zip(&mut state.targets) {

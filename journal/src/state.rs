@@ -30,10 +30,22 @@ pub struct JobState {
     pub sync: SyncState,
     /// Steps that were taken, in the order of recording.
     pub steps: Vec<Step>,
+    /// What came after them.
+    pub since: SinceSteps,
     /// When the last event was recorded, in Unix milliseconds.
     pub updated_at: i64,
     /// How many events were recorded; the next one gets this number.
     pub entries: u64,
+}
+
+/// How many steps had been taken when something happened last: what it is later than, by the order of recording and by
+/// no clock. Journals of earlier versions do not have it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct SinceSteps {
+    /// When rows were written, or files.
+    pub written: u64,
+    /// When the change logs were looked at.
+    pub looked: u64,
 }
 
 /// A process that works, or worked, on the rotation.
@@ -79,6 +91,7 @@ impl JobState {
             finished_at: None,
             sync: SyncState::default(),
             steps: Vec::new(),
+            since: SinceSteps::default(),
             entries: 1,
         }
     }
@@ -91,6 +104,12 @@ impl JobState {
             target: target.and_then(|t| self.rotation.targets.get(t.position())).map(|head| head.id.clone()),
             why,
         })?;
+        let steps = self.steps.len() as u64;
+        match event {
+            Event::ChunkDone { .. } | Event::CopyDone { applied: 1.., .. } => self.since.written = steps,
+            Event::SyncSeen(_) => self.since.looked = steps,
+            _ => {}
+        }
         self.updated_at = at;
         self.entries += 1;
         Ok(self)

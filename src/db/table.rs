@@ -146,6 +146,11 @@ impl Table {
         self.kinds.keys().map(String::as_str)
     }
 
+    /// Whether a column holds whole numbers of 64 bits, and nothing else.
+    pub fn holds_whole_numbers(&self, column: &str) -> bool {
+        self.kind(column) == Kind::Integer
+    }
+
     pub(super) fn type_name(&self, column: &str) -> Option<&str> {
         self.types.get(column).map(String::as_str)
     }

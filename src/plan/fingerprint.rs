@@ -45,6 +45,9 @@ pub struct Gist {
     /// The fingerprints of the keys.
     #[serde(flatten)]
     pub keys: KeyFingerprints,
+    /// The old identity database, if changes are carried over from it.
+    #[serde(default)]
+    pub old_identity: Option<String>,
 }
 
 impl Gist {

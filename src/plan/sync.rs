@@ -209,6 +209,9 @@ impl Deployment {
 /// Why a table that only some versions have is not kept in step, though the copy has it.
 pub const ABSENT_IN_OLD: &str = "the old identity database has no such table";
 
+/// Likewise, though both have it.
+pub const NO_TRIGGERS: &str = "the old identity database has no sync triggers on it";
+
 /// The copy has a table that the old database has not: another database or schema, or one that was not restored.
 async fn absent_in_old(old: &Db, place: &str) -> Error {
     let near = old.near(place).await.unwrap_or_default(); // or it is said at least what is missing
@@ -253,7 +256,7 @@ async fn job(plan: &SyncPlan, index: TargetId, sync: &Arc<SyncTable>) -> Result<
             ));
         }
         tracing::warn!("{place}: the old database has no sync triggers on it, so it is not kept in step");
-        return Ok(Resolved::LeftOut("the old identity database has no sync triggers on it"));
+        return Ok(Resolved::LeftOut(NO_TRIGGERS));
     };
     let key_kinds = key_kinds(sync, [&new_info, &old_info, &log_info])?;
     let values = plan.targets.values_of(sync);

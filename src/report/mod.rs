@@ -39,4 +39,4 @@ pub use status::{FailureView, RunState, StatusView, StepView, TargetView, Verifi
 pub use sync::{SyncTableView, SyncView};
 pub use taken_up::taken_up;
 pub use text::{bytes, printable, status_text, summary_sentence, thousands};
-pub use verified::{RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};
+pub use verified::{MAY_HAVE_RUN, RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};

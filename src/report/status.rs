@@ -57,6 +57,9 @@ pub struct StatusView {
     /// The fingerprints of its keys.
     #[serde(default)]
     pub keys: Option<KeyFingerprints>,
+    /// The old identity database, if changes are carried over from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_identity: Option<String>,
     /// Where it stands.
     pub state: RunState,
     /// Whether `resume` would go on.
@@ -112,6 +115,12 @@ pub struct StepView {
     pub note: String,
     /// The operating system's user, and the host.
     pub by: String,
+    /// Whether rows or files were written after it.
+    #[serde(default)]
+    pub written_since: bool,
+    /// Whether the change logs were looked at after it.
+    #[serde(default)]
+    pub looked_since: bool,
 }
 
 impl StepView {
@@ -122,7 +131,25 @@ impl StepView {
             name: step.name.clone(),
             note: step.note.clone(),
             by: format!("{} on {}", step.user, step.host),
+            written_since: false,
+            looked_since: false,
         }
+    }
+
+    /// The steps of a state, in the order of recording.
+    fn all(state: &JobState) -> Vec<Self> {
+        let steps = (1..).zip(&state.steps).filter(|(_, step)| step.name != OLD_ROWS);
+        let view = |(number, step): (u64, &Step)| Self {
+            written_since: number <= state.since.written,
+            looked_since: number <= state.since.looked,
+            ..Self::new(step)
+        };
+        steps.map(view).collect()
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        let parts = |step: &Self| (step.at.clone(), step.name.clone(), step.note.clone(), step.by.clone());
+        parts(self) == parts(other)
     }
 }
 
@@ -218,6 +245,7 @@ impl StatusView {
             schema: SCHEMA,
             rotation_id: state.rotation.name(),
             mode: gist.as_ref().map(|gist| gist.mode).unwrap_or_default(),
+            old_identity: gist.as_ref().and_then(|gist| gist.old_identity.clone()),
             keys: gist.map(|gist| gist.keys),
             state: run_state,
             resumable: matches!(run_state, RunState::Interrupted | RunState::Failed),
@@ -231,7 +259,7 @@ impl StatusView {
             targets: view(TargetKind::Table),
             files: view(TargetKind::Files),
             sync: SyncView::of(&known, state),
-            steps: state.steps.iter().filter(|step| step.name != OLD_ROWS).map(StepView::new).collect(),
+            steps: StepView::all(state),
             verified: None,
         }
         .with_left(&[])
@@ -255,7 +283,7 @@ impl StatusView {
     pub fn with_left(mut self, steps: &[Step]) -> Self {
         for step in steps.iter().map(StepView::new) {
             // Recorded meanwhile. What this program has found counts once it is in the log.
-            if !self.steps.contains(&step) && !is_finding(&step.name) {
+            if !self.steps.iter().any(|known| known.is_same(&step)) && !is_finding(&step.name) {
                 self.steps.push(step);
             }
         }

@@ -14,6 +14,10 @@ pub const VERIFIED: &str = "verified";
 /// The step that says that something is not.
 pub const VERIFY_DIFFERENCES: &str = "verify-differences";
 
+/// Steps that say that the new server may have run.
+pub const MAY_HAVE_RUN: [&str; 3] =
+    [crate::sync::NEW_SERVER_HAS_RUN, crate::sync::ROUTE_TRAFFIC, "start/started"];
+
 /// What one call of `verify` found. The journal's chain was whole, or there would be no such step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {
@@ -51,6 +55,11 @@ impl Verification {
     /// Whether every chunk was checked.
     pub fn is_whole(&self) -> bool {
         self.sample == "all"
+    }
+
+    /// Whether it takes changes for the new server's, because it was told that one may run.
+    pub fn takes_changes_on_trust(&self) -> bool {
+        self.live && self.changed + self.gone > 0
     }
 
     /// The step that it is left as.

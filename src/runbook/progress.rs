@@ -4,9 +4,11 @@ use jiff::Timestamp;
 use keyrotation_journal::step_in_force;
 use serde::Serialize;
 
-use super::steps::{BY_HAND, CONFIGURED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
+use super::steps::{BY_HAND, CONFIGURED, OLD_SERVER_STOPPED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
 use super::{Finding, Item, KnownBy, Step, Variant};
-use crate::report::{RETIRABLE, RunState, StatusView, StepView, Verification, thousands};
+use crate::report::{
+    MAY_HAVE_RUN, RETIRABLE, RunState, StatusView, StepView, VERIFY_DIFFERENCES, Verification, thousands,
+};
 
 /// What is known.
 #[derive(Debug, Clone, Default)]
@@ -152,9 +154,29 @@ impl Facts {
         self.recorded_since(name).is_some()
     }
 
+    /// Whether the old identity database was found safe to retire, and nothing has come since that says otherwise.
+    pub fn is_safe_to_retire(&self) -> bool {
+        let after = self.steps.iter().rev().take_while(|step| step.name != RETIRABLE);
+        let differs = after.into_iter().any(|step| step.name == VERIFY_DIFFERENCES);
+        let stands = |name: &str| self.stands_since_the_beginning(name);
+        self.recorded_since(RETIRABLE).is_some_and(|step| !step.written_since)
+            && stands(crate::sync::ROUTE_TRAFFIC)
+            && stands(OLD_SERVER_STOPPED)
+            && !differs
+    }
+
     /// What `configure` did last in this rotation.
     pub(super) fn configured_last(&self) -> Option<&StepView> {
         self.recorded_since(CONFIGURED)
+    }
+
+    /// Whether the new server may have run, as far as is known: in place, servers do.
+    fn may_have_run(&self) -> bool {
+        let Some(status) = &self.status else { return false };
+        let is_synced = status.sync.as_ref().is_some_and(|sync| sync.started_at.is_some());
+        status.mode.is_in_place()
+            || is_synced
+            || MAY_HAVE_RUN.iter().any(|name| self.recorded_since(name).is_some())
     }
 
     /// Whether the new server may run.
@@ -293,21 +315,27 @@ pub(super) fn edited(facts: &Facts) -> Finding {
 /// The last verification of all rows counts, as long as nothing was rotated after it; so does every
 /// difference.
 pub(super) fn verified(facts: &Facts) -> Finding {
-    let finished = facts.status.as_ref().and_then(|status| status.finished_at.as_deref());
-    let Some(finished) = finished else { return Finding::Not("not yet".to_owned()) };
-    let of_step = |step: &StepView| Some((step.at.clone(), Verification::of_step(&step.name, &step.note)?));
-    let counts = |(_, found): &(String, Verification)| found.is_whole() || found.differences > 0;
+    if facts.status.as_ref().is_none_or(|status| status.finished_at.is_none()) {
+        return Finding::Not("not yet".to_owned());
+    }
+    let of_step = |step: &'_ StepView| Some((step.clone(), Verification::of_step(&step.name, &step.note)?));
+    let counts = |(_, found): &(StepView, Verification)| found.is_whole() || found.differences > 0;
     match facts.steps.iter().rev().filter_map(of_step).find(counts) {
         None => Finding::Not("not yet".to_owned()),
-        Some((at, _)) if is_before(&at, finished) => {
+        Some((step, _)) if step.written_since => {
             Finding::Not("rows were rotated after it was verified".to_owned())
         }
         Some((_, found)) if found.differences > 0 => {
             Finding::Not(format!("{} rows or files differ", thousands(found.differences)))
         }
-        Some((at, found)) => Finding::So(
+        Some((_, found)) if found.takes_changes_on_trust() && !facts.may_have_run() => Finding::Not(format!(
+            "{} rows or files changed or went, and nobody has said that the new server runs: `keyrotation verify` \
+             without --live",
+            thousands(found.changed + found.gone)
+        )),
+        Some((step, found)) => Finding::So(
             format!("{} rows and files are as recorded, 0 differ", thousands(found.same)),
-            Some(at),
+            Some(step.at),
         ),
     }
 }
@@ -326,9 +354,8 @@ pub(super) fn drained(facts: &Facts) -> Finding {
     if facts.recorded_since(crate::sync::ROUTE_TRAFFIC).is_none() {
         return Finding::Not("traffic still goes to the old server".to_owned());
     }
-    let switched = facts.recorded_since(crate::sync::ROUTE_TRAFFIC);
-    let counted = sync.as_of.as_deref().zip(switched).is_some_and(|(at, step)| !is_before(at, &step.at));
-    match (sync.drained && counted, &sync.as_of) {
+    let counted = facts.recorded_since(crate::sync::ROUTE_TRAFFIC).is_some_and(|step| step.looked_since);
+    match (sync.drained && counted && sync.pending == 0, &sync.as_of) {
         (true, Some(at)) => Finding::So("nothing waits".to_owned(), Some(at.clone())),
         _ => Finding::Not(format!(
             "{} entries wait or may come: `keyrotation sync --until-drained`",

@@ -82,10 +82,18 @@ fn synced(seen_at: i64, entries: u64) -> Vec<Event> {
     events
 }
 
-/// The facts of a rotation with these steps, all in the journal.
+/// The facts of a rotation with these steps, all in the journal, in the order of their times: events are of minute 20,
+/// if they do not say when they were.
 fn facts(sync: bool, events: Vec<Event>, steps: &[Taken]) -> Facts {
     let steps = steps.iter().cloned().map(Event::StepTaken);
-    Facts::new(Some(status(sync, &steps.chain(events).collect::<Vec<_>>())), &[])
+    let mut all: Vec<Event> = events.into_iter().chain(steps).collect();
+    all.sort_by_key(|event| match event {
+        Event::StepTaken(step) => step.at,
+        Event::SyncSeen(seen) => seen.at,
+        Event::SyncStarted { at } => *at,
+        _ => minute(20),
+    });
+    Facts::new(Some(status(sync, &all)), &[])
 }
 
 /// One letter a step: done, now, next, open, or a dash.
@@ -150,7 +158,20 @@ fn a_rotation_that_was_begun_proves_what_it_needs() {
 
 #[test]
 fn a_verification_counts_until_something_is_rotated_again() {
-    let at_minute = |minute| at(Window, &facts(false, finished(false), &[verification(minute, 0)]));
+    let rotated = || {
+        let (target, ordinal) = (TargetId::new(0), Ordinal::FIRST);
+        let (tally, replaces) = (Tally::default(), Tally::default());
+        vec![
+            Event::TargetStarted { target, total: None },
+            Event::ChunkStarted { target, ordinal, span: Span::Range { after: None, upto: None } },
+            Event::ChunkDone { target, ordinal, tally, replaces },
+            Event::SweepStarted { target, pass: 1 },
+            Event::SweepDone { target, pass: 1, strays: 0 },
+            Event::TargetDone { target },
+            Event::RotationFinished { at: minute(20) },
+        ]
+    };
+    let at_minute = |minute| at(Window, &facts(false, rotated(), &[verification(minute, 0)]));
     assert_eq!(at_minute(25), "o-D-oDNxoo");
     assert_eq!(at_minute(15), "o-D-oNxooo");
     let steps = [verification(25, 0), verification(26, 3)];

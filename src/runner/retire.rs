@@ -87,6 +87,12 @@ pub async fn safe_to_retire(
         if why == plan::ABSENT_IN_OLD {
             verdict.reasons.push(format!("{place}: {why}, so nothing of it was compared"));
         }
+        if why == plan::NO_TRIGGERS {
+            let reason = format!(
+                "{place}: {why}, so changes of it were not carried over: only its keys were compared"
+            );
+            verdict.weigh(&said, place, &reason);
+        }
     }
     verdict.not_looked_at.extend(beside(settings, &deployment));
     verdict.safe = verdict.reasons.is_empty();

@@ -7,13 +7,15 @@ use keyrotation_journal::{Step, submitted_steps};
 
 use super::reading::view;
 use super::steps::{Place, Side, leave, open_side};
-use crate::db::Access;
+use crate::config;
+use crate::db::{Access, Db};
 use crate::error::{Error, Id, Result};
 use crate::plan;
-use crate::report::{RETIRABLE, StepView};
+use crate::report::{StatusView, StepView};
 use crate::runbook::{
     ALREADY, COPY_CLEANED, FROM_NOW_ON, Facts, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, copy_is_older,
 };
+use crate::target::TargetRegistry;
 use crate::triggers::{self, Action};
 
 /// Installs the triggers in the old database; says what came of it.
@@ -77,26 +79,36 @@ fn gap(dir: &Path) -> Result<Option<String>> {
 }
 
 /// Without the change log nobody would ever know what is missing in the new database.
-fn refuse_before_the_verdict(dir: &Path) -> Result<()> {
-    let status = match view(dir) {
-        Err(error) if error.id() == Id::JournalAbsent => return Ok(()),
-        status => status?,
+async fn refuse_before_the_verdict(place: &Place, db: &Db, targets: &TargetRegistry) -> Result<()> {
+    let database = config::load_identity(&place.config, true)?.0.identity();
+    let is_of_this = |status: &StatusView| status.old_identity.as_ref().is_none_or(|old| *old == database);
+    let status = match view(&place.journal) {
+        Err(error) if error.id() == Id::JournalAbsent => None,
+        status => Some(status?).filter(is_of_this),
     };
-    if status.sync.is_none() || Facts::new(Some(status), &[]).stands_since_the_beginning(RETIRABLE) {
+    let facts = Facts::new(status, &[]);
+    let keeps_in_step = facts.status.as_ref().is_some_and(|status| status.sync.is_some());
+    if keeps_in_step && !facts.is_safe_to_retire() {
+        let what = "the old identity database is not known to be safe to retire: what changes there without its \
+                    triggers is lost, and nobody would see it";
+        return Err(Error::new(Id::TriggersNeeded, what));
+    }
+    let waiting = triggers::waiting(db, targets).await?;
+    if waiting.is_empty() {
         return Ok(());
     }
-    let what = "the old identity database is not known to be safe to retire: what changes there without its triggers \
-                is lost, and nobody would see it";
+    let logs: Vec<_> = waiting.iter().map(|(log, count)| format!("{count} in {log}")).collect();
+    let what = format!("entries wait that nobody has carried over: {}", logs.join(", "));
     Err(Error::new(Id::TriggersNeeded, what))
 }
 
 /// Removes the triggers from one side; says what came of it.
 pub async fn remove_triggers(place: &Place, on: Side, force: bool) -> Result<String> {
-    if on == Side::Old && !force {
-        refuse_before_the_verdict(&place.journal)?;
-    }
     let targets = plan::registry();
     let db = open_side(place, on, Access::ReadWrite).await?;
+    if on == Side::Old && !force {
+        refuse_before_the_verdict(place, &db, &targets).await?;
+    }
     let found = triggers::find(&db, &targets).await?;
     if found.whole.is_empty() && found.parts.is_empty() {
         let text = format!("{}: there are no sync triggers and no change log", db.place());

@@ -254,7 +254,7 @@ impl<'a, 'b> Batch<'a, 'b> {
                 // It is what the old database holds now, so this row is not any more.
                 Err(Outcome::Same) => return Ok(Some(Outcome::Later)),
                 Err(Outcome::Superseded) => {
-                    self.done.superseded.push(work.key.clone());
+                    self.count_superseded(&work.key);
                     return Ok(Some(Outcome::Superseded));
                 }
                 Err(other) => return Ok(Some(other)),
@@ -268,6 +268,13 @@ impl<'a, 'b> Batch<'a, 'b> {
             Outcome::Superseded => Outcome::Superseded,
             other => other,
         }))
+    }
+
+    /// Unless its entry is to count it, or has done so.
+    fn count_superseded(&mut self, key: &Key) {
+        if self.sync.counts_superseded {
+            self.done.superseded.push(key.clone());
+        }
     }
 
     /// The row that holds what a row is to hold.
@@ -357,7 +364,7 @@ impl<'a, 'b> Batch<'a, 'b> {
     fn note(&mut self, work: Work) {
         if work.merges {
             self.done.merged += 1;
-            self.done.superseded.push(work.key.clone());
+            self.count_superseded(&work.key);
             self.done.outcomes.insert(work.key, Outcome::Superseded);
             return;
         }

@@ -203,8 +203,8 @@ impl SyncRunner<'_> {
             let marks = done.written.iter().map(settled).chain(done.same).chain(removed).collect();
             let marks: Vec<(Key, Option<RowMark>)> = marks;
             self.unwritten.extend(marks.iter().map(|(key, mark)| ((target, key.clone()), *mark)));
-            let superseded = if self.counts_superseded { done.superseded } else { Vec::new() };
-            journal.defer(Entry::marked(Event::CopyDone { target, applied, superseded }, marks));
+            let done = Event::CopyDone { target, applied, superseded: done.superseded };
+            journal.defer(Entry::marked(done, marks));
         }
         Ok(done.outcomes)
     }

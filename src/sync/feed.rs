@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::failpoint::async_failpoint;
 use crate::plan::{SyncJob, SyncPlan};
 use crate::source::Walk;
-use crate::target::sync::AVAILABILITY;
+use crate::target::sync::{AVAILABILITY, ENTRY};
 
 /// One table's change log, which is read from its beginning to its end over and over.
 #[derive(Debug)]
@@ -24,13 +24,23 @@ pub(super) struct Feed {
     has_worked: bool,
     /// Whether it came to its end since it was asked to look again, and there was nothing to do.
     pub(super) is_quiet: bool,
+    /// Entries since its beginning of which nobody can tell which row they name, or which they are.
+    unreadable: u64,
+    /// Those that there were when it came to its end.
+    pub(super) left_unread: u64,
 }
 
 impl Feed {
     pub(super) fn new(plan: &SyncPlan, job: &SyncJob) -> Self {
         let key = job.table.relation.key.iter().map(Expression::from);
         let columns: Vec<Expression> = key.chain([(&AVAILABILITY).into()]).chain(job.age.clone()).collect();
-        Self { walk: plan.walk_old(&job.log, &columns), has_worked: false, is_quiet: false }
+        Self {
+            walk: plan.walk_old(&job.log, &columns),
+            has_worked: false,
+            is_quiet: false,
+            unreadable: 0,
+            left_unread: 0,
+        }
     }
 
     /// Something was done.
@@ -41,14 +51,14 @@ impl Feed {
     /// Goes back to its beginning: it is not quiet before it came to its end.
     pub(super) fn begin_again(&mut self) {
         self.walk.begin_again();
-        (self.has_worked, self.is_quiet) = (false, false);
+        (self.has_worked, self.is_quiet, self.unreadable) = (false, false, 0);
     }
 
     /// It came to its end.
     fn end(&mut self) {
-        let is_quiet = !self.has_worked;
+        let (is_quiet, left_unread) = (!self.has_worked, self.unreadable);
         self.begin_again();
-        self.is_quiet = is_quiet;
+        (self.is_quiet, self.left_unread) = (is_quiet, left_unread);
     }
 }
 
@@ -63,6 +73,8 @@ pub(super) struct Entries {
     pub(super) deleted: HashSet<Key>,
     /// Entries that name no row: they say nothing.
     pub(super) void: Vec<i64>,
+    /// How many have a number or a key that cannot be read: they are never acknowledged.
+    unreadable: u64,
 }
 
 impl SyncRunner<'_> {
@@ -74,7 +86,24 @@ impl SyncRunner<'_> {
             self.feeds[at].end();
             return Ok(None);
         };
-        Ok(Some(coalesced(job, records)))
+        let entries = coalesced(job, records);
+        self.feeds[at].unreadable += entries.unreadable;
+        Ok(Some(entries))
+    }
+
+    /// Whether there are entries of which nobody can tell what they say: they wait for people.
+    pub(super) fn leaves_out_entries(&self) -> bool {
+        for (feed, job) in self.feeds.iter().zip(&self.plan.jobs) {
+            if feed.left_unread > 0 {
+                tracing::warn!(
+                    "{}: {} entries have a number (SYNC_ID) or a key that cannot be read, so nobody can tell what they \
+                     say: they are not carried over",
+                    job.table.log,
+                    feed.left_unread
+                );
+            }
+        }
+        self.feeds.iter().any(|feed| feed.left_unread > 0)
     }
 
     /// Says of entries that they were seen to, while the next rows are carried over.
@@ -104,7 +133,10 @@ impl SyncRunner<'_> {
 async fn acknowledge(plan: &SyncPlan, job: &SyncJob, entries: &[i64], keep: bool) -> Result<()> {
     async_failpoint!("sync-before-acknowledge", super::planned_failure());
     for batch in entries.chunks(plan.sizes.entries) {
-        let numbers: Vec<Vec<Value>> = batch.iter().map(|number| vec![Value::Int(*number)]).collect();
+        let is_whole = job.log.holds_whole_numbers(&ENTRY);
+        let number =
+            |number: &i64| if is_whole { Value::Int(*number) } else { Value::Text(number.to_string()) };
+        let numbers: Vec<Vec<Value>> = batch.iter().map(|entry| vec![number(entry)]).collect();
         let mut backoff = plan.old_guard.backoff(&job.table.log);
         while let Err(error) =
             plan.old_guard.watched(&job.table.log, acknowledge_once(&plan.old, job, &numbers, keep)).await
@@ -138,13 +170,19 @@ fn coalesced(job: &SyncJob, records: Vec<Record>) -> Entries {
     let mut places: HashMap<Key, usize> = HashMap::new();
     for record in records {
         let mut values = record.into_iter();
-        let Some(number) = values.next().and_then(|value| value.as_int()) else { continue };
+        let Some(number) = values.next().as_ref().and_then(whole_number) else {
+            entries.unreadable += 1;
+            continue;
+        };
         let key: Vec<Value> = values.by_ref().take(job.table.relation.key.len()).collect();
         if key.contains(&Value::Null) {
             entries.void.push(number);
             continue;
         }
-        let Some(key) = job.key(key.into_iter().map(named)) else { continue };
+        let Some(key) = job.key(key.into_iter().map(named)) else {
+            entries.unreadable += 1;
+            continue;
+        };
         let place = *places.entry(key.clone()).or_insert_with(|| {
             entries.by_key.push((key.clone(), Vec::new()));
             entries.by_key.len() - 1
@@ -162,6 +200,18 @@ fn coalesced(job: &SyncJob, records: Vec<Record>) -> Entries {
         }
     }
     entries
+}
+
+/// The number of an entry, whatever kind of column holds it.
+fn whole_number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        Value::Text(text) => match text.trim().split_once('.') {
+            None => text.trim().parse().ok(),
+            Some((whole, zeros)) => whole.parse().ok().filter(|_| zeros.bytes().all(|digit| digit == b'0')),
+        },
+        _ => None,
+    }
 }
 
 /// What names a row in an entry, whatever it is: a row that is not found under it is not seen to.
@@ -192,6 +242,16 @@ mod tests {
         assert!(
             !is_zero(&Value::Int(1)) && !is_zero(&text("1")) && !is_zero(&Value::Null) && !is_zero(&text(""))
         );
+    }
+
+    #[test]
+    fn an_entry_has_a_number_in_whatever_column_it_stands() {
+        let text = |text: &str| whole_number(&Value::Text(text.to_owned()));
+        assert_eq!(
+            (text("12"), text(" 12.00 "), whole_number(&Value::Int(12))),
+            (Some(12), Some(12), Some(12))
+        );
+        assert_eq!((text("12.5"), text("x"), text(""), whole_number(&Value::Null)), (None, None, None, None));
     }
 
     #[test]

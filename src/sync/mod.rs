@@ -254,7 +254,7 @@ impl<'a> SyncRunner<'a> {
                     self.counted = None;
                     self.count().await?;
                     let waits = self.waiting.iter().any(|waiting| !waiting.is_empty());
-                    let stuck = waits || self.leaves_out_rows();
+                    let stuck = self.leaves_out_entries() || self.leaves_out_rows() || waits;
                     return Ok(Some(if stuck { End::Stuck } else { End::Drained }));
                 }
                 quiet_since = Instant::now();

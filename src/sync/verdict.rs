@@ -72,8 +72,8 @@ impl Compared {
 }
 
 impl Verdict {
-    /// Rows that only one of the databases has are a reason, unless people have said that they know them.
-    fn weigh(&mut self, said: &Said, table: &str, reason: &str) {
+    /// What may be in only one of the databases is a reason, unless people have said that they know it.
+    pub fn weigh(&mut self, said: &Said, table: &str, reason: &str) {
         if said.accepted.iter().any(|accepted| accepted == table) {
             self.not_looked_at.push(format!("taken at your word: {reason}"));
             self.accepted.push(table.to_owned());

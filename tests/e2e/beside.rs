@@ -169,3 +169,21 @@ fn a_report_on_a_journal_that_was_edited_is_refused_or_says_that_it_was_not_chec
         assert!(ran.stderr.contains("changed after it was written"), "{ran}");
     }
 }
+
+/// Before anybody has started the new server, what changed is no change of its own.
+#[test]
+fn live_explains_nothing_before_the_new_server_was_started() {
+    let kit = Kit::rotated();
+    kit.run(&["verify"]).exits(0);
+    kit.sql("DELETE FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%' AND TOKEN_STATE = 'ACTIVE'");
+    kit.run(&["verify"]).exits(1);
+    kit.run(&["verify", "--live"]).exits(0);
+    let verdict = || kit.run(&["report", "--format", "json"]).exits(0).json()["verdict"].clone();
+    assert_eq!(verdict()["headline"], "Finished, and what changed since is unexplained", "{}", verdict());
+    let runbook = kit.run(&["runbook", "--json"]).exits(0).json();
+    let run = runbook["steps"].as_array().unwrap().iter().find(|step| step["id"] == "run").unwrap();
+    assert_ne!(run["state"], "done", "{run}");
+    kit.run(&["confirm", "start", "--force"]);
+    kit.run(&["confirm", "start/started"]);
+    assert_eq!(verdict()["headline"], "Finished and verified", "{}", verdict());
+}

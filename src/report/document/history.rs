@@ -101,8 +101,9 @@ pub(super) struct History {
     pub(super) targets: Vec<Timeline>,
     pub(super) throughput: Throughput,
     pub(super) lag: Lag,
-    /// When something was last written, in Unix milliseconds.
-    pub(super) wrote_at: Option<i64>,
+    /// How many steps had been taken when something was last written: by the order of recording, since clocks differ.
+    pub(super) steps_before_last_write: usize,
+    steps: usize,
     kinds: Vec<TargetKind>,
     /// When the open session began, and when it was last heard of.
     open: Option<(i64, i64)>,
@@ -121,7 +122,8 @@ impl History {
             targets: vec![Timeline::default(); targets.len()],
             throughput: Throughput { rows: Series::sums(), breaks: Vec::new() },
             lag: Lag { from: None, milliseconds: Series::peaks() },
-            wrote_at: None,
+            steps_before_last_write: 0,
+            steps: 0,
             kinds: targets.iter().map(|head| head.kind).collect(),
             open: None,
             worked: 0,
@@ -180,8 +182,11 @@ impl History {
                     self.lag.milliseconds.push(passed(since, seen.at), lag);
                 }
             }
-            Event::StepTaken(_) => return, // perhaps while no session was at work
-            Event::CopyDone { applied, .. } if *applied > 0 => self.wrote_at = Some(at),
+            Event::StepTaken(_) => {
+                self.steps += 1;
+                return; // perhaps while no session was at work
+            }
+            Event::CopyDone { applied, .. } if *applied > 0 => self.steps_before_last_write = self.steps,
             _ => self.take_of_target(at, event),
         }
         self.heard(at);
@@ -202,11 +207,9 @@ impl History {
         match event {
             Event::ChunkDone { tally, .. } => {
                 target.chunks += 1;
+                self.steps_before_last_write = self.steps;
                 if !is_sync {
                     self.throughput.rows.push(worked, tally.rows);
-                    if tally.rotated > 0 {
-                        self.wrote_at = Some(at);
-                    }
                 }
             }
             Event::SweepStarted { pass, .. } => {

@@ -11,7 +11,7 @@ use super::{Bound, REASON, Source, hex};
 use crate::error::{Error, Id, Result};
 use crate::plan::{self, Fingerprint, KeyFingerprints, Mode};
 use crate::report::status::time;
-use crate::report::{StatusView, SyncView, TargetView, Verification};
+use crate::report::{MAY_HAVE_RUN, StatusView, SyncView, TargetView, Verification};
 use crate::target::{Presence, TargetRegistry};
 
 /// What one journal tells.
@@ -220,6 +220,12 @@ impl RotationPart {
         step_in_force(&logged, name, |step| &step.name).copied()
     }
 
+    /// Whether the new server may have run, as far as the log tells: in place, servers do.
+    pub(super) fn may_have_run(&self) -> bool {
+        let is_synced = self.sync.as_ref().is_some_and(|sync| sync.view.started_at.is_some());
+        self.plan.mode.is_in_place() || is_synced || MAY_HAVE_RUN.iter().any(|name| self.step(name).is_some())
+    }
+
     /// Journals in one report are of the same two keys.
     pub(super) fn must_belong_to(&self, other: &Self, dir: &Path) -> Result<()> {
         let keys = |part: &Self| (part.plan.keys.old_key.clone(), part.plan.keys.new_key.clone());
@@ -271,16 +277,16 @@ fn steps(steps: &[(&Step, bool)], redactor: &Redactor) -> Vec<StepPart> {
 }
 
 fn verifications(steps: &[(&Step, bool)], history: &History, redactor: &Redactor) -> Vec<VerificationPart> {
-    let part = |(step, _): &(&Step, bool)| {
+    let part = |(at, (step, _)): (usize, &(&Step, bool))| {
         Some(VerificationPart {
             at: time(step.at),
             user: redactor.user(&step.user),
             host: step.host.clone(),
             found: Verification::of_step(&step.name, &step.note)?,
-            is_stale: history.wrote_at.is_some_and(|wrote| wrote > step.at),
+            is_stale: at < history.steps_before_last_write,
         })
     };
-    steps.iter().filter_map(part).collect()
+    steps.iter().enumerate().filter_map(part).collect()
 }
 
 fn redacted(mut view: TargetView, times: Timeline, redactor: &Redactor) -> TargetPart {

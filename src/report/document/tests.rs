@@ -390,7 +390,6 @@ fn the_verdict_is_no_better_than_what_was_found() {
     };
     for (left, level, headline) in [
         (vec![], Level::Attention, "Finished, not verified"),
-        (vec![verified(START, "all", 0, 0)], Level::Attention, "Finished, not verified since"),
         (vec![verified(now, "5%", 0, 0)], Level::Attention, "Finished and verified by sample"),
         (vec![verified(now, "all", 0, 0)], Level::Good, "Finished and verified"),
     ] {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::RotationPart;
+use crate::plan::AT_YOUR_WORD;
 use crate::report::thousands;
 
 /// How good it is.
@@ -78,12 +79,15 @@ impl Totals {
     }
 }
 
-/// Tables that every version has, and that a rotation has skipped.
+/// Tables that the deployment must have, and that a rotation has skipped.
 fn left_out(rotations: &[RotationPart]) -> impl Iterator<Item = (&str, &str)> {
-    let targets = rotations.iter().flat_map(|rotation| {
-        rotation.targets.iter().filter(|target| rotation.always.contains(&target.view.id))
-    });
-    targets.filter_map(|target| Some((target.view.place.as_str(), target.view.skipped.as_deref()?)))
+    let targets =
+        rotations.iter().flat_map(|rotation| rotation.targets.iter().map(move |target| (rotation, target)));
+    targets.filter_map(|(rotation, target)| {
+        let skipped = target.view.skipped.as_deref()?;
+        let is_missed = rotation.always.contains(&target.view.id) || skipped.ends_with(AT_YOUR_WORD);
+        is_missed.then_some((target.view.place.as_str(), skipped))
+    })
 }
 
 impl Verdict {
@@ -128,6 +132,14 @@ impl Verdict {
                     let why = format!("something was written after it was verified at {}", last.at);
                     add(Level::Attention, "Finished, not verified since", why);
                 }
+                Some(last) if last.found.takes_changes_on_trust() && !rotation.may_have_run() => {
+                    let why = format!(
+                        "verify --live took {} rows and files that changed or went for the new server's, and nobody has \
+                         confirmed that it was started (start/started)",
+                        thousands(last.found.changed + last.found.gone)
+                    );
+                    add(Level::Attention, "Finished, and what changed since is unexplained", why);
+                }
                 Some(last) if !last.found.is_whole() => {
                     let (checked, all) = (thousands(last.found.chunks_checked), thousands(last.found.chunks));
                     let why = format!("verify looked at a sample: {checked} of {all} chunks");
@@ -137,11 +149,11 @@ impl Verdict {
             }
         }
         for (place, skipped) in left_out(rotations) {
-            let why = format!("{place}, which every version has, was not looked at: {skipped}");
+            let why = format!("{place}, which the deployment should have, was not looked at: {skipped}");
             found.push((Level::Attention, "Finished, without some tables", why));
         }
         // Keys that were swapped look just like that.
-        if !rotations.is_empty() && totals.rotated_rows + totals.rotated_files + totals.resealed == 0 {
+        if !rotations.is_empty() && totals.rotated_rows + totals.rotated_files == 0 {
             let why = match totals.already_new {
                 0 => "it moved nothing: no value was under either key".to_owned(),
                 count => format!(
@@ -153,7 +165,7 @@ impl Verdict {
         }
         // … and so do they with a few strays among it. One rotation after another is no such thing: the first moved
         // what the others found.
-        let moved = totals.rotated_rows + totals.rotated_files + totals.resealed;
+        let moved = totals.rotated_rows + totals.rotated_files;
         let before =
             rotations.iter().map(|rotation| rotation.all().map(|target| target.view.already_new).sum());
         let before: u64 = before.max().unwrap_or_default();

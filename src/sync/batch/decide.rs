@@ -38,7 +38,11 @@ impl Batch<'_, '_> {
             self.works.insert(work.key.clone(), Work { wanted: Some(merged), merges: true, ..work });
             return;
         } else {
-            if self.sync.counts_superseded {
+            // One that was judged before, by what the old database still says, is not told again: its mark says so. Of
+            // one that is gone there nothing can, so it counts by its entry.
+            let is_known = wanted.is_some() && mark.copied() == wanted.map(RowMark::settled);
+            let counts = !is_known && (wanted.is_some() || self.sync.counts_superseded);
+            if counts {
                 let place = self.job.place();
                 let what = match (&work.present, mark) {
                     (None, Some(&RowMark::MAYBE_DELETED)) => {
@@ -48,8 +52,11 @@ impl Batch<'_, '_> {
                     _ => "both servers have changed it: the new server's stays",
                 };
                 tracing::warn!("{place}: {}: {what}", work.key);
+                self.done.superseded.push(work.key.clone());
             }
-            self.done.superseded.push(work.key.clone());
+            if counts && wanted.is_some() && mark != Some(&RowMark::MAYBE_DELETED) {
+                self.done.same.push((work.key.clone(), wanted.map(RowMark::settled)));
+            }
             Outcome::Superseded
         };
         self.done.outcomes.insert(work.key, outcome);

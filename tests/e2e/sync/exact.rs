@@ -62,6 +62,40 @@ fn a_key_that_the_log_has_as_another_kind_of_number_is_found() {
     assert_eq!(pair.count(Side::New, CLAIMS), all - 1);
 }
 
+/// Another's log may number its entries in a column of any kind; what has no number is not seen to, and is told.
+#[test]
+fn an_entry_is_seen_to_whatever_kind_of_number_it_has() {
+    let pair = synced(Engine::Postgres);
+    let log = format!("{TOKENS}_TEMP");
+    let as_number = [
+        format!("ALTER TABLE {log} ALTER COLUMN SYNC_ID DROP IDENTITY"),
+        "CREATE SEQUENCE e2e_entries START 1000".to_owned(),
+        "GRANT USAGE ON SEQUENCE e2e_entries TO PUBLIC".to_owned(),
+        format!("ALTER TABLE {log} ALTER COLUMN SYNC_ID TYPE numeric(20, 2)"),
+        format!("ALTER TABLE {log} ALTER COLUMN SYNC_ID SET DEFAULT nextval('e2e_entries')"),
+    ];
+    pair.execute_as_owner(Side::Old, &as_number.join(";"));
+    pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'changed'"));
+    drain(&pair);
+    let all = pair.count(Side::Old, TOKENS);
+    assert_eq!(pair.count(Side::New, &format!("{TOKENS} WHERE SUBJECT_IDENTIFIER = 'changed'")), all);
+    assert_eq!(pair.count(Side::Old, &log), 0);
+    let as_text = [
+        format!("ALTER TABLE {log} ALTER COLUMN SYNC_ID DROP DEFAULT"),
+        format!("ALTER TABLE {log} ALTER COLUMN SYNC_ID TYPE text"),
+        format!("ALTER TABLE {log} ALTER COLUMN SYNC_ID SET DEFAULT 'entry ' || nextval('e2e_entries')"),
+    ];
+    pair.execute_as_owner(Side::Old, &as_text.join(";"));
+    pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = 'changed again'"));
+    let ran = pair.run(&DRAIN).exits(1);
+    assert!(
+        ran.stderr
+            .contains(&format!("{log}: {all} entries have a number (SYNC_ID) or a key that cannot be read")),
+        "{ran}"
+    );
+    assert_eq!(pair.count(Side::Old, &log), all);
+}
+
 /// What no text can carry is refused before anything is written.
 #[test]
 fn types_that_cannot_be_carried_exactly_are_refused_first() {

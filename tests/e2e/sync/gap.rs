@@ -64,8 +64,31 @@ pub(crate) fn what_the_comparison_cannot_carry_over_waits(engine: Engine) {
     assert_eq!(state_of(&pair, Side::New, "of-the-late-one").as_deref(), Some("ACTIVE"));
 }
 
+/// What only the comparison has found is listed by its key and counted, once.
+pub(crate) fn what_both_servers_changed_in_the_gap_is_listed_once(engine: Engine) {
+    let pair = synced(engine);
+    let install = pair.run(&["triggers", "print"]).exits(0).stdout;
+    let remove = pair.run(&["triggers", "print", "--remove"]).exits(0).stdout;
+    pair.execute_as_owner(Side::Old, &remove);
+    let id = &actives(&pair)[0];
+    for (side, subject) in [(Side::Old, "of the old"), (Side::New, "of the new")] {
+        pair.execute(
+            side,
+            &format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = '{subject}' WHERE TOKEN_ID = '{id}'"),
+        );
+    }
+    pair.execute_as_owner(Side::Old, &install);
+    let said = format!("{TOKENS}: {id}: both servers have changed it");
+    let ran = pair.run(&DRAIN).exits(0);
+    assert!(ran.stderr.contains(&said), "{ran}");
+    let ran = pair.run(&DRAIN).exits(0);
+    assert!(!ran.stderr.contains(&said), "{ran}");
+    assert_eq!(pair.sync_status()["superseded"], 1);
+}
+
 super::on_each_engine!(
     what_changed_between_the_copy_and_its_triggers_is_carried_over,
     what_changed_while_the_triggers_were_away_is_carried_over,
     what_the_comparison_cannot_carry_over_waits,
+    what_both_servers_changed_in_the_gap_is_listed_once,
 );

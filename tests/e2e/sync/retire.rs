@@ -235,6 +235,77 @@ fn a_copy_that_was_confirmed_before_its_triggers_is_refused(engine: Engine) {
     pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
 }
 
+/// A table that some versions have is no less kept in step: without its triggers nothing tells what changed.
+fn a_table_that_drops_out_ends_it(engine: Engine) {
+    let pair = ready(engine);
+    judged(&pair, 0);
+    let table = "IDN_OAUTH2_REFRESH_TOKEN";
+    for event in ["insert", "update", "delete"] {
+        let name = pair.rows(
+            Side::Old,
+            &format!("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = '{table}' AND lower(sql) LIKE '%after {event} %'"),
+        );
+        pair.execute(Side::Old, &format!("DROP TRIGGER {}", name[0][0].as_deref().unwrap()));
+    }
+    pair.execute(Side::Old, &format!("DROP TABLE {table}_TEMP"));
+    let ran = pair.run(DRAIN).refused(2, "KR-CFG-052");
+    assert!(ran.stderr.contains(table) && ran.stderr.contains("was kept in step"), "{ran}");
+    pair.run(&["safe-to-retire"]).refused(2, "KR-CFG-052");
+    pair.run(&["verify"]).exits(0); // of the new database, where nothing is missing
+}
+
+/// One that was never kept in step is compared by its keys alone, which tell of no revocation.
+fn a_table_that_was_never_kept_in_step_is_a_reason(engine: Engine) {
+    let pair = Pair::without_triggers(engine, 60);
+    let script = pair.run(&["triggers", "print"]).exits(0).stdout;
+    let parts: Vec<&str> = script.split("-- table: ").collect();
+    let kept = parts.iter().filter(|part| !part.starts_with("IDN_OAUTH2_REFRESH_TOKEN"));
+    pair.execute_as_owner(Side::Old, &kept.copied().collect::<Vec<_>>().join("-- table: "));
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.say_that_the_old_server_is_out_of_use();
+    pair.run(DRAIN).exits(0);
+    let (verdict, ran) = judged(&pair, 1);
+    assert!(
+        verdict["reasons"]
+            .to_string()
+            .contains("IDN_OAUTH2_REFRESH_TOKEN: the old identity database has no sync triggers"),
+        "{ran}"
+    );
+    let tables = ["IDN_OAUTH2_REFRESH_TOKEN", "IDN_OAUTH2_REFRESH_TOKEN_SCOPE"];
+    let words: Vec<&str> = tables.iter().flat_map(|table| ["--accept-drift", table]).collect();
+    assert_eq!(judged_with(&pair, &words, 0)["safe"], true);
+}
+
+/// What came after the verdict is lost with the triggers, and so is the verdict.
+fn the_triggers_stay_when_anything_came_after_the_verdict(engine: Engine) {
+    let refused = |pair: &Pair| pair.run(&["triggers", "remove", "--on", "old"]).refused(2, "KR-CFG-058");
+    let pair = ready(engine);
+    judged(&pair, 0);
+    pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET TOKEN_STATE = 'REVOKED'"));
+    let ran = refused(&pair);
+    assert!(ran.stderr.contains("entries wait") && ran.stderr.contains(TOKENS), "{ran}");
+    // No journal, or one of other databases, is no word for it either.
+    let empty = tempfile::tempdir().unwrap();
+    let elsewhere = ["triggers", "remove", "--on", "old", "--journal", empty.path().to_str().unwrap()];
+    pair.run(&elsewhere).refused(2, "KR-CFG-058");
+    pair.run(DRAIN).exits(0);
+    refused(&pair); // it was carried over after the verdict
+    judged(&pair, 0);
+    for step in ["route-traffic", "old-server-stopped"] {
+        pair.run(&["confirm", "--undo", step]).exits(0);
+        refused(&pair);
+        pair.run(&["confirm", step]).exits(0);
+    }
+    judged(&pair, 0);
+    pair.execute(
+        Side::New,
+        "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET ACCESS_TOKEN = 'eyJjIjoi' WHERE ACCESS_TOKEN LIKE 'eyJ%'",
+    );
+    pair.run(&["verify", "--live"]).exits(1);
+    refused(&pair);
+    pair.run(&["triggers", "remove", "--on", "old", "--force"]).exits(0);
+}
+
 mod sqlite {
     macro_rules! on_sqlite {
         ($($name:ident),+ $(,)?) => { $(#[test] fn $name() { super::$name(crate::support::Engine::Sqlite) })+ };
@@ -249,6 +320,9 @@ mod sqlite {
         a_table_that_the_copy_lost_is_not_safe,
         rows_that_only_the_new_database_still_has_are_not_safe,
         steps_from_before_there_was_a_new_server_are_no_word,
+        a_table_that_drops_out_ends_it,
+        a_table_that_was_never_kept_in_step_is_a_reason,
+        the_triggers_stay_when_anything_came_after_the_verdict,
     );
 }
 
