@@ -56,7 +56,7 @@ pub(crate) fn run(input: &[u8]) -> u64 {
     let mut seen = DefaultHasher::new();
     match Codec::Java.slots(input) {
         Ok(slots) => {
-            splices_hold(Codec::Java, input, &slots, &TEXTS);
+            splices_hold(&Codec::Java, input, &slots, &TEXTS);
             slots.len().min(16).hash(&mut seen);
             for slot in slots.iter().take(4) {
                 (slot.range.start * 8 / input.len().max(1)).hash(&mut seen);

@@ -3,7 +3,7 @@
 use keyrotation::codec::{Codec, Slot};
 
 /// Puts one of `texts` into all slots of `input`, and the old texts back.
-pub(crate) fn splices_hold(codec: Codec, input: &[u8], slots: &[Slot], texts: &[&str]) {
+pub(crate) fn splices_hold(codec: &Codec, input: &[u8], slots: &[Slot], texts: &[&str]) {
     for slot in slots {
         assert!(slot.range.start < slot.range.end && slot.range.end <= input.len(), "{:?}", slot.range);
     }
@@ -19,7 +19,7 @@ pub(crate) fn splices_hold(codec: Codec, input: &[u8], slots: &[Slot], texts: &[
     // One new text in all slots, a different one for each input.
     let new = texts[input.len() % texts.len()];
     let (spliced, new_slots) = splice(input, slots, &vec![new; slots.len()]);
-    if codec != Codec::Java {
+    if *codec != Codec::Java {
         return; // the old texts may need escapes that nothing which is put in does
     }
     // With the old texts back, nothing is left of it; what a first splice split stays split.

@@ -44,7 +44,7 @@ pub(crate) fn run(input: &[u8]) -> u64 {
     let mut seen = DefaultHasher::new();
     match Codec::Xml.slots(input) {
         Ok(slots) => {
-            splices_hold(Codec::Xml, input, &slots, &TEXTS);
+            splices_hold(&Codec::Xml, input, &slots, &TEXTS);
             rest_stays(input, &slots);
             slots.len().min(16).hash(&mut seen);
             for slot in slots.iter().take(4) {

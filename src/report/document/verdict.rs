@@ -90,6 +90,43 @@ fn left_out(rotations: &[RotationPart]) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
+/// What stands against a rotation by what `verify` found last.
+fn of_verification(rotation: &RotationPart) -> Option<(Level, &'static str, String)> {
+    match rotation.verifications.last() {
+        None => Some((Level::Attention, "Finished, not verified", "nothing was verified".to_owned())),
+        Some(last) if last.found.differences > 0 => {
+            // What was recorded as failed is a difference, too, but a known one.
+            let is_known = last.found.differences == last.found.failed;
+            let why = format!(
+                "verify found {} differences at {}{}",
+                thousands(last.found.differences),
+                last.at,
+                if is_known { ": the values that had failed, and nothing else" } else { "" }
+            );
+            let level = if is_known { Level::Attention } else { Level::Bad };
+            Some((level, "Verification found differences", why))
+        }
+        Some(last) if last.is_stale => {
+            let why = format!("something was written after it was verified at {}", last.at);
+            Some((Level::Attention, "Finished, not verified since", why))
+        }
+        Some(last) if last.found.takes_changes_on_trust() && !rotation.may_have_run() => {
+            let why = format!(
+                "verify --live took {} rows and files that changed or went for the new server's, and nobody has \
+                 confirmed that it was started (start/started)",
+                thousands(last.found.changed + last.found.gone)
+            );
+            Some((Level::Attention, "Finished, and what changed since is unexplained", why))
+        }
+        Some(last) if !last.found.is_whole() => {
+            let (checked, all) = (thousands(last.found.chunks_checked), thousands(last.found.chunks));
+            let why = format!("verify looked at a sample: {checked} of {all} chunks");
+            Some((Level::Attention, "Finished and verified by sample", why))
+        }
+        Some(_) => None,
+    }
+}
+
 impl Verdict {
     pub(super) fn of(rotations: &[RotationPart], totals: &Totals) -> Self {
         let mut found: Vec<(Level, &str, String)> = Vec::new();
@@ -114,38 +151,8 @@ impl Verdict {
                     add(Level::Bad, headline, format!("{place}: dropped until it is rotated: {indexes}"));
                 }
             }
-            match rotation.verifications.last() {
-                None => add(Level::Attention, "Finished, not verified", "nothing was verified".to_owned()),
-                Some(last) if last.found.differences > 0 => {
-                    // What was recorded as failed is a difference, too, but a known one.
-                    let is_known = last.found.differences == last.found.failed;
-                    let why = format!(
-                        "verify found {} differences at {}{}",
-                        thousands(last.found.differences),
-                        last.at,
-                        if is_known { ": the values that had failed, and nothing else" } else { "" }
-                    );
-                    let level = if is_known { Level::Attention } else { Level::Bad };
-                    add(level, "Verification found differences", why);
-                }
-                Some(last) if last.is_stale => {
-                    let why = format!("something was written after it was verified at {}", last.at);
-                    add(Level::Attention, "Finished, not verified since", why);
-                }
-                Some(last) if last.found.takes_changes_on_trust() && !rotation.may_have_run() => {
-                    let why = format!(
-                        "verify --live took {} rows and files that changed or went for the new server's, and nobody has \
-                         confirmed that it was started (start/started)",
-                        thousands(last.found.changed + last.found.gone)
-                    );
-                    add(Level::Attention, "Finished, and what changed since is unexplained", why);
-                }
-                Some(last) if !last.found.is_whole() => {
-                    let (checked, all) = (thousands(last.found.chunks_checked), thousands(last.found.chunks));
-                    let why = format!("verify looked at a sample: {checked} of {all} chunks");
-                    add(Level::Attention, "Finished and verified by sample", why);
-                }
-                Some(_) => {}
+            if let Some((level, headline, why)) = of_verification(rotation) {
+                add(level, headline, why);
             }
         }
         for (place, skipped) in left_out(rotations) {
