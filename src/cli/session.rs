@@ -27,7 +27,7 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     };
     let end = planned(args.end.planned())?;
     let options = Options { end, ..args.work.options(args.sync.options(), args.sync.new_server_has_run) };
-    let earlier = match earlier(&dir, args.new)? {
+    let earlier = match earlier(&dir, &settings, args.new)? {
         Found::Finished(view) => return finished(&view),
         Found::Open(earlier) => Some(*earlier),
         Found::Absent => None,
@@ -59,7 +59,7 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     let retry_failed = args.retry_failed;
     let options = args.work.options(args.sync.options(), args.sync.new_server_has_run);
     let options = Options { retry_failed, end, ..options };
-    match to_resume(&dir, retry_failed)? {
+    match to_resume(&dir, &settings, retry_failed)? {
         Found::Finished(view) => finished(&view),
         Found::Open(journal) => go_on(session, &settings, &options, &dir, "resume", *journal).await,
         Found::Absent => {

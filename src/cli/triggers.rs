@@ -18,7 +18,7 @@ pub(super) async fn triggers(session: &Session, args: &TriggersArgs) -> Result<E
         TriggersAction::Print(args) => {
             let action = if args.remove { Action::Remove } else { Action::Install };
             let db = open_side(&place, Side::Old, Access::ReadOnly).await?;
-            let script = triggers::script_for(&db, &plan::registry(), action).await?;
+            let script = triggers::script_for(&db, &plan::built_in(), action).await?;
             db.close().await;
             script
         }

@@ -58,6 +58,7 @@ keys! {
     Connections = "connections", open;
     MaxRowsPerSecond = "maxRowsPerSecond", open;
     RebuildIndexes = "rebuildIndexes", open;
+    Targets = "targets", open;
 }
 
 impl Key {
@@ -104,6 +105,8 @@ pub(super) enum Form {
     List,
     /// Both of a pair of keys: `{old: a, new: b}`.
     Pair,
+    /// YAML, on this line and on those below it that are indented or begin with `- `.
+    Block,
 }
 
 impl Key {
@@ -114,6 +117,7 @@ impl Key {
                 Form::List
             }
             Self::TotpKey => Form::Pair,
+            Self::Targets => Form::Block,
             _ => Form::Text,
         }
     }

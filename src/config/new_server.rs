@@ -1,15 +1,54 @@
 //! What the new server's `deployment.toml` is to say: the new key, and where the copies are.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::home::Home;
+use super::home::{Home, Version};
 use super::keys::Key;
 use super::resolve::{Origin, Resolver};
 use super::secret::Secret;
 use super::syntax::Raw;
 use super::url::without_log_on;
-use super::{JdbcUrl, NewDatabase, NewServer, Notice};
+use super::{JdbcUrl, Notice};
+use crate::cipher::{KeyRing, SecretKey};
 use crate::error::{Error, Id, Result};
+
+/// What the new server's `deployment.toml` is to say.
+#[derive(Debug)]
+pub struct NewServer {
+    /// Its folder: absolute, without symbolic links.
+    pub home: Option<PathBuf>,
+    /// Its version, if that is known.
+    pub version: Option<Version>,
+    /// The old key, as it is written and as it is used.
+    pub old_key: (Secret, SecretKey),
+    /// The new key, likewise.
+    pub new_key: (Secret, SecretKey),
+    /// All keys.
+    pub keys: KeyRing,
+    /// Whether the rotation writes the new key's id into every value.
+    pub key_ids: bool,
+    /// Its identity database.
+    pub identity: Option<NewDatabase>,
+    /// Its registry (shared) database.
+    pub registry: Option<NewDatabase>,
+    /// The old server's identity database, which nothing of the new one should name.
+    pub old_identity: Option<JdbcUrl>,
+}
+
+/// A database of the new server.
+#[derive(Debug)]
+pub struct NewDatabase {
+    /// The key that named it, such as `newIdnDBUrl`.
+    pub key: &'static str,
+    /// Its URL, less user and password.
+    pub url: Secret,
+    /// The same, taken apart; `None` for kinds that are not rotated here.
+    pub parsed: Option<JdbcUrl>,
+    /// Who logs on.
+    pub user: Option<String>,
+    /// That user's password.
+    pub password: Option<Secret>,
+}
 
 /// What the new server's own configuration is to say, with what the operator should know.
 pub(super) fn new_server(raw: &Raw, origin: Origin<'_>, elsewhere: bool) -> Result<(NewServer, Vec<Notice>)> {

@@ -49,6 +49,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     resolver.refuse_old_database()?;
     let databases = parts.databases.then(|| resolver.databases(parts.sync)).transpose()?;
     let sync_tables = resolver.sync_tables(parts.sync)?;
+    let own = resolver.own_targets(parts.databases)?;
     let mut nodes = resolver.nodes()?;
     let home = match nodes.first() {
         Some(first) if resolver.given(Key::NewIsHome).is_none() => Some(first.clone()),
@@ -85,6 +86,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         chunk_size,
         connections,
         max_rows_per_second,
+        own,
         without_tables: Vec::new(),
         patience: overrides.patience.unwrap_or(PATIENCE),
         rebuild_indexes,

@@ -3,12 +3,14 @@
 //! The Java tool reads the file as Java properties, its name promises YAML, and people write either.
 //! So every line is read twice, by the rules of `java.util.Properties` and by serde_yaml straight
 //! into a `String` (so a value is never a number, a boolean or null), and counts only when both
-//! readings agree. One liberty: quotes around a whole value are removed, which Java would keep.
+//! readings agree. One liberty: quotes around a whole value are removed, which Java would keep. A key that the Java tool
+//! has not, and that takes more than a text, has a block of YAML.
 //!
 //! Invariants: [`parse`] depends on its argument alone and panics on none; no error shows
 //! a secret or a URL, nor a line that might be a secret gone astray.
 
 use std::collections::BTreeMap;
+use std::iter::Peekable;
 
 use serde::Deserialize;
 
@@ -62,7 +64,8 @@ const LONGEST: usize = 8192;
 pub fn parse(text: &str) -> Result<Raw> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut raw = Raw::default();
-    for (number, line) in java::lines(text) {
+    let mut lines = java::lines(text).peekable();
+    while let Some((number, line)) = lines.next() {
         let start = line.trim_start_matches(java::WHITE);
         if start.is_empty() || start.starts_with(['#', '!']) {
             continue;
@@ -87,7 +90,10 @@ pub fn parse(text: &str) -> Result<Raw> {
         }
         let pair = java::split(line);
         let (key, name) = Key::find(pair.key).ok_or_else(|| unknown(&pair, number))?;
-        let value = agreed(key, pair.value).map_err(|differing| differing.explain(key, number))?;
+        let value = match key.form() {
+            Form::Block => block(pair.value, &mut lines),
+            _ => agreed(key, pair.value).map_err(|differing| differing.explain(key, number))?,
+        };
         if let Some(first) = raw.entries.insert(key, Entry { line: number, name, value }) {
             return Err(Error::new(
                 Id::ConfigDuplicateKey,
@@ -96,6 +102,19 @@ pub fn parse(text: &str) -> Result<Raw> {
         }
     }
     Ok(raw)
+}
+
+/// The text of a block: what stands behind its key, and the lines below it that belong to it.
+fn block<'a>(first: &str, lines: &mut Peekable<impl Iterator<Item = (usize, &'a str)>>) -> Secret {
+    let belongs = |line: &str| {
+        line.is_empty() || line == "-" || line.starts_with("- ") || line.starts_with([' ', '\t', '#'])
+    };
+    let mut text = first.to_owned();
+    while let Some((_, line)) = lines.next_if(|(_, line)| line.len() <= LONGEST && belongs(line)) {
+        text.push('\n');
+        text.push_str(line);
+    }
+    if text.trim().is_empty() { "".into() } else { text.as_str().into() }
 }
 
 /// The items of a list value: `[a, b]`, `a, b` or `a`.
@@ -124,6 +143,7 @@ pub(super) fn parts(key: Key, value: &str) -> Vec<&str> {
         Form::Text => vec![value],
         Form::List => items(value),
         Form::Pair => pair(value).map(Vec::from).unwrap_or_default(),
+        Form::Block => value.split(|c: char| c.is_whitespace() || "[]{},\"'".contains(c)).collect(),
     }
 }
 

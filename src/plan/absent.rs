@@ -166,6 +166,7 @@ impl Deployment {
             Store::Registry => "newRegDBUrl",
         };
         let has_it = match (target.presence, self.version) {
+            (Presence::Own, _) => ", which `targets` names".to_owned(),
             (Presence::Always, _) => ", which every version has".to_owned(),
             (presence, Some(version)) if presence.is_certain_in(Some(version)) => {
                 format!(", which Identity Server {} has", shown(version))

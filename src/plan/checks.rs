@@ -1,6 +1,7 @@
 //! Connecting, and what is refused before the first write.
 
 mod claim;
+mod resolve;
 mod scope;
 
 use std::path::PathBuf;
@@ -12,20 +13,17 @@ use keyrotation_journal::{RESEALED, TargetHead, TargetId, TargetKind};
 pub use scope::Reach;
 
 use super::open::{is_same, open};
-use super::privileges::forbidden;
 use super::sync::{self, SyncPlan};
-use super::{Fingerprint, Job, absent, columns, protect};
+use super::{Fingerprint, Job, absent, protect};
 use crate::activity::Activity;
-use crate::codec::Codec;
 use crate::config::{RebuildIndexes, Settings};
-use crate::db::{Access, Db, DbError, Identifier, Table, TransactionLimits, sql};
+use crate::db::{Access, Db, TransactionLimits};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
 use crate::signals::Stop;
-use crate::sink::{FileSink, Sink, TableSink};
 use crate::sizes::Sizes;
+use crate::source::Source;
 use crate::source::files::Level;
-use crate::source::{FileRows, Source, TableSource};
 use crate::target::{FileGroup, Store, Target, TargetRegistry, Version};
 
 /// The live deployment that a rotation works on: connected and looked at.
@@ -62,6 +60,9 @@ pub struct Deployment {
     patience: Duration,
     sizes: Sizes,
 }
+
+/// Why a table, or a group of files, is not rotated though it is known.
+const LEFT_OUT: &str = "left out by `targets`";
 
 /// Connects to what the settings enable and checks that it can be rotated. `journaled` names the
 /// targets of a rotation that is resumed: those are used, and no others.
@@ -120,6 +121,13 @@ async fn connect_with(
         patience: settings.patience,
         sizes: settings.sizes,
     };
+    let left_out = targets.left_out();
+    if !left_out.is_empty() {
+        tracing::warn!(
+            "{LEFT_OUT}, so what is under the old key there stays so: {}; `keyrotation keys` counts it",
+            left_out.join(", ")
+        );
+    }
     deployment.open(settings, access).await?;
     if settings.sync_tables.is_some() && with_old {
         deployment.open_old(settings, access).await?;
@@ -228,7 +236,7 @@ impl Deployment {
         room.map_or(settings.writers(), |room| room.min(settings.writers()))
     }
 
-    /// The targets that are not there, by table or kind of files, with the reason.
+    /// The targets that are not there, or left out, by table or kind of files, with the reason.
     pub fn absent_places(&self) -> Vec<(&str, &str)> {
         let place = |index: &TargetId| {
             let head = &self.heads[index.position()];
@@ -236,7 +244,8 @@ impl Deployment {
             let synced = || self.targets.sync_table(&head.id).map(|table| &table.relation);
             table.or_else(synced).map_or(head.label.as_str(), |relation| relation.table.as_str())
         };
-        self.absent.iter().map(|(index, reason)| (place(index), reason.as_str())).collect()
+        let absent = self.absent.iter().map(|(index, reason)| (place(index), reason.as_str()));
+        absent.chain(self.targets.left_out().into_iter().map(|place| (place, LEFT_OUT))).collect()
     }
 
     /// Says what else is in the folders with configuration files.
@@ -312,96 +321,6 @@ impl Deployment {
         let guard = Arc::new(Guard::new(db.clone(), store, self.patience));
         self.guards.push(Arc::clone(&guard));
         guard
-    }
-
-    async fn resolve_table(&mut self, index: TargetId, target: &Arc<Target>, access: Access) -> Result<()> {
-        let db = match target.store {
-            Store::Identity => &self.identity,
-            Store::Registry => &self.registry,
-        };
-        let Some(db) = db.clone() else {
-            self.absent.push((index, "databases are not enabled".to_owned()));
-            return Ok(());
-        };
-        let guard = self.guard(target.store, &db);
-        let limits_of_transaction = self.transaction_limits(&db);
-        let place = &target.relation.table;
-        let failed = |error: DbError| Error::new(Id::Database, format!("{place}: {error}"));
-        let Some(info) = db.table(place).await.map_err(failed)? else {
-            let left_out = self.without.iter().any(|name| place.eq_ignore_ascii_case(name));
-            self.absent.push((index, absent::reason(target, self.version, left_out)));
-            return Ok(());
-        };
-        columns::check(target, &info)?;
-        let values = target.value_names();
-        let mut table = Table::new(target.relation.clone(), &values, &info);
-        if access == Access::ReadWrite && db.server_kind().is_some() {
-            db.rehearse(&mut table, &values).await.map_err(|error| forbidden(place, &error))?;
-        }
-        let table = Arc::new(table);
-        let not_null =
-            |column: &Identifier| info.columns.get(&**column).is_some_and(|column| column.not_null);
-        let may_be_null = !target.relation.key.iter().all(not_null);
-        if may_be_null && !db.read(&sql::null_key(db.syntax(), &table), &[]).await.map_err(failed)?.is_empty()
-        {
-            return Err(Error::new(Id::Schema, format!("{place}: there is a row with NULL in its key")));
-        }
-        let limits = values
-            .iter()
-            .map(|value| info.columns.get(value.as_str()).and_then(|column| column.limit))
-            .collect();
-        let has_column = |column: &str| info.columns.contains_key(column);
-        let source = TableSource::new(
-            db.clone(),
-            Arc::clone(target),
-            Arc::clone(&table),
-            Arc::clone(&guard),
-            has_column,
-        );
-        let columns: Arc<[Identifier]> = values.into_iter().cloned().collect();
-        let indexes = self.indexes(&db, &guard, &table, Arc::clone(&columns));
-        self.jobs.push(Job {
-            index,
-            id: target.id.as_str().into(),
-            place: place.to_string(),
-            codec: target.codec.clone(),
-            columns,
-            limits,
-            groups: self.heads[index.position()].groups.len(),
-            resealed: self.resealed(index),
-            source: Source::Table(source),
-            sink: Sink::Table(
-                TableSink::new(db, Arc::clone(target), table, guard)
-                    .within(limits_of_transaction)
-                    .giving_way(self.fingerprint.mode.is_in_place()),
-            ),
-            indexes: Some(indexes),
-            sizes: self.sizes,
-        });
-        Ok(())
-    }
-
-    fn resolve_files(&mut self, index: TargetId, group: &Arc<FileGroup>, settings: &Settings) {
-        let Some(files) = &settings.files else {
-            self.absent.push((index, "configuration files are not enabled".to_owned()));
-            return;
-        };
-        let (home, further) = (files.home.clone(), &files.further_homes);
-        let rows = FileRows::new(Arc::clone(group), home, further, files.allowed_roots.clone());
-        self.jobs.push(Job {
-            index,
-            id: group.id.as_str().into(),
-            place: group.label.clone(),
-            codec: Codec::Xml,
-            columns: [Identifier::constant("content")].into(),
-            limits: vec![None],
-            groups: self.heads[index.position()].groups.len(),
-            resealed: self.resealed(index),
-            source: Source::Files(rows.clone()),
-            sink: Sink::Files(FileSink::new(rows)),
-            indexes: None,
-            sizes: self.sizes,
-        });
     }
 }
 

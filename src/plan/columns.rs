@@ -1,6 +1,6 @@
 //! Whether a table has the columns and the key that WSO2 makes.
 
-use crate::db::{Filter, Kind, TableInfo};
+use crate::db::{Filter, Identifier, Kind, TableInfo};
 use crate::error::{Error, Id, Result};
 use crate::target::Target;
 
@@ -25,6 +25,17 @@ pub(super) fn check(target: &Target, info: &TableInfo) -> Result<()> {
             Id::Schema,
             format!("{}: {column} is of a type that no key of WSO2 has", target.relation.table),
         ));
+    }
+    let is_no_text = |name: &&Identifier| {
+        let kind = info.columns.get(name.as_str()).map(|column| column.kind);
+        info.is_typed && !matches!(kind, Some(Kind::Text | Kind::Bytes))
+    };
+    if let Some(column) = target.value_names().into_iter().find(is_no_text) {
+        let text = format!(
+            "{}: {column} holds neither texts nor bytes, as the server declares it",
+            target.relation.table
+        );
+        return Err(Error::new(Id::Schema, text));
     }
     if let Some(odd) = info.odd_on_update() {
         let text =

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::KeyFingerprints;
-use crate::config::{Mode, Settings};
+use crate::config::{Mode, OwnTargets, Settings};
 use crate::error::{Error, Id, Result};
 use crate::target::TargetRegistry;
 
@@ -28,6 +28,9 @@ pub struct Fingerprint {
     pub old_identity: Option<String>,
     /// Whether ECB and CBC values become GCM values.
     pub upgrade: bool,
+    /// Tables of people's own, and what is left out.
+    #[serde(default, skip_serializing_if = "OwnTargets::is_empty")]
+    pub own: OwnTargets,
     /// The targets' ids, in the journal's order.
     pub targets: Vec<String>,
     /// What is known of them, and of all others: what the rotation works with to its end. Journals of earlier versions
@@ -71,6 +74,7 @@ impl Fingerprint {
                 .filter(|_| settings.sync_tables.is_some())
                 .and_then(|job| Some(job.old_identity.as_ref()?.identity())),
             upgrade: settings.upgrade,
+            own: settings.own.clone(),
             targets,
             descriptors: None,
         }
@@ -102,6 +106,7 @@ impl Fingerprint {
             ("oldIdnDBUrl, with enableSyncMigrator,", text(&self.old_identity), text(&now.old_identity)),
             ("newISHome", text(&self.home), text(&now.home)),
             ("transformation", transformation(self.upgrade), transformation(now.upgrade)),
+            ("targets", self.own.to_string(), now.own.to_string()),
         ];
         let of_others = || differences.into_iter().find(|(_, journal, now)| journal != now);
         match self.keys.difference(&now.keys).or_else(of_others) {

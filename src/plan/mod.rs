@@ -31,7 +31,7 @@ pub use job::Job;
 pub use key_fingerprints::KeyFingerprints;
 pub use nodes::lacks_keys;
 pub use open::open_alone;
-pub use registry::{described_otherwise, recorded, registry};
+pub use registry::{built_in, described_otherwise, recorded, registry, whole_registry};
 pub use size::{Disk, TOKENS, Tokens};
 pub use survey::{JobSurvey, Survey, survey};
 pub use sync::{ABSENT_IN_OLD, Cipher, NO_TRIGGERS, SyncJob, SyncPlan};

@@ -5,11 +5,53 @@ use std::sync::Arc;
 use keyrotation_journal::Rotation;
 use serde::Deserialize;
 
-use crate::target::TargetRegistry;
+use crate::config::{OwnTable, Settings};
+use crate::db::{Identifier, Relation};
+use crate::error::{Error, Id, Result};
+use crate::target::{Column, Presence, Store, Target, TargetRegistry};
+
+/// What is built in.
+pub fn built_in() -> Arc<TargetRegistry> {
+    Arc::new(TargetRegistry::built_in())
+}
 
 /// What a rotation that is to begin works with.
-pub fn registry() -> Arc<TargetRegistry> {
-    Arc::new(TargetRegistry::built_in())
+pub fn registry(settings: &Settings) -> Result<Arc<TargetRegistry>> {
+    described(settings).map(Arc::new)
+}
+
+/// Likewise for who only looks: with what is left out.
+pub fn whole_registry(settings: &Settings) -> Result<Arc<TargetRegistry>> {
+    described(settings).map(|registry| Arc::new(registry.whole()))
+}
+
+fn described(settings: &Settings) -> Result<TargetRegistry> {
+    let refused = |what: String| Error::new(Id::ConfigTargets, format!("targets: {what}"));
+    let own = settings.own.tables.iter().map(own_target).collect();
+    let registry = TargetRegistry::built_in().with(&settings.own.left_out, own).map_err(refused)?;
+    match registry.unsynced() {
+        Some(table) if settings.sync_tables.is_some() => Err(refused(format!(
+            "{table} is kept in step, and what comes from the old server is sealed with the new key: neither leave it out \
+             nor describe it otherwise while enableSyncMigrator is on"
+        ))),
+        _ => Ok(registry),
+    }
+}
+
+fn own_target(own: &OwnTable) -> Target {
+    let store = if own.store == Store::Registry.name() { Store::Registry } else { Store::Identity };
+    let plain = |name: &Identifier| Column { name: name.clone(), hash: None };
+    let words = own.table.to_lowercase().replace(['_', '$', '#'], "-");
+    Target {
+        id: format!("own-{}-{words}", own.store),
+        store,
+        presence: Presence::Own,
+        relation: Relation { table: own.table.clone(), key: own.key.clone(), filter: own.filter.clone() },
+        values: own.values.iter().map(plain).collect(),
+        codec: own.codec.clone(),
+        label: format!("{} (targets)", own.table),
+        groups: None,
+    }
 }
 
 /// What a rotation was begun with, as its journal has it: another version of this program may know of other columns.
@@ -20,13 +62,14 @@ pub fn recorded(rotation: &Rotation) -> Arc<TargetRegistry> {
         descriptors: Option<TargetRegistry>,
     }
     let recorded: Option<Recorded> = serde_json::from_slice(&rotation.fingerprint).ok();
-    recorded.and_then(|recorded| recorded.descriptors).map_or_else(registry, Arc::new)
+    recorded.and_then(|recorded| recorded.descriptors).map_or_else(built_in, Arc::new)
 }
 
 /// The ids of what a rotation was begun with and this version describes otherwise, or not at all.
 pub fn described_otherwise(recorded: &TargetRegistry) -> Vec<String> {
-    let now = registry();
-    let tables = recorded.tables().iter().filter(|table| now.table(&table.id) != Some(table));
+    let now = built_in();
+    let built_in = recorded.tables().iter().filter(|table| table.presence != Presence::Own);
+    let tables = built_in.filter(|table| now.table(&table.id) != Some(table));
     let files = recorded.files().iter().filter(|group| now.file_group(&group.id) != Some(group));
     let synced = recorded.synced().iter().filter(|table| now.sync_table(&table.id) != Some(table));
     let tables = tables.map(|table| table.id.clone()).chain(files.map(|group| group.id.clone()));
@@ -39,7 +82,6 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
-    use crate::error::Id;
     use crate::plan::Fingerprint;
 
     /// What the journal in `tests/vectors/journal_1` has, byte for byte.
@@ -69,14 +111,14 @@ mod tests {
         let earlier = Fingerprint::decode(EARLIER.as_bytes()).unwrap();
         assert_eq!((&earlier.descriptors, earlier.encode().as_slice()), (&None, EARLIER.as_bytes()));
         let known = recorded(&rotation(EARLIER));
-        assert_eq!((&known, described_otherwise(&known)), (&registry(), Vec::new()));
+        assert_eq!((&known, described_otherwise(&known)), (&built_in(), Vec::new()));
         assert!(earlier.targets.iter().all(|id| known.table(id).is_some() || known.file_group(id).is_some()));
     }
 
     #[test]
     fn a_rotation_keeps_to_what_it_was_begun_with_and_what_differs_now_is_told() {
         let text = with_descriptors();
-        assert_eq!(recorded(&rotation(&text)), registry());
+        assert_eq!(recorded(&rotation(&text)), built_in());
         let other = text.replace("\"SECRET_VALUE\"", "\"SECRET_TEXT\"").replace("tenants/*", "tenants/1");
         let known = recorded(&rotation(&other));
         assert_eq!(*known.table("identity-secret").unwrap().values[0].name, *"SECRET_TEXT");
@@ -107,7 +149,7 @@ mod tests {
         fn json<T: Serialize>(one: Option<&Arc<T>>) -> String {
             serde_json::to_string(&**one.unwrap()).unwrap()
         }
-        let known = registry();
+        let known = built_in();
         assert_eq!(
             json(known.table("registry-property")),
             concat!(

@@ -126,7 +126,10 @@ async fn connect(
     others_connected: bool,
 ) -> Result<Deployment> {
     async_failpoint!("session-connect", Error::new(Id::Database, "failure planned by a test"));
-    let targets = journaled.map_or_else(plan::registry, plan::recorded);
+    let targets = match journaled {
+        Some(rotation) => plan::recorded(rotation),
+        None => plan::registry(settings)?,
+    };
     let heads = journaled.map(|rotation| rotation.targets.as_slice());
     let deployment = plan::connect(settings, &targets, heads, access).await?;
     deployment.claim(settings, others_connected).await.map_err(|error| explained(error, settings))?;

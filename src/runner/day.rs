@@ -86,7 +86,7 @@ async fn look_at(place: &Place, day: &Day, item: &Item) -> Result<()> {
     };
     let found = match open_side(place, side, Access::ReadOnly).await {
         Ok(db) => {
-            let found = triggers::find(&db, &plan::registry()).await.map(|found| (db.place(), found));
+            let found = triggers::find(&db, &plan::built_in()).await.map(|found| (db.place(), found));
             db.close().await;
             found
         }

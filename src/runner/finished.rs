@@ -5,7 +5,9 @@ use std::path::Path;
 use keyrotation_journal::{Journal, submitted_steps};
 
 use super::reading::{open, view};
+use crate::config::Settings;
 use crate::error::{Error, Id, Result};
+use crate::plan::Fingerprint;
 use crate::report::StatusView;
 use crate::runbook::is_retired;
 
@@ -31,13 +33,14 @@ pub fn retired_or(dir: &Path, error: Error) -> Result<StatusView> {
 
 /// The journal of an earlier rotation, which one that begins now puts aside if `anew` says so. One that can be
 /// gone on with is not put aside unasked.
-pub fn earlier(dir: &Path, anew: bool) -> Result<Found> {
+pub fn earlier(dir: &Path, settings: &Settings, anew: bool) -> Result<Found> {
     let journal = match Journal::open(dir)? {
         Some(journal) if !anew => journal,
         Some(journal) => return Ok(Found::Open(Box::new(journal))),
         None => return Ok(Found::Absent),
     };
     if let Some(view) = finished(dir, &journal, false)? {
+        refuse_other_targets(&journal, settings, &view)?;
         return Ok(Found::Finished(Box::new(view)));
     }
     let name = journal.state().rotation.name();
@@ -52,12 +55,26 @@ pub fn earlier(dir: &Path, anew: bool) -> Result<Found> {
 }
 
 /// The journal to go on with; none if no rotation was begun.
-pub fn to_resume(dir: &Path, retry_failed: bool) -> Result<Found> {
+pub fn to_resume(dir: &Path, settings: &Settings, retry_failed: bool) -> Result<Found> {
     let Some(journal) = Journal::open(dir)? else { return Ok(Found::Absent) };
-    Ok(match finished(dir, &journal, retry_failed)? {
-        Some(view) => Found::Finished(Box::new(view)),
-        None => Found::Open(Box::new(journal)),
-    })
+    let Some(view) = finished(dir, &journal, retry_failed)? else {
+        return Ok(Found::Open(Box::new(journal)));
+    };
+    refuse_other_targets(&journal, settings, &view)?;
+    Ok(Found::Finished(Box::new(view)))
+}
+
+/// A rotation that is finished has not looked at a table that was named since.
+fn refuse_other_targets(journal: &Journal, settings: &Settings, view: &StatusView) -> Result<()> {
+    let begun_with = Fingerprint::decode(&journal.state().rotation.fingerprint)?.own;
+    if begun_with == settings.own || is_retired(view) {
+        return Ok(());
+    }
+    let what = format!(
+        "targets is {}, and rotation {}, which is finished, was started with {begun_with}",
+        settings.own, view.rotation_id
+    );
+    Err(Error::new(Id::JournalOther, what).fix("begin another with `keyrotation run --new`"))
 }
 
 /// The journal of a rotation whose sync phase has begun.

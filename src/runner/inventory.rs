@@ -26,7 +26,8 @@ pub async fn take_inventory(
     if let Some(databases) = &mut settings.databases {
         (databases.old_identity, databases.old_registry) = (None, None);
     }
-    let deployment = plan::connect(&settings, &plan::registry(), None, Access::ReadOnly).await?;
+    let deployment =
+        plan::connect(&settings, &plan::whole_registry(&settings)?, None, Access::ReadOnly).await?;
     let (_, stop) = listen()?;
     let activity = Activity::default();
     deployment.stop_with(&stop, &activity);

@@ -52,7 +52,7 @@ pub async fn plan(
     dir: &Path,
 ) -> Result<Option<Plan>> {
     let access = if rehearse { Access::ReadWrite } else { Access::ReadOnly };
-    let deployment = plan::connect(settings, &plan::registry(), None, access).await?;
+    let deployment = plan::connect(settings, &plan::registry(settings)?, None, access).await?;
     if rehearse {
         deployment.claim(settings, false).await?;
     }
@@ -178,7 +178,7 @@ pub async fn examine(
     let (_, stop) = listen()?;
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
-    let targets = plan::registry();
+    let targets = plan::registry(settings)?;
     let deployment = plan::connect(settings, &targets, None, Access::ReadOnly).await;
     let survey = match &deployment {
         Ok(deployment) => {

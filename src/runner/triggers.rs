@@ -20,7 +20,7 @@ use crate::triggers::{self, Action};
 
 /// Installs the triggers in the old database; says what came of it.
 pub async fn install_triggers(place: &Place) -> Result<String> {
-    let targets = plan::registry();
+    let targets = plan::built_in();
     let db = open_side(place, Side::Old, Access::ReadWrite).await?;
     let found = triggers::find(&db, &targets).await?;
     if let Some(table) = found.foreign.first() {
@@ -104,7 +104,7 @@ async fn refuse_before_the_verdict(place: &Place, db: &Db, targets: &TargetRegis
 
 /// Removes the triggers from one side; says what came of it.
 pub async fn remove_triggers(place: &Place, on: Side, force: bool) -> Result<String> {
-    let targets = plan::registry();
+    let targets = plan::built_in();
     let db = open_side(place, on, Access::ReadWrite).await?;
     if on == Side::Old && !force {
         refuse_before_the_verdict(place, &db, &targets).await?;

@@ -55,13 +55,15 @@ pub enum Presence {
     Before(Version),
     /// Some, or those with a connector.
     Some,
+    /// None: people have named it, so it must be there.
+    Own,
 }
 
 impl Presence {
     /// Whether this version has it; none if nobody knows.
     pub fn in_version(self, version: Option<Version>) -> Option<bool> {
         match self {
-            Self::Always => Some(true),
+            Self::Always | Self::Own => Some(true),
             Self::Since(first) => version.map(|version| version >= first),
             Self::Before(end) => version.map(|version| version < end),
             Self::Some => None,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sync::Parent;
 use super::{Column, FileGroup, Presence, Store, SyncTable, Target, files, identity, registry, sync};
+use crate::db::Identifier;
 
 /// What can be rotated and what can be kept in step. Who needs a descriptor is handed this value, or one of its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +17,24 @@ pub struct TargetRegistry {
     files: Vec<Arc<FileGroup>>,
     #[serde(with = "owned")]
     synced: Vec<Arc<SyncTable>>,
+    /// What is known and not rotated, at people's word.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    left_out: LeftOut,
+}
+
+/// Tables and groups of files that are left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct LeftOut {
+    #[serde(with = "owned")]
+    tables: Vec<Arc<Target>>,
+    #[serde(with = "owned")]
+    files: Vec<Arc<FileGroup>>,
+}
+
+impl LeftOut {
+    fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.files.is_empty()
+    }
 }
 
 impl TargetRegistry {
@@ -26,7 +45,65 @@ impl TargetRegistry {
             tables: tables.map(Arc::new).collect(),
             files: files::all().into_iter().map(Arc::new).collect(),
             synced: sync::all().into_iter().map(Arc::new).collect(),
+            left_out: LeftOut::default(),
         }
+    }
+
+    /// The same without what has one of these names, which are tables or ids, and with further tables.
+    pub fn with(mut self, left_out: &[String], own: Vec<Target>) -> Result<Self, String> {
+        for name in left_out {
+            let is_table = |target: &Arc<Target>| target.id == *name || target.relation.table == **name;
+            let before = self.left_out.tables.len() + self.left_out.files.len();
+            self.left_out.tables.extend(self.tables.extract_if(.., |target| is_table(target)));
+            self.left_out.files.extend(self.files.extract_if(.., |group| group.id == *name));
+            if self.left_out.tables.len() + self.left_out.files.len() == before {
+                return Err(format!(
+                    "leaveOut: {} is no table or group of files that is rotated",
+                    name.escape_debug()
+                ));
+            }
+        }
+        for target in own {
+            let is_it = |known: &&Arc<Target>| {
+                known.store == target.store
+                    && known.relation.table.eq_ignore_ascii_case(&target.relation.table)
+            };
+            let table = &target.relation.table;
+            if self.tables.iter().any(|known| is_it(&known)) {
+                return Err(format!("{table} is rotated already: leave it out to describe it otherwise"));
+            }
+            if self.tables.iter().any(|known| known.id == target.id) {
+                return Err(format!("{table} and another table differ in special characters alone"));
+            }
+            self.tables.push(Arc::new(target));
+        }
+        Ok(self)
+    }
+
+    /// The same with what is left out, for those who only look.
+    #[must_use]
+    pub fn whole(mut self) -> Self {
+        let LeftOut { tables, files } = std::mem::take(&mut self.left_out);
+        let is_described_otherwise = |left: &Arc<Target>| {
+            self.tables.iter().any(|own| own.store == left.store && own.relation.table == left.relation.table)
+        };
+        let tables: Vec<_> = tables.into_iter().filter(|left| !is_described_otherwise(left)).collect();
+        self.tables.extend(tables);
+        self.files.extend(files);
+        self
+    }
+
+    /// The tables and groups of files that are left out, by name.
+    pub fn left_out(&self) -> Vec<&str> {
+        let tables = self.left_out.tables.iter().map(|target| target.relation.table.as_str());
+        tables.chain(self.left_out.files.iter().map(|group| group.label.as_str())).collect()
+    }
+
+    /// Whether a table that is kept in step is left out, or described otherwise: its table.
+    pub fn unsynced(&self) -> Option<&Identifier> {
+        let own = self.tables.iter().filter(|target| target.presence == Presence::Own);
+        let mut touched = self.left_out.tables.iter().chain(own).map(|target| &target.relation.table);
+        touched.find(|table| self.sync_table_named(table).is_some())
     }
 
     /// Tables, in the order in which they are rotated.
@@ -49,9 +126,9 @@ impl TargetRegistry {
         self.tables.iter().find(|target| target.id == id)
     }
 
-    /// The table with this name, in upper case.
+    /// The table with this name.
     pub fn table_named(&self, name: &str) -> Option<&Arc<Target>> {
-        self.tables.iter().find(|target| target.relation.table == *name)
+        self.tables.iter().find(|target| target.relation.table.eq_ignore_ascii_case(name))
     }
 
     /// The tables of one database.
@@ -69,9 +146,9 @@ impl TargetRegistry {
         self.synced.iter().find(|table| table.id == id)
     }
 
-    /// The one with this name, in upper case.
+    /// The one with this name.
     pub fn sync_table_named(&self, name: &str) -> Option<&Arc<SyncTable>> {
-        self.synced.iter().find(|table| table.relation.table == *name)
+        self.synced.iter().find(|table| table.relation.table.eq_ignore_ascii_case(name))
     }
 
     /// The columns with values under the key of a table that is kept in step: those of its target, if it is one.
@@ -111,7 +188,6 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::db::Identifier;
 
     /// Building it also proves that every built-in name is an identifier: one that is none would end the test.
     #[test]

@@ -100,7 +100,7 @@ fn what_it_was_begun_with_is_what_is_built_in() {
         put(golden, &dir);
         let journal = Journal::open(&dir).unwrap().unwrap();
         let known = plan::recorded(&journal.state().rotation);
-        assert_eq!((&known, plan::described_otherwise(&known).len()), (&plan::registry(), 0));
+        assert_eq!((&known, plan::described_otherwise(&known).len()), (&plan::built_in(), 0));
     }
 }
 

@@ -58,6 +58,7 @@ mod smoke;
 mod status;
 mod sync;
 mod tables;
+mod targets;
 mod values;
 mod verify;
 mod walks;

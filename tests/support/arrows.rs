@@ -15,7 +15,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     ("error", &["exit"]),
     ("blocking", &["error"]),
-    ("config", &["cipher", "db", "error", "sizes"]),
+    ("config", &["cipher", "codec", "db", "error", "sizes"]),
     ("configure", &["cipher", "config", "db", "error"]),
     ("demo", &["cipher", "error"]),
     ("target", &["codec", "db"]),

@@ -57,6 +57,8 @@ pub struct RotationPart {
     /// The ids of tables that every version has.
     #[serde(skip)]
     pub(super) always: Vec<String>,
+    /// Tables and groups of files that properties.yaml has left out.
+    pub left_out: Vec<String>,
 }
 
 /// What a rotation was begun with.
@@ -206,6 +208,7 @@ impl RotationPart {
             sessions: history.sessions,
             began_at: state.rotation.created_at,
             always: always(&plan::recorded(&state.rotation)),
+            left_out: plan::recorded(&state.rotation).left_out().into_iter().map(str::to_owned).collect(),
         })
     }
 

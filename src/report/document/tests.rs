@@ -82,6 +82,7 @@ impl Tale {
     /// A rotation from `old` that has begun, with a session of alice's.
     fn begun(id: u8, old: &str) -> Self {
         let fingerprint = Fingerprint {
+            own: crate::config::OwnTargets::default(),
             descriptors: None,
             mode: crate::config::Mode::BlueGreen,
             keys: crate::plan::KeyFingerprints {

@@ -155,6 +155,10 @@ impl Verdict {
                 add(level, headline, why);
             }
         }
+        for place in rotations.iter().flat_map(|rotation| &rotation.left_out) {
+            let why = format!("{place} was left out by `targets`: what is under the old key there stays so");
+            found.push((Level::Attention, "Finished, without some tables", why));
+        }
         for (place, skipped) in left_out(rotations) {
             let why = format!("{place}, which the deployment should have, was not looked at: {skipped}");
             found.push((Level::Attention, "Finished, without some tables", why));
