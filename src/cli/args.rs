@@ -162,6 +162,12 @@ pub struct WorkArgs {
     /// Write no more rows in a second, over all connections.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rows_per_second: Option<u32>,
+    /// Write nothing while a server that follows is further behind, such as 2s.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub max_lag: Option<Duration>,
+    /// Write nothing while more statements run in a server, this program's among them.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_load: Option<u32>,
     /// Drop indexes while a table is rewritten, and make them again [default: auto, for 50,000 rows and more].
     #[arg(long, value_name = "WHEN")]
     pub rebuild_indexes: Option<RebuildIndexes>,

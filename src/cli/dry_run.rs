@@ -12,7 +12,8 @@ pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let end = planned(args.end.planned())?;
     let options = Options { end, ..args.work.options(args.sync.options(), args.sync.new_server_has_run) };
     let dir = session.global.journal_dir();
-    let view = runner::dry_run(session.screen(), &settings, &options, &dir, args.new).await?;
+    let looked = runner::dry_run(session.screen(), &settings, &options, &dir, args.new);
+    let view = Box::pin(looked).await?;
     let Some(mut view) = view else { return Ok(Exit::Interrupted) };
     let exit = if view.failed() > 0 { Exit::Differences } else { Exit::Done };
     view.exit_code = exit as u8;

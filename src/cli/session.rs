@@ -152,6 +152,8 @@ pub(super) fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
         max_rows_per_second: args.max_rows_per_second,
         patience: args.patience.map(Duration::from_secs),
         rebuild_indexes: args.rebuild_indexes,
+        max_lag: args.max_lag,
+        max_load: args.max_load,
     };
     let mut settings = config::load(&session.global.config, &overrides)?;
     settings.without_tables.clone_from(&args.accept.without_table);

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::resolve::{Resolver, wrong};
 use super::secret::{Origin, Secret, from_base64};
-use super::syntax::Entry;
+use super::syntax::{Entry, items};
 use super::url::{CONNECT_TIMEOUT, UrlError};
 use super::{BridgedUrl, Database, DatabaseJob, JdbcUrl, Level, ServerUrl, expand};
 use crate::db::Server;
@@ -40,6 +40,22 @@ impl Resolver<'_> {
         };
         let old_registry = self.old_database(&OLD_REGISTRY, [&identity, &registry])?;
         Ok(DatabaseJob { identity, registry, old_identity, old_registry })
+    }
+
+    /// Servers that follow those that are written to. Who logs on to the new identity database logs on there, too.
+    pub(super) fn replicas(&mut self) -> Result<Vec<Database>> {
+        let Some(entry) = self.given(Key::Replicas) else { return Ok(Vec::new()) };
+        let mut replicas = Vec::new();
+        for item in items(entry.value.expose()) {
+            let url = JdbcUrl::parse(item, self.lookup.folder).map_err(|error| explain(entry, error))?;
+            if !matches!(url, JdbcUrl::Server(_)) {
+                let what = "takes URLs of PostgreSQL, MySQL or MariaDB alone";
+                return Err(wrong(Id::ConfigUrl, entry, what));
+            }
+            let database = self.log_on(&NEW_IDENTITY, url)?;
+            replicas.push(Database { key: Key::Replicas.name(), ..database });
+        }
+        Ok(replicas)
     }
 
     /// The old identity database, or the new one, alone.

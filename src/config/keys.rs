@@ -58,6 +58,7 @@ keys! {
     Connections = "connections", open;
     MaxRowsPerSecond = "maxRowsPerSecond", open;
     RebuildIndexes = "rebuildIndexes", open;
+    Replicas = "replicas", secret;
     Targets = "targets", open;
 }
 
@@ -113,9 +114,12 @@ impl Key {
     /// How its value is written.
     pub(super) const fn form(self) -> Form {
         match self {
-            Self::AllowedRoots | Self::Homes | Self::SyncTables | Self::JdbcDrivers | Self::OldSecretKeys => {
-                Form::List
-            }
+            Self::AllowedRoots
+            | Self::Homes
+            | Self::SyncTables
+            | Self::JdbcDrivers
+            | Self::OldSecretKeys
+            | Self::Replicas => Form::List,
             Self::TotpKey => Form::Pair,
             Self::Targets => Form::Block,
             _ => Form::Text,

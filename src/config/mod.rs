@@ -96,6 +96,10 @@ pub struct Overrides {
     pub patience: Option<Duration>,
     /// `--rebuild-indexes`.
     pub rebuild_indexes: Option<RebuildIndexes>,
+    /// `--max-lag`.
+    pub max_lag: Option<Duration>,
+    /// `--max-load`.
+    pub max_load: Option<u32>,
 }
 
 /// A configuration that was checked and is complete for what it enables.
@@ -125,6 +129,14 @@ pub struct Settings {
     pub connections: Option<u32>,
     /// The most rows that are written in a second, if there is a most.
     pub max_rows_per_second: Option<u32>,
+    /// How far behind those may be that follow a server; none without a limit.
+    pub max_lag: Option<Duration>,
+    /// How many statements may run in a server, likewise.
+    pub max_load: Option<u32>,
+    /// Whether either was asked for.
+    pub gives_way: bool,
+    /// Servers that follow, and tell themselves how far behind they are.
+    pub replicas: Vec<Database>,
     /// How long a server that is gone is waited for.
     pub patience: Duration,
     /// Whether indexes are dropped while a table is rewritten.

@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::time::Duration;
 
 use super::home::{DEPLOYMENT, Home, KEY_IDS_SINCE};
 use super::interactive::Stdin;
@@ -18,6 +19,9 @@ use super::{
 };
 use crate::error::{Error, Id, Result};
 use crate::sizes::Sizes;
+
+/// How far behind followers may be, where they can be seen and nobody says anything, beside servers that work.
+const MAX_LAG: Duration = Duration::from_secs(10);
 
 /// Where the values come from.
 #[derive(Clone, Copy)]
@@ -50,6 +54,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     let databases = parts.databases.then(|| resolver.databases(parts.sync)).transpose()?;
     let sync_tables = resolver.sync_tables(parts.sync)?;
     let own = resolver.own_targets(parts.databases)?;
+    let replicas = resolver.replicas()?;
     let mut nodes = resolver.nodes()?;
     let home = match nodes.first() {
         Some(first) if resolver.given(Key::NewIsHome).is_none() => Some(first.clone()),
@@ -87,6 +92,10 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         connections,
         max_rows_per_second,
         own,
+        max_lag: overrides.max_lag.or(mode.is_in_place().then_some(MAX_LAG)),
+        max_load: overrides.max_load,
+        gives_way: overrides.max_lag.is_some() || overrides.max_load.is_some(),
+        replicas,
         without_tables: Vec::new(),
         patience: overrides.patience.unwrap_or(PATIENCE),
         rebuild_indexes,

@@ -17,6 +17,7 @@ mod identifier;
 pub mod identity;
 pub mod indexes;
 mod jdbc;
+pub mod load;
 pub mod log_table;
 mod mysql;
 mod native;

@@ -16,6 +16,7 @@ mod pause;
 mod rehearse;
 mod settle;
 mod sweep;
+mod throttle;
 mod transaction;
 mod workers;
 
@@ -30,6 +31,7 @@ pub use pace::Pacer;
 pub use pause::{Pause, Paused, PausedGuard};
 pub use rehearse::{Rehearsal, rehearse};
 pub use settle::{failed_rows, reopen_failed};
+pub use throttle::{Limits, Throttle, Throttler};
 
 use std::sync::Arc;
 
@@ -47,6 +49,8 @@ pub struct Context {
     pub journal: JournalHandle,
     /// How large chunks are, and how many rows are written in a second.
     pub pacer: Pacer,
+    /// Whether to hold back, since a server has too much to do.
+    pub throttle: Throttle,
     /// Whether to stand still.
     pub pause: Pause,
     /// What the program is at.

@@ -1,6 +1,6 @@
 //! How many rows a chunk has, and how many are written in a second.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ const SLOW: Duration = Duration::from_secs(3);
 /// The same two beside servers that work with the rows.
 const GENTLE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(50));
 
+/// The longest rest before a chunk, where servers work with the rows and commits take long.
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
 /// A transaction older than this is committed, whatever it holds.
 const OLD: Duration = Duration::from_secs(6);
 
@@ -41,6 +44,8 @@ pub struct Pacer {
     /// A chunk quicker than the first is followed by a larger one, one slower than the second by a
     /// smaller one.
     bounds: (Duration, Duration),
+    /// How long it rests before a chunk, in milliseconds: chunks cannot be made smaller, and take long nevertheless.
+    rest: Option<Arc<AtomicU64>>,
     /// When the rows that were let through are through, at that pace.
     free_at: Arc<Mutex<Instant>>,
     fixed: bool,
@@ -57,15 +62,17 @@ impl Pacer {
             alone: Arc::new(AtomicUsize::new(sizes.chunk_max)),
             most: watch::Sender::default(),
             bounds: (QUICK, SLOW),
+            rest: None,
             free_at: Arc::new(Mutex::new(Instant::now())),
             fixed,
         }
     }
 
-    /// Keeps transactions short: others wait for the rows in them.
+    /// Keeps transactions short, since others wait for the rows in them, and rests where they take long nevertheless.
     #[must_use]
     pub fn gentle(mut self) -> Self {
         self.bounds = GENTLE;
+        self.rest = Some(Arc::default());
         if !self.fixed {
             self.rows.store(self.sizes.chunk_min, Ordering::Relaxed);
         }
@@ -180,8 +187,23 @@ impl Pacer {
         page.len() < before
     }
 
+    /// How long to rest before the next chunk.
+    pub fn rest(&self) -> Duration {
+        Duration::from_millis(self.rest.as_ref().map_or(0, |rest| rest.load(Ordering::Relaxed)))
+    }
+
+    /// Small chunks that take long say that the server has much to do: it gets as much time for others.
+    fn learn_to_rest(&self, elapsed: Duration) {
+        let Some(rest) = &self.rest else { return };
+        let is_small = self.fixed || self.rows.load(Ordering::Relaxed) <= self.sizes.chunk_min;
+        let is_slow = elapsed > self.bounds.1 * 2;
+        let next = if is_slow && is_small { elapsed.min(LONGEST_REST) } else { Duration::ZERO };
+        rest.store(u64::try_from(next.as_millis()).unwrap_or_default(), Ordering::Relaxed);
+    }
+
     /// Learns from a chunk of `rows` rows that took `elapsed`.
     pub fn learn(&self, rows: usize, elapsed: Duration) {
+        self.learn_to_rest(elapsed);
         let size = self.rows.load(Ordering::Relaxed);
         if self.fixed || rows < self.rows() / 2 {
             return; // a short last page, or one cut by its weight, says nothing of larger ones
@@ -226,6 +248,19 @@ mod tests {
             pacer.learn(pacer.rows(), Duration::from_secs(10));
         }
         assert_eq!(pacer.rows(), Sizes::USUAL.chunk_min);
+    }
+
+    #[test]
+    fn small_chunks_that_take_long_are_followed_by_a_rest_where_servers_work() {
+        let pacer = Pacer::new(Sizes::gentle(), 500, false).gentle();
+        let [slow, quick] = [200, 10].map(Duration::from_millis);
+        for (elapsed, rest) in [(slow, 200), (quick, 0), (Duration::from_secs(9), 1000)] {
+            pacer.learn(1, elapsed);
+            assert_eq!(pacer.rest(), Duration::from_millis(rest));
+        }
+        let alone = Pacer::new(Sizes::USUAL, 100, false);
+        alone.learn(100, Duration::from_mins(1));
+        assert_eq!(alone.rest(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

@@ -167,11 +167,21 @@ impl Context {
 
     /// Waits until so many rows may be written, somebody asks to stand still, or to stop.
     pub(super) async fn turn(&self, rows: usize) -> Turn {
+        let allowed = async {
+            self.throttle.until_free(&self.activity).await;
+            let rest = self.pacer.rest();
+            if !rest.is_zero() {
+                let why = format!("the database, whose commits take long: a rest of {} ms", rest.as_millis());
+                let _waiting = self.activity.wait(why);
+                tokio::time::sleep(rest).await;
+            }
+            self.pacer.wait(rows, &self.stop).await
+        };
         tokio::select! {
             biased;
             () = self.stop.asked() => Turn::Stop,
             () = self.pause.until_requested() => Turn::Pause,
-            flow = self.pacer.wait(rows, &self.stop) => match flow {
+            flow = allowed => match flow {
                 Flow::Finished => Turn::Go,
                 Flow::Interrupted => Turn::Stop,
             },

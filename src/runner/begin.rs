@@ -10,6 +10,7 @@ use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, Targe
 use super::endpoint::{ControlEndpoint, JournalReservation};
 use super::in_place::{explained, servers_may_run, word};
 use super::stop::listen_until;
+use super::throttled::refuse_unknown;
 use super::{Explanations, Options, Outcome, Runner, Screen, taken};
 use crate::activity::Activity;
 use crate::cipher::{Digester, chain_key};
@@ -133,6 +134,7 @@ async fn connect(
     let heads = journaled.map(|rotation| rotation.targets.as_slice());
     let deployment = plan::connect(settings, &targets, heads, access).await?;
     deployment.claim(settings, others_connected).await.map_err(|error| explained(error, settings))?;
+    refuse_unknown(&deployment, settings).await?;
     Ok(deployment)
 }
 

@@ -24,6 +24,7 @@ mod row_ownership;
 mod steps;
 mod stop;
 mod stop_time;
+mod throttled;
 mod triggers;
 mod verified;
 
@@ -37,7 +38,7 @@ use keyrotation_journal::{Event, SessionEnd, Step};
 use crate::activity::Activity;
 use crate::config::Settings;
 use crate::control::{Controls, StatusFeed};
-use crate::engine::{self, Context, Flow, JournalHandle, Pacer, Pause};
+use crate::engine::{self, Context, Flow, JournalHandle, Pacer, Pause, Throttle};
 use crate::error::{Error, Id, Result};
 use crate::plan::{Deployment, KeyFingerprints, SyncPlan};
 use crate::report::{Reporter, Sources, StatusView};
@@ -140,6 +141,7 @@ impl Runner<'_> {
             planner: journal.state(|state| planner(self.settings, &state.rotation)),
             journal,
             pacer: pacer(self.settings, &self.deployment),
+            throttle: Throttle::default(),
             pause: Pause::default(),
             activity: self.activity.clone(),
             guards: self.deployment.guards().to_vec(),
@@ -164,6 +166,8 @@ impl Runner<'_> {
         events.extend(lost_servers::note_earlier_loss(&context));
         events.extend(self.options.end.map(|at| taken("stop-planned", &format!("at {at}"))));
         events.extend(first);
+        let _asking =
+            throttled::ask_servers(&self.deployment, self.settings, &context.throttle, &self.stop).await?;
         context.journal.begin_session(self.dir.to_owned(), events).await?;
         let watch = Watch::default();
         let feed = self.endpoint.handler.feed();

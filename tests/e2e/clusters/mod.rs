@@ -56,3 +56,14 @@ fn is_refused(kit: &Kit, id: &str) -> Ran {
     assert!(!kit.journal().exists());
     ran
 }
+
+/// What the running program says that it waits for, once it is about this.
+fn waits_for(kit: &Kit, what: &str) -> String {
+    let mut found = String::new();
+    crate::kit::eventually(what, || {
+        let status = kit.run_unlooked(&["status", "--json"]).json();
+        status["activity"]["waiting"].as_str().unwrap_or_default().clone_into(&mut found);
+        found.contains(what)
+    });
+    found
+}

@@ -127,3 +127,39 @@ fn triggers_fire_for_what_a_subscription_applies() {
     pair.execute(Side::Old, "ALTER SUBSCRIPTION from_elsewhere SET (slot_name = NONE)");
     pair.execute(Side::Old, "DROP SUBSCRIPTION from_elsewhere");
 }
+
+/// Nothing is written while a standby is further behind than was asked for; and it is said where nobody could tell.
+#[test]
+fn a_rotation_gives_way_to_a_standby_that_lags() {
+    let servers = OwnServers::cluster("streaming");
+    let kit = on(Engine::Postgres, 400);
+    let (first, standby) = (Engine::Postgres.port(), servers.port("SECOND"));
+    let ran = kit.run(&["run", "--max-lag", "1s"]).exits(2);
+    assert!(ran.stderr.contains("GRANT pg_monitor"), "{ran}");
+    Admin::at(Engine::Postgres, first, "postgres")
+        .execute(&format!("GRANT pg_monitor TO \"{}\"", kit.site().user()));
+    let mut running =
+        kit.start(&["resume", "--max-lag", "1s", "--max-load", "50", "--max-rows-per-second", "40"]);
+    running.until_it_says("this will change");
+    eventually("something is rotated", || rotated(&kit) > 0);
+    admin(&kit, standby).rows("SELECT pg_wal_replay_pause()::text");
+    let waits = super::waits_for(&kit, "behind");
+    assert!(waits.contains("--max-lag"), "{waits}");
+    let before = rotated(&kit);
+    thread::sleep(Duration::from_secs(2));
+    assert_eq!(rotated(&kit), before, "nothing is written meanwhile");
+    let _ = admin(&kit, standby).attempt("SELECT pg_wal_replay_resume()");
+    kit.run(&["pace", "off"]).exits(0);
+    let ran = running.wait().exits(0);
+    assert!(
+        ran.stderr.contains("nothing is written meanwhile") && ran.stderr.contains("it goes on"),
+        "{ran}"
+    );
+    kit.run(&["verify"]).exits(0);
+}
+
+fn rotated(kit: &crate::kit::Kit) -> u64 {
+    let status = kit.run_unlooked(&["status", "--json"]).json();
+    let targets = status["targets"].as_array().cloned().unwrap_or_default();
+    targets.iter().filter_map(|target| target["rotated"].as_u64()).sum()
+}
