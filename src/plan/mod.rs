@@ -32,5 +32,5 @@ pub use nodes::lacks_keys;
 pub use open::open_alone;
 pub use registry::{described_otherwise, recorded, registry};
 pub use size::{Disk, TOKENS, Tokens};
-pub use survey::{JobSurvey, Survey, survey};
+pub use survey::{JobSurvey, Survey, is_too_many, survey};
 pub use sync::{ABSENT_IN_OLD, Cipher, SyncJob, SyncPlan};

@@ -57,7 +57,7 @@ pub use explained::{Accept, Explanations};
 pub use finished::{Found, earlier, retired_or, to_resume, to_sync};
 pub use follow::{Follow, Seen};
 pub use indexes::{print_indexes, restore_indexes};
-pub use inventory::take_inventory;
+pub use inventory::{Asked as InventoryAsked, take_inventory};
 pub use notices::{notices, say};
 pub use planned::{Plan, examine, plan};
 pub use reaching::{done, not_running, reach};
