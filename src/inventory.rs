@@ -3,6 +3,7 @@
 //! Invariants: every value of every target is opened, none is judged by what it says of itself or by a sample; what
 //! cannot be looked into is counted as that, never as nothing.
 
+mod files;
 mod scan;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use crate::plan::{Job, is_too_many};
 use crate::signals::Stop;
 use crate::source::Row;
 
+pub use files::Folders;
 pub use scan::{Outside, Scanned, scan};
 
 /// Rows that are named for each key of a target; all are counted.

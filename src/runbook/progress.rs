@@ -302,8 +302,14 @@ pub(super) fn verified(facts: &Facts) -> Finding {
         Some((at, _)) if is_before(&at, finished) => {
             Finding::Not("rows were rotated after it was verified".to_owned())
         }
-        Some((_, found)) if found.differences > 0 => {
-            Finding::Not(format!("{} rows or files differ", thousands(found.differences)))
+        Some((_, found)) if found.differences > 0 => Finding::Not(found.words()),
+        _ if let Some((at, found)) =
+            Verification::left_outside(facts.steps.iter().rev().filter_map(of_step), |(_, found)| found) =>
+        {
+            let words = found.words();
+            Finding::Not(format!(
+                "{words}, at {at}, and nobody has looked there since (`keyrotation verify --scan`)"
+            ))
         }
         Some((at, found)) => Finding::So(
             format!("{} rows and files are as recorded, 0 differ", thousands(found.same)),

@@ -1,7 +1,7 @@
 //! What `keys` does: which key is every value under, without a journal and without a change.
 
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Explanations, Screen, listen};
 use crate::activity::Activity;
@@ -9,7 +9,7 @@ use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
 use crate::engine::Pacer;
 use crate::error::Result;
-use crate::inventory::{Inventory, Looked, inventory, scan};
+use crate::inventory::{Folders, Inventory, Looked, inventory, scan};
 use crate::plan::{self, Access};
 use crate::report::Reporter;
 
@@ -47,7 +47,7 @@ pub async fn take_inventory(
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
     let targets = inventory(&deployment.jobs, &recoder, &pacer, &activity, &stop).await;
     let outside = if asked.everywhere && targets.is_ok() && !stop.requested() {
-        Some(scan(&deployment, &homes(&settings), &recoder, &activity, &stop).await)
+        Some(scan(&deployment, &folders(&settings), &recoder, &activity, &stop).await)
     } else {
         None
     };
@@ -66,10 +66,11 @@ pub async fn take_inventory(
     })))
 }
 
-/// The homes of all nodes.
-pub(super) fn homes(settings: &Settings) -> Vec<PathBuf> {
-    let files = settings.files.iter();
-    files.flat_map(|job| std::iter::once(&job.home).chain(&job.further_homes)).cloned().collect()
+/// The homes of all nodes, and where links in them may lead.
+pub(super) fn folders(settings: &Settings) -> Folders {
+    let Some(job) = &settings.files else { return Folders::default() };
+    let homes = std::iter::once(&job.home).chain(&job.further_homes).cloned().collect();
+    Folders { homes, allowed_roots: job.allowed_roots.clone() }
 }
 
 fn not_looked_at(settings: &Settings) -> Vec<String> {

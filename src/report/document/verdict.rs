@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::RotationPart;
-use crate::report::thousands;
+use super::rotation::VerificationPart;
+use crate::report::{Verification, thousands};
 
 /// How good it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -115,12 +116,13 @@ impl Verdict {
                 Some(last) if last.found.differences > 0 => {
                     // What was recorded as failed is a difference, too, but a known one.
                     let is_known = last.found.differences == last.found.failed;
-                    let why = format!(
-                        "verify found {} differences at {}{}",
-                        thousands(last.found.differences),
-                        last.at,
-                        if is_known { ": the values that had failed, and nothing else" } else { "" }
-                    );
+                    let more = match (is_known, last.found.outside) {
+                        (true, _) => ": the values that had failed, and nothing else".to_owned(),
+                        (false, Some(_)) => format!(": {}", last.found.words()),
+                        (false, None) => String::new(),
+                    };
+                    let count = thousands(last.found.differences);
+                    let why = format!("verify found {count} differences at {}{more}", last.at);
                     let level = if is_known { Level::Attention } else { Level::Bad };
                     add(level, "Verification found differences", why);
                 }
@@ -134,6 +136,18 @@ impl Verdict {
                     add(Level::Attention, "Finished and verified by sample", why);
                 }
                 Some(_) => {}
+            }
+            let outside = Verification::left_outside(rotation.verifications.iter().rev(), |each| &each.found);
+            let is_last = |each: &VerificationPart| {
+                rotation.verifications.last().is_some_and(|last| std::ptr::eq(last, each))
+            };
+            if let Some(each) = outside.filter(|each| !is_last(each)) {
+                let why = format!(
+                    "{} at {}, and nobody has looked there since (`keyrotation verify --scan`)",
+                    each.found.words(),
+                    each.at
+                );
+                add(Level::Bad, "Verification found differences", why);
             }
         }
         for (place, skipped) in left_out(rotations) {
