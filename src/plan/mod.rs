@@ -28,7 +28,7 @@ pub use fingerprint::{Fingerprint, Gist};
 pub use indexes::{IndexPlan, TableIndexes};
 pub use job::Job;
 pub use key_fingerprints::KeyFingerprints;
-pub use nodes::lacks_keys;
+pub use nodes::{ServerKeys, has_keys, lacks_keys};
 pub use open::open_alone;
 pub use registry::{described_otherwise, recorded, registry};
 pub use size::{Disk, TOKENS, Tokens};

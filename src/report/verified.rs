@@ -10,6 +10,12 @@ use super::thousands;
 /// Recorded by `safe-to-retire` when it is.
 pub const RETIRABLE: &str = "safe-to-retire";
 
+/// Recorded by `keys` in place when nothing needs an old key any more.
+pub const OLD_KEYS_MAY_GO: &str = "old-keys-may-go";
+
+/// Recorded by `keys` in place when something does, or may.
+pub const OLD_KEYS_MAY_NOT_GO: &str = "old-keys-may-not-go";
+
 /// The step that says that everything is as it should be.
 pub const VERIFIED: &str = "verified";
 

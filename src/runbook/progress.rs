@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::steps::{BY_HAND, CONFIGURED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
 use super::{Finding, Item, KnownBy, Step, Variant};
-use crate::report::{RETIRABLE, RunState, StatusView, StepView, Verification, thousands};
+use crate::report::{
+    OLD_KEYS_MAY_GO, OLD_KEYS_MAY_NOT_GO, RETIRABLE, RunState, StatusView, StepView, Verification, thousands,
+};
 
 /// What is known.
 #[derive(Debug, Clone, Default)]
@@ -316,6 +318,28 @@ pub(super) fn verified(facts: &Facts) -> Finding {
             Some(at),
         ),
     }
+}
+
+/// In place: the last finding of `keys` since everything was rotated.
+pub(super) fn proved(facts: &Facts) -> Finding {
+    let finished = facts.status.as_ref().and_then(|status| status.finished_at.as_deref());
+    let Some(finished) = finished else { return Finding::Not("not yet".to_owned()) };
+    let is_its = |step: &&StepView| [OLD_KEYS_MAY_GO, OLD_KEYS_MAY_NOT_GO].contains(&step.name.as_str());
+    match facts.steps.iter().rev().find(is_its) {
+        Some(step) if is_before(&step.at, finished) => {
+            Finding::Not("rows were rotated after `keyrotation keys` has looked".to_owned())
+        }
+        Some(step) if step.name == OLD_KEYS_MAY_GO => Finding::So(step.note.clone(), Some(step.at.clone())),
+        Some(step) => Finding::Not(format!("`keyrotation keys` has found: {}", step.note)),
+        None => Finding::Unknown,
+    }
+}
+
+/// What `verify` found last of all rows, if it was a difference.
+pub(super) fn differences(facts: &Facts) -> Option<Verification> {
+    let found = facts.steps.iter().rev().filter_map(|step| Verification::of_step(&step.name, &step.note));
+    let mut counts = found.filter(|found| found.is_whole() || found.differences > 0);
+    counts.next().filter(|found| found.differences > 0)
 }
 
 pub(super) fn drained(facts: &Facts) -> Finding {

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use super::{Explanations, Screen, listen};
+use super::{Explanations, Screen, listen, proved};
 use crate::activity::Activity;
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
@@ -60,10 +60,12 @@ pub async fn take_inventory(
     let absent = deployment.absent_places().into_iter();
     let absent = absent.map(|(place, reason)| (place.to_owned(), reason.to_owned())).collect();
     let looked = Looked { targets, absent, not_looked_at: not_looked_at(&settings), outside };
-    Ok(Some(Inventory::of(&recoder, looked, || {
+    let inventory = Inventory::of(&recoder, looked, || {
         let word = asked.all_already_new.then(|| "--all-already-new was given".to_owned());
         Explanations::default().explained(dir, &settings).or(word)
-    })))
+    });
+    proved::record(&settings, dir, &inventory).await;
+    Ok(Some(inventory))
 }
 
 /// The homes of all nodes, and where links in them may lead.

@@ -16,6 +16,7 @@ mod inventory;
 mod lost_servers;
 mod notices;
 mod planned;
+mod proved;
 mod reaching;
 mod reading;
 mod reported;

@@ -198,3 +198,24 @@ fn a_failure_on_the_way_leaves_one_file_or_the_other() {
         assert!(fs::read_to_string(&file).unwrap().contains(&kit.deployment.spec.new_key), "{point}");
     }
 }
+
+/// The journal has the fingerprints of both keys, so that no key is needed to see which one stands there.
+#[test]
+fn a_file_with_the_old_key_is_not_confirmed_though_a_command_has_the_keys() {
+    let (kit, toml) = kit();
+    kit.run(&["run"]).exits(0);
+    let new = kit.deployment.spec.new_key.clone();
+    let command = kit.beside("key.sh");
+    fs::write(&command, format!("#!/bin/sh\necho {new}\n")).unwrap();
+    fs::set_permissions(&command, fs::Permissions::from_mode(0o700)).unwrap();
+    for origin in [format!("cmd:{}", command.display()), "'prompt:'".to_owned(), new.clone()] {
+        kit.configure("newSecretKey", Some(&origin));
+        let refused = kit.run(&["confirm", "deployment/edited"]).refused(2, "KR-CFG-024");
+        assert!(refused.error().contains("key is the old key"), "{origin}: {refused}");
+    }
+    let text = fs::read_to_string(&toml).unwrap();
+    fs::write(&toml, text.replace(&kit.deployment.spec.old_key, &new)).unwrap();
+    kit.configure("newSecretKey", Some(&format!("cmd:{}", command.display())));
+    let said = kit.run(&["confirm", "deployment/edited"]).exits(0);
+    assert!(!said.stderr.contains("your word"), "{said}");
+}
