@@ -47,7 +47,7 @@ pub use draft::{DraftConfig, Site, draft};
 pub use home::{DEPLOYMENT, Home, Version};
 pub use keys::Key;
 pub use mode::Mode;
-pub use new_server::read_url;
+pub use new_server::{NewDatabase, NewServer, read_url};
 use others::{Stake, who_else_may_write};
 pub use secret::Secret;
 pub use syntax::{Raw, parse};
@@ -223,44 +223,6 @@ impl Database {
     fn is_on(&self, kind: Kind) -> bool {
         self.server.as_ref().is_some_and(|server| server.kind == kind)
     }
-}
-
-/// What the new server's `deployment.toml` is to say.
-#[derive(Debug)]
-pub struct NewServer {
-    /// Its folder: absolute, without symbolic links.
-    pub home: Option<PathBuf>,
-    /// Its version, if that is known.
-    pub version: Option<Version>,
-    /// The old key, as it is written and as it is used.
-    pub old_key: (Secret, SecretKey),
-    /// The new key, likewise.
-    pub new_key: (Secret, SecretKey),
-    /// All keys.
-    pub keys: KeyRing,
-    /// Whether the rotation writes the new key's id into every value.
-    pub key_ids: bool,
-    /// Its identity database.
-    pub identity: Option<NewDatabase>,
-    /// Its registry (shared) database.
-    pub registry: Option<NewDatabase>,
-    /// The old server's identity database, which nothing of the new one should name.
-    pub old_identity: Option<JdbcUrl>,
-}
-
-/// A database of the new server.
-#[derive(Debug)]
-pub struct NewDatabase {
-    /// The key that named it, such as `newIdnDBUrl`.
-    pub key: &'static str,
-    /// Its URL, less user and password.
-    pub url: Secret,
-    /// The same, taken apart; `None` for kinds that are not rotated here.
-    pub parsed: Option<JdbcUrl>,
-    /// Who logs on.
-    pub user: Option<String>,
-    /// That user's password.
-    pub password: Option<Secret>,
 }
 
 /// How many rows a chunk begins with.

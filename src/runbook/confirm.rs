@@ -147,3 +147,13 @@ fn objection_in_place(item: &Item, facts: &Facts) -> Option<Objection> {
     }
     (failed > 0).then(|| Objection::Warn(format!("{left}; the old key opens none of them")))
 }
+
+/// In place: why servers still need the old key, as far as is known; none if nothing needs it.
+pub fn old_key_is_needed(facts: &Facts) -> Option<String> {
+    let step = IN_PLACE.iter().find(|step| step.items.iter().any(|item| item.name == ONE_KEY))?;
+    let item = step.items.iter().find(|item| item.name == ONE_KEY)?;
+    match objection(step, item, facts) {
+        Some(Objection::Refuse(why)) => Some(why),
+        _ => None,
+    }
+}

@@ -22,7 +22,7 @@ use crate::config::DraftConfig;
 use crate::report::StatusView;
 
 pub use advice::{Advice, advice};
-pub use confirm::{Named, Objection, find, objection};
+pub use confirm::{Named, Objection, find, objection, old_key_is_needed};
 pub use gap::{copy_is_older, is_preparation, is_retired};
 pub use progress::{Facts, ItemState, Mark, Progress, StepState, progress};
 pub use steps::{

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::kit::{Kit, Refused as _, open_values, seal};
 
 /// The demo's properties.yaml with the names that it has in place.
-fn in_place() -> Kit {
+pub(crate) fn in_place() -> Kit {
     let kit = Kit::new();
     let text = fs::read_to_string(&kit.deployment.config).unwrap();
     let is_beside = |line: &&str| !line.starts_with("old") || line.starts_with("oldSecretKey");
