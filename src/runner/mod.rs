@@ -65,7 +65,7 @@ pub use reaching::{done, not_running, reach};
 pub use reading::{absent, all_failures, read, view};
 pub use reported::{Opened, check_macs, open_all};
 pub use retire::safe_to_retire;
-pub use steps::{Place, Side, leave, open_side};
+pub use steps::{Place, Side, leave, open_side, take_waiting};
 pub use stop::{listen, listen_until};
 pub use stop_time::{PlannedEnd, StopTime, planned};
 pub use triggers::{install_triggers, remove_triggers};
