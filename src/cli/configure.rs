@@ -112,9 +112,9 @@ pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result
 
 fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
     if show_secrets {
-        out::warn_if_others_may_read();
-        print(&edited.text)?;
+        out::print_secret(&edited.text)?;
     } else {
+        out::must_be_open()?;
         print(&edited.masked)?;
         if edited.secrets > 0 {
             tracing::warn!(

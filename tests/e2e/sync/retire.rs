@@ -266,6 +266,24 @@ mod sqlite {
     );
 }
 
+/// A result that nobody has is said to be written by no command.
+#[test]
+fn a_full_disk_behind_a_redirect_is_an_error_in_sync_too() {
+    let pair = ready(Engine::Sqlite);
+    for args in [&["safe-to-retire"][..], &["safe-to-retire", "--json"], DRAIN] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = pair.place.command(args);
+        command.stdout(full).stderr(std::process::Stdio::piped());
+        let done = command.spawn().unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            done.status.code() == Some(3) && said.contains("KR-ENV-003"),
+            "{args:?}: {:?} {said}",
+            done.status
+        );
+    }
+}
+
 /// What would do most harm, on servers too: CI runs the quickest of them.
 mod servers {
     macro_rules! on_servers {
