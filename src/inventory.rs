@@ -255,7 +255,8 @@ impl Inventory {
             };
             let fingerprint = ring.key(key).fingerprint();
             let outside = outside.as_ref().map(|scanned| scanned.under(fingerprint));
-            let asked = Asked { fingerprint, role, doubt: replacement.map(doubt), outside };
+            let (is_old, doubt) = (replacement.is_some(), replacement.and_then(doubt));
+            let asked = Asked { fingerprint, role, is_old, doubt, outside };
             verdict(asked, &targets, &not_looked_at)
         });
         Self { keys: keys.collect(), targets, absent, not_looked_at, outside, explained }
@@ -284,22 +285,22 @@ fn strange(targets: &[TargetInventory]) -> u64 {
 struct Asked<'a> {
     fingerprint: &'a str,
     role: &'static str,
-    /// Of an old key: why it may be none of those that were in use, if it may.
-    doubt: Option<Option<String>>,
+    is_old: bool,
+    /// Why it may be none of those that were in use, if it may.
+    doubt: Option<String>,
     outside: Option<u64>,
 }
 
 fn verdict(asked: Asked<'_>, targets: &[TargetInventory], not_looked_at: &[String]) -> KeyVerdict {
-    let Asked { fingerprint, role, doubt, outside } = asked;
+    let Asked { fingerprint, role, is_old, doubt, outside } = asked;
     let counts = || targets.iter().filter_map(|target| Some((target, target.keys.get(fingerprint)?)));
     let values = counts().map(|(_, count)| count.values).sum();
     let without_id = counts().map(|(_, count)| count.without_id).sum();
     let doubtful: u64 = targets.iter().map(|target| target.doubtful(fingerprint)).sum();
     let places: Vec<_> =
         counts().map(|(target, count)| format!("{} in {}", count.values, target.place)).collect();
-    let is_old = doubt.is_some();
     // A key that values are under is a right one.
-    let doubt = doubt.flatten().filter(|_| values == 0);
+    let doubt = doubt.filter(|_| values == 0);
     let is_doubted = doubt.is_some();
     let why = match (values, doubtful, not_looked_at) {
         (0, ..) if let Some(doubt) = doubt => doubt,

@@ -69,7 +69,7 @@ mod tests {
         let plain = STANDARD.decode(envelope).unwrap();
         let text = String::from_utf8(plain.clone()).unwrap();
         let spaced = text.replace("\":", "\": ").replace(",\"", ", \"");
-        let pretty = text.replace("{", "{\n  ").replace("\":", "\" : ");
+        let pretty = text.replace('{', "{\n  ").replace("\":", "\" : ");
         let json = [br#"{"encrypted":true,"value":"#.as_slice(), &plain, b"}"].concat();
         for (stored, count) in [
             (envelope.as_bytes().to_vec(), 1),

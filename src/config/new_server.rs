@@ -87,8 +87,8 @@ impl Resolver<'_> {
                 nodes,
                 version,
                 old_key,
-                keys,
                 new_key,
+                keys,
                 key_ids,
                 identity,
                 registry,
@@ -105,9 +105,9 @@ impl Resolver<'_> {
         let old_identity = self.given(Key::OldIdnDbUrl).and_then(|entry| self.url(entry).ok());
         Ok(NewServer {
             mode,
-            version,
             nodes: home.iter().cloned().collect(),
             home,
+            version,
             old_key,
             keys,
             new_key,

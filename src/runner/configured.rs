@@ -76,9 +76,10 @@ fn keys_in_place(place: &Place, server: &NewServer, remove_old_key: bool) -> Res
     let is_of_these = |recorded: &KeyFingerprints| recorded.new_key == keys.new_key;
     // What a journal says of other keys says nothing of these.
     let is_its = day.facts.status.as_ref().and_then(|status| status.keys.as_ref()).is_some_and(is_of_these);
-    let needed = match is_its {
-        true => old_key_is_needed(&day.facts),
-        false => Some("the rotation with these keys has not begun".to_owned()),
+    let needed = if is_its {
+        old_key_is_needed(&day.facts)
+    } else {
+        Some("the rotation with these keys has not begun".to_owned())
     };
     match (needed, remove_old_key) {
         (Some(why), true) => Err(Error::new(Id::StepNotSo, format!("--remove-old-key is too early: {why}"))

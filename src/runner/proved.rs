@@ -28,11 +28,9 @@ async fn recorded(settings: &Settings, dir: &Path, inventory: &Inventory) -> Res
     if journal.state().finished_at.is_none() {
         return Ok(());
     }
-    let (name, is_it) = match inventory.all_may_go() {
-        true => (OLD_KEYS_MAY_GO, Some(true)),
-        false => (OLD_KEYS_MAY_NOT_GO, Some(false)),
-    };
-    let keys = inventory.keys.iter().filter(|key| key.may_go == is_it);
+    let may_go = inventory.all_may_go();
+    let name = if may_go { OLD_KEYS_MAY_GO } else { OLD_KEYS_MAY_NOT_GO };
+    let keys = inventory.keys.iter().filter(|key| key.may_go == Some(may_go));
     let why: Vec<_> = keys.map(|key| format!("{}: {}", key.fingerprint, key.why)).collect();
     let found = step(name, &why.join("; "));
     let shared =

@@ -87,6 +87,47 @@ fn left_out(rotations: &[RotationPart]) -> impl Iterator<Item = (&str, &str)> {
     targets.filter_map(|target| Some((target.view.place.as_str(), target.view.skipped.as_deref()?)))
 }
 
+/// What the verifications of a rotation stand for.
+fn verified(rotation: &RotationPart, add: &mut impl FnMut(Level, &'static str, String)) {
+    match rotation.verifications.last() {
+        None => add(Level::Attention, "Finished, not verified", "nothing was verified".to_owned()),
+        Some(last) if last.found.differences > 0 => {
+            // What was recorded as failed is a difference, too, but a known one.
+            let is_known = last.found.differences == last.found.failed;
+            let more = match (is_known, last.found.outside) {
+                (true, _) => ": the values that had failed, and nothing else".to_owned(),
+                (false, Some(_)) => format!(": {}", last.found.words()),
+                (false, None) => String::new(),
+            };
+            let count = thousands(last.found.differences);
+            let why = format!("verify found {count} differences at {}{more}", last.at);
+            let level = if is_known { Level::Attention } else { Level::Bad };
+            add(level, "Verification found differences", why);
+        }
+        Some(last) if last.is_stale => {
+            let why = format!("something was written after it was verified at {}", last.at);
+            add(Level::Attention, "Finished, not verified since", why);
+        }
+        Some(last) if !last.found.is_whole() => {
+            let (checked, all) = (thousands(last.found.chunks_checked), thousands(last.found.chunks));
+            let why = format!("verify looked at a sample: {checked} of {all} chunks");
+            add(Level::Attention, "Finished and verified by sample", why);
+        }
+        Some(_) => {}
+    }
+    let outside = Verification::left_outside(rotation.verifications.iter().rev(), |each| &each.found);
+    let is_last =
+        |each: &VerificationPart| rotation.verifications.last().is_some_and(|last| std::ptr::eq(last, each));
+    if let Some(each) = outside.filter(|each| !is_last(each)) {
+        let why = format!(
+            "{} at {}, and nobody has looked there since (`keyrotation verify --scan`)",
+            each.found.words(),
+            each.at
+        );
+        add(Level::Bad, "Verification found differences", why);
+    }
+}
+
 impl Verdict {
     pub(super) fn of(rotations: &[RotationPart], totals: &Totals) -> Self {
         let mut found: Vec<(Level, &str, String)> = Vec::new();
@@ -111,44 +152,7 @@ impl Verdict {
                     add(Level::Bad, headline, format!("{place}: dropped until it is rotated: {indexes}"));
                 }
             }
-            match rotation.verifications.last() {
-                None => add(Level::Attention, "Finished, not verified", "nothing was verified".to_owned()),
-                Some(last) if last.found.differences > 0 => {
-                    // What was recorded as failed is a difference, too, but a known one.
-                    let is_known = last.found.differences == last.found.failed;
-                    let more = match (is_known, last.found.outside) {
-                        (true, _) => ": the values that had failed, and nothing else".to_owned(),
-                        (false, Some(_)) => format!(": {}", last.found.words()),
-                        (false, None) => String::new(),
-                    };
-                    let count = thousands(last.found.differences);
-                    let why = format!("verify found {count} differences at {}{more}", last.at);
-                    let level = if is_known { Level::Attention } else { Level::Bad };
-                    add(level, "Verification found differences", why);
-                }
-                Some(last) if last.is_stale => {
-                    let why = format!("something was written after it was verified at {}", last.at);
-                    add(Level::Attention, "Finished, not verified since", why);
-                }
-                Some(last) if !last.found.is_whole() => {
-                    let (checked, all) = (thousands(last.found.chunks_checked), thousands(last.found.chunks));
-                    let why = format!("verify looked at a sample: {checked} of {all} chunks");
-                    add(Level::Attention, "Finished and verified by sample", why);
-                }
-                Some(_) => {}
-            }
-            let outside = Verification::left_outside(rotation.verifications.iter().rev(), |each| &each.found);
-            let is_last = |each: &VerificationPart| {
-                rotation.verifications.last().is_some_and(|last| std::ptr::eq(last, each))
-            };
-            if let Some(each) = outside.filter(|each| !is_last(each)) {
-                let why = format!(
-                    "{} at {}, and nobody has looked there since (`keyrotation verify --scan`)",
-                    each.found.words(),
-                    each.at
-                );
-                add(Level::Bad, "Verification found differences", why);
-            }
+            verified(rotation, &mut add);
         }
         for (place, skipped) in left_out(rotations) {
             let why = format!("{place}, which every version has, was not looked at: {skipped}");
