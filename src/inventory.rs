@@ -3,6 +3,7 @@
 //! Invariants: every value of every target is opened, none is judged by what it says of itself or by a sample; what
 //! cannot be looked into is counted as that, never as nothing.
 
+mod files;
 mod scan;
 
 use std::collections::BTreeMap;
@@ -12,14 +13,16 @@ use serde::Serialize;
 use crate::activity::{Activity, Task};
 use crate::blocking::blocking;
 use crate::cipher::RingKey;
+use crate::codec::Reason;
 use crate::codec::value::{Recoder, Under};
 use crate::db::Value;
 use crate::engine::{Flow, Pacer};
 use crate::error::Result;
-use crate::plan::Job;
+use crate::plan::{Job, is_too_many};
 use crate::signals::Stop;
 use crate::source::Row;
 
+pub use files::Folders;
 pub use scan::{Outside, Scanned, scan};
 
 /// Rows that are named for each key of a target; all are counted.
@@ -44,6 +47,12 @@ pub struct TargetInventory {
     pub unreadable: BTreeMap<String, u64>,
     /// Values of which it is not known whether there is a ciphertext in them, by the reason.
     pub not_looked_into: BTreeMap<String, u64>,
+    /// Ciphertexts that another key than these has sealed, or that are damaged so that it looks like that.
+    #[serde(skip)]
+    strange: u64,
+    /// Ciphertexts that were tried with the keys.
+    #[serde(skip)]
+    opened: u64,
 }
 
 /// How many ciphertexts are under a key.
@@ -118,6 +127,9 @@ impl TargetInventory {
     }
 
     fn ciphertext(&mut self, recoder: &Recoder, row: &Row, under: &Under) {
+        let is_strange = matches!(under, Under::Unknown { .. } | Under::Unreadable(Reason::HashDisagrees));
+        self.strange += u64::from(is_strange);
+        self.opened += u64::from(is_strange || !matches!(under, Under::Unreadable(_)));
         match under {
             Under::Key { key, is_named } => {
                 let count = self.keys.entry(fingerprint(recoder, *key).to_owned()).or_default();
@@ -166,6 +178,9 @@ pub struct KeyVerdict {
     pub may_go: Option<bool>,
     /// Why.
     pub why: String,
+    /// Whether it may be another key than the one that was in use, so that nothing can be said of that one.
+    #[serde(skip)]
+    is_doubted: bool,
 }
 
 /// An inventory with what it says of each key.
@@ -181,24 +196,58 @@ pub struct Inventory {
     pub not_looked_at: Vec<String>,
     /// What stands outside the targets; none if nobody looked.
     pub outside: Option<Scanned>,
+    /// Why nothing is under an old key, where that had to be explained and could be.
+    pub explained: Option<String>,
+}
+
+/// What was looked at.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// The targets.
+    pub targets: Vec<TargetInventory>,
+    /// Tables that are not there, with the reason.
+    pub absent: Vec<(String, String)>,
+    /// What was not looked at, and should have been before a key goes.
+    pub not_looked_at: Vec<String>,
+    /// What stands outside the targets; none if nobody looked.
+    pub outside: Option<Scanned>,
 }
 
 impl Inventory {
-    /// What the targets say of each key.
-    pub fn of(
-        recoder: &Recoder,
-        targets: Vec<TargetInventory>,
-        absent: Vec<(String, String)>,
-        mut not_looked_at: Vec<String>,
-        outside: Option<Scanned>,
-    ) -> Self {
+    /// What the targets say of each key. Where nothing is under an old one, `explain` is asked why that is so.
+    pub fn of(recoder: &Recoder, looked: Looked, explain: impl FnOnce() -> Option<String>) -> Self {
+        let Looked { targets, absent, mut not_looked_at, outside } = looked;
         not_looked_at.extend(outside.iter().flat_map(|scanned| scanned.not_looked_at.iter().cloned()));
         let ring = recoder.ring();
+        let is_found = |key: RingKey| {
+            let fingerprint = ring.key(key).fingerprint();
+            targets.iter().any(|target| target.keys.contains_key(fingerprint))
+        };
+        // Keys that the same one takes the place of are right or wrong together.
+        let is_seen =
+            |new: RingKey| ring.in_order().any(|key| ring.replacement(key) == Some(new) && is_found(key));
+        let is_default = |new: RingKey| ring.is_new_key(new);
+        let needs_word = |new: RingKey| !is_seen(new) && (is_default(new) || is_found(new));
+        let replaced: Vec<RingKey> = ring.in_order().filter_map(|key| ring.replacement(key)).collect();
+        let explained = if replaced.iter().any(|new| needs_word(*new)) { explain() } else { None };
+        let doubt = |new: RingKey| {
+            let strange = strange(&targets);
+            match explained {
+                _ if strange > 0 => Some(format!(
+                    "{strange} values open under none of the keys: is oldSecretKey the right one?"
+                )),
+                None if needs_word(new) => Some(
+                    "no value is under an old key, and no journal says why: are the two keys the wrong way round, or is \
+                     one mistyped? (--all-already-new, if all was moved before)"
+                        .to_owned(),
+                ),
+                _ => None,
+            }
+        };
         let keys = ring.in_order().map(|key| {
-            let is_totp =
-                !(ring.is_new_key(key) || ring.replacement(key).is_some_and(|new| ring.is_new_key(new)));
-            let is_old = ring.replacement(key).is_some();
-            let role = match (is_old, is_totp) {
+            let replacement = ring.replacement(key);
+            let is_totp = !(ring.is_new_key(key) || replacement.is_some_and(is_default));
+            let role = match (replacement.is_some(), is_totp) {
                 (true, false) => "old",
                 (false, false) => "new",
                 (true, true) => "totp-old",
@@ -206,32 +255,55 @@ impl Inventory {
             };
             let fingerprint = ring.key(key).fingerprint();
             let outside = outside.as_ref().map(|scanned| scanned.under(fingerprint));
-            verdict(fingerprint, role, is_old, &targets, &not_looked_at, outside)
+            let (is_old, doubt) = (replacement.is_some(), replacement.and_then(doubt));
+            let asked = Asked { fingerprint, role, is_old, doubt, outside };
+            verdict(asked, &targets, &not_looked_at)
         });
-        Self { keys: keys.collect(), targets, absent, not_looked_at, outside }
+        Self { keys: keys.collect(), targets, absent, not_looked_at, outside, explained }
     }
 
     /// Whether every old key may go.
     pub fn all_may_go(&self) -> bool {
         self.keys.iter().all(|key| key.may_go != Some(false))
     }
+
+    /// Whether a human must look: an old key may be none of those that are in use.
+    pub fn is_doubted(&self) -> bool {
+        self.keys.iter().any(|key| key.is_doubted)
+    }
 }
 
-fn verdict(
-    fingerprint: &str,
+/// How many ciphertexts open under none of the keys, where they are more than a few of those of a target, or of all.
+fn strange(targets: &[TargetInventory]) -> u64 {
+    let sum = |count: fn(&TargetInventory) -> u64| targets.iter().map(count).sum::<u64>();
+    let (strange, opened) = (sum(|target| target.strange), sum(|target| target.opened));
+    let of_one = targets.iter().any(|target| is_too_many(target.strange, target.opened));
+    if of_one || is_too_many(strange, opened) { strange } else { 0 }
+}
+
+/// The key that a verdict is about.
+struct Asked<'a> {
+    fingerprint: &'a str,
     role: &'static str,
     is_old: bool,
-    targets: &[TargetInventory],
-    not_looked_at: &[String],
+    /// Why it may be none of those that were in use, if it may.
+    doubt: Option<String>,
     outside: Option<u64>,
-) -> KeyVerdict {
+}
+
+fn verdict(asked: Asked<'_>, targets: &[TargetInventory], not_looked_at: &[String]) -> KeyVerdict {
+    let Asked { fingerprint, role, is_old, doubt, outside } = asked;
     let counts = || targets.iter().filter_map(|target| Some((target, target.keys.get(fingerprint)?)));
     let values = counts().map(|(_, count)| count.values).sum();
     let without_id = counts().map(|(_, count)| count.without_id).sum();
     let doubtful: u64 = targets.iter().map(|target| target.doubtful(fingerprint)).sum();
     let places: Vec<_> =
         counts().map(|(target, count)| format!("{} in {}", count.values, target.place)).collect();
+    // A key that values are under is a right one.
+    let doubt = doubt.filter(|_| values == 0);
+    let is_doubted = doubt.is_some();
     let why = match (values, doubtful, not_looked_at) {
+        (0, ..) if let Some(doubt) = doubt => doubt,
         (0, 0, _) if outside > Some(0) => "there are values outside the targets that are under it".to_owned(),
         (0, 0, []) if outside.is_some() => {
             "no value is under it, in the targets or outside of them".to_owned()
@@ -242,6 +314,7 @@ fn verdict(
         _ => places.join(", "),
     };
     let under = values + doubtful + outside.unwrap_or_default();
-    let may_go = is_old.then_some(under == 0 && not_looked_at.is_empty());
-    KeyVerdict { fingerprint: fingerprint.to_owned(), role, values, without_id, outside, may_go, why }
+    let may_go = is_old.then_some(under == 0 && not_looked_at.is_empty() && !is_doubted);
+    let fingerprint = fingerprint.to_owned();
+    KeyVerdict { fingerprint, role, values, without_id, outside, may_go, why, is_doubted }
 }

@@ -32,6 +32,15 @@ pub enum KeyError {
 /// Fewer different bytes than this no random key has.
 const MOST_ALIKE: usize = 5;
 
+/// Likewise of 32, where there are more to go by.
+const MOST_ALIKE_OF_32: usize = 8;
+
+/// No part of so many bytes stands in a random key twice.
+const REPEATED: usize = 8;
+
+/// Numbers of up to so many digits are looked for.
+const WIDEST: usize = 4;
+
 /// A data encryption key: 16, 24 or 32 bytes.
 #[derive(Clone)]
 pub struct SecretKey {
@@ -85,17 +94,21 @@ impl SecretKey {
         if let Some(period) = (1..=bytes.len() / 2).find(is_period) {
             return Some(format!("it repeats itself after {period} bytes"));
         }
+        if let Some(length) = repeated(bytes) {
+            return Some(format!("{length} of its bytes stand in it twice"));
+        }
         let mut different = bytes.to_vec();
         different.sort_unstable();
         different.dedup();
         let count = different.len();
         different.zeroize();
-        // Of 16 random hexadecimal digits or bytes fewer are equal in all but one of a million keys.
-        if count < MOST_ALIKE {
+        let most_alike = if bytes.len() < 32 { MOST_ALIKE } else { MOST_ALIKE_OF_32 };
+        if count < most_alike {
             return Some(format!("only {count} of its {} bytes differ from each other", bytes.len()));
         }
         let steps = bytes.iter().zip(bytes.iter().skip(1)).filter(|(a, b)| a.abs_diff(**b) == 1).count();
-        (steps > bytes.len() / 2).then(|| "its bytes follow one another".to_owned())
+        let follows = steps > bytes.len() / 2 || (1..=WIDEST).any(|width| counts(bytes, width));
+        follows.then(|| "its bytes follow one another".to_owned())
     }
 
     pub(super) fn bytes(&self) -> &[u8] {
@@ -128,4 +141,26 @@ fn from_hex(text: &str) -> Result<Vec<u8>, KeyError> {
         .collect::<Result<Vec<_>, _>>()?;
     #[allow(clippy::cast_possible_truncation)] // two hexadecimal digits are a byte
     Ok(digits.chunks_exact(2).map(|pair| (pair[0] * 16 + pair[1]) as u8).collect())
+}
+
+/// How long the longest part is that stands in it twice, if that is too long for chance: of 32 random hexadecimal digits it
+/// is so in one of ten million keys.
+fn repeated(bytes: &[u8]) -> Option<usize> {
+    let alike = |one: usize, other: usize| {
+        let pairs = bytes.iter().skip(one).zip(bytes.iter().skip(other));
+        pairs.take_while(|(a, b)| a == b).count()
+    };
+    let pairs = (0..bytes.len()).flat_map(|one| (one + 1..bytes.len()).map(move |other| (one, other)));
+    pairs.map(|(one, other)| alike(one, other)).max().filter(|length| *length >= REPEATED)
+}
+
+/// Whether nearly all of its bytes are those so many places before, or go on from them by one, or by the same step: as in
+/// numbers that are counted up.
+fn counts(bytes: &[u8], width: usize) -> bool {
+    let differences: Vec<i16> =
+        bytes.iter().zip(bytes.iter().skip(width)).map(|(a, b)| i16::from(*b) - i16::from(*a)).collect();
+    let nearly_all = |count: usize, of: usize| of > 0 && (of - count) * 10 <= of;
+    let near = differences.iter().filter(|difference| difference.abs() <= 1).count();
+    let same = differences.iter().zip(differences.iter().skip(width)).filter(|(a, b)| a == b).count();
+    nearly_all(near, differences.len()) || nearly_all(same, differences.len().saturating_sub(width))
 }

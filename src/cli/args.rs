@@ -287,6 +287,9 @@ pub struct KeysArgs {
     /// Read no more rows in a second: a server that is in use has other work.
     #[arg(long, value_name = "N")]
     pub max_rows_per_second: Option<NonZeroU32>,
+    /// Everything was moved before: that nothing is under an old key needs no journal that says why.
+    #[arg(long)]
+    pub all_already_new: bool,
     /// Go on without a table that every version has; may be repeated.
     #[arg(long, value_name = "TABLE")]
     pub without_table: Vec<String>,

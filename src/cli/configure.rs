@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Session, out, print, print_json};
-use crate::configure::{ByHand, Choices, Edited, parse_reference};
+use crate::configure::{ByHand, Choices, Edited, Keys, parse_reference};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::runbook::CONFIGURED;
@@ -29,6 +29,9 @@ pub struct ConfigureArgs {
     /// What is to stand for the key, such as '$env{IS_KEY}' or '$secret{key}'.
     #[arg(long, value_name = "REFERENCE", value_parser = parse_reference)]
     pub key_as: Option<String>,
+    /// In place: what is to stand for the old key, such as '$env{IS_OLD_KEY}' or '$secret{old_key}'.
+    #[arg(long, value_name = "REFERENCE", value_parser = parse_reference)]
+    pub old_key_as: Option<String>,
     /// What is to stand for the identity database's password.
     #[arg(long, value_name = "REFERENCE", value_parser = parse_reference)]
     pub identity_password_as: Option<String>,
@@ -38,7 +41,8 @@ pub struct ConfigureArgs {
     /// Leave users and passwords of the databases: the rotation has a user of its own.
     #[arg(long)]
     pub keep_credentials: bool,
-    /// Remove `[encryption]` old_key: nothing is left under another key than the new one.
+    /// Remove `[encryption]` old_key: nothing is left under another key than the new one. In place it is refused before
+    /// everything is rotated and verified.
     #[arg(long)]
     pub remove_old_key: bool,
     /// A file in place of newISHome/repository/conf/deployment.toml; repeat it for more.
@@ -56,10 +60,12 @@ impl ConfigureArgs {
     fn choices(&self) -> Choices {
         Choices {
             key_as: self.key_as.clone(),
+            old_key_as: self.old_key_as.clone(),
             identity_password_as: self.identity_password_as.clone(),
             shared_password_as: self.shared_password_as.clone(),
             keep_credentials: self.keep_credentials,
             remove_old_key: self.remove_old_key,
+            in_place: None,
         }
     }
 }
@@ -68,7 +74,7 @@ impl ConfigureArgs {
 pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result<Exit> {
     let place = session.place();
     let named = Named { files: args.file.clone(), homes: args.home.clone() };
-    let mut works = configured::works(&place.config, &named, &args.choices())?;
+    let (mut works, keys) = configured::works(&place, &named, args.choices())?;
     if args.print {
         let [work] = works.as_slice() else {
             let what = format!("--print prints one file, and {} are named", works.len());
@@ -95,10 +101,10 @@ pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result
         print_json(&serde_json::json!({ "schema": 1, "files": files.collect::<Vec<_>>() }))?;
     } else if !args.json {
         for work in &shown {
-            print(&text(work, args.dry_run))?;
+            print(&text(work, keys, args.dry_run))?;
         }
         if written.is_ok() {
-            print(next(&works, args.dry_run))?;
+            print(next(&works, keys, args.dry_run))?;
         }
     }
     written.map(|()| Exit::Done)
@@ -106,9 +112,9 @@ pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result
 
 fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
     if show_secrets {
-        out::warn_if_others_may_read();
-        print(&edited.text)?;
+        out::print_secret(&edited.text)?;
     } else {
+        out::must_be_open()?;
         print(&edited.masked)?;
         if edited.secrets > 0 {
             tracing::warn!(
@@ -124,12 +130,17 @@ fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
     Ok(())
 }
 
-fn text(Work { path, edited, backup, .. }: &Work, dry_run: bool) -> String {
+fn text(Work { path, edited, backup, .. }: &Work, keys: Option<Keys>, dry_run: bool) -> String {
     let path = path.display();
     let mut out = String::new();
     if edited.changes.is_empty() {
         let _ = if edited.by_hand.is_empty() {
-            writeln!(out, "nothing is to be done: {path} has the new key and names the copies")
+            let has = match keys {
+                None => "the new key and names the copies",
+                Some(Keys::Both) => "both keys",
+                Some(Keys::New | Keys::NewAlone) => "the new key",
+            };
+            writeln!(out, "nothing is to be done: {path} has {has}")
         } else {
             writeln!(out, "nothing is to be changed in {path}")
         };
@@ -158,15 +169,22 @@ fn text(Work { path, edited, backup, .. }: &Work, dry_run: bool) -> String {
 }
 
 /// What to do when it is done.
-fn next(works: &[Work], dry_run: bool) -> &'static str {
-    if dry_run {
-        ""
-    } else if works.iter().any(|work| !work.edited.by_hand.is_empty()) {
-        "when that is done, on every node: `keyrotation confirm deployment`\n"
-    } else if works.iter().any(|work| work.backup.is_some()) {
-        "next: start the new server (step 8), once `keyrotation status` says that all is re-encrypted; other nodes \
-         have files of their own (--home, --file)\n"
-    } else {
-        ""
+fn next(works: &[Work], keys: Option<Keys>, dry_run: bool) -> &'static str {
+    let by_hand = works.iter().any(|work| !work.edited.by_hand.is_empty());
+    let is_written = works.iter().any(|work| work.backup.is_some());
+    match keys {
+        _ if dry_run || !(by_hand || is_written) => "",
+        None if by_hand => "when that is done, on every node: `keyrotation confirm deployment`\n",
+        None => {
+            "next: start the new server (step 8), once `keyrotation status` says that all is re-encrypted; other nodes \
+             have files of their own (--home, --file)\n"
+        }
+        Some(Keys::Both) => {
+            "next: stop all nodes, then start them, since one that knows the old key alone cannot read what the others \
+             write; then `keyrotation confirm both-keys` (docs/in-place.md has the way without a stop)\n"
+        }
+        Some(Keys::New | Keys::NewAlone) => {
+            "next: restart one node after the other, log in, then `keyrotation confirm one-key`\n"
+        }
     }
 }

@@ -11,8 +11,13 @@ use crate::runner;
 pub(super) async fn keys(session: &Session, args: &KeysArgs) -> Result<Exit> {
     let mut settings = session.settings()?;
     settings.without_tables.clone_from(&args.without_table);
-    let taken =
-        runner::take_inventory(session.screen(), &settings, args.max_rows_per_second, args.scan).await?;
+    let asked = runner::InventoryAsked {
+        rows_per_second: args.max_rows_per_second,
+        everywhere: args.scan,
+        all_already_new: args.all_already_new,
+    };
+    let dir = session.global.journal_dir();
+    let taken = runner::take_inventory(session.screen(), &settings, &dir, asked).await?;
     let Some(inventory) = taken else { return Ok(Exit::Interrupted) };
     if args.json {
         let mut document = serde_json::json!({ "schema": 1, "all_may_go": inventory.all_may_go() });
@@ -21,5 +26,9 @@ pub(super) async fn keys(session: &Session, args: &KeysArgs) -> Result<Exit> {
     } else {
         print(&inventory_text(&inventory))?;
     }
-    Ok(if inventory.all_may_go() { Exit::Done } else { Exit::Differences })
+    Ok(match inventory.all_may_go() {
+        true => Exit::Done,
+        false if inventory.is_doubted() => Exit::Human,
+        false => Exit::Differences,
+    })
 }

@@ -25,17 +25,48 @@ pub(super) fn stdout() -> io::StdoutLock<'static> {
     io::stdout().lock()
 }
 
-/// Says so if a secret that is printed goes to a file that others may read: its mode is the shell's affair.
-pub(super) fn warn_if_others_may_read() {
-    let Ok(file) = rustix::fs::fstat(io::stdout()) else { return };
-    let kind = rustix::fs::FileType::from_raw_mode(file.st_mode);
-    if kind == rustix::fs::FileType::RegularFile && file.st_mode & 0o044 != 0 {
-        tracing::warn!(
-            "standard output is a file that others may read (mode {:o}), and a secret goes there: `chmod 600` it, and \
-             say `umask 077` before you redirect one",
-            file.st_mode & 0o777
-        );
+/// Prints a result that is a secret, or has one in it. A file that others may read is closed to them first, since its mode
+/// is the shell's affair; where that cannot be, and where nobody would get it, nothing is printed.
+pub(super) fn print_secret(text: &str) -> Result<()> {
+    must_be_open()?;
+    close_to_others()?;
+    print(text)
+}
+
+/// An error if standard output was closed when the program began. What runs before it has put something in its place that
+/// takes everything: nobody else opens that for reading, too.
+pub(super) fn must_be_open() -> Result<()> {
+    let closed = || -> rustix::io::Result<bool> {
+        let (out, null) = (rustix::fs::fstat(io::stdout())?, rustix::fs::stat("/dev/null")?);
+        let is_null = rustix::fs::FileType::from_raw_mode(out.st_mode)
+            == rustix::fs::FileType::CharacterDevice
+            && out.st_rdev == null.st_rdev;
+        Ok(is_null && rustix::fs::fcntl_getfl(io::stdout())?.contains(rustix::fs::OFlags::RDWR))
+    };
+    if closed().unwrap_or(false) {
+        return Err(Error::new(Id::Output, "standard output: it is closed, so nobody would get the result"));
     }
+    Ok(())
+}
+
+fn close_to_others() -> Result<()> {
+    let Ok(file) = rustix::fs::fstat(io::stdout()) else { return Ok(()) };
+    let kind = rustix::fs::FileType::from_raw_mode(file.st_mode);
+    if kind != rustix::fs::FileType::RegularFile || file.st_mode & 0o044 == 0 {
+        return Ok(());
+    }
+    let mode = file.st_mode & 0o777;
+    let (read, write) = (rustix::fs::Mode::RUSR, rustix::fs::Mode::WUSR);
+    rustix::fs::fchmod(io::stdout(), read | write).map_err(|error| {
+        let what =
+            format!("standard output is a file that others may read (mode {mode:o}) and that cannot be closed to them: {error}");
+        Error::new(Id::Output, what).fix("redirect it to a file of your own, after `umask 077`")
+    })?;
+    tracing::warn!(
+        "standard output was a file that others may read (mode {mode:o}), and a secret goes there: it is closed to them now \
+         (mode 600)"
+    );
+    Ok(())
 }
 
 /// Whether somebody looks at it.

@@ -12,7 +12,7 @@ use crate::activity::{Activity, Doing, Task};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::report::{Checked, Document, Format, Made, Reporter, Source, WriteError, check, write_file};
-use crate::runner::{Opened, check_macs, open_all};
+use crate::runner::{Opened, check_macs, open_all, take_waiting};
 use crate::telemetry::Progress;
 use crate::who::whoami;
 
@@ -22,6 +22,9 @@ pub(super) async fn report(session: &Session, args: &ReportArgs) -> Result<Exit>
     if args.rows && format == Format::Html && args.check.is_none() {
         return Err(Error::new(Id::CommandLineValue, "--rows lists every row, which no page can hold")
             .fix("add --format json or --format csv"));
+    }
+    if args.check.is_none() {
+        take_waiting(&session.place(), None).await; // what waits reaches no headline
     }
     let mut opened =
         open_all(std::iter::once(session.global.journal_dir()).chain(args.also.iter().cloned())).await?;

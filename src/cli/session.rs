@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::report::{REASON, status_text, summary_sentence, thousands};
 use crate::runner::{
     self, Beginning, End, Found, Options, Outcome, absent, earlier, notices, planned, retired_or, step,
-    to_resume, to_sync,
+    take_waiting, to_resume, to_sync,
 };
 use crate::telemetry;
 
@@ -22,9 +22,12 @@ use crate::telemetry;
 pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let settings = match load(session, &args.work) {
-        Err(error) if !args.new => return finished(&retired_or(&dir, error)?),
+        Err(error) if !args.new => return retired(session, &dir, error).await,
         loaded => loaded?,
     };
+    if !args.new {
+        take_waiting(&session.place(), Some(settings.keys.new_key())).await;
+    }
     let end = planned(args.end.planned())?;
     let options = Options { end, ..args.work.options(args.sync.options(), args.sync.new_server_has_run) };
     let earlier = match earlier(&dir, &settings, args.new)? {
@@ -48,13 +51,20 @@ async fn begin(
     concluded(settings, &began)
 }
 
+/// Without its configuration a rotation can only be one that is retired; what was said of that is to be under the MAC.
+async fn retired(session: &Session, dir: &Path, error: Error) -> Result<Exit> {
+    take_waiting(&session.place(), None).await;
+    finished(&retired_or(dir, error)?)
+}
+
 /// Goes on with a rotation, or starts one.
 pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let settings = match load(session, &args.work) {
-        Err(error) if !args.retry_failed => return finished(&retired_or(&dir, error)?),
+        Err(error) if !args.retry_failed => return retired(session, &dir, error).await,
         loaded => loaded?,
     };
+    take_waiting(&session.place(), Some(settings.keys.new_key())).await;
     let end = planned(args.end.planned())?;
     let retry_failed = args.retry_failed;
     let options = args.work.options(args.sync.options(), args.sync.new_server_has_run);
@@ -80,9 +90,10 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
     };
     let dir = session.global.journal_dir();
     let settings = match load(session, &work) {
-        Err(error) => return finished(&retired_or(&dir, error)?),
+        Err(error) => return retired(session, &dir, error).await,
         loaded => loaded?,
     };
+    take_waiting(&session.place(), Some(settings.keys.new_key())).await;
     let end = planned(args.end.planned())?;
     if settings.sync_tables.is_none() {
         return Err(Error::new(Id::SyncNotEnabled, "there is nothing to keep in step"));

@@ -1,8 +1,7 @@
 //! `init`, `keygen` and `fingerprint`: before a rotation.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 
 use super::args::{FingerprintArgs, InitArgs, KeygenArgs};
 use super::{Session, out, print, print_json};
@@ -17,14 +16,16 @@ use zeroize::Zeroizing;
 /// Writes a commented properties file, readable by its owner alone.
 pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
     let path = &session.global.config;
-    // What was there may be a link, another's, or open to others, and the new one will hold keys.
-    let cleared = match args.force.then(|| fs::remove_file(path)) {
-        Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    };
-    let written = cleared
-        .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path))
-        .and_then(|mut file| file.write_all(config::template().as_bytes()));
+    // What was there may be a link, another's, or open to others, and the new one will hold keys. It is there whole or not at
+    // all: on a full disk what was there stays.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = tempfile::Builder::new().prefix(".keyrotation-").tempfile_in(folder); // of mode 0600
+    let written = written.and_then(|mut file| {
+        file.write_all(config::template().as_bytes())?;
+        file.as_file().sync_all()?;
+        let put = if args.force { file.persist(path) } else { file.persist_noclobber(path) };
+        put.map(drop).map_err(|error| error.error)
+    });
     match written {
         Ok(()) => {
             print(&format!("wrote {}: fill it in, then see `keyrotation plan`\n", path.display()))?;
@@ -41,8 +42,7 @@ pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
 /// Prints a new key; its fingerprint goes to the screen.
 pub(super) fn keygen(args: &KeygenArgs) -> Result<Exit> {
     let key = Zeroizing::new(config::generate_key(args.server.as_deref())?);
-    out::warn_if_others_may_read();
-    print(&Zeroizing::new(format!("{}\n", *key)))?;
+    out::print_secret(&Zeroizing::new(format!("{}\n", *key)))?;
     if let Ok(parsed) = SecretKey::parse(&key) {
         tracing::info!("the fingerprint of this key is {}", parsed.fingerprint());
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::home::{Home, Version};
 use super::keys::Key;
-use super::syntax::{Raw, parts};
+use super::syntax::{Raw, items, parts};
 use super::url::UrlError;
 use super::{JdbcUrl, Overrides, expand, load, parse, read};
 use crate::db::server::{Host, Kind, Tls};
@@ -33,6 +33,8 @@ pub struct DraftConfig {
     pub new_registry: Option<Site>,
     /// The new server's folder, which may not be there yet.
     pub home: Option<PathBuf>,
+    /// The folders of all servers on the database, where it is rotated in place.
+    pub nodes: Vec<PathBuf>,
     /// The old server's folder, if it is named.
     pub old_home: Option<PathBuf>,
     /// The version of the server in it.
@@ -109,10 +111,21 @@ pub fn draft(path: &Path) -> DraftConfig {
     };
     let folder = file.parent().unwrap_or(&file);
     let home = given(&raw, Key::NewIsHome).and_then(|home| expand(home, folder).ok());
+    let in_place = given(&raw, Key::Mode) == Some("in-place");
+    let homes = given(&raw, Key::Homes).map(items).unwrap_or_default();
+    let homes = homes.into_iter().filter_map(|home| expand(home, folder).ok());
+    let mut nodes: Vec<PathBuf> = Vec::new();
+    for node in home.clone().into_iter().chain(homes).filter(|_| in_place) {
+        let node = node.canonicalize().unwrap_or(node);
+        if !nodes.contains(&node) {
+            nodes.push(node);
+        }
+    }
     let site = |url, user| site(&raw, folder, url, user);
     DraftConfig {
         written,
-        in_place: given(&raw, Key::Mode) == Some("in-place"),
+        in_place,
+        nodes,
         sync: given(&raw, Key::EnableSyncMigrator).is_some_and(|on| on.eq_ignore_ascii_case("true")),
         old_identity: site(Key::OldIdnDbUrl, Key::OldIdnUsername),
         new_identity: site(Key::NewIdnDbUrl, Key::NewIdnUsername),

@@ -2,21 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
-use super::home::{Home, Version};
+use super::home::Home;
 use super::keys::Key;
 use super::resolve::{Origin, Resolver};
 use super::secret::Secret;
 use super::syntax::Raw;
 use super::url::without_log_on;
-use super::{JdbcUrl, Notice};
+use super::{JdbcUrl, Mode, Notice, Version};
 use crate::cipher::{KeyRing, SecretKey};
 use crate::error::{Error, Id, Result};
 
 /// What the new server's `deployment.toml` is to say.
 #[derive(Debug)]
 pub struct NewServer {
+    /// What is rotated: in place it is that of the servers that there are.
+    pub mode: Mode,
     /// Its folder: absolute, without symbolic links.
     pub home: Option<PathBuf>,
+    /// The folders of all servers on the database, where it is rotated in place.
+    pub nodes: Vec<PathBuf>,
     /// Its version, if that is known.
     pub version: Option<Version>,
     /// The old key, as it is written and as it is used.
@@ -64,8 +68,33 @@ impl Resolver<'_> {
     fn new_server(&mut self, elsewhere: bool) -> Result<NewServer> {
         let keys = self.key_ring()?;
         let [old_key, new_key] = self.keys()?;
-        let home = self.home(!elsewhere)?;
-        let key_ids = self.key_id(home.as_deref())?;
+        let mode = self.mode()?;
+        let mut nodes = self.nodes()?;
+        let home = match nodes.first() {
+            Some(first) if self.given(Key::NewIsHome).is_none() => Some(first.clone()),
+            _ => self.home(!elsewhere)?,
+        };
+        nodes.retain(|node| Some(node) != home.as_ref());
+        nodes.splice(..0, home.clone());
+        let key_ids = self.key_id(home.as_deref())? || mode.is_in_place();
+        let version = home.as_deref().map(Home::inspect).unwrap_or_default().version;
+        if mode.is_in_place() {
+            // Its servers go on with the databases that they have.
+            let (identity, registry, old_identity) = (None, None, None);
+            return Ok(NewServer {
+                mode,
+                home,
+                nodes,
+                version,
+                old_key,
+                new_key,
+                keys,
+                key_ids,
+                identity,
+                registry,
+                old_identity,
+            });
+        }
         let identity = self.new_database(Key::NewIdnDbUrl, Key::NewIdnUsername, Key::NewIdnPassword)?;
         let registry = self.new_database(Key::NewRegDbUrl, Key::NewRegUsername, Key::NewRegPassword)?;
         if identity.is_none() && registry.is_none() {
@@ -75,8 +104,10 @@ impl Resolver<'_> {
         }
         let old_identity = self.given(Key::OldIdnDbUrl).and_then(|entry| self.url(entry).ok());
         Ok(NewServer {
-            version: home.as_deref().map(Home::inspect).unwrap_or_default().version,
+            mode,
+            nodes: home.iter().cloned().collect(),
             home,
+            version,
             old_key,
             keys,
             new_key,

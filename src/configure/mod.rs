@@ -8,6 +8,7 @@
 //! for; no message shows a secret; what is as it should be is left alone, so a second call changes nothing.
 
 mod database;
+mod in_place;
 mod mask;
 mod reference;
 mod toml;
@@ -26,6 +27,8 @@ pub use reference::parse_reference;
 use reference::{Reference, reference};
 use toml::{Editor, Toml, entry};
 
+pub use in_place::Keys;
+
 const ENCRYPTION: [&str; 1] = ["encryption"];
 const IDENTITY: &str = "identity_db";
 const SHARED: &str = "shared_db";
@@ -35,6 +38,8 @@ const SHARED: &str = "shared_db";
 pub struct Choices {
     /// What is to stand for the key: `$env{NAME}` or `$secret{alias}`.
     pub key_as: Option<String>,
+    /// What is to stand for the old key, in place.
+    pub old_key_as: Option<String>,
     /// What is to stand for the identity database's password.
     pub identity_password_as: Option<String>,
     /// What is to stand for the shared database's password.
@@ -43,6 +48,8 @@ pub struct Choices {
     pub keep_credentials: bool,
     /// Remove `[encryption] old_key`.
     pub remove_old_key: bool,
+    /// In place: which keys the servers are to have now.
+    pub in_place: Option<Keys>,
 }
 
 /// An entry that changes.
@@ -133,6 +140,9 @@ fn known(server: &NewServer) -> Vec<(&str, String)> {
 impl Edit<'_, '_> {
     fn all(&mut self, choices: &Choices) -> Result<(), String> {
         self.key(choices.key_as.as_deref())?;
+        if let Some(keys) = choices.in_place {
+            return self.in_place(keys, choices.old_key_as.as_deref());
+        }
         self.old_key(choices.remove_old_key)?;
         let server = self.server;
         let databases = [
@@ -176,6 +186,13 @@ impl Edit<'_, '_> {
         match SecretKey::parse(&here) {
             Ok(here) if here == *key => return Ok(()),
             Ok(here) if here == self.server.old_key.1 => {}
+            _ if self.server.mode.is_in_place() => {
+                return Err(
+                    "[encryption] key is neither the old key nor the new one: is oldSecretKey the one that this server \
+                     works with?"
+                        .to_owned(),
+                );
+            }
             _ => self.warn(
                 "[encryption] key is neither the old key nor the new one: is this the copy of the old server's file?",
             ),

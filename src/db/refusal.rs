@@ -79,7 +79,7 @@ impl DbError {
             Refusal::Syntax
         } else if has(UNSEEN) {
             Refusal::Unseen
-        } else if has(NO_ROOM) {
+        } else if has(NO_ROOM) || (has(NO_ROOM_OF_SQL_SERVER) && says(&["space", "filegroup"])) {
             Refusal::NoRoom
         } else if has(NOT_NOW) {
             Refusal::NotNow
@@ -123,9 +123,11 @@ const UNSEEN: &[&str] = &[
 ];
 /// No quota, or nothing left of a disk, a file, a tablespace or a log.
 const NO_ROOM: &[&str] = &[
-    "1021", "1114", "53100", "57011", "1101", "1105", "9002", "01536", "01950", "01652", "01653", "01654",
-    "01658", "01688", "30036",
+    "1021", "1114", "53100", "57011", "9002", "01536", "01950", "01652", "01653", "01654", "01658", "01688",
+    "30036",
 ];
+/// Likewise; MySQL's of these numbers are an unknown error, and one of syntax.
+const NO_ROOM_OF_SQL_SERVER: &[&str] = &["1101", "1105"];
 /// Something else must be done there first.
 const NOT_NOW: &[&str] =
     &["55000", "55019", "55039", "57007", "57016", "924", "927", "942", "945", "00376", "01502"];
@@ -146,6 +148,15 @@ mod tests {
             ("Cannot execute statement in a READ ONLY transaction (error 1792)", Refusal::ReadOnly),
             ("cannot execute UPDATE in a read-only transaction (SQLSTATE 25006)", Refusal::ReadOnly),
             ("Disk full (error 1021)", Refusal::NoRoom),
+            ("Unknown error (error 1105)", Refusal::Other),
+            (
+                "BLOB, TEXT, GEOMETRY or JSON column 'X' can't have a default value (error 1101)",
+                Refusal::Other,
+            ),
+            (
+                "Could not allocate space for object 'T' in database 'IS' because the 'PRIMARY' filegroup is full (error 1105)",
+                Refusal::NoRoom,
+            ),
             ("ORA-01031: insufficient privileges (42000, 1031)", Refusal::Forbidden),
             ("ORA-01031: insufficient privileges (ORA-01031)", Refusal::Forbidden),
             ("ORA-00942: table or view does not exist (ORA-00942)", Refusal::Unseen),

@@ -74,8 +74,9 @@ const SCANS: &[Scan] = &[
     plain("Db2"),
 ];
 
-/// What stands in every envelope: base64 of `{"c":"`, or the same where it is not in base64.
-const TEXTS: [&str; 2] = ["eyJjIjoi", "{\"c\":\""];
+/// What stands in every envelope: base64 of `{"c":"`, or the same where it is not in base64; as types for JSON print it,
+/// too.
+const TEXTS: [&str; 3] = ["eyJjIjoi", "{\"c\":\"", "{\"c\": \""];
 
 /// By way of a driver that does not hand rows on as they come, so many are read of a table.
 const MOST: usize = 1000;

@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The names of steps that say what this program has found.
-const FINDINGS: [&str; 3] = ["verified", "verify-differences", "safe-to-retire"];
+const FINDINGS: [&str; 5] =
+    ["verified", "verify-differences", "safe-to-retire", "old-keys-may-go", "old-keys-may-not-go"];
 
 /// A journal that several tasks append to. Its state is published once it is durable: who looks at it never
 /// waits for a disk.

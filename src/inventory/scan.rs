@@ -4,15 +4,15 @@
 //! what could not be looked at is named.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::files::{Folders, files};
 use super::fingerprint;
 use crate::activity::{Activity, Task};
 use crate::blocking::blocking;
+use crate::cipher::KeyRing;
 use crate::codec::value::{Recoder, Under};
 use crate::codec::{Codec, embedded};
 use crate::db::scan::{LookedThrough, ScanColumn};
@@ -21,9 +21,6 @@ use crate::error::{Error, Id, Result};
 use crate::plan::{Deployment, Job, Reach};
 use crate::signals::Stop;
 use crate::source::Source;
-
-/// The largest file that is looked through, in bytes.
-const LARGEST_FILE: u64 = 16 << 20;
 
 /// Ciphertexts in a column, or in a file, that no rotation reaches.
 #[derive(Debug, Clone, Default, Serialize)]
@@ -64,6 +61,11 @@ impl Scanned {
         self.found.iter().filter_map(|outside| outside.keys.get(fingerprint)).sum()
     }
 
+    /// How many ciphertexts are under a key that another takes the place of, or may be.
+    pub fn under_old(&self, keys: &KeyRing) -> u64 {
+        keys.old_keys().map(|old| self.surely_under(old.fingerprint())).sum::<u64>() + self.one_of()
+    }
+
     /// How many open under several keys.
     pub fn one_of(&self) -> u64 {
         self.found.iter().map(|outside| outside.one_of).sum()
@@ -71,17 +73,22 @@ impl Scanned {
 }
 
 impl Outside {
-    fn at(place: String) -> Self {
+    pub(super) fn at(place: String) -> Self {
         Self { place, ..Self::default() }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.one_of + self.unknown == 0
     }
 
     /// Counts every envelope in some bytes.
     fn look_into(&mut self, recoder: &Recoder, stored: &[u8]) {
-        for envelope in embedded::envelopes(stored) {
+        self.count(recoder, &embedded::envelopes(stored));
+    }
+
+    /// Counts these envelopes.
+    pub(super) fn count(&mut self, recoder: &Recoder, envelopes: &[String]) {
+        for envelope in envelopes {
             for under in recoder.ciphertexts(&Codec::Envelope, envelope.as_bytes(), None).unwrap_or_default()
             {
                 match under {
@@ -99,7 +106,7 @@ impl Outside {
 /// Looks through all other columns and files. Ends early, with what it has, when asked to stop.
 pub async fn scan(
     deployment: &Deployment,
-    homes: &[PathBuf],
+    folders: &Folders,
     recoder: &Recoder,
     activity: &Activity,
     stop: &Stop,
@@ -109,12 +116,12 @@ pub async fn scan(
         database(deployment, db, recoder, activity, stop, &mut scanned).await?;
     }
     let targets = target_files(&deployment.jobs)?;
-    for home in homes {
+    for home in &folders.homes {
         let doing = activity.begin(Task::Scan, &home.display().to_string(), None);
         let (home, recoder, targets, stop) = (home.clone(), recoder.clone(), targets.clone(), stop.clone());
-        let mut part = std::mem::take(&mut scanned);
+        let (folders, mut part) = (folders.clone(), std::mem::take(&mut scanned));
         scanned = blocking(move || {
-            files(&home, &targets, &recoder, &stop, &mut part);
+            files(&home, &folders, &targets, &recoder, &stop, &mut part);
             Ok(part)
         })
         .await?;
@@ -220,49 +227,4 @@ fn target_files(jobs: &[Job]) -> Result<BTreeSet<PathBuf>> {
         }
     }
     Ok(all)
-}
-
-fn files(home: &Path, targets: &BTreeSet<PathBuf>, recoder: &Recoder, stop: &Stop, scanned: &mut Scanned) {
-    let (mut large, mut links) = (0u64, 0u64);
-    for entry in walkdir::WalkDir::new(home).sort_by_file_name() {
-        if stop.requested() {
-            return;
-        }
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                scanned.not_looked_at.push(error.to_string());
-                continue;
-            }
-        };
-        links += u64::from(entry.path_is_symlink());
-        if !entry.file_type().is_file() || targets.contains(entry.path()) {
-            continue;
-        }
-        let path = entry.path().display().to_string();
-        let mut bytes = Vec::new();
-        let read =
-            File::open(entry.path()).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
-        if let Err(error) = read {
-            scanned.not_looked_at.push(format!("{path}: {error}"));
-            continue;
-        }
-        if bytes.len() as u64 > LARGEST_FILE {
-            large += 1;
-            continue;
-        }
-        scanned.files += 1;
-        let mut found = Outside::at(path);
-        found.look_into(recoder, &bytes);
-        if !found.is_empty() {
-            scanned.found.push(found);
-        }
-    }
-    if links > 0 {
-        scanned.left_out.push(format!("{}: {links} symbolic links, which are not followed", home.display()));
-    }
-    if large > 0 {
-        let size = LARGEST_FILE >> 20;
-        scanned.left_out.push(format!("{}: {large} files larger than {size} MiB", home.display()));
-    }
 }

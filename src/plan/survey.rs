@@ -25,6 +25,8 @@ use crate::plan::Job;
 use crate::signals::Stop;
 use crate::source::Row;
 
+pub use keys::is_too_many;
+
 /// GCM values of a target that are opened before only every [`SAMPLE_EVERY`]th is.
 const SAMPLE_FIRST: u64 = 500;
 const SAMPLE_EVERY: u64 = 64;

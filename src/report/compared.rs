@@ -22,6 +22,8 @@ pub fn verification(report: &Report, events: u64, sample: Option<f64>, live: boo
         failed: report.count(Verdict::Failed),
         bad: report.count(Verdict::Bad),
         without_ciphertext: sum(|target| target.without_ciphertext),
+        outside: None,
+        unseen: 0,
         differences: report.differences(live),
     }
 }
@@ -37,7 +39,7 @@ pub fn comparison_text(report: &Report, found: &Verification) -> String {
         "{} rows and files are as recorded, {} hold no ciphertext, {} differ.\nthe journal is whole: {} events; {how}\n",
         thousands(found.same),
         thousands(found.without_ciphertext),
-        thousands(found.differences),
+        thousands(found.in_targets()),
         thousands(found.events)
     );
     if !found.is_whole() {

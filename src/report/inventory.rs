@@ -46,6 +46,9 @@ pub fn inventory_text(inventory: &Inventory) -> String {
     for left in &inventory.not_looked_at {
         let _ = writeln!(out, "not looked at: {left}");
     }
+    if let Some(why) = &inventory.explained {
+        let _ = writeln!(out, "nothing is under an old key: {}", printable(why));
+    }
     outside_text(&mut out, inventory.outside.as_ref());
     let (rows, targets) = (inventory.targets.iter().map(|target| target.rows).sum(), inventory.targets.len());
     let _ = writeln!(

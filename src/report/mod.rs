@@ -39,4 +39,6 @@ pub use status::{FailureView, RunState, StatusView, StepView, TargetView, Verifi
 pub use sync::{SyncTableView, SyncView};
 pub use taken_up::taken_up;
 pub use text::{bytes, printable, status_text, summary_sentence, thousands};
-pub use verified::{MAY_HAVE_RUN, RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};
+pub use verified::{
+    MAY_HAVE_RUN, OLD_KEYS_MAY_GO, OLD_KEYS_MAY_NOT_GO, RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification,
+};

@@ -50,11 +50,11 @@ impl Retirable {
             out,
             "the new deployment: {} rows and files were compared with the journal, {} are not right",
             thousands(verified.rows),
-            thousands(verified.differences)
+            thousands(verified.in_targets())
         );
         for copy in &verdict.copies {
             let copy = printable(copy);
-            let _ = writeln!(out, "beside what was rotated, and not under the new key: {copy}");
+            let _ = writeln!(out, "beside what was rotated: {copy}");
         }
         for unseen in &verdict.not_looked_at {
             let _ = writeln!(out, "not looked at: {}", printable(unseen));

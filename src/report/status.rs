@@ -87,6 +87,9 @@ pub struct StatusView {
     pub sync: Option<SyncView>,
     /// Steps that were taken outside of this program, or before the rotation began.
     pub steps: Vec<StepView>,
+    /// How many of them, the last ones, wait beside the log, where nothing protects them.
+    #[serde(skip)]
+    pub waiting: usize,
     /// What `verify` found last.
     #[serde(default)]
     pub verified: Option<VerifiedView>,
@@ -260,6 +263,7 @@ impl StatusView {
             files: view(TargetKind::Files),
             sync: SyncView::of(&known, state),
             steps: StepView::all(state),
+            waiting: 0,
             verified: None,
         }
         .with_left(&[])
@@ -285,6 +289,7 @@ impl StatusView {
             // Recorded meanwhile. What this program has found counts once it is in the log.
             if !self.steps.iter().any(|known| known.is_same(&step)) && !is_finding(&step.name) {
                 self.steps.push(step);
+                self.waiting += 1;
             }
         }
         let verified = |step: &StepView| {
@@ -293,6 +298,14 @@ impl StatusView {
         };
         self.verified = self.steps.iter().rev().find_map(verified);
         self
+    }
+
+    /// The same by the steps that are under the key's MAC alone.
+    #[must_use]
+    pub fn by_the_log(mut self) -> Self {
+        self.steps.truncate(self.steps.len() - self.waiting);
+        self.waiting = 0;
+        self.with_left(&[])
     }
 
     /// Tables, then groups of files.

@@ -92,11 +92,16 @@ pub fn status_text(view: &StatusView) -> String {
         let part = if found.is_whole() { String::new() } else { format!(" (a sample of {})", found.sample) };
         let _ = writeln!(
             out,
-            "verified at {} by {}: {} rows and files as recorded{part}, {} differ",
+            "verified at {} by {}: {} rows and files as recorded{part}, {} differ{}",
             verified.at,
             verified.by,
             thousands(found.same),
-            thousands(found.differences)
+            thousands(found.in_targets()),
+            if found.in_targets() == found.differences {
+                String::new()
+            } else {
+                format!("; {}", found.words())
+            }
         );
     }
     if let Some(error) = &view.error {

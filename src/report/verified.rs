@@ -5,8 +5,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::thousands;
+
 /// Recorded by `safe-to-retire` when it is.
 pub const RETIRABLE: &str = "safe-to-retire";
+
+/// Recorded by `keys` in place when nothing needs an old key any more.
+pub const OLD_KEYS_MAY_GO: &str = "old-keys-may-go";
+
+/// Recorded by `keys` in place when something does, or may.
+pub const OLD_KEYS_MAY_NOT_GO: &str = "old-keys-may-not-go";
 
 /// The step that says that everything is as it should be.
 pub const VERIFIED: &str = "verified";
@@ -47,8 +55,19 @@ pub struct Verification {
     pub bad: u64,
     /// Rows that hold plain values or NULL only.
     pub without_ciphertext: u64,
-    /// What counted as a difference.
+    /// Ciphertexts outside the targets that are under an old key, or may be; none if nobody looked there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outside: Option<u64>,
+    /// Places outside the targets that could not be looked at.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unseen: u64,
+    /// What counted as a difference, outside of the targets, too.
     pub differences: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // as serde calls it
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Verification {
@@ -60,6 +79,42 @@ impl Verification {
     /// Whether it takes changes for the new server's, because it was told that one may run.
     pub fn takes_changes_on_trust(&self) -> bool {
         self.live && self.changed + self.gone > 0
+    }
+
+    /// The same with what was found outside the targets.
+    #[must_use]
+    pub fn with_outside(mut self, under_old: u64, unseen: u64) -> Self {
+        self.outside = Some(under_old);
+        self.unseen = unseen;
+        self.differences += under_old + unseen;
+        self
+    }
+
+    /// Rows and files that differ.
+    pub fn in_targets(&self) -> u64 {
+        self.differences.saturating_sub(self.outside.unwrap_or_default() + self.unseen)
+    }
+
+    /// What differs, in words.
+    pub fn words(&self) -> String {
+        let outside = self.outside.unwrap_or_default();
+        let mut words = vec![format!("{} rows or files differ", thousands(self.in_targets()))];
+        words.retain(|_| self.in_targets() > 0 || outside + self.unseen == 0);
+        if outside > 0 {
+            let count = thousands(outside);
+            words.push(format!("{count} values outside the targets are under an old key, or may be"));
+        }
+        if self.unseen > 0 {
+            words.push(format!("{} places outside the targets were not looked at", thousands(self.unseen)));
+        }
+        words.join(", ")
+    }
+
+    /// The last look outside the targets, newest first, if it found values there under an old key: one in the targets
+    /// alone does not make that good.
+    pub fn left_outside<T>(newest_first: impl Iterator<Item = T>, of: impl Fn(&T) -> &Self) -> Option<T> {
+        let mut looks = newest_first.filter(|each| of(each).outside.is_some());
+        looks.next().filter(|last| of(last).outside > Some(0))
     }
 
     /// The step that it is left as.
@@ -75,9 +130,13 @@ impl Verification {
     /// The step's note.
     pub fn note(&self) -> String {
         let live = if self.live { "yes" } else { "no" };
+        let outside = match self.outside {
+            Some(outside) => format!(" outside={outside} outside-unseen={}", self.unseen),
+            None => String::new(),
+        };
         format!(
             "live={live} sample={} chunks={}/{} events={} rows={} same={} gone={} new={} changed={} failed={} \
-             bad={} without-ciphertext={} differences={}",
+             bad={} without-ciphertext={}{outside} differences={}",
             self.sample,
             self.chunks_checked,
             self.chunks,
@@ -114,6 +173,8 @@ impl Verification {
             failed: count("failed")?,
             bad: count("bad")?,
             without_ciphertext: count("without-ciphertext")?,
+            outside: count("outside"),
+            unseen: count("outside-unseen").unwrap_or_default(),
             differences: count("differences")?,
         })
     }
@@ -121,7 +182,7 @@ impl Verification {
 
 #[cfg(test)]
 mod tests {
-    use super::Verification;
+    use super::{VERIFY_DIFFERENCES, Verification};
 
     #[test]
     fn a_note_says_what_was_found() {
@@ -144,9 +205,18 @@ mod tests {
         assert_eq!(Verification::parse(&note), Some(found.clone()));
         assert_eq!(
             Verification::parse(&format!("{note} later=1")),
-            Some(found),
+            Some(found.clone()),
             "what is not known is passed over"
         );
+        // What stands outside the targets is a difference, too; earlier notes do not tell.
+        assert_eq!(found.outside, None);
+        let looked = found.clone().with_outside(2, 1);
+        assert!(looked.note().ends_with("without-ciphertext=7 outside=2 outside-unseen=1 differences=4"));
+        assert_eq!(Verification::parse(&looked.note()), Some(looked.clone()));
+        assert_eq!((looked.in_targets(), looked.step_name()), (1, VERIFY_DIFFERENCES));
+        let only = Verification::default().with_outside(0, 1);
+        assert_eq!(only.step_name(), VERIFY_DIFFERENCES);
+        assert_eq!(only.words(), "1 places outside the targets were not looked at");
         for other in ["", "by hand", "live=no", &note.replace("rows=900", "rows=many")] {
             assert_eq!(Verification::parse(other), None, "{other}");
         }

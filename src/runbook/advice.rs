@@ -130,6 +130,9 @@ fn both_keys(to: &mut To, deployment: &DraftConfig) {
     }
     to.say("A server from 7.1 on may have two keys. In [encryption] of every node's deployment.toml:");
     to.say("  key = the new key, old_key = the old key; enable_key_id is not false");
+    to.say("This writes it for every home that properties.yaml names, and nothing else:");
+    to.run("keyrotation configure --dry-run");
+    to.run("keyrotation configure");
     to.say(
         "Values without a key id are opened with old_key. This says how many there are, and under which key:",
     );
@@ -152,7 +155,8 @@ fn rotate_in_place(to: &mut To) {
 fn one_key(to: &mut To) {
     to.say("First let every value be looked at. Only if this says that the old key may go:");
     to.run("keyrotation keys");
-    to.say("Take old_key out of every node's deployment.toml (`key` is the new key) and restart one node after the other. Watch their logs for decryption errors.");
+    to.say("Take old_key out of every node's deployment.toml (`key` is the new key), and restart one node after the other. Watch their logs for decryption errors.");
+    to.run("keyrotation configure --remove-old-key");
     to.run("keyrotation confirm one-key");
 }
 

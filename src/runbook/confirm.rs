@@ -1,8 +1,9 @@
 //! What people may confirm: names as they are typed, and what stands against a confirmation.
 
-use super::progress::{Facts, verified};
-use super::steps::{BY_HAND, IN_PLACE, STEPS};
+use super::progress::{Facts, differences, proved, verified};
+use super::steps::{BY_HAND, IN_PLACE, OLD_KEY_DESTROYED, ONE_KEY, PROVED, STEPS};
 use super::{Finding, Item, KnownBy, Step, Variant};
+use crate::report::Verification;
 
 /// What a typed name stands for.
 #[derive(Debug)]
@@ -73,7 +74,8 @@ fn may_be_confirmed(item: &Item) -> bool {
 
 /// What stands against confirming an item now.
 pub fn objection(step: &Step, item: &Item, facts: &Facts) -> Option<Objection> {
-    let needs_start = matches!(item.name, "start/started" | "route-traffic") || step.number == 10;
+    let is_end = matches!(step.id, "one-key" | "retire");
+    let needs_start = matches!(item.name, "start/started" | "route-traffic") || is_end;
     match facts.may_start() {
         Finding::Not(why) if needs_start => {
             return Some(Objection::Refuse(format!("{} cannot be so: {why}", item.name)));
@@ -91,7 +93,11 @@ pub fn objection(step: &Step, item: &Item, facts: &Facts) -> Option<Objection> {
         let why = format!("{pending} changes are not carried over yet; users may miss them for a moment");
         return Some(Objection::Warn(why));
     }
-    if step.number == 10 {
+    let is_in_place = facts.status.as_ref().is_some_and(|status| status.mode.is_in_place());
+    if is_end && is_in_place {
+        return objection_in_place(item, facts);
+    }
+    if is_end {
         let is_verified = matches!(verified(facts), Finding::So(..));
         let switched = facts.recorded(crate::sync::ROUTE_TRAFFIC).is_some();
         if !switched {
@@ -110,4 +116,44 @@ pub fn objection(step: &Step, item: &Item, facts: &Facts) -> Option<Objection> {
         }
     }
     None
+}
+
+/// In place there is no other deployment to go back to: what the old key opens is gone with it.
+fn objection_in_place(item: &Item, facts: &Facts) -> Option<Objection> {
+    let refuse = |why: String| Some(Objection::Refuse(format!("{} cannot be so yet: {why}", item.name)));
+    let proof = proved(facts);
+    match &proof {
+        Finding::Not(why) => return refuse(why.clone()),
+        Finding::Unknown if item.name == PROVED => {
+            return refuse("`keyrotation keys` has not said so since everything was rotated".to_owned());
+        }
+        _ => {}
+    }
+    let failed = facts.status.as_ref().map_or(0, crate::report::StatusView::failed);
+    let left = format!("{failed} rows or files could not be moved to the new key");
+    // What had failed differs, too.
+    let is_known = |found: Verification| found.differences == found.failed;
+    match verified(facts) {
+        Finding::Not(why) if !(failed > 0 && differences(facts).is_some_and(is_known)) => {
+            return refuse(format!("it is not verified (`keyrotation verify`): {why}"));
+        }
+        _ => {}
+    }
+    if failed > 0 && !matches!(proof, Finding::So(..)) {
+        return refuse(format!("{left}: `keyrotation keys` says whether the old key opens them"));
+    }
+    if item.name == OLD_KEY_DESTROYED && facts.recorded(ONE_KEY).is_none() {
+        return refuse("nobody has confirmed one-key: servers may still have the old key".to_owned());
+    }
+    (failed > 0).then(|| Objection::Warn(format!("{left}; the old key opens none of them")))
+}
+
+/// In place: why servers still need the old key, as far as is known; none if nothing needs it.
+pub fn old_key_is_needed(facts: &Facts) -> Option<String> {
+    let step = IN_PLACE.iter().find(|step| step.items.iter().any(|item| item.name == ONE_KEY))?;
+    let item = step.items.iter().find(|item| item.name == ONE_KEY)?;
+    match objection(step, item, facts) {
+        Some(Objection::Refuse(why)) => Some(why),
+        _ => None,
+    }
 }

@@ -17,9 +17,9 @@ pub fn is_preparation(variant: Variant, name: &str) -> bool {
 
 /// Whether a rotation's old database is retired, or on its way: it was said to be safe, and its change log
 /// is gone. After a maintenance window, in which nothing was carried over, it is once what opened the old values is
-/// gone: the old key, or the database with them.
+/// gone: the old key, or the database with them. What waits beside the log anybody may have written: it does not count.
 pub fn is_retired(status: &StatusView) -> bool {
-    let facts = Facts::new(Some(status.clone()), &[]);
+    let facts = Facts::new(Some(status.clone().by_the_log()), &[]);
     let stands = |name: &str| facts.stands_since_the_beginning(name);
     if status.sync.is_none() {
         return status.finished_at.is_some() && (stands("retire/old-key") || stands("retire/old-identity"));

@@ -22,12 +22,12 @@ use crate::config::DraftConfig;
 use crate::report::StatusView;
 
 pub use advice::{Advice, advice};
-pub use confirm::{Named, Objection, find, objection};
+pub use confirm::{Named, Objection, find, objection, old_key_is_needed};
 pub use gap::{copy_is_older, is_preparation, is_retired};
 pub use progress::{Facts, ItemState, Mark, Progress, StepState, progress};
 pub use steps::{
-    ALREADY, BY_HAND, CONFIGURED, COPY_CLEANED, FROM_NOW_ON, IN_PLACE, OLD_SERVER_STOPPED, STEPS,
-    TRIGGERS_INSTALLED, TRIGGERS_REMOVED,
+    ALREADY, BOTH_KEYS, BY_HAND, CONFIGURED, COPY_CLEANED, FROM_NOW_ON, IN_PLACE, OLD_KEY_DESTROYED,
+    OLD_SERVER_STOPPED, ONE_KEY, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED,
 };
 pub use text::{items, list, page};
 

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::steps::{BY_HAND, CONFIGURED, OLD_SERVER_STOPPED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
 use super::{Finding, Item, KnownBy, Step, Variant};
 use crate::report::{
-    MAY_HAVE_RUN, RETIRABLE, RunState, StatusView, StepView, VERIFY_DIFFERENCES, Verification, thousands,
+    MAY_HAVE_RUN, OLD_KEYS_MAY_GO, OLD_KEYS_MAY_NOT_GO, RETIRABLE, RunState, StatusView, StepView,
+    VERIFY_DIFFERENCES, Verification, thousands,
 };
 
 /// What is known.
@@ -325,8 +326,15 @@ pub(super) fn verified(facts: &Facts) -> Finding {
         Some((step, _)) if step.written_since => {
             Finding::Not("rows were rotated after it was verified".to_owned())
         }
-        Some((_, found)) if found.differences > 0 => {
-            Finding::Not(format!("{} rows or files differ", thousands(found.differences)))
+        Some((_, found)) if found.differences > 0 => Finding::Not(found.words()),
+        _ if let Some((step, found)) =
+            Verification::left_outside(facts.steps.iter().rev().filter_map(of_step), |(_, found)| found) =>
+        {
+            let words = found.words();
+            Finding::Not(format!(
+                "{words}, at {}, and nobody has looked there since (`keyrotation verify --scan`)",
+                step.at
+            ))
         }
         Some((_, found)) if found.takes_changes_on_trust() && !facts.may_have_run() => Finding::Not(format!(
             "{} rows or files changed or went, and nobody has said that the new server runs: `keyrotation verify` \
@@ -338,6 +346,28 @@ pub(super) fn verified(facts: &Facts) -> Finding {
             Some(step.at),
         ),
     }
+}
+
+/// In place: the last finding of `keys` since everything was rotated.
+pub(super) fn proved(facts: &Facts) -> Finding {
+    let finished = facts.status.as_ref().and_then(|status| status.finished_at.as_deref());
+    let Some(finished) = finished else { return Finding::Not("not yet".to_owned()) };
+    let is_its = |step: &&StepView| [OLD_KEYS_MAY_GO, OLD_KEYS_MAY_NOT_GO].contains(&step.name.as_str());
+    match facts.steps.iter().rev().find(is_its) {
+        Some(step) if is_before(&step.at, finished) => {
+            Finding::Not("rows were rotated after `keyrotation keys` has looked".to_owned())
+        }
+        Some(step) if step.name == OLD_KEYS_MAY_GO => Finding::So(step.note.clone(), Some(step.at.clone())),
+        Some(step) => Finding::Not(format!("`keyrotation keys` has found: {}", step.note)),
+        None => Finding::Unknown,
+    }
+}
+
+/// What `verify` found last of all rows, if it was a difference.
+pub(super) fn differences(facts: &Facts) -> Option<Verification> {
+    let found = facts.steps.iter().rev().filter_map(|step| Verification::of_step(&step.name, &step.note));
+    let mut counts = found.filter(|found| found.is_whole() || found.differences > 0);
+    counts.next().filter(|found| found.differences > 0)
 }
 
 pub(super) fn drained(facts: &Facts) -> Finding {

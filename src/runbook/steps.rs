@@ -3,7 +3,7 @@
 use super::KnownBy::{Both, People, Program};
 use super::Variant::{MaintenanceWindow, ZeroDowntime};
 use super::progress::{
-    begun, carried_over, cleaned, configured, drained, edited, installed, re_encrypted, verified,
+    begun, carried_over, cleaned, configured, drained, edited, installed, proved, re_encrypted, verified,
 };
 use super::{Finding, Item, KnownBy, Step, Variant};
 use crate::report::{RETIRABLE, VERIFIED};
@@ -22,6 +22,14 @@ pub const ALREADY: &str = "already";
 pub const FROM_NOW_ON: &str = "from now on";
 /// People's word that the identity database is copied.
 pub(super) const IDENTITY_COPIED: &str = "copy/identity";
+/// In place: `keys` has said that nothing needs the old key.
+pub(super) const PROVED: &str = "retire/proved";
+/// In place: people's word that every server has the new key alone.
+pub const ONE_KEY: &str = "one-key/restarted";
+/// In place: people's word that every server has both keys.
+pub const BOTH_KEYS: &str = "both-keys/restarted";
+/// People's word that nobody has the old key any more.
+pub const OLD_KEY_DESTROYED: &str = "retire/old-key";
 /// Recorded by `configure` once the new server's file is as it should be.
 pub const CONFIGURED: &str = "configured";
 /// What stands in the note of that step before what is left to people.
@@ -185,7 +193,7 @@ pub const STEPS: &[Step] = &[
             item("retire/logs", "binlogs or WAL archives are destroyed or sealed", People),
             item("retire/backups", "backups, snapshots and .bak files are destroyed or sealed", People),
             item("retire/old-home", "the old home is destroyed or sealed", People),
-            item("retire/old-key", "the old key is destroyed or sealed", People),
+            item(OLD_KEY_DESTROYED, "the old key is destroyed or sealed", People),
         ],
     },
 ];
@@ -209,7 +217,7 @@ pub const IN_PLACE: &[Step] = &[
         in_window: "",
         item_by_item: false,
         items: &[item(
-            "both-keys/restarted",
+            BOTH_KEYS,
             "every server was restarted with both keys, or all are stopped",
             Both(begun),
         )],
@@ -231,7 +239,7 @@ pub const IN_PLACE: &[Step] = &[
         in_window: "",
         item_by_item: false,
         items: &[item(
-            "one-key/restarted",
+            ONE_KEY,
             "every server was restarted with the new key alone, and a login was tried",
             People,
         )],
@@ -244,11 +252,11 @@ pub const IN_PLACE: &[Step] = &[
         in_window: "",
         item_by_item: true,
         items: &[
-            item("retire/proved", "`keyrotation keys` says that the old key may go", People),
+            item(PROVED, "`keyrotation keys` says that the old key may go", Both(proved)),
             item("retire/dumps", "dumps from before are destroyed or sealed", People),
             item("retire/logs", "binlogs or WAL archives are destroyed or sealed", People),
             item("retire/backups", "backups, snapshots and .bak files are destroyed or sealed", People),
-            item("retire/old-key", "the old key is destroyed or sealed", People),
+            item(OLD_KEY_DESTROYED, "the old key is destroyed or sealed", People),
         ],
     },
 ];

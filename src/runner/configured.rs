@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use super::day::Day;
 use super::notices::say;
-use crate::config::{self, DEPLOYMENT, NewServer};
-use crate::configure::{self, Choices, Edited};
+use super::steps::Place;
+use crate::config::{self, DEPLOYMENT, Home, NewServer, Version};
+use crate::configure::{self, Choices, Edited, Keys};
 use crate::error::{Error, Id, Result};
-use crate::runbook::BY_HAND;
+use crate::plan::KeyFingerprints;
+use crate::runbook::{BY_HAND, old_key_is_needed};
 use crate::sink::files::{Outcome, replace, sweep};
 
 /// No `deployment.toml` is larger.
@@ -42,19 +45,64 @@ pub struct Work {
     pub done: bool,
 }
 
-/// All of them, each once. None is written unless all of them can be edited.
-pub fn works(config: &Path, named: &Named, choices: &Choices) -> Result<Vec<Work>> {
+/// All of them, each once, and how the servers are rotated. None is written unless all of them can be edited.
+pub fn works(place: &Place, named: &Named, mut choices: Choices) -> Result<(Vec<Work>, Option<Keys>)> {
     let is_named = !named.files.is_empty() || !named.homes.is_empty();
-    let (server, notices) = config::load_new_server(config, is_named)?;
+    let (server, notices) = config::load_new_server(&place.config, is_named)?;
     say(&notices);
+    if server.mode.is_in_place() {
+        choices.in_place = Some(keys_in_place(place, &server, choices.remove_old_key)?);
+        if choices.in_place == Some(Keys::Both) {
+            refuse_before_7_1(&server, named)?;
+        }
+    } else if choices.old_key_as.is_some() {
+        let what = "--old-key-as is for `mode: in-place`: a new server has the new key alone";
+        return Err(Error::new(Id::CommandLineValue, what).fix("leave it out"));
+    }
     let mut works = Vec::new();
     for path in find(&server, named)? {
-        let work = look(path, &server, choices)?;
+        let work = look(path, &server, &choices)?;
         if works.iter().all(|known: &Work| known.path != work.path) {
             works.push(work);
         }
     }
-    Ok(works)
+    Ok((works, choices.in_place))
+}
+
+/// Which keys servers are to have now: both, until the old one may go as it may be confirmed to be gone.
+fn keys_in_place(place: &Place, server: &NewServer, remove_old_key: bool) -> Result<Keys> {
+    let day = Day::look(place)?;
+    let keys = KeyFingerprints::of(&server.keys);
+    let is_of_these = |recorded: &KeyFingerprints| recorded.new_key == keys.new_key;
+    // What a journal says of other keys says nothing of these.
+    let is_its = day.facts.status.as_ref().and_then(|status| status.keys.as_ref()).is_some_and(is_of_these);
+    let needed = if is_its {
+        old_key_is_needed(&day.facts)
+    } else {
+        Some("the rotation with these keys has not begun".to_owned())
+    };
+    match (needed, remove_old_key) {
+        (Some(why), true) => Err(Error::new(Id::StepNotSo, format!("--remove-old-key is too early: {why}"))
+            .fix("`keyrotation runbook` says what comes before it")),
+        (Some(_), false) => Ok(Keys::Both),
+        (None, true) => Ok(Keys::NewAlone),
+        (None, false) => Ok(Keys::New),
+    }
+}
+
+/// A server before 7.1 reads one key.
+fn refuse_before_7_1(server: &NewServer, named: &Named) -> Result<()> {
+    let homes = if named.homes.is_empty() && named.files.is_empty() { &server.nodes } else { &named.homes };
+    let known = homes.iter().map(|home| (home.display().to_string(), Home::inspect(home).version));
+    let of_files = named.files.iter().map(|file| (file.display().to_string(), server.version));
+    let is_older =
+        |(_, version): &(String, Option<Version>)| version.is_some_and(|version| version < (7, 1, 0));
+    let Some((place, _)) = known.chain(of_files).find(is_older) else { return Ok(()) };
+    let what = format!(
+        "{place}: the server is older than 7.1 and reads one key, so it cannot read its database before all is rotated"
+    );
+    Err(Error::new(Id::ServersLackKeys, what)
+        .fix("stop every server, `keyrotation run`, `keyrotation verify`, and then `keyrotation configure`"))
 }
 
 /// What one file has to become.
@@ -91,8 +139,11 @@ fn find(server: &NewServer, Named { files, homes }: &Named) -> Result<Vec<PathBu
     }
     let mut homes = homes.clone();
     if found.is_empty() && homes.is_empty() {
-        let home = server.home.clone();
-        homes.push(home.ok_or_else(|| Error::new(Id::ConfigMissingKey, "newISHome is missing"))?);
+        homes.clone_from(&server.nodes);
+        if homes.is_empty() {
+            let key = if server.mode.is_in_place() { "isHome" } else { "newISHome" };
+            return Err(Error::new(Id::ConfigMissingKey, format!("{key} is missing")));
+        }
     }
     for home in homes {
         let path = home.join(DEPLOYMENT);

@@ -7,10 +7,10 @@ use super::steps::{Place, Side, open_side};
 use crate::config::{self, DraftConfig};
 use crate::db::Access;
 use crate::error::{Error, Id, Result};
-use crate::plan;
+use crate::plan::{self, KeyFingerprints, ServerKeys};
 use crate::runbook::{
-    Advice, COPY_CLEANED, Facts, Item, Mark, Named, Objection, StepState, TRIGGERS_INSTALLED,
-    TRIGGERS_REMOVED, Variant, advice, objection, page,
+    Advice, BOTH_KEYS, COPY_CLEANED, Facts, Item, Mark, Named, OLD_KEY_DESTROYED, ONE_KEY, Objection,
+    StepState, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, Variant, advice, objection, page,
 };
 use crate::triggers;
 
@@ -75,8 +75,15 @@ async fn look_at(place: &Place, day: &Day, item: &Item) -> Result<()> {
     {
         return refuse(format!("newISHome, {}, is not there", home.display()));
     }
-    if item.name == "deployment/edited" {
-        return edited(place, day);
+    let wanted = match item.name {
+        "deployment/edited" => Some(ServerKeys::New),
+        BOTH_KEYS => Some(ServerKeys::Both),
+        ONE_KEY => Some(ServerKeys::NewAlone),
+        OLD_KEY_DESTROYED if day.variant == Variant::InPlace => Some(ServerKeys::NewAlone),
+        _ => None,
+    };
+    if let Some(wanted) = wanted {
+        return servers_have(place, day, wanted);
     }
     let (side, wanted) = match item.name {
         TRIGGERS_INSTALLED => (Side::Old, true),
@@ -110,34 +117,62 @@ async fn look_at(place: &Place, day: &Day, item: &Item) -> Result<()> {
     }
 }
 
-/// Whether the new server's file has the new key, where both can be read.
-fn edited(place: &Place, day: &Day) -> Result<()> {
-    let Some(home) = &day.outline.home else { return Ok(()) };
-    let refuse = |why: &str| {
-        let file = home.join(config::DEPLOYMENT);
-        Err(Error::new(Id::StepNotSo, format!("{}: {why}", file.display()))
-            .fix("`keyrotation configure` puts the new key there"))
+/// Whether every server that is named has the keys that it is to have, where that can be seen.
+fn servers_have(place: &Place, day: &Day, wanted: ServerKeys) -> Result<()> {
+    let nodes = match day.variant {
+        Variant::InPlace => day.outline.nodes.clone(),
+        // On nodes that are not this one there may be others.
+        _ => day.outline.home.iter().filter(|home| home.join(config::DEPLOYMENT).exists()).cloned().collect(),
     };
-    let said = match config::Deployment::read(home) {
-        Ok(Some(toml)) => toml.key(),
-        Ok(None) => return Ok(()), // on nodes that are not this one
-        Err(why) => return refuse(&why),
-    };
-    let unknown = |why: &str| {
-        tracing::warn!("taken at your word: whether deployment.toml has the new key cannot be seen: {why}");
+    let at_word = |why: &str| {
+        tracing::warn!("taken at your word: which keys deployment.toml has cannot be seen: {why}");
         Ok(())
     };
-    let keys = match config::keys_at_hand(&place.config) {
-        Ok(Some(keys)) => keys,
-        Ok(None) => return unknown("the keys are asked for"),
-        Err(error) => return unknown(error.what()),
-    };
-    match said {
-        config::Said::This(key) if key == *keys.new_key() => Ok(()),
-        config::Said::This(key) if keys.old_keys().any(|old| *old == key) => refuse("it has the old key"),
-        config::Said::This(_) => refuse("[encryption] key is neither the old key nor the new one"),
-        config::Said::Nothing => refuse("[encryption] key is not set"),
-        config::Said::Unusable(why) => refuse(&format!("[encryption] key cannot be used: {why}")),
-        config::Said::Elsewhere => unknown("it stands in the server's secrets or environment"),
+    if nodes.is_empty() {
+        return if day.variant == Variant::InPlace { at_word("no homes are named") } else { Ok(()) };
     }
+    let keys = match fingerprints(place, day, wanted) {
+        Ok(keys) => keys,
+        Err(why) => return at_word(&why),
+    };
+    for node in nodes {
+        match plan::has_keys(&node, &keys, wanted) {
+            Ok(unseen) if unseen.is_empty() => {}
+            Ok(unseen) => {
+                let unseen = unseen.join(", ");
+                let file = node.join(config::DEPLOYMENT);
+                tracing::warn!(
+                    "taken at your word: {}: {unseen} stands in the server's secrets or environment",
+                    file.display()
+                );
+            }
+            Err(why) => {
+                let fix = match wanted {
+                    ServerKeys::New => "`keyrotation configure` puts the new key there",
+                    ServerKeys::NewAlone => "`keyrotation configure` takes it out; then restart that node",
+                    ServerKeys::Both => {
+                        "`keyrotation configure` puts both keys there; then restart that node. If all servers are \
+                         stopped until the rotation is over, there is nothing to confirm"
+                    }
+                };
+                return Err(Error::new(Id::StepNotSo, why).fix(fix));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The fingerprints of the rotation's keys, as the journal has them, for which no command need be run. Before it is begun,
+/// those of properties.yaml: what a journal tells then is of an earlier one. An error says why they are not known.
+fn fingerprints(place: &Place, day: &Day, wanted: ServerKeys) -> Result<KeyFingerprints, String> {
+    let recorded = day.facts.status.as_ref().and_then(|status| status.keys.clone());
+    if let Some(keys) = recorded.clone().filter(|_| wanted != ServerKeys::Both) {
+        return Ok(keys);
+    }
+    let unknown = match config::keys_at_hand(&place.config) {
+        Ok(Some(keys)) => return Ok(KeyFingerprints::of(&keys)),
+        Ok(None) => "the keys are asked for".to_owned(),
+        Err(error) => error.what().to_owned(),
+    };
+    recorded.ok_or(unknown)
 }

@@ -53,7 +53,7 @@ impl Explanations {
 
     /// What explains that nearly everything is under the new key: a journal of the same two keys that has moved
     /// values, this one or one that was put aside; or a new server that is told of exactly these keys.
-    fn explained(self, dir: &Path, settings: &Settings) -> Option<String> {
+    pub(super) fn explained(self, dir: &Path, settings: &Settings) -> Option<String> {
         if self.known.is_some() {
             return self.known;
         }
@@ -82,6 +82,11 @@ fn told(view: &StatusView, settings: &Settings) -> Option<String> {
     // whoever has swapped the keys that one is the new key.
     let is_of_these = keys.new_key == settings.keys.new_key().fingerprint()
         && keys.old_key == settings.keys.old_key().fingerprint();
+    let mut totp = settings.keys.pairs().filter(|(_, to)| *to != settings.keys.new_key());
+    let is_of_these = is_of_these
+        && keys.totp_keys.as_ref().is_none_or(|[old, new]| {
+            totp.next().is_none_or(|(from, to)| [from.fingerprint(), to.fingerprint()] == [old.as_str(), new])
+        });
     let has_moved = view.all().any(|target| target.rotated + target.resealed > 0);
     (is_of_these && has_moved).then(|| format!("rotation {} has moved them", view.rotation_id))
 }

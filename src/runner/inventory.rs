@@ -1,24 +1,35 @@
 //! What `keys` does: which key is every value under, without a journal and without a change.
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::Path;
 
-use super::{Screen, listen};
+use super::{Explanations, Screen, listen, proved};
 use crate::activity::Activity;
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
 use crate::engine::Pacer;
 use crate::error::Result;
-use crate::inventory::{Inventory, inventory, scan};
+use crate::inventory::{Folders, Inventory, Looked, inventory, scan};
 use crate::plan::{self, Access};
 use crate::report::Reporter;
+
+/// What is asked of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked {
+    /// No more rows in a second.
+    pub rows_per_second: Option<NonZeroU32>,
+    /// What stands outside the targets is looked for, too.
+    pub everywhere: bool,
+    /// Somebody's word that everything was moved before, so that nothing is under an old key.
+    pub all_already_new: bool,
+}
 
 /// Looks at every value, and on request everywhere else, too; none when asked to stop.
 pub async fn take_inventory(
     screen: Screen<'_>,
     settings: &Settings,
-    rows_per_second: Option<NonZeroU32>,
-    everywhere: bool,
+    dir: &Path,
+    asked: Asked,
 ) -> Result<Option<Inventory>> {
     // Nothing is asked of the old side: it is about what stands in the databases that are rotated.
     let mut settings = settings.clone();
@@ -33,11 +44,11 @@ pub async fn take_inventory(
     deployment.stop_with(&stop, &activity);
     let recoder = Recoder::new(settings.keys.clone(), Policy { upgrade: false, key_id: KeyIdPolicy::Always });
     let pacer = Pacer::new(settings.sizes, settings.sizes.rows, false);
-    pacer.limit(rows_per_second.map(NonZeroU32::get));
+    pacer.limit(asked.rows_per_second.map(NonZeroU32::get));
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
     let targets = inventory(&deployment.jobs, &recoder, &pacer, &activity, &stop).await;
-    let outside = if everywhere && targets.is_ok() && !stop.requested() {
-        Some(scan(&deployment, &homes(&settings), &recoder, &activity, &stop).await)
+    let outside = if asked.everywhere && targets.is_ok() && !stop.requested() {
+        Some(scan(&deployment, &folders(&settings), &recoder, &activity, &stop).await)
     } else {
         None
     };
@@ -49,13 +60,20 @@ pub async fn take_inventory(
     deployment.close().await;
     let absent = deployment.absent_places().into_iter();
     let absent = absent.map(|(place, reason)| (place.to_owned(), reason.to_owned())).collect();
-    Ok(Some(Inventory::of(&recoder, targets, absent, not_looked_at(&settings), outside)))
+    let looked = Looked { targets, absent, not_looked_at: not_looked_at(&settings), outside };
+    let inventory = Inventory::of(&recoder, looked, || {
+        let word = asked.all_already_new.then(|| "--all-already-new was given".to_owned());
+        Explanations::default().explained(dir, &settings).or(word)
+    });
+    proved::record(&settings, dir, &inventory).await;
+    Ok(Some(inventory))
 }
 
-/// The homes of all nodes.
-pub(super) fn homes(settings: &Settings) -> Vec<PathBuf> {
-    let files = settings.files.iter();
-    files.flat_map(|job| std::iter::once(&job.home).chain(&job.further_homes)).cloned().collect()
+/// The homes of all nodes, and where links in them may lead.
+pub(super) fn folders(settings: &Settings) -> Folders {
+    let Some(job) = &settings.files else { return Folders::default() };
+    let homes = std::iter::once(&job.home).chain(&job.further_homes).cloned().collect();
+    Folders { homes, allowed_roots: job.allowed_roots.clone() }
 }
 
 fn not_looked_at(settings: &Settings) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use keyrotation_journal::{Event, Journal, TAKEN_BACK};
 
+use super::inventory::folders;
 use super::reading::open;
 use super::verified::{check_chain, compare_all};
 use super::{Screen, SharedJournal, listen, planner, step, unlock};
@@ -12,9 +13,10 @@ use crate::activity::Activity;
 use crate::cipher::chain_key;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
+use crate::inventory::{Scanned, scan};
 use crate::plan::{self, Deployment};
 use crate::report::{
-    RETIRABLE, Reporter, Retirable, StatusView, printable, publish, thousands, verification,
+    RETIRABLE, Reporter, Retirable, StatusView, Verification, printable, publish, thousands, verification,
 };
 use crate::runbook::{OLD_SERVER_STOPPED, copy_is_older};
 use crate::sync::{ROUTE_TRAFFIC, Said, Verdict, verdict};
@@ -64,7 +66,9 @@ pub async fn safe_to_retire(
         let options = Options { sample: None, live: true };
         let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await?;
         take_in(&mut verdict, &report);
-        Ok::<_, Error>((verification(&report, chain.entries, None, true), verdict))
+        let outside = scan(&deployment, &folders(settings), planner.recoder(), &activity, &stop).await?;
+        let verified = verification(&report, chain.entries, None, true);
+        Ok::<_, Error>((take_in_outside(&mut verdict, outside, settings, verified), verdict))
     };
     let looked = looked.await;
     reporter.finish().await;
@@ -153,6 +157,32 @@ fn take_in(verdict: &mut Verdict, report: &Report) {
             first.what
         ));
     }
+}
+
+/// Adds what stands outside the targets of the new deployment: under an old key for certain it is a reason.
+fn take_in_outside(
+    verdict: &mut Verdict,
+    outside: Scanned,
+    settings: &Settings,
+    verified: Verification,
+) -> Verification {
+    let mut sure = 0;
+    for found in &outside.found {
+        for old in settings.keys.old_keys() {
+            let Some(count) = found.keys.get(old.fingerprint()) else { continue };
+            sure += count;
+            verdict.reasons.push(format!(
+                "{}: {} values of the new deployment, outside of what is rotated, are under the old key {}",
+                printable(&found.place),
+                thousands(*count),
+                old.fingerprint()
+            ));
+        }
+    }
+    let unseen = outside.not_looked_at.into_iter().chain(outside.left_out);
+    verdict.not_looked_at.extend(unseen.map(|place| format!("outside of what is rotated: {place}")));
+    // Where nothing is sure, what an earlier look found there stands.
+    if sure > 0 { verified.with_outside(sure, 0) } else { verified }
 }
 
 /// What stands beside what was compared, and was not looked at.

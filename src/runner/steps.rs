@@ -1,13 +1,13 @@
 //! Steps around a rotation, left for its journal or recorded in it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use keyrotation_journal::{Journal, Submission, submit};
+use keyrotation_journal::{Journal, Submission, submissions, submit};
 
 use super::notices::say;
 use super::reading::{open, view};
 use super::step;
-use crate::cipher::chain_key;
+use crate::cipher::{SecretKey, chain_key};
 use crate::config;
 use crate::db::{Access, Db};
 use crate::engine::JournalHandle;
@@ -50,21 +50,36 @@ pub async fn leave(place: &Place, name: &str, note: &str) -> Result<()> {
     let rotation = of_this.and_then(|status| keyrotation_journal::rotation_id(&status.rotation_id));
     submit(dir, &Submission::new(step(name, note), rotation))?;
     if rotation.is_some() {
-        take_over(place).await;
+        take_over(dir, || config::new_key_at_hand(&place.config)).await;
     }
     Ok(())
 }
 
+/// Takes steps that wait beside the log of a rotation into it, if there are any: by this key, or by that of properties.yaml,
+/// for which a command is run, since whoever calls this has asked for what needs it.
+pub async fn take_waiting(place: &Place, key: Option<&SecretKey>) {
+    let waits = submissions(&place.journal).is_ok_and(|left| left.iter().any(|left| left.rotation.is_some()));
+    if waits {
+        let given = key.cloned();
+        take_over(&place.journal, || match given {
+            Some(key) => Ok(Some(key)),
+            None => config::new_key_for_a_check(&place.config),
+        })
+        .await;
+    }
+}
+
 /// Takes what waits beside the log into it. Where that cannot be, it waits, and that is said.
-async fn take_over(Place { config: file, journal: dir }: &Place) {
+async fn take_over(dir: &Path, key: impl FnOnce() -> Result<Option<SecretKey>>) {
     let taken = async {
         if let Some(holder) = Journal::holder(dir)? {
             tracing::debug!("{holder} takes the step over");
             return Ok(());
         }
-        let Some(new_key) = config::new_key_at_hand(file)? else {
+        let Some(new_key) = key()? else {
             tracing::info!(
-                "the new key is asked for, so the step waits beside the journal's log until a command has them"
+                "the new key is asked for, so the step waits beside the journal's log until a command has it \
+                 (`keyrotation verify`, or `keyrotation report` where a command gives it)"
             );
             return Ok(());
         };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use keyrotation_journal::{ChainReport, Journal};
 
-use super::inventory::homes;
+use super::inventory::folders;
 use super::reading::{open, read};
 use super::{Screen, SharedJournal, listen, planner, step, unlock};
 use crate::activity::{Activity, Task};
@@ -33,15 +33,9 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// What counts as a difference, and what stands outside the targets under an old key.
-    pub fn differences(&self) -> u64 {
-        self.found.differences + self.outside.as_ref().map_or(0, |(under_old, _)| *under_old)
-    }
-
     /// Whether nothing differs, and nothing that was asked for was left unseen.
     pub fn is_clean(&self) -> bool {
-        self.differences() == 0
-            && self.outside.as_ref().is_none_or(|(_, scanned)| scanned.not_looked_at.is_empty())
+        self.found.differences == 0
     }
 
     /// The document for programs.
@@ -124,7 +118,7 @@ pub async fn verify(
     let planner = planner(settings, &rotation);
     let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await;
     let outside = if everywhere && report.is_ok() && !stop.requested() {
-        Some(scan(&deployment, &homes(settings), planner.recoder(), &activity, &stop).await)
+        Some(scan(&deployment, &folders(settings), planner.recoder(), &activity, &stop).await)
     } else {
         None
     };
@@ -136,15 +130,15 @@ pub async fn verify(
     }
     // First: it is so also if nobody can be told.
     let found = verification(&report, chain.entries, sample, live);
+    let outside = outside.map(|scanned| (scanned.under_old(&settings.keys), scanned));
+    let found = match &outside {
+        Some((under_old, scanned)) => found.with_outside(*under_old, scanned.not_looked_at.len() as u64),
+        None => found,
+    };
     shared
         .record(step(found.step_name(), &found.note()), &chain_key(settings.keys.new_key(), &rotation.id))
         .await?;
     let finished = status.finished_at.is_some();
-    let under_old = |scanned: &Scanned| {
-        settings.keys.old_keys().map(|old| scanned.surely_under(old.fingerprint())).sum::<u64>()
-            + scanned.one_of()
-    };
-    let outside = outside.map(|scanned| (under_old(&scanned), scanned));
     Ok(Some(Verified { rotation_id: status.rotation_id, finished, sample, report, found, outside }))
 }
 

@@ -1,6 +1,7 @@
 //! Steps that wait beside the journal's log: nothing that is not under the key's MAC reaches a headline.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
@@ -186,4 +187,52 @@ fn live_explains_nothing_before_the_new_server_was_started() {
     kit.run(&["confirm", "start", "--force"]);
     kit.run(&["confirm", "start/started"]);
     assert_eq!(verdict()["headline"], "Finished and verified", "{}", verdict());
+}
+
+/// `confirm` runs no command; whoever does takes what waits into the log, and what waits reaches no headline until then.
+#[test]
+fn a_confirmation_counts_once_it_is_under_the_mac_also_with_keys_from_a_command() {
+    let kit = Kit::rotated();
+    kit.run(&["verify"]).exits(0);
+    let command = kit.beside("key.sh");
+    fs::write(&command, format!("#!/bin/sh\necho {}\n", kit.deployment.spec.new_key)).unwrap();
+    fs::set_permissions(&command, fs::Permissions::from_mode(0o700)).unwrap();
+    let command = format!("cmd:{}", command.display());
+    // Nobody has the key: what anybody may have written there does not end a rotation.
+    kit.configure("newSecretKey", Some("'prompt:'"));
+    kit.configure("oldSecretKey", None);
+    plant(&kit, "retire/old-key", "forged");
+    for args in ["run", "resume"] {
+        let ran = kit.run(&[args]).exits(2);
+        assert!(!ran.stdout.contains("retired"), "{ran}");
+    }
+    fs::write(inbox(&kit), b"").unwrap();
+    kit.configure("newSecretKey", Some(&command));
+    for step in ["route-traffic", "retire/old-identity", "retire/old-key"] {
+        kit.run(&["confirm", step]).exits(0);
+    }
+    assert_ne!(fs::metadata(inbox(&kit)).unwrap().len(), 0);
+    let document = report(&kit);
+    let steps = document["rotations"][0]["steps"].as_array().unwrap();
+    assert!(steps.iter().all(|step| step["in_log"] == true), "{document}");
+    assert!(steps.iter().any(|step| step["name"] == "retire/old-key"), "{document}");
+    assert_eq!(fs::metadata(inbox(&kit)).unwrap().len(), 0);
+    let ran = kit.run(&["run"]).exits(0);
+    assert!(ran.stdout.contains("Finished and retired"), "{ran}");
+}
+
+/// Likewise if `run` is the first that has the key.
+#[test]
+fn run_takes_over_what_was_confirmed_without_the_key() {
+    let kit = Kit::rotated();
+    kit.run(&["verify"]).exits(0);
+    let command = kit.beside("key.sh");
+    fs::write(&command, format!("#!/bin/sh\necho {}\n", kit.deployment.spec.new_key)).unwrap();
+    fs::set_permissions(&command, fs::Permissions::from_mode(0o700)).unwrap();
+    kit.configure("newSecretKey", Some(&format!("cmd:{}", command.display())));
+    kit.configure("oldSecretKey", None);
+    kit.run(&["confirm", "retire/old-key"]).exits(0);
+    let ran = kit.run(&["run"]).exits(0);
+    assert!(ran.stdout.contains("Finished and retired"), "{ran}");
+    assert_eq!(fs::metadata(inbox(&kit)).unwrap().len(), 0);
 }

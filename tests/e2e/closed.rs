@@ -152,7 +152,7 @@ fn what_others_may_write_to_on_the_way_is_not_believed() {
 }
 
 #[test]
-fn a_finished_file_with_the_key_is_closed_too_and_a_redirect_is_warned_of() {
+fn a_finished_file_with_the_key_is_closed_too_and_so_is_a_redirect() {
     let kit = Kit::new();
     let toml = kit.deployment.home.join("repository/conf/deployment.toml");
     kit.run(&["configure"]).exits(0);
@@ -172,6 +172,7 @@ fn a_finished_file_with_the_key_is_closed_too_and_a_redirect_is_warned_of() {
             assert!(done.status.success(), "{said}");
             assert!(fs::metadata(&to).unwrap().len() > 20);
             assert_eq!(said.contains("others may read"), warned, "{args:?} {permissions:o}: {said}");
+            assert_eq!(mode(&to), 0o600, "{args:?}");
         }
     }
 }
@@ -206,4 +207,25 @@ fn no_core_is_dumped() {
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
     running.signal(rustix::process::Signal::INT);
     running.wait().exits(130);
+}
+
+/// Neither half a file nor none in place of what was there.
+#[test]
+fn a_full_disk_leaves_what_was_there() {
+    let kit = Kit::new();
+    let folder = kit.beside("new");
+    fs::create_dir(&folder).unwrap();
+    let init = |more: &str| {
+        let (program, config) = (env!("CARGO_BIN_EXE_keyrotation"), folder.join("properties.yaml"));
+        // No file may become longer than nothing.
+        let script =
+            format!("trap '' XFSZ; ulimit -f 0; exec {program} init {more} --config {}", config.display());
+        let done = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(done.status.code(), Some(3), "{}", String::from_utf8_lossy(&done.stderr));
+        let left = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+        left.map(|path| fs::read_to_string(path).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(init(""), [""; 0]);
+    fs::write(folder.join("properties.yaml"), "kept").unwrap();
+    assert_eq!(init("--force"), ["kept"]);
 }

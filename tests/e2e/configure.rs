@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use crate::in_place::in_place;
 use crate::kit::{Kit, Refused as _};
 
 /// A deployment whose `deployment.toml` has the old key itself, and its path.
@@ -197,4 +198,144 @@ fn a_failure_on_the_way_leaves_one_file_or_the_other() {
         kit.run(&["configure"]).exits(0);
         assert!(fs::read_to_string(&file).unwrap().contains(&kit.deployment.spec.new_key), "{point}");
     }
+}
+
+/// The journal has the fingerprints of both keys, so that no key is needed to see which one stands there.
+#[test]
+fn a_file_with_the_old_key_is_not_confirmed_though_a_command_has_the_keys() {
+    let (kit, toml) = kit();
+    kit.run(&["run"]).exits(0);
+    let new = kit.deployment.spec.new_key.clone();
+    let command = kit.beside("key.sh");
+    fs::write(&command, format!("#!/bin/sh\necho {new}\n")).unwrap();
+    fs::set_permissions(&command, fs::Permissions::from_mode(0o700)).unwrap();
+    for origin in [format!("cmd:{}", command.display()), "'prompt:'".to_owned(), new.clone()] {
+        kit.configure("newSecretKey", Some(&origin));
+        let refused = kit.run(&["confirm", "deployment/edited"]).refused(2, "KR-CFG-024");
+        assert!(refused.error().contains("key is the old key"), "{origin}: {refused}");
+    }
+    let text = fs::read_to_string(&toml).unwrap();
+    fs::write(&toml, text.replace(&kit.deployment.spec.old_key, &new)).unwrap();
+    kit.configure("newSecretKey", Some(&format!("cmd:{}", command.display())));
+    let said = kit.run(&["confirm", "deployment/edited"]).exits(0);
+    assert!(!said.stderr.contains("your word"), "{said}");
+}
+
+/// Two nodes of 7.1 on the database that is rotated, with the old key, and their files.
+fn nodes() -> (Kit, [PathBuf; 2]) {
+    let kit = in_place();
+    kit.configure("homes", Some("[node-2]"));
+    let homes = [kit.deployment.home.clone(), kit.folder().join("node-2")];
+    let text = fs::read_to_string(homes[0].join("repository/conf/deployment.toml")).unwrap();
+    let text = text.replace("$secret{encryption_key}", &kit.deployment.spec.old_key);
+    let files = homes.map(|home| {
+        for folder in ["repository/conf", "bin"] {
+            fs::create_dir_all(home.join(folder)).unwrap();
+        }
+        fs::write(home.join("bin/version.txt"), "WSO2 Identity Server v7.1.0\n").unwrap();
+        let file = home.join("repository/conf/deployment.toml");
+        fs::write(&file, format!("# {}\n{text}", home.display())).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+        file
+    });
+    (kit, files)
+}
+
+/// A server that is restarted on what is written reads all that stands in its database.
+#[test]
+fn in_place_servers_get_both_keys_until_everything_is_rotated_and_verified() {
+    let (kit, files) = nodes();
+    let (old, new) = (kit.deployment.spec.old_key.clone(), kit.deployment.spec.new_key.clone());
+    let before = files.each_ref().map(|file| fs::read_to_string(file).unwrap());
+    let has = |with: &dyn Fn(&str) -> String| {
+        for (file, before) in files.iter().zip(&before) {
+            assert_eq!(fs::read_to_string(file).unwrap(), with(before));
+        }
+    };
+    let both = |text: &str| {
+        text.replace(&format!("key = \"{old}\""), &format!("key = \"{new}\"\nold_key = \"{old}\""))
+    };
+    let one = |text: &str| text.replace(&old, &new);
+    let too_early = || {
+        for more in [&[][..], &["--dry-run"], &["--json"]] {
+            let refused =
+                kit.run(&[&["configure", "--remove-old-key"], more].concat()).refused(2, "KR-CFG-024");
+            assert!(refused.error().contains("too early"), "{refused}");
+        }
+    };
+    kit.run(&["configure", "--dry-run"]).exits(0);
+    has(&str::to_owned);
+    too_early();
+    let done = kit.run(&["configure"]).exits(0);
+    has(&both);
+    assert!(
+        done.stdout.contains("keyrotation confirm both-keys") && !done.stdout.contains("step 8"),
+        "{done}"
+    );
+    assert!(
+        !done.stdout.contains(&old) && !done.stdout.contains(&new) && !done.stdout.contains("url"),
+        "{done}"
+    );
+    let again = kit.run(&["configure"]).exits(0);
+    assert!(again.stdout.contains("has both keys"), "{again}");
+    kit.run(&["confirm", "both-keys"]).exits(0);
+    kit.run(&["run", "--servers-have-both-keys"]).exits(0);
+    too_early();
+    kit.run(&["configure"]).exits(0);
+    has(&both);
+    kit.run(&["verify"]).exits(0);
+    let stays = kit.run(&["configure"]).exits(0);
+    assert!(stays.stderr.contains("--remove-old-key"), "{stays}");
+    has(&both);
+    let done = kit.run(&["configure", "--remove-old-key"]).exits(0);
+    assert!(done.stdout.contains("keyrotation confirm one-key"), "{done}");
+    has(&one);
+    // From here on it does not come back by itself.
+    kit.run(&["configure"]).exits(0);
+    has(&one);
+    kit.run(&["confirm", "one-key"]).exits(0);
+    // What a journal says of other keys says nothing of the next ones.
+    kit.configure("oldSecretKey", Some(&new));
+    kit.configure("newSecretKey", Some("f7b2b39207523b43a56540d30656b19b"));
+    kit.run(&["configure"]).exits(0);
+    has(&|text| both(text).replace(&new, "f7b2b39207523b43a56540d30656b19b").replace(&old, &new));
+}
+
+#[test]
+fn in_place_a_file_that_no_server_could_work_with_is_not_written() {
+    let (kit, files) = nodes();
+    let (old, new) = (kit.deployment.spec.old_key.clone(), kit.deployment.spec.new_key.clone());
+    let was = fs::read_to_string(&files[1]).unwrap();
+    let line = format!("key = \"{old}\"");
+    let refused = |with: &str, id: &str, why: &str| {
+        fs::write(&files[1], was.replace(&line, with)).unwrap();
+        let before = files.each_ref().map(|file| fs::read_to_string(file).unwrap());
+        let refused = kit.run(&["configure"]).refused(2, id);
+        assert!(refused.error().contains(why), "{refused}");
+        assert_eq!(files.each_ref().map(|file| fs::read_to_string(file).unwrap()), before);
+    };
+    let third = "f7b2b39207523b43a56540d30656b19b";
+    refused(&format!("{line}\nold_key = \"{third}\""), "KR-CFG-061", "another key than the old one");
+    refused(&format!("{line}\nenable_key_id = false"), "KR-CFG-061", "enable_key_id is false");
+    refused(&format!("key = \"{third}\""), "KR-CFG-061", "neither the old key nor the new one");
+    refused("key = \"$secret{encryption_key}\"", "KR-CFG-061", "--old-key-as");
+    // On its way by restarts one after the other.
+    fs::write(&files[1], was.replace(&line, &format!("{line}\nold_key = \"{new}\""))).unwrap();
+    kit.run(&["configure"]).exits(0);
+    let text = fs::read_to_string(&files[1]).unwrap();
+    assert!(text.contains(&format!("key = \"{new}\"\nold_key = \"{old}\"")), "{text}");
+    // What is kept elsewhere is explained.
+    fs::write(&files[1], was.replace(&line, "key = \"$secret{encryption_key}\"")).unwrap();
+    let told = kit.run(&["configure", "--old-key-as", "$secret{old_key}"]).exits(0).stdout;
+    assert!(told.contains("[encryption] old_key is $secret{old_key}"), "{told}");
+    assert!(!fs::read_to_string(&files[1]).unwrap().contains(&old));
+    // A server that reads one key is stopped until all is rotated.
+    fs::write(&files[1], &was).unwrap();
+    fs::write(kit.folder().join("node-2/bin/version.txt"), "WSO2 Identity Server v7.0.0\n").unwrap();
+    refused(&line, "KR-CFG-062", "older than 7.1");
+    kit.run(&["run"]).exits(0);
+    refused(&line, "KR-CFG-062", "older than 7.1");
+    kit.run(&["verify"]).exits(0);
+    kit.run(&["configure", "--home", kit.folder().join("node-2").to_str().unwrap()]).exits(0);
+    assert_eq!(fs::read_to_string(&files[1]).unwrap(), was.replace(&old, &new));
 }

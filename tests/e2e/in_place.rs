@@ -2,11 +2,12 @@
 //! servers do meanwhile is in `servers::in_place`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
-use crate::kit::{Kit, Refused as _, open_values};
+use crate::kit::{Kit, Refused as _, open_values, seal};
 
 /// The demo's properties.yaml with the names that it has in place.
-fn in_place() -> Kit {
+pub(crate) fn in_place() -> Kit {
     let kit = Kit::new();
     let text = fs::read_to_string(&kit.deployment.config).unwrap();
     let is_beside = |line: &&str| !line.starts_with("old") || line.starts_with("oldSecretKey");
@@ -179,4 +180,124 @@ fn the_files_of_several_nodes_are_rotated_together() {
         assert_eq!(one.len(), other.len());
     }
     assert_eq!(rows(&inventory), 2 * of_one);
+}
+
+/// What people say of a rotation in place is refused where it is not so, as it is beside a copy.
+#[test]
+fn the_old_key_is_not_confirmed_away_before_its_time() {
+    let kit = in_place();
+    let all = ["one-key", "retire/proved", "retire/dumps", "retire/backups", "retire/old-key"];
+    let refused = |why: &str| {
+        for step in all {
+            let refused = kit.run(&["confirm", step]).refused(2, "KR-CFG-024");
+            // What `keys` has not said yet is the first that stands against its own item.
+            assert!(refused.error().contains(why) || step == "retire/proved", "{step}: {refused}");
+        }
+    };
+    refused("no rotation was begun");
+    kit.interrupt();
+    refused("not everything is re-encrypted");
+    kit.run(&["resume"]).exits(0);
+    refused("not verified");
+    // It is bad now, and then as it was.
+    let row = "TENANT_ID = -1234 AND DATA_VALUE LIKE 'eyJ%' ORDER BY USER_NAME, DATA_KEY LIMIT 1";
+    let spot = format!("rowid = (SELECT rowid FROM IDN_IDENTITY_USER_DATA WHERE {row})");
+    let was = kit.sql(&format!("SELECT DATA_VALUE FROM IDN_IDENTITY_USER_DATA WHERE {spot}"))[0][0]
+        .clone()
+        .unwrap();
+    let old = seal(&kit.deployment.spec.old_key, "left behind");
+    kit.put("IDN_IDENTITY_USER_DATA", "DATA_VALUE", &spot, &old);
+    kit.run(&["verify"]).exits(1);
+    refused("1 rows or files differ");
+    kit.put("IDN_IDENTITY_USER_DATA", "DATA_VALUE", &format!("DATA_VALUE = '{old}'"), &was);
+    kit.run(&["verify"]).exits(0);
+    kit.put("IDN_IDENTITY_USER_DATA", "DATA_VALUE", &spot, &old);
+    kit.run(&["keys"]).exits(1);
+    refused("`keyrotation keys` has found");
+    kit.put("IDN_IDENTITY_USER_DATA", "DATA_VALUE", &format!("DATA_VALUE = '{old}'"), &was);
+    kit.run(&["keys"]).exits(0);
+    // As long as nobody has said that the servers do without it, they need it.
+    kit.run(&["confirm", "retire/old-key"]).refused(2, "KR-CFG-024");
+    for step in all {
+        kit.run(&["confirm", step]).exits(0);
+    }
+    let steps = kit.status()["steps"].to_string();
+    assert!(steps.contains("old-keys-may-go"), "{steps}");
+}
+
+/// Rows that could not be moved need the old key, unless `keys` says that they do not.
+#[test]
+fn rows_that_failed_in_place_keep_the_old_key_until_it_opens_none_of_them() {
+    let kit = in_place();
+    let foreign = seal("0123456789abcdef0123456789abcdef", "of a third key");
+    kit.sql(&format!(
+        "INSERT INTO IDN_IDENTITY_USER_DATA (TENANT_ID, USER_NAME, DATA_KEY, DATA_VALUE) VALUES (-1234, 'odd', 'claim', '{foreign}')"
+    ));
+    kit.run(&["run"]).exits(1);
+    kit.run(&["verify"]).exits(1);
+    for step in ["one-key", "retire/old-key"] {
+        let refused = kit.run(&["confirm", step]).refused(2, "KR-CFG-024");
+        assert!(refused.error().contains("1 rows or files could not be moved"), "{refused}");
+    }
+    kit.run(&["keys"]).exits(0);
+    let said = kit.run(&["confirm", "one-key"]).exits(0);
+    assert!(said.stderr.contains("could not be moved"), "{said}");
+}
+
+/// What is said of the servers is compared with each `deployment.toml`, whether or not the keys are at hand.
+#[test]
+fn what_is_said_of_servers_in_place_is_compared_with_their_deployment_toml() {
+    let kit = in_place();
+    let (old, new) = (kit.deployment.spec.old_key.clone(), kit.deployment.spec.new_key.clone());
+    let second = kit.folder().join("node-2");
+    kit.configure("homes", Some("[node-2]"));
+    for home in [&kit.deployment.home, &second] {
+        fs::create_dir_all(home.join("repository/conf")).unwrap();
+        fs::create_dir_all(home.join("bin")).unwrap();
+        fs::write(home.join("bin/version.txt"), "WSO2 Identity Server v7.1.0\n").unwrap();
+    }
+    let has = |home: &std::path::Path, lines: &str| {
+        let toml = home.join("repository/conf/deployment.toml");
+        fs::write(toml, format!("[encryption]\n{lines}\n")).unwrap();
+    };
+    let (one, both) = (format!("key = '{new}'"), format!("key = '{new}'\nold_key = '{old}'"));
+    let before = format!("key = '{old}'");
+    let refused = |step: &str, why: &str| {
+        let refused = kit.run(&["confirm", step]).refused(2, "KR-CFG-024");
+        assert!(refused.error().contains(why), "{step}: {refused}");
+    };
+    has(&kit.deployment.home, &both);
+    for (lines, why) in [
+        (before.clone(), "key is the old key"),
+        (one.clone(), "old_key is not set"),
+        (format!("{both}\nenable_key_id = false"), "enable_key_id is false"),
+        (format!("key = '{old}'\nold_key = '{new}'"), "key is the old key"),
+    ] {
+        has(&second, &lines);
+        refused("both-keys", why);
+        refused("both-keys", "node-2");
+    }
+    has(&second, &both);
+    kit.run(&["confirm", "both-keys"]).exits(0);
+    kit.run(&["run", "--servers-have-both-keys"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    let once_more = |kit: &Kit| {
+        has(&kit.deployment.home, &one);
+        for (lines, why) in [(&both, "old_key is the old key"), (&before, "key is the old key")] {
+            has(&second, lines);
+            refused("one-key", why);
+        }
+    };
+    once_more(&kit);
+    // The journal has the fingerprints.
+    let command = kit.beside("key.sh");
+    fs::write(&command, format!("#!/bin/sh\necho {new}\n")).unwrap();
+    fs::set_permissions(&command, fs::Permissions::from_mode(0o700)).unwrap();
+    kit.configure("newSecretKey", Some(&format!("cmd:{}", command.display())));
+    once_more(&kit);
+    has(&second, &one);
+    kit.run(&["confirm", "one-key"]).exits(0);
+    // A node that was put back needs the old key after all.
+    has(&second, &both);
+    refused("retire/old-key", "old_key is the old key");
 }

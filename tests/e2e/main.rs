@@ -41,6 +41,7 @@ mod kill;
 mod meddling;
 mod nothing;
 mod output;
+mod outside;
 mod placements;
 mod plan;
 mod points;

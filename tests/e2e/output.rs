@@ -25,6 +25,10 @@ fn a_full_disk_behind_a_redirect_is_an_error_everywhere() {
         &["plan", "--json"],
         &["preflight", "--json"],
         &["verify", "--json"],
+        &["verify", "--scan"],
+        &["keys"],
+        &["keys", "--scan", "--json"],
+        &["indexes", "print"],
         &["report", "--format", "json"],
         &["report", "--format", "csv", "--rows"],
         &["resume"],
@@ -67,4 +71,24 @@ fn differences_that_could_not_be_printed_are_recorded() {
         command.arg("verify").arg("--config").arg(&kit.deployment.config).stdout(full).output().unwrap();
     assert_eq!(done.status.code(), Some(3));
     assert_eq!(kit.status()["verified"]["differences"], 1, "{}", kit.status());
+}
+
+/// A key that nobody gets is no key.
+#[test]
+fn a_secret_for_a_closed_output_is_an_error() {
+    let kit = Kit::rotated();
+    let (program, config) = (env!("CARGO_BIN_EXE_keyrotation"), kit.deployment.config.display());
+    for args in ["keygen", "configure --print", "configure --print --show-secrets"] {
+        let script = format!("{program} {args} --config {config} >&-");
+        let done = Command::new("sh").args(["-c", &script]).output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            done.status.code() == Some(3) && said.contains("KR-ENV-003"),
+            "{args}: {:?} {said}",
+            done.status
+        );
+        // Who throws it away knows it.
+        let done = Command::new("sh").args(["-c", &script.replace(">&-", ">/dev/null")]).output().unwrap();
+        assert!(done.status.success(), "{args}");
+    }
 }

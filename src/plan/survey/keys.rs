@@ -21,7 +21,7 @@ const OLD_FEW: u64 = 2;
 const AMONG: u64 = 4;
 
 /// Whether so many of the values that were opened open under neither key that somebody has to look.
-fn is_too_many(unreadable: u64, opened: u64) -> bool {
+pub fn is_too_many(unreadable: u64, opened: u64) -> bool {
     unreadable > UNREADABLE_FEW && unreadable * UNREADABLE_SHARE > opened
 }
 

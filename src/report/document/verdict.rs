@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use super::RotationPart;
+use super::rotation::VerificationPart;
 use crate::plan::AT_YOUR_WORD;
-use crate::report::thousands;
+use crate::report::{Verification, thousands};
 
 /// How good it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -90,25 +91,26 @@ fn left_out(rotations: &[RotationPart]) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// What stands against a rotation by what `verify` found last.
-fn of_verification(rotation: &RotationPart) -> Option<(Level, &'static str, String)> {
+/// What the verifications of a rotation stand for.
+fn verified(rotation: &RotationPart, add: &mut impl FnMut(Level, &'static str, String)) {
     match rotation.verifications.last() {
-        None => Some((Level::Attention, "Finished, not verified", "nothing was verified".to_owned())),
+        None => add(Level::Attention, "Finished, not verified", "nothing was verified".to_owned()),
         Some(last) if last.found.differences > 0 => {
             // What was recorded as failed is a difference, too, but a known one.
             let is_known = last.found.differences == last.found.failed;
-            let why = format!(
-                "verify found {} differences at {}{}",
-                thousands(last.found.differences),
-                last.at,
-                if is_known { ": the values that had failed, and nothing else" } else { "" }
-            );
+            let more = match (is_known, last.found.outside) {
+                (true, _) => ": the values that had failed, and nothing else".to_owned(),
+                (false, Some(_)) => format!(": {}", last.found.words()),
+                (false, None) => String::new(),
+            };
+            let count = thousands(last.found.differences);
+            let why = format!("verify found {count} differences at {}{more}", last.at);
             let level = if is_known { Level::Attention } else { Level::Bad };
-            Some((level, "Verification found differences", why))
+            add(level, "Verification found differences", why);
         }
         Some(last) if last.is_stale => {
             let why = format!("something was written after it was verified at {}", last.at);
-            Some((Level::Attention, "Finished, not verified since", why))
+            add(Level::Attention, "Finished, not verified since", why);
         }
         Some(last) if last.found.takes_changes_on_trust() && !rotation.may_have_run() => {
             let why = format!(
@@ -116,14 +118,25 @@ fn of_verification(rotation: &RotationPart) -> Option<(Level, &'static str, Stri
                  confirmed that it was started (start/started)",
                 thousands(last.found.changed + last.found.gone)
             );
-            Some((Level::Attention, "Finished, and what changed since is unexplained", why))
+            add(Level::Attention, "Finished, and what changed since is unexplained", why);
         }
         Some(last) if !last.found.is_whole() => {
             let (checked, all) = (thousands(last.found.chunks_checked), thousands(last.found.chunks));
             let why = format!("verify looked at a sample: {checked} of {all} chunks");
-            Some((Level::Attention, "Finished and verified by sample", why))
+            add(Level::Attention, "Finished and verified by sample", why);
         }
-        Some(_) => None,
+        Some(_) => {}
+    }
+    let outside = Verification::left_outside(rotation.verifications.iter().rev(), |each| &each.found);
+    let is_last =
+        |each: &VerificationPart| rotation.verifications.last().is_some_and(|last| std::ptr::eq(last, each));
+    if let Some(each) = outside.filter(|each| !is_last(each)) {
+        let why = format!(
+            "{} at {}, and nobody has looked there since (`keyrotation verify --scan`)",
+            each.found.words(),
+            each.at
+        );
+        add(Level::Bad, "Verification found differences", why);
     }
 }
 
@@ -151,9 +164,7 @@ impl Verdict {
                     add(Level::Bad, headline, format!("{place}: dropped until it is rotated: {indexes}"));
                 }
             }
-            if let Some((level, headline, why)) = of_verification(rotation) {
-                add(level, headline, why);
-            }
+            verified(rotation, &mut add);
         }
         for place in rotations.iter().flat_map(|rotation| &rotation.left_out) {
             let why = format!("{place} was left out by `targets`: what is under the old key there stays so");

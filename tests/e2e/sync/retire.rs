@@ -68,6 +68,19 @@ fn tokens_put_back_under_the_old_key_are_not_safe(engine: Engine) {
     only_because(&pair, "under the old key");
 }
 
+fn a_copy_under_the_old_key_beside_the_targets_is_not_safe(engine: Engine) {
+    let pair = ready(engine);
+    let [old, new] = pair.keys();
+    pair.execute(Side::New, "CREATE TABLE MY_AUDIT (WHAT VARCHAR(2000))");
+    pair.execute(Side::New, &format!("INSERT INTO MY_AUDIT VALUES ('{}')", seal(new, "its own")));
+    let (verdict, ran) = judged(&pair, 0);
+    assert!(verdict["copies"].to_string().to_uppercase().contains("MY_AUDIT"), "{ran}");
+    pair.execute(Side::New, &format!("INSERT INTO MY_AUDIT VALUES ('{}')", seal(old, "a copy")));
+    let (verdict, ran) = judged(&pair, 1);
+    assert!(verdict["reasons"].to_string().to_uppercase().contains("MY_AUDIT"), "{ran}");
+    assert!(verdict["reasons"].to_string().contains("under the old key"), "{ran}");
+}
+
 fn a_row_that_failed_to_rotate_is_not_safe(engine: Engine) {
     let pair = Pair::new(engine, 60);
     let foreign = seal("0123456789abcdef0123456789abcdef", "of a third key");
@@ -312,6 +325,7 @@ mod sqlite {
     }
     on_sqlite!(
         tokens_put_back_under_the_old_key_are_not_safe,
+        a_copy_under_the_old_key_beside_the_targets_is_not_safe,
         a_row_that_failed_to_rotate_is_not_safe,
         before_traffic_is_routed_nothing_is_safe,
         an_old_server_that_may_run_is_not_safe,
@@ -324,6 +338,24 @@ mod sqlite {
         a_table_that_was_never_kept_in_step_is_a_reason,
         the_triggers_stay_when_anything_came_after_the_verdict,
     );
+}
+
+/// A result that nobody has is said to be written by no command.
+#[test]
+fn a_full_disk_behind_a_redirect_is_an_error_in_sync_too() {
+    let pair = ready(Engine::Sqlite);
+    for args in [&["safe-to-retire"][..], &["safe-to-retire", "--json"], DRAIN] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = pair.place.command(args);
+        command.stdout(full).stderr(std::process::Stdio::piped());
+        let done = command.spawn().unwrap().wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            done.status.code() == Some(3) && said.contains("KR-ENV-003"),
+            "{args:?}: {:?} {said}",
+            done.status
+        );
+    }
 }
 
 /// What would do most harm, on servers too: CI runs the quickest of them.

@@ -252,6 +252,8 @@ fn verification(rotation: &RotationPart) -> Markup {
                     td {
                         @if each.found.is_whole() { "every row" } @else { "sample of " (each.found.sample) }
                         @if each.found.live { ", server running" }
+                        @if each.found.outside.is_some() { ", outside the targets, too" }
+                        @if each.found.in_targets() != each.found.differences { span.label { (each.found.words()) } }
                         span.label { (thousands(each.found.chunks_checked)) " of " (thousands(each.found.chunks)) " chunks" }
                     }
                     @let found = &each.found;

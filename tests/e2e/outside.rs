@@ -1,0 +1,120 @@
+//! What stands outside the targets: what is found there, what cannot be looked at, and what is recorded of it.
+
+use std::fs;
+
+use crate::kit::{Kit, seal};
+
+fn add_copy(kit: &Kit) {
+    kit.sql("CREATE TABLE ELSEWHERE (NOTE TEXT)");
+    kit.sql(&format!("INSERT INTO ELSEWHERE VALUES ('{}')", seal(&kit.deployment.spec.old_key, "a copy")));
+}
+
+fn level(kit: &Kit) -> String {
+    let report = kit.run(&["report", "--format", "json"]).exits(0).json();
+    report["verdict"]["level"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_is_found_outside_the_targets_is_on_record() {
+    let kit = Kit::rotated();
+    kit.run(&["verify", "--scan"]).exits(0);
+    assert_eq!(level(&kit), "good");
+    add_copy(&kit);
+    let verified = kit.run(&["verify", "--scan", "--json"]).exits(1).json();
+    assert_eq!(verified["differences"], 1, "{verified}");
+    let status = kit.status();
+    let last = status["steps"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["name"], "verify-differences", "{status}");
+    assert!(last["note"].as_str().unwrap().contains("outside=1"), "{last}");
+    assert_eq!(level(&kit), "bad");
+    // One who looks in the targets alone has not seen that it is gone.
+    kit.run(&["verify"]).exits(0);
+    assert_eq!(level(&kit), "bad");
+    let report = kit.run(&["report", "--format", "json"]).exits(0).json();
+    assert!(
+        report["verdict"]["reasons"].to_string().contains("outside the targets"),
+        "{}",
+        report["verdict"]
+    );
+    let runbook = kit.run(&["runbook", "--all"]).exits(0).stdout;
+    assert!(runbook.contains("nobody has looked there since"), "{runbook}");
+    kit.sql("DROP TABLE ELSEWHERE");
+    kit.run(&["verify", "--scan"]).exits(0);
+    assert_eq!(level(&kit), "good");
+}
+
+#[test]
+fn what_could_not_be_looked_at_is_on_record_too() {
+    let kit = Kit::rotated();
+    let folder = kit.deployment.home.join("repository/elsewhere");
+    fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(kit.beside(""), folder.join("away")).unwrap();
+    let verified = kit.run(&["verify", "--scan", "--json"]).exits(1).json();
+    assert_eq!(verified["differences"], 1, "{verified}");
+    assert_ne!(level(&kit), "good");
+}
+
+/// A file of any size is read to its end, wherever in it an envelope stands.
+#[test]
+fn a_large_file_is_looked_through_to_its_end() {
+    let kit = Kit::rotated();
+    let value = seal(&kit.deployment.spec.old_key, "a copy");
+    let file = kit.deployment.home.join("repository/large.log");
+    let (mib, line) = (1 << 20, b"nothing to see here\n");
+    let mut text: Vec<u8> = line.iter().copied().cycle().take(33 * mib).collect();
+    // In the midst of a part, across where the next one begins, and at its end.
+    let places = [5 * mib, 15 * mib - 40, 16 * mib - 40, 30 * mib - 40, 33 * mib - value.len()];
+    for at in places {
+        text[at..at + value.len()].copy_from_slice(value.as_bytes());
+    }
+    fs::write(&file, text).unwrap();
+    let found = kit.run(&["keys", "--scan", "--json"]).exits(1).json()["inventory"].clone();
+    let under: u64 =
+        found["outside"]["found"][0]["keys"].as_object().unwrap().values().filter_map(|n| n.as_u64()).sum();
+    assert_eq!(under, places.len() as u64, "{}", found["outside"]);
+}
+
+/// What a link leads to is looked at there, or it is named.
+#[test]
+fn where_links_lead_is_looked_at_or_named() {
+    let kit = Kit::rotated();
+    let scan = |code: i32| kit.run(&["keys", "--scan", "--json"]).exits(code).json()["inventory"].clone();
+    let linked = |to: &std::path::Path| {
+        let link = kit.deployment.home.join("repository/elsewhere");
+        let _ = fs::remove_file(&link);
+        std::os::unix::fs::symlink(to, link).unwrap();
+    };
+    let away = kit.beside("away");
+    fs::create_dir(&away).unwrap();
+    let note = away.join("note.txt");
+    fs::write(&note, "nothing").unwrap();
+    // Within the home, to nothing, and to a file.
+    for to in [kit.deployment.home.join("repository/conf"), kit.beside("nothing"), note.clone()] {
+        linked(&to);
+        scan(0);
+    }
+    linked(&away);
+    let found = scan(1);
+    assert!(found["not_looked_at"].to_string().contains("repository/elsewhere"), "{found}");
+    let text = kit.run(&["keys", "--scan"]).exits(1).stdout;
+    assert!(!text.contains("or outside of them"), "{text}");
+    kit.configure("allowedRoots", Some(&format!("[{}]", away.display())));
+    scan(0);
+    fs::write(&note, seal(&kit.deployment.spec.old_key, "a copy")).unwrap();
+    assert!(scan(1)["outside"]["found"].to_string().contains("away/note.txt"));
+    linked(&note);
+    assert!(scan(1)["outside"]["found"].to_string().contains("repository/elsewhere"));
+}
+
+/// As types for JSON print it: with white space.
+#[test]
+fn an_envelope_with_white_space_is_found() {
+    use base64::Engine as _;
+    let kit = Kit::rotated();
+    let value = seal(&kit.deployment.spec.old_key, "a copy");
+    let plain = base64::engine::general_purpose::STANDARD.decode(value).unwrap();
+    let plain = String::from_utf8(plain).unwrap().replace("\":", "\": ").replace(",\"", ", \"");
+    kit.sql("CREATE TABLE ELSEWHERE (DOCUMENT TEXT)");
+    kit.sql(&format!("INSERT INTO ELSEWHERE VALUES ('{{\"a\": {plain}}}')"));
+    kit.run(&["verify", "--scan"]).exits(1);
+}
