@@ -42,7 +42,7 @@ pub fn has_keys(
     match toml.key() {
         Said::This(key) if key.fingerprint() == keys.new_key => {}
         Said::This(key) if is_old(&key) => {
-            return said("[encryption] key is the old key, not newSecretKey".to_owned());
+            return said("[encryption] key is not newSecretKey but the old key".to_owned());
         }
         Said::This(_) => return said("[encryption] key is neither the old key nor the new one".to_owned()),
         Said::Nothing => return said("[encryption] key is not set".to_owned()),

@@ -212,7 +212,7 @@ fn a_file_with_the_old_key_is_not_confirmed_though_a_command_has_the_keys() {
     for origin in [format!("cmd:{}", command.display()), "'prompt:'".to_owned(), new.clone()] {
         kit.configure("newSecretKey", Some(&origin));
         let refused = kit.run(&["confirm", "deployment/edited"]).refused(2, "KR-CFG-024");
-        assert!(refused.error().contains("key is the old key"), "{origin}: {refused}");
+        assert!(refused.error().contains("but the old key"), "{origin}: {refused}");
     }
     let text = fs::read_to_string(&toml).unwrap();
     fs::write(&toml, text.replace(&kit.deployment.spec.old_key, &new)).unwrap();

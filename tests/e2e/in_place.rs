@@ -268,10 +268,10 @@ fn what_is_said_of_servers_in_place_is_compared_with_their_deployment_toml() {
     };
     has(&kit.deployment.home, &both);
     for (lines, why) in [
-        (before.clone(), "key is the old key"),
+        (before.clone(), "but the old key"),
         (one.clone(), "old_key is not set"),
         (format!("{both}\nenable_key_id = false"), "enable_key_id is false"),
-        (format!("key = '{old}'\nold_key = '{new}'"), "key is the old key"),
+        (format!("key = '{old}'\nold_key = '{new}'"), "but the old key"),
     ] {
         has(&second, &lines);
         refused("both-keys", why);
@@ -283,7 +283,7 @@ fn what_is_said_of_servers_in_place_is_compared_with_their_deployment_toml() {
     kit.run(&["verify"]).exits(0);
     let once_more = |kit: &Kit| {
         has(&kit.deployment.home, &one);
-        for (lines, why) in [(&both, "old_key is the old key"), (&before, "key is the old key")] {
+        for (lines, why) in [(&both, "old_key is the old key"), (&before, "but the old key")] {
             has(&second, lines);
             refused("one-key", why);
         }

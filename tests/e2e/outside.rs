@@ -69,8 +69,12 @@ fn a_large_file_is_looked_through_to_its_end() {
     }
     fs::write(&file, text).unwrap();
     let found = kit.run(&["keys", "--scan", "--json"]).exits(1).json()["inventory"].clone();
-    let under: u64 =
-        found["outside"]["found"][0]["keys"].as_object().unwrap().values().filter_map(|n| n.as_u64()).sum();
+    let under: u64 = found["outside"]["found"][0]["keys"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(serde_json::Value::as_u64)
+        .sum();
     assert_eq!(under, places.len() as u64, "{}", found["outside"]);
 }
 

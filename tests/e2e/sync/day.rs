@@ -84,9 +84,7 @@ fn a_day_without_downtime_from_the_first_step_to_the_last() {
     let toml = pair.place.deployment.home.join("repository/conf/deployment.toml");
     let text = fs::read_to_string(&toml).unwrap();
     let with = |key: &str| text.replace("key = \"$secret{encryption_key}\"", &format!("key = \"{key}\""));
-    for (key, why) in
-        [(pair.keys()[0], "key is the old key"), ("0011223344556677", "neither the old key nor")]
-    {
+    for (key, why) in [(pair.keys()[0], "but the old key"), ("0011223344556677", "neither the old key nor")] {
         fs::write(&toml, with(key)).unwrap();
         let ran = pair.run(&["confirm", "deployment"]).refused(2, "KR-CFG-024");
         assert!(ran.stderr.contains(why), "{ran}");
