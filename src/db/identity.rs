@@ -35,6 +35,8 @@ pub struct Identity {
     cluster: String,
     /// What only servers have that are in one cluster at this moment; likewise.
     together: String,
+    /// It is a node of a cluster of which others take writes, too (MySQL and MariaDB).
+    is_node: bool,
     /// Where it is in the cluster's log, and whether it only follows.
     log: Option<Log>,
 }
@@ -232,8 +234,8 @@ impl Identity {
     }
 
     /// Whether other servers may have the same data, as the nodes of a cluster do.
-    pub fn is_of_cluster(&self) -> bool {
-        self.kind == Some(Kind::MySql) && !self.cluster.is_empty()
+    pub fn is_node(&self) -> bool {
+        self.is_node
     }
 }
 
@@ -325,6 +327,7 @@ impl Db {
             began: began.map(|uptime| number(record.get(1)) - uptime),
             cluster,
             together,
+            is_node: told.cluster().is_some(),
             log: None,
         })
     }

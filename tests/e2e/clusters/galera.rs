@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::{admin, is_refused, old_is_at, old_is_unknown, on};
-use crate::kit::{Kit, Refused as _};
+use crate::kit::{Kit, Refused as _, eventually};
 use crate::support::{Engine, Except, OwnServers};
 
 /// The old URL leads to one node, the new one to the other, and the database is one; then the rotation of
@@ -37,6 +37,7 @@ fn of_one_cluster(servers: &OwnServers, engine: Engine, limit: &str, words: &str
         // preflight writes none.
         let seen = kit.run(&["preflight"]).stdout;
         assert!(seen.contains("both servers are of the cluster"), "{seen}");
+        a_member_that_shows_nothing_is_no_proof(&kit, second);
         kit.run(&["run"]).refused(2, "KR-CFG-016")
     };
     assert!(ran.stderr.contains(words), "{ran}");
@@ -53,6 +54,26 @@ fn of_one_cluster(servers: &OwnServers, engine: Engine, limit: &str, words: &str
     let left =
         "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.TABLES WHERE TABLE_NAME = 'KEYROTATION_LOCK'";
     assert_eq!(admin(&kit, second).text(left), "0");
+}
+
+/// A member that applies nothing, and one that has left its group: neither shows what the others have.
+fn a_member_that_shows_nothing_is_no_proof(kit: &Kit, port: u16) {
+    let before = kit.snapshot();
+    let mut member = admin(kit, port);
+    member.execute("FLUSH TABLES WITH READ LOCK");
+    let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
+    assert!(ran.error().contains("catch up") || ran.error().contains("caught up"), "{ran}");
+    member.execute("UNLOCK TABLES");
+    member.execute("STOP GROUP_REPLICATION");
+    let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
+    assert!(ran.error().contains("no member of its replication group"), "{ran}");
+    member.execute("START GROUP_REPLICATION");
+    eventually("it is in its group again", || {
+        let state = "SELECT MEMBER_STATE FROM performance_schema.replication_group_members \
+                     WHERE MEMBER_ID = @@GLOBAL.server_uuid";
+        member.text(state) == "ONLINE"
+    });
+    before.must_be_untouched(kit);
 }
 
 /// Does something while so many writers on another node change, as fast as they can, rows that the rotation
