@@ -113,6 +113,22 @@ impl Db {
         Ok(records.iter().map(|record| (word(record.first()), word(record.get(1)))).collect())
     }
 
+    /// What brings rows into this database for which no trigger fires, as replication of rows does on MySQL and MariaDB.
+    /// On PostgreSQL each trigger says it for itself: [`Db::trigger_states`].
+    pub async fn feeds_beside_triggers(&self) -> Result<Feeds, DbError> {
+        let may_be = self.server_kind() == Some(Kind::MySql);
+        let fires = "slave_run_triggers_for_rbr";
+        if !may_be || !["", "NO"].contains(&&*self.told().await?.get(fires).to_ascii_uppercase()) {
+            return Ok(Feeds::default());
+        }
+        self.feeds().await
+    }
+
+    /// Whether anybody asks what brings changes into this database.
+    pub fn tells_feeds(&self) -> bool {
+        !matches!(self.server_kind(), Some(Kind::SqlServer | Kind::Oracle | Kind::Db2))
+    }
+
     async fn postgres_feeds(&self) -> Result<Feeds, DbError> {
         let mut feeds = Feeds::default();
         if let Some(answer) = unless_denied(self.read(STANDBY, &[]).await)?

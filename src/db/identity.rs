@@ -64,7 +64,7 @@ const MYSQL_VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('ho
      'server_uuid', 'server_uid', 'datadir', 'wsrep_on', 'wsrep_cluster_name', 'wsrep_node_name', \
      'group_replication_group_name', 'wsrep_max_ws_rows', 'wsrep_max_ws_size', \
      'group_replication_transaction_size_limit', 'pxc_strict_mode', 'innodb_read_only', 'read_only', \
-     'version', 'version_comment')";
+     'slave_run_triggers_for_rbr', 'version', 'version_comment')";
 /// How it stands in its cluster.
 const MYSQL_STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'wsrep_cluster_state_uuid', \
      'wsrep_cluster_conf_id', 'wsrep_cluster_size', 'wsrep_cluster_status', 'Slaves_running')";

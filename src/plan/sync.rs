@@ -10,7 +10,8 @@ use super::open::open;
 use super::shapes;
 use crate::config::{Settings, SyncChoice};
 use crate::db::{
-    Access, Db, DbError, Expression, Filter, Identifier, Kind, Relation, Table, TableInfo, Value, sql,
+    Access, Db, DbError, Expression, Filter, Identifier, Kind, Relation, Table, TableInfo, TransactionLimits,
+    Value, sql,
 };
 use crate::error::{Error, Id, Result};
 use crate::guard::{Guard, refused};
@@ -38,6 +39,8 @@ pub struct SyncPlan {
     pub applications: Option<(Arc<Table>, Arc<Table>)>,
     /// How much is read and written at once.
     pub sizes: Sizes,
+    /// The most that the new one takes in a transaction, where it is a cluster's.
+    pub limits: TransactionLimits,
 }
 
 impl SyncPlan {
@@ -162,7 +165,9 @@ impl Deployment {
         let Some(database) = &databases.old_identity else { return Ok(()) };
         let new = new.clone();
         let old = open(database, settings, access).await?;
+        idle::refuse_untriggered(&old).await?;
         let guard = self.guard(Store::Identity, &new);
+        let limits = self.transaction_limits(&new);
         let old_guard = Arc::new(Guard::new(old.clone(), Store::Identity, settings.patience));
         let applications = match (table(&old, applications()).await?, table(&new, applications()).await?) {
             (Some((old, old_info)), Some((new, new_info))) => {
@@ -184,6 +189,7 @@ impl Deployment {
             jobs: Vec::new(),
             applications,
             sizes: settings.sizes,
+            limits,
         });
         Ok(())
     }

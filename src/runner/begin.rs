@@ -129,7 +129,7 @@ async fn connect(
     let targets = journaled.map_or_else(plan::registry, plan::recorded);
     let heads = journaled.map(|rotation| rotation.targets.as_slice());
     let deployment = plan::connect(settings, &targets, heads, access).await?;
-    deployment.claim(settings, others_connected).await.map_err(|error| explained(error, settings))?;
+    deployment.claim(settings, access, others_connected).await.map_err(|error| explained(error, settings))?;
     Ok(deployment)
 }
 

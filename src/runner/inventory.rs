@@ -45,10 +45,12 @@ pub async fn take_inventory(
     if stop.requested() {
         return Ok(None);
     }
+    let mut left = not_looked_at(&settings);
+    left.extend(deployment.feeds_of_copies().await?);
     deployment.close().await;
     let absent = deployment.absent_places().into_iter();
     let absent = absent.map(|(place, reason)| (place.to_owned(), reason.to_owned())).collect();
-    Ok(Some(Inventory::of(&recoder, targets, absent, not_looked_at(&settings), outside)))
+    Ok(Some(Inventory::of(&recoder, targets, absent, left, outside)))
 }
 
 /// The homes of all nodes.
