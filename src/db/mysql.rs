@@ -171,6 +171,10 @@ impl Native for MySqlConnection {
     const READ_ONLY: &str = "is set to read only, as replicas are: give the primary's host";
     const MAX_PACKET: &str = MAX_PACKET;
 
+    fn is_login_refused(error: &DbError) -> bool {
+        error.to_string().contains("(error 1045)")
+    }
+
     async fn reach(server: &Server, host: &Host) -> Result<Self, DbError> {
         let options = options(server, host);
         // Between its login and ours the server may forget the user again.

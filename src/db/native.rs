@@ -174,6 +174,11 @@ async fn reach<C: Native>(
     for (at, host) in server.hosts_from(again.unwrap_or(0)) {
         let connecting = remote::connected(Box::pin(C::reach(server, host)));
         match remote::within(limit, connecting).await {
+            // This user was let in before. MariaDB refuses one in the same words while it wants TLS of everybody.
+            Err(error) if again.is_some() && C::is_login_refused(&error) => {
+                let error = DbError::new(Class::Lost, error.to_string()).with_remedy(error.remedy());
+                problems.add(host, &error);
+            }
             Err(error) => problems.add(host, &error),
             Ok(connection) => {
                 remote::set_up_sockets();
@@ -226,13 +231,12 @@ async fn look<C: Native>(
     own: &OwnSessions,
 ) -> Result<State, DbError> {
     C::prepare(session, server, access, own).await?;
-    if let Some([is_node, is_ready]) = C::READINESS.filter(|_| server.hosts.len() > 1) {
-        if says(session, is_node, "ON").await? && says(session, is_ready, "OFF").await? {
-            return Err(DbError::new(
-                Class::Lost,
-                "is not ready: its cluster has no quorum, or it is not in it",
-            ));
-        }
+    if let Some([is_node, is_ready]) = C::READINESS.filter(|_| server.hosts.len() > 1)
+        && says(session, is_node, "ON").await?
+        && says(session, is_ready, "OFF").await?
+    {
+        let text = "is not ready: its cluster has no quorum, or it is not in it";
+        return Err(DbError::new(Class::Lost, text));
     }
     let ask = if access == Access::ReadOnly { C::IS_STANDBY } else { C::IS_READ_ONLY };
     let records = session.fetch(ask, C::Values::default()).await?;

@@ -41,6 +41,9 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
     /// Asks for the most bytes that a statement may have; empty where nothing limits them.
     const MAX_PACKET: &str;
 
+    /// Whether a server has refused a user for a reason that may pass, though it does not say so.
+    fn is_login_refused(error: &DbError) -> bool;
+
     /// Connects to one of the server's hosts.
     fn reach(server: &Server, host: &Host) -> impl Future<Output = Result<Self, DbError>> + Send;
 

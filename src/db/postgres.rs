@@ -223,6 +223,10 @@ impl Native for PgConnection {
     const READ_ONLY: &str = "is a replica, or set to read only: give the primary's host";
     const MAX_PACKET: &str = "";
 
+    fn is_login_refused(_: &DbError) -> bool {
+        false
+    }
+
     async fn reach(server: &Server, host: &Host) -> Result<Self, DbError> {
         options(server, host).connect().await.map_err(explain)
     }

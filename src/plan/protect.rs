@@ -81,7 +81,7 @@ async fn refuse_one(old: &Database, new: &[&Db], proof: bool) -> Result<Vec<Stri
             old.key
         ))
     })?;
-    let doubts = compared(&db, &rivals, proof).await;
+    let doubts = Box::pin(compared(&db, &rivals, proof)).await;
     db.close().await;
     doubts
 }
@@ -114,7 +114,7 @@ async fn compared(old: &Db, new: &[&&Db], proof: bool) -> Result<Vec<String>> {
         return Ok(pairs.into_iter().filter_map(said).collect());
     }
     for pair in pairs {
-        pair.prove(&theirs, &feeds).await?;
+        Box::pin(pair.prove(&theirs, &feeds)).await?;
     }
     Ok(Vec::new())
 }
@@ -142,7 +142,7 @@ async fn subscribed(old: &Db, feeds: &Feeds, new: &Db) -> Result<Option<String>>
         match reads {
             Some(true) => return Err(is_old(&format!("{what}, which {} has", new.place()))),
             Some(false) => {
-                doubt = Some(format!("{what}; {} has one of that name, which nobody reads now", new.place()))
+                doubt = Some(format!("{what}; {} has one of that name, which nobody reads now", new.place()));
             }
             None => {}
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use keyrotation_journal::{Key, TargetHead, TargetId, TargetKind};
 
 use super::checks::Deployment;
-use super::idle;
 use super::open::open;
 use super::shapes;
+use super::{idle, protect};
 use crate::config::{Settings, SyncChoice};
 use crate::db::{
     Access, Db, DbError, Expression, Filter, Identifier, Kind, Relation, Table, TableInfo, TransactionLimits,
@@ -41,6 +41,8 @@ pub struct SyncPlan {
     pub sizes: Sizes,
     /// The most that the new one takes in a transaction, where it is a cluster's.
     pub limits: TransactionLimits,
+    /// Likewise the old one, in which the change log's entries are acknowledged.
+    pub old_limits: TransactionLimits,
 }
 
 impl SyncPlan {
@@ -166,6 +168,7 @@ impl Deployment {
         let new = new.clone();
         let old = open(database, settings, access).await?;
         idle::refuse_untriggered(&old).await?;
+        let old_limits = protect::cluster(&old).await?.map(|(.., limits)| limits).unwrap_or_default();
         let guard = self.guard(Store::Identity, &new);
         let limits = self.transaction_limits(&new);
         let old_guard = Arc::new(Guard::new(old.clone(), Store::Identity, settings.patience));
@@ -190,6 +193,7 @@ impl Deployment {
             applications,
             sizes: settings.sizes,
             limits,
+            old_limits,
         });
         Ok(())
     }
