@@ -175,7 +175,11 @@ impl Db {
         if seen {
             return Ok(feeds);
         }
-        let grant = if is_mariadb { "SLAVE MONITOR" } else { "REPLICATION CLIENT" };
+        let grant = if is_mariadb {
+            "SLAVE MONITOR (before MariaDB 10.5 REPLICATION CLIENT)"
+        } else {
+            "REPLICATION CLIENT"
+        };
         feeds.unseen_at_rest =
             Some(format!("this user may not see a replica that stands still: grant it {grant}"));
         let threads = self.read(THREADS, &[]).await?;
