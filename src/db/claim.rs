@@ -11,7 +11,7 @@ use super::guard::{LockRow, Questions};
 use super::identity::Told;
 use super::pool::Session;
 use super::server::Kind;
-use super::{Class, Db, DbError, Record};
+use super::{Access, Class, Db, DbError, Record};
 
 /// How a claim stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +126,12 @@ impl Db {
         }
         if self.server_kind() == Some(Kind::MySql) && held.told.is_none() {
             let told = self.told().await?;
-            held.cluster_lock = ClusterLock::of(&told)?;
+            // Whoever only reads takes no row, and looks whether somebody has it.
+            if !self.only_reads() {
+                held.cluster_lock = ClusterLock::of(&told)?;
+            } else if told.cluster().is_some() && cluster_lock::is_alive(self).await? {
+                return Ok(false);
+            }
             held.told = Some(told);
         }
         let has_locks = held.told.as_ref().is_none_or(Told::has_named_locks);
@@ -216,6 +221,14 @@ impl Db {
         }
         dedicated.close().await;
         Ok(!is_free)
+    }
+
+    fn only_reads(&self) -> bool {
+        match self {
+            Self::MySql(db) => db.access() == Access::ReadOnly,
+            Self::Jdbc(db) => db.access() == Access::ReadOnly,
+            Self::Sqlite(_) | Self::Postgres(_) => false,
+        }
     }
 
     async fn has_lock_row(&self, row: &LockRow) -> Result<bool, DbError> {

@@ -18,6 +18,15 @@ pub struct Feed {
     pub runs: bool,
     /// How far it is behind, where the server tells.
     pub lag: Option<Duration>,
+    /// The slot of the publisher that a subscription reads; nothing where it is none.
+    pub slot: Option<String>,
+}
+
+impl Feed {
+    /// Whether it brings all that its source has, and a token with it: a subscription brings the rows of its tables.
+    pub fn brings_all(&self) -> bool {
+        self.slot.is_none()
+    }
 }
 
 /// Everything that is seen of that.
@@ -27,6 +36,8 @@ pub struct Feeds {
     pub found: Vec<Feed>,
     /// Why more may be there.
     pub unseen: Option<String>,
+    /// Why more may be there that stands still.
+    pub unseen_at_rest: Option<String>,
 }
 
 impl Feeds {
@@ -34,11 +45,19 @@ impl Feeds {
     pub fn running(&self) -> impl Iterator<Item = &Feed> {
         self.found.iter().filter(|feed| feed.runs)
     }
+
+    /// Why more may be there, whether it runs or stands still.
+    pub fn all_unseen(&self) -> Option<&String> {
+        self.unseen.as_ref().or(self.unseen_at_rest.as_ref())
+    }
 }
 
 /// The subscriptions of this database.
-const SUBSCRIPTIONS: &str = "SELECT s.subname::text, s.subenabled FROM pg_subscription s \
+const SUBSCRIPTIONS: &str = "SELECT s.subname::text, s.subenabled, coalesce(s.subslotname::text, '') FROM pg_subscription s \
      JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database() ORDER BY 1";
+/// Whether this database has a slot of that name for subscriptions, and whether one reads it now.
+const SLOT: &str = "SELECT active FROM pg_replication_slots \
+     WHERE slot_type = 'logical' AND database = current_database() AND slot_name::text = $1";
 /// Whether it is a standby, and by how many milliseconds it is behind what it has received.
 const STANDBY: &str = "SELECT pg_is_in_recovery(), CASE \
      WHEN pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_last_wal_replay_lsn() THEN 0 \
@@ -52,6 +71,7 @@ const TRIGGER_STATES: &str = "SELECT upper(t.tgname::text), t.tgenabled::text FR
 
 /// All that a replica is fed by: MariaDB's several sources, and what MySQL calls it since 8.0.22 and before.
 const SOURCES: [&str; 3] = ["SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"];
+const GROUPS_CHANNELS: [&str; 2] = ["group_replication_applier", "group_replication_recovery"];
 /// The threads of a replica, as PROCESS lets one see them. A cluster's own appliers sleep, or wait for its
 /// provider.
 const THREADS: &str = "SHOW PROCESSLIST";
@@ -60,6 +80,7 @@ const THREADS: &str = "SHOW PROCESSLIST";
 pub const STATEMENTS: &[(&str, &str, &str)] = &[
     ("PostgreSQL", "is it a standby", STANDBY),
     ("PostgreSQL", "subscriptions", SUBSCRIPTIONS),
+    ("PostgreSQL", "the slot of a subscription", SLOT),
     ("PostgreSQL", "triggers that do not always fire", TRIGGER_STATES),
     ("MySQL and MariaDB", "MariaDB's sources", SOURCES[0]),
     ("MySQL and MariaDB", "MySQL's sources", SOURCES[1]),
@@ -77,6 +98,12 @@ impl Db {
         }
     }
 
+    /// Whether this database has a slot of this name for subscriptions, and if so, whether one reads it now (PostgreSQL).
+    pub async fn reads_slot(&self, slot: &str) -> Result<Option<bool>, DbError> {
+        let answer = self.read(SLOT, &[Value::Text(slot.to_owned())]).await?;
+        Ok(answer.first().map(|record| number(record.first()) == 1))
+    }
+
     /// The triggers that do not always fire, by name, each with its state (PostgreSQL).
     pub async fn trigger_states(&self) -> Result<Vec<(String, String)>, DbError> {
         if self.server_kind() != Some(Kind::Postgres) {
@@ -84,6 +111,22 @@ impl Db {
         }
         let records = self.read(TRIGGER_STATES, &[]).await?;
         Ok(records.iter().map(|record| (word(record.first()), word(record.get(1)))).collect())
+    }
+
+    /// What brings rows into this database for which no trigger fires, as replication of rows does on MySQL and MariaDB.
+    /// On PostgreSQL each trigger says it for itself: [`Db::trigger_states`].
+    pub async fn feeds_beside_triggers(&self) -> Result<Feeds, DbError> {
+        let may_be = self.server_kind() == Some(Kind::MySql);
+        let fires = "slave_run_triggers_for_rbr";
+        if !may_be || !["", "NO"].contains(&&*self.told().await?.get(fires).to_ascii_uppercase()) {
+            return Ok(Feeds::default());
+        }
+        self.feeds().await
+    }
+
+    /// Whether anybody asks what brings changes into this database.
+    pub fn tells_feeds(&self) -> bool {
+        !matches!(self.server_kind(), Some(Kind::SqlServer | Kind::Oracle | Kind::Db2))
     }
 
     async fn postgres_feeds(&self) -> Result<Feeds, DbError> {
@@ -97,6 +140,7 @@ impl Db {
                 end: "SELECT pg_promote()".to_owned(),
                 runs: true,
                 lag: u64::try_from(number(record.get(1))).ok().map(Duration::from_millis),
+                slot: None,
             });
         }
         match unless_denied(self.read(SUBSCRIPTIONS, &[]).await)? {
@@ -108,6 +152,7 @@ impl Db {
                     end: format!("ALTER SUBSCRIPTION \"{}\" DISABLE", name.replace('"', "\"\"")),
                     runs: number(record.get(1)) == 1,
                     lag: None,
+                    slot: Some(word(record.get(2))),
                 }
             })),
         }
@@ -121,7 +166,8 @@ impl Db {
         let mut seen = false;
         for sql in if is_mariadb { &SOURCES[..1] } else { &SOURCES[1..] } {
             if let Some(answer) = unless_denied(self.read(sql, &[]).await)? {
-                feeds.found = answer.iter().map(|record| source(record, is_mariadb)).collect();
+                let others = answer.iter().filter(|record| !is_groups_channel(record));
+                feeds.found = others.map(|record| source(record, is_mariadb)).collect();
                 seen = true;
                 break;
             }
@@ -129,6 +175,13 @@ impl Db {
         if seen {
             return Ok(feeds);
         }
+        let grant = if is_mariadb {
+            "SLAVE MONITOR (before MariaDB 10.5 REPLICATION CLIENT)"
+        } else {
+            "REPLICATION CLIENT"
+        };
+        feeds.unseen_at_rest =
+            Some(format!("this user may not see a replica that stands still: grant it {grant}"));
         let threads = self.read(THREADS, &[]).await?;
         let in_group = threads.iter().any(is_groups);
         let is_feed = if in_group { reads_from_source } else { is_replicas };
@@ -139,12 +192,12 @@ impl Db {
                 end: ending(is_mariadb, ""),
                 runs: true,
                 lag: None,
+                slot: None,
             });
         } else if in_group {
             let why = "the threads of a replication group hide those of a replica: grant this user REPLICATION CLIENT";
             feeds.unseen = Some(why.to_owned());
-        } else if self.is_blind().await? && told.get("Slaves_running").is_empty() {
-            let grant = if is_mariadb { "SLAVE MONITOR" } else { "REPLICATION CLIENT" };
+        } else if self.is_blind().await? {
             feeds.unseen =
                 Some(format!("this user may not see threads of a replica: grant it PROCESS or {grant}"));
         }
@@ -165,6 +218,12 @@ fn is_groups(shown: &Record) -> bool {
     let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
     text(1) == "system user"
         && [text(6), text(7)].iter().any(|text| text.to_ascii_lowercase().starts_with("group replication"))
+}
+
+/// Whether a source is a channel of a group's own, through which its members reach each other.
+fn is_groups_channel(record: &Record) -> bool {
+    let is_it = |value: &Value| value.as_text().is_some_and(|text| GROUPS_CHANNELS.contains(&text));
+    record.iter().any(is_it)
 }
 
 /// Whether it is the thread that reads from a source, as its state tells: a group has none.
@@ -190,6 +249,7 @@ fn source(record: &Record, is_mariadb: bool) -> Feed {
         end: ending(is_mariadb, &name),
         runs,
         lag: at(32).parse().ok().map(Duration::from_secs),
+        slot: None,
     }
 }
 

@@ -64,12 +64,18 @@ impl Db {
         let records: Vec<Record> =
             records.iter().filter_map(|record| (questions.session_of)(record, database)).collect();
         let ours = self.ours(questions, &records).await?;
+        let kin = self.kin(questions, &records, &ours).await?;
         let session = |record: &Record| {
             let id = record.first()?.as_int()?;
             let text = |at: usize| record.get(at).and_then(Value::as_text).unwrap_or("?");
-            let who = format!("user {}, {}, from {}", text(1), text(2), text(3));
+            let program = if kin.contains(&id) {
+                format!("{}session {id}", remote::APPLICATION)
+            } else {
+                text(2).to_owned()
+            };
+            let who = format!("user {}, {program}, from {}", text(1), text(3));
             let at_work = record.get(4).and_then(Value::as_int) == Some(1);
-            let is_keyrotation = text(2).starts_with(remote::APPLICATION);
+            let is_keyrotation = program.starts_with(remote::APPLICATION);
             let afterlife = match at_work {
                 _ if !text(1).eq_ignore_ascii_case(self.user()) => Duration::ZERO,
                 true => AT_WORK,
@@ -78,6 +84,27 @@ impl Db {
             (!ours.contains(&id)).then_some(ForeignSession { id, who, afterlife, is_keyrotation, at_work })
         };
         Ok(records.iter().filter_map(session).collect())
+    }
+
+    /// Which of these sessions are those of other processes of ours, where a mark tells.
+    async fn kin(
+        &self,
+        questions: &Questions,
+        sessions: &[Record],
+        ours: &[i64],
+    ) -> Result<Vec<i64>, DbError> {
+        let mut kin = Vec::new();
+        for id in sessions.iter().filter_map(|record| record.first()?.as_int()) {
+            if questions.kin_mark.is_empty() || ours.contains(&id) {
+                continue;
+            }
+            let mark = Value::Text(format!("{}{id}", questions.kin_mark));
+            let holder = self.read(questions.marked_by, &[mark]).await?;
+            kin.extend(
+                holder.first().and_then(|record| record.first()?.as_int()).filter(|holder| *holder == id),
+            );
+        }
+        Ok(kin)
     }
 
     /// Which of these sessions are this process's.

@@ -35,6 +35,8 @@ pub struct Identity {
     cluster: String,
     /// What only servers have that are in one cluster at this moment; likewise.
     together: String,
+    /// It is a node of a cluster of which others take writes, too (MySQL and MariaDB).
+    is_node: bool,
     /// Where it is in the cluster's log, and whether it only follows.
     log: Option<Log>,
 }
@@ -62,7 +64,7 @@ const MYSQL_VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('ho
      'server_uuid', 'server_uid', 'datadir', 'wsrep_on', 'wsrep_cluster_name', 'wsrep_node_name', \
      'group_replication_group_name', 'wsrep_max_ws_rows', 'wsrep_max_ws_size', \
      'group_replication_transaction_size_limit', 'pxc_strict_mode', 'innodb_read_only', 'read_only', \
-     'version', 'version_comment')";
+     'slave_run_triggers_for_rbr', 'version', 'version_comment')";
 /// How it stands in its cluster.
 const MYSQL_STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'wsrep_cluster_state_uuid', \
      'wsrep_cluster_conf_id', 'wsrep_cluster_size', 'wsrep_cluster_status', 'Slaves_running')";
@@ -232,8 +234,8 @@ impl Identity {
     }
 
     /// Whether other servers may have the same data, as the nodes of a cluster do.
-    pub fn is_of_cluster(&self) -> bool {
-        self.kind == Some(Kind::MySql) && !self.cluster.is_empty()
+    pub fn is_node(&self) -> bool {
+        self.is_node
     }
 }
 
@@ -325,6 +327,7 @@ impl Db {
             began: began.map(|uptime| number(record.get(1)) - uptime),
             cluster,
             together,
+            is_node: told.cluster().is_some(),
             log: None,
         })
     }

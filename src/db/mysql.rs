@@ -35,7 +35,11 @@ const READ_ONLY: &str = "SET SESSION TRANSACTION READ ONLY";
 /// What our own driver sees to by itself.
 const UTC: &str = "SET SESSION time_zone = '+00:00'";
 // Newer ones of MariaDB have names for its values.
-pub(super) const IS_READ_ONLY: &str = "SELECT CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF')";
+pub(super) const IS_READ_ONLY: &str =
+    "SELECT CAST(@@global.read_only AS CHAR) NOT IN ('0', 'OFF') OR @@global.innodb_read_only";
+/// Of a Galera node; MariaDB says of every other server, too, that it is not ready.
+const READINESS: [&str; 2] =
+    ["SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", "SHOW GLOBAL STATUS LIKE 'wsrep_ready'"];
 pub(super) const MAX_PACKET: &str = "SELECT @@max_allowed_packet";
 pub(super) const ENGINE: &str = "SELECT ENGINE FROM information_schema.TABLES \
                       WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND ENGINE <> 'InnoDB'";
@@ -162,8 +166,14 @@ impl Native for MySqlConnection {
 
     const ROOM: &'static Room = &MYSQL_QUESTIONS.room;
     const IS_READ_ONLY: &str = IS_READ_ONLY;
+    const IS_STANDBY: &str = IS_READ_ONLY;
+    const READINESS: Option<[&str; 2]> = Some(READINESS);
     const READ_ONLY: &str = "is set to read only, as replicas are: give the primary's host";
     const MAX_PACKET: &str = MAX_PACKET;
+
+    fn is_login_refused(error: &DbError) -> bool {
+        error.to_string().contains("(error 1045)")
+    }
 
     async fn reach(server: &Server, host: &Host) -> Result<Self, DbError> {
         let options = options(server, host);

@@ -53,6 +53,10 @@ impl<C: Native> NativeDb<C> {
         Box::pin(reach(&self.server, self.access, &self.own, Some(self.pool.host()))).await
     }
 
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+
     pub(super) fn server(&self) -> &Server {
         &self.server
     }
@@ -152,8 +156,8 @@ impl<C: Native> NativeTransaction<C> {
     }
 }
 
-/// Connects to the first host that answers and, to change anything, takes writes; again, to that with which
-/// the others are, if it does. Answers may take as long as a connection may.
+/// Connects to the first host that answers and takes writes; to read, to another one that answers if none does. Again, to
+/// that with which the others are, if it does. Answers may take as long as a connection may.
 async fn reach<C: Native>(
     server: &Server,
     access: Access,
@@ -163,27 +167,80 @@ async fn reach<C: Native>(
     let limit = Some(server.connect_timeout);
     let _opening = own.opening();
     let mut problems = remote::Problems::default();
+    let several = server.hosts.len() > 1;
+    // All of a process's reads are of one host, whatever the others are by now.
+    let any_will_do = access == Access::ReadOnly && (again.is_some() || !several);
+    let mut standby: Option<Session<C>> = None;
     for (at, host) in server.hosts_from(again.unwrap_or(0)) {
         let connecting = remote::connected(Box::pin(C::reach(server, host)));
         match remote::within(limit, connecting).await {
+            // This user was let in before. MariaDB refuses one in the same words while it wants TLS of everybody.
+            Err(error) if again.is_some() && C::is_login_refused(&error) => {
+                let error = DbError::new(Class::Lost, error.to_string()).with_remedy(error.remedy());
+                problems.add(host, &error);
+            }
             Err(error) => problems.add(host, &error),
             Ok(connection) => {
                 remote::set_up_sockets();
                 let mut session = Session::new(connection, at, limit);
-                C::prepare(&mut session, server, access, own).await?;
-                if access == Access::ReadOnly || !is_read_only(&mut session).await? {
-                    return Ok(session);
+                match look::<C>(&mut session, server, access, own).await {
+                    Ok(State::Primary) => {
+                        if let Some(standby) = standby {
+                            standby.close().await;
+                        }
+                        return Ok(session);
+                    }
+                    Ok(State::Standby) if any_will_do => return Ok(session),
+                    Ok(State::Standby) if access == Access::ReadOnly => {
+                        standby.get_or_insert(session);
+                    }
+                    Ok(State::Standby) => {
+                        // One that took writes before is about to do so again, or another one is.
+                        let class = if again.is_some() { Class::Lost } else { Class::Environment };
+                        problems.add(host, &DbError::new(class, C::READ_ONLY));
+                    }
+                    Err(error) if several => problems.add(host, &error),
+                    Err(error) => return Err(error),
                 }
-                // One that took writes before is about to do so again, or another one is.
-                let class = if again.is_some() { Class::Lost } else { Class::Environment };
-                problems.add(host, &DbError::new(class, C::READ_ONLY));
             }
         }
     }
-    Err(problems.into_error())
+    standby.ok_or_else(|| problems.into_error())
 }
 
-async fn is_read_only<C: Native>(session: &mut Session<C>) -> Result<bool, DbError> {
-    let records = session.fetch(C::IS_READ_ONLY, C::Values::default()).await?;
-    Ok(records.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0))
+/// Whether a session's answer has this word in it.
+async fn says<C: Native>(session: &mut Session<C>, ask: &str, word: &str) -> Result<bool, DbError> {
+    let told = session.fetch(ask, C::Values::default()).await?;
+    Ok(told.iter().flatten().any(|value| value.as_text() == Some(word)))
+}
+
+/// What a host is for whoever has several of them.
+enum State {
+    /// It takes writes.
+    Primary,
+    /// It takes none.
+    Standby,
+}
+
+/// Makes a new session one of ours, and looks what its host is. One that is not ready, as a node of a cluster without a
+/// quorum, is an error where there are others.
+async fn look<C: Native>(
+    session: &mut Session<C>,
+    server: &Server,
+    access: Access,
+    own: &OwnSessions,
+) -> Result<State, DbError> {
+    C::prepare(session, server, access, own).await?;
+    if let Some([is_node, is_ready]) = C::READINESS.filter(|_| server.hosts.len() > 1)
+        && says(session, is_node, "ON").await?
+        && says(session, is_ready, "OFF").await?
+    {
+        let text = "is not ready: its cluster has no quorum, or it is not in it";
+        return Err(DbError::new(Class::Lost, text));
+    }
+    let ask = if access == Access::ReadOnly { C::IS_STANDBY } else { C::IS_READ_ONLY };
+    let records = session.fetch(ask, C::Values::default()).await?;
+    let is_standby =
+        records.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0);
+    Ok(if is_standby { State::Standby } else { State::Primary })
 }

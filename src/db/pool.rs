@@ -31,10 +31,18 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
     const ROOM: &'static Room;
     /// Asks whether the server takes no writes.
     const IS_READ_ONLY: &str;
+    /// Likewise, in a session that takes none itself.
+    const IS_STANDBY: &str;
+    /// Asks whether it is a node of a cluster, which is ON, and whether that is ready, or OFF: it lets one log in all the
+    /// same. Nothing elsewhere.
+    const READINESS: Option<[&str; 2]>;
     /// What is said of one that takes none.
     const READ_ONLY: &str;
     /// Asks for the most bytes that a statement may have; empty where nothing limits them.
     const MAX_PACKET: &str;
+
+    /// Whether a server has refused a user for a reason that may pass, though it does not say so.
+    fn is_login_refused(error: &DbError) -> bool;
 
     /// Connects to one of the server's hosts.
     fn reach(server: &Server, host: &Host) -> impl Future<Output = Result<Self, DbError>> + Send;

@@ -83,6 +83,8 @@ const ANY_TEXT: &str = "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASC
 const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
 pub(super) const IS_REPLICA: &str =
     "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
+/// Likewise, in a session that is set to read only itself.
+pub(super) const IS_STANDBY: &str = "SELECT pg_is_in_recovery()";
 
 /// A PostgreSQL database.
 pub(super) type PostgresDb = NativeDb<PgConnection>;
@@ -216,8 +218,14 @@ impl Native for PgConnection {
 
     const ROOM: &'static Room = &POSTGRES_QUESTIONS.room;
     const IS_READ_ONLY: &str = IS_REPLICA;
+    const IS_STANDBY: &str = IS_STANDBY;
+    const READINESS: Option<[&str; 2]> = None;
     const READ_ONLY: &str = "is a replica, or set to read only: give the primary's host";
     const MAX_PACKET: &str = "";
+
+    fn is_login_refused(_: &DbError) -> bool {
+        false
+    }
 
     async fn reach(server: &Server, host: &Host) -> Result<Self, DbError> {
         options(server, host).connect().await.map_err(explain)

@@ -3,6 +3,9 @@
 //! A token is a number that nothing but chance has chosen. On PostgreSQL it is a large object, which any
 //! user may make, which a standby shows as soon as it has replayed it, and for which no table is needed;
 //! elsewhere it is a row of `KEYROTATION_LOCK`. It is put down on the new side only, and taken away again.
+//!
+//! A node of a cluster that is behind its partners shows nothing of them, and does not say by how much. So it is
+//! looked at in a session that waits until the node has caught up: then one look is proof.
 
 use super::identity::{number, word};
 use super::server::Kind;
@@ -28,6 +31,17 @@ pub(super) const DROP_TABLE: &str = "DROP TABLE IF EXISTS KEYROTATION_LOCK";
 const PUT_ROW: &str = "INSERT INTO KEYROTATION_LOCK (ID, TOKEN, NODE, BEAT) VALUES (?, '', '', 0)";
 const HAS_ROW: &str = "SELECT COUNT(*) FROM KEYROTATION_LOCK WHERE ID = ?";
 const TAKE_ROW: &str = "DELETE FROM KEYROTATION_LOCK WHERE ID = ?";
+/// From now on a session of a Galera node sees all that its cluster had committed. Without the first it would not
+/// wait where somebody has allowed stale reads.
+const CATCH_UP_GALERA: &str = "SET SESSION wsrep_dirty_reads = 0, SESSION wsrep_sync_wait = 1";
+/// Likewise one of a member of a replication group, if the member is in its group; it waits no longer than that.
+const CATCH_UP_GROUP: &str =
+    "SET SESSION group_replication_consistency = 'BEFORE', SESSION wait_timeout = 20";
+/// The session waits here, whether or not the table of the next statement is there.
+const WAIT_UNTIL_THEN: &str = "START TRANSACTION READ ONLY";
+/// A member that has left its group waits for nobody.
+const MEMBER_STATE: &str = "SELECT MEMBER_STATE FROM performance_schema.replication_group_members \
+     WHERE MEMBER_ID = @@GLOBAL.server_uuid";
 /// Where the table is the row that stands for the lock.
 const PUT_LOCK_ROW: &str = "INSERT INTO KEYROTATION_LOCK (ID) VALUES (?)";
 
@@ -43,6 +57,10 @@ pub const STATEMENTS: &[(&str, &str, &str)] = &[
     ("MySQL and MariaDB", "put a token down", PUT_ROW),
     ("MySQL and MariaDB", "does it show", HAS_ROW),
     ("MySQL and MariaDB", "take it away", TAKE_ROW),
+    ("MySQL and MariaDB", "catch up with a Galera cluster", CATCH_UP_GALERA),
+    ("MySQL and MariaDB", "catch up with a replication group", CATCH_UP_GROUP),
+    ("MySQL and MariaDB", "wait until it has", WAIT_UNTIL_THEN),
+    ("MySQL and MariaDB", "is this member in its group", MEMBER_STATE),
     ("MySQL and MariaDB", "remove the table of tokens", DROP_TABLE),
     ("H2", "put a token down", PUT_LOCK_ROW),
     ("H2", "does it show", HAS_ROW),
@@ -68,6 +86,8 @@ pub enum Seen {
     NotYet,
     /// This user may not look there.
     Hidden(String),
+    /// What this node of a cluster shows is no proof, for this reason.
+    Behind(String),
 }
 
 impl Db {
@@ -125,6 +145,41 @@ impl Db {
         Ok(match (replayed, token.written) {
             (Some(replayed), Some(written)) if replayed >= written => Seen::Never,
             _ => Seen::NotYet,
+        })
+    }
+
+    /// Likewise, of a node of a cluster, once it has what all other nodes had: one look is proof.
+    pub async fn sees_at_last(&self, token: &Token) -> Result<Seen, DbError> {
+        let told = self.told().await?;
+        let is_galera = told.is_on("wsrep_on");
+        let mut session = self.dedicated().await?;
+        let behind = |error: DbError| Seen::Behind(format!("it does not catch up with its cluster: {error}"));
+        for sql in [if is_galera { CATCH_UP_GALERA } else { CATCH_UP_GROUP }, WAIT_UNTIL_THEN] {
+            if let Err(error) = session.ask(sql).await {
+                return Ok(behind(error));
+            }
+        }
+        let shown = session.number(&HAS_ROW.replace('?', &token.number.to_string())).await;
+        let state = if is_galera { Ok(Vec::new()) } else { session.ask(MEMBER_STATE).await };
+        session.close().await;
+        let shown = match shown {
+            Ok(count) => count > 0,
+            Err(error) if is_no_table(&error) => false,
+            Err(error) => return Ok(behind(error)),
+        };
+        if shown {
+            return Ok(Seen::Here);
+        }
+        Ok(match state.map(|answer| word(answer.first().and_then(|record| record.first()))) {
+            Ok(state) if is_galera || state == "ONLINE" => Seen::Never,
+            Ok(state) => Seen::Behind(format!(
+                "it is no member of its replication group now ({})",
+                if state.is_empty() { "OFFLINE" } else { &state }
+            )),
+            Err(error) => Seen::Behind(format!(
+                "whether it is in its replication group cannot be seen: grant its user SELECT on \
+                 performance_schema.replication_group_members: {error}"
+            )),
         })
     }
 

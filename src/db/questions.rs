@@ -25,6 +25,8 @@ pub struct Questions {
     pub marked_session: Option<&'static str>,
     /// Which session has a mark.
     pub marked_by: &'static str,
+    /// What the mark by which other processes of ours know such a session begins with; its number follows.
+    pub kin_mark: &'static str,
     /// What tells this server from all others, and the database's name. Empty where nothing does.
     pub identity: &'static str,
     /// Whether that tells servers apart, not only what is on one: else its name has to.
@@ -108,6 +110,7 @@ pub const POSTGRES_QUESTIONS: Questions = Questions {
     session: "SELECT pg_backend_pid()::bigint",
     marked_session: None,
     marked_by: "",
+    kin_mark: "",
     identity: concat!(
         "SELECT 'database ' || current_database() || ' of the cluster that began at ' || \
          pg_postmaster_start_time()::text || ', oid ' || oid::text || ', schema ' || ",
@@ -151,9 +154,13 @@ pub const MYSQL_QUESTIONS: Questions = Questions {
         })
     },
     session: "SELECT CONNECTION_ID()",
-    // After a restart numbers begin again: a lock of its own tells a session from its successor.
-    marked_session: Some("SELECT CONNECTION_ID(), NULL, GET_LOCK(?, 0)"),
+    // After a restart numbers begin again: a lock of its own tells a session from its successor. By the second one
+    // other processes of ours know it.
+    marked_session: Some(
+        "SELECT CONNECTION_ID(), NULL, GET_LOCK(?, 0), GET_LOCK(CONCAT('keyrotation.session.', CONNECTION_ID()), 0)",
+    ),
     marked_by: "SELECT IS_USED_LOCK(?)",
+    kin_mark: "keyrotation.session.",
     identity: "SELECT CONCAT('database ', DATABASE(), ' of ', @@hostname, ':', @@port, ', server id ', @@server_id)",
     tells_server: true,
     lock_row: None,

@@ -33,6 +33,24 @@ pub(super) async fn has_triggers(old: &Db, targets: &TargetRegistry, table: &Syn
     }
 }
 
+/// Refuses an old database into which changes come for which its triggers do not fire.
+pub(super) async fn refuse_untriggered(old: &Db) -> Result<()> {
+    let failed = |error| Error::new(Id::Database, format!("oldIdnDBUrl: {error}"));
+    let feeds = old.feeds_beside_triggers().await.map_err(failed)?;
+    if let Some(feed) = feeds.running().next() {
+        let text =
+            format!("oldIdnDBUrl: {}, and triggers do not fire for the rows that it brings", feed.what);
+        return Err(Error::new(Id::SyncNoTriggers, text).fix(
+            "name the server that the users' Identity Server writes to, with the triggers in it; on MariaDB \
+             `slave_run_triggers_for_rbr = YES` lets them fire here",
+        ));
+    }
+    if let Some(unseen) = &feeds.unseen {
+        tracing::warn!("oldIdnDBUrl: {unseen}; if there are any, the change log misses what they bring");
+    }
+    Ok(())
+}
+
 fn not_whole(text: String) -> Error {
     let fix = "run `keyrotation triggers install` again: it makes them whole and enables them for everything";
     Error::new(Id::SyncNoTriggers, text).fix(fix)

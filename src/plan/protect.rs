@@ -9,9 +9,11 @@ mod token;
 use std::time::{Duration, Instant};
 
 use crate::config::{Database, Settings};
+use crate::db::feeds::Feeds;
 use crate::db::guard::ForeignSession;
 use crate::db::identity::Sameness;
 use crate::db::policies::{Policies, Policy};
+use crate::db::server::Kind;
 use crate::db::{Access, Db, DbError, TransactionLimits};
 use crate::error::{Error, Id, Result};
 use crate::guard::refused;
@@ -79,44 +81,81 @@ async fn refuse_one(old: &Database, new: &[&Db], proof: bool) -> Result<Vec<Stri
             old.key
         ))
     })?;
-    let doubts = compared(&db, &rivals, proof).await;
+    let doubts = Box::pin(compared(&db, &rivals, proof)).await;
     db.close().await;
     doubts
 }
 
 async fn compared(old: &Db, new: &[&&Db], proof: bool) -> Result<Vec<String>> {
     let theirs = old.identity().await.map_err(|error| failed(old, &error))?;
-    let mut doubts = Vec::new();
+    let feeds = old.feeds().await.map_err(|error| failed(old, &error))?;
+    let mut pairs = Vec::new();
     for db in new {
         let ours = db.identity().await.map_err(|error| failed(db, &error))?;
-        doubts.push(match ours.compare(&theirs) {
+        let doubt = match ours.compare(&theirs) {
             Sameness::Same(why) => return Err(is_old(&why)),
             Sameness::Undecided(why) => Doubt::Said(format!("{} and {}: {why}", db.place(), old.place())),
+            _ if let Some(why) = subscribed(old, &feeds, db).await? => Doubt::Lasting(why),
             Sameness::Different if ours.is_named_as(&theirs) => Doubt::None,
             Sameness::Different => Doubt::OtherName,
-        });
+        };
+        pairs.push(token::Pair { old, new: db, ours, doubt });
     }
     // Whoever holds the lock there is either us or another rotation: neither may be.
     if old.is_claimed().await.map_err(|error| failed(old, &error))? {
         return Err(is_old(&format!("the lock of the one is taken in the other, {}", theirs.words())));
     }
     if !proof {
-        let said = |doubt| match doubt {
-            Doubt::Said(why) => Some(why),
-            Doubt::None | Doubt::OtherName => None,
+        let said = |pair: token::Pair<'_>| match pair.doubt {
+            Doubt::Said(why) | Doubt::Lasting(why) => Some(why),
+            Doubt::None => unproved(old, &feeds),
+            Doubt::OtherName => None,
         };
-        return Ok(doubts.into_iter().filter_map(said).collect());
+        return Ok(pairs.into_iter().filter_map(said).collect());
     }
-    for (db, doubt) in new.iter().zip(doubts) {
-        token::prove(old, db, &theirs, doubt).await?;
+    for pair in pairs {
+        Box::pin(pair.prove(&theirs, &feeds)).await?;
     }
     Ok(Vec::new())
+}
+
+/// What may bring a new database's rows into the old one, as long as no token tells: identifiers of a replica and its
+/// source differ. A standby of PostgreSQL's has its primary's.
+fn unproved(old: &Db, feeds: &Feeds) -> Option<String> {
+    if old.server_kind() == Some(Kind::Postgres) {
+        return None;
+    }
+    let found = feeds.found.iter().map(|feed| &feed.what).next();
+    found.or(feeds.all_unseen()).map(|why| format!("{}: {why}", old.place()))
+}
+
+/// Why a new database may be what a subscription of the old one reads, which no token tells; refuses it where the
+/// subscription reads it now.
+async fn subscribed(old: &Db, feeds: &Feeds, new: &Db) -> Result<Option<String>> {
+    if new.server_kind() != Some(Kind::Postgres) {
+        return Ok(None);
+    }
+    let mut doubt = None;
+    for (feed, slot) in feeds.found.iter().filter_map(|feed| Some((feed, feed.slot.as_ref()?))) {
+        let reads = new.reads_slot(slot).await.map_err(|error| failed(new, &error))?;
+        let what = format!("{}: {} reads the slot {slot}", old.place(), feed.what);
+        match reads {
+            Some(true) => return Err(is_old(&format!("{what}, which {} has", new.place()))),
+            Some(false) => {
+                doubt = Some(format!("{what}; {} has one of that name, which nobody reads now", new.place()));
+            }
+            None => {}
+        }
+    }
+    Ok(doubt)
 }
 
 /// What the servers' identifiers do not settle of two databases.
 enum Doubt {
     /// Whether they are one, for this reason.
     Said(String),
+    /// Likewise, and no token settles it.
+    Lasting(String),
     /// They tell that these are two, and the names of both within their servers are the same.
     None,
     /// Likewise, and the names differ.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use keyrotation_journal::{Key, TargetHead, TargetId, TargetKind};
 
 use super::checks::Deployment;
-use super::idle;
 use super::open::open;
 use super::shapes;
+use super::{idle, protect};
 use crate::config::{Settings, SyncChoice};
 use crate::db::{
-    Access, Db, DbError, Expression, Filter, Identifier, Kind, Relation, Table, TableInfo, Value, sql,
+    Access, Db, DbError, Expression, Filter, Identifier, Kind, Relation, Table, TableInfo, TransactionLimits,
+    Value, sql,
 };
 use crate::error::{Error, Id, Result};
 use crate::guard::{Guard, refused};
@@ -38,6 +39,10 @@ pub struct SyncPlan {
     pub applications: Option<(Arc<Table>, Arc<Table>)>,
     /// How much is read and written at once.
     pub sizes: Sizes,
+    /// The most that the new one takes in a transaction, where it is a cluster's.
+    pub limits: TransactionLimits,
+    /// Likewise the old one, in which the change log's entries are acknowledged.
+    pub old_limits: TransactionLimits,
 }
 
 impl SyncPlan {
@@ -162,7 +167,10 @@ impl Deployment {
         let Some(database) = &databases.old_identity else { return Ok(()) };
         let new = new.clone();
         let old = open(database, settings, access).await?;
+        idle::refuse_untriggered(&old).await?;
+        let old_limits = protect::cluster(&old).await?.map(|(.., limits)| limits).unwrap_or_default();
         let guard = self.guard(Store::Identity, &new);
+        let limits = self.transaction_limits(&new);
         let old_guard = Arc::new(Guard::new(old.clone(), Store::Identity, settings.patience));
         let applications = match (table(&old, applications()).await?, table(&new, applications()).await?) {
             (Some((old, old_info)), Some((new, new_info))) => {
@@ -184,6 +192,8 @@ impl Deployment {
             jobs: Vec::new(),
             applications,
             sizes: settings.sizes,
+            limits,
+            old_limits,
         });
         Ok(())
     }

@@ -133,7 +133,7 @@ async fn connect(
     };
     let heads = journaled.map(|rotation| rotation.targets.as_slice());
     let deployment = plan::connect(settings, &targets, heads, access).await?;
-    deployment.claim(settings, others_connected).await.map_err(|error| explained(error, settings))?;
+    deployment.claim(settings, access, others_connected).await.map_err(|error| explained(error, settings))?;
     refuse_unknown(&deployment, settings).await?;
     Ok(deployment)
 }

@@ -45,7 +45,7 @@ pub async fn restore_indexes(settings: &Settings, dir: &Path) -> Result<String> 
     let rotation = unlock(&mut journal, settings)?;
     let (targets, heads) = (plan::recorded(&rotation), Some(rotation.targets.as_slice()));
     let deployment = plan::connect(settings, &targets, heads, Access::ReadWrite).await?;
-    deployment.claim(settings, true).await?;
+    deployment.claim(settings, Access::ReadWrite, true).await?;
     let journal = JournalHandle::new(journal);
     deployment.refuse_vanished(&journal.state(Clone::clone)).await?; // else its indexes would be passed over
     let mut events = vec![session_started()];

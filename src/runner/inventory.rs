@@ -57,10 +57,12 @@ pub async fn take_inventory(
     if stop.requested() {
         return Ok(None);
     }
+    let mut left = not_looked_at(&settings);
+    left.extend(deployment.feeds_of_copies().await?);
     deployment.close().await;
     let absent = deployment.absent_places().into_iter();
     let absent = absent.map(|(place, reason)| (place.to_owned(), reason.to_owned())).collect();
-    let looked = Looked { targets, absent, not_looked_at: not_looked_at(&settings), outside };
+    let looked = Looked { targets, absent, not_looked_at: left, outside };
     let inventory = Inventory::of(&recoder, looked, || {
         let word = asked.all_already_new.then(|| "--all-already-new was given".to_owned());
         Explanations::default().explained(dir, &settings).or(word)

@@ -54,7 +54,7 @@ pub async fn plan(
     let access = if rehearse { Access::ReadWrite } else { Access::ReadOnly };
     let deployment = plan::connect(settings, &plan::registry(settings)?, None, access).await?;
     if rehearse {
-        deployment.claim(settings, false).await?;
+        deployment.claim(settings, access, false).await?;
     }
     let (_, stop) = listen()?;
     let activity = Activity::default();

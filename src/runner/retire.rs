@@ -74,6 +74,7 @@ pub async fn safe_to_retire(
     reporter.finish().await;
     let (verified, mut verdict) = looked?;
     verdict.copies = plan::preflight::beside(&deployment).await;
+    verdict.reasons.extend(deployment.feeds_of_all().await?);
     deployment.close().await;
     if stop.requested() {
         return Ok(None);

@@ -107,6 +107,9 @@ pub async fn verify(
     }
     let (targets, heads) = (plan::recorded(&rotation), Some(rotation.targets.as_slice()));
     let deployment = plan::connect(settings, &targets, heads, plan::Access::ReadOnly).await?;
+    for feed in deployment.feeds_of_copies().await? {
+        tracing::warn!("{feed}");
+    }
     let (_, stop) = listen()?;
     // Once changes are carried over, the new server may run, too.
     if syncs && !live {

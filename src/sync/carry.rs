@@ -14,7 +14,7 @@ use super::read::{Asked, Wanted};
 use super::rows::Row;
 use super::settle::settle;
 use super::{SyncRunner, failed};
-use crate::db::{Class, DbError};
+use crate::db::{Class, DbError, TransactionLimits};
 use crate::error::{Error, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::SyncJob;
@@ -61,6 +61,12 @@ impl From<Error> for ApplyError {
     fn from(error: Error) -> Self {
         Self::Stop(error)
     }
+}
+
+/// Whether rows are more than a database takes in one transaction.
+fn exceeds(limits: TransactionLimits, rows: &[(Key, Option<Row>)]) -> bool {
+    let bytes = || rows.iter().filter_map(|(_, row)| row.as_ref()).map(Row::bytes).sum::<usize>();
+    limits.rows.is_some_and(|most| rows.len() > most) || limits.bytes.is_some_and(|most| bytes() > most)
 }
 
 impl SyncRunner<'_> {
@@ -115,8 +121,12 @@ impl SyncRunner<'_> {
         Ok(keys.iter().map(|key| (key.clone(), of(key).unwrap_or(Outcome::Later))).collect())
     }
 
-    /// Writes rows in one transaction, again and again until one is committed, as soon as the pace allows.
+    /// Writes rows in one transaction, again and again until one is committed, as soon as the pace allows; in several
+    /// where the database takes no more in one, or somebody is in the way.
     async fn write(&mut self, job: &SyncJob, rows: &[(Key, Option<Row>)]) -> Result<HashMap<Key, Outcome>> {
+        if rows.len() > 1 && exceeds(self.plan.limits, rows) {
+            return self.write_halves(job, rows).await;
+        }
         if !self.context.may_write(rows.len()).await {
             return Ok(rows.iter().map(|(key, _)| (key.clone(), Outcome::Later)).collect());
         }
@@ -131,34 +141,48 @@ impl SyncRunner<'_> {
             match Box::pin(plan.guard.watched(job.place(), self.attempt(job, rows))).await {
                 Ok(outcomes) => return Ok(outcomes),
                 Err(ApplyError::Stop(error)) => return Err(error),
-                Err(ApplyError::Db(error)) => match backoff.after(error).await {
-                    Ok(()) => {}
-                    // Whoever is in the way holds up these rows, and no others.
-                    Err(error) if error.class == Class::Retry => {
-                        self.settle_open().await?; // or what comes next would meet rows on their way
-                        let outcome = Outcome::Failed(format!("somebody is in the way: {error}"));
-                        return Ok(rows.iter().map(|(key, _)| (key.clone(), outcome.clone())).collect());
-                    }
-                    // A constraint that is checked at the commit: the halves tell which row it is.
-                    Err(error) if error.class == Class::Row => {
-                        self.settle_open().await?;
-                        let [(key, _)] = rows else {
-                            let (one, other) = rows.split_at(rows.len() / 2);
-                            let mut outcomes = Box::pin(self.write(job, one)).await?;
-                            outcomes.extend(Box::pin(self.write(job, other)).await?);
-                            return Ok(outcomes);
-                        };
-                        return Ok(HashMap::from([(key.clone(), Outcome::Failed(error.to_string()))]));
-                    }
-                    Err(error) => {
-                        if let Err(why) = self.settle_open().await {
-                            tracing::debug!("left to the next session: {why}");
+                Err(ApplyError::Db(error)) => {
+                    let is_in_the_way = error.class == Class::Retry;
+                    match backoff.after(error).await {
+                        // Of fewer rows fewer are in somebody's way.
+                        Ok(()) if is_in_the_way && rows.len() > 1 => {
+                            self.settle_open().await?;
+                            return self.write_halves(job, rows).await;
                         }
-                        return Err(failed(job.place(), &error));
+                        Ok(()) => {}
+                        // Whoever is in the way holds up these rows, and no others.
+                        Err(error) if error.class == Class::Retry => {
+                            self.settle_open().await?; // or what comes next would meet rows on their way
+                            let outcome = Outcome::Failed(format!("somebody is in the way: {error}"));
+                            return Ok(rows.iter().map(|(key, _)| (key.clone(), outcome.clone())).collect());
+                        }
+                        // A constraint that is checked at the commit: the halves tell which row it is.
+                        Err(error) if error.class == Class::Row => {
+                            self.settle_open().await?;
+                            let [(key, _)] = rows else { return self.write_halves(job, rows).await };
+                            return Ok(HashMap::from([(key.clone(), Outcome::Failed(error.to_string()))]));
+                        }
+                        Err(error) => {
+                            if let Err(why) = self.settle_open().await {
+                                tracing::debug!("left to the next session: {why}");
+                            }
+                            return Err(failed(job.place(), &error));
+                        }
                     }
-                },
+                }
             }
         }
+    }
+
+    async fn write_halves(
+        &mut self,
+        job: &SyncJob,
+        rows: &[(Key, Option<Row>)],
+    ) -> Result<HashMap<Key, Outcome>> {
+        let (one, other) = rows.split_at(rows.len() / 2);
+        let mut outcomes = Box::pin(self.write(job, one)).await?;
+        outcomes.extend(Box::pin(self.write(job, other)).await?);
+        Ok(outcomes)
     }
 
     /// Nobody knows what came of a commit whose answer was lost: the rows tell.

@@ -132,10 +132,10 @@ impl SyncRunner<'_> {
 /// Deletes entries that were seen to, or marks them and keeps them.
 async fn acknowledge(plan: &SyncPlan, job: &SyncJob, entries: &[i64], keep: bool) -> Result<()> {
     async_failpoint!("sync-before-acknowledge", super::planned_failure());
-    for batch in entries.chunks(plan.sizes.entries) {
-        let is_whole = job.log.holds_whole_numbers(&ENTRY);
-        let number =
-            |number: &i64| if is_whole { Value::Int(*number) } else { Value::Text(number.to_string()) };
+    let most = plan.old_limits.rows.map_or(plan.sizes.entries, |most| most.clamp(1, plan.sizes.entries));
+    let is_whole = job.log.holds_whole_numbers(&ENTRY);
+    let number = |number: &i64| if is_whole { Value::Int(*number) } else { Value::Text(number.to_string()) };
+    for batch in entries.chunks(most) {
         let numbers: Vec<Vec<Value>> = batch.iter().map(|entry| vec![number(entry)]).collect();
         let mut backoff = plan.old_guard.backoff(&job.table.log);
         while let Err(error) =

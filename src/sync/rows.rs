@@ -23,6 +23,16 @@ pub(super) struct Row {
 }
 
 impl Row {
+    /// The bytes of its values.
+    pub(super) fn bytes(&self) -> usize {
+        let of = |cell: &Cell| match &cell.value {
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) | Value::NotText(bytes) => bytes.len(),
+            Value::Null | Value::Int(_) | Value::Real(_) => size_of::<i64>(),
+        };
+        self.cells.iter().map(of).sum()
+    }
+
     /// Whether it is good for something, if it has a state.
     pub(super) fn is_in_use(&self, job: &SyncJob) -> Option<bool> {
         let at = job.column(job.table.state.as_ref()?)?;

@@ -5,6 +5,7 @@
     python3 tests/support/clusters.py serve logical     PostgreSQL: two servers, one to subscribe to the other
     python3 tests/support/clusters.py serve replica     MariaDB: a server and its replica
     python3 tests/support/clusters.py serve mysql-replica   MySQL: likewise
+    python3 tests/support/clusters.py serve mysql-reader    MySQL, beside which one that only reads can be started
     python3 tests/support/clusters.py serve group       two members of a MySQL replication group that both take writes
 
 Like servers.py, which starts each of the servers; it says where they are and then does what it is told:
@@ -14,6 +15,7 @@ Like servers.py, which starts each of the servers; it says where they are and th
     freeze NAME     halts it (SIGSTOP), so that its partners find it silent; thaw NAME lets it go on
     copy NAME       starts a server on a copy of the primary's files, which takes writes at once
     promote NAME    makes a standby of PostgreSQL's a primary
+    reader NAME     starts a MySQL on a copy of the first one's files that takes no writes, as a reader of Aurora
     part NAME       cuts a Galera node off from its partners; join NAME lets it find them again
 
 The first server's port is told as that of its engine, so a test's deployment is on it; the others' are told in
@@ -177,6 +179,22 @@ class Clusters(Servers):
                        "START REPLICA")
         running = "SELECT SERVICE_STATE FROM performance_schema.replication_connection_status"
         self.until(lambda: self.ask_mysql(ports[1], running) == "ON", "the replica does not follow")
+
+    def mysql_reader(self):
+        self.mysql_pair(["writer"], lambda _: [])
+        self.environment["KEYROTATION_TEST_SECOND"] = str(free_port())
+
+    def reader(self, name):
+        _, command, home, user, port = self.how["writer"]
+        self.processes["writer"].terminate()  # its files are sound only after a clean end
+        self.processes["writer"].wait(PATIENCE)
+        there = self.path(name)
+        self.quietly(["cp", "-a", home, there])
+        self.spawn("writer", command, home, user, port)
+        os.remove(os.path.join(there, "data", "auto.cnf"))
+        own = [part.replace(home, there) for part in command if not part.startswith(("--port", "--init-file"))]
+        port = int(self.environment["KEYROTATION_TEST_SECOND"])
+        self.spawn(name, [*own, f"--port={port}", "--innodb-read-only=ON", "--skip-log-bin"], there, user, port)
 
     def group(self):
         talks = [free_port() for _ in range(2)]

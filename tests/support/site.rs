@@ -324,6 +324,7 @@ impl Site {
             ],
             _ => vec![
                 format!("DROP DATABASE IF EXISTS {name}"),
+                // In utf8mb4 some of the keys would be longer than InnoDB has them.
                 format!("CREATE DATABASE {name} DEFAULT CHARACTER SET latin1"),
                 format!(
                     "CREATE USER IF NOT EXISTS '{user}'@'%' IDENTIFIED BY '{}'",

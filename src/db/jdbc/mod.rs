@@ -64,6 +64,9 @@ impl JdbcDb {
     ) -> Result<Self, DbError> {
         let (mut session, major) = connect(server, route, access, None).await?;
         let mut dialect = Dialect::of(server.kind, major);
+        // First of all: a process of ours that looks meanwhile is not to take it for a stranger.
+        let own = OwnSessions::at(&server.to_string());
+        greet(&mut session, &dialect, server, &own).await?;
         if let Some(blind) = dialect.blind
             && answer(&mut session, &dialect, server, dialect.questions.sessions).await.is_err()
         {
@@ -98,16 +101,19 @@ impl JdbcDb {
             permits: Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1))),
             idle: Mutex::default(),
             claim: Claim::default(),
-            own: OwnSessions::at(&server.to_string()),
+            own,
             at_work: AtWork::default(),
         };
-        inner.greet(&mut session).await?;
         inner.idle().push(session);
         Ok(Self { inner: Arc::new(inner) })
     }
 
     pub(super) fn is_same_handle(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
+    }
+
+    pub(super) fn access(&self) -> Access {
+        self.inner.access
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -242,25 +248,30 @@ impl Inner {
     async fn session(&self) -> Result<Session, DbError> {
         let _opening = self.own.opening();
         let (mut session, _) = connect(&self.server, &self.route, self.access, Some(&self.dialect)).await?;
-        self.greet(&mut session).await?;
+        greet(&mut session, &self.dialect, &self.server, &self.own).await?;
         Ok(session)
     }
+}
 
-    /// Asks for the server's number of a session, where sessions of this process go by that.
-    async fn greet(&self, session: &mut Session) -> Result<(), DbError> {
-        if !self.dialect.by_number {
-            return Ok(());
-        }
-        let questions = self.dialect.questions;
-        let mut greeting = Greeting::new(questions);
-        let mut rows = answer(session, &self.dialect, &self.server, &greeting.sql).await;
-        if greeting.mark.is_some() && rows.as_ref().is_err_and(|error| error.class == Class::Environment) {
-            greeting = Greeting::unmarked(questions); // a cluster that forbids such locks
-            rows = answer(session, &self.dialect, &self.server, &greeting.sql).await;
-        }
-        self.own.note(&rows?, greeting.mark);
-        Ok(())
+/// Asks for the server's number of a session, where sessions of this process go by that.
+async fn greet(
+    session: &mut Session,
+    dialect: &Dialect,
+    server: &Server,
+    own: &OwnSessions,
+) -> Result<(), DbError> {
+    if !dialect.by_number {
+        return Ok(());
     }
+    let questions = dialect.questions;
+    let mut greeting = Greeting::new(questions);
+    let mut rows = answer(session, dialect, server, &greeting.sql).await;
+    if greeting.mark.is_some() && rows.as_ref().is_err_and(|error| error.class == Class::Environment) {
+        greeting = Greeting::unmarked(questions); // a cluster that forbids such locks
+        rows = answer(session, dialect, server, &greeting.sql).await;
+    }
+    own.note(&rows?, greeting.mark);
+    Ok(())
 }
 
 /// The rows that answer a question without values in it, which is no work for the server.

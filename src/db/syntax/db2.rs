@@ -78,6 +78,7 @@ pub const DB2_QUESTIONS: Questions = Questions {
     session_of: |row, _| Some(row.clone()),
     marked_session: None,
     marked_by: "",
+    kin_mark: "",
     identity: "SELECT 'schema ' || CURRENT SCHEMA FROM SYSIBM.SYSDUMMY1",
     tells_server: false,
     lossy: "",

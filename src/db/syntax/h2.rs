@@ -64,6 +64,7 @@ pub const H2_QUESTIONS: Questions = Questions {
     session_of: |row, _| Some(row.clone()),
     marked_session: None,
     marked_by: "",
+    kin_mark: "",
     identity: "", // nothing tells one server from another: by its name
     tells_server: false,
     lossy: "", // each commit is flushed

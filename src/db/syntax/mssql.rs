@@ -106,6 +106,7 @@ pub const MSSQL_QUESTIONS: Questions = Questions {
     session_of: |row, _| Some(row.clone()),
     marked_session: None,
     marked_by: "",
+    kin_mark: "",
     identity: concat!(
         "SELECT CONCAT(N'database ', DB_NAME(), N' of ', CAST(SERVERPROPERTY('ServerName') AS NVARCHAR(256)), \
          N', schema ', ",

@@ -84,6 +84,7 @@ pub const ORACLE_QUESTIONS: Questions = Questions {
     session_of: |row, _| Some(row.clone()),
     marked_session: None,
     marked_by: "",
+    kin_mark: "",
     session: "SELECT TO_NUMBER(SYS_CONTEXT('USERENV', 'SESSIONID')) FROM DUAL",
     identity: "SELECT 'schema ' || SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') || ' of ' \
                || SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME') || '/' || SYS_CONTEXT('USERENV', 'CON_NAME') \

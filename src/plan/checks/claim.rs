@@ -5,18 +5,23 @@ use std::sync::Arc;
 use super::super::{TableIndexes, protect};
 use super::Deployment;
 use crate::config::Settings;
-use crate::db::{Db, Identifier, Table, TransactionLimits};
+use crate::db::{Access, Db, Identifier, Table, TransactionLimits};
 use crate::error::Result;
 use crate::guard::Guard;
 
 impl Deployment {
     /// Claims the databases for this rotation, and makes sure that nobody else is at them, unless
-    /// others are expected.
-    pub async fn claim(&self, settings: &Settings, others_expected: bool) -> Result<()> {
+    /// others are expected. Where they are only read no token is written, so what no identifier settles is said.
+    pub async fn claim(&self, settings: &Settings, access: Access, others_expected: bool) -> Result<()> {
         for db in self.distinct() {
             protect::claim(db, &self.distinct()).await?;
         }
-        protect::refuse_old(settings, &self.distinct(), true).await?;
+        let proof = access == Access::ReadWrite;
+        for doubt in protect::refuse_old(settings, &self.distinct(), proof).await? {
+            tracing::warn!(
+                "{doubt}: before it writes, `run` lets a token tell, and refuses if that is no proof"
+            );
+        }
         for db in self.distinct() {
             protect::refuse_fed(db).await?;
             protect::refuse_strangers(db, others_expected).await?;
@@ -59,7 +64,7 @@ impl Deployment {
         indexes
     }
 
-    pub(super) fn transaction_limits(&self, db: &Db) -> TransactionLimits {
+    pub(in crate::plan) fn transaction_limits(&self, db: &Db) -> TransactionLimits {
         let of = self.clusters.iter().find(|(other, ..)| other.is_same_handle(db));
         of.map_or_else(TransactionLimits::default, |(_, _, limits)| *limits)
     }

@@ -167,11 +167,14 @@ fn not_fed(facts: &Facts<'_>) -> Found {
     if !facts.servers.iter().any(|server| server.remote) {
         return Found::NotChecked("nothing can feed a file".to_owned());
     }
-    let mut warnings = Vec::new();
+    let (mut warnings, mut unasked) = (Vec::new(), Vec::new());
     for server in &facts.servers {
         let feeds = match &server.feeds {
             Ok(feeds) => feeds,
-            Err(why) => return Found::NotChecked(why.clone()),
+            Err(why) => {
+                unasked.push(format!("{}: {why}", server.place));
+                continue;
+            }
         };
         if let Some(feed) = feeds.running().next() {
             let what = format!("{}: it is fed from elsewhere: {}", server.place, feed.what);
@@ -184,6 +187,10 @@ fn not_fed(facts: &Facts<'_>) -> Found {
         }));
         warnings.extend(feeds.unseen.iter().map(|why| format!("{place}: {why}")));
     }
+    if warnings.is_empty() && !unasked.is_empty() {
+        return Found::NotChecked(listed(&unasked));
+    }
+    warnings.extend(unasked);
     unless_any(&warnings, "nothing does")
 }
 

@@ -154,7 +154,11 @@ impl Server {
             claimed: if claimed { Ok(false) } else { said(db.is_claimed().await) },
             foreign_sessions: if claimed { Ok(Vec::new()) } else { said(foreign_sessions.await) },
             blind: said(db.is_blind().await),
-            feeds: said(db.feeds().await),
+            feeds: if db.tells_feeds() {
+                said(db.feeds().await)
+            } else {
+                Err("whether it is a standby, or is fed from elsewhere, is not asked there".to_owned())
+            },
             lossy: said(db.lossy_settings().await),
             creators: said(db.creators().await),
             policies: said(db.policies().await),

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use super::{admin, is_refused, old_is_at, old_is_unknown, on};
-use crate::kit::{Kit, Refused as _};
-use crate::support::{Engine, Except, OwnServers};
+use super::{admin, is_refused, new_is_on, old_is_at, old_is_unknown, on};
+use crate::kit::{Kit, Refused as _, eventually};
+use crate::support::{Admin, Engine, Except, OwnServers};
+use crate::sync::pair::{Pair, Side};
 
 /// The old URL leads to one node, the new one to the other, and the database is one; then the rotation of
 /// one node's database, while others write to it on the other node all the time.
@@ -16,6 +17,43 @@ fn production_on_another_node_is_refused_and_a_busy_cluster_is_rotated() {
     let servers = OwnServers::cluster("galera");
     let fewer_than_a_chunk_has = "SET GLOBAL wsrep_max_ws_rows = 600";
     of_one_cluster(&servers, Engine::MariaDb, fewer_than_a_chunk_has, "node node1 of the Galera cluster");
+}
+
+/// A node without a quorum lets everybody in and has nothing to say: the next host is taken, and not waited for.
+#[test]
+fn a_node_without_a_quorum_is_passed_over() {
+    let mut servers = OwnServers::cluster("galera");
+    let kit = on(Engine::MariaDb, 60);
+    let before = kit.snapshot();
+    kit.run(&["keys"]);
+    let (first, second) = (Engine::MariaDb.port(), servers.port("SECOND"));
+    let at = |port| Admin::at(Engine::MariaDb, port, "mysql");
+    at(first).execute("SET GLOBAL wsrep_provider_options = 'pc.weight=2'");
+    servers.tell("part", "node2");
+    let ready = |port| at(port).rows("SHOW STATUS LIKE 'wsrep_ready'")[0][1].clone().unwrap();
+    eventually("one node goes on alone", || ready(first) == "ON" && ready(second) == "OFF");
+    new_is_on(&kit, &format!("127.0.0.1:{second},127.0.0.1:{first}"));
+    let ran = kit.run(&["run"]).exits(0);
+    assert!(!ran.stderr.contains("trying again"), "{ran}");
+    before.must_be_rotated(&kit, &Except::default());
+    servers.tell("join", "node2");
+}
+
+/// Sync keeps to what a cluster takes in one transaction.
+#[test]
+fn sync_keeps_to_a_clusters_limits() {
+    let _servers = OwnServers::cluster("galera");
+    let pair = Pair::without_triggers(Engine::MariaDb, 60);
+    let mut administrator = Admin::connect(Engine::MariaDb, "mysql");
+    administrator.execute("SET GLOBAL log_bin_trust_function_creators = 1");
+    pair.run(&["triggers", "install"]).exits(0);
+    let table = "IDN_OAUTH2_ACCESS_TOKEN";
+    pair.execute(Side::Old, &format!("UPDATE {table} SET VALIDITY_PERIOD = VALIDITY_PERIOD + 1"));
+    let fewer_than_have_changed = "SET GLOBAL wsrep_max_ws_rows = 20";
+    administrator.execute(fewer_than_have_changed);
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    let sum = format!("SELECT CAST(SUM(VALIDITY_PERIOD) AS CHAR) FROM {table}");
+    assert_eq!(pair.rows(Side::New, &sum), pair.rows(Side::Old, &sum));
 }
 
 /// Likewise in a replication group.
@@ -37,11 +75,20 @@ fn of_one_cluster(servers: &OwnServers, engine: Engine, limit: &str, words: &str
         // preflight writes none.
         let seen = kit.run(&["preflight"]).stdout;
         assert!(seen.contains("both servers are of the cluster"), "{seen}");
+        a_member_that_shows_nothing_is_no_proof(&kit, second);
         kit.run(&["run"]).refused(2, "KR-CFG-016")
     };
     assert!(ran.stderr.contains(words), "{ran}");
 
+    if engine == Engine::MySql {
+        let ran = kit.run(&["run", "--dry-run"]).exits(0);
+        assert!(ran.stderr.contains("`run` lets a token tell"), "{ran}");
+    }
+
     old_is_unknown(&kit);
+    // Nothing is written for it, not even what stands for the lock.
+    let ran = kit.run(&["run", "--dry-run"]).exits(0);
+    assert!(!ran.stderr.contains("1792") && !ran.stderr.contains("KEYROTATION_LOCK"), "{ran}");
     for port in [engine.port(), second] {
         admin(&kit, port).execute(limit);
     }
@@ -53,6 +100,26 @@ fn of_one_cluster(servers: &OwnServers, engine: Engine, limit: &str, words: &str
     let left =
         "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.TABLES WHERE TABLE_NAME = 'KEYROTATION_LOCK'";
     assert_eq!(admin(&kit, second).text(left), "0");
+}
+
+/// A member that applies nothing, and one that has left its group: neither shows what the others have.
+fn a_member_that_shows_nothing_is_no_proof(kit: &Kit, port: u16) {
+    let before = kit.snapshot();
+    let mut member = admin(kit, port);
+    member.execute("FLUSH TABLES WITH READ LOCK");
+    let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
+    assert!(ran.error().contains("catch up") || ran.error().contains("caught up"), "{ran}");
+    member.execute("UNLOCK TABLES");
+    member.execute("STOP GROUP_REPLICATION");
+    let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
+    assert!(ran.error().contains("no member of its replication group"), "{ran}");
+    member.execute("START GROUP_REPLICATION");
+    eventually("it is in its group again", || {
+        let state = "SELECT MEMBER_STATE FROM performance_schema.replication_group_members \
+                     WHERE MEMBER_ID = @@GLOBAL.server_uuid";
+        member.text(state) == "ONLINE"
+    });
+    before.must_be_untouched(kit);
 }
 
 /// Does something while so many writers on another node change, as fast as they can, rows that the rotation

@@ -19,6 +19,7 @@ fn two_rotations_through_two_nodes_exclude_each_other() {
     first.until_it_waits(&gate);
     new_is_at(&kit, servers.port("SECOND"));
     let other = kit.beside("other-journal");
+    kit.run_unlooked(&["run", "--dry-run", "--journal", other.to_str().unwrap()]).refused(3, "KR-DB-003");
     let ran = kit.run_unlooked(&["run", "--journal", other.to_str().unwrap()]).refused(3, "KR-DB-003");
     assert!(ran.error().contains("has written nothing"), "{ran}");
     std::fs::remove_file(&gate).unwrap();

@@ -34,9 +34,14 @@ fn old_is_unknown(kit: &Kit) {
 
 /// Lets the rotation work on another server.
 fn new_is_at(kit: &Kit, port: u16) {
+    new_is_on(kit, &format!("127.0.0.1:{port}"));
+}
+
+/// Likewise on one of several.
+fn new_is_on(kit: &Kit, hosts: &str) {
     let last = kit.databases().len() - 1;
     for (at, name) in [(0, "newIdnDBUrl"), (last, "newRegDBUrl")] {
-        kit.configure(name, Some(&kit.site().url(at, &format!("127.0.0.1:{port}"), "")));
+        kit.configure(name, Some(&kit.site().url(at, hosts, "")));
     }
 }
 

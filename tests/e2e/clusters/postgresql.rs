@@ -62,12 +62,7 @@ fn a_copy_that_a_subscription_feeds_is_refused() {
     admin(&kit, second)
         .execute("CREATE TABLE fed (a int PRIMARY KEY); CREATE PUBLICATION all_of_it FOR TABLE fed");
     admin(&kit, first).execute("CREATE TABLE fed (a int PRIMARY KEY)");
-    let password = ADMIN.replace('\'', "\\'");
-    let to = format!("host=127.0.0.1 port={second} user=postgres password='{password}' dbname={name}");
-    admin(&kit, first).execute(&format!(
-        "CREATE SUBSCRIPTION from_production CONNECTION '{}' PUBLICATION all_of_it",
-        to.replace('\'', "''")
-    ));
+    admin(&kit, first).execute(&subscription("from_production", second, &name));
     let ran = is_refused(&kit, "KR-CFG-026");
     assert!(ran.stderr.contains("ALTER SUBSCRIPTION \"from_production\" DISABLE"), "{ran}");
     admin(&kit, first).execute("ALTER SUBSCRIPTION from_production DISABLE");
@@ -85,6 +80,44 @@ fn a_copy_that_a_subscription_feeds_is_refused() {
     admin(&kit, second).rows("SELECT pg_drop_replication_slot(slot_name)::text FROM pg_replication_slots");
 }
 
+/// The other way round the copy's place is taken by production: the old URL is that of its subscriber.
+#[test]
+fn what_the_old_database_subscribes_to_is_production() {
+    let servers = OwnServers::cluster("logical");
+    let kit = on(Engine::Postgres, 60);
+    let second = servers.port("SECOND");
+    let name = kit.site().database(0);
+    Admin::at(Engine::Postgres, second, "postgres").execute(&format!("CREATE DATABASE {name}"));
+    let table = "CREATE TABLE fed (a int PRIMARY KEY)";
+    admin(&kit, Engine::Postgres.port())
+        .execute(&format!("{table}; CREATE PUBLICATION all_of_it FOR TABLE fed"));
+    let subscribe = subscription("of_production", Engine::Postgres.port(), &name);
+    admin(&kit, second).execute(table);
+    admin(&kit, second).execute(&subscribe);
+    old_is_at(&kit, second);
+    let ran = is_refused(&kit, "KR-CFG-016");
+    assert!(ran.stderr.contains("the subscription of_production reads the slot"), "{ran}");
+
+    // One that reads it no more may do so again: no token tells.
+    admin(&kit, second).execute("ALTER SUBSCRIPTION of_production DISABLE");
+    let idle = "SELECT count(*)::text FROM pg_replication_slots WHERE NOT active";
+    eventually("nobody reads the slot", || admin(&kit, Engine::Postgres.port()).text(idle) == "1");
+    let seen = kit.run(&["preflight"]).exits(0).stdout;
+    assert!(seen.contains("which nobody reads now"), "{seen}");
+    let before = kit.snapshot();
+    kit.run(&["run"]).refused(2, "KR-CFG-025");
+    before.must_be_untouched(&kit);
+    admin(&kit, second).execute("DROP SUBSCRIPTION of_production");
+    kit.run(&["run"]).exits(0);
+}
+
+/// The statement that subscribes to a database of another server.
+fn subscription(name: &str, port: u16, database: &str) -> String {
+    let password = ADMIN.replace('\'', "\\'");
+    let to = format!("host=127.0.0.1 port={port} user=postgres password='{password}' dbname={database}");
+    format!("CREATE SUBSCRIPTION {name} CONNECTION '{}' PUBLICATION all_of_it", to.replace('\'', "''"))
+}
+
 /// A change log's triggers fire for what a subscription applies to the old database, too; those that would not
 /// are refused.
 #[test]
@@ -100,15 +133,8 @@ fn triggers_fire_for_what_a_subscription_applies() {
                    PRIMARY KEY (TENANT_ID, USER_NAME, DATA_KEY))";
     let mut users = Admin::at(Engine::Postgres, second, &name);
     users.execute(&format!("CREATE TABLE {table} {columns}; CREATE PUBLICATION all_of_it FOR TABLE {table}"));
-    let password = ADMIN.replace('\'', "\\'");
-    let to = format!("host=127.0.0.1 port={second} user=postgres password='{password}' dbname={name}");
-    pair.execute(
-        Side::Old,
-        &format!(
-            "CREATE SUBSCRIPTION from_elsewhere CONNECTION '{}' PUBLICATION all_of_it WITH (copy_data = false)",
-            to.replace('\'', "''")
-        ),
-    );
+    let subscribe = format!("{} WITH (copy_data = false)", subscription("from_elsewhere", second, &name));
+    pair.execute(Side::Old, &subscribe);
     let noted = |name: &str| pair.count(Side::Old, &format!("{table}_TEMP WHERE USER_NAME = '{name}'"));
     users.execute(&format!("INSERT INTO {table} VALUES (1, 'applied', 'key', 'plain')"));
     eventually("what is applied is noted", || noted("applied") == 1);

@@ -1,8 +1,12 @@
 //! A server and its replica.
 
-use super::{admin, is_refused, new_is_at, old_is_at, old_is_unknown, on};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{admin, is_refused, new_is_at, new_is_on, old_is_at, old_is_unknown, on};
 use crate::kit::{Refused as _, eventually};
-use crate::support::{Admin, Engine, OwnServers};
+use crate::support::{Admin, Engine, Except, OwnServers};
+use crate::sync::pair::{Pair, Side};
 
 /// A replica is no copy, and its source is production.
 #[test]
@@ -14,6 +18,91 @@ fn a_replica_is_fed_and_its_source_is_production() {
 #[test]
 fn a_replica_of_mysql_is_fed_and_its_source_is_production() {
     of_a_replica("mysql-replica", Engine::MySql, "REPLICA SQL_THREAD", "STOP REPLICA");
+}
+
+/// Triggers do not fire for rows that are replicated, so a replica's change log misses them.
+#[test]
+fn a_replica_keeps_no_change_log_of_its_own() {
+    change_log_of_a_replica("replica", Engine::MariaDb, "SLAVE");
+}
+
+/// Likewise on MySQL.
+#[test]
+fn a_replica_of_mysql_keeps_no_change_log_of_its_own() {
+    change_log_of_a_replica("mysql-replica", Engine::MySql, "REPLICA");
+}
+
+fn change_log_of_a_replica(cluster: &str, engine: Engine, replica: &str) {
+    let servers = OwnServers::cluster(cluster);
+    let pair = Pair::without_triggers(engine, 10);
+    Admin::connect(engine, "mysql").execute("SET GLOBAL log_bin_trust_function_creators = 1");
+    pair.run(&["triggers", "install"]).exits(0);
+    let second = servers.port("SECOND");
+    let name = pair.database(Side::Old);
+    let triggers = format!(
+        "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = '{name}'"
+    );
+    let there = |port| Admin::at(engine, port, "mysql").text(&triggers);
+    eventually("the replica has the triggers", || there(engine.port()) == there(second));
+    let config = std::fs::read_to_string(&pair.place.deployment.config).unwrap();
+    let here = format!("127.0.0.1:{}/{name}", engine.port());
+    let config = config.replace(&here, &format!("127.0.0.1:{second}/{name}"));
+    std::fs::write(&pair.place.deployment.config, config).unwrap();
+    for command in ["preflight", "run"] {
+        let ran = pair.run(&[command]).exits(2);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains("KR-CFG-052") && said.contains("triggers do not fire"), "{ran}");
+    }
+    let mut second = Admin::at(engine, second, "mysql");
+    if engine == Engine::MariaDb {
+        second.execute("STOP SLAVE; SET GLOBAL slave_run_triggers_for_rbr = 'YES'; START SLAVE");
+        pair.run(&["preflight"]).exits(0);
+        second.execute("STOP SLAVE; SET GLOBAL slave_run_triggers_for_rbr = 'NO'; START SLAVE");
+    }
+    second.execute(&format!("STOP {replica}"));
+    pair.run(&["preflight"]).exits(0);
+}
+
+/// What is read on a replica may lag behind what is written: that is said, and of several hosts one that takes writes is
+/// read.
+#[test]
+fn what_is_read_on_a_replica_is_no_last_word() {
+    let servers = OwnServers::cluster("replica");
+    let kit = on(Engine::MariaDb, 60);
+    kit.run(&["run"]).exits(0);
+    let (first, second) = (Engine::MariaDb.port(), servers.port("SECOND"));
+    admin(&kit, second).execute("SET GLOBAL read_only = 1");
+    let sum = "SELECT MD5(GROUP_CONCAT(MD5(ACCESS_TOKEN) ORDER BY TOKEN_ID)) FROM IDN_OAUTH2_ACCESS_TOKEN";
+    eventually("the replica has all", || admin(&kit, first).text(sum) == admin(&kit, second).text(sum));
+    let lag = "what was written there since may be missing";
+    new_is_on(&kit, &format!("127.0.0.1:{second}"));
+    let ran = kit.run_unlooked(&["keys"]);
+    assert!(ran.stdout.contains(lag) && ran.stdout.contains("of a replica"), "{ran}");
+    let ran = kit.run_unlooked(&["verify"]);
+    assert!(ran.stderr.contains(lag), "{ran}");
+    new_is_on(&kit, &format!("127.0.0.1:{second},127.0.0.1:{first}"));
+    let ran = kit.run_unlooked(&["keys"]).exits(0);
+    assert!(!ran.stdout.contains(lag), "{ran}");
+    new_is_on(&kit, &format!("127.0.0.1:1,127.0.0.1:{second}"));
+    let ran = kit.run_unlooked(&["keys"]);
+    assert!(ran.stdout.contains(lag), "one that only reads is better than none: {ran}");
+}
+
+/// A server with innodb_read_only is a reader: the next host is taken.
+#[test]
+fn a_reader_is_not_written_to() {
+    let mut servers = OwnServers::cluster("mysql-reader");
+    let kit = on(Engine::MySql, 60);
+    let before = kit.snapshot();
+    kit.run(&["keys"]);
+    servers.tell("reader", "reader");
+    let (first, second) = (Engine::MySql.port(), servers.port("SECOND"));
+    new_is_at(&kit, second);
+    let ran = kit.run_unlooked(&["run"]).refused(3, "KR-DB-001");
+    assert!(ran.error().contains("read only"), "{ran}");
+    new_is_on(&kit, &format!("127.0.0.1:{second},127.0.0.1:{first}"));
+    kit.run(&["run"]).exits(0);
+    before.must_be_rotated(&kit, &Except::default());
 }
 
 fn of_a_replica(cluster: &str, engine: Engine, applier: &str, end: &str) {
@@ -30,12 +119,31 @@ fn of_a_replica(cluster: &str, engine: Engine, applier: &str, end: &str) {
 
     old_is_at(&kit, second);
     let before = kit.snapshot();
+    for command in [&["preflight"][..], &["plan"]] {
+        let seen = kit.run(command).exits(0).stdout;
+        assert!(seen.contains("it is a replica of 127.0.0.1:"), "identifiers alone tell nothing: {seen}");
+        assert!(seen.contains("before it writes, `run` lets a token tell"), "{seen}");
+    }
     let ran = kit.run(&["run"]).refused(2, "KR-CFG-016");
     assert!(ran.error().contains("shows in"), "{ran}");
 
     // It applies nothing: what does not show there is no proof.
     admin(&kit, second).execute(&format!("STOP {applier}"));
     kit.run(&["run"]).refused(2, "KR-CFG-025");
+    // Nor does what its user cannot see: that it is one.
+    let name = kit.site().database(0);
+    admin(&kit, second)
+        .execute(&format!("CREATE USER few IDENTIFIED BY 'rights'; GRANT SELECT, CREATE ON {name}.* TO few"));
+    kit.configure("oldIdnUsername", Some("few"));
+    kit.configure("oldIdnPassword", Some(&STANDARD.encode("rights")));
+    for seen in ["may not see threads of a replica", "may not see a replica that stands still"] {
+        let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
+        assert!(ran.error().contains(seen) && ran.error().contains("grant it"), "{ran}");
+        admin(&kit, second).execute("GRANT PROCESS ON *.* TO few");
+        admin(&kit, second).execute(end);
+    }
+    admin(&kit, second).execute(&format!("{}; DROP USER few", end.replace("STOP", "START")));
+    old_is_at(&kit, second);
     admin(&kit, second).execute(&format!("START {applier}"));
     before.must_be_untouched(&kit);
 

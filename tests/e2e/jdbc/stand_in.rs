@@ -80,6 +80,14 @@ fn scripts_reach_the_server_statement_by_statement_and_what_they_make_is_looked_
     assert_eq!(noted, scripts.map(|script| client.unwrap().statements(&script)).concat());
 }
 
+/// Whether something feeds the copy nobody asks there, so it is not said that nothing does.
+#[test]
+fn what_nobody_asks_is_not_said_to_be_so() {
+    let place = Place::new(5);
+    let ran = place.run(&["preflight"]);
+    assert!(ran.stdout.contains("fed from elsewhere, is not asked there"), "{ran}");
+}
+
 /// A policy that would hide rows without a word ends it before anything is read; what cannot be asked is said.
 #[test]
 fn policies_that_hide_rows_are_refused() {

@@ -176,6 +176,15 @@ fn a_mysql_that_wants_tls_from_now_on_is_waited_for() {
     );
 }
 
+#[test]
+fn a_mariadb_that_wants_tls_from_now_on_is_waited_for() {
+    is_waited_for(
+        Engine::MariaDb,
+        ["SET GLOBAL require_secure_transport = 1", "SET GLOBAL require_secure_transport = 0"],
+        "1045", // MariaDB 10.11 has no number of its own for it
+    );
+}
+
 /// Session numbers begin again after a restart: somebody else's is not ours because we once had its number.
 #[test]
 fn sessions_of_others_are_not_ours_by_their_number() {

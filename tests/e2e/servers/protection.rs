@@ -18,6 +18,7 @@ on_each_server!(
     whoever_comes_later_stops_it_at_a_safe_point,
     a_second_rotation_waits_for_a_while_and_is_refused_by_name,
     who_was_first_goes_on_while_another_waits,
+    whoever_only_looks_does_not_end_a_rotation,
     what_a_killed_run_left_in_the_server_is_waited_for,
     a_lock_whose_connection_was_lost_is_taken_again,
     a_lock_that_somebody_took_during_a_pause_stops_it_before_the_next_row,
@@ -99,10 +100,31 @@ fn a_second_rotation_waits_for_a_while_and_is_refused_by_name(engine: Engine) {
     assert!(begun.elapsed() >= Duration::from_secs(30), "it gave up after {:?}", begun.elapsed());
     assert!(ran.error().contains("KR-DB-003") && ran.error().contains(&kit.site().database(0)), "{ran}");
     assert!(ran.stderr.contains("another rotation has the lock"), "{ran}");
+    assert!(ran.error().contains(", keyrotation "), "who has it is named: {ran}");
     assert!(!other.exists(), "nothing was begun");
     std::fs::remove_file(&gate).unwrap();
     running.wait().exits(0);
     kit.run(&["verify"]).exits(0);
+}
+
+/// Sessions of other keyrotation processes are no strangers, as long as one has the lock.
+fn whoever_only_looks_does_not_end_a_rotation(engine: Engine) {
+    let kit = on(engine);
+    let before = kit.snapshot();
+    let mut running = kit.start_unlooked("", &["run", "--max-rows-per-second", "20"]);
+    running.until_it_says("this will change");
+    let mut looks = 0;
+    while !running.ended() {
+        // Longer than a session may be there whose client is gone.
+        let ran = kit.run_unlooked(&["keys", "--max-rows-per-second", "100"]);
+        assert!(!ran.stdout.is_empty(), "{ran}");
+        kit.run_unlooked(&["plan"]);
+        looks += 1;
+    }
+    assert!(looks > 1, "it was over at once");
+    running.wait_unlooked().exits(0);
+    kit.run(&["verify"]).exits(0);
+    before.must_be_rotated(&kit, &Except::default());
 }
 
 /// Whoever waits for the lock is no stranger, and has its turn afterwards.
