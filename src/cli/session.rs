@@ -144,17 +144,12 @@ fn concluded(settings: &Settings, outcome: &Outcome) -> Result<Exit> {
         }
         End::Drained => {
             if settings.mode.is_in_place() {
-                tracing::info!("{OLD_KEY_MAY_GO}");
+                tracing::info!("{}", runner::OLD_KEY_MAY_GO);
             }
             Exit::Done
         }
     })
 }
-
-/// What comes after a rotation in place: whether a key may go is said by who looks at everything.
-const OLD_KEY_MAY_GO: &str = "no value of what was rotated is under an old key any more: `keyrotation keys` says whether the old key may go; then take \
-                              [encryption] old_key out of the deployment.toml of every node (set `key` to the new key, if it is not), restart \
-                              them one after the other, and ask `keyrotation verify` and `keyrotation keys` once more";
 
 pub(super) fn load(session: &Session, args: &WorkArgs) -> Result<Settings> {
     let overrides = Overrides {

@@ -10,6 +10,11 @@ use crate::config::Settings;
 use crate::error::{Error, Id, Result};
 use crate::plan::lacks_keys;
 
+/// What comes after a rotation in place: whether a key may go is said by who looks at everything.
+pub const OLD_KEY_MAY_GO: &str = "no value of what was rotated is under an old key any more: `keyrotation keys` says whether the old key may go; then take \
+                              [encryption] old_key out of the deployment.toml of every node (set `key` to the new key, if it is not), restart \
+                              them one after the other, and ask `keyrotation verify` and `keyrotation keys` once more";
+
 /// The step by which that word is recorded.
 const SERVERS_HAVE_BOTH_KEYS: &str = "servers-have-both-keys";
 

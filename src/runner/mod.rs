@@ -58,6 +58,7 @@ pub use endpoint::SharedJournal;
 pub use explained::{Accept, Explanations};
 pub use finished::{Found, earlier, retired_or, to_resume, to_sync};
 pub use follow::{Follow, Seen};
+pub use in_place::OLD_KEY_MAY_GO;
 pub use indexes::{print_indexes, restore_indexes};
 pub use inventory::{Asked as InventoryAsked, take_inventory};
 pub use notices::{notices, say};
