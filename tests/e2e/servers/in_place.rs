@@ -122,9 +122,9 @@ fn servers_with_both_keys_read_and_write_meanwhile(engine: Engine) {
             session(admin(&kit), own, keys, Arc::clone(&end), Arc::clone(&statements))
         })
         .collect();
-    let slowly = ["run", WORD, "--max-rows-per-second", "150"];
+    let slowly = ["run", WORD, "--max-rows-per-second", "60"];
     for round in 0..4 {
-        let args: &[&str] = if round == 0 { &slowly } else { &["resume", "--max-rows-per-second", "150"] };
+        let args: &[&str] = if round == 0 { &slowly } else { &["resume", "--max-rows-per-second", "60"] };
         let mut running = kit.start(args);
         running.until_it_says("this will change");
         thread::sleep(Duration::from_millis(400 * (round + 1)));
