@@ -179,3 +179,16 @@ fn requests_with_everything_that_java_can_serialize() {
     assert!(streams(made.path()).len() >= 18);
     replaced_streams_differ_in_the_credentials_alone(&classes, made.path());
 }
+
+/// The checked-in values of every writer are what the generator makes, byte for byte.
+#[test]
+fn the_values_of_every_writer_are_what_java_makes() {
+    let classes = tempfile::tempdir().unwrap();
+    let mut javac = Command::new("javac");
+    javac.arg("-d").arg(classes.path()).args(["-encoding", "UTF-8"]);
+    jdk(javac.arg(format!("{SOURCES}/MakeVectors.java")));
+    let made = java(&classes, "MakeVectors", &[]);
+    let kept =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/writers.jsonl")).unwrap();
+    assert!(made == kept, "tests/vectors/writers.jsonl is not what MakeVectors.java prints");
+}

@@ -99,6 +99,7 @@ pub const EXAMPLES: &[Examples] = &[
         &[
             ("keyrotation plan", "Check everything, and count"),
             ("keyrotation plan --rehearse", "Also measure how long it will take"),
+            ("keyrotation plan --scan", "Also look for what it would not reach"),
         ],
     ),
     (

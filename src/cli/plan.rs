@@ -15,7 +15,8 @@ pub(super) async fn plan(session: &Session, args: &PlanArgs) -> Result<Exit> {
     settings.without_tables.clone_from(&args.accept.without_table);
     notices(&settings);
     let (accept, dir) = (args.accept.accept(), session.global.journal_dir());
-    let plan = runner::plan(session.screen(), &settings, accept, args.rehearse, &dir);
+    let more = runner::LookMore { rehearse: args.rehearse, everywhere: args.scan };
+    let plan = runner::plan(session.screen(), &settings, accept, more, &dir);
     let Some(plan) = Box::pin(plan).await? else { return Ok(Exit::Interrupted) };
     if args.json {
         print_json(&plan.json(&settings))?;

@@ -1,13 +1,10 @@
 //! `init`, `keygen` and `fingerprint`: before a rotation.
 
-use std::io::{self, Write as _};
-use std::path::Path;
-
 use super::args::{FingerprintArgs, InitArgs, KeygenArgs};
 use super::{Session, out, print, print_json};
 use crate::cipher::SecretKey;
 use crate::config;
-use crate::error::{Error, Id, Result};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::plan::KeyFingerprints;
 use crate::runner::say;
@@ -16,27 +13,9 @@ use zeroize::Zeroizing;
 /// Writes a commented properties file, readable by its owner alone.
 pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
     let path = &session.global.config;
-    // What was there may be a link, another's, or open to others, and the new one will hold keys. It is there whole or not at
-    // all: on a full disk what was there stays.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = tempfile::Builder::new().prefix(".keyrotation-").tempfile_in(folder); // of mode 0600
-    let written = written.and_then(|mut file| {
-        file.write_all(config::template().as_bytes())?;
-        file.as_file().sync_all()?;
-        let put = if args.force { file.persist(path) } else { file.persist_noclobber(path) };
-        put.map(drop).map_err(|error| error.error)
-    });
-    match written {
-        Ok(()) => {
-            print(&format!("wrote {}: fill it in, then see `keyrotation plan`\n", path.display()))?;
-            Ok(Exit::Done)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Err(Error::new(Id::CommandLineValue, format!("{} exists already", path.display()))
-                .fix("name another file with --config, or overwrite it with --force"))
-        }
-        Err(error) => Err(Error::new(Id::File, format!("{}: {error}", path.display()))),
-    }
+    config::write_template(path, args.force)?;
+    print(&format!("wrote {}: fill it in, then see `keyrotation plan`\n", path.display()))?;
+    Ok(Exit::Done)
 }
 
 /// Prints a new key; its fingerprint goes to the screen.

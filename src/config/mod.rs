@@ -53,7 +53,7 @@ use others::{Stake, who_else_may_write};
 pub use own::{OwnTable, OwnTargets};
 pub use secret::Secret;
 pub use syntax::{Raw, parse};
-pub use template::{generate_key, template};
+pub use template::{generate_key, template, write_template};
 pub use url::{BridgedUrl, JdbcUrl, ServerUrl, UrlError};
 
 /// The smallest chunk that rows are handled in, unless the command line says otherwise.

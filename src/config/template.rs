@@ -1,6 +1,8 @@
 //! The texts of `keyrotation init` and `keyrotation keygen`.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -10,6 +12,28 @@ use crate::error::{Error, Id, Result};
 /// A commented `properties.yaml` with every key, to be filled in.
 pub fn template() -> &'static str {
     include_str!("template.yaml")
+}
+
+/// Writes it to a file that its owner alone may read.
+///
+/// What was there may be a link, another's, or open to others, and the new one will hold keys. It is there whole or not at
+/// all: on a full disk what was there stays.
+pub fn write_template(path: &Path, force: bool) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let written = tempfile::Builder::new().prefix(".keyrotation-").tempfile_in(folder); // of mode 0600
+    let written = written.and_then(|mut file| {
+        file.write_all(template().as_bytes())?;
+        file.as_file().sync_all()?;
+        let put = if force { file.persist(path) } else { file.persist_noclobber(path) };
+        put.map(drop).map_err(|error| error.error)
+    });
+    written.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Error::new(Id::CommandLineValue, format!("{} exists already", path.display()))
+                .fix("name another file with --config, or overwrite it with --force")
+        }
+        _ => Error::new(Id::File, format!("{}: {error}", path.display())),
+    })
 }
 
 /// A new key of random hexadecimal digits.

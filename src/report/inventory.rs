@@ -76,14 +76,19 @@ pub fn scan_text(under_old: u64, scanned: &Scanned) -> String {
         thousands(scanned.files)
     );
     outside_text(&mut out, Some(scanned));
-    for left in &scanned.not_looked_at {
-        let _ = writeln!(out, "not looked at: {}", printable(left));
-    }
+    unseen_text(&mut out, scanned);
     out
 }
 
+/// What could not be looked at outside the targets.
+pub(super) fn unseen_text(out: &mut String, scanned: &Scanned) {
+    for left in &scanned.not_looked_at {
+        let _ = writeln!(out, "not looked at: {}", printable(left));
+    }
+}
+
 /// What was found outside the targets.
-fn outside_text(out: &mut String, scanned: Option<&Scanned>) {
+pub(super) fn outside_text(out: &mut String, scanned: Option<&Scanned>) {
     let Some(scanned) = scanned else { return };
     for outside in &scanned.found {
         let mut counts: Vec<String> =

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use super::inventory::{outside_text, unseen_text};
 use super::text::{aligned, short_place};
 use super::{bytes, checks_text, printable, thousands};
 use crate::engine::Rehearsal;
+use crate::inventory::Scanned;
 use crate::plan::preflight::Finding;
 use crate::plan::{Disk, IndexPlan, KeyFingerprints, Survey, Tokens};
 
@@ -33,6 +35,8 @@ pub struct PlanView<'a> {
     pub rehearsals: &'a [Rehearsal],
     /// What the checks found.
     pub findings: &'a [Finding],
+    /// What stands outside the targets; none if nobody looked.
+    pub outside: Option<&'a Scanned>,
     /// What is said of the journal.
     pub journal: &'a str,
 }
@@ -58,6 +62,7 @@ impl PlanView<'_> {
             "tokens": self.tokens,
             "rehearsals": self.rehearsals,
             "checks": self.findings,
+            "outside": self.outside,
             "journal": self.journal,
         })
     }
@@ -83,11 +88,26 @@ impl PlanView<'_> {
         }
         let _ = writeln!(out, "\n{}\n{}", self.fingerprints.text(), self.keys);
         let _ = writeln!(out, "\n{}", checks_text(self.findings));
+        self.outside(&mut out);
         self.indexes(&mut out);
         self.needs(&mut out);
         self.time(&mut out);
         let _ = writeln!(out, "{}", self.journal);
         out
+    }
+
+    /// What a rotation would not reach.
+    fn outside(&self, out: &mut String) {
+        let Some(scanned) = self.outside else { return };
+        let _ = writeln!(
+            out,
+            "outside the targets {} columns and {} files were looked through; what stands there is not rotated, unless `targets` \
+             names it (docs/targets.md)",
+            thousands(scanned.columns),
+            thousands(scanned.files)
+        );
+        outside_text(out, Some(scanned));
+        unseen_text(out, scanned);
     }
 
     /// The indexes that are dropped, or would be.

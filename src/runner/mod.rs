@@ -62,7 +62,7 @@ pub use in_place::OLD_KEY_MAY_GO;
 pub use indexes::{print_indexes, restore_indexes};
 pub use inventory::{Asked as InventoryAsked, take_inventory};
 pub use notices::{notices, say};
-pub use planned::{Plan, examine, plan};
+pub use planned::{LookMore, Plan, examine, plan};
 pub use reaching::{done, not_running, reach};
 pub use reading::{absent, all_failures, read, view};
 pub use reported::{Opened, check_macs, open_all};

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use keyrotation_journal::{Journal, submitted_steps};
 
+use super::inventory::folders;
 use super::{Accept, Explanations, Screen, listen, recoder};
 use crate::activity::Activity;
 use crate::cipher::Digester;
 use crate::config::{Mode, Settings};
 use crate::engine::{self, ChunkPlanner, Rehearsal};
 use crate::error::{Error, Id, Result};
+use crate::inventory::{Scanned, scan};
 use crate::plan::preflight::{Finding, Ground, Outcome, preflight};
 use crate::plan::{self, Access, Deployment, Disk, IndexPlan, KeyFingerprints, Survey, Tokens};
 use crate::report::{PlanView, Reporter, StatusView, published};
@@ -36,6 +38,16 @@ struct Looked {
     indexes: Vec<(String, IndexPlan)>,
     rehearsals: Vec<Rehearsal>,
     findings: Vec<Finding>,
+    outside: Option<Scanned>,
+}
+
+/// What else is looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LookMore {
+    /// A few chunks of each table are written and rolled back.
+    pub rehearse: bool,
+    /// All other columns and files are looked through.
+    pub everywhere: bool,
 }
 
 /// What is said of the journal.
@@ -48,19 +60,19 @@ pub async fn plan(
     screen: Screen<'_>,
     settings: &Settings,
     accept: Accept,
-    rehearse: bool,
+    more: LookMore,
     dir: &Path,
 ) -> Result<Option<Plan>> {
-    let access = if rehearse { Access::ReadWrite } else { Access::ReadOnly };
+    let access = if more.rehearse { Access::ReadWrite } else { Access::ReadOnly };
     let deployment = plan::connect(settings, &plan::registry(settings)?, None, access).await?;
-    if rehearse {
+    if more.rehearse {
         deployment.claim(settings, access, false).await?;
     }
     let (_, stop) = listen()?;
     let activity = Activity::default();
     deployment.stop_with(&stop, &activity);
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
-    let looked = look(settings, &deployment, dir, accept, rehearse, &activity, &stop).await;
+    let looked = look(settings, &deployment, dir, accept, more, &activity, &stop).await;
     reporter.finish().await;
     let Some(looked) = looked? else { return Ok(None) };
     deployment.close().await;
@@ -91,7 +103,7 @@ async fn look(
     deployment: &Deployment,
     journal: &Path,
     accept: Accept,
-    rehearse: bool,
+    more: LookMore,
     activity: &Activity,
     stop: &Stop,
 ) -> Result<Option<Looked>> {
@@ -102,7 +114,7 @@ async fn look(
     let accepted = accept.of(&survey, Explanations::default(), journal, settings);
     let keys = survey.check_keys(&accepted)?;
     let mut rehearsals = Vec::new();
-    if rehearse {
+    if more.rehearse {
         rehearsals = engine::rehearse(&dry_planner(settings), &deployment.jobs, activity, stop).await?;
     }
     let mut indexes = Vec::new();
@@ -119,11 +131,25 @@ async fn look(
         deployment: Ok(deployment),
         survey: Ok(&survey),
         accepted: &accepted,
-        claimed: rehearse,
+        claimed: more.rehearse,
         counting: Some(activity),
     };
     let findings = preflight(ground).await;
-    Ok(Some(Looked { survey, keys, disk, tokens, indexes, rehearsals, findings }))
+    let outside = if more.everywhere {
+        Some(scan(deployment, &folders(settings), &recoder(settings), activity, stop).await?)
+    } else {
+        None
+    };
+    Ok((!stop.requested()).then_some(Looked {
+        survey,
+        keys,
+        disk,
+        tokens,
+        indexes,
+        rehearsals,
+        findings,
+        outside,
+    }))
 }
 
 /// Seals as a rotation would; its digests are of a rotation that does not exist.
@@ -151,7 +177,7 @@ impl Plan {
     }
 
     fn view<'a>(&'a self, settings: &'a Settings) -> PlanView<'a> {
-        let Looked { survey, keys, disk, tokens, indexes, rehearsals, findings } = &self.looked;
+        let Looked { survey, keys, disk, tokens, indexes, rehearsals, findings, outside } = &self.looked;
         PlanView {
             places: &self.deployment.places,
             absent: self.deployment.absent_places(),
@@ -163,6 +189,7 @@ impl Plan {
             indexes,
             rehearsals,
             findings,
+            outside: outside.as_ref(),
             journal: self.journal,
         }
     }

@@ -19,6 +19,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use walkdir::WalkDir;
+
 use crate::codec::envelope::{Form, form};
 use crate::codec::{Reason, xml};
 use crate::error::{Error, Id, Result};
@@ -301,18 +303,33 @@ impl<'a> Lister<'a> {
         }
     }
 
-    /// A folder within one of the group's: servers do not look into it.
+    /// A folder within one of the group's: servers do not look into it, nor into what is in it.
     fn folder(&mut self, path: &Path, relative: String) {
-        let files = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
-        let is_sealed = |file: &PathBuf| {
-            let is_file = file.symlink_metadata().is_ok_and(|file| file.is_file());
-            is_file && matches!(read_file(file), Ok(Some(stored)) if holds_ciphertext(&stored))
-        };
-        if files.collect::<Vec<_>>().iter().any(is_sealed) {
-            let text = "a folder with files that hold ciphertext, which stays under the old key: delete it, or move it";
-            self.remark(Level::Warning, relative, text);
-        } else {
+        let mut is_whole = true;
+        for entry in WalkDir::new(path) {
+            let stored = match entry {
+                Ok(entry) if entry.file_type().is_file() => read_file(entry.path()),
+                Ok(entry) if entry.file_type().is_dir() => continue,
+                Ok(_) | Err(_) => {
+                    is_whole = false; // links among them
+                    continue;
+                }
+            };
+            match stored {
+                Ok(Some(stored)) if holds_ciphertext(&stored) => {
+                    let text = "a folder with files that hold ciphertext, which stays under the old key: delete it, or move it";
+                    return self.remark(Level::Warning, relative, text);
+                }
+                Ok(_) => {}
+                Err(_) => is_whole = false,
+            }
+        }
+        if is_whole {
             self.remark(Level::Debug, relative, "a folder; left as it is");
+        } else {
+            let text = "a folder with links or files that cannot be looked into, so nobody knows whether they hold ciphertext; \
+                        left as it is";
+            self.remark(Level::Warning, relative, text);
         }
     }
 

@@ -44,6 +44,21 @@ fn what_is_found_outside_the_targets_is_on_record() {
 }
 
 #[test]
+fn a_plan_says_what_a_rotation_would_not_reach() {
+    let kit = Kit::new();
+    add_copy(&kit);
+    assert_eq!(kit.run(&["plan", "--json"]).exits(0).json()["outside"], serde_json::Value::Null);
+    let plan = kit.run(&["plan", "--scan", "--json"]).exits(0).json();
+    let found = plan["outside"]["found"].as_array().unwrap();
+    assert!(found.len() == 1 && found[0]["place"].as_str().unwrap().contains("ELSEWHERE.NOTE"), "{plan}");
+    let text = kit.run(&["plan", "--scan"]).exits(0).stdout;
+    assert!(
+        text.contains("is not rotated, unless `targets`") && text.contains("ELSEWHERE.NOTE: 1 under"),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_could_not_be_looked_at_is_on_record_too() {
     let kit = Kit::rotated();
     let folder = kit.deployment.home.join("repository/elsewhere");

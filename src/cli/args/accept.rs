@@ -41,6 +41,9 @@ pub struct PlanArgs {
     /// Also write a few chunks of each table and roll them back, to measure how long they take.
     #[arg(long)]
     pub rehearse: bool,
+    /// Also look for ciphertext in all other columns of the databases and all other files under the homes.
+    #[arg(long)]
+    pub scan: bool,
     /// What somebody has looked at.
     #[command(flatten)]
     pub accept: AcceptArgs,

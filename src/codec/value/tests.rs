@@ -13,6 +13,7 @@ use keyrotation_cipher::Transformation;
 mod evidence;
 mod properties;
 mod ring;
+mod writers;
 
 const OLD: &str = "03BAFEB27A8E871CAD83C5CD4E771DAB";
 const NEW: &str = "b988c775c435f05c3da1fbecfe76c1e7";

@@ -334,3 +334,19 @@ fn listing_changes_nothing() {
     home.list("super-tenant-userstores");
     assert_eq!(names(&home.path().join(STORES)).unwrap().len(), before);
 }
+
+/// However deep it lies: a server does not look there, and the old key would still open it.
+#[test]
+fn ciphertext_in_folders_within_is_named_and_so_is_what_cannot_be_looked_into() {
+    const ENVELOPE: &str = include_str!("../../../tests/vectors/server_7_1.txt");
+    let home = Home::new();
+    let what = |home: &Home| home.list("super-tenant-userstores").remarks.remove(0);
+    home.write(format!("{STORES}/backup/deep/er/notes.txt"), "nothing");
+    assert_eq!(what(&home).level, Level::Debug);
+    symlink(home.outside("b"), home.path().join(STORES).join("backup/deep/link")).unwrap();
+    let remark = what(&home);
+    assert!(remark.level == Level::Warning && remark.text.contains("cannot be looked into"), "{remark:?}");
+    home.write(format!("{STORES}/backup/deep/er/a.xml"), ENVELOPE.trim());
+    let remark = what(&home);
+    assert!(remark.level == Level::Warning && remark.text.contains("hold ciphertext"), "{remark:?}");
+}
