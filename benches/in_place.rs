@@ -224,7 +224,7 @@ fn session(
     stop: &AtomicBool,
     times: &Mutex<Vec<f64>>,
 ) {
-    let timed = |work: &mut dyn FnMut()| {
+    let measured = |work: &mut dyn FnMut()| {
         let begun = Instant::now();
         work();
         times.lock().unwrap().push(begun.elapsed().as_secs_f64() * 1000.0);
@@ -239,7 +239,7 @@ fn session(
             for _ in 0..2 {
                 let sql =
                     format!("SELECT ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_ID = '{token}'");
-                timed(&mut || stored = database.rows(&sql)[0][0].clone());
+                measured(&mut || stored.clone_from(&database.rows(&sql)[0][0]));
             }
             let stored = stored.unwrap();
             assert!(
@@ -250,7 +250,7 @@ fn session(
                 "UPDATE IDN_OAUTH2_ACCESS_TOKEN SET ACCESS_TOKEN = '{}' WHERE TOKEN_ID = '{token}'",
                 keys.seal(&format!("{token} {round}"))
             );
-            timed(&mut || database.execute(&sql));
+            measured(&mut || database.execute(&sql));
         }
     }
 }

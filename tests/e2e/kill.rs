@@ -14,7 +14,7 @@ const CHUNK: &str = "100";
 
 #[test]
 fn killed_at_random_moments_each_row_and_file_is_changed_once() {
-    let rounds = rounds(12);
+    let rounds = rounds(9);
     let mut random = Random::seeded();
     let template = Place::on_disk(2000);
     template.count_updates();

@@ -134,3 +134,17 @@ fn whoever_takes_long_tells_how_far_it_is() {
     assert_eq!((&task["unit"], &task["place"]), (&"records".into(), &"the journal".into()));
     assert!(task["done"].as_u64().unwrap() > 0, "its digest comes first");
 }
+
+/// A limit of which nobody could tell whether it is kept is none.
+#[test]
+fn a_limit_that_cannot_be_measured_is_refused() {
+    let kit = Kit::new();
+    for words in [["--max-lag", "2s"], ["--max-load", "20"]] {
+        let ran = kit.run(&["run", words[0], words[1]]).exits(2);
+        assert!(ran.stderr.contains("--max-lag, --max-load: "), "{ran}");
+    }
+    kit.configure("replicas", Some("[jdbc:sqlite:other.db]"));
+    kit.run(&["plan"]).exits(2);
+    kit.configure("replicas", None);
+    kit.run(&["resume"]).exits(0);
+}

@@ -218,17 +218,3 @@ fn init_writes_a_private_file_that_only_lacks_what_the_operator_knows() {
         assert!(text.contains(&format!("{key}:")), "{key} is not in it");
     }
 }
-
-/// A limit of which nobody could tell whether it is kept is none.
-#[test]
-fn a_limit_that_cannot_be_measured_is_refused() {
-    let kit = Kit::new();
-    for words in [["--max-lag", "2s"], ["--max-load", "20"]] {
-        let ran = kit.run(&["run", words[0], words[1]]).exits(2);
-        assert!(ran.stderr.contains("--max-lag, --max-load: "), "{ran}");
-    }
-    kit.configure("replicas", Some("[jdbc:sqlite:other.db]"));
-    kit.run(&["plan"]).exits(2);
-    kit.configure("replicas", None);
-    kit.run(&["resume"]).exits(0);
-}
