@@ -159,7 +159,22 @@ pub struct Settings {
 /// has cores between them. More than the server has cores only wait for each other.
 const WRITERS: (u32, u32) = (2, 4);
 
+/// How many rows are written in a second beside servers that work with them, by one connection, when nobody says.
+const BESIDE_SERVERS: u32 = 500;
+
 impl Settings {
+    /// The same with a gentle hand, if servers work with the database and nobody has said otherwise: what they do takes
+    /// little longer then (docs/performance.md).
+    #[must_use]
+    pub fn beside_servers(&self, they_run: bool) -> Self {
+        let gentle = |said: Option<u32>, most: u32| said.or(they_run.then_some(most));
+        Self {
+            max_rows_per_second: gentle(self.max_rows_per_second, BESIDE_SERVERS),
+            connections: gentle(self.connections, 1),
+            ..self.clone()
+        }
+    }
+
     /// How many connections write at once.
     pub fn writers(&self) -> u32 {
         self.connections.unwrap_or_else(|| {

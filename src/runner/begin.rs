@@ -55,6 +55,7 @@ pub async fn resume(
     handler.feed().show(&status, true);
     let endpoint = ControlEndpoint::open(dir, handler);
     let may_run = servers_may_run(settings, options, &journal.state(|state| state.steps.clone()))?;
+    let settings = &settings.beside_servers(may_run);
     // Once sync has begun the new server may run.
     let others = options.others_connected || syncs || may_run;
     let connected = connect(settings, Some(&rotation), plan::Access::ReadWrite, others);
@@ -188,6 +189,7 @@ pub async fn begin(
         refuse_gap(&submitted_steps(dir)?, None)?;
     }
     let (stopper, stop) = listen_until(options.end)?;
+    let settings = &settings.beside_servers(servers_may_run(settings, options, &[])?);
     let ask = Explanations::holding(earlier.as_ref(), settings);
     let reservation = JournalReservation::take(dir, earlier, command, &stopper)?;
     let checked = checked(screen, settings, options, dir, &stop, plan::Access::ReadWrite, ask);
