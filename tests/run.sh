@@ -246,7 +246,7 @@ tail -n 1 "$PARTS" | grep -q $'^0\t' || fail "the build failed"
 start lane "tests" tests
 start lane \
     "tests on MySQL" "tests_on mysql" \
-    "tests on PostgreSQL" "tests_on postgresql -E 'test(/^(failures|indexes|kill|nothing|points|smoke|tables|values|verify)::/)'"
+    "tests on PostgreSQL" "tests_on postgresql -E 'test(/^(failures|indexes|kill|nothing|smoke|tables|values|verify)::/)'"
 start lane \
     "tests on stand-ins" tests_on_stand_ins \
     "tests over JDBC" tests_over_jdbc \
