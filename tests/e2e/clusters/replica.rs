@@ -158,15 +158,19 @@ fn of_a_replica(cluster: &str, engine: Engine, applier: &str, end: &str) {
 /// MySQL and MariaDB do not tell how far their replicas are behind: these are asked.
 #[test]
 fn a_rotation_gives_way_to_a_replica_that_lags() {
-    gives_way("mysql-replica", Engine::MySql, "REPLICA", "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 60");
+    let follows = "SELECT SERVICE_STATE FROM performance_schema.replication_connection_status";
+    let delay = "CHANGE REPLICATION SOURCE TO SOURCE_DELAY = 60";
+    gives_way("mysql-replica", Engine::MySql, ["REPLICA", delay, follows]);
 }
 
 #[test]
 fn a_rotation_gives_way_to_a_replica_of_mariadb_that_lags() {
-    gives_way("replica", Engine::MariaDb, "SLAVE", "CHANGE MASTER TO MASTER_DELAY = 60");
+    let follows =
+        "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = 'SLAVE_RUNNING'";
+    gives_way("replica", Engine::MariaDb, ["SLAVE", "CHANGE MASTER TO MASTER_DELAY = 60", follows]);
 }
 
-fn gives_way(cluster: &str, engine: Engine, name: &str, delay: &str) {
+fn gives_way(cluster: &str, engine: Engine, [name, delay, follows]: [&str; 3]) {
     let servers = OwnServers::cluster(cluster);
     let kit = on(engine, 400);
     let second = servers.port("SECOND");
@@ -181,12 +185,21 @@ fn gives_way(cluster: &str, engine: Engine, name: &str, delay: &str) {
     assert!(ran.stderr.contains("name them in properties.yaml, `replicas: ["), "{ran}");
     let right = if engine == Engine::MariaDb { "SLAVE MONITOR" } else { "REPLICATION CLIENT" };
     admin(&kit, engine.port()).execute(&format!("GRANT {right} ON *.* TO '{}'@'%'", kit.site().user()));
+    let rights = |port| {
+        Admin::at(engine, port, "mysql").text(&format!(
+            "SELECT CAST(GROUP_CONCAT(PRIVILEGE_TYPE ORDER BY PRIVILEGE_TYPE) AS CHAR) \
+             FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = '''{}''@''%'''",
+            kit.site().user()
+        ))
+    };
+    eventually("the replica has the right", || rights(engine.port()) == rights(second));
     let url = kit.site().url(0, &format!("127.0.0.1:{second}"), "");
     kit.configure("replicas", Some(&format!("[{url}]")));
     let mut replica = admin(&kit, second);
     for sql in [format!("STOP {name}"), delay.to_owned(), format!("START {name}")] {
         replica.execute(&sql);
     }
+    eventually("the replica follows", || Admin::at(engine, second, "mysql").text(follows) == "ON");
     let mut running = kit.start(&["resume", "--max-lag", "2s", "--max-rows-per-second", "60"]);
     running.until_it_says("this will change");
     let waits = super::waits_for(&kit, "behind");
