@@ -8,11 +8,13 @@ use super::{Db, DbError, Value};
 const POSTGRES_RUNNING: &str =
     "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend'";
 /// How far the log is written, and how far each server has replayed it that follows this one. Both are 0 where this
-/// is a standby itself.
+/// is a standby itself. Backups and archives of the log (`pg_basebackup`, `pg_receivewal`) replay nothing and are left
+/// out; where the state is hidden, so is whether it is one.
 const POSTGRES_FOLLOWERS: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN 0 \
      ELSE (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint END, \
      coalesce(nullif(application_name, ''), 'unnamed') || coalesce(' at ' || host(client_addr), ''), \
-     (replay_lsn - '0/0'::pg_lsn)::bigint FROM pg_stat_replication ORDER BY 2";
+     (replay_lsn - '0/0'::pg_lsn)::bigint FROM pg_stat_replication \
+     WHERE (state = 'backup' OR (state = 'streaming' AND replay_lsn IS NULL)) IS NOT TRUE ORDER BY 2";
 /// Statements that run, this process's among them; and for how long, in nanoseconds, a cluster has held its nodes up so
 /// that the slowest can follow.
 const MYSQL_STATUS: &str =

@@ -21,9 +21,6 @@ const EVERY: Duration = Duration::from_secs(1);
 /// For how much of the time a cluster may hold its nodes up before it is too much: one part of so many.
 const HELD_UP: u32 = 10;
 
-/// How many places of a log are remembered: those of ten minutes.
-const REMEMBERED: usize = 600;
-
 /// What is too much.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -93,8 +90,9 @@ struct Server {
 struct Log(VecDeque<(Instant, i64)>);
 
 impl Log {
-    fn note(&mut self, now: Instant, written: i64) {
-        if self.0.len() >= REMEMBERED {
+    /// Notes a place, and forgets those that are older than `most`, but for the youngest of them.
+    fn note(&mut self, now: Instant, written: i64, most: Duration) {
+        while self.0.get(1).is_some_and(|(at, _)| now.saturating_duration_since(*at) > most) {
             self.0.pop_front();
         }
         self.0.push_back((now, written));
@@ -193,7 +191,7 @@ impl Server {
             return Some(format!("{running} statements run, and --max-load is {most}"));
         }
         let most = limits.lag?;
-        self.log.note(now, load.written);
+        self.log.note(now, load.written, most);
         for Follower { name, replayed } in &load.followers {
             match replayed.map(|at| self.log.lag(now, at)) {
                 Some(lag) if lag > most => return Some(too_late(name, lag, most)),
@@ -265,12 +263,22 @@ mod tests {
     fn a_follower_is_as_late_as_the_first_place_that_it_has_not_replayed_is_old() {
         let mut log = Log::default();
         for (at, written) in [(0, 100), (1, 200), (2, 300), (3, 300)] {
-            log.note(second(at), written);
+            log.note(second(at), written, Duration::from_mins(1));
         }
         assert_eq!(log.lag(second(3), 300), Duration::ZERO);
         assert_eq!(log.lag(second(9), 300), Duration::ZERO, "nothing is left to replay");
         assert_eq!(log.lag(second(3), 250), Duration::from_secs(1));
         assert_eq!(log.lag(second(3), 0), Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_lag_of_any_length_is_told() {
+        let (mut log, most) = (Log::default(), Duration::from_hours(1));
+        for at in 0..5000 {
+            log.note(second(at), 100 + i64::try_from(at).unwrap(), most);
+        }
+        assert!(log.lag(second(5000), 50) > most, "{:?}", log.lag(second(5000), 50));
+        assert!(log.0.len() < 3610, "{}", log.0.len());
     }
 
     #[tokio::test(start_paused = true)]
