@@ -7,7 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -164,10 +164,10 @@ impl<'a> Place<'a> {
                 members.0.into_iter().filter(|(name, _)| named(name)).map(|(_, value)| value).collect()
             }
             Some(b'[') => {
-                let elements: Elements<'_> = self.read()?;
+                let elements: Vec<&RawValue> = self.read()?;
                 match step {
-                    Step::Element(at) => elements.0.get(*at).copied().into_iter().collect(),
-                    Step::Each => elements.0,
+                    Step::Element(at) => elements.get(*at).copied().into_iter().collect(),
+                    Step::Each => elements,
                     Step::Member(_) => Vec::new(),
                 }
             }
@@ -202,9 +202,6 @@ impl<'a> Place<'a> {
 /// The members of an object, those of one name all.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
-/// The elements of a list.
-struct Elements<'a>(Vec<&'a RawValue>);
-
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct All;
@@ -224,28 +221,6 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
         }
         from.deserialize_map(All)
-    }
-}
-
-impl<'de> Deserialize<'de> for Elements<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
-            type Value = Elements<'de>;
-
-            fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-                to.write_str("a list")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(element) = seq.next_element()? {
-                    elements.push(element);
-                }
-                Ok(Elements(elements))
-            }
-        }
-        from.deserialize_seq(All)
     }
 }
 
