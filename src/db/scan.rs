@@ -3,6 +3,7 @@
 use super::copies::TextColumn;
 use super::near::{quoted, quoted_name};
 use super::{Db, DbError, Record, Value};
+use crate::sizes::Sizes;
 
 /// How a dialect is asked.
 struct Scan {
@@ -77,9 +78,6 @@ const SCANS: &[Scan] = &[
 /// What stands in every envelope: base64 of `{"c":"`, or the same where it is not in base64; as types for JSON print it,
 /// too.
 const TEXTS: [&str; 3] = ["eyJjIjoi", "{\"c\":\"", "{\"c\": \""];
-
-/// By way of a driver that does not hand rows on as they come, so many are read of a table.
-const MOST: usize = 1000;
 
 /// Every question: dialect, what for, and the statement.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
@@ -181,11 +179,12 @@ impl Db {
             Self::Postgres(db) => db.each(&sql, &mut each).await?,
             Self::MySql(db) => db.each(&sql, &mut each).await?,
             Self::Jdbc(db) => {
-                let records = db.read(&(syntax.limited)(&sql, &MOST.to_string()), &[]).await?;
+                let most = Sizes::new().looked_through;
+                let records = db.read(&(syntax.limited)(&sql, &most.to_string()), &[]).await?;
                 let count = records.len();
                 records.into_iter().for_each(each);
-                if count == MOST {
-                    return Ok(LookedThrough::Part(MOST));
+                if count == most {
+                    return Ok(LookedThrough::Part(most));
                 }
             }
         }

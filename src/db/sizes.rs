@@ -42,6 +42,8 @@ pub struct Sizes {
     pub inserted_values: usize,
     /// The most rows that one statement compares and sets; each dialect has a number of its own below that.
     pub compared: usize,
+    /// By way of a driver that does not hand rows on as they come: rows of a table in which ciphertext is looked for.
+    pub looked_through: usize,
 }
 
 impl Sizes {
@@ -65,6 +67,7 @@ impl Sizes {
         inserted: 500,
         inserted_values: 16_000,
         compared: 2000,
+        looked_through: 1000,
     };
 
     /// Small transactions, for a database that servers work with.
@@ -110,6 +113,7 @@ impl Sizes {
             inserted: size,
             inserted_values: 16_000,
             compared: size,
+            looked_through: size,
         }
     }
 }

@@ -75,6 +75,7 @@ pub async fn safe_to_retire(
     let (verified, mut verdict) = looked?;
     verdict.copies = plan::preflight::beside(&deployment).await;
     verdict.reasons.extend(deployment.feeds_of_all().await?);
+    verdict.not_looked_at.extend(deployment.feeds_unseen_at_rest().await?);
     deployment.close().await;
     if stop.requested() {
         return Ok(None);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::protect;
 use super::Deployment;
-use crate::db::feeds::Feed;
+use crate::db::feeds::{Feed, Feeds};
 use crate::db::{Db, sql};
 use crate::error::Result;
 use crate::target::{Store, Target};
@@ -20,8 +20,24 @@ pub enum Reach {
     AllBut(String),
 }
 
-fn behind(db: &Db, feed: &Feed) -> String {
-    format!("{}: {}: what was written there since may be missing", db.place(), feed.what)
+/// What says that this database is, or may be, behind another one, which these feeds bring all of.
+fn behind(db: &Db, feeds: &Feeds, is_one: impl Fn(&Feed) -> bool) -> Vec<String> {
+    let place = db.place();
+    let each = |feed: &Feed| {
+        let what = &feed.what;
+        if feed.runs {
+            return format!("{place}: {what}: what was written there since may be missing");
+        }
+        let end = &feed.end;
+        format!(
+            "{place}: {what}, and stands still: what was written there since is missing; \
+             if this server has taken its place, say so by: {end}"
+        )
+    };
+    let mut lines: Vec<String> = feeds.found.iter().filter(|feed| is_one(feed)).map(each).collect();
+    let unseen = |why: &String| format!("{place}: {why}: it may lag behind another server");
+    lines.extend(feeds.unseen.as_ref().map(unseen));
+    lines
 }
 
 impl Deployment {
@@ -30,12 +46,13 @@ impl Deployment {
         self.distinct()
     }
 
-    /// What says that what is read of the new databases may lag behind what is written elsewhere, in a line each.
+    /// What says that what is read of the new databases may lag behind what is written elsewhere, in a line each. A
+    /// subscription that is disabled is nothing odd.
     pub async fn feeds_of_copies(&self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         for db in self.distinct() {
             let feeds = db.feeds().await.map_err(|error| protect::failed(db, &error))?;
-            lines.extend(feeds.running().map(|feed| behind(db, feed)));
+            lines.extend(behind(db, &feeds, |feed| feed.runs || feed.brings_all()));
         }
         Ok(lines)
     }
@@ -45,7 +62,17 @@ impl Deployment {
         let mut lines = self.feeds_of_copies().await?;
         if let Some(db) = self.sync.as_ref().map(|sync| &sync.old) {
             let feeds = db.feeds().await.map_err(|error| protect::failed(db, &error))?;
-            lines.extend(feeds.running().filter(|feed| feed.brings_all()).map(|feed| behind(db, feed)));
+            lines.extend(behind(db, &feeds, Feed::brings_all));
+        }
+        Ok(lines)
+    }
+
+    /// Why a replica that stands still may be unseen, in a line for each database, the old one among them.
+    pub async fn feeds_unseen_at_rest(&self) -> Result<Vec<String>> {
+        let mut lines = Vec::new();
+        for db in self.distinct().into_iter().chain(self.sync.as_ref().map(|sync| &sync.old)) {
+            let feeds = db.feeds().await.map_err(|error| protect::failed(db, &error))?;
+            lines.extend(feeds.unseen_at_rest.map(|why| format!("{}: {why}", db.place())));
         }
         Ok(lines)
     }

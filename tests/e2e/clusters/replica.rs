@@ -63,6 +63,64 @@ fn change_log_of_a_replica(cluster: &str, engine: Engine, replica: &str) {
     pair.run(&["preflight"]).exits(0);
 }
 
+/// What a replica says is no last word on whether the old database can go, whether it runs or stands still.
+#[test]
+fn nothing_is_safe_to_retire_by_what_a_replica_says() {
+    replica_in_place_of("replica", Engine::MariaDb, "STOP ALL SLAVES", "RESET SLAVE ALL");
+}
+
+/// Likewise on MySQL.
+#[test]
+fn nothing_is_safe_to_retire_by_what_a_replica_of_mysql_says() {
+    replica_in_place_of("mysql-replica", Engine::MySql, "STOP REPLICA", "RESET REPLICA ALL");
+}
+
+fn replica_in_place_of(cluster: &str, engine: Engine, stop: &str, reset: &str) {
+    let servers = OwnServers::cluster(cluster);
+    let pair = Pair::without_triggers(engine, 10);
+    Admin::connect(engine, "mysql").execute("SET GLOBAL log_bin_trust_function_creators = 1");
+    pair.run(&["triggers", "install"]).exits(0);
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.run(&["confirm", "route-traffic"]).exits(0);
+    pair.run(&["sync", "--until-drained", "--quiet-for", "1s"]).exits(0);
+    pair.run(&["confirm", "old-server-stopped"]).exits(0);
+    pair.run(&["safe-to-retire"]).exits(0);
+    let second = servers.port("SECOND");
+    let config = std::fs::read_to_string(&pair.place.deployment.config).unwrap();
+    let is_moved = |side| {
+        let name = pair.database(side);
+        let here = format!("127.0.0.1:{}/{name}", engine.port());
+        let there = format!("127.0.0.1:{second}/{name}");
+        assert!(config.contains(&here), "{config}");
+        std::fs::write(&pair.place.deployment.config, config.replace(&here, &there)).unwrap();
+    };
+    let sum = "SELECT CAST(SUM(CRC32(ACCESS_TOKEN)) AS CHAR) FROM IDN_OAUTH2_ACCESS_TOKEN";
+    for side in [Side::Old, Side::New] {
+        let at = |port| Admin::at(engine, port, &pair.database(side)).text(sum);
+        eventually("the replica has all", || at(engine.port()) == at(second));
+    }
+    is_moved(Side::Old);
+    pair.run(&["safe-to-retire"]).refused(2, "KR-CFG-052");
+    is_moved(Side::New);
+    let ran = pair.run(&["safe-to-retire"]).exits(1);
+    assert!(ran.stdout.contains("what was written there since may be missing"), "{ran}");
+    let mut replica = Admin::at(engine, second, "mysql");
+    replica.execute(stop);
+    if engine == Engine::MariaDb {
+        let ran = pair.run(&["safe-to-retire"]).exits(0);
+        assert!(ran.stdout.contains("not looked at: 127.0.0.1:"), "{ran}");
+        assert!(ran.stdout.contains("may not see a replica that stands still"), "{ran}");
+        replica.execute(&format!("GRANT SLAVE MONITOR ON *.* TO {}", pair.user()));
+    }
+    for side in [Side::Old, Side::New] {
+        is_moved(side);
+        let ran = pair.run(&["safe-to-retire"]).exits(1);
+        assert!(ran.stdout.contains("stands still: what was written there since is missing"), "{ran}");
+    }
+    replica.execute(reset);
+    pair.run(&["safe-to-retire"]).exits(0);
+}
+
 /// What is read on a replica may lag behind what is written: that is said, and of several hosts one that takes writes is
 /// read.
 #[test]
