@@ -169,7 +169,9 @@ impl Db {
             conditions.extend(TEXTS.iter().map(condition));
         }
         let sql = format!("SELECT {} FROM {table} WHERE {}", selected.join(", "), conditions.join(" OR "));
+        let mut count = 0;
         let mut each = |record: Record| {
+            count += 1;
             for (at, value) in record.iter().enumerate() {
                 found(at, value);
             }
@@ -181,13 +183,13 @@ impl Db {
             Self::Jdbc(db) => {
                 let most = Sizes::new().looked_through;
                 let records = db.read(&(syntax.limited)(&sql, &most.to_string()), &[]).await?;
-                let count = records.len();
                 records.into_iter().for_each(each);
                 if count == most {
                     return Ok(LookedThrough::Part(most));
                 }
             }
         }
+        tracing::trace!("{table}: reads {count} rows in which ciphertext may stand");
         Ok(LookedThrough::Whole)
     }
 }

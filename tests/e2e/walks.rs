@@ -73,7 +73,14 @@ fn measured<const N: usize>(
 #[test]
 fn twice_the_rows_are_twice_the_reads() {
     let add = |kit: &Kit, count| kit.add_tokens(count, &seal(&kit.deployment.spec.old_key, "a token"));
-    let commands = [("plan --rehearse", 0), ("run --dry-run", 0), ("run", 0), ("verify", 0)];
+    let commands = [
+        ("plan --rehearse", 0),
+        ("keys", 1),
+        ("keys --scan", 1),
+        ("run --dry-run", 0),
+        ("run", 0),
+        ("verify --scan", 0),
+    ];
     for (command, reads) in measured(300, add, commands) {
         must_be_linear(command, reads);
     }
@@ -112,6 +119,26 @@ fn twice_the_rows_that_come_behind_the_reader_are_twice_the_reads() {
         reads(&kit.run_small(&["run"]).exits(0))
     };
     must_be_linear("run", [60, 120].map(strays));
+}
+
+#[test]
+fn twice_the_rows_that_a_killed_rotation_has_left_open_are_twice_the_reads() {
+    let settled = |count: u64| {
+        let kit = Kit::new();
+        let value = seal(&kit.deployment.spec.old_key, "a token");
+        kit.add_tokens(count, &value);
+        let ran = kit.run_at("table-before-commit=2*off->return(kill)", &["run", "--chunk-size", "100000"]);
+        assert_eq!(ran.signal(), Some(9), "{ran}");
+        let status = kit.run(&["status", "--json"]).exits(0).json();
+        let tokens = &status["targets"][2];
+        assert_eq!((&tokens["id"], &tokens["state"]), (&"oauth2-access-token".into(), &"running".into()));
+        kit.sql(&format!(
+            "INSERT INTO IDN_OAUTH2_ACCESS_TOKEN (TOKEN_ID, ACCESS_TOKEN, TOKEN_STATE_ID) \
+             SELECT '~' || TOKEN_ID, '{value}', '~' || TOKEN_ID FROM IDN_OAUTH2_ACCESS_TOKEN"
+        ));
+        reads(&kit.run_small(&["resume"]).exits(0))
+    };
+    must_be_linear("resume", [300, 600].map(settled));
 }
 
 #[test]
