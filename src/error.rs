@@ -177,6 +177,8 @@ ids! {
         "take oldSecretKey from [encryption] key in the old server's deployment.toml, decrypted if it is a $secret";
     ConfigTargets = "KR-CFG-063", Usage, "`targets` in properties.yaml is not understood, or does not fit what is rotated",
         "write it as docs/targets.md shows";
+    ConfigStores = "KR-CFG-064", Usage, "`stores` in properties.yaml is not understood, or names a database twice",
+        "write it as docs/targets.md shows";
     ServersLackKeys = "KR-CFG-062", Usage, "a server that runs cannot read what would be written",
         "write into [encryption] of every node's deployment.toml: key = the new key, old_key = the old one, and not enable_key_id = false; restart every node, then repeat the command",
         "Yes: nothing was written.";

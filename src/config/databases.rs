@@ -13,10 +13,10 @@ use crate::db::server::{PublicKey, Route, Tls, TlsMode};
 use crate::error::{Error, Id, Result};
 
 /// The keys of one database.
-struct Keys {
-    url: Key,
-    user: Key,
-    password: Key,
+pub(super) struct Keys {
+    pub(super) url: Key,
+    pub(super) user: Key,
+    pub(super) password: Key,
 }
 
 const OLD_IDENTITY: Keys =
@@ -36,10 +36,10 @@ impl Resolver<'_> {
         let old_identity = if sync {
             Some(self.synced_database(&identity)?)
         } else {
-            self.old_database(&OLD_IDENTITY, [&identity, &registry])?
+            self.old_database(&OLD_IDENTITY, &[&identity, &registry])?
         };
-        let old_registry = self.old_database(&OLD_REGISTRY, [&identity, &registry])?;
-        Ok(DatabaseJob { identity, registry, old_identity, old_registry })
+        let old_registry = self.old_database(&OLD_REGISTRY, &[&identity, &registry])?;
+        Ok(DatabaseJob { identity, registry, old_identity, old_registry, stores: Vec::new() })
     }
 
     /// Servers that follow those that are written to. Who logs on to the new identity database logs on there, too.
@@ -92,7 +92,7 @@ impl Resolver<'_> {
         matches!((user(one), user(other)), (Some(one), Some(other)) if one != other)
     }
 
-    fn database(&mut self, keys: &Keys) -> Result<Database> {
+    pub(super) fn database(&mut self, keys: &Keys) -> Result<Database> {
         let entry = self.needed(keys.url)?;
         let url = self.url(entry).map_err(|e| explain(entry, e))?;
         self.log_on(keys, url)
@@ -120,7 +120,7 @@ impl Resolver<'_> {
 
     /// An old database. Without sync nothing is read from it, so one that cannot be found, or is of
     /// another kind, only leaves the operator without the proof that it is not rewritten.
-    fn old_database(&mut self, keys: &Keys, new: [&Database; 2]) -> Result<Option<Database>> {
+    pub(super) fn old_database(&mut self, keys: &Keys, new: &[&Database]) -> Result<Option<Database>> {
         let key = keys.url;
         let Some(entry) = self.given(key) else { return Ok(None) };
         match self.url(entry) {

@@ -3,27 +3,31 @@
 use std::borrow::Cow;
 
 macro_rules! keys {
-    ($( $variant:ident = $name:literal, $shown:ident; )+) => {
+    ({ $( $variant:ident = $name:literal, $shown:ident; )+ } { $( $inner:ident = $of:literal, $inner_shown:ident; )+ }) => {
         /// A key of `properties.yaml`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Key { $( #[doc = $name] $variant, )+ }
+        pub enum Key { $( #[doc = $name] $variant, )+ $( #[doc = $of] $inner, )+ }
 
         impl Key {
-            /// Every key, in the order in which `keyrotation init` writes them.
+            /// Every key, in the order in which `keyrotation init` writes them; not those within an item of `stores`.
             pub const ALL: &[Self] = &[ $( Self::$variant, )+ ];
 
             /// The key as the file writes it.
-            pub const fn name(self) -> &'static str { match self { $( Self::$variant => $name, )+ } }
+            pub const fn name(self) -> &'static str {
+                match self { $( Self::$variant => $name, )+ $( Self::$inner => $of, )+ }
+            }
 
             /// Whether no message may show the value. URLs are hidden too: they may carry a password.
-            pub const fn is_secret(self) -> bool { match self { $( Self::$variant => keys!(@ $shown), )+ } }
+            pub const fn is_secret(self) -> bool {
+                match self { $( Self::$variant => keys!(@ $shown), )+ $( Self::$inner => keys!(@ $inner_shown), )+ }
+            }
         }
     };
     (@ open) => { false };
     (@ secret) => { true };
 }
 
-keys! {
+keys! { {
     OldSecretKey = "oldSecretKey", secret;
     NewSecretKey = "newSecretKey", secret;
     OldSecretKeys = "oldSecretKeys", secret;
@@ -59,8 +63,16 @@ keys! {
     MaxRowsPerSecond = "maxRowsPerSecond", open;
     RebuildIndexes = "rebuildIndexes", open;
     Replicas = "replicas", secret;
+    Stores = "stores", secret;
     Targets = "targets", open;
-}
+} {
+    StoreUrl = "stores: url", secret;
+    StoreUsername = "stores: username", open;
+    StorePassword = "stores: password", secret;
+    OldStoreUrl = "stores: oldUrl", secret;
+    OldStoreUsername = "stores: oldUsername", open;
+    OldStorePassword = "stores: oldPassword", secret;
+} }
 
 impl Key {
     /// The key with exactly this name, and the name.
@@ -121,7 +133,7 @@ impl Key {
             | Self::OldSecretKeys
             | Self::Replicas => Form::List,
             Self::TotpKey => Form::Pair,
-            Self::Targets => Form::Block,
+            Self::Targets | Self::Stores => Form::Block,
             _ => Form::Text,
         }
     }

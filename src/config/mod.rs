@@ -23,6 +23,7 @@ mod own;
 mod resolve;
 mod secret;
 mod secrets;
+mod stores;
 mod syntax;
 mod taken;
 mod template;
@@ -52,6 +53,7 @@ pub use new_server::{NewDatabase, NewServer, read_url};
 use others::{Stake, who_else_may_write};
 pub use own::{OwnTable, OwnTargets};
 pub use secret::Secret;
+pub use stores::FurtherStore;
 pub use syntax::{Raw, parse};
 pub use template::{generate_key, template, write_template};
 pub use url::{BridgedUrl, JdbcUrl, ServerUrl, UrlError};
@@ -206,14 +208,14 @@ pub struct DatabaseJob {
     pub old_identity: Option<Database>,
     /// The old server's registry database, likewise: only compared with the new one.
     pub old_registry: Option<Database>,
+    /// Further databases, in which tables of people's own are.
+    pub stores: Vec<FurtherStore>,
 }
 
 impl DatabaseJob {
     /// Whether identity and registry are one database, to be opened and rotated once.
     pub fn same_database(&self) -> bool {
-        let schema = |database: &Database| database.schema_of_user();
-        self.identity.url.same_database(&self.registry.url)
-            && schema(&self.identity) == schema(&self.registry)
+        self.identity.is_same(&self.registry)
     }
 }
 
@@ -248,6 +250,11 @@ impl Database {
     fn schema_of_user(&self) -> Option<String> {
         let server = self.server.as_ref().filter(|_| self.url.is_of_user())?;
         Some(server.user.to_lowercase())
+    }
+
+    /// Whether it is the same by its URL and, where each user has a database of his own, by its user.
+    fn is_same(&self, other: &Self) -> bool {
+        self.url.same_database(&other.url) && self.schema_of_user() == other.schema_of_user()
     }
 
     /// Whether it is on a server of this kind.

@@ -28,7 +28,7 @@ pub struct OwnTargets {
 /// A table of people's own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OwnTable {
-    /// The database that it is in: `identity` or `registry`.
+    /// The database that it is in: `identity`, `registry`, or one of `stores`.
     pub store: String,
     /// Its name.
     pub table: Identifier,
@@ -195,8 +195,8 @@ impl Item {
 
     fn table(&self) -> Result<OwnTable, String> {
         let store = self.store.as_deref().unwrap_or("identity");
-        if !["identity", "registry"].contains(&store) {
-            return Err(format!("the store `{}` is neither `identity` nor `registry`", store.escape_debug()));
+        if store.escape_debug().to_string() != store {
+            return Err(format!("`{}` is no name of a store", store.escape_debug()));
         }
         let table = named(self.table.as_deref().unwrap_or_default())?;
         let columns = |what: &str, words: &Words| {

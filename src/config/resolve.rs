@@ -51,9 +51,12 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
     let upgrade = resolver.upgrade()?;
     let rebuild_indexes = resolver.rebuild_indexes(overrides.rebuild_indexes)?;
     resolver.refuse_old_database()?;
-    let databases = parts.databases.then(|| resolver.databases(parts.sync)).transpose()?;
+    let mut databases = parts.databases.then(|| resolver.databases(parts.sync)).transpose()?;
     let sync_tables = resolver.sync_tables(parts.sync)?;
     let own = resolver.own_targets(parts.databases)?;
+    if let Some(databases) = &mut databases {
+        resolver.stores(mode, databases, &own)?;
+    }
     let replicas = resolver.replicas()?;
     let mut nodes = resolver.nodes()?;
     let home = match nodes.first() {

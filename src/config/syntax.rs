@@ -26,7 +26,7 @@ pub struct Raw {
 }
 
 /// A value and where it stands. Each counts as a secret: none is shown by `Debug`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) line: usize,
     /// The key's name, as the file has it.
@@ -35,6 +35,13 @@ pub(super) struct Entry {
 }
 
 impl Raw {
+    /// What an item of a list says, as if it stood in the file by itself, beside some of what the file says.
+    pub(super) fn of_item(&self, shared: &[Key], line: usize, item: Vec<(Key, Secret)>) -> Self {
+        let shared = shared.iter().filter_map(|key| Some((*key, self.get(*key)?.clone())));
+        let own = item.into_iter().map(|(key, value)| (key, Entry { line, name: key.name(), value }));
+        Self { entries: shared.chain(own).collect() }
+    }
+
     pub(super) fn get(&self, key: Key) -> Option<&Entry> {
         self.entries.get(&key)
     }

@@ -120,11 +120,12 @@ impl Deployment {
 
     /// The database that a target belongs to, and the other one.
     fn here_and_there(&self, target: &Target) -> (Option<&Db>, Option<&Db>) {
-        let (identity, registry) = (self.identity.as_ref(), self.registry.as_ref());
-        match target.store {
-            Store::Identity => (identity, registry),
-            Store::Registry => (registry, identity),
-        }
+        let there = match target.store {
+            Store::Identity => self.registry(),
+            Store::Registry => self.identity(),
+            Store::Further(_) => None,
+        };
+        (self.database_of(&target.store), there)
     }
 
     /// What is named like a target's table; only what may have rows, if that is asked for.
@@ -161,10 +162,7 @@ impl Deployment {
             names => format!("; nor is {} there", names.join(", nor ")),
         };
         let place = here.map(Db::place).unwrap_or_default();
-        let key = match target.store {
-            Store::Identity => "newIdnDBUrl",
-            Store::Registry => "newRegDBUrl",
-        };
+        let key = target.store.key();
         let has_it = match (target.presence, self.version) {
             (Presence::Own, _) => ", which `targets` names".to_owned(),
             (Presence::Always, _) => ", which every version has".to_owned(),

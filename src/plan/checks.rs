@@ -53,6 +53,7 @@ pub struct Deployment {
     pub sync: Option<SyncPlan>,
     pub(super) identity: Option<Db>,
     pub(super) registry: Option<Db>,
+    further: Vec<(Store, Db)>,
     pub(super) version: Option<Version>,
     pub(super) without: Vec<String>,
     rebuild_indexes: RebuildIndexes,
@@ -114,6 +115,7 @@ async fn connect_with(
         sync: None,
         identity: None,
         registry: None,
+        further: Vec::new(),
         version: absent::version(settings),
         without: settings.without_tables.clone(),
         rebuild_indexes: settings.rebuild_indexes,
@@ -200,6 +202,19 @@ impl Deployment {
             });
             self.registry = Some(registry.unwrap_or_else(|| identity.clone()));
             self.identity = Some(identity);
+            for store in &databases.stores {
+                let db = open(&store.new, settings, access).await?;
+                for other in self.distinct() {
+                    if is_same(other, &db).await? {
+                        let what = format!("the store {}: its url leads to {}", store.name, other.place());
+                        return Err(Error::new(Id::ConfigStores, what).fix(
+                            "name its tables with the store of that database, and remove this one from `stores`",
+                        ));
+                    }
+                }
+                self.places.push(format!("the store {} {}", store.name, store.new.url));
+                self.further.push((Store::Further(store.name.clone()), db));
+            }
             let (mut limits, mut clusters) = (Vec::new(), Vec::new());
             self.doubts = protect::refuse_old(settings, &self.distinct(), false).await?;
             for db in self.distinct() {
@@ -277,7 +292,7 @@ impl Deployment {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        for db in self.databases().chain(self.sync.iter().map(|sync| &sync.old)) {
+        for db in self.distinct().into_iter().chain(self.sync.iter().map(|sync| &sync.old)) {
             db.close().await;
         }
     }
@@ -290,17 +305,25 @@ impl Deployment {
         self.registry.as_ref()
     }
 
-    fn databases(&self) -> impl Iterator<Item = &Db> {
-        self.identity.iter().chain(&self.registry)
+    /// The database that is called so, if databases are rotated.
+    pub(super) fn database_of(&self, store: &Store) -> Option<&Db> {
+        match store {
+            Store::Identity => self.identity.as_ref(),
+            Store::Registry => self.registry.as_ref(),
+            Store::Further(_) => self.further.iter().find(|(known, _)| known == store).map(|(_, db)| db),
+        }
     }
 
     /// Each database once.
     pub(super) fn distinct(&self) -> Vec<&Db> {
-        let one = |store| self.databases().nth(store);
-        match (one(0), one(1)) {
-            (Some(identity), Some(registry)) if identity.is_same_handle(registry) => vec![identity],
-            (identity, registry) => identity.into_iter().chain(registry).collect(),
+        let mut distinct: Vec<&Db> = Vec::new();
+        let further = self.further.iter().map(|(_, db)| db);
+        for db in self.identity.iter().chain(&self.registry).chain(further) {
+            if !distinct.iter().any(|known| known.is_same_handle(db)) {
+                distinct.push(db);
+            }
         }
+        distinct
     }
 
     /// The guards of the databases that are this rotation's: with the old one it has no lock.
@@ -314,11 +337,11 @@ impl Deployment {
     }
 
     /// The guard of a database, one for each.
-    pub(super) fn guard(&mut self, store: Store, db: &Db) -> Arc<Guard> {
+    pub(super) fn guard(&mut self, store: &Store, db: &Db) -> Arc<Guard> {
         if let Some(guard) = self.guards.iter().find(|guard| guard.watches(db)) {
             return Arc::clone(guard);
         }
-        let guard = Arc::new(Guard::new(db.clone(), store, self.patience));
+        let guard = Arc::new(Guard::new(db.clone(), store.clone(), self.patience));
         self.guards.push(Arc::clone(&guard));
         guard
     }

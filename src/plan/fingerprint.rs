@@ -1,5 +1,7 @@
 //! What a rotation was started with: what must be the same when it is resumed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::KeyFingerprints;
@@ -28,6 +30,9 @@ pub struct Fingerprint {
     pub old_identity: Option<String>,
     /// Whether ECB and CBC values become GCM values.
     pub upgrade: bool,
+    /// Further databases, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<String, String>,
     /// Tables of people's own, and what is left out.
     #[serde(default, skip_serializing_if = "OwnTargets::is_empty")]
     pub own: OwnTargets,
@@ -74,6 +79,11 @@ impl Fingerprint {
                 .filter(|_| settings.sync_tables.is_some())
                 .and_then(|job| Some(job.old_identity.as_ref()?.identity())),
             upgrade: settings.upgrade,
+            stores: databases
+                .iter()
+                .flat_map(|job| &job.stores)
+                .map(|store| (store.name.clone(), store.new.identity()))
+                .collect(),
             own: settings.own.clone(),
             targets,
             descriptors: None,
@@ -98,6 +108,10 @@ impl Fingerprint {
         let transformation =
             |upgrade| if upgrade { "AES/GCM/NoPadding" } else { "each value's own" }.to_owned();
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let stores = |stores: &BTreeMap<String, String>| {
+            let each: Vec<String> = stores.iter().map(|(name, url)| format!("{name} ({url})")).collect();
+            if each.is_empty() { "none".to_owned() } else { each.join(", ") }
+        };
         let mode = |mode: Mode| if mode.is_in_place() { "in-place" } else { "blue-green" }.to_owned();
         let differences = [
             ("mode", mode(self.mode), mode(now.mode)),
@@ -106,6 +120,7 @@ impl Fingerprint {
             ("oldIdnDBUrl, with enableSyncMigrator,", text(&self.old_identity), text(&now.old_identity)),
             ("newISHome", text(&self.home), text(&now.home)),
             ("transformation", transformation(self.upgrade), transformation(now.upgrade)),
+            ("stores", stores(&self.stores), stores(&now.stores)),
             ("targets", self.own.to_string(), now.own.to_string()),
         ];
         let of_others = || differences.into_iter().find(|(_, journal, now)| journal != now);

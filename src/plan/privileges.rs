@@ -7,15 +7,20 @@ use crate::db::{Access, Db, DbError, Refusal};
 use crate::error::{Error, Id, Result};
 use crate::guard::refused;
 use crate::source::Source;
+use crate::target::Store;
 
 impl Deployment {
     /// Asks each server for every table, in a transaction that changes nothing and is rolled back. A
     /// deployment that was connected to be changed has been asked already.
     pub async fn check_privileges(&self, settings: &Settings) -> Result<()> {
         let Some(databases) = &settings.databases else { return Ok(()) };
-        let stores = [(self.identity(), &databases.identity), (self.registry(), &databases.registry)];
+        let built_in = [(self.identity(), &databases.identity), (self.registry(), &databases.registry)];
+        let further = databases
+            .stores
+            .iter()
+            .map(|store| (self.database_of(&Store::Further(store.name.clone())), &store.new));
         let mut asked: Vec<&Db> = Vec::new();
-        for (db, database) in stores {
+        for (db, database) in built_in.into_iter().chain(further) {
             // A file that this process has open to read cannot be written beside that; its user is its administrator.
             let Some(db) = db.filter(|db| db.server_kind().is_some() && !db.is_sole()) else { continue };
             if asked.iter().any(|one| one.is_same_handle(db)) {

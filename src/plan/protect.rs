@@ -62,7 +62,7 @@ async fn kin(db: &Db) -> String {
 pub(super) async fn refuse_old(settings: &Settings, new: &[&Db], proof: bool) -> Result<Vec<String>> {
     let Some(job) = &settings.databases else { return Ok(Vec::new()) };
     let mut doubts = Vec::new();
-    for old in [&job.old_identity, &job.old_registry].into_iter().flatten() {
+    for old in job.old_ones() {
         doubts.extend(refuse_one(old, new, proof).await?);
     }
     Ok(doubts)

@@ -39,7 +39,8 @@ fn described(settings: &Settings) -> Result<TargetRegistry> {
 }
 
 fn own_target(own: &OwnTable) -> Target {
-    let store = if own.store == Store::Registry.name() { Store::Registry } else { Store::Identity };
+    let built_in = [Store::Identity, Store::Registry].into_iter().find(|store| store.name() == own.store);
+    let store = built_in.unwrap_or_else(|| Store::Further(own.store.clone()));
     let plain = |name: &Identifier| Column { name: name.clone(), hash: None };
     let words = own.table.to_lowercase().replace(['_', '$', '#'], "-");
     Target {

@@ -169,7 +169,7 @@ impl Deployment {
         let old = open(database, settings, access).await?;
         idle::refuse_untriggered(&old).await?;
         let old_limits = protect::cluster(&old).await?.map(|(.., limits)| limits).unwrap_or_default();
-        let guard = self.guard(Store::Identity, &new);
+        let guard = self.guard(&Store::Identity, &new);
         let limits = self.transaction_limits(&new);
         let old_guard = Arc::new(Guard::new(old.clone(), Store::Identity, settings.patience));
         let applications = match (table(&old, applications()).await?, table(&new, applications()).await?) {

@@ -6,7 +6,7 @@
 use keyrotation_journal::{Event, Step};
 
 use super::{Options, taken};
-use crate::config::Settings;
+use crate::config::{DatabaseJob, Settings};
 use crate::error::{Error, Id, Result};
 use crate::plan::lacks_keys;
 
@@ -29,7 +29,7 @@ pub(super) fn servers_may_run(settings: &Settings, options: &Options, steps: &[S
     if !given {
         return if others_connected { Err(others_are_not_enough()) } else { Ok(false) };
     }
-    let by_jdbc = settings.databases.iter().flat_map(|job| [&job.identity, &job.registry]);
+    let by_jdbc = settings.databases.iter().flat_map(DatabaseJob::new_ones);
     let by_jdbc =
         by_jdbc.filter_map(|database| database.server.as_ref()).any(|server| server.route.is_some());
     if by_jdbc {

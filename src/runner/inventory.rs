@@ -36,6 +36,7 @@ pub async fn take_inventory(
     settings.sync_tables = None;
     if let Some(databases) = &mut settings.databases {
         (databases.old_identity, databases.old_registry) = (None, None);
+        databases.stores.iter_mut().for_each(|store| store.old = None);
     }
     let deployment =
         plan::connect(&settings, &plan::whole_registry(&settings)?, None, Access::ReadOnly).await?;

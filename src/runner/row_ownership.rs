@@ -34,10 +34,10 @@ pub(super) async fn decide(
         let tables = || {
             let tables = state.rotation.targets.iter().zip(&state.targets);
             let tables = tables.filter(|(head, _)| head.kind == TargetKind::Table);
-            tables.map(|(head, target)| (targets.table(&head.id).map(|table| table.store), &target.tally))
+            tables.map(|(head, target)| (targets.table(&head.id).map(|table| &table.store), &target.tally))
         };
         let of_identity =
-            || tables().filter(|(store, _)| *store == Some(Store::Identity)).map(|(_, tally)| tally);
+            || tables().filter(|(store, _)| *store == Some(&Store::Identity)).map(|(_, tally)| tally);
         let counts = [
             of_identity().map(|tally| tally.rotated).sum::<u64>(),
             of_identity().map(|tally| tally.already_new).sum(),

@@ -21,21 +21,33 @@ pub use sync::SyncTable;
 pub use target_registry::TargetRegistry;
 
 /// The database that a table is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Store {
     /// The identity database (`[database.identity_db]`).
     Identity,
     /// The registry or shared database (`[database.shared_db]`).
     Registry,
+    /// A further one, by its name in `stores`.
+    Further(String),
 }
 
 impl Store {
     /// Its name in messages.
-    pub const fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
             Self::Identity => "identity",
             Self::Registry => "registry",
+            Self::Further(name) => name,
+        }
+    }
+
+    /// The key of `properties.yaml` that names it.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Identity => "newIdnDBUrl".to_owned(),
+            Self::Registry => "newRegDBUrl".to_owned(),
+            Self::Further(name) => format!("the url of the store {name}"),
         }
     }
 }

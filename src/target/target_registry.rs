@@ -102,7 +102,9 @@ impl TargetRegistry {
     /// Whether a table that is kept in step is left out, or described otherwise: its table.
     pub fn unsynced(&self) -> Option<&Identifier> {
         let own = self.tables.iter().filter(|target| target.presence == Presence::Own);
-        let mut touched = self.left_out.tables.iter().chain(own).map(|target| &target.relation.table);
+        let touched = self.left_out.tables.iter().chain(own);
+        let mut touched =
+            touched.filter(|target| target.store == Store::Identity).map(|target| &target.relation.table);
         touched.find(|table| self.sync_table_named(table).is_some())
     }
 
@@ -132,8 +134,8 @@ impl TargetRegistry {
     }
 
     /// The tables of one database.
-    pub fn tables_of(&self, store: Store) -> impl Iterator<Item = &Arc<Target>> {
-        self.tables.iter().filter(move |target| target.store == store)
+    pub fn tables_of(&self, store: &Store) -> impl Iterator<Item = &Arc<Target>> {
+        self.tables.iter().filter(move |target| target.store == *store)
     }
 
     /// The group of files with this id.
@@ -153,7 +155,7 @@ impl TargetRegistry {
 
     /// The columns with values under the key of a table that is kept in step: those of its target, if it is one.
     pub fn values_of(&self, table: &SyncTable) -> &[Column] {
-        self.table_named(&table.relation.table).map_or(&[], |target| &target.values)
+        self.synced_target(&table.relation.table).map_or(&[], |target| &target.values)
     }
 
     /// Which versions have a table that is kept in step: those that have its target, or its parent's.
@@ -162,7 +164,13 @@ impl TargetRegistry {
             Some(Parent::Synced { table, .. }) => table,
             _ => &table.relation.table,
         };
-        self.table_named(name).map_or(Presence::Always, |target| target.presence)
+        self.synced_target(name).map_or(Presence::Always, |target| target.presence)
+    }
+
+    /// The target of a table that is kept in step: those are in the identity database alone.
+    fn synced_target(&self, name: &str) -> Option<&Arc<Target>> {
+        let mut tables = self.tables_of(&Store::Identity);
+        tables.find(|target| target.relation.table.eq_ignore_ascii_case(name))
     }
 }
 

@@ -57,6 +57,7 @@ mod servers;
 mod signals;
 mod smoke;
 mod status;
+mod stores;
 mod sync;
 mod tables;
 mod targets;

@@ -22,7 +22,7 @@ use super::server::{Session, stand_in};
 use super::{Admin, Engine, wait};
 
 /// The password of the user who rotates.
-pub(super) const PASSWORD: &str = "ro%20t&a=te\"'\\";
+pub(crate) const PASSWORD: &str = "ro%20t&a=te\"'\\";
 
 /// Rows in one statement.
 const ROWS: usize = 200;

@@ -13,7 +13,7 @@ use crate::db::{Access, DbError, Identifier, Table, sql};
 use crate::error::{Error, Id, Result};
 use crate::sink::{FileSink, Sink, TableSink};
 use crate::source::{FileRows, Source, TableSource};
-use crate::target::{FileGroup, Store, Target};
+use crate::target::{FileGroup, Target};
 
 impl Deployment {
     pub(super) async fn resolve_table(
@@ -22,15 +22,11 @@ impl Deployment {
         target: &Arc<Target>,
         access: Access,
     ) -> Result<()> {
-        let db = match target.store {
-            Store::Identity => &self.identity,
-            Store::Registry => &self.registry,
-        };
-        let Some(db) = db.clone() else {
+        let Some(db) = self.database_of(&target.store).cloned() else {
             self.absent.push((index, "databases are not enabled".to_owned()));
             return Ok(());
         };
-        let guard = self.guard(target.store, &db);
+        let guard = self.guard(&target.store, &db);
         let limits_of_transaction = self.transaction_limits(&db);
         let place = &target.relation.table;
         let failed = |error: DbError| Error::new(Id::Database, format!("{place}: {error}"));

@@ -79,15 +79,9 @@ impl Deployment {
 
     /// What a rotation reaches of a column of a table in this database.
     pub fn reaches(&self, db: &Db, table: &str, column: &str) -> Reach {
-        let is_here = |store: Store| {
-            let of_store = match store {
-                Store::Identity => &self.identity,
-                Store::Registry => &self.registry,
-            };
-            of_store.as_ref().is_some_and(|other| other.is_same_handle(db))
-        };
+        let is_here = |store: &Store| self.database_of(store).is_some_and(|other| other.is_same_handle(db));
         let is_it = |target: &&Arc<Target>| {
-            is_here(target.store)
+            is_here(&target.store)
                 && target.relation.table.as_str().eq_ignore_ascii_case(table)
                 && target.value_names().iter().any(|name| name.as_str().eq_ignore_ascii_case(column))
         };

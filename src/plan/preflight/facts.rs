@@ -197,9 +197,8 @@ fn said<T>(asked: Result<T, DbError>) -> Asked<T> {
 /// Asks every database that is named whether it answers; the new ones have done so if they are connected.
 async fn reach(settings: &Settings, connected: bool) -> Vec<(&'static str, Asked<String>)> {
     let Some(databases) = &settings.databases else { return Vec::new() };
-    let new = [Some(&databases.identity), Some(&databases.registry)].into_iter().filter(|_| !connected);
     let mut reached = Vec::new();
-    for database in new.chain([databases.old_identity.as_ref(), databases.old_registry.as_ref()]).flatten() {
+    for database in databases.new_ones().filter(|_| !connected).chain(databases.old_ones()) {
         reached.push((database.key, answers(database).await));
     }
     reached
@@ -214,7 +213,7 @@ pub(super) async fn answers(database: &Database) -> Asked<String> {
 
 /// The folders of new databases that are files.
 fn sqlite_folders(settings: &Settings) -> Vec<PathBuf> {
-    let databases = settings.databases.iter().flat_map(|job| [&job.identity, &job.registry]);
+    let databases = settings.databases.iter().flat_map(config::DatabaseJob::new_ones);
     let folder = |database: &Database| match &database.url {
         config::JdbcUrl::Sqlite { path } => path.parent().map(Path::to_owned),
         config::JdbcUrl::Bridged(url) => url.file.as_deref().and_then(Path::parent).map(Path::to_owned),

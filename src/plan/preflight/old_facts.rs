@@ -67,15 +67,15 @@ pub(super) async fn gather(ground: Ground<'_>) -> Old {
         old.files = settings.files.as_ref().map(|job| files_of(home, job, ground.targets));
     }
     let (Some(databases), Ok(deployment)) = (&settings.databases, ground.deployment) else { return old };
-    let asked = async |database: &Database, store| match ground.counting {
+    let asked = async |database: &Database, store: &Store| match ground.counting {
         Some(activity) => rows(database, store, deployment, activity).await,
         None => Err("only `keyrotation preflight` and `plan` count on the old server".to_owned()),
     };
     if let Some(database) = &databases.old_identity {
-        old.identity = Some(asked(database, Store::Identity).await);
+        old.identity = Some(asked(database, &Store::Identity).await);
     }
     if let Some(database) = &databases.old_registry {
-        old.registry = Some(asked(database, Store::Registry).await);
+        old.registry = Some(asked(database, &Store::Registry).await);
     }
     old
 }
@@ -116,15 +116,13 @@ fn changed(path: &Path) -> Option<SystemTime> {
 /// Counts the rotated tables of one database on both sides.
 async fn rows(
     database: &Database,
-    store: Store,
+    store: &Store,
     deployment: &Deployment,
     activity: &Activity,
 ) -> Asked<Rows> {
-    let new = match store {
-        Store::Identity => deployment.identity(),
-        Store::Registry => deployment.registry(),
+    let Some(new) = deployment.database_of(store) else {
+        return Err("the new database is not known".to_owned());
     };
-    let Some(new) = new else { return Err("the new database is not known".to_owned()) };
     let old = open_alone(database, Access::ReadOnly).await.map_err(|error| error.what().to_owned())?;
     let compared = compare(&old, new, &deployment.targets, store, activity).await;
     old.close().await;
@@ -135,7 +133,7 @@ async fn compare(
     old: &Db,
     new: &Db,
     targets: &TargetRegistry,
-    store: Store,
+    store: &Store,
     activity: &Activity,
 ) -> Result<Rows, DbError> {
     let (in_old, in_new) = (old.table_names().await?, new.table_names().await?);
@@ -153,7 +151,7 @@ async fn compare(
             compared.different.push((table.to_string(), there, here));
         }
     }
-    for (_, table, column) in NEWEST.iter().filter(|(of, table, _)| *of == store && in_both(table)) {
+    for (_, table, column) in NEWEST.iter().filter(|(of, table, _)| of == store && in_both(table)) {
         let _doing = activity.begin(Task::Count, table, None);
         // The difference counts: both were written in the time zone of one server.
         if let (Some(there), Some(here)) =

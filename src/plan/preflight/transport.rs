@@ -20,13 +20,8 @@ fn transport(facts: &Facts<'_>) -> Found {
     let Some(databases) = &facts.settings.databases else {
         return Found::NotChecked("no database is rotated".to_owned());
     };
-    let all = [
-        Some(&databases.identity),
-        Some(&databases.registry),
-        databases.old_identity.as_ref(),
-        databases.old_registry.as_ref(),
-    ];
-    let mut open: Vec<String> = all.into_iter().flatten().filter_map(problem).collect();
+    let all = databases.new_ones().chain(databases.old_ones());
+    let mut open: Vec<String> = all.filter_map(problem).collect();
     open.dedup();
     if open.is_empty() {
         Found::Ok("yes, or there are none".to_owned())

@@ -1,5 +1,6 @@
 //! One journal in a report: what was done, by whom, and what holds it to its journal.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use keyrotation_journal::{FORMAT, Journal, Step, TAKEN_BACK, TargetKind, step_in_force};
@@ -73,6 +74,9 @@ pub struct PlanPart {
     pub identity_database: Option<String>,
     /// The registry database that was rewritten.
     pub registry_database: Option<String>,
+    /// Further databases that were rewritten, by their names.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub stores: BTreeMap<String, String>,
     /// The home whose files were rewritten.
     pub home: Option<String>,
     /// The old identity database that changes were carried over from.
@@ -193,6 +197,7 @@ impl RotationPart {
                 keys: begun_with.keys,
                 identity_database: begun_with.identity,
                 registry_database: begun_with.registry,
+                stores: begun_with.stores,
                 home: begun_with.home,
                 old_identity_database: begun_with.old_identity,
                 transformation: if begun_with.upgrade { "AES/GCM/NoPadding" } else { "each value's own" },

@@ -83,6 +83,7 @@ impl Tale {
     fn begun(id: u8, old: &str) -> Self {
         let fingerprint = Fingerprint {
             own: crate::config::OwnTargets::default(),
+            stores: std::collections::BTreeMap::new(),
             descriptors: None,
             mode: crate::config::Mode::BlueGreen,
             keys: crate::plan::KeyFingerprints {

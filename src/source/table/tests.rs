@@ -46,7 +46,7 @@ async fn table_with(path: &Path, rows: &BTreeSet<(i64, String, String)>) -> Tabl
     let db = Db::open_sqlite(path, Access::ReadOnly).await.unwrap();
     let target = Arc::clone(TargetRegistry::built_in().table("identity-user-data").unwrap());
     let info = db.table(&target.relation.table).await.unwrap().unwrap();
-    let guard = Guard::new(db.clone(), target.store, std::time::Duration::ZERO);
+    let guard = Guard::new(db.clone(), target.store.clone(), std::time::Duration::ZERO);
     let table = Table::new(target.relation.clone(), &[], &info);
     TableSource::new(db, target, Arc::new(table), Arc::new(guard), |_| true)
 }

@@ -34,7 +34,7 @@ pub(crate) use proxy::{Proxy, Trouble};
 pub(crate) use random::{Random, is_brief, rounds};
 pub(crate) use seal::seal;
 pub(crate) use server::{ADMIN, Admin, Engine, OwnServers, database_of_its_own, stand_in};
-pub(crate) use site::Site;
+pub(crate) use site::{PASSWORD, Site};
 pub(crate) use snapshot::{Except, Snapshot, Spot, updates};
 pub(crate) use tables::{Cell, Table, execute, number, tables};
 

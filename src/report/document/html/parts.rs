@@ -80,6 +80,9 @@ fn scope(rotation: &RotationPart) -> Markup {
             div { dt { "State" } dd { (rotation.state) @if let Some(error) = &rotation.error { ": " (foreign(error)) } } }
             div { dt { "Identity database" (copy) } dd { (place(&plan.identity_database)) } }
             div { dt { "Registry database" (copy) } dd { (place(&plan.registry_database)) } }
+            @for (name, database) in &plan.stores {
+                div { dt { "Store " (name) (copy) } dd { (mono(database)) } }
+            }
             div { dt { "Home" (copy) } dd { (place(&plan.home)) } }
             @if plan.old_identity_database.is_some() {
                 div { dt { "Changes carried over from" } dd { (place(&plan.old_identity_database)) } }
