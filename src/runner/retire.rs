@@ -14,12 +14,14 @@ use crate::cipher::chain_key;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
 use crate::inventory::{Scanned, scan};
+use crate::plan::SyncPlan;
 use crate::plan::{self, Deployment};
 use crate::report::{
     RETIRABLE, Reporter, Retirable, StatusView, Verification, printable, publish, thousands, verification,
 };
 use crate::runbook::{OLD_SERVER_STOPPED, copy_is_older};
-use crate::sync::{ROUTE_TRAFFIC, Said, Verdict, verdict};
+use crate::sync::{ROUTE_TRAFFIC, Said, Verdict, is_a_loss, verdict};
+use crate::triggers;
 use crate::verify::{Options, Report, Verdict as Verified};
 
 /// Says whether the old identity database can be retired; none when asked to stop.
@@ -55,7 +57,8 @@ pub async fn safe_to_retire(
     shared.journal.accept_steps(dir.to_owned()).await?; // what was confirmed since the last session
     let state = shared.journal.state(Clone::clone);
     let [switched, stopped] = said_since_sync_began(&shared).await?;
-    let said = Said { switched, stopped, accepted, others_connected };
+    let places = deployment.jobs.iter().map(|job| job.place.clone()).collect();
+    let said = Said { switched, stopped, accepted, others_connected, places };
     let failed = StatusView::new(&state, false).failed();
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
@@ -66,6 +69,8 @@ pub async fn safe_to_retire(
         let options = Options { sample: None, live: true };
         let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await?;
         take_in(&mut verdict, &report);
+        take_in_losses(&mut verdict, &said, plan, &report);
+        take_in_unsynced(&mut verdict, &said, &deployment, plan).await?;
         let outside = scan(&deployment, &folders(settings), planner.recoder(), &activity, &stop).await?;
         let verified = verification(&report, chain.entries, None, true);
         Ok::<_, Error>((take_in_outside(&mut verdict, outside, settings, verified), verdict))
@@ -92,12 +97,6 @@ pub async fn safe_to_retire(
     for (place, why) in deployment.absent_places() {
         if why == plan::ABSENT_IN_OLD {
             verdict.reasons.push(format!("{place}: {why}, so nothing of it was compared"));
-        }
-        if why == plan::NO_TRIGGERS {
-            let reason = format!(
-                "{place}: {why}, so changes of it were not carried over: only its keys were compared"
-            );
-            verdict.weigh(&said, place, &reason);
         }
     }
     verdict.not_looked_at.extend(beside(settings, &deployment));
@@ -159,6 +158,55 @@ fn take_in(verdict: &mut Verdict, report: &Report) {
             first.what
         ));
     }
+}
+
+/// Adds what the new deployment has lost, or holds otherwise, of tables and files that nothing keeps in step: a little
+/// of it is what a server does.
+fn take_in_losses(verdict: &mut Verdict, said: &Said, plan: &SyncPlan, report: &Report) {
+    let is_kept = |place: &str| plan.jobs.iter().any(|job| *job.place() == *place);
+    for target in report.targets.iter().filter(|target| !is_kept(&target.place)) {
+        for (rows, lost, how) in target.losses().into_iter().filter(|(rows, lost, _)| is_a_loss(*rows, *lost))
+        {
+            let reason = format!(
+                "{}: {} of {} rows or files of the new deployment that were rotated {how}, which no server that works \
+                 does by and by",
+                target.place,
+                thousands(lost),
+                thousands(rows)
+            );
+            verdict.weigh(said, &target.place, &reason);
+        }
+    }
+}
+
+/// Adds the tables that could be kept in step and are not, and what waits in their change logs.
+async fn take_in_unsynced(
+    verdict: &mut Verdict,
+    said: &Said,
+    deployment: &Deployment,
+    plan: &SyncPlan,
+) -> Result<()> {
+    let is_kept = |table: &str| plan.jobs.iter().any(|job| *job.place() == *table);
+    let there = plan.old.table_names().await.map_err(|error| Error::new(Id::Database, error.to_string()))?;
+    for table in plan.targets.synced().iter().filter(|table| !is_kept(&table.relation.table)) {
+        let name = &table.relation.table;
+        let absent = deployment.absent_places();
+        let has_no_triggers =
+            absent.iter().any(|(place, why)| **place == **name && *why == plan::NO_TRIGGERS);
+        let why = if has_no_triggers { plan::NO_TRIGGERS } else { "`syncTables` leaves it out" };
+        if there.iter().any(|there| there.eq_ignore_ascii_case(name)) {
+            let reason =
+                format!("{name}: {why}, so changes of it were not carried over: only its keys were compared");
+            verdict.weigh(said, name, &reason);
+        }
+    }
+    for (log, waiting) in triggers::waiting(&plan.old, &plan.targets).await? {
+        let is_counted = plan.jobs.iter().any(|job| job.table.log == log);
+        if !is_counted {
+            verdict.reasons.push(format!("{log}: {waiting} entries wait, and nothing carries them over"));
+        }
+    }
+    Ok(())
 }
 
 /// Adds what stands outside the targets of the new deployment: under an old key for certain it is a reason.

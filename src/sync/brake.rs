@@ -112,9 +112,14 @@ fn allowed(rows: u64) -> u64 {
 }
 
 /// Whether a table with so many rows at the last look, and so many now, has lost too many.
-fn is_too_much(before: u64, now: u64, missing: u64) -> bool {
+pub(super) fn is_too_much(before: u64, now: u64, missing: u64) -> bool {
     let lost = before.saturating_sub(now).max(missing);
     (now == 0 && before > 0) || lost > allowed(before)
+}
+
+/// Whether so many of a table's rows cannot be what a server that works has deleted or changed by and by.
+pub fn is_a_loss(rows: u64, lost: u64) -> bool {
+    is_too_much(rows, rows.saturating_sub(lost), 0)
 }
 
 impl SyncRunner<'_> {

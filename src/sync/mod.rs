@@ -38,6 +38,7 @@ use crate::plan::{SyncJob, SyncPlan};
 
 pub use baseline::{baseline, is_marked};
 use brake::Looks;
+pub use brake::is_a_loss;
 use carry::Outcome;
 use compare::Comparison;
 pub use drift::Drift;

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use keyrotation_journal::{Key, RowMark};
 use serde::Serialize;
 
+use super::brake::is_a_loss;
 use super::drift::{Drift, drift};
 use super::failed;
 use super::read::key_of;
@@ -49,6 +50,8 @@ pub struct Compared {
     pub same: u64,
     /// Rows that the new server has made its own.
     pub superseded: u64,
+    /// Of these, rows that are in use in the old database and that the new one has no more.
+    pub deleted: u64,
     /// Rows that differ, and that nothing accounts for: the first of them.
     pub differing: Vec<String>,
     /// How many there are.
@@ -63,6 +66,11 @@ pub struct Compared {
 }
 
 impl Compared {
+    /// Rows of the old table.
+    fn rows(&self) -> u64 {
+        self.same + self.superseded + self.differences + self.unreadable
+    }
+
     fn add(&mut self, key: &Key) {
         self.differences += 1;
         if self.differing.len() < LISTED {
@@ -94,6 +102,8 @@ pub struct Said {
     pub accepted: Vec<String>,
     /// Whoever is connected to the old database is known, or cannot be seen.
     pub others_connected: bool,
+    /// Places beside the tables of the old identity database of which they may say that.
+    pub places: Vec<String>,
 }
 
 /// Looks at both databases: what waits, who is there, and every row of every table.
@@ -124,6 +134,16 @@ pub async fn verdict(
             let count = compared.unreadable;
             verdict.reasons.push(format!("{}: {count} rows of the old table do not open", job.place()));
         }
+        if is_a_loss(compared.rows(), compared.deleted) {
+            let reason = format!(
+                "{}: {} of the old database's {} rows are not in the new one any more, which no server that works \
+                 deletes by and by",
+                job.place(),
+                compared.deleted,
+                compared.rows()
+            );
+            verdict.weigh(said, job.place(), &reason);
+        }
         if compared.left_over > 0 {
             let reason = format!(
                 "{}: {} rows that the old database has no more are in the new one as they were carried over, or in use",
@@ -135,8 +155,10 @@ pub async fn verdict(
         verdict.tables.push(compared);
     }
     let drifts = drift(plan, activity).await?;
-    let is_known =
-        |name: &&String| drifts.names.contains(name) || plan.jobs.iter().any(|job| job.place() == *name);
+    let is_known = |name: &&String| {
+        let is_kept = plan.jobs.iter().any(|job| job.place() == *name);
+        is_kept || drifts.names.contains(name) || said.places.contains(name)
+    };
     if let Some(unknown) = said.accepted.iter().find(|name| !is_known(name)) {
         let what = format!("{} is no table of the old database that was compared", unknown.escape_debug());
         return Err(Error::new(Id::CommandLineValue, what));
@@ -227,6 +249,7 @@ async fn compare(
                 compared.add(&row.key);
             } else {
                 compared.superseded += 1;
+                compared.deleted += u64::from(present.is_none() && row.is_in_use(job) != Some(false));
             }
         }
     }

@@ -62,6 +62,18 @@ pub struct TargetReport {
     pub findings: Vec<Finding>,
 }
 
+impl TargetReport {
+    /// What is gone of the recorded rows, and what was written anew: of how many, how many, and which of the two.
+    pub fn losses(&self) -> [(u64, u64, &'static str); 2] {
+        let count = |verdict| self.verdicts.get(&verdict).copied().unwrap_or_default();
+        let recorded: u64 = Verdict::ALL.iter().filter(|it| **it != Verdict::New).map(|it| count(*it)).sum();
+        [
+            (recorded, count(Verdict::Gone), "are not there any more"),
+            (recorded, count(Verdict::Changed), "were changed since"),
+        ]
+    }
+}
+
 /// A row that is not as the journal recorded it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Finding {

@@ -12,6 +12,7 @@ pub(crate) mod exact;
 pub(crate) mod flow;
 mod foreign;
 pub(crate) mod gap;
+mod losses;
 mod lost;
 pub(crate) mod pause;
 mod report;

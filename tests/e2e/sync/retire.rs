@@ -7,10 +7,10 @@ use crate::kit::{Refused as _, seal};
 use crate::support::{Engine, Ran};
 
 const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
-const DRAIN: &[&str] = &["sync", "--until-drained", "--quiet-for", "1s"];
+pub(crate) const DRAIN: &[&str] = &["sync", "--until-drained", "--quiet-for", "1s"];
 
 /// Everything is carried over, and people have said all that they are asked.
-fn ready(engine: Engine) -> Pair {
+pub(crate) fn ready(engine: Engine) -> Pair {
     let pair = routed(engine);
     pair.run(&["confirm", "old-server-stopped"]).exits(0);
     pair
@@ -25,12 +25,12 @@ fn routed(engine: Engine) -> Pair {
 }
 
 #[track_caller]
-fn judged(pair: &Pair, code: i32) -> (Value, Ran) {
+pub(crate) fn judged(pair: &Pair, code: i32) -> (Value, Ran) {
     let ran = pair.run(&["safe-to-retire", "--json"]).exits(code);
     (ran.json(), ran)
 }
 
-fn judged_with(pair: &Pair, words: &[&str], code: i32) -> Value {
+pub(crate) fn judged_with(pair: &Pair, words: &[&str], code: i32) -> Value {
     pair.run(&[&["safe-to-retire", "--json"], words].concat()).exits(code).json()
 }
 
