@@ -9,6 +9,7 @@ use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, Targe
 
 use super::endpoint::{ControlEndpoint, JournalReservation};
 use super::in_place::{explained, servers_may_run, word};
+use super::row_ownership::keys_of_copy;
 use super::stop::listen_until;
 use super::throttled::refuse_unknown;
 use super::{Explanations, Options, Outcome, Runner, Screen, taken};
@@ -217,7 +218,9 @@ pub async fn begin(
         .zip(&runner.deployment.jobs)
         .map(|(found, job)| Event::TargetStarted { target: job.index, total: Some(found.rows) });
     let given = word(options.servers_have_both_keys, settings, &[]);
-    let first = why.map(Event::StepTaken).into_iter().chain(given).chain(absent).chain(started).collect();
+    let keys = keys_of_copy(&runner.deployment, &survey, settings);
+    let first =
+        why.map(Event::StepTaken).into_iter().chain(given).chain(keys).chain(absent).chain(started).collect();
     Box::pin(runner.run(context, first)).await
 }
 

@@ -264,8 +264,11 @@ impl Runner<'_> {
         watch: &Watch,
         accepted: &mut u64,
     ) -> Result<Option<End>> {
-        let (targets, has_run) = (&self.deployment.targets, self.options.new_server_has_run);
-        row_ownership::decide(context, self.settings, targets, self.dir, has_run).await?;
+        let has_run = self.options.new_server_has_run;
+        let decided = row_ownership::decide(context, self.settings, plan, self.dir, has_run).await?;
+        if decided == Flow::Interrupted {
+            return Ok(Some(End::Interrupted));
+        }
         if sync::baseline(context, plan).await? == Flow::Interrupted {
             return Ok(Some(End::Interrupted));
         }

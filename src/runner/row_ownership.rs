@@ -1,17 +1,22 @@
 //! Whose the rows of the copy are when sync begins: this program's, or those of a new server that has run on it
 //! before this rotation.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use keyrotation_journal::{JobState, Journal, Step, TAKEN_BACK, TargetKind, step_in_force};
+use keyrotation_journal::{Event, JobState, Journal, Step, TAKEN_BACK, TargetKind, step_in_force};
 
-use super::{step, unlock};
+use super::{step, taken, unlock};
 use crate::config::Settings;
-use crate::engine::Context;
+use crate::engine::{Context, Flow};
 use crate::error::{Error, Id, Result};
+use crate::plan::{Deployment, JobSurvey, Survey, SyncPlan};
 use crate::report::thousands;
 use crate::sync::{self, NEW_SERVER_HAS_RUN, ROUTE_TRAFFIC};
-use crate::target::{Store, TargetRegistry};
+use crate::target::Store;
+
+/// The step that says which old keys values of the copy were under.
+const KEYS_OF_COPY: &str = "keys-of-copy";
 
 /// Steps of an earlier rotation of the same databases that go on to count.
 const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
@@ -23,13 +28,14 @@ const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
 pub(super) async fn decide(
     context: &Context,
     settings: &Settings,
-    targets: &TargetRegistry,
+    plan: &SyncPlan,
     dir: &Path,
     has_run: bool,
-) -> Result<()> {
+) -> Result<Flow> {
     if sync::is_marked(context) {
-        return Ok(());
+        return Ok(Flow::Finished);
     }
+    let targets = &plan.targets;
     let ([identity_moved, identity_already, already], stands) = context.journal.state(|state| {
         let tables = || {
             let tables = state.rotation.targets.iter().zip(&state.targets);
@@ -45,20 +51,31 @@ pub(super) async fn decide(
         ];
         (counts, state.step_is_in_force(NEW_SERVER_HAS_RUN))
     });
-    // A copy of which all values were under the old key was made since, whatever came before.
-    if identity_already == 0 && identity_moved > 0 {
-        return Ok(());
+    let Some(unexplained) = keys_of_nobody(context, settings, plan).await? else {
+        return Ok(Flow::Interrupted);
+    };
+    // A copy of which all values were under keys of the old server's was made since, whatever came before.
+    if identity_already == 0 && identity_moved > 0 && unexplained.is_empty() {
+        return Ok(Flow::Finished);
     }
     let archives = archives(settings, dir);
     let kept_in_step = archives.iter().find(|state| state.sync.started_at.is_some());
     let why = match kept_in_step {
+        _ if !unexplained.is_empty() => {
+            let keys: Vec<&str> = unexplained.iter().map(String::as_str).collect();
+            format!(
+                "values of the copy were under the key {}, and no value of the old database is: an earlier rotation \
+                 made them",
+                keys.join(", ")
+            )
+        }
         _ if already > 0 => {
             format!("{} rows were under the new key before this rotation", thousands(already))
         }
         Some(state) => {
             format!("rotation {}, which was put aside, has kept this copy in step", state.rotation.name())
         }
-        None => return Ok(()),
+        None => return Ok(Flow::Finished),
     };
     if !stands && !has_run {
         let text = format!(
@@ -70,8 +87,36 @@ pub(super) async fn decide(
     if !stands {
         steps.push(step(NEW_SERVER_HAS_RUN, "every row that the copy holds is the new server's own"));
     }
-    let events = steps.into_iter().map(|step| keyrotation_journal::Event::StepTaken(step).into());
-    context.journal.append(events.collect()).await
+    let events = steps.into_iter().map(|step| Event::StepTaken(step).into());
+    context.journal.append(events.collect()).await?;
+    Ok(Flow::Finished)
+}
+
+/// Where there are several old keys: which of them values of the copy were under, as far as it was looked at before the
+/// rotation began.
+pub(super) fn keys_of_copy(deployment: &Deployment, survey: &Survey, settings: &Settings) -> Option<Event> {
+    let plan = deployment.sync.as_ref().filter(|_| settings.keys.old_keys().count() > 1)?;
+    let is_kept = |job: &&JobSurvey| plan.jobs.iter().any(|kept| *kept.place() == *job.place);
+    let found: BTreeSet<&str> =
+        survey.jobs.iter().filter(is_kept).flat_map(|job| job.under.keys()).map(String::as_str).collect();
+    Some(taken(KEYS_OF_COPY, &found.into_iter().collect::<Vec<_>>().join(", ")))
+}
+
+/// The old keys that values of the copy were under and none of the old database's is. None if somebody asks to stop.
+async fn keys_of_nobody(
+    context: &Context,
+    settings: &Settings,
+    plan: &SyncPlan,
+) -> Result<Option<BTreeSet<String>>> {
+    let all: BTreeSet<String> = settings.keys.old_keys().map(|key| key.fingerprint().to_owned()).collect();
+    if all.len() < 2 {
+        return Ok(Some(BTreeSet::new()));
+    }
+    let found = context.journal.state(|state| {
+        let step = step_in_force(&state.steps, KEYS_OF_COPY, |step| &step.name);
+        step.map(|step| step.note.split(", ").filter(|key| all.contains(*key)).map(str::to_owned).collect())
+    });
+    sync::not_in_old(context, plan, found.unwrap_or(all)).await
 }
 
 /// The steps that stand in journals of the same databases that were put aside, or that were left with them.

@@ -124,6 +124,50 @@ pub(crate) fn what_the_new_server_has_deleted_does_not_come_back_by_an_entry(eng
     );
 }
 
+/// Values under a further old key are of the old server only if that one has such values, too.
+#[test]
+fn rows_of_an_earlier_rotation_are_no_copys_though_its_key_is_an_old_one() {
+    for swapped in [false, true] {
+        let pair = synced(Engine::Sqlite);
+        pair.run(&["confirm", "start/started"]).exits(0);
+        pair.run(&["confirm", "route-traffic"]).exits(0);
+        let id = &actives(&pair)[1];
+        for table in [&format!("{TOKENS}_SCOPE"), TOKENS] {
+            pair.execute(Side::New, &format!("DELETE FROM {table} WHERE TOKEN_ID = '{id}'"));
+        }
+        let [first, second] = pair.keys();
+        let config = std::fs::read_to_string(&pair.place.deployment.config).unwrap();
+        let (one, other) = if swapped { (first, second) } else { (second, first) };
+        let third = "a third key, of no server before";
+        let keys = format!("oldSecretKey: {one}\noldSecretKeys: [{other}]\nnewSecretKey: {third}\n");
+        let rest: Vec<&str> = config.lines().filter(|line| !line.contains("SecretKey")).collect();
+        std::fs::write(&pair.place.deployment.config, format!("{keys}{}\n", rest.join("\n"))).unwrap();
+        let begin = ["run", "--new", "--until-drained", "--quiet-for", "0s"];
+        let ran = pair.run(&begin).refused(5, "KR-SYN-004");
+        assert!(ran.stderr.contains("no value of the old database is"), "{ran}");
+        pair.run(&["resume", "--new-server-has-run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+        assert_eq!(state_of(&pair, Side::New, id), None, "it does not come back");
+    }
+}
+
+/// Where the old server has values under both keys, a copy has them, too.
+#[test]
+fn a_copy_of_a_server_with_two_keys_is_ours() {
+    let pair = Pair::without_triggers(Engine::Sqlite, 60);
+    let further = "a key that was in use before it.";
+    for side in [Side::Old, Side::New] {
+        let value = crate::kit::seal(further, "sealed long ago");
+        pair.execute(
+            side,
+            &format!("INSERT INTO IDN_IDENTITY_USER_DATA VALUES (7, 'old', 'claim', '{value}')"),
+        );
+    }
+    pair.run(&["triggers", "install"]).exits(0);
+    let config = std::fs::read_to_string(&pair.place.deployment.config).unwrap();
+    std::fs::write(&pair.place.deployment.config, format!("{config}oldSecretKeys: [{further}]\n")).unwrap();
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+}
+
 /// A copy that was made anew is ours.
 #[test]
 fn a_new_copy_is_no_new_servers() {
