@@ -11,7 +11,7 @@ use crate::config;
 use crate::db::{Access, Db};
 use crate::error::{Error, Id, Result};
 use crate::plan;
-use crate::report::{StatusView, StepView};
+use crate::report::StepView;
 use crate::runbook::{
     ALREADY, COPY_CLEANED, FROM_NOW_ON, Facts, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, copy_is_older,
 };
@@ -81,11 +81,20 @@ fn gap(dir: &Path) -> Result<Option<String>> {
 /// Without the change log nobody would ever know what is missing in the new database.
 async fn refuse_before_the_verdict(place: &Place, db: &Db, targets: &TargetRegistry) -> Result<()> {
     let database = config::load_identity(&place.config, true)?.0.identity();
-    let is_of_this = |status: &StatusView| status.old_identity.as_ref().is_none_or(|old| *old == database);
     let status = match view(&place.journal) {
         Err(error) if error.id() == Id::JournalAbsent => None,
-        status => Some(status?).filter(is_of_this),
+        status => Some(status?),
     };
+    // By another name it may be the same one.
+    let other =
+        status.as_ref().and_then(|status| status.old_identity.as_ref()).filter(|old| **old != database);
+    if let Some(other) = other {
+        let what = format!(
+            "the journal is of an old identity database that is called {other}, and this one is called {database}: \
+             nothing tells whether it is safe to retire"
+        );
+        return Err(Error::new(Id::TriggersNeeded, what));
+    }
     let facts = Facts::new(status, &[]);
     let keeps_in_step = facts.status.as_ref().is_some_and(|status| status.sync.is_some());
     if keeps_in_step && !facts.is_safe_to_retire() {

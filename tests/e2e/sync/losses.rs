@@ -2,6 +2,7 @@
 
 use super::pair::{Pair, Side};
 use super::retire::{DRAIN, judged, judged_with, ready};
+use crate::kit::Refused as _;
 use crate::support::Engine;
 
 /// A table that `syncTables` leaves out is compared by its keys alone.
@@ -64,4 +65,21 @@ fn only_because_of_a_loss(pair: &Pair, why: &str) {
     let (verdict, ran) = judged(pair, 1);
     let reasons = verdict["reasons"].as_array().unwrap();
     assert!(reasons.len() == 1 && reasons[0].as_str().unwrap().contains(why), "{ran}");
+}
+
+/// A database that is called otherwise may be the journal's own: no verdict tells of it.
+#[test]
+fn triggers_stay_in_a_database_that_the_journal_calls_otherwise() {
+    let pair = ready(Engine::Sqlite);
+    judged(&pair, 0);
+    let (old, config) = (&pair.place.deployment.old_identity, &pair.place.deployment.config);
+    let link = old.with_file_name("by-another-name.db");
+    std::fs::hard_link(old, &link).unwrap();
+    let text = std::fs::read_to_string(config).unwrap();
+    let name = |path: &std::path::Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+    std::fs::write(config, text.replace(&name(old), &name(&link))).unwrap();
+    let ran = pair.run(&["triggers", "remove", "--on", "old"]).refused(2, "KR-CFG-058");
+    assert!(ran.error().contains("nothing tells whether it is safe to retire"), "{ran}");
+    std::fs::write(config, text).unwrap();
+    pair.run(&["triggers", "remove", "--on", "old"]).exits(0);
 }
