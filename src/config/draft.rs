@@ -7,7 +7,7 @@ use super::home::{Home, Version};
 use super::keys::Key;
 use super::syntax::{Raw, items, parts};
 use super::url::UrlError;
-use super::{JdbcUrl, Overrides, expand, load, parse, read};
+use super::{JdbcUrl, Overrides, expand, load, parse, read, stores};
 use crate::db::server::{Host, Kind, Tls};
 use crate::error::Error;
 
@@ -31,6 +31,8 @@ pub struct DraftConfig {
     pub old_registry: Option<Site>,
     /// The copy of the registry database.
     pub new_registry: Option<Site>,
+    /// Further databases: name, the old server's, and the copy of it.
+    pub stores: Vec<(String, Option<Site>, Option<Site>)>,
     /// The new server's folder, which may not be there yet.
     pub home: Option<PathBuf>,
     /// The folders of all servers on the database, where it is rotated in place.
@@ -121,6 +123,12 @@ pub fn draft(path: &Path) -> DraftConfig {
             nodes.push(node);
         }
     }
+    let stores = stores::each(&raw).into_iter().map(|(name, raw)| {
+        let [old, new] = [(Key::OldStoreUrl, Key::OldStoreUsername), (Key::StoreUrl, Key::StoreUsername)]
+            .map(|(url, user)| site(&raw, folder, url, user));
+        (name, old, new)
+    });
+    let stores = stores.collect();
     let site = |url, user| site(&raw, folder, url, user);
     DraftConfig {
         written,
@@ -131,6 +139,7 @@ pub fn draft(path: &Path) -> DraftConfig {
         new_identity: site(Key::NewIdnDbUrl, Key::NewIdnUsername),
         old_registry: site(Key::OldRegDbUrl, Key::OldRegUsername),
         new_registry: site(Key::NewRegDbUrl, Key::NewRegUsername),
+        stores,
         old_home: given(&raw, Key::OldIsHome).and_then(|home| expand(home, folder).ok()),
         version: home.as_deref().and_then(|home| Home::inspect(home).version),
         home,

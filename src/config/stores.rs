@@ -6,7 +6,7 @@ use super::databases::Keys;
 use super::keys::Key;
 use super::resolve::{Resolver, wrong};
 use super::secret::Secret;
-use super::{Database, DatabaseJob, Level, Mode, OwnTargets};
+use super::{Database, DatabaseJob, JdbcUrl, Level, Mode, OwnTargets, Raw};
 use crate::error::{Error, Id, Result};
 
 /// A further database.
@@ -74,6 +74,14 @@ impl Item {
     }
 }
 
+/// Each item that can be read, with its name, as if it stood in the file by itself.
+pub(super) fn each(raw: &Raw) -> Vec<(String, Raw)> {
+    let Some(entry) = raw.get(Key::Stores) else { return Vec::new() };
+    let items: Vec<Item> = serde_yaml::from_str(entry.value.expose()).unwrap_or_default();
+    let of = |item: Item| (item.name.clone(), raw.of_item(&SHARED, entry.line, item.values()));
+    items.into_iter().map(of).collect()
+}
+
 impl Resolver<'_> {
     /// What `stores` says, each with a table of `own`, and none the database of another.
     pub(super) fn stores(&mut self, mode: Mode, databases: &mut DatabaseJob, own: &OwnTargets) -> Result<()> {
@@ -129,7 +137,7 @@ impl Resolver<'_> {
         &mut self,
         mode: Mode,
         name: String,
-        raw: &super::Raw,
+        raw: &Raw,
         databases: &DatabaseJob,
     ) -> Result<FurtherStore> {
         let mut inner =
@@ -155,9 +163,10 @@ impl Resolver<'_> {
             ));
         }
         let raw_old = inner.given(Key::OldStoreUrl).map(|entry| inner.url(entry)).and_then(Result::ok);
-        if raw_old.is_some_and(|old| old.same_database(&new.url))
-            || databases.old_ones().chain(&old).any(|old| old.is_same(&new))
-        {
+        let is_new = |old: JdbcUrl| {
+            old.same_database(&new.url) || databases.new_ones().any(|one| old.same_database(&one.url))
+        };
+        if raw_old.is_some_and(is_new) || databases.old_ones().chain(&old).any(|old| old.is_same(&new)) {
             return Err(wrong(Id::ConfigOldDatabase, url, "is the same database as one of the old server's"));
         }
         self.notices.append(&mut inner.notices);

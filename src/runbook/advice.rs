@@ -216,6 +216,10 @@ fn copy(to: &mut To, variant: Variant, deployment: &DraftConfig) {
         let (old, new) = (deployment.old_registry.as_ref(), deployment.new_registry.as_ref());
         to.0.extend(dump::copy(old, new, "registry"));
     }
+    for (name, old, new) in &deployment.stores {
+        to.say(format!("The database of the store {name}:"));
+        to.0.extend(dump::copy(old.as_ref(), new.as_ref(), name));
+    }
     if is_on_mysql(deployment) {
         to.say("mysqldump and mysql are MySQL's own tools. Where only MariaDB's are installed, they go by the same names, but for TLS: --ssl and --ssl-verify-server-cert there, in place of --ssl-mode.");
     }
@@ -226,7 +230,11 @@ fn is_on_mysql(deployment: &DraftConfig) -> bool {
     let is_mysql = |site: &&Option<Site>| {
         matches!(site, Some(Site::Server { kind: crate::db::server::Kind::MySql, is_mariadb: false, .. }))
     };
-    [&deployment.new_identity, &deployment.new_registry].iter().any(is_mysql)
+    let further = deployment.stores.iter().map(|(.., new)| new);
+    [&deployment.new_identity, &deployment.new_registry]
+        .into_iter()
+        .chain(further)
+        .any(|site| is_mysql(&site))
 }
 
 fn configure(to: &mut To, variant: Variant, deployment: &DraftConfig) {

@@ -180,6 +180,11 @@ fn a_store_is_never_the_old_servers_and_none_that_is_known() {
         (store("users", &database(&d.new_registry), ""), "KR-CFG-064", "the same database as newRegDBUrl"),
         (store("users", &old, ""), "KR-CFG-016", "one of the old server's"),
         (store("users", &own, &format!(", oldUrl: '{own}'")), "KR-CFG-016", "one of the old server's"),
+        (
+            store("users", &own, &format!(", oldUrl: '{}'", database(&d.new_registry))),
+            "KR-CFG-016",
+            "one of the old server's",
+        ),
         (store("people", &own, ""), "KR-CFG-064", "no table of `targets` has `store: people`"),
         (store("identity", &own, ""), "KR-CFG-064", "small letters"),
         (store("Users", &own, ""), "KR-CFG-064", "small letters"),

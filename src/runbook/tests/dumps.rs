@@ -55,6 +55,12 @@ fn dump_commands_name_hosts_and_users_and_are_quoted() {
         DraftConfig { old_registry: file("/old.db"), new_registry: file("/new.db"), ..outline.clone() };
     assert_eq!(commands("copy", &registry)[2], r#"sqlite3 /old.db '.backup "/new.db"'"#);
     assert_eq!(commands("copy", &outline)[1], r#"sqlite3 '/a b' '.backup "/c\"d"'"#);
+    let stores = vec![("users".to_owned(), file("/users.db"), file("/new-users.db"))];
+    let with_store = DraftConfig { stores, ..outline };
+    assert_eq!(
+        commands("copy", &with_store).last().map(String::as_str),
+        Some(r#"sqlite3 /users.db '.backup "/new-users.db"'"#)
+    );
 }
 
 #[test]

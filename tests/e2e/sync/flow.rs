@@ -298,10 +298,11 @@ pub(crate) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
     pair.run(&["resume", "--until-drained", "--quiet-for", "0s"]).exits(0);
     let points =
         ["sync-before-commit", "sync-after-commit", "sync-before-acknowledge", "sync-after-acknowledge"];
+    // A server sees that its client is gone, whatever the reason: it is killed there.
+    let ways = [("return(kill)", None, Some(9)), ("panic", Some(101), None), ("return", Some(3), None)];
+    let ways = if engine == Engine::Sqlite { &ways[..] } else { &ways[..1] };
     for (n, point) in points.iter().enumerate() {
-        for (what, code, signal) in
-            [("return(kill)", None, Some(9)), ("panic", Some(101), None), ("return", Some(3), None)]
-        {
+        for (what, code, signal) in ways.iter().copied() {
             let id = format!("crash-{n}-{}", code.unwrap_or(9));
             pair.execute(
                 Side::Old,
@@ -318,7 +319,7 @@ pub(crate) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
     }
     let status = pair.sync_status();
     assert_eq!((&status["superseded"], &status["pending"]), (&0.into(), &0.into()), "{status}");
-    assert_eq!(status["applied"], 24, "{status}");
+    assert_eq!(status["applied"], 2 * points.len() * ways.len(), "{status}");
 }
 
 super::on_each_engine!(
