@@ -20,6 +20,9 @@ pub enum KeyPart {
     Text(String),
     /// Bytes, for binary key columns.
     Bytes(Vec<u8>),
+    /// What no statement can name: a text that is none, as its bytes, or what else the database gave, as it is shown. A row
+    /// with such a key can only be told of.
+    Unreadable(Vec<u8>),
 }
 
 /// All columns of a key, in the order of the target's key columns.
@@ -31,10 +34,16 @@ const INT: u8 = 1;
 const TEXT: u8 = 2;
 const UUID: u8 = 3;
 const BYTES: u8 = 4;
+const UNREADABLE: u8 = 5;
 /// Set on a part's tag when another part follows.
 const MORE: u8 = 0x80;
 
 impl Key {
+    /// Whether a statement can name the row.
+    pub fn is_readable(&self) -> bool {
+        !self.0.iter().any(|part| matches!(part, KeyPart::Unreadable(_)))
+    }
+
     /// Appends the encoding of the key, which delimits itself.
     pub fn encode(&self, out: &mut Vec<u8>) {
         let Some(last) = self.0.len().checked_sub(1) else {
@@ -61,6 +70,10 @@ impl Key {
                     out.push(BYTES | more);
                     put_bytes(out, bytes);
                 }
+                KeyPart::Unreadable(bytes) => {
+                    out.push(UNREADABLE | more);
+                    put_bytes(out, bytes);
+                }
             }
         }
     }
@@ -76,6 +89,7 @@ impl Key {
                 TEXT => KeyPart::Text(reader.text()?.to_owned()),
                 UUID => KeyPart::Text(format_uuid(&reader.array()?)),
                 BYTES => KeyPart::Bytes(reader.bytes()?.to_vec()),
+                UNREADABLE => KeyPart::Unreadable(reader.bytes()?.to_vec()),
                 _ => return Err(Malformed("a key part is of an unknown type")),
             });
             if tag & MORE == 0 {
@@ -85,7 +99,7 @@ impl Key {
     }
 }
 
-/// For people: parts joined by `/`, bytes in hex. Not meant to be read back.
+/// For people: parts joined by `/`, bytes in hex, what cannot be read escaped. Not meant to be read back.
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, part) in self.0.iter().enumerate() {
@@ -100,6 +114,7 @@ impl fmt::Display for Key {
                         write!(f, "{byte:02x}")?;
                     }
                 }
+                KeyPart::Unreadable(bytes) => write!(f, "{}", bytes.escape_ascii())?,
             }
         }
         Ok(())

@@ -107,10 +107,16 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// The homes of all nodes that `homes` names.
+    /// The homes of all nodes that `homes` names, each once.
     pub(super) fn nodes(&self) -> Result<Vec<PathBuf>> {
         let Some(entry) = self.given(Key::Homes) else { return Ok(Vec::new()) };
-        let found = items(entry.value.expose()).into_iter().map(|item| self.find_home(item));
-        found.collect::<Result<_, String>>().map_err(|problem| wrong(Id::ConfigHome, entry, problem))
+        let mut nodes = Vec::new();
+        for item in items(entry.value.expose()) {
+            let node = self.find_home(item).map_err(|problem| wrong(Id::ConfigHome, entry, problem))?;
+            if !nodes.contains(&node) {
+                nodes.push(node);
+            }
+        }
+        Ok(nodes)
     }
 }

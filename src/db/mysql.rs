@@ -85,8 +85,11 @@ pub(super) fn table_info(columns: &[Record], unique: Vec<Record>) -> TableInfo {
             on_update: is(on_update),
             computed: is(computed),
         };
-        info.types.insert(column.clone(), name.clone());
-        info.shapes.insert(column.clone(), shape(name, size));
+        let shape = shape(name, size);
+        let sized = shape.digits.zip(shape.scale).filter(|_| kind == Kind::Decimal);
+        let named = sized.map_or_else(|| name.clone(), |(digits, scale)| format!("{name}({digits},{scale})"));
+        info.types.insert(column.clone(), named);
+        info.shapes.insert(column.clone(), shape);
         info.has_triggers |= is(computed);
         info.columns.insert(column.clone(), column_info);
     }

@@ -274,12 +274,12 @@ pub const MYSQL: Syntax = Syntax {
     name: "MySQL and MariaDB",
     max_parameters: 65_535,
     rows_at_once: 500,
-    parameter: |_, kind| match kind {
-        // Compared with a text, a decimal would become a floating-point number.
-        Kind::Decimal => "CAST(? AS DECIMAL(65, 30))".to_owned(),
-        _ => "?".to_owned(),
+    parameter: |_, _| "?".to_owned(),
+    // Compared with a text, a decimal would become a floating-point number; and a cast cuts what has more digits.
+    compared: |mark, column| match column.strip_prefix("decimal") {
+        Some(size) => format!("CAST({mark} AS DECIMAL{})", widest_decimal(size)),
+        None => mark,
     },
-    compared: as_it_is,
     key_column: |name, kind| match kind {
         Kind::Decimal => format!("CAST({name} AS CHAR)"),
         _ => name.to_owned(),
@@ -338,6 +338,15 @@ pub const MYSQL: Syntax = Syntax {
     age: |column| format!("(TIMESTAMPDIFF(SECOND, {column}, UTC_TIMESTAMP()) * 1000)"),
     rewrite: Rewrite { files: 25, log: 140 },
 };
+
+/// The decimal that holds every value of a column of this size, such as `(50,0)`, with as many digits behind the point as
+/// are left then: MySQL has 65 digits, 30 of them behind the point.
+fn widest_decimal(size: &str) -> String {
+    let mut digits = size.trim_matches(['(', ')']).split(',').map(|number| number.trim().parse::<u32>().ok());
+    let (digits, scale) = (digits.next().flatten().unwrap_or(35), digits.next().flatten().unwrap_or(0));
+    let whole = digits.saturating_sub(scale);
+    format!("(65, {})", 65_u32.saturating_sub(whole).min(30))
+}
 
 /// What a parameter of PostgreSQL is cast to. Decimals are bound as text.
 pub(super) const fn postgres_type(kind: Kind) -> &'static str {

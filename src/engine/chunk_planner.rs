@@ -12,6 +12,10 @@ use crate::plan::Job;
 use crate::sink::{Change, ChangedCell};
 use crate::source::Row;
 
+/// Why a row is not written of which no statement can name the key.
+const NAMELESS: &str = "its key cannot be read: it is a text that is not UTF-8, a floating-point number or NULL, so nothing \
+                        can be written to this row alone; give it a key that can be read, then `keyrotation resume --retry-failed`";
+
 /// Makes chunks out of rows.
 #[derive(Debug, Clone)]
 pub struct ChunkPlanner {
@@ -155,6 +159,9 @@ impl ChunkPlanner {
             }),
             Verdict::Unreadable(reason) => failed(reason.to_string()),
             ref verdict @ (Verdict::UnderOld(ref opened) | Verdict::WithoutId(ref opened)) => {
+                if !row.key.is_readable() {
+                    return failed(NAMELESS.to_owned());
+                }
                 let new = match self.recoder.reseal(stored, opened) {
                     Err(reason) => return failed(reason.to_string()),
                     Ok(new) => new,

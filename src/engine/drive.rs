@@ -194,7 +194,12 @@ async fn read_ahead(
         // A page is read only when there is room for it: no more than two wait in memory.
         let Ok(room) = sender.reserve().await else { return Ok(()) };
         let (mut page, is_end) = walk.fill(context.pacer.rows()).await?;
-        let is_last = !context.pacer.trim(&mut page) && is_end;
+        let mut is_last = !context.pacer.trim(&mut page) && is_end;
+        // A range ends with a row that a statement can name; what has none behind it is the end of the table.
+        match page.iter().rposition(|row| row.key.is_readable()).filter(|_| !is_last) {
+            Some(at) => page.truncate(at + 1),
+            None => is_last = true,
+        }
         // The last range runs to the end of the table.
         let upto = page.last().filter(|_| !is_last).map(|last| last.key.clone());
         if let Some(last) = &upto {

@@ -179,7 +179,13 @@ impl Pacer {
             bytes += row.values.iter().map(crate::db::Value::weight).sum::<usize>();
             bytes > MAX_BYTES
         });
-        page.truncate(heavy.map_or(before, |at| at.max(1)));
+        // It ends with a row behind which a walk can go on.
+        let is_readable = |row: &Row| row.key.is_readable();
+        let end = heavy.and_then(|at| {
+            let within = page.iter().take(at.max(1)).rposition(is_readable);
+            within.or_else(|| page.iter().position(is_readable))
+        });
+        page.truncate(end.map_or(before, |at| at + 1));
         // The next page is not to be read for nothing: as many rows as would have fitted.
         if let Some(fitting) = (MAX_BYTES * page.len()).checked_div(bytes) {
             self.light.store(fitting.clamp(1, self.sizes.chunk_max), Ordering::Relaxed);

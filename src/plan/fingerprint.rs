@@ -1,11 +1,12 @@
 //! What a rotation was started with: what must be the same when it is resumed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::KeyFingerprints;
-use crate::config::{Mode, OwnTargets, Settings};
+use crate::config::{FilesJob, Mode, OwnTargets, Settings};
 use crate::error::{Error, Id, Result};
 use crate::target::TargetRegistry;
 
@@ -25,6 +26,9 @@ pub struct Fingerprint {
     pub registry: Option<String>,
     /// The new server's home, if files are rotated.
     pub home: Option<String>,
+    /// Those of further nodes, in the order in which they were named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further_homes: Vec<String>,
     /// The old identity database, if changes are carried over from it.
     #[serde(default)]
     pub old_identity: Option<String>,
@@ -56,6 +60,12 @@ pub struct Gist {
     /// The old identity database, if changes are carried over from it.
     #[serde(default)]
     pub old_identity: Option<String>,
+    /// The new server's home, if files are rotated.
+    #[serde(default)]
+    home: Option<String>,
+    /// Those of further nodes.
+    #[serde(default)]
+    further_homes: Vec<String>,
 }
 
 impl Gist {
@@ -63,18 +73,25 @@ impl Gist {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
+
+    /// The homes of all nodes of which files are rotated.
+    pub fn homes(&self) -> impl Iterator<Item = &String> {
+        self.home.iter().chain(&self.further_homes)
+    }
 }
 
 impl Fingerprint {
     /// The fingerprint of these settings over these targets, without what is known of them.
     pub fn of(settings: &Settings, targets: Vec<String>) -> Self {
         let databases = settings.databases.as_ref();
+        let further = settings.files.iter().flat_map(|job| &job.further_homes);
         Self {
             mode: settings.mode,
             keys: KeyFingerprints::of(&settings.keys),
             identity: databases.map(|job| job.identity.identity()),
             registry: databases.map(|job| job.registry.identity()),
             home: settings.files.as_ref().map(|job| job.home.display().to_string()),
+            further_homes: further.map(|home| home.display().to_string()).collect(),
             old_identity: databases
                 .filter(|_| settings.sync_tables.is_some())
                 .and_then(|job| Some(job.old_identity.as_ref()?.identity())),
@@ -118,18 +135,107 @@ impl Fingerprint {
             ("newIdnDBUrl", text(&self.identity), text(&now.identity)),
             ("newRegDBUrl", text(&self.registry), text(&now.registry)),
             ("oldIdnDBUrl, with enableSyncMigrator,", text(&self.old_identity), text(&now.old_identity)),
-            ("newISHome", text(&self.home), text(&now.home)),
             ("transformation", transformation(self.upgrade), transformation(now.upgrade)),
             ("stores", stores(&self.stores), stores(&now.stores)),
             ("targets", self.own.to_string(), now.own.to_string()),
         ];
         let of_others = || differences.into_iter().find(|(_, journal, now)| journal != now);
         match self.keys.difference(&now.keys).or_else(of_others) {
-            None => Ok(()),
+            None => self.must_have_homes_of(now),
             Some((key, journal, now)) => Err(Error::new(
                 Id::JournalOther,
                 format!("{key} is {now}, and the journal's rotation was started with {journal}"),
             )),
         }
+    }
+
+    /// Refuses other homes than those that the rotation was begun with. A node that is named no more would keep its
+    /// values, and of one that is named since the chunks that are done know nothing. Their order says nothing.
+    pub fn must_have_homes_of(&self, now: &Self) -> Result<()> {
+        let (begun, named) = (self.homes(), now.homes());
+        if begun == named {
+            return Ok(());
+        }
+        let list = |homes: &BTreeSet<&str>| match homes.is_empty() {
+            true => "none".to_owned(),
+            false => homes.iter().copied().collect::<Vec<_>>().join(", "),
+        };
+        let key = if now.mode.is_in_place() { "homes" } else { "newISHome" };
+        let what = format!(
+            "{key} is {}, and the journal's rotation was started with {}",
+            list(&named),
+            list(&begun)
+        );
+        let error = Error::new(Id::JournalOther, what);
+        let missing: BTreeSet<&str> = begun.difference(&named).copied().collect();
+        Err(match missing.is_empty() {
+            true => error.fix(
+                "name those that it was started with to go on with it; then begin another for all of them with \
+                 `keyrotation run --new`",
+            ),
+            false if named.is_empty() || begun.len() == 1 => error,
+            false => error.fix(format!(
+                "name {} again, or begin another with `keyrotation run --new`, without it",
+                list(&missing)
+            )),
+        })
+    }
+
+    fn homes(&self) -> BTreeSet<&str> {
+        self.home.iter().chain(&self.further_homes).map(String::as_str).collect()
+    }
+
+    /// These settings with the homes in the order in which the rotation was begun: files of the first are named by
+    /// their path in it, those of the others by the whole path.
+    pub fn in_its_order(&self, settings: &Settings) -> Settings {
+        let mut settings = settings.clone();
+        let Some(job) = settings.files.take() else { return settings };
+        let begun = self.home.iter().chain(&self.further_homes).map(PathBuf::from);
+        let named: Vec<PathBuf> = std::iter::once(&job.home).chain(&job.further_homes).cloned().collect();
+        let mut homes: Vec<PathBuf> = begun.filter(|home| named.contains(home)).collect();
+        homes.extend(named.into_iter().filter(|home| !homes.contains(home)).collect::<Vec<_>>());
+        let mut homes = homes.into_iter();
+        let home = homes.next().unwrap_or(job.home);
+        settings.files = Some(FilesJob { home, further_homes: homes.collect(), ..job });
+        settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(homes: &[&str]) -> Fingerprint {
+        let text = r#"{"old_key":"76267dca757ad0fc","new_key":"a4eb51e86e44494a","identity":null,"registry":null,
+                       "home":null,"mode":"in-place","upgrade":false,"targets":[]}"#;
+        let plan = Fingerprint::decode(text.as_bytes()).unwrap();
+        let mut homes = homes.iter().map(|&home| home.to_owned());
+        Fingerprint { home: homes.next(), further_homes: homes.collect(), ..plan }
+    }
+
+    #[test]
+    fn other_homes_are_another_rotation_and_their_order_is_none() {
+        let begun = with(&["/n1", "/n2"]);
+        assert!(begun.must_match(&with(&["/n2", "/n1"])).is_ok());
+        for (named, told) in [
+            (&["/n1"][..], "name /n2 again"),
+            (&["/n1", "/n3"], "name /n2 again"),
+            (&["/n1", "/n2", "/n3"], "run --new"),
+            (&[], "homes is none"),
+        ] {
+            let refused = begun.must_match(&with(named)).unwrap_err();
+            assert_eq!(refused.id(), Id::JournalOther);
+            let said = format!("{} {}", refused.what(), refused.remedy());
+            assert!(said.contains(told) && said.contains("started with /n1, /n2"), "{said}");
+        }
+    }
+
+    #[test]
+    fn further_homes_are_recorded_and_one_home_alone_is_recorded_as_ever() {
+        let text = |homes: &[&str]| String::from_utf8(with(homes).encode()).unwrap();
+        assert!(!text(&["/n1"]).contains("further"));
+        let two = text(&["/n1", "/n2"]);
+        assert!(two.contains(r#""home":"/n1","further_homes":["/n2"],"#), "{two}");
+        assert_eq!(Gist::decode(two.as_bytes()).unwrap().homes().collect::<Vec<_>>(), ["/n1", "/n2"]);
     }
 }

@@ -60,6 +60,9 @@ pub struct StatusView {
     /// The old identity database, if changes are carried over from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub old_identity: Option<String>,
+    /// In place, the homes of all nodes of which files are rotated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub homes: Vec<String>,
     /// Where it stands.
     pub state: RunState,
     /// Whether `resume` would go on.
@@ -244,11 +247,13 @@ impl StatusView {
         };
         let session = state.session.as_ref().filter(|_| running);
         let gist = Gist::decode(&state.rotation.fingerprint);
+        let in_place = gist.as_ref().filter(|gist| gist.mode.is_in_place());
         Self {
             schema: SCHEMA,
             rotation_id: state.rotation.name(),
             mode: gist.as_ref().map(|gist| gist.mode).unwrap_or_default(),
             old_identity: gist.as_ref().and_then(|gist| gist.old_identity.clone()),
+            homes: in_place.map(|gist| gist.homes().cloned().collect()).unwrap_or_default(),
             keys: gist.map(|gist| gist.keys),
             state: run_state,
             resumable: matches!(run_state, RunState::Interrupted | RunState::Failed),

@@ -38,6 +38,7 @@ pub async fn resume(
     mut journal: Journal,
 ) -> Result<Outcome> {
     let rotation = unlock(&mut journal, settings)?;
+    let settings = &Fingerprint::decode(&rotation.fingerprint)?.in_its_order(settings);
     let syncs = journal.state().sync.started_at.is_some();
     if settings.sync_tables.is_some() {
         let left = journal.state().not_known(submitted_steps(dir)?); // by the order, not by clocks

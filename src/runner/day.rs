@@ -1,5 +1,7 @@
 //! The day, as it stands: what is known of its steps, and whether what people say of them is so.
 
+use std::path::PathBuf;
+
 use keyrotation_journal::submitted_steps;
 
 use super::reading::view;
@@ -120,7 +122,13 @@ async fn look_at(place: &Place, day: &Day, item: &Item) -> Result<()> {
 /// Whether every server that is named has the keys that it is to have, where that can be seen.
 fn servers_have(place: &Place, day: &Day, wanted: ServerKeys) -> Result<()> {
     let nodes = match day.variant {
-        Variant::InPlace => day.outline.nodes.clone(),
+        // One that is named no more has its own deployment.toml all the same.
+        Variant::InPlace => {
+            let mut nodes = day.outline.nodes.clone();
+            let begun_with = day.facts.status.iter().flat_map(|status| &status.homes).map(PathBuf::from);
+            nodes.extend(begun_with.filter(|home| !day.outline.nodes.contains(home)));
+            nodes
+        }
         // On nodes that are not this one there may be others.
         _ => day.outline.home.iter().filter(|home| home.join(config::DEPLOYMENT).exists()).cloned().collect(),
     };

@@ -64,17 +64,22 @@ pub fn to_resume(dir: &Path, settings: &Settings, retry_failed: bool) -> Result<
     Ok(Found::Finished(Box::new(view)))
 }
 
-/// A rotation that is finished has not looked at a table that was named since.
+/// A rotation that is finished has not looked at a table, or a node, that was named since.
 fn refuse_other_targets(journal: &Journal, settings: &Settings, view: &StatusView) -> Result<()> {
-    let begun_with = Fingerprint::decode(&journal.state().rotation.fingerprint)?.own;
-    if begun_with == settings.own || is_retired(view) {
+    if is_retired(view) {
         return Ok(());
     }
-    let what = format!(
-        "targets is {}, and rotation {}, which is finished, was started with {begun_with}",
-        settings.own, view.rotation_id
-    );
-    Err(Error::new(Id::JournalOther, what).fix("begin another with `keyrotation run --new`"))
+    let plan = Fingerprint::decode(&journal.state().rotation.fingerprint)?;
+    let begun_with = &plan.own;
+    if *begun_with != settings.own {
+        let what = format!(
+            "targets is {}, and rotation {}, which is finished, was started with {begun_with}",
+            settings.own, view.rotation_id
+        );
+        return Err(Error::new(Id::JournalOther, what).fix("begin another with `keyrotation run --new`"));
+    }
+    let now = Fingerprint::of(settings, plan.targets.clone());
+    if plan.mode == now.mode { plan.must_have_homes_of(&now) } else { Ok(()) }
 }
 
 /// The journal of a rotation whose sync phase has begun.

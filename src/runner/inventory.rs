@@ -3,12 +3,13 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
+use super::reading::view;
 use super::{Explanations, Screen, listen, proved};
 use crate::activity::Activity;
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
 use crate::engine::Pacer;
-use crate::error::Result;
+use crate::error::{Id, Result};
 use crate::inventory::{Folders, Inventory, Looked, inventory, scan};
 use crate::plan::{self, Access};
 use crate::report::Reporter;
@@ -59,6 +60,7 @@ pub async fn take_inventory(
         return Ok(None);
     }
     let mut left = not_looked_at(&settings);
+    left.extend(unnamed_homes(&settings, dir));
     left.extend(deployment.feeds_of_copies().await?);
     deployment.close().await;
     let absent = deployment.absent_places().into_iter();
@@ -77,6 +79,26 @@ pub(super) fn folders(settings: &Settings) -> Folders {
     let Some(job) = &settings.files else { return Folders::default() };
     let homes = std::iter::once(&job.home).chain(&job.further_homes).cloned().collect();
     Folders { homes, allowed_roots: job.allowed_roots.clone() }
+}
+
+/// The homes that the rotation in place of these keys was begun with, and that are named no more.
+fn unnamed_homes(settings: &Settings, dir: &Path) -> Vec<String> {
+    if !settings.mode.is_in_place() {
+        return Vec::new();
+    }
+    let status = match view(dir) {
+        Ok(status) => status,
+        Err(error) if error.id() == Id::JournalAbsent => return Vec::new(),
+        Err(error) => return vec![format!("homes that only the journal tells of ({})", error.what())],
+    };
+    let is_its = status.keys.is_some_and(|keys| keys.new_key == settings.keys.new_key().fingerprint());
+    let named = folders(settings).homes;
+    let unnamed =
+        status.homes.into_iter().filter(|home| !named.iter().any(|named| named.as_os_str() == &**home));
+    unnamed
+        .filter(|_| is_its)
+        .map(|home| format!("the files under {home} (`homes` does not name it any more)"))
+        .collect()
 }
 
 fn not_looked_at(settings: &Settings) -> Vec<String> {

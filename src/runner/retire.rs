@@ -64,7 +64,7 @@ pub async fn safe_to_retire(
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
     deployment.stop_with(&stop, &activity);
     let looked = async {
-        let mut verdict = verdict(&shared.journal, &planner, plan, &said, &activity).await?;
+        let mut verdict = verdict(&shared.journal, &planner, plan, &said, &activity, &stop).await?;
         let chain = check_chain(&shared, &activity).await?;
         let options = Options { sample: None, live: true };
         let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await?;
@@ -78,13 +78,14 @@ pub async fn safe_to_retire(
     let looked = looked.await;
     reporter.finish().await;
     let (verified, mut verdict) = looked?;
+    if stop.requested() {
+        deployment.close().await;
+        return Ok(None);
+    }
     verdict.copies = plan::preflight::beside(&deployment).await;
     verdict.reasons.extend(deployment.feeds_of_all().await?);
     verdict.not_looked_at.extend(deployment.feeds_unseen_at_rest().await?);
     deployment.close().await;
-    if stop.requested() {
-        return Ok(None);
-    }
     let chain = chain_key(settings.keys.new_key(), &rotation.id);
     shared.record(step(verified.step_name(), &verified.note()), &chain).await?;
     if failed > 0 {

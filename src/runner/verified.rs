@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::engine::ChunkPlanner;
 use crate::error::{Id, Result};
 use crate::inventory::{Scanned, scan};
-use crate::plan::{self, Deployment};
+use crate::plan::{self, Deployment, Fingerprint};
 use crate::report::{Reporter, StatusView, Verification, comparison_text, publish, scan_text, verification};
 use crate::signals::Stop;
 use crate::verify::{Options, Report, verify as compare};
@@ -83,6 +83,7 @@ pub async fn verify(
     let live = live || settings.mode.is_in_place();
     let (mut journal, held) = journal(dir).await?;
     let rotation = unlock(&mut journal, settings)?;
+    let settings = &Fingerprint::decode(&rotation.fingerprint)?.in_its_order(settings);
     if held {
         tracing::info!("another process carries changes over: the journal is read as it is at this moment");
     } else {

@@ -4,6 +4,7 @@
 //! - A walk goes on behind the last key of a page *as it was read*, whatever becomes of its rows: one that
 //!   cannot be opened, or whose key cannot be told, is in its page like any other.
 //! - A walk is over when there is no row behind the last one, never because a page was short.
+//! - A walk ends with an error where a server gives a row again as one behind it: so no walk is without an end.
 
 use std::future::Future;
 
@@ -46,12 +47,15 @@ impl<K: Clone + PartialEq> Course<K> {
     }
 
     /// The next rows, up to `limit` of them; none behind the last one. `read` reads so many behind a key, up to
-    /// another; `key` tells a row's, if it can go on behind that.
+    /// another; `key` tells a row's, if it can go on behind that; `is_at` whether a row has this very key, `stuck` what to
+    /// say where one comes again that the page was to begin behind.
     pub(super) async fn next<R, E, F>(
         &mut self,
         limit: usize,
         read: impl Fn(Option<K>, Option<K>, usize) -> F,
         key: impl Fn(&R) -> Option<K>,
+        is_at: impl Fn(&R, &K) -> bool,
+        stuck: impl Fn(&K) -> E,
     ) -> Result<Option<Vec<R>>, E>
     where
         F: Future<Output = Result<Vec<R>, E>>,
@@ -59,6 +63,11 @@ impl<K: Clone + PartialEq> Course<K> {
         let mut limit = limit.max(1);
         while !self.is_over {
             let mut page = read(self.after.clone(), self.upto.clone(), limit).await?;
+            if let Some(after) = &self.after
+                && page.iter().any(|row| is_at(row, after))
+            {
+                return Err(stuck(after));
+            }
             // What stands behind the last key that can be bound is read again with the next page.
             if let Some(at) = page.iter().rposition(|row| key(row).is_some()) {
                 self.after = key(&page[at]);

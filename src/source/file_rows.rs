@@ -9,7 +9,7 @@ use super::Row;
 use super::course::Course;
 use super::files::{self, Candidate, Listing, Refusal};
 use crate::db::Value;
-use crate::error::{Error, Result};
+use crate::error::{Error, Id, Result};
 use crate::target::FileGroup;
 
 /// The files of one group, in one home or in those of several nodes.
@@ -119,7 +119,11 @@ impl FileWalk {
             std::future::ready(Ok::<_, Error>(page.collect::<Vec<_>>()))
         };
         // Some may have gone away since they were listed.
-        while let Some(page) = self.course.next(limit, &read, |(name, _)| Some(name.clone())).await? {
+        let key = |(name, _): &Found| Some(name.clone());
+        let is_at = |(name, _): &Found, key: &String| name == key;
+        let stuck =
+            |name: &String| Error::new(Id::System, format!("{name}: the file comes again behind itself"));
+        while let Some(page) = self.course.next(limit, &read, key, is_at, stuck).await? {
             let rows: Vec<_> = page.into_iter().filter_map(|(name, file)| row(name, file)).collect();
             if !rows.is_empty() {
                 return Ok(Some(rows));

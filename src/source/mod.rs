@@ -27,7 +27,7 @@ use crate::error::Result;
 /// A row with values that may be under the key.
 #[derive(Debug, Clone)]
 pub struct Row {
-    /// Its primary key.
+    /// Its primary key. Where a part of it cannot be read no statement can name the row, so it is never written.
     pub key: Key,
     /// The stored values, in the target's order.
     pub values: Vec<Value>,
@@ -64,7 +64,8 @@ impl Source {
         })
     }
 
-    /// The rows with these keys, in any order; those that are gone are absent.
+    /// The rows with these keys, in any order; those that are gone are absent. Where a key cannot be read the whole table
+    /// is walked through for it.
     pub async fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {
         match self {
             Self::Table(table) => table.rows(keys).await,

@@ -1,13 +1,15 @@
 //! The rows of a table.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use keyrotation_journal::{Key, KeyPart};
 
 use super::{Row, Walk};
 use crate::db::{Db, DbError, Expression, Record, Table, Value};
-use crate::error::{Error, Id, Result};
+use crate::error::{Error, Result};
 use crate::guard::{Guard, refused};
+use crate::sizes::Sizes;
 use crate::target::{Column, Target};
 
 /// The rows of one table.
@@ -61,33 +63,43 @@ impl TableSource {
     }
 
     pub(super) async fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {
-        let keys: Vec<_> = keys.iter().map(|key| key_values(key)).collect();
+        let (named, unnamed): (Vec<&Key>, Vec<&Key>) = keys.iter().partition(|key| key.is_readable());
+        let keys: Vec<_> = named.into_iter().map(key_values).collect();
         let read = || self.db.rows(&self.table, &self.columns, &keys);
-        self.all(self.guard.try_reading(&self.target.relation.table, read).await)
+        let mut rows = self.all(self.guard.try_reading(&self.target.relation.table, read).await)?;
+        self.meet(unnamed.into_iter().collect(), &mut rows).await?;
+        Ok(rows)
+    }
+
+    fn page_rows(&self) -> usize {
+        let sizes = Sizes::new();
+        if self.target.codec.is_envelope() { sizes.rows } else { sizes.heavy_rows }
+    }
+
+    /// Adds the rows that no statement can name, and that are only met on the way: a row that is not asked for is not one
+    /// that is gone.
+    async fn meet(&self, mut wanted: HashSet<&Key>, rows: &mut Vec<Row>) -> Result<()> {
+        let mut walk = self.walk();
+        while !wanted.is_empty() {
+            let Some(page) = self.read(walk.next(self.page_rows()).await)? else { return Ok(()) };
+            rows.extend(page.into_iter().filter(|row| wanted.remove(&row.key)));
+        }
+        Ok(())
     }
 
     fn all(&self, read: Result<Vec<Record>, DbError>) -> Result<Vec<Row>> {
         let records = read.map_err(|error| unreadable(&self.target, &error))?;
-        records.into_iter().map(|record| self.row(record)).collect()
+        Ok(records.into_iter().map(|record| self.row(record)).collect())
     }
 
-    fn row(&self, record: Record) -> Result<Row> {
+    fn row(&self, record: Record) -> Row {
         let mut rest = record.into_iter();
-        let key = rest.by_ref().take(self.target.relation.key.len()).map(key_part).collect::<Option<_>>();
-        let key = Key(key.ok_or_else(|| {
-            Error::new(
-                Id::Schema,
-                format!(
-                    "{}: a key column holds NULL, a floating-point number, or text that is not UTF-8",
-                    self.target.relation.table
-                ),
-            )
-        })?);
+        let key = Key(rest.by_ref().take(self.target.relation.key.len()).map(any_key_part).collect());
         let values: Vec<_> = rest.by_ref().take(self.target.values.len()).collect();
         let mut hash = |present: &bool| if *present { rest.next().and_then(text) } else { None };
         let hashes = self.hashes.iter().map(&mut hash).collect();
         let group = self.target.group_of(rest.next().and_then(text).as_deref());
-        Ok(Row { key, values, hashes, group, problem: None })
+        Row { key, values, hashes, group, problem: None }
     }
 }
 
@@ -101,6 +113,7 @@ pub(crate) fn key_values(key: &Key) -> Vec<Value> {
         KeyPart::Int(number) => Value::Int(*number),
         KeyPart::Text(text) => Value::Text(text.clone()),
         KeyPart::Bytes(bytes) => Value::Bytes(bytes.clone()),
+        KeyPart::Unreadable(bytes) => Value::NotText(bytes.clone()),
     };
     key.0.iter().map(value).collect()
 }
@@ -113,6 +126,18 @@ pub(crate) fn key_part(value: Value) -> Option<KeyPart> {
         Value::Bytes(bytes) => Some(KeyPart::Bytes(bytes)),
         // Such a text, bound, would be taken for bytes, which come after all texts: rows would be left out.
         Value::Null | Value::Real(_) | Value::NotText(_) => None,
+    }
+}
+
+/// Likewise, of what cannot be one, too.
+fn any_key_part(value: Value) -> KeyPart {
+    match value {
+        Value::Null => KeyPart::Unreadable(b"NULL".to_vec()),
+        Value::Real(number) => KeyPart::Unreadable(format!("{number:?}").into_bytes()),
+        Value::NotText(bytes) => KeyPart::Unreadable(bytes),
+        Value::Int(number) => KeyPart::Int(number),
+        Value::Text(text) => KeyPart::Text(text),
+        Value::Bytes(bytes) => KeyPart::Bytes(bytes),
     }
 }
 

@@ -8,7 +8,7 @@ use keyrotation_journal::Key;
 
 use super::course::Course;
 use super::{key_part, key_values};
-use crate::db::{Db, DbError, Expression, Record, Table, Value};
+use crate::db::{Class, Db, DbError, Expression, Record, Table, Value};
 use crate::guard::Guard;
 
 /// A walk over a table, or over a range of its keys.
@@ -64,7 +64,8 @@ impl Walk {
             tracing::trace!("{}: reads {} rows in a page", table.relation.table, page.len());
             Ok(page)
         };
-        course.next(limit, read, |record| bound(table, record)).await
+        let is_at = |record: &Record, key: &Vec<Value>| record.starts_with(key);
+        course.next(limit, read, |record| bound(table, record), is_at, |key| standing_still(key)).await
     }
 
     /// Likewise, but there are fewer only if there are no more, and whether it is so: a range that ends
@@ -85,6 +86,17 @@ impl Walk {
 fn bound(table: &Table, record: &Record) -> Option<Vec<Value>> {
     let key = record.get(..table.relation.key.len())?;
     key.iter().all(|part| key_part(part.clone()).is_some()).then(|| key.to_vec())
+}
+
+/// The server takes a key that it has told for another one, as where what it is compared with cannot hold it.
+fn standing_still(key: &[Value]) -> DbError {
+    let parts = key.iter().cloned().map(key_part).collect::<Option<_>>();
+    let shown = parts.map_or_else(|| "a row".to_owned(), |parts| format!("the row {}", Key(parts)));
+    let what =
+        format!("the server gives {shown} again as one behind it, so its rows cannot be read to their end");
+    DbError::new(Class::Environment, what).with_remedy(Some(
+        "report it with the types of the key's columns; nothing was written behind that row",
+    ))
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use serde::Serialize;
 use crate::activity::{Activity, Doing, Task};
 use crate::db::{Class, DbError, Identifier, Kind, Relation, Table, TableInfo, Value, sql};
 use crate::error::Result;
+use crate::failpoint::async_failpoint;
 use crate::plan::SyncPlan;
+use crate::signals::Stop;
 use crate::source::key_part;
 
 use super::failed;
@@ -43,12 +45,23 @@ pub struct Drift {
     pub only_old: Option<u64>,
     /// The first of them.
     pub keys: Vec<String>,
+    /// How many of the old one have a key that cannot be read, so that nobody can tell whether the new one has them.
+    pub nameless: u64,
 }
 
 impl Drift {
     /// What stands against retiring the old database, if anything does.
     pub(super) fn reason(&self) -> Option<String> {
-        let Self { table, old, new, only_old, keys } = self;
+        let Self { table, old, new, only_old, keys, nameless } = self;
+        if *nameless > 0 {
+            let too = only_old.filter(|count| *count > 0);
+            let too = too
+                .map_or_else(String::new, |count| format!("{count} rows are in the old database only, and "));
+            return Some(format!(
+                "{table}: {too}{nameless} rows of the old database have a key that cannot be read, so nobody can tell \
+                 whether the new one has them"
+            ));
+        }
         match only_old {
             Some(0) => None,
             Some(count) => {
@@ -76,8 +89,8 @@ pub(super) struct Drifts {
     pub(super) names: Vec<String>,
 }
 
-/// Compares all tables of both databases but those that are kept in step.
-pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts> {
+/// Compares all tables of both databases but those that are kept in step. Ends early when asked to stop.
+pub(super) async fn drift(plan: &SyncPlan, activity: &Activity, stop: &Stop) -> Result<Drifts> {
     let names = plan.guard.try_reading("its tables", || plan.new.table_names()).await;
     let there: HashSet<String> = names.map_err(|error| failed("its tables", &error))?.into_iter().collect();
     let names = plan.old_guard.try_reading("its tables", || plan.old.table_names()).await;
@@ -99,13 +112,17 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity) -> Result<Drifts
             odd.push(name.escape_debug().to_string());
             continue;
         };
+        if stop.requested() {
+            break;
+        }
         let doing = activity.begin(Task::Compare, &table, None);
-        match compare(plan, &table, there.contains(&name), &doing).await {
+        match compare(plan, &table, there.contains(&name), &doing, stop).await {
             Ok(drift) => {
                 if drift.only_old.is_none() {
                     counted.push(name.clone());
                 }
-                if drift.old != drift.new || drift.only_old.is_some_and(|count| count > 0) {
+                let differs = drift.old != drift.new || drift.only_old.is_some_and(|count| count > 0);
+                if differs || drift.nameless > 0 {
                     found.tables.push(drift);
                 }
             }
@@ -137,6 +154,7 @@ async fn compare(
     name: &Identifier,
     is_in_both: bool,
     doing: &Doing,
+    stop: &Stop,
 ) -> std::result::Result<Drift, DbError> {
     let (old, new) = (&plan.old, &plan.new);
     let counted = plan.old_guard.try_reading(name, || old.count_rows(name)).await?;
@@ -160,7 +178,8 @@ async fn compare(
         if may_be_null && !old.read(&ask, &[]).await?.is_empty() {
             continue;
         }
-        let Some((only_old, keys)) = missing(plan, &from, &to, doing).await? else { continue };
+        let (only_old, keys, nameless) = missing(plan, &from, &to, doing, stop).await?;
+        drift.nameless = drift.nameless.max(nameless);
         if drift.only_old.is_none_or(|most| most < only_old) {
             (drift.only_old, drift.keys) = (Some(only_old), keys);
         }
@@ -168,23 +187,31 @@ async fn compare(
     Ok(drift)
 }
 
-/// How many rows of the old table have no row with their key in the new one, and the first of these keys;
-/// none if there is a key that cannot be compared.
+/// How many rows of the old table have no row with their key in the new one, the first of these keys, and how many
+/// rows have a key that cannot be read.
 async fn missing(
     plan: &SyncPlan,
     from: &Arc<Table>,
     to: &Table,
     doing: &Doing,
-) -> std::result::Result<Option<(u64, Vec<String>)>, DbError> {
+    stop: &Stop,
+) -> std::result::Result<(u64, Vec<String>, u64), DbError> {
     let name = &from.relation.table;
-    let (mut only_old, mut keys) = (0, Vec::new());
+    let (mut only_old, mut keys, mut nameless) = (0, Vec::new(), 0);
     let mut walk = plan.walk_old(from, &[]);
     while let Some(page) = walk.next(plan.sizes.rows).await? {
         doing.advance(page.len() as u64);
+        async_failpoint!("drift-page", DbError::new(Class::Environment, "failure planned by a test"));
+        if stop.requested() {
+            break;
+        }
+        let (page, unread): (Vec<_>, Vec<_>) =
+            page.into_iter().partition(|record| key_of(record.clone()).is_some());
+        nameless += unread.len() as u64;
         let found = plan.guard.try_reading(name, || plan.new.rows(to, &[], &page)).await?;
         let found: HashSet<Option<Key>> = found.into_iter().map(key_of).collect();
         for record in page {
-            let Some(key) = key_of(record) else { return Ok(None) };
+            let Some(key) = key_of(record) else { continue };
             if found.contains(&Some(key.clone())) {
                 continue;
             }
@@ -194,7 +221,7 @@ async fn missing(
             }
         }
     }
-    Ok(Some((only_old, keys)))
+    Ok((only_old, keys, nameless))
 }
 
 fn key_of(record: Vec<Value>) -> Option<Key> {

@@ -17,6 +17,7 @@ use crate::engine::{ChunkPlanner, JournalHandle};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::{SyncJob, SyncPlan};
+use crate::signals::Stop;
 use crate::source::{Walk, key_values};
 
 /// Differences that are listed for each table.
@@ -63,6 +64,8 @@ pub struct Compared {
     pub left_over: u64,
     /// The first of them.
     pub left_over_keys: Vec<String>,
+    /// Rows of the new table whose key cannot be read, so that nobody can tell what they are.
+    pub nameless: u64,
 }
 
 impl Compared {
@@ -106,13 +109,15 @@ pub struct Said {
     pub places: Vec<String>,
 }
 
-/// Looks at both databases: what waits, who is there, and every row of every table.
+/// Looks at both databases: what waits, who is there, and every row of every table. Ends early, with what it has, when
+/// asked to stop.
 pub async fn verdict(
     journal: &JournalHandle,
     planner: &ChunkPlanner,
     plan: &SyncPlan,
     said: &Said,
     activity: &Activity,
+    stop: &Stop,
 ) -> Result<Verdict> {
     let mut verdict = Verdict { reasons: unsaid(said), ..Verdict::default() };
     for job in &plan.jobs {
@@ -124,8 +129,8 @@ pub async fn verdict(
     who_is_there(plan, said, &mut verdict).await?;
     for job in &plan.jobs {
         let doing = activity.begin(Task::Compare, job.place(), None);
-        let mut compared = compare(journal, planner, plan, job, &doing).await?;
-        find_left_over(journal, planner, plan, job, &doing, &mut compared).await?;
+        let mut compared = compare(journal, planner, plan, job, &doing, stop).await?;
+        find_left_over(journal, planner, plan, job, &doing, stop, &mut compared).await?;
         if compared.differences > 0 {
             let text = format!("{}: {} rows are not the same", job.place(), compared.differences);
             verdict.reasons.push(text);
@@ -152,9 +157,21 @@ pub async fn verdict(
             );
             verdict.weigh(said, job.place(), &reason);
         }
+        if compared.nameless > 0 {
+            let reason = format!(
+                "{}: {} rows of the new table have a key that cannot be read, so nobody can tell whether the old one \
+                 still has them",
+                job.place(),
+                compared.nameless
+            );
+            verdict.weigh(said, job.place(), &reason);
+        }
         verdict.tables.push(compared);
     }
-    let drifts = drift(plan, activity).await?;
+    let drifts = drift(plan, activity, stop).await?;
+    if stop.requested() {
+        return Ok(verdict); // of which nothing is told
+    }
     let is_known = |name: &&String| {
         let is_kept = plan.jobs.iter().any(|job| job.place() == *name);
         is_kept || drifts.names.contains(name) || said.places.contains(name)
@@ -222,11 +239,12 @@ async fn compare(
     plan: &SyncPlan,
     job: &SyncJob,
     doing: &Doing,
+    stop: &Stop,
 ) -> Result<Compared> {
     let mut compared = Compared { table: job.place().to_string(), ..Compared::default() };
     async_failpoint!("retire-target", super::planned_failure());
     let mut walk = plan.walk_old(&job.old, &job.read_old);
-    while let Some(page) = next(&mut walk, plan, job).await? {
+    while let Some(page) = next(&mut walk, plan, job, stop).await? {
         doing.advance(page.len() as u64);
         let read = page.len();
         let rows: Vec<Row> = open(planner, job, Side::Old, page).into_iter().flatten().collect();
@@ -264,12 +282,14 @@ async fn find_left_over(
     plan: &SyncPlan,
     job: &SyncJob,
     doing: &Doing,
+    stop: &Stop,
     compared: &mut Compared,
 ) -> Result<()> {
     let mut walk = plan.walk_new(&job.new, &[]);
-    while let Some(page) = next(&mut walk, plan, job).await? {
+    while let Some(page) = next(&mut walk, plan, job, stop).await? {
         doing.advance(page.len() as u64);
         let keys: Vec<Key> = page.iter().filter_map(|record| key_of(job, record)).collect();
+        compared.nameless += (page.len() - keys.len()) as u64;
         let values: Vec<Vec<Value>> = keys.iter().map(key_values).collect();
         let read = || plan.old.rows(&job.old, &[], &values);
         let found = plan.old_guard.try_reading(job.place(), read).await;
@@ -293,7 +313,10 @@ async fn find_left_over(
     Ok(())
 }
 
-async fn next(walk: &mut Walk, plan: &SyncPlan, job: &SyncJob) -> Result<Option<Vec<Record>>> {
+async fn next(walk: &mut Walk, plan: &SyncPlan, job: &SyncJob, stop: &Stop) -> Result<Option<Vec<Record>>> {
+    if stop.requested() {
+        return Ok(None);
+    }
     walk.next(plan.sizes.rows).await.map_err(|error| failed(job.place(), &error))
 }
 

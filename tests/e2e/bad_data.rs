@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use keyrotation::demo::Spec;
 use serde_json::Value;
 
+use crate::kit::{Kit, query};
 use crate::support::{Except, Place, Random, Snapshot, execute, flip_a_bit, number, rounds, seal, xml};
 
 const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
@@ -141,7 +142,7 @@ fn thousands_of_bad_rows_and_files_are_reported_and_left_alone() {
     assert!(memory < memory_of_sound + MORE_KIB, "{memory} KiB, with sound rows {memory_of_sound} KiB");
 
     let listed = failures(&place);
-    let keys = crate::kit::query(
+    let keys = query(
         &place.deployment.new_identity,
         &format!("SELECT TOKEN_ID, rowid FROM {TOKENS} WHERE rowid % 2 = 0"),
     );
@@ -157,4 +158,90 @@ fn thousands_of_bad_rows_and_files_are_reported_and_left_alone() {
     before.must_be_updated_once(&place, &except);
     let verified = place.run(&["verify", "--json"]).exits(1).json();
     assert_eq!(verified["differences"], expected.len(), "{}", verified["targets"]);
+}
+
+/// Users whose name is a text that is none, of one tenant: so many, with this value.
+fn nameless(kit: &Kit, tenant: &str, first: u8, count: u8, value: &str) {
+    for n in first..first + count {
+        kit.sql(&format!(
+            "INSERT INTO IDN_IDENTITY_USER_DATA (TENANT_ID, USER_NAME, DATA_KEY, DATA_VALUE) \
+             VALUES ({tenant}, CAST(x'ff{n:02x}' AS TEXT), 'k', '{value}')"
+        ));
+    }
+}
+
+/// What became of the table of claims.
+fn claims(kit: &Kit) -> Value {
+    let status = kit.run(&["status", "--json", "--failures"]).exits(0).json();
+    let mut targets = status["targets"].as_array().unwrap().iter();
+    targets.find(|target| target["place"] == "IDN_IDENTITY_USER_DATA").unwrap().clone()
+}
+
+/// One row never stops the rest, not even one of which nobody can read the key.
+#[test]
+fn a_key_that_cannot_be_read_stops_its_own_row_alone() {
+    let kit = Kit::new();
+    let sound = kit.copy();
+    sound.run(&["run"]).exits(0);
+    nameless(&kit, "1", 0x41, 1, "true");
+    for command in [&["plan"][..], &["run", "--dry-run"], &["run"], &["verify"], &["keys"]] {
+        kit.run(command).exits(0); // nothing of it is under a key
+    }
+    assert_eq!(claims(&kit)["rotated"], claims(&Kit::around(sound))["rotated"]);
+    // At both ends of the table, more than a page has, and in the midst.
+    let old = seal(&kit.deployment.spec.old_key, "left behind");
+    nameless(&kit, "-99999", 0x61, 7, &old);
+    nameless(&kit, "1", 0x61, 1, &old);
+    nameless(&kit, "1.5", 0x61, 1, &old);
+    nameless(&kit, "99999", 0x61, 7, &old);
+    let verified = kit.run(&["verify"]).exits(1);
+    assert!(verified.stdout.contains(r"1/\xffa/k"), "{verified}");
+    let keys = kit.run(&["keys", "--json"]).exits(1);
+    assert!(keys.stdout.contains(r"\\xffa/k"), "{keys}");
+    for size in [3, 100] {
+        assert_eq!(kit.start_with_pages_of(size, &["run", "--dry-run"]).wait().code(), Some(1));
+        kit.start_with_pages_of(size, &["run", "--new"]).wait().exits(1);
+        let found = claims(&kit);
+        let counts = ["failed", "gone", "rotated"].map(|count| found[count].as_u64().unwrap());
+        assert_eq!(counts, [16, 0, 0], "{found}");
+        let failures = found["failures"].as_array().unwrap();
+        assert_eq!(failures.len(), 16, "{found}");
+        let is_named = |failure: &Value| {
+            failure["key"].as_str().unwrap().contains(r"/\xff")
+                && failure["reason"].as_str().unwrap().contains("cannot be read")
+        };
+        assert!(failures.iter().all(is_named), "{found}");
+        let verified = kit.start_with_pages_of(size, &["verify", "--json"]).wait().exits(1).json();
+        assert_eq!(verified["differences"], 16, "{verified}");
+        kit.start_with_pages_of(size, &["resume", "--retry-failed"]).wait().exits(1);
+        let again = claims(&kit);
+        assert_eq!((&again["failed"], &again["gone"]), (&16.into(), &0.into()), "{again}");
+    }
+    // With a key that can be read they are rows like any other.
+    kit.sql(
+        "UPDATE IDN_IDENTITY_USER_DATA SET USER_NAME = 'user' || hex(USER_NAME), TENANT_ID = CAST(TENANT_ID AS INTEGER) + 7 \
+         WHERE substr(hex(USER_NAME), 1, 2) = 'FF'",
+    );
+    kit.run(&["resume", "--retry-failed"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    kit.run(&["keys"]).exits(0);
+}
+
+/// A kill changes nothing of it.
+#[test]
+#[cfg(feature = "failpoints")]
+fn a_key_that_cannot_be_read_is_no_row_that_is_gone_after_a_crash() {
+    let kit = Kit::new();
+    let old = seal(&kit.deployment.spec.old_key, "left behind");
+    for tenant in ["-99999", "1", "99999"] {
+        nameless(&kit, tenant, 0x61, 2, &old);
+    }
+    kit.run_at("table-before-commit=1*return(kill)", &["run", "--chunk-size", "5"]);
+    for turn in 0..4 {
+        kit.run_at("table-after-commit=2*off->1*return(kill)", &["resume", "--chunk-size", "5"]);
+        assert!(turn == 0 || !claims(&kit)["rotated"].is_null());
+    }
+    kit.run(&["resume"]).exits(1);
+    let found = claims(&kit);
+    assert_eq!((&found["failed"], &found["gone"]), (&6.into(), &0.into()), "{found}");
 }

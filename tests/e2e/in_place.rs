@@ -1,8 +1,11 @@
 //! A rotation in place: what its properties.yaml says, the homes of several nodes, and the steps around it. What
 //! servers do meanwhile is in `servers::in_place`.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::kit::{Kit, Refused as _, open_values, seal};
 
@@ -145,18 +148,115 @@ fn the_word_for_servers_is_no_word_for_a_copy() {
     assert!(refused.error().contains("needs both keys"), "{refused}");
 }
 
+const STORES: &str = "repository/deployment/server/userstores";
+
+/// The folder of the first node's user stores, and their names.
+fn stores(kit: &Kit) -> (PathBuf, Vec<OsString>) {
+    let folder = kit.deployment.home.join(STORES);
+    let names = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    (folder, names)
+}
+
+/// A deployment, and the home of another node with the same user stores, which properties.yaml does not name yet.
+fn two_nodes() -> (Kit, PathBuf) {
+    let kit = in_place();
+    let second = kit.folder().join("node-2");
+    let (first, names) = stores(&kit);
+    fs::create_dir_all(second.join(STORES)).unwrap();
+    for name in &names {
+        fs::copy(first.join(name), second.join(STORES).join(name)).unwrap();
+    }
+    (kit, second)
+}
+
+/// What stands in the user stores of a home.
+fn contents(home: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(home.join(STORES)).unwrap().map(Result::unwrap);
+    let content =
+        |entry: fs::DirEntry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap());
+    entries.map(content).collect()
+}
+
+/// A node that is named no more keeps its old values, and so nothing is done, or may go, without it.
+#[test]
+fn a_node_that_is_named_no_more_is_not_left_behind() {
+    let (kit, second) = two_nodes();
+    kit.configure("homes", Some("[node-2]"));
+    kit.interrupt();
+    let before = contents(&second);
+    let refused = |args: &[&str]| {
+        let refused = kit.run(args).refused(4, "KR-JRN-005");
+        assert!(refused.error().contains("node-2"), "{args:?}: {refused}");
+    };
+    kit.configure("homes", None);
+    for command in [&["resume"][..], &["resume", "--retry-failed"], &["verify"]] {
+        refused(command);
+    }
+    assert_eq!(contents(&second), before);
+    kit.configure("homes", Some("[node-2]"));
+    kit.run(&["resume"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    kit.run(&["keys"]).exits(0);
+    assert_ne!(contents(&second)["ACME.xml"], before["ACME.xml"]);
+    kit.configure("homes", None);
+    for command in [&["run"][..], &["resume"], &["resume", "--retry-failed"], &["verify"]] {
+        refused(command);
+    }
+    let keys = kit.run(&["keys"]).exits(1);
+    assert!(keys.stdout.contains("node-2"), "{keys}");
+    // Its deployment.toml is that of a node, too.
+    let confirmed = kit.run(&["confirm", "one-key"]).refused(2, "KR-CFG-024");
+    assert!(confirmed.error().contains("node-2"), "{confirmed}");
+}
+
+/// A rotation has not looked at a node that is named since.
+#[test]
+fn a_node_that_is_named_later_is_not_passed_over() {
+    let (kit, second) = two_nodes();
+    kit.interrupt();
+    kit.configure("homes", Some("[node-2]"));
+    kit.run(&["resume"]).refused(4, "KR-JRN-005");
+    kit.configure("homes", None);
+    kit.run(&["resume"]).exits(0);
+    let before = contents(&second);
+    kit.configure("homes", Some("[node-2]"));
+    for command in [&["run"][..], &["resume"], &["resume", "--retry-failed"], &["verify"]] {
+        let refused = kit.run(command).refused(4, "KR-JRN-005");
+        assert!(refused.error().contains("node-2"), "{command:?}: {refused}");
+        assert!(refused.error().contains("keyrotation run --new"), "{command:?}: {refused}");
+    }
+    assert_eq!(contents(&second), before);
+    kit.run(&["run", "--new"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    assert_ne!(contents(&second)["ACME.xml"], before["ACME.xml"]);
+}
+
+/// The same folders are the same nodes, in whatever order, by whatever name, and however often they are named.
+#[test]
+fn the_order_and_the_names_of_homes_say_nothing() {
+    let (kit, second) = two_nodes();
+    let first = kit.deployment.home.clone();
+    let link = kit.folder().join("link");
+    std::os::unix::fs::symlink(&second, &link).unwrap();
+    let before = [contents(&first), contents(&second)];
+    kit.configure("isHome", None);
+    kit.configure("homes", Some(&format!("[{}, node-2, link]", first.display())));
+    kit.run_at("file-after-rename=2*off->1*return(kill)", &["run"]);
+    kit.configure("homes", Some(&format!("[link, {}, node-2]", first.display())));
+    kit.run(&["resume"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    kit.run(&["resume"]).exits(0);
+    kit.run(&["keys"]).exits(0);
+    for (home, before) in [&first, &second].into_iter().zip(before) {
+        assert_ne!(contents(home)["ACME.xml"], before["ACME.xml"]);
+    }
+}
+
 /// Files of all nodes are rotated by one rotation, also when it is killed on the way, and told apart.
 #[test]
 fn the_files_of_several_nodes_are_rotated_together() {
-    let kit = in_place();
-    let second = kit.folder().join("node-2");
-    let stores = "repository/deployment/server/userstores";
-    let first = kit.deployment.home.join(stores);
-    fs::create_dir_all(second.join(stores)).unwrap();
-    let names: Vec<_> = fs::read_dir(&first).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    for name in &names {
-        fs::copy(first.join(name), second.join(stores).join(name)).unwrap();
-    }
+    let (kit, second) = two_nodes();
+    let (first, names) = stores(&kit);
     let rows = |inventory: &serde_json::Value| {
         let groups = inventory["targets"].as_array().unwrap();
         let stores = groups.iter().find(|target| target["id"] == "super-tenant-userstores").unwrap();
@@ -176,7 +276,7 @@ fn the_files_of_several_nodes_are_rotated_together() {
     assert_eq!(new["values"], before);
     for name in &names {
         let (one, other) =
-            (fs::read(first.join(name)).unwrap(), fs::read(second.join(stores).join(name)).unwrap());
+            (fs::read(first.join(name)).unwrap(), fs::read(second.join(STORES).join(name)).unwrap());
         assert_eq!(one.len(), other.len());
     }
     assert_eq!(rows(&inventory), 2 * of_one);

@@ -15,7 +15,7 @@ fn recipe(heading: &str) -> String {
 }
 
 /// Adds the items to properties.yaml.
-fn target(kit: &Kit, items: &str) {
+pub(crate) fn target(kit: &Kit, items: &str) {
     let config = &kit.deployment.config;
     let text = std::fs::read_to_string(config).unwrap();
     let before = text.split_once("targets:").map_or(text.as_str(), |(before, _)| before);

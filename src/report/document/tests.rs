@@ -95,6 +95,7 @@ impl Tale {
             identity: Some("postgresql://db/identity".into()),
             registry: None,
             home: Some("/opt/new".into()),
+            further_homes: Vec::new(),
             old_identity: None,
             upgrade: false,
             targets: Vec::new(),

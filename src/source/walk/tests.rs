@@ -86,3 +86,35 @@ proptest! {
         });
     }
 }
+
+/// A server that gives the same rows again whatever it is asked for is told from a table without an end.
+#[test]
+fn a_walk_that_stands_still_ends_with_an_error() {
+    let rows: Vec<u32> = (0..40).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        // From some key on it takes every other for one below it, as a cast to a type that is too narrow does.
+        for clamped in [0_u32, 1, 7, 39] {
+            for limit in 1..9 {
+                let read = |after: Option<u32>, _, limit: usize| {
+                    let after = after.map(|after| after.min(clamped));
+                    let page = rows.iter().copied().filter(|row| after.is_none_or(|after| *row > after));
+                    std::future::ready(Ok::<Vec<u32>, String>(page.take(limit).collect()))
+                };
+                let mut course = Course::default();
+                let mut met = 0;
+                let end = loop {
+                    let next = course
+                        .next(limit, read, |row| Some(*row), |row, key| row == key, |key| format!("at {key}"))
+                        .await;
+                    match next {
+                        Ok(Some(page)) => met += page.len(),
+                        end => break end,
+                    }
+                    assert!(met <= 80, "it goes on for ever");
+                };
+                assert_eq!(end.is_err(), clamped < 38, "{clamped} {limit}: {end:?}");
+            }
+        }
+    });
+}

@@ -3,6 +3,7 @@
 
 mod dumps;
 mod in_place;
+mod keys;
 mod mysql;
 mod network;
 mod pages;

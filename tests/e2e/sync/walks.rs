@@ -105,3 +105,56 @@ fn twice_the_rows_and_entries_are_twice_the_reads() {
         must_be_linear(what, [once[at], twice[at]]);
     }
 }
+
+/// What nobody can name may be anything, so it is counted, and nothing is safe to retire.
+#[test]
+fn rows_of_which_no_key_can_be_told_are_a_reason_not_to_retire() {
+    let pair = Pair::new(Engine::Sqlite, 60);
+    run(&pair, &["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.say_that_the_old_server_is_out_of_use();
+    for side in [Side::Old, Side::New] {
+        pair.execute(side, "CREATE TABLE MY_NAMES (NAME VARCHAR(20) NOT NULL PRIMARY KEY)");
+        pair.execute(side, "INSERT INTO MY_NAMES VALUES ('a'), ('b'), ('~')");
+    }
+    run(&pair, &["safe-to-retire"]).exits(0);
+    // In a table that is kept in step, of the new database alone.
+    let scope = "INSERT INTO IDN_OAUTH2_ACCESS_TOKEN_SCOPE (TOKEN_ID, TOKEN_SCOPE) \
+                 SELECT TOKEN_ID, CAST(x'ff41' AS TEXT) FROM IDN_OAUTH2_ACCESS_TOKEN LIMIT 1";
+    pair.execute(Side::New, scope);
+    let reasons = run(&pair, &["safe-to-retire", "--json"]).exits(1).json()["reasons"].to_string();
+    let expected = "IDN_OAUTH2_ACCESS_TOKEN_SCOPE: 1 rows of the new table have a key that cannot be read";
+    assert!(reasons.contains(expected), "{reasons}");
+    run(&pair, &["safe-to-retire", "--accept-drift", "IDN_OAUTH2_ACCESS_TOKEN_SCOPE"]).exits(0);
+    pair.execute(
+        Side::New,
+        "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN_SCOPE WHERE hex(TOKEN_SCOPE) = 'FF41'",
+    );
+    // In any other of the old one: as many rows are there as here.
+    pair.execute(Side::Old, "INSERT INTO MY_NAMES VALUES (CAST(x'ff41' AS TEXT))");
+    pair.execute(Side::New, "INSERT INTO MY_NAMES VALUES (CAST(x'ff42' AS TEXT))");
+    let reasons = run(&pair, &["safe-to-retire", "--json"]).exits(1).json()["reasons"].to_string();
+    assert!(
+        reasons.contains("MY_NAMES: 1 rows of the old database have a key that cannot be read"),
+        "{reasons}"
+    );
+    // What only the old one has is found all the same.
+    pair.execute(Side::New, "DELETE FROM MY_NAMES WHERE NAME = '~'");
+    let reasons = run(&pair, &["safe-to-retire", "--json"]).exits(1).json()["reasons"].to_string();
+    assert!(reasons.contains("MY_NAMES: 1 rows are in the old database only"), "{reasons}");
+}
+
+/// Whoever asks to stop is heard, however long a table is that nothing keeps in step.
+#[test]
+#[cfg(feature = "failpoints")]
+fn a_comparison_of_other_tables_ends_when_asked_to() {
+    let pair = Pair::new(Engine::Sqlite, 60);
+    run(&pair, &["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    let held = pair.place.path("held");
+    let points = format!("drift-page=1*return({})->return", held.display());
+    let mut running = pair.place.start_unlooked(&points, &["safe-to-retire"]);
+    running.until_it_waits(&held);
+    running.signal(rustix::process::Signal::INT);
+    std::thread::sleep(Duration::from_secs(1));
+    std::fs::remove_file(&held).unwrap();
+    running.wait().exits(130);
+}
