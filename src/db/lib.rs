@@ -23,6 +23,7 @@ mod mysql;
 mod native;
 pub mod near;
 mod own_sessions;
+mod own_words;
 pub mod policies;
 mod pool;
 mod postgres;
