@@ -277,6 +277,16 @@ impl Db {
         }
     }
 
+    /// Likewise, to write beside servers: no statement of it waits longer than [`Server::lock_wait`] for what they have
+    /// locked, a row or a table.
+    pub async fn begin_beside(&self) -> Result<Transaction, DbError> {
+        match self {
+            Self::Postgres(db) => db.begin_beside().await.map(Transaction::Postgres),
+            Self::MySql(db) => db.begin_beside().await.map(Transaction::MySql),
+            Self::Sqlite(_) | Self::Jdbc(_) => self.begin().await,
+        }
+    }
+
     /// What the catalogue says of a table; `None` if there is no such table.
     pub async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
         match self {
