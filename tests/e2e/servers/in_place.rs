@@ -272,7 +272,7 @@ fn a_table_that_is_locked_for_a_moment_is_waited_for(engine: Engine) {
         other.execute(if engine == Engine::Postgres { "COMMIT" } else { "UNLOCK TABLES" });
         running.wait().exits(code);
     };
-    locked(&["plan"], 0);
+    locked(&["keys"], 1);
     locked(&["run", WORD], 0);
     locked(&["keys"], 0);
     kit.run(&["verify"]).exits(0);
