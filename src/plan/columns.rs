@@ -9,7 +9,8 @@ pub(super) fn check(target: &Target, info: &TableInfo, syntax: &Syntax) -> Resul
     let group = target.groups.iter().map(|groups| &groups.column);
     let filter = target.relation.filter.iter().map(Filter::column);
     let needed = target.relation.key.iter().chain(target.value_names()).chain(group).chain(filter);
-    if let Some(word) = needed.clone().find(|column| syntax.has_own(column)) {
+    // A table may be called so, too: `FROM USER` is a row of PostgreSQL's own.
+    if let Some(word) = needed.clone().chain([&target.relation.table]).find(|name| syntax.has_own(name)) {
         return Err(own_word(&target.relation.table, word, syntax));
     }
     if let Some(missing) = needed.clone().find(|column| !info.columns.contains_key(column.as_str())) {
@@ -59,8 +60,8 @@ pub(super) fn check(target: &Target, info: &TableInfo, syntax: &Syntax) -> Resul
     Ok(())
 }
 
-/// Why a column cannot be named in a statement, though it is there.
+/// Why a column, or the table, cannot be named in a statement, though it is there.
 pub(super) fn own_word(table: &str, column: &str, syntax: &Syntax) -> Error {
     let text = format!("{table}: {column} means something else to {} unless it is quoted", syntax.name);
-    Error::new(Id::Schema, text).fix("rename that column, or do without it")
+    Error::new(Id::Schema, text).fix("rename it, or do without it")
 }

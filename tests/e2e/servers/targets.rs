@@ -22,24 +22,30 @@ fn a_column_whose_name_means_something_else_is_refused(engine: Engine) {
         "CREATE TABLE mine (id INTEGER PRIMARY KEY, secret VARCHAR(2000), {quoted} VARCHAR(64))"
     ));
     if engine == Engine::Postgres {
-        admin.execute(&format!("GRANT SELECT, UPDATE, INSERT, DELETE ON mine TO \"{}\"", kit.site().user()));
+        admin.execute("CREATE TABLE \"user\" (id INTEGER PRIMARY KEY, secret VARCHAR(2000))");
+        let user = kit.site().user();
+        admin.execute(&format!("GRANT SELECT, UPDATE, INSERT, DELETE ON mine, \"user\" TO \"{user}\""));
     }
     let value = seal(&kit.deployment.spec.old_key, "x");
     admin.execute(&format!("INSERT INTO mine VALUES (1, '{value}', 'u1')"));
+    drop(admin);
     let table = if engine == Engine::Postgres { "MINE" } else { "mine" };
+    let refused = |target: &str, what: &str| {
+        kit.configure("targets", Some(&format!("[{{{target}}}]")));
+        for command in ["plan", "keys"] {
+            let refused = kit.run(&[command]).exits(3);
+            let error = refused.error();
+            assert!(error.contains("KR-DB-002") && error.contains(what), "{target}: {refused}");
+        }
+    };
     for target in [
         format!("key: [ID], values: [SECRET], where: {{{word}: [u1]}}"),
         format!("key: [ID], values: [{}]", word.to_lowercase()),
         format!("key: [{word}], values: [SECRET]"),
     ] {
-        kit.configure("targets", Some(&format!("[{{table: {table}, {target}}}]")));
-        for command in ["plan", "keys"] {
-            let refused = kit.run(&[command]).exits(3);
-            let error = refused.error();
-            assert!(
-                error.contains("KR-DB-002") && error.contains(&format!("{table}: {word}")),
-                "{target}: {refused}"
-            );
-        }
+        refused(&format!("table: {table}, {target}"), &format!("{table}: {word} means something else"));
+    }
+    if engine == Engine::Postgres {
+        refused("table: USER, key: [ID], values: [SECRET]", "USER: USER means something else");
     }
 }
