@@ -60,7 +60,7 @@ pub struct TargetInventory {
 pub struct KeyCount {
     /// All.
     pub values: u64,
-    /// Of these, those that do not name the key.
+    /// Of these, those that do not name the key, though a server may look for its id.
     pub without_id: u64,
     /// The keys of the first rows.
     pub rows: Vec<String>,
@@ -131,10 +131,10 @@ impl TargetInventory {
         self.strange += u64::from(is_strange);
         self.opened += u64::from(is_strange || !matches!(under, Under::Unreadable(_)));
         match under {
-            Under::Key { key, is_named } => {
+            Under::Key { key, lacks_id } => {
                 let count = self.keys.entry(fingerprint(recoder, *key).to_owned()).or_default();
                 count.values += 1;
-                count.without_id += u64::from(!is_named);
+                count.without_id += u64::from(*lacks_id);
                 if count.rows.len() < NAMED {
                     count.rows.push(row.key.to_string());
                 }
@@ -166,7 +166,7 @@ fn fingerprint(recoder: &Recoder, key: RingKey) -> &str {
 pub struct KeyVerdict {
     /// The key's fingerprint.
     pub fingerprint: String,
-    /// Which key it is: `old`, `new`, `totp-old` or `totp-new`.
+    /// Which key it is: `old`, `new`, `totp-old`, `totp-new`, or `totp` if it stays.
     pub role: &'static str,
     /// Ciphertexts under it.
     pub values: u64,
@@ -211,12 +211,14 @@ pub struct Looked {
     pub not_looked_at: Vec<String>,
     /// What stands outside the targets; none if nobody looked.
     pub outside: Option<Scanned>,
+    /// The fingerprints of keys that servers go on writing with, each with the file that says so.
+    pub in_use: BTreeMap<String, String>,
 }
 
 impl Inventory {
     /// What the targets say of each key. Where nothing is under an old one, `explain` is asked why that is so.
     pub fn of(recoder: &Recoder, looked: Looked, explain: impl FnOnce() -> Option<String>) -> Self {
-        let Looked { targets, absent, mut not_looked_at, outside } = looked;
+        let Looked { targets, absent, mut not_looked_at, outside, in_use } = looked;
         not_looked_at.extend(outside.iter().flat_map(|scanned| scanned.not_looked_at.iter().cloned()));
         let ring = recoder.ring();
         let is_found = |key: RingKey| {
@@ -251,12 +253,14 @@ impl Inventory {
                 (true, false) => "old",
                 (false, false) => "new",
                 (true, true) => "totp-old",
+                (false, true) if ring.is_kept(key) => "totp",
                 (false, true) => "totp-new",
             };
             let fingerprint = ring.key(key).fingerprint();
             let outside = outside.as_ref().map(|scanned| scanned.under(fingerprint));
             let (is_old, doubt) = (replacement.is_some(), replacement.and_then(doubt));
-            let asked = Asked { fingerprint, role, is_old, doubt, outside };
+            let in_use = in_use.get(fingerprint).map(String::as_str);
+            let asked = Asked { fingerprint, role, is_old, doubt, outside, in_use };
             verdict(asked, &targets, &not_looked_at)
         });
         Self { keys: keys.collect(), targets, absent, not_looked_at, outside, explained }
@@ -289,10 +293,12 @@ struct Asked<'a> {
     /// Why it may be none of those that were in use, if it may.
     doubt: Option<String>,
     outside: Option<u64>,
+    /// The `deployment.toml` by which a server goes on writing with it.
+    in_use: Option<&'a str>,
 }
 
 fn verdict(asked: Asked<'_>, targets: &[TargetInventory], not_looked_at: &[String]) -> KeyVerdict {
-    let Asked { fingerprint, role, is_old, doubt, outside } = asked;
+    let Asked { fingerprint, role, is_old, doubt, outside, in_use } = asked;
     let counts = || targets.iter().filter_map(|target| Some((target, target.keys.get(fingerprint)?)));
     let values = counts().map(|(_, count)| count.values).sum();
     let without_id = counts().map(|(_, count)| count.without_id).sum();
@@ -305,6 +311,9 @@ fn verdict(asked: Asked<'_>, targets: &[TargetInventory], not_looked_at: &[Strin
     let why = match (values, doubtful, not_looked_at) {
         (0, ..) if let Some(doubt) = doubt => doubt,
         (0, 0, _) if outside > Some(0) => "there are values outside the targets that are under it".to_owned(),
+        (0, 0, _) if let Some(file) = in_use => {
+            format!("it is still [encryption] totpKey of {file}: a server writes with it")
+        }
         (0, 0, []) if outside.is_some() => {
             "no value is under it, in the targets or outside of them".to_owned()
         }
@@ -314,7 +323,7 @@ fn verdict(asked: Asked<'_>, targets: &[TargetInventory], not_looked_at: &[Strin
         _ => places.join(", "),
     };
     let under = values + doubtful + outside.unwrap_or_default();
-    let may_go = is_old.then_some(under == 0 && not_looked_at.is_empty() && !is_doubted);
+    let may_go = is_old.then_some(under == 0 && not_looked_at.is_empty() && !is_doubted && in_use.is_none());
     let fingerprint = fingerprint.to_owned();
     KeyVerdict { fingerprint, role, values, without_id, outside, may_go, why, is_doubted }
 }

@@ -17,7 +17,7 @@ pub enum RingError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RingKey(usize);
 
-/// Old keys, and new ones that take their place. No key is in it twice.
+/// Old keys, new ones that take their place, and others that stay as they are. No key is in it twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRing {
     /// The first is the new key of all values without a key of their own, the second its first old key.
@@ -62,6 +62,16 @@ impl KeyRing {
             }
         };
         self.keys.push((old, Some(replacement)));
+        Ok(())
+    }
+
+    /// Adds a key that stays: what is under it is left as it is.
+    pub fn add_kept(&mut self, key: SecretKey) -> Result<(), RingError> {
+        match self.position(&key) {
+            None => self.keys.push((key, None)),
+            Some(there) if self.replacement(there).is_none() => return Err(RingError::IsNew),
+            Some(_) => return Err(RingError::IsOld),
+        }
         Ok(())
     }
 
@@ -115,6 +125,19 @@ impl KeyRing {
         which == Self::NEW
     }
 
+    /// Whether it stays, and takes no other's place.
+    pub fn is_kept(&self, which: RingKey) -> bool {
+        which != Self::NEW
+            && self.keys.iter().enumerate().all(|(at, (_, replacement))| {
+                if at == which.0 { replacement.is_none() } else { *replacement != Some(which) }
+            })
+    }
+
+    /// The keys that stay.
+    pub fn kept(&self) -> impl Iterator<Item = &SecretKey> {
+        self.in_order().filter(|key| self.is_kept(*key)).map(|key| self.key(key))
+    }
+
     /// Whether it is one of them.
     pub fn has(&self, key: &SecretKey) -> bool {
         self.position(key).is_some()
@@ -131,6 +154,19 @@ mod tests {
 
     fn key(letter: char) -> SecretKey {
         SecretKey::parse(&letter.to_string().repeat(16)).unwrap()
+    }
+
+    #[test]
+    fn a_key_that_stays_is_no_old_one_and_takes_no_place() {
+        let mut ring = KeyRing::new(key('a'), key('n'));
+        assert_eq!(ring.add_kept(key('a')), Err(RingError::IsOld));
+        assert_eq!(ring.add_kept(key('n')), Err(RingError::IsNew));
+        assert_eq!(ring.add_pair(key('t'), key('u')), Ok(()));
+        assert_eq!(ring.add_kept(key('u')), Err(RingError::IsNew));
+        assert_eq!(ring.add_kept(key('k')), Ok(()));
+        assert_eq!(ring.add_old(key('k')), Err(RingError::IsNew));
+        assert_eq!(ring.kept().collect::<Vec<_>>(), [&key('k')]);
+        assert!(ring.old_keys().all(|old| *old != key('k')) && ring.pairs().all(|(_, new)| *new != key('k')));
     }
 
     #[test]

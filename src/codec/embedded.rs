@@ -1,12 +1,14 @@
 //! Envelopes anywhere: in texts, documents and bytes of which nothing else is known.
 //!
-//! Found is what begins as servers write an envelope, in base64 or not. One that stands in base64 or in quotes a second
-//! time, or is compressed, is not found.
+//! Found is what begins as servers write an envelope, in base64 or not: with its signs escaped as JSON, properties, XML and
+//! URLs do, and wrapped, too. One that stands in base64 or in quotes a second time, or is compressed, is not found.
+
+use std::ops::Range;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
-use super::text::words;
+use super::text::{START, is_of_word};
 
 /// The texts of all envelopes in some bytes, in base64.
 pub fn envelopes(bytes: &[u8]) -> Vec<String> {
@@ -27,12 +29,11 @@ pub struct Begun {
 /// The envelopes that begin before `end`.
 pub fn begun_before(bytes: &[u8], end: usize) -> Begun {
     let mut begun = Begun { end, ..Begun::default() };
-    for range in words(bytes).take_while(|range| range.start < end) {
-        begun.end = begun.end.max(range.end);
+    for word in words(bytes).take_while(|word| word.range.start < end) {
+        begun.end = begun.end.max(word.range.end);
         // At the end of all there is nothing beyond.
-        begun.cut += usize::from(range.end == bytes.len() && end < bytes.len());
-        let word = bytes.get(range).unwrap_or_default();
-        begun.whole.push(word.iter().copied().map(char::from).collect());
+        begun.cut += usize::from(word.goes_on && end < bytes.len());
+        begun.whole.push(word.text);
     }
     for start in starts(bytes).take_while(|start| *start < end) {
         let object = bytes.get(start..).unwrap_or_default();
@@ -45,6 +46,100 @@ pub fn begun_before(bytes: &[u8], end: usize) -> Begun {
         }
     }
     begun
+}
+
+/// An envelope in base64, as it stands there.
+struct Word {
+    range: Range<usize>,
+    /// Without escapes and white space, and padded.
+    text: String,
+    /// It is read up to the end of the bytes, and may not end there.
+    goes_on: bool,
+}
+
+/// Those that begin as an envelope does.
+fn words(bytes: &[u8]) -> impl Iterator<Item = Word> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(at..)?;
+        let start = at + rest.windows(START.len()).position(|window| window == START)?;
+        let word = word(bytes, start);
+        at = word.range.end;
+        Some(word)
+    })
+}
+
+fn word(bytes: &[u8], start: usize) -> Word {
+    let (mut text, mut at, mut end) = (String::new(), start, start);
+    let rest = |at: usize| bytes.get(at..).unwrap_or_default();
+    while let Some((sign, length)) = sign(rest(at)) {
+        if is_of_word(sign) {
+            text.push(char::from(sign));
+            at += length;
+            end = at;
+            // What follows may look like more of it, as in serialized Java.
+            if matches!(sign, b'9' | b'=') && text.len().is_multiple_of(4) && is_complete(&text) {
+                break;
+            }
+        } else if is_complete(&text) {
+            break;
+        } else {
+            // It is wrapped, unless another one begins there.
+            at += length;
+            if rest(at).starts_with(START) {
+                break;
+            }
+        }
+    }
+    let goes_on = at == bytes.len() && !is_complete(&text);
+    while !text.len().is_multiple_of(4) {
+        text.push('=');
+    }
+    Word { range: start..end, text, goes_on }
+}
+
+/// Whether the object that some base64 stands for has come to its end: no other `}` is in it.
+fn is_complete(text: &str) -> bool {
+    let text = text.trim_end_matches('=');
+    let quantum = text.len().saturating_sub(1) / 4 * 4;
+    let mut last = text.get(quantum..).unwrap_or_default().to_owned();
+    while !last.len().is_multiple_of(4) {
+        last.push('=');
+    }
+    STANDARD_LENIENT.decode(last).is_ok_and(|last| last.ends_with(b"}"))
+}
+
+/// Does not look at the bits that padding leaves over, as servers do not.
+const STANDARD_LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
+
+/// A sign of base64, or white space, that some bytes begin with, escaped or not; and how long it is there.
+fn sign(bytes: &[u8]) -> Option<(u8, usize)> {
+    let is_one = |sign: &u8| is_of_word(*sign) || sign.is_ascii_whitespace();
+    let first = *bytes.first()?;
+    if is_one(&first) {
+        return Some((first, 1));
+    }
+    let coded = |from: usize, length: usize, radix: u32| {
+        let digits = std::str::from_utf8(bytes.get(from..from + length)?).ok()?;
+        u8::from_str_radix(digits, radix).ok().filter(is_one)
+    };
+    let (sign, length) = match (first, *bytes.get(1)?) {
+        (b'\\', b'u') => (coded(4, 2, 16).filter(|_| bytes.get(2..4) == Some(b"00"))?, 6),
+        (b'\\', b'x') => (coded(2, 2, 16)?, 4),
+        (b'\\', b'n' | b'r' | b't') => (b'\n', 2),
+        (b'\\', sign) => (Some(sign).filter(|sign| !sign.is_ascii_alphanumeric()).filter(is_one)?, 2),
+        (b'%', _) => (coded(1, 2, 16)?, 3),
+        (b'&', b'#') => {
+            let end = bytes.iter().take(8).position(|byte| *byte == b';')?;
+            let (from, radix) = if matches!(bytes.get(2)?, b'x' | b'X') { (3, 16) } else { (2, 10) };
+            (coded(from, end.checked_sub(from)?, radix)?, end + 1)
+        }
+        _ => return None,
+    };
+    Some((sign, length))
 }
 
 /// Where envelopes begin that are not in base64: `{"c":"`, with white space as databases and people print it.
@@ -85,6 +180,56 @@ mod tests {
             assert_eq!(found.len(), count, "{found:?}");
             assert!(found.iter().all(|text| form(text) == Form::Gcm), "{found:?}");
         }
+    }
+
+    /// Whatever its length, and wherever it is broken.
+    #[test]
+    fn envelopes_that_are_escaped_or_wrapped_are_found() {
+        type Written = fn(&str) -> String;
+        let wrapped = |by: &'static str| {
+            move |text: &str| {
+                let lines: Vec<&str> =
+                    text.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
+                lines.join(by)
+            }
+        };
+        let envelope = include_str!("../../tests/vectors/server_7_1.txt").trim();
+        let object = String::from_utf8(STANDARD.decode(envelope).unwrap()).unwrap();
+        for more in 0..3 {
+            // The server writes no member more; with one the padding is another.
+            let object = format!("{},\"x\":\"{}\"}}", &object[..object.len() - 1], "?".repeat(more));
+            let envelope = STANDARD.encode(&object);
+            let escapes: [Written; 7] = [
+                |text| text.replace('=', "\\u003d").replace('/', "\\/"),
+                |text| text.replace('=', "\\u003D").replace('+', "\\u002b"),
+                |text| text.replace('=', "\\="),
+                |text| text.replace('=', "%3D").replace('+', "%2B").replace('/', "%2f"),
+                |text| text.replace('=', "&#61;").replace('+', "&#x2B;"),
+                |text| text.trim_end_matches('=').to_owned(),
+                |text| text.replace('=', "\\075"),
+            ];
+            for written in escapes {
+                let written = written(&envelope);
+                for around in [format!("\"{written}\""), format!("{written}\nand more"), written.clone()] {
+                    assert_eq!(envelopes(around.as_bytes()), [envelope.as_str()], "{around}");
+                }
+            }
+            for by in ["\n", "\r\n", "\n    ", "\\n", "\\r\\n", "&#10;", "&#xD;\n", "\\\n  ", "%0D%0A"] {
+                let written = wrapped(by)(&envelope);
+                for around in [
+                    format!("<a>\n{written}\n</a>"),
+                    format!("{written}\nand more {written} {written}"),
+                    format!("{written}{by}{written}"),
+                ] {
+                    let found = envelopes(around.as_bytes());
+                    assert!(!found.is_empty() && found.iter().all(|found| *found == envelope), "{around}");
+                    assert_eq!(found.len(), around.matches("eyJjIjoi").count(), "{around}");
+                }
+            }
+        }
+        // One that breaks off takes none with it.
+        let cut = format!("{}\n{envelope}\n{envelope}", &envelope[..100]);
+        assert_eq!(envelopes(cut.as_bytes())[1..], [envelope, envelope]);
     }
 
     #[test]

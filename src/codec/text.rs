@@ -36,7 +36,7 @@ pub(super) fn slots(stored: &[u8]) -> Result<Vec<Slot>, Reason> {
 }
 
 /// Where words stand that begin as an envelope does.
-pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
+fn words(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
         let rest = bytes.get(at..)?;
@@ -48,7 +48,7 @@ pub(super) fn words(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
-const fn is_of_word(byte: u8) -> bool {
+pub(super) const fn is_of_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 

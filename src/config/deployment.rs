@@ -55,6 +55,14 @@ impl Deployment {
         self.encryption("totpKey")
     }
 
+    /// `[system.parameter] 'org.wso2.CipherTransformation'`, by which servers seal; with or without quotes.
+    pub fn transformation(&self) -> Said<&str> {
+        match self.text(&["system", "parameter"], "org.wso2.CipherTransformation") {
+            Said::Nothing => self.text(&["system", "parameter", "org", "wso2"], "CipherTransformation"),
+            said => said,
+        }
+    }
+
     fn encryption(&self, name: &str) -> Said<SecretKey> {
         match self.text(&["encryption"], name) {
             Said::This(text) => match SecretKey::parse(text) {

@@ -30,6 +30,8 @@ pub struct Home {
     pub kernel: Option<Version>,
     /// `[encryption] enable_key_id` of `deployment.toml`.
     pub enable_key_id: Option<bool>,
+    /// Whether there is such an entry that is neither: it stands in the server's environment, or is a number.
+    pub odd_key_id: bool,
     /// Whether `[encryption] old_key` is set, to anything but an empty text.
     pub old_key: bool,
     /// Why `deployment.toml` could not be read, if it exists.
@@ -71,6 +73,7 @@ impl Home {
             Some(toml::Value::String(on)) => on.trim().to_ascii_lowercase().parse().ok(),
             _ => None,
         };
+        self.odd_key_id = self.enable_key_id.is_none() && encryption.get("enable_key_id").is_some();
     }
 
     /// Whether the server looks for key ids; `None` when nothing tells.

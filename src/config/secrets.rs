@@ -86,7 +86,8 @@ impl Resolver<'_> {
             };
             let (_, old) = self.secret_key(Key::TotpKey, entry, old)?;
             let (_, new) = self.secret_key(Key::TotpKey, entry, new)?;
-            ring.add_pair(old, new).map_err(|error| {
+            let added = if old == new { ring.add_kept(old) } else { ring.add_pair(old, new) };
+            added.map_err(|error| {
                 let what = match error {
                     RingError::IsNew => "has an old key that is a new key, too",
                     RingError::IsOld => "has a key that oldSecretKey or oldSecretKeys has",

@@ -23,6 +23,7 @@ mod mysql;
 mod native;
 pub mod near;
 mod own_sessions;
+mod own_words;
 pub mod policies;
 mod pool;
 mod postgres;
@@ -273,6 +274,16 @@ impl Db {
             Self::Postgres(db) => db.begin().await.map(Transaction::Postgres),
             Self::MySql(db) => db.begin().await.map(Transaction::MySql),
             Self::Jdbc(db) => db.begin().await.map(Transaction::Jdbc),
+        }
+    }
+
+    /// Likewise, to write beside servers: no statement of it waits longer than [`Server::lock_wait`] for what they have
+    /// locked, a row or a table.
+    pub async fn begin_beside(&self) -> Result<Transaction, DbError> {
+        match self {
+            Self::Postgres(db) => db.begin_beside().await.map(Transaction::Postgres),
+            Self::MySql(db) => db.begin_beside().await.map(Transaction::MySql),
+            Self::Sqlite(_) | Self::Jdbc(_) => self.begin().await,
         }
     }
 

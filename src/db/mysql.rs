@@ -2,6 +2,8 @@
 
 mod login;
 
+use std::time::Duration;
+
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::mysql::{
     MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlRow, MySqlSslMode,
@@ -173,6 +175,11 @@ impl Native for MySqlConnection {
     const READINESS: Option<[&str; 2]> = Some(READINESS);
     const READ_ONLY: &str = "is set to read only, as replicas are: give the primary's host";
     const MAX_PACKET: &str = MAX_PACKET;
+
+    // Here the session's limit is for rows alone, which nobody who reads waits for.
+    fn how_to_begin(_: Option<Duration>) -> String {
+        "BEGIN".to_owned()
+    }
 
     fn is_login_refused(error: &DbError) -> bool {
         error.to_string().contains("(error 1045)")

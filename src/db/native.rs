@@ -94,7 +94,14 @@ impl<C: Native> NativeDb<C> {
 
     pub(super) async fn begin(&self) -> Result<NativeTransaction<C>, DbError> {
         let mut lent = self.lend().await?;
-        lent.session()?.begin().await?;
+        lent.session()?.begin(None).await?;
+        Ok(NativeTransaction { lent })
+    }
+
+    /// Likewise, and waits for nothing that others have locked for longer than [`Server::lock_wait`].
+    pub(super) async fn begin_beside(&self) -> Result<NativeTransaction<C>, DbError> {
+        let mut lent = self.lend().await?;
+        lent.session()?.begin(self.server.lock_wait).await?;
         Ok(NativeTransaction { lent })
     }
 

@@ -41,6 +41,10 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
     /// Asks for the most bytes that a statement may have; empty where nothing limits them.
     const MAX_PACKET: &str;
 
+    /// What begins a writing transaction that waits no longer than this for what others have locked; without a limit of
+    /// its own, as long as the session does.
+    fn how_to_begin(lock_wait: Option<Duration>) -> String;
+
     /// Whether a server has refused a user for a reason that may pass, though it does not say so.
     fn is_login_refused(error: &DbError) -> bool;
 
@@ -151,10 +155,10 @@ impl<C: Native> Session<C> {
         self.heard(answer)
     }
 
-    /// Begins a transaction.
-    pub(super) async fn begin(&mut self) -> Result<(), DbError> {
+    /// Begins a transaction, in which no statement waits longer for what others have locked.
+    pub(super) async fn begin(&mut self, lock_wait: Option<Duration>) -> Result<(), DbError> {
         self.is_working = true;
-        self.script("BEGIN").await
+        self.script(&C::how_to_begin(lock_wait)).await
     }
 
     /// Ends it, by `COMMIT` or `ROLLBACK`.

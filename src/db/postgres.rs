@@ -1,6 +1,7 @@
 //! The PostgreSQL driver: moves values, nothing else.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgRow, PgSslMode};
@@ -166,9 +167,6 @@ fn shape(kind: &str, modifier: i64) -> Shape {
 pub(super) fn setup(server: &Server, access: Access) -> Vec<String> {
     let mut setup: Vec<String> =
         [READ_COMMITTED, LOCK_TIMEOUT, BY_INDEX, WHOLE_TRUTH, ANY_TEXT].map(str::to_owned).into();
-    if let Some(wait) = server.lock_wait {
-        setup.push(format!("SET lock_timeout = '{}ms'", wait.as_millis()));
-    }
     if access == Access::ReadOnly {
         setup.push(READ_ONLY.to_owned());
     }
@@ -222,6 +220,14 @@ impl Native for PgConnection {
     const READINESS: Option<[&str; 2]> = None;
     const READ_ONLY: &str = "is a replica, or set to read only: give the primary's host";
     const MAX_PACKET: &str = "";
+
+    // Whoever reads, or asks the catalogue, waits as long as ever: a table may be locked for a moment.
+    fn how_to_begin(lock_wait: Option<Duration>) -> String {
+        match lock_wait {
+            Some(wait) => format!("BEGIN; SET LOCAL lock_timeout = '{}ms'", wait.as_millis()),
+            None => "BEGIN".to_owned(),
+        }
+    }
 
     fn is_login_refused(_: &DbError) -> bool {
         false

@@ -14,7 +14,7 @@ use crate::activity::{Activity, Task};
 use crate::blocking::blocking;
 use crate::cipher::KeyRing;
 use crate::codec::value::{Recoder, Under};
-use crate::codec::{Codec, embedded};
+use crate::codec::{Codec, Reason, embedded};
 use crate::db::scan::{LookedThrough, ScanColumn};
 use crate::db::{Class, Db, Value};
 use crate::error::{Error, Id, Result};
@@ -31,8 +31,16 @@ pub struct Outside {
     pub keys: BTreeMap<String, u64>,
     /// In ECB or CBC, and open under several keys.
     pub one_of: u64,
-    /// Under none of the keys, or damaged.
+    /// Under none of the keys.
     pub unknown: u64,
+    /// Cut off, or damaged in another way: nobody knows under which key they were.
+    #[serde(skip_serializing_if = "is_none")]
+    pub damaged: u64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What was found outside the targets.
@@ -53,7 +61,7 @@ pub struct Scanned {
 impl Scanned {
     /// How many ciphertexts are under a key, or may be.
     pub fn under(&self, fingerprint: &str) -> u64 {
-        self.surely_under(fingerprint) + self.one_of()
+        self.surely_under(fingerprint) + self.doubtful()
     }
 
     /// How many ciphertexts are under a key.
@@ -63,12 +71,12 @@ impl Scanned {
 
     /// How many ciphertexts are under a key that another takes the place of, or may be.
     pub fn under_old(&self, keys: &KeyRing) -> u64 {
-        keys.old_keys().map(|old| self.surely_under(old.fingerprint())).sum::<u64>() + self.one_of()
+        keys.old_keys().map(|old| self.surely_under(old.fingerprint())).sum::<u64>() + self.doubtful()
     }
 
-    /// How many open under several keys.
-    pub fn one_of(&self) -> u64 {
-        self.found.iter().map(|outside| outside.one_of).sum()
+    /// How many may be under any key: they open under several, or are damaged.
+    pub fn doubtful(&self) -> u64 {
+        self.found.iter().map(|outside| outside.one_of + outside.damaged).sum()
     }
 }
 
@@ -78,7 +86,7 @@ impl Outside {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.one_of + self.unknown == 0
+        self.keys.is_empty() && self.one_of + self.unknown + self.damaged == 0
     }
 
     /// Counts every envelope in some bytes.
@@ -96,6 +104,7 @@ impl Outside {
                         *self.keys.entry(fingerprint(recoder, key).to_owned()).or_default() += 1;
                     }
                     Under::OneOf(_) => self.one_of += 1,
+                    Under::Unreadable(Reason::Damaged(_)) => self.damaged += 1,
                     Under::Unknown { .. } | Under::Unreadable(_) => self.unknown += 1,
                 }
             }

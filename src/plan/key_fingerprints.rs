@@ -14,7 +14,7 @@ pub struct KeyFingerprints {
     /// Those of the other old keys.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further_old_keys: Vec<String>,
-    /// Those of the old and the new key of TOTP secrets, where these have keys of their own.
+    /// Those of the old and the new key of TOTP secrets, where these have keys of their own; twice the same one if it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub totp_keys: Option<[String; 2]>,
 }
@@ -29,7 +29,8 @@ impl KeyFingerprints {
             .filter(|(_, to)| *to == new)
             .map(|(old, _)| old)
             .filter(|old| *old != keys.old_key());
-        let totp = keys.pairs().find(|(_, to)| *to != new);
+        let kept = keys.kept().map(|key| (key, key));
+        let totp = keys.pairs().filter(|(_, to)| *to != new).chain(kept).next();
         Self {
             old_key: fingerprint(keys.old_key()),
             new_key: fingerprint(new),
@@ -48,6 +49,7 @@ impl KeyFingerprints {
     pub(super) fn difference(&self, now: &Self) -> Option<(&'static str, String, String)> {
         let all = |keys: &Self| keys.old_keys().collect::<Vec<_>>().join(", ");
         let totp = |keys: &Self| match &keys.totp_keys {
+            Some([old, new]) if old == new => format!("{old}, which stays"),
             Some([old, new]) => format!("{old} to {new}"),
             None => "none".to_owned(),
         };
@@ -64,7 +66,8 @@ impl KeyFingerprints {
     /// The old keys that have been added to these.
     pub fn added(&self, now: &Self) -> Vec<String> {
         let old = now.old_keys().filter(|key| self.old_keys().all(|known| known != *key)).map(str::to_owned);
-        let totp = now.totp_keys.iter().filter(|_| self.totp_keys.is_none()).map(|[old, _]| old.clone());
+        let totp = now.totp_keys.iter().filter(|[old, new]| self.totp_keys.is_none() && old != new);
+        let totp = totp.map(|[old, _]| old.clone());
         old.chain(totp).collect()
     }
 
@@ -73,6 +76,7 @@ impl KeyFingerprints {
         let old: Vec<&str> = self.old_keys().collect();
         let keys = if old.len() == 1 { "key" } else { "keys" };
         let totp = match &self.totp_keys {
+            Some([old, new]) if old == new => format!(", while TOTP secrets stay under key {old}"),
             Some([old, new]) => format!(", of TOTP secrets from key {old} to key {new}"),
             None => String::new(),
         };

@@ -29,7 +29,7 @@ pub use fingerprint::{Fingerprint, Gist};
 pub use indexes::{IndexPlan, TableIndexes};
 pub use job::Job;
 pub use key_fingerprints::KeyFingerprints;
-pub use nodes::{ServerKeys, has_keys, lacks_keys};
+pub use nodes::{ServerKeys, changes_totp_key, has_both_keys, has_keys, totp_keys_in_use};
 pub use open::open_alone;
 pub use registry::{built_in, described_otherwise, recorded, registry, whole_registry};
 pub use size::{Disk, TOKENS, Tokens};

@@ -67,6 +67,12 @@ pub struct JobSurvey {
     pub under_new: u64,
     /// Of these, without the new key's id, which the new server asks for.
     pub without_id: u64,
+    /// … under a key that stays.
+    #[serde(skip_serializing_if = "is_none")]
+    pub under_kept: u64,
+    /// ECB and CBC envelopes of values under an old key: they cannot name it.
+    #[serde(skip)]
+    pub unnamed_old: u64,
     /// … under neither.
     pub unreadable: u64,
     /// Values whose new value would be longer than their column.
@@ -220,9 +226,13 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
                 Verdict::Plain => {}
                 Verdict::UnderOld(opened) => {
                     found.under_old += 1;
+                    found.unnamed_old += unauthenticated;
                     found.count_keys(recoder, &opened);
                     let new = recoder.reseal(stored, &opened).ok().filter(|_| tight);
                     found.too_long += u64::from(new.is_some_and(|new| job.too_long(column, &new).is_some()));
+                }
+                Verdict::UnderNew(opened) if opened.keys().all(|key| recoder.ring().is_kept(key)) => {
+                    found.under_kept += 1;
                 }
                 Verdict::UnderNew(_) => found.under_new += 1,
                 Verdict::WithoutId(_) => {
@@ -241,6 +251,11 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
             found.passed_over += gcm;
         }
     }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// The forms of what stands in a value's slots; none if it is not understood.

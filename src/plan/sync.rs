@@ -271,6 +271,13 @@ async fn job(plan: &SyncPlan, index: TargetId, sync: &Arc<SyncTable>) -> Result<
     let key_kinds = key_kinds(sync, [&new_info, &old_info, &log_info])?;
     let values = plan.targets.values_of(sync);
     let columns = carried_columns(sync, values, &old_info, &new_info)?;
+    let own_word = |db: &Db| {
+        let word = columns.iter().find(|column| db.syntax().has_own(column))?;
+        Some(super::columns::own_word(place, word, db.syntax()))
+    };
+    if let Some(refusal) = own_word(old).or_else(|| own_word(new)) {
+        return Err(refusal);
+    }
     let is_key = |name: &Identifier| sync.relation.key.contains(name);
     // A key's number is told whatever holds it.
     let is_text = |name: &&Identifier| {

@@ -99,6 +99,9 @@ pub(super) fn outside_text(out: &mut String, scanned: Option<&Scanned>) {
         if outside.unknown > 0 {
             counts.push(format!("{} under no key that properties.yaml names", thousands(outside.unknown)));
         }
+        if outside.damaged > 0 {
+            counts.push(format!("{} that are damaged, and may be under any key", thousands(outside.damaged)));
+        }
         let _ = writeln!(out, "outside the targets: {}: {}", printable(&outside.place), counts.join(", "));
     }
     for left in &scanned.left_out {

@@ -147,12 +147,8 @@ fn servers_have(place: &Place, day: &Day, wanted: ServerKeys) -> Result<()> {
         match plan::has_keys(&node, &keys, wanted) {
             Ok(unseen) if unseen.is_empty() => {}
             Ok(unseen) => {
-                let unseen = unseen.join(", ");
                 let file = node.join(config::DEPLOYMENT);
-                tracing::warn!(
-                    "taken at your word: {}: {unseen} stands in the server's secrets or environment",
-                    file.display()
-                );
+                tracing::warn!("taken at your word: {}: {}", file.display(), unseen.join(", "));
             }
             Err(why) => {
                 let fix = match wanted {

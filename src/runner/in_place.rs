@@ -8,7 +8,7 @@ use keyrotation_journal::{Event, Step};
 use super::{Options, taken};
 use crate::config::{DatabaseJob, Settings};
 use crate::error::{Error, Id, Result};
-use crate::plan::lacks_keys;
+use crate::plan::{changes_totp_key, has_both_keys};
 
 /// What comes after a rotation in place: whether a key may go is said by who looks at everything.
 pub const OLD_KEY_MAY_GO: &str = "no value of what was rotated is under an old key any more: `keyrotation keys` says whether the old key may go; then take \
@@ -39,7 +39,13 @@ pub(super) fn servers_may_run(settings: &Settings, options: &Options, steps: &[S
         )
         .fix("stop the servers, and repeat the command without that option; or use the native driver"));
     }
-    match settings.nodes.iter().find_map(|node| lacks_keys(node, settings)) {
+    if let Some(why) = changes_totp_key(settings) {
+        return Err(Error::new(Id::ServersLackKeys, format!("--servers-have-both-keys: {why}")).fix(
+            "name the totpKey of the servers in `oldSecretKeys` instead: its values then go to newSecretKey, with which a server \
+             tries again; or let it stay, as `totpKey: {old: X, new: X}`; or stop the servers (docs/in-place.md)",
+        ));
+    }
+    match settings.nodes.iter().find_map(|node| has_both_keys(node, settings).err()) {
         Some(why) => Err(Error::new(Id::ServersLackKeys, format!("--servers-have-both-keys: {why}"))),
         None => Ok(true),
     }
@@ -60,7 +66,10 @@ fn no_servers() -> Error {
 /// The word, to be recorded once.
 pub(super) fn word(word: bool, settings: &Settings, steps: &[Step]) -> Option<Event> {
     let is_new = word && steps.iter().all(|step| step.name != SERVERS_HAVE_BOTH_KEYS);
-    let nodes = settings.nodes.iter().map(|node| node.display().to_string());
+    let nodes = settings.nodes.iter().map(|node| match has_both_keys(node, settings) {
+        Ok(unseen) if !unseen.is_empty() => format!("{} (not seen: {})", node.display(), unseen.join(", ")),
+        _ => node.display().to_string(),
+    });
     is_new.then(|| {
         let nodes: Vec<_> = nodes.collect();
         let looked_at =

@@ -65,7 +65,8 @@ pub async fn take_inventory(
     deployment.close().await;
     let absent = deployment.absent_places().into_iter();
     let absent = absent.map(|(place, reason)| (place.to_owned(), reason.to_owned())).collect();
-    let looked = Looked { targets, absent, not_looked_at: left, outside };
+    let in_use = plan::totp_keys_in_use(&settings);
+    let looked = Looked { targets, absent, not_looked_at: left, outside, in_use };
     let inventory = Inventory::of(&recoder, looked, || {
         let word = asked.all_already_new.then(|| "--all-already-new was given".to_owned());
         Explanations::default().explained(dir, &settings).or(word)

@@ -123,7 +123,7 @@ impl TableSink {
         async_failpoint!("table-before-write", planned_failure());
         let syntax = self.db.syntax();
         Ok(TableTransaction {
-            inner: self.db.begin().await?,
+            inner: self.db.begin_beside().await?,
             target: Arc::clone(&self.target),
             table: Arc::clone(&self.table),
             rows_at_once: syntax.rows_of_a_statement(),

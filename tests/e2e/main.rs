@@ -53,6 +53,7 @@ mod report;
 mod ring;
 mod rogue;
 mod secrets;
+mod server_keys;
 mod servers;
 mod signals;
 mod smoke;

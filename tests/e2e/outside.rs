@@ -137,3 +137,55 @@ fn an_envelope_with_white_space_is_found() {
     kit.sql(&format!("INSERT INTO ELSEWHERE VALUES ('{{\"a\": {plain}}}')"));
     kit.run(&["verify", "--scan"]).exits(1);
 }
+
+/// As Gson writes a text by default, as `java.util.Properties` does, wrapped as MIME and XML files are.
+#[test]
+fn an_envelope_that_is_escaped_or_wrapped_is_found() {
+    let kit = Kit::rotated();
+    // With one `=` at its end, and with two.
+    let sealed = |end: &str| {
+        let mut all = (0..60).map(|length| seal(&kit.deployment.spec.old_key, &"x".repeat(length)));
+        all.find(|value| value.trim_end_matches('=').len() + end.len() == value.len()).unwrap()
+    };
+    let (one, two) = (sealed("="), sealed("=="));
+    kit.sql("CREATE TABLE ELSEWHERE (NOTE TEXT)");
+    let gson =
+        |value: &str| format!("{{\"secret\":\"{}\"}}", value.replace('=', "\\u003d").replace('/', "\\/"));
+    for value in [&one, &two] {
+        kit.sql(&format!("INSERT INTO ELSEWHERE VALUES ('{}')", gson(value)));
+    }
+    let folder = kit.deployment.home.join("repository/elsewhere");
+    fs::create_dir(&folder).unwrap();
+    let properties = format!("a={}\nb={}\n", one.replace('=', "\\="), two.replace('=', "\\="));
+    fs::write(folder.join("a.properties"), properties).unwrap();
+    let url = format!("a={}&b={}", one.replace('=', "%3D"), two.replace('=', "%3d").replace('/', "%2F"));
+    fs::write(folder.join("a.url"), url).unwrap();
+    let wrapped = |value: &str, break_: &str| {
+        let lines: Vec<&str> =
+            value.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).unwrap()).collect();
+        format!("<a>\n{}\n</a>", lines.join(break_))
+    };
+    let texts =
+        [wrapped(&one, "\n"), wrapped(&two, "\r\n    "), wrapped(&one, "&#10;"), wrapped(&two, "\\n")];
+    fs::write(folder.join("a.xml"), texts.concat()).unwrap();
+    let inventory = kit.run(&["keys", "--scan", "--json"]).exits(1).json()["inventory"].clone();
+    let old = &inventory["keys"].as_array().unwrap()[0];
+    assert!(old["outside"] == 10 && old["may_go"] == false, "{}", inventory["outside"]);
+    for found in inventory["outside"]["found"].as_array().unwrap() {
+        assert!(found["unknown"] == 0 && found["one_of"] == 0, "{found}");
+    }
+}
+
+/// What begins like an envelope and breaks off may be under any key.
+#[test]
+fn a_damaged_envelope_keeps_every_old_key() {
+    let kit = Kit::rotated();
+    let value = seal(&kit.deployment.spec.old_key, "a copy");
+    kit.sql("CREATE TABLE ELSEWHERE (NOTE TEXT)");
+    kit.sql(&format!("INSERT INTO ELSEWHERE VALUES ('{}...')", &value[..value.len() / 2]));
+    let inventory = kit.run(&["keys", "--scan", "--json"]).exits(1).json()["inventory"].clone();
+    assert_eq!(inventory["keys"].as_array().unwrap()[0]["may_go"], false, "{inventory}");
+    // One under a key that nobody has named is whole, and opens under none of these.
+    kit.sql(&format!("UPDATE ELSEWHERE SET NOTE = '{}'", seal("0123456789abcdef0123456789abcdef", "x")));
+    kit.run(&["keys", "--scan"]).exits(0);
+}

@@ -300,11 +300,17 @@ fn targets_that_are_not_understood_or_not_there_are_refused() {
     target(&kit, "  - {table: NO_SUCH, key: [B], values: [C]}\n");
     let ran = kit.run(&["plan"]).refused(3, "KR-DB-020");
     assert!(ran.stderr.contains("NO_SUCH, which `targets` names"), "{ran}");
-    kit.sql("CREATE TABLE MINE (A VARCHAR(40), B VARCHAR(400), N INTEGER PRIMARY KEY)");
+    kit.sql(
+        "CREATE TABLE MINE (A VARCHAR(40), B VARCHAR(400), N INTEGER PRIMARY KEY, \"CURRENT_DATE\" TEXT)",
+    );
     for (items, says) in [
         ("  - {table: MINE, key: [A], values: [B]}\n", "nothing makes (A) unique"),
         ("  - {table: MINE, key: [N], values: [X]}\n", "there is no column X"),
         ("  - {table: MINE, key: [N], values: [B], where: {Y: [1]}}\n", "there is no column Y"),
+        (
+            "  - {table: MINE, key: [N], values: [B], where: {current_date: [u1]}}\n",
+            "MINE: CURRENT_DATE means something else",
+        ),
     ] {
         target(&kit, items);
         let ran = kit.run(&["plan"]).refused(3, "KR-DB-002");

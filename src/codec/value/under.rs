@@ -13,8 +13,9 @@ pub enum Under {
     Key {
         /// The key.
         key: RingKey,
-        /// Whether the envelope names it.
-        is_named: bool,
+        /// Whether a server that looks for key ids takes it for one under another key: it is in GCM and does not name the
+        /// key. In ECB and CBC no value does, and none is looked for, nor in TOTP secrets under a key of their own.
+        lacks_id: bool,
     },
     /// One of these: it is in ECB or CBC, opens under all of them, and nothing decides.
     OneOf(Vec<RingKey>),
@@ -74,8 +75,11 @@ impl Recoder {
     fn under(&self, sealed: &Sealed, evidence: Evidence<'_>) -> (Under, Option<Plaintext>) {
         match self.open_one(sealed, evidence) {
             Ok((key, plaintext)) => {
-                let is_named = self.named(sealed) == Some(key);
-                (Under::Key { key, is_named }, Some(plaintext))
+                let is_of_new_key = self.ring.is_new_key(self.ring.replacement(key).unwrap_or(key));
+                let lacks_id = is_of_new_key
+                    && sealed.shape.transformation.authenticates()
+                    && self.named(sealed) != Some(key);
+                (Under::Key { key, lacks_id }, Some(plaintext))
             }
             Err(Reason::ForeignKey) => (Under::Unknown { named: sealed.key_id.clone() }, None),
             Err(Reason::Ambiguous) => {

@@ -35,7 +35,7 @@ impl Deployment {
             self.absent.push((index, absent::reason(target, self.version, left_out)));
             return Ok(());
         };
-        columns::check(target, &info)?;
+        columns::check(target, &info, db.syntax())?;
         let values = target.value_names();
         let mut table = Table::new(target.relation.clone(), &values, &info);
         if access == Access::ReadWrite && db.server_kind().is_some() {

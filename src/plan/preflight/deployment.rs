@@ -3,8 +3,8 @@
 
 use super::facts::Facts;
 use super::{Check, Found, Needs};
-use crate::config::{Database, Said};
-use crate::plan::lacks_keys;
+use crate::config::{self, DEPLOYMENT, Database, Said};
+use crate::plan::{changes_totp_key, has_both_keys};
 
 const CONFIGURE: &str = "put the new key and the new databases there before the new server starts";
 
@@ -33,7 +33,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: Needs::Settings,
         warns: "[encryption] old_key or totpKey of a server is a key that properties.yaml does not name: values under it would be reported as failed",
         refuses: &[],
-        fix: "add it to `oldSecretKeys` (docs/configuration.md#several-old-keys), a totpKey as `totpKey: {old: …, new: …}`",
+        fix: "add it to `oldSecretKeys` (docs/configuration.md#several-old-keys), a totpKey, too; or `totpKey: {old: X, new: X}` if that one stays",
         look: other_keys,
     },
     Check {
@@ -42,7 +42,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: Needs::Settings,
         warns: "a server whose home is named could not read what a rotation writes: with --servers-have-both-keys it is refused",
         refuses: &[],
-        fix: "write key = the new key and old_key = the old key into [encryption] of every node and restart it, or stop all servers (docs/in-place.md)",
+        fix: "write key = the new key and old_key = the old key into [encryption] of every node and restart it, let a totpKey stay or name it in `oldSecretKeys`; or stop all servers (docs/in-place.md)",
         look: nodes,
     },
     Check {
@@ -119,16 +119,18 @@ fn key(facts: &Facts<'_>) -> Found {
 
 /// The keys that a server opens values with besides `[encryption] key`.
 fn other_keys(facts: &Facts<'_>) -> Found {
+    let (nodes, mut unseen) = nodes_read(facts);
     let old = facts.old.toml.as_ref().and_then(|toml| toml.as_ref().ok()?.as_ref());
-    let new = facts.toml.as_ref().ok().and_then(Option::as_ref);
-    let files = [("oldISHome", old), ("newISHome", new)];
-    if files.iter().all(|(_, toml)| toml.is_none()) {
+    let new = facts.toml.as_ref().ok().and_then(Option::as_ref).filter(|_| nodes.is_empty());
+    let homes = [("oldISHome", old), ("newISHome", new)];
+    let homes = homes.into_iter().filter_map(|(home, toml)| Some((home, toml?)));
+    let files: Vec<_> = homes.chain(nodes.iter().map(|(home, toml)| (home.as_str(), toml))).collect();
+    if files.is_empty() && unseen.is_empty() {
         return Found::NotChecked("no deployment.toml was read".to_owned());
     }
     let keys = &facts.settings.keys;
     let mut unknown = Vec::new();
-    let mut unseen = Vec::new();
-    for (home, toml) in files.into_iter().filter_map(|(home, toml)| Some((home, toml?))) {
+    for (home, toml) in files {
         for (name, said) in [("old_key", toml.old_key()), ("totpKey", toml.totp_key())] {
             match said {
                 Said::This(key) if keys.has(&key) => {}
@@ -152,6 +154,20 @@ fn other_keys(facts: &Facts<'_>) -> Found {
     if unseen.is_empty() { Found::Ok("yes".to_owned()) } else { Found::NotChecked(unseen.join("; ")) }
 }
 
+/// The `deployment.toml` of every server of a database that is rotated in place, by its home; and why others cannot be
+/// read.
+fn nodes_read(facts: &Facts<'_>) -> (Vec<(String, config::Deployment)>, Vec<String>) {
+    let (mut read, mut unread) = (Vec::new(), Vec::new());
+    for node in &facts.settings.nodes {
+        match config::Deployment::read(node) {
+            Ok(Some(toml)) => read.push((node.display().to_string(), toml)),
+            Ok(None) => {}
+            Err(why) => unread.push(format!("{}: {why}", node.join(DEPLOYMENT).display())),
+        }
+    }
+    (read, unread)
+}
+
 fn nodes(facts: &Facts<'_>) -> Found {
     let settings = facts.settings;
     if !settings.mode.is_in_place() {
@@ -160,14 +176,22 @@ fn nodes(facts: &Facts<'_>) -> Found {
     if settings.nodes.is_empty() {
         return Found::NotChecked("neither isHome nor homes names a server's folder".to_owned());
     }
-    let lacking: Vec<_> = settings.nodes.iter().filter_map(|node| lacks_keys(node, settings)).collect();
-    if lacking.is_empty() {
-        Found::Ok(format!(
+    let mut lacking: Vec<_> = changes_totp_key(settings).map(str::to_owned).into_iter().collect();
+    let mut unseen = Vec::new();
+    for node in &settings.nodes {
+        match has_both_keys(node, settings) {
+            Ok(none) if none.is_empty() => {}
+            Ok(some) => unseen.push(format!("{}: {}", node.join(DEPLOYMENT).display(), some.join(", "))),
+            Err(why) => lacking.push(why),
+        }
+    }
+    match (lacking.is_empty(), unseen.is_empty()) {
+        (false, _) => Found::Warning(lacking.join("; ")),
+        (true, false) => Found::NotChecked(unseen.join("; ")),
+        (true, true) => Found::Ok(format!(
             "{} by their deployment.toml; whether they were restarted is not seen",
             settings.nodes.len()
-        ))
-    } else {
-        Found::Warning(lacking.join("; "))
+        )),
     }
 }
 

@@ -37,6 +37,16 @@ pub(super) const CHECKS: &[Check] = &[
         look: key_ids,
     },
     Check {
+        id: "unnamed-keys",
+        title: "in place: servers with both keys read every value before it is rotated",
+        needs: Needs::Rows,
+        warns: "in ECB or CBC no value names its key, and a server opens it with `key`: from its restart with both keys until \
+                the rotation has come to them, it cannot read those under an old key",
+        refuses: &[],
+        fix: "begin the rotation at once after the restart, or stop the servers meanwhile (docs/in-place.md)",
+        look: unnamed_keys,
+    },
+    Check {
         id: "foreign-values",
         title: "every value is of a kind that can be rotated",
         needs: Needs::Rows,
@@ -117,6 +127,18 @@ fn key_ids(facts: &Facts<'_>) -> Found {
     match counted(facts, |job| job.without_id) {
         (0, _) => Found::Ok("yes".to_owned()),
         (count, places) => Found::Warning(format!("{count} of those that were opened do not, in {places}")),
+    }
+}
+
+fn unnamed_keys(facts: &Facts<'_>) -> Found {
+    if !facts.settings.mode.is_in_place() {
+        return Found::NotChecked("it is a copy that is rotated".to_owned());
+    }
+    match counted(facts, |job| job.unnamed_old) {
+        (0, _) => Found::Ok("none under an old key is in ECB or CBC".to_owned()),
+        (count, places) => {
+            Found::Warning(format!("{count} values under an old key are in ECB or CBC, in {places}"))
+        }
     }
 }
 

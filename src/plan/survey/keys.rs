@@ -27,7 +27,7 @@ pub fn is_too_many(unreadable: u64, opened: u64) -> bool {
 
 impl JobSurvey {
     fn opened(&self) -> u64 {
-        self.under_old + self.under_new + self.unreadable
+        self.under_old + self.under_new + self.under_kept + self.unreadable
     }
 
     fn is_mostly_strange(&self) -> bool {
@@ -102,6 +102,10 @@ impl Survey {
             0 => String::new(),
             count => format!(" ({count} of them without its id, which the new server asks for)"),
         };
+        let kept = match self.sum(|job| job.under_kept) {
+            0 => String::new(),
+            count => format!(", {count} under the key that stays"),
+        };
         if self.is_nearly_all_new() {
             let why = match &accepted.explained {
                 Some(why) => why.as_str(),
@@ -118,16 +122,16 @@ impl Survey {
                 }
             };
             return Ok(match old {
-                0 => format!("all {new} values are already under the new key{without_id}: {why}"),
+                0 => format!("all {new} values are already under the new key{without_id}{kept}: {why}"),
                 _ => format!(
-                    "{old} values are under the old key, and {new} already under the new one{without_id}: {why}"
+                    "{old} values are under the old key, and {new} already under the new one{without_id}{kept}: {why}"
                 ),
             });
         }
         let sample = if self.sum(|job| job.passed_over) == 0 { "" } else { "sampled " };
         let (key, by_key) = self.by_key();
         Ok(format!(
-            "of {sampled} {sample}values {old} open under the old {key}{by_key} and {new} under the new one{without_id}"
+            "of {sampled} {sample}values {old} open under the old {key}{by_key} and {new} under the new one{without_id}{kept}"
         ))
     }
 

@@ -19,6 +19,7 @@ on_each_server!(
     a_server_without_both_keys_is_refused,
     a_row_that_a_server_holds_is_passed_over_and_comes_last,
     a_row_that_is_never_let_go_is_named,
+    a_table_that_is_locked_for_a_moment_is_waited_for,
 );
 
 const WORD: &str = "--servers-have-both-keys";
@@ -253,4 +254,26 @@ fn a_row_that_is_never_let_go_is_named(engine: Engine) {
     server.execute("COMMIT");
     kit.run(&["resume"]).exits(0);
     kit.run(&["keys"]).exits(0);
+}
+
+/// As a server's DDL or a dump does it: whoever only reads waits, and so does the beginning of a rotation.
+fn a_table_that_is_locked_for_a_moment_is_waited_for(engine: Engine) {
+    let kit = in_place(engine);
+    let mut other = admin(&kit);
+    let mut locked = |args: &[&str], code: i32| {
+        if engine == Engine::Postgres {
+            other.execute("BEGIN");
+            other.execute("LOCK TABLE IDN_OAUTH2_ACCESS_TOKEN IN ACCESS EXCLUSIVE MODE");
+        } else {
+            other.execute("LOCK TABLES IDN_OAUTH2_ACCESS_TOKEN WRITE");
+        }
+        let running = kit.start(args);
+        thread::sleep(Duration::from_secs(4));
+        other.execute(if engine == Engine::Postgres { "COMMIT" } else { "UNLOCK TABLES" });
+        running.wait().exits(code);
+    };
+    locked(&["keys"], 1);
+    locked(&["run", WORD], 0);
+    locked(&["keys"], 0);
+    kit.run(&["verify"]).exits(0);
 }
