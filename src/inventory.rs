@@ -271,6 +271,22 @@ impl Inventory {
         self.keys.iter().all(|key| key.may_go != Some(false))
     }
 
+    /// How many ciphertexts in the targets are under an old key, or may be.
+    pub fn under_old_keys(&self) -> u64 {
+        let doubtful = |key: &KeyVerdict| {
+            self.targets.iter().map(|target| target.doubtful(&key.fingerprint)).sum::<u64>()
+        };
+        let old = self.keys.iter().filter(|key| key.may_go.is_some());
+        old.map(|key| key.values + doubtful(key)).sum()
+    }
+
+    /// Likewise outside of them; none if nobody looked there.
+    pub fn outside_under_old_keys(&self) -> Option<u64> {
+        self.outside.as_ref()?;
+        let old = self.keys.iter().filter(|key| key.may_go.is_some());
+        Some(old.filter_map(|key| key.outside).sum())
+    }
+
     /// Whether a human must look: an old key may be none of those that are in use.
     pub fn is_doubted(&self) -> bool {
         self.keys.iter().any(|key| key.is_doubted)

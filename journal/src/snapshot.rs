@@ -97,7 +97,7 @@ pub(crate) fn put_together<E: From<Malformed>>(
     };
     let bytes = part(JOB_KEY.to_vec())?;
     let (job, rest): (JobPart, _) = first_from_bytes(&bytes)?;
-    let since = if rest.is_empty() { SinceSteps::default() } else { from_bytes(rest)? };
+    let since = since_from_bytes(rest)?;
     let mut state = JobState::new(rotation);
     state.session = job.session;
     state.sessions = job.sessions;
@@ -115,6 +115,16 @@ pub(crate) fn put_together<E: From<Malformed>>(
         *slot = found;
     }
     Ok((state, parts))
+}
+
+/// What came after the steps. Earlier versions have not recorded all of it.
+fn since_from_bytes(bytes: &[u8]) -> Result<SinceSteps, Malformed> {
+    if bytes.is_empty() {
+        return Ok(SinceSteps::default());
+    }
+    let ((written, looked), rest) = first_from_bytes::<(u64, u64)>(bytes)?;
+    let written_by = if rest.is_empty() { 0 } else { from_bytes(rest)? };
+    Ok(SinceSteps { written, looked, written_by })
 }
 
 /// The number of a target's failures, and its state, in whose part the indexes that were dropped stand last,
@@ -164,4 +174,25 @@ fn target_key(target: TargetId) -> Vec<u8> {
 
 fn failure_key(target: TargetId, place: u16) -> Vec<u8> {
     [b"sf", target.get().to_be_bytes().as_slice(), place.to_be_bytes().as_slice()].concat()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_earlier_versions_have_not_recorded_is_not_known_and_no_damage() {
+        let whole = SinceSteps { written: 3, looked: 2, written_by: 400 };
+        let bytes = to_bytes(&whole).unwrap();
+        assert_eq!(since_from_bytes(&bytes).unwrap(), whole);
+        let earlier = to_bytes(&(3_u64, 2_u64)).unwrap();
+        assert_eq!(since_from_bytes(&earlier).unwrap(), SinceSteps { written_by: 0, ..whole });
+        assert_eq!(since_from_bytes(&[]).unwrap(), SinceSteps::default());
+        assert!(since_from_bytes(&bytes[..bytes.len() - 1]).is_err(), "it is cut off");
+        // A replay knows more than they have recorded, and is compared in what they have.
+        let known = since_from_bytes(&earlier).unwrap();
+        assert_eq!(whole.as_far_as(&known), known);
+        assert_ne!(SinceSteps { written: 4, ..whole }.as_far_as(&known), known);
+    }
 }

@@ -46,6 +46,21 @@ pub struct SinceSteps {
     pub written: u64,
     /// When the change logs were looked at.
     pub looked: u64,
+    /// The number of the event by which rows or files were written last; 0 where it is not known.
+    pub written_by: u64,
+}
+
+impl SinceSteps {
+    /// The same without what an earlier version has not recorded.
+    #[must_use]
+    pub(crate) fn as_far_as(self, known: &Self) -> Self {
+        let as_far = |own: u64, known: u64| if known == 0 { 0 } else { own };
+        Self {
+            written: as_far(self.written, known.written),
+            looked: as_far(self.looked, known.looked),
+            written_by: as_far(self.written_by, known.written_by),
+        }
+    }
 }
 
 /// A process that works, or worked, on the rotation.
@@ -106,7 +121,9 @@ impl JobState {
         })?;
         let steps = self.steps.len() as u64;
         match event {
-            Event::ChunkDone { .. } | Event::CopyDone { applied: 1.., .. } => self.since.written = steps,
+            Event::ChunkDone { .. } | Event::CopyDone { applied: 1.., .. } => {
+                (self.since.written, self.since.written_by) = (steps, self.entries);
+            }
             Event::SyncSeen(_) => self.since.looked = steps,
             _ => {}
         }

@@ -1,19 +1,18 @@
 //! Rotations of which nothing more is to come: whoever would go on is told so.
 
-use super::print;
+use super::{Session, print};
 use crate::error::Result;
 use crate::exit::Exit;
-use crate::report::{StatusView, summary_sentence};
-use crate::runbook::is_retired;
+use crate::report::{StatusView, printable};
+use crate::runner::ended;
 
 /// Says so.
-pub(super) fn finished(view: &StatusView) -> Result<Exit> {
-    let [what, title] =
-        if is_retired(view) { ["finished and retired", "Finished and retired: "] } else { ["finished", ""] };
-    tracing::info!(
-        "rotation {} is {what}, and nothing was changed; `keyrotation run --new` begins another",
-        view.rotation_id
-    );
-    print(&format!("{title}{}\n", summary_sentence(view)))?;
-    Ok(Exit::Done)
+pub(super) async fn finished(session: &Session, view: &StatusView) -> Result<Exit> {
+    let ended = ended(&session.place(), view).await;
+    tracing::info!("{}", ended.what);
+    for why in &ended.against {
+        tracing::warn!("{}", printable(why));
+    }
+    print(&format!("{}\n", ended.sentence))?;
+    Ok(if ended.against.is_empty() { Exit::Done } else { Exit::Differences })
 }

@@ -8,7 +8,7 @@ use super::{Session, print, print_json};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::runbook::{Advice, Item, Mark, Progress, StepState, find, items, list, progress};
-use crate::runner::{Day, Place, leave};
+use crate::runner::{Day, Place, Word, leave};
 
 /// The JSON document's format.
 const SCHEMA: u32 = 1;
@@ -72,9 +72,9 @@ pub(super) async fn confirm(session: &Session, args: &ConfirmArgs) -> Result<Exi
     if args.undo {
         return undo(&place, args, &day, &named.items).await;
     }
-    day.check(&place, &named).await?;
-    for item in &named.items {
-        leave(&place, item.name, &args.note).await?;
+    let word = Word { note: &args.note, despite_findings: args.despite_findings };
+    for (item, note) in day.check(&place, &named, word).await? {
+        leave(&place, item.name, &note).await?;
         print(&format!("recorded: {}\n", item.name))?;
     }
     Ok(Exit::Done)

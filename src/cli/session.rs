@@ -31,7 +31,7 @@ pub(super) async fn run(session: &Session, args: &RunArgs) -> Result<Exit> {
     let end = planned(args.end.planned())?;
     let options = Options { end, ..args.work.options(args.sync.options(), args.sync.new_server_has_run) };
     let earlier = match earlier(&dir, &settings, args.new)? {
-        Found::Finished(view) => return finished(&view),
+        Found::Finished(view) => return finished(session, &view).await,
         Found::Open(earlier) => Some(*earlier),
         Found::Absent => None,
     };
@@ -54,7 +54,7 @@ async fn begin(
 /// Without its configuration a rotation can only be one that is retired; what was said of that is to be under the MAC.
 async fn retired(session: &Session, dir: &Path, error: Error) -> Result<Exit> {
     take_waiting(&session.place(), None).await;
-    finished(&retired_or(dir, error)?)
+    finished(session, &retired_or(dir, error)?).await
 }
 
 /// Goes on with a rotation, or starts one.
@@ -70,7 +70,7 @@ pub(super) async fn resume(session: &Session, args: &ResumeArgs) -> Result<Exit>
     let options = args.work.options(args.sync.options(), args.sync.new_server_has_run);
     let options = Options { retry_failed, end, ..options };
     match to_resume(&dir, &settings, retry_failed)? {
-        Found::Finished(view) => finished(&view),
+        Found::Finished(view) => finished(session, &view).await,
         Found::Open(journal) => go_on(session, &settings, &options, &dir, "resume", *journal).await,
         Found::Absent => {
             tracing::info!("no rotation was begun yet: it begins now");
@@ -99,7 +99,7 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
         return Err(Error::new(Id::SyncNotEnabled, "there is nothing to keep in step"));
     }
     let journal = match to_sync(&dir)? {
-        Found::Finished(view) => return finished(&view),
+        Found::Finished(view) => return finished(session, &view).await,
         Found::Open(journal) => journal,
         Found::Absent => return Err(absent(&dir)),
     };

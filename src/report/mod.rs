@@ -15,7 +15,9 @@ mod planned;
 mod progress;
 mod retirable;
 mod show;
+mod standing;
 mod status;
+mod steps;
 mod sync;
 mod taken_up;
 mod text;
@@ -35,10 +37,10 @@ pub use lines::guide_lines;
 pub use planned::PlanView;
 pub use progress::{Reporter, Sources};
 pub use retirable::Retirable;
-pub use status::{FailureView, RunState, StatusView, StepView, TargetView, VerifiedView, failures_of};
+pub use standing::{Found, KeysFound, Standing, Taken};
+pub use status::{FailureView, RunState, StatusView, TargetView, failures_of};
+pub use steps::{StepView, VerifiedView};
 pub use sync::{SyncTableView, SyncView};
 pub use taken_up::taken_up;
 pub use text::{bytes, printable, status_text, summary_sentence, thousands};
-pub use verified::{
-    MAY_HAVE_RUN, OLD_KEYS_MAY_GO, OLD_KEYS_MAY_NOT_GO, RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification,
-};
+pub use verified::{MAY_HAVE_RUN, RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};

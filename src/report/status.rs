@@ -9,10 +9,11 @@ use keyrotation_journal::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ActivityView, SyncView, Verification};
+use super::standing::Standing;
+use super::{ActivityView, StepView, SyncView, VerifiedView};
 use crate::engine::is_finding;
 use crate::plan::{self, Gist, KeyFingerprints, Mode};
-use crate::sync::{OLD_ROWS, Observation};
+use crate::sync::Observation;
 use crate::target::TargetRegistry;
 
 /// The document's format.
@@ -93,70 +94,12 @@ pub struct StatusView {
     /// How many of them, the last ones, wait beside the log, where nothing protects them.
     #[serde(skip)]
     pub waiting: usize,
-    /// What `verify` found last.
+    /// The verification that counts: the last one of all rows, or with differences; a part of one where there is no other.
     #[serde(default)]
     pub verified: Option<VerifiedView>,
-}
-
-/// What `verify` found, and when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerifiedView {
-    /// When, RFC 3339 in UTC.
-    pub at: String,
-    /// The operating system's user, and the host.
-    pub by: String,
-    /// What it found.
-    #[serde(flatten)]
-    pub found: Verification,
-}
-
-/// A step that was taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepView {
-    /// When, RFC 3339 in UTC.
-    pub at: String,
-    /// Its name.
-    pub name: String,
-    /// What was said of it.
-    pub note: String,
-    /// The operating system's user, and the host.
-    pub by: String,
-    /// Whether rows or files were written after it.
-    #[serde(default)]
-    pub written_since: bool,
-    /// Whether the change logs were looked at after it.
-    #[serde(default)]
-    pub looked_since: bool,
-}
-
-impl StepView {
-    /// The step as it is shown.
-    pub fn new(step: &Step) -> Self {
-        Self {
-            at: time(step.at),
-            name: step.name.clone(),
-            note: step.note.clone(),
-            by: format!("{} on {}", step.user, step.host),
-            written_since: false,
-            looked_since: false,
-        }
-    }
-
-    /// The steps of a state, in the order of recording.
-    fn all(state: &JobState) -> Vec<Self> {
-        let steps = (1..).zip(&state.steps).filter(|(_, step)| step.name != OLD_ROWS);
-        let view = |(number, step): (u64, &Step)| Self {
-            written_since: number <= state.since.written,
-            looked_since: number <= state.since.looked,
-            ..Self::new(step)
-        };
-        steps.map(view).collect()
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        let parts = |step: &Self| (step.at.clone(), step.name.clone(), step.note.clone(), step.by.clone());
-        parts(self) == parts(other)
-    }
+    /// A part of the rows in which nothing differed, looked at after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<VerifiedView>,
 }
 
 /// The status of one table or group of files.
@@ -270,6 +213,7 @@ impl StatusView {
             steps: StepView::all(state),
             waiting: 0,
             verified: None,
+            sampled: None,
         }
         .with_left(&[])
     }
@@ -297,11 +241,10 @@ impl StatusView {
                 self.waiting += 1;
             }
         }
-        let verified = |step: &StepView| {
-            let found = Verification::of_step(&step.name, &step.note)?;
-            Some(VerifiedView { at: step.at.clone(), by: step.by.clone(), found })
-        };
-        self.verified = self.steps.iter().rev().find_map(verified);
+        let standing = self.standing();
+        self.verified = standing.verified().map(VerifiedView::new);
+        self.sampled =
+            standing.sample.filter(|_| standing.verification.is_some()).as_ref().map(VerifiedView::new);
         self
     }
 
@@ -311,6 +254,20 @@ impl StatusView {
         self.steps.truncate(self.steps.len() - self.waiting);
         self.waiting = 0;
         self.with_left(&[])
+    }
+
+    /// What was found and stands.
+    pub fn standing(&self) -> Standing {
+        Standing::of(self.steps.iter().map(StepView::taken))
+    }
+
+    /// What of a deployment was no part of it, as far as the targets tell.
+    pub fn left_to_others(&self) -> Option<&'static str> {
+        match (self.targets.is_empty(), self.files.is_empty()) {
+            (false, true) => Some("the configuration files were not part of it"),
+            (true, false) => Some("the databases were not part of it"),
+            _ => None,
+        }
     }
 
     /// Tables, then groups of files.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use keyrotation_journal::step_in_force;
 
-use super::{RETIRABLE, RunState, StatusView, TargetView};
+use super::{RETIRABLE, RunState, StatusView, TargetView, VerifiedView};
 use crate::plan::Mode;
 
 /// A number with its thousands divided.
@@ -87,28 +87,31 @@ pub fn status_text(view: &StatusView) -> String {
         let note = if step.note.is_empty() { String::new() } else { format!(": {}", printable(&step.note)) };
         let _ = writeln!(out, "step {} at {} by {}{note}", step.name, step.at, step.by);
     }
-    if let Some(verified) = &view.verified {
-        let found = &verified.found;
-        let part = if found.is_whole() { String::new() } else { format!(" (a sample of {})", found.sample) };
-        let _ = writeln!(
-            out,
-            "verified at {} by {}: {} rows and files as recorded{part}, {} differ{}",
-            verified.at,
-            verified.by,
-            thousands(found.same),
-            thousands(found.in_targets()),
-            if found.in_targets() == found.differences {
-                String::new()
-            } else {
-                format!("; {}", found.words())
-            }
-        );
+    for verified in view.verified.iter().chain(&view.sampled) {
+        out.push_str(&verified_line(verified));
+    }
+    let standing = view.standing();
+    for words in standing.outside_words().into_iter().chain(standing.keys_words()) {
+        let _ = writeln!(out, "{}", printable(&words));
     }
     if let Some(error) = &view.error {
         let _ = writeln!(out, "the last session ended with {error}");
     }
     let _ = writeln!(out, "{}", next_step(view));
     out
+}
+
+/// What `verify` found, in a line.
+fn verified_line(verified: &VerifiedView) -> String {
+    let found = &verified.found;
+    let part = if found.is_whole() { String::new() } else { format!(" (a sample of {})", found.sample) };
+    let (same, differ) = (thousands(found.same), thousands(found.in_targets()));
+    let more = match found.in_targets() == found.differences {
+        true => String::new(),
+        false => format!("; {}", found.words()),
+    };
+    let (at, by) = (&verified.at, &verified.by);
+    format!("verified at {at} by {by}: {same} rows and files as recorded{part}, {differ} differ{more}\n")
 }
 
 /// The failures of tables and files, one a line, so many of each.
@@ -227,7 +230,10 @@ fn next_step(view: &StatusView) -> String {
         RunState::Completed if view.failed() > 0 => {
             "next: put right what the failures name, then `keyrotation resume --retry-failed`".to_owned()
         }
-        RunState::Completed if step_in_force(&view.steps, RETIRABLE, |step| &step.name).is_some() => {
+        RunState::Completed
+            if step_in_force(&view.steps, RETIRABLE, |step| &step.name)
+                .is_some_and(|step| !step.written_since) =>
+        {
             "next: `keyrotation runbook retire`".to_owned()
         }
         RunState::Completed if view.sync.is_some() => {

@@ -11,10 +11,10 @@ use super::thousands;
 pub const RETIRABLE: &str = "safe-to-retire";
 
 /// Recorded by `keys` in place when nothing needs an old key any more.
-pub const OLD_KEYS_MAY_GO: &str = "old-keys-may-go";
+pub(super) const OLD_KEYS_MAY_GO: &str = "old-keys-may-go";
 
 /// Recorded by `keys` in place when something does, or may.
-pub const OLD_KEYS_MAY_NOT_GO: &str = "old-keys-may-not-go";
+pub(super) const OLD_KEYS_MAY_NOT_GO: &str = "old-keys-may-not-go";
 
 /// The step that says that everything is as it should be.
 pub const VERIFIED: &str = "verified";
@@ -95,6 +95,11 @@ impl Verification {
         self.differences.saturating_sub(self.outside.unwrap_or_default() + self.unseen)
     }
 
+    /// Whether what differs in the targets is no more than what had failed: that differs, too.
+    pub fn is_of_failed_rows(&self) -> bool {
+        self.in_targets() == self.failed && self.unseen == 0
+    }
+
     /// What differs, in words.
     pub fn words(&self) -> String {
         let outside = self.outside.unwrap_or_default();
@@ -108,13 +113,6 @@ impl Verification {
             words.push(format!("{} places outside the targets were not looked at", thousands(self.unseen)));
         }
         words.join(", ")
-    }
-
-    /// The last look outside the targets, newest first, if it found values there under an old key: one in the targets
-    /// alone does not make that good.
-    pub fn left_outside<T>(newest_first: impl Iterator<Item = T>, of: impl Fn(&T) -> &Self) -> Option<T> {
-        let mut looks = newest_first.filter(|each| of(each).outside.is_some());
-        looks.next().filter(|last| of(last).outside > Some(0))
     }
 
     /// The step that it is left as.

@@ -1,9 +1,10 @@
 //! What people may confirm: names as they are typed, and what stands against a confirmation.
 
-use super::progress::{Facts, differences, proved, verified};
+use super::doubts::{Doubt, against_safety, doubts};
+use super::progress::{Facts, proved};
+use super::retired::failures;
 use super::steps::{BY_HAND, IN_PLACE, OLD_KEY_DESTROYED, ONE_KEY, PROVED, STEPS};
 use super::{Finding, Item, KnownBy, Step, Variant};
-use crate::report::Verification;
 
 /// What a typed name stands for.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct Named {
 pub enum Objection {
     /// It is not so, and to say so would do harm.
     Refuse(String),
+    /// What is on record speaks against it: that is refused, too, unless somebody who knows better says so.
+    Against(String),
     /// It may be so, but it is not in order.
     Warn(String),
 }
@@ -72,88 +75,106 @@ fn may_be_confirmed(item: &Item) -> bool {
     !matches!(item.known_by, KnownBy::Program(_))
 }
 
-/// What stands against confirming an item now.
-pub fn objection(step: &Step, item: &Item, facts: &Facts) -> Option<Objection> {
+/// All that stands against confirming an item now.
+pub fn objections(step: &Step, item: &Item, facts: &Facts) -> Vec<Objection> {
     let is_end = matches!(step.id, "one-key" | "retire");
     let needs_start = matches!(item.name, "start/started" | "route-traffic") || is_end;
     match facts.may_start() {
-        Finding::Not(why) if needs_start => {
-            return Some(Objection::Refuse(format!("{} cannot be so: {why}", item.name)));
-        }
+        Finding::Not(why) if needs_start => return vec![Objection::Refuse(why)],
         _ => {}
     }
     if item.name == "deployment/edited"
         && let Some((_, left)) = facts.configured_last().and_then(|step| step.note.split_once(BY_HAND))
     {
-        return Some(Objection::Warn(format!("`keyrotation configure` has left to you: {left}")));
+        return vec![Objection::Warn(format!("`keyrotation configure` has left to you: {left}"))];
     }
     let pending =
         facts.status.as_ref().and_then(|status| status.sync.as_ref()).map_or(0, |sync| sync.pending);
     if item.name == "route-traffic" && pending > 0 {
         let why = format!("{pending} changes are not carried over yet; users may miss them for a moment");
-        return Some(Objection::Warn(why));
+        return vec![Objection::Warn(why)];
     }
-    let is_in_place = facts.status.as_ref().is_some_and(|status| status.mode.is_in_place());
-    if is_end && is_in_place {
-        return objection_in_place(item, facts);
+    match &facts.status {
+        Some(status) if is_end && status.mode.is_in_place() => in_place(item, facts),
+        Some(status) if is_end => beside_a_copy(item, facts, status.sync.is_some()),
+        _ => Vec::new(),
     }
-    if is_end {
-        let is_verified = matches!(verified(facts), Finding::So(..));
-        let switched = facts.recorded(crate::sync::ROUTE_TRAFFIC).is_some();
-        if !switched {
-            return Some(Objection::Warn(
-                "nobody has confirmed that traffic goes to the new server".to_owned(),
-            ));
-        }
-        let failed = facts.status.as_ref().map_or(0, crate::report::StatusView::failed);
-        if failed > 0 && item.name.starts_with("retire/") {
-            return Some(Objection::Warn(format!(
-                "{failed} rows or files could not be moved to the new key: they open under the old one at most"
-            )));
-        }
-        if !is_verified && item.name.starts_with("retire/") {
-            return Some(Objection::Warn("the rotation was not verified: `keyrotation verify`".to_owned()));
-        }
+}
+
+/// What stands against that it is verified, in a sentence; none if nothing does.
+fn unverified<'a>(doubts: impl Iterator<Item = &'a Doubt>) -> Option<String> {
+    let words: Vec<String> = doubts.map(Doubt::words).collect();
+    let why = words.join("; ");
+    (!why.is_empty()).then(|| format!("it is not verified (`keyrotation verify`): {why}"))
+}
+
+/// Beside a copy the old deployment is the way back, and all that what was not moved can be had from.
+fn beside_a_copy(item: &Item, facts: &Facts, is_synced: bool) -> Vec<Objection> {
+    let is_of_the_old = item.name.starts_with("retire/");
+    let mut all = Vec::new();
+    // With sync it is among what stands against it.
+    let is_said = is_synced && is_of_the_old;
+    if facts.recorded(crate::sync::ROUTE_TRAFFIC).is_none() && !is_said {
+        all.push(Objection::Warn("nobody has confirmed that traffic goes to the new server".to_owned()));
     }
-    None
+    if !is_of_the_old {
+        return all;
+    }
+    if is_synced {
+        all.extend(against_safety(facts).into_iter().map(Objection::Against));
+    }
+    let left = facts
+        .status
+        .as_ref()
+        .and_then(failures)
+        .map(|left| format!("{left}: they open under the old one at most"));
+    all.extend(left.map(Objection::Against));
+    all.extend(unverified(doubts(facts).iter()).map(Objection::Against));
+    all
 }
 
 /// In place there is no other deployment to go back to: what the old key opens is gone with it.
-fn objection_in_place(item: &Item, facts: &Facts) -> Option<Objection> {
-    let refuse = |why: String| Some(Objection::Refuse(format!("{} cannot be so yet: {why}", item.name)));
-    let proof = proved(facts);
+fn in_place(item: &Item, facts: &Facts) -> Vec<Objection> {
+    // What the program says is nothing that somebody may know better.
+    let against = if item.name == PROVED { Objection::Refuse } else { Objection::Against };
+    let (proof, mut all) = (proved(facts), Vec::new());
     match &proof {
-        Finding::Not(why) => return refuse(why.clone()),
+        Finding::Not(why) => all.push(against(why.clone())),
         Finding::Unknown if item.name == PROVED => {
-            return refuse("`keyrotation keys` has not said so since everything was rotated".to_owned());
+            all.push(against("`keyrotation keys` has not said so since everything was rotated".to_owned()));
         }
         _ => {}
     }
-    let failed = facts.status.as_ref().map_or(0, crate::report::StatusView::failed);
-    let left = format!("{failed} rows or files could not be moved to the new key");
-    // What had failed differs, too.
-    let is_known = |found: Verification| found.differences == found.failed;
-    match verified(facts) {
-        Finding::Not(why) if !(failed > 0 && differences(facts).is_some_and(is_known)) => {
-            return refuse(format!("it is not verified (`keyrotation verify`): {why}"));
+    let left = facts.status.as_ref().and_then(failures);
+    let doubts = doubts(facts);
+    // What had failed differs, too: that alone is nothing new. What `keys` says is said.
+    let is_new = |doubt: &&Doubt| {
+        let is_said = matches!(&proof, Finding::Not(why) if *why == doubt.words());
+        !is_said && !(left.is_some() && doubt.is_of_failed_rows())
+    };
+    all.extend(unverified(doubts.iter().filter(is_new)).map(against));
+    match left {
+        Some(left) if !matches!(proof, Finding::So(..)) => {
+            all.push(against(format!("{left}: `keyrotation keys` says whether the old key opens them")));
         }
-        _ => {}
-    }
-    if failed > 0 && !matches!(proof, Finding::So(..)) {
-        return refuse(format!("{left}: `keyrotation keys` says whether the old key opens them"));
+        Some(left) => all.push(Objection::Warn(format!("{left}; the old key opens none of them"))),
+        None => {}
     }
     if item.name == OLD_KEY_DESTROYED && facts.recorded(ONE_KEY).is_none() {
-        return refuse("nobody has confirmed one-key: servers may still have the old key".to_owned());
+        let why = "nobody has confirmed one-key: servers may still have the old key";
+        all.push(Objection::Refuse(why.to_owned()));
     }
-    (failed > 0).then(|| Objection::Warn(format!("{left}; the old key opens none of them")))
+    all
 }
 
 /// In place: why servers still need the old key, as far as is known; none if nothing needs it.
 pub fn old_key_is_needed(facts: &Facts) -> Option<String> {
     let step = IN_PLACE.iter().find(|step| step.items.iter().any(|item| item.name == ONE_KEY))?;
     let item = step.items.iter().find(|item| item.name == ONE_KEY)?;
-    match objection(step, item, facts) {
-        Some(Objection::Refuse(why)) => Some(why),
-        _ => None,
-    }
+    let needs = |objection| match objection {
+        Objection::Refuse(why) | Objection::Against(why) => Some(why),
+        Objection::Warn(_) => None,
+    };
+    let why: Vec<String> = objections(step, item, facts).into_iter().filter_map(needs).collect();
+    (!why.is_empty()).then(|| why.join("; "))
 }

@@ -3,9 +3,8 @@
 
 use keyrotation_journal::{Step, TAKEN_BACK};
 
-use super::steps::{ALREADY, FROM_NOW_ON, IDENTITY_COPIED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED};
-use super::{Facts, Variant};
-use crate::report::{RETIRABLE, StatusView};
+use super::Variant;
+use super::steps::{ALREADY, FROM_NOW_ON, IDENTITY_COPIED, TRIGGERS_INSTALLED};
 
 /// Whether a step of this name comes before a rotation begins: it may be of the next one.
 pub fn is_preparation(variant: Variant, name: &str) -> bool {
@@ -13,18 +12,6 @@ pub fn is_preparation(variant: Variant, name: &str) -> bool {
     let is_its = |item: &super::Item| item.name == name;
     let has = |step: &super::Step| step.items(variant).any(is_its);
     variant.steps().iter().any(|step| step.comes_before && has(step))
-}
-
-/// Whether a rotation's old database is retired, or on its way: it was said to be safe, and its change log
-/// is gone. After a maintenance window, in which nothing was carried over, it is once what opened the old values is
-/// gone: the old key, or the database with them. What waits beside the log anybody may have written: it does not count.
-pub fn is_retired(status: &StatusView) -> bool {
-    let facts = Facts::new(Some(status.clone().by_the_log()), &[]);
-    let stands = |name: &str| facts.stands_since_the_beginning(name);
-    if status.sync.is_none() {
-        return status.finished_at.is_some() && (stands("retire/old-key") || stands("retire/old-identity"));
-    }
-    stands(RETIRABLE) && (stands(TRIGGERS_REMOVED) || stands("retire/old-identity"))
 }
 
 /// Why the copy cannot be kept in step, going by the steps in the order of recording and when the rotation

@@ -7,9 +7,11 @@
 
 mod advice;
 mod confirm;
+mod doubts;
 mod dump;
 mod gap;
 mod progress;
+mod retired;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -22,9 +24,10 @@ use crate::config::DraftConfig;
 use crate::report::StatusView;
 
 pub use advice::{Advice, advice};
-pub use confirm::{Named, Objection, find, objection, old_key_is_needed};
-pub use gap::{copy_is_older, is_preparation, is_retired};
+pub use confirm::{Named, Objection, find, objections, old_key_is_needed};
+pub use gap::{copy_is_older, is_preparation};
 pub use progress::{Facts, ItemState, Mark, Progress, StepState, progress};
+pub use retired::{failures, is_retired, retirement};
 pub use steps::{
     ALREADY, BOTH_KEYS, BY_HAND, CONFIGURED, COPY_CLEANED, FROM_NOW_ON, IN_PLACE, OLD_KEY_DESTROYED,
     OLD_SERVER_STOPPED, ONE_KEY, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED,

@@ -4,12 +4,10 @@ use jiff::Timestamp;
 use keyrotation_journal::step_in_force;
 use serde::Serialize;
 
-use super::steps::{BY_HAND, CONFIGURED, OLD_SERVER_STOPPED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
+use super::doubts::{against_safety, doubts};
+use super::steps::{BY_HAND, CONFIGURED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
 use super::{Finding, Item, KnownBy, Step, Variant};
-use crate::report::{
-    MAY_HAVE_RUN, OLD_KEYS_MAY_GO, OLD_KEYS_MAY_NOT_GO, RETIRABLE, RunState, StatusView, StepView,
-    VERIFY_DIFFERENCES, Verification, thousands,
-};
+use crate::report::{MAY_HAVE_RUN, RETIRABLE, RunState, Standing, StatusView, StepView, thousands};
 
 /// What is known.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +107,10 @@ pub fn progress(variant: Variant, facts: &Facts) -> Progress {
     let before = variant.steps().iter().filter(|step| step.comes_before).count();
     let begun = if facts.status.is_some() { before } else { 0 };
     let reached = done.max(begun);
-    let mut open = steps.iter_mut().skip(reached).filter(|step| step.state == Mark::Open);
+    // Where nothing is open behind what is done, what is open before it is all that is left.
+    let is_open = |step: &StepState| step.state == Mark::Open;
+    let reached = if steps.iter().skip(reached).any(is_open) { reached } else { 0 };
+    let mut open = steps.iter_mut().skip(reached).filter(|step| is_open(step));
     let now = open.next().map(|step| {
         step.state = Mark::Now;
         step.id
@@ -145,7 +146,7 @@ impl Facts {
     }
 
     /// The same, if it was taken since the rotation began.
-    fn recorded_since(&self, name: &str) -> Option<&StepView> {
+    pub(super) fn recorded_since(&self, name: &str) -> Option<&StepView> {
         let began = &self.status.as_ref()?.started_at;
         self.recorded(name).filter(|step| !is_before(&step.at, began))
     }
@@ -157,13 +158,12 @@ impl Facts {
 
     /// Whether the old identity database was found safe to retire, and nothing has come since that says otherwise.
     pub fn is_safe_to_retire(&self) -> bool {
-        let after = self.steps.iter().rev().take_while(|step| step.name != RETIRABLE);
-        let differs = after.into_iter().any(|step| step.name == VERIFY_DIFFERENCES);
-        let stands = |name: &str| self.stands_since_the_beginning(name);
-        self.recorded_since(RETIRABLE).is_some_and(|step| !step.written_since)
-            && stands(crate::sync::ROUTE_TRAFFIC)
-            && stands(OLD_SERVER_STOPPED)
-            && !differs
+        against_safety(self).is_empty()
+    }
+
+    /// What was found and stands.
+    pub(super) fn standing(&self) -> Standing {
+        Standing::of(self.steps.iter().map(StepView::taken))
     }
 
     /// What `configure` did last in this rotation.
@@ -172,7 +172,7 @@ impl Facts {
     }
 
     /// Whether the new server may have run, as far as is known: in place, servers do.
-    fn may_have_run(&self) -> bool {
+    pub(super) fn may_have_run(&self) -> bool {
         let Some(status) = &self.status else { return false };
         let is_synced = status.sync.as_ref().is_some_and(|sync| sync.started_at.is_some());
         status.mode.is_in_place()
@@ -286,7 +286,10 @@ pub(super) fn re_encrypted(facts: &Facts) -> Finding {
     let Some(status) = &facts.status else { return Finding::Not("no rotation was begun".to_owned()) };
     let failed = status.failed();
     match &status.finished_at {
-        Some(at) if failed == 0 => Finding::So("every target is done".to_owned(), Some(at.clone())),
+        Some(at) if failed == 0 => {
+            let left = status.left_to_others().map(|what| format!("; {what}")).unwrap_or_default();
+            Finding::So(format!("every target is done{left}"), Some(at.clone()))
+        }
         Some(_) => Finding::Not(format!(
             "{} rows or files failed: `keyrotation status --failures`, then `keyrotation resume --retry-failed`",
             thousands(failed)
@@ -313,61 +316,37 @@ pub(super) fn edited(facts: &Facts) -> Finding {
     }
 }
 
-/// The last verification of all rows counts, as long as nothing was rotated after it; so does every
-/// difference.
+/// The verification that counts, as long as nothing was rotated after it and nothing else stands against it.
 pub(super) fn verified(facts: &Facts) -> Finding {
-    if facts.status.as_ref().is_none_or(|status| status.finished_at.is_none()) {
-        return Finding::Not("not yet".to_owned());
+    if let Some(first) = doubts(facts).first() {
+        return Finding::Not(first.words());
     }
-    let of_step = |step: &'_ StepView| Some((step.clone(), Verification::of_step(&step.name, &step.note)?));
-    let counts = |(_, found): &(StepView, Verification)| found.is_whole() || found.differences > 0;
-    match facts.steps.iter().rev().filter_map(of_step).find(counts) {
+    match facts.standing().verification {
         None => Finding::Not("not yet".to_owned()),
-        Some((step, _)) if step.written_since => {
-            Finding::Not("rows were rotated after it was verified".to_owned())
-        }
-        Some((_, found)) if found.differences > 0 => Finding::Not(found.words()),
-        _ if let Some((step, found)) =
-            Verification::left_outside(facts.steps.iter().rev().filter_map(of_step), |(_, found)| found) =>
-        {
-            let words = found.words();
-            Finding::Not(format!(
-                "{words}, at {}, and nobody has looked there since (`keyrotation verify --scan`)",
-                step.at
-            ))
-        }
-        Some((_, found)) if found.takes_changes_on_trust() && !facts.may_have_run() => Finding::Not(format!(
-            "{} rows or files changed or went, and nobody has said that the new server runs: `keyrotation verify` \
-             without --live",
-            thousands(found.changed + found.gone)
-        )),
-        Some((step, found)) => Finding::So(
-            format!("{} rows and files are as recorded, 0 differ", thousands(found.same)),
-            Some(step.at),
+        Some(found) => Finding::So(
+            format!("{} rows and files are as recorded, 0 differ", thousands(found.what.same)),
+            Some(found.at),
         ),
     }
 }
 
 /// In place: the last finding of `keys` since everything was rotated.
 pub(super) fn proved(facts: &Facts) -> Finding {
-    let finished = facts.status.as_ref().and_then(|status| status.finished_at.as_deref());
-    let Some(finished) = finished else { return Finding::Not("not yet".to_owned()) };
-    let is_its = |step: &&StepView| [OLD_KEYS_MAY_GO, OLD_KEYS_MAY_NOT_GO].contains(&step.name.as_str());
-    match facts.steps.iter().rev().find(is_its) {
-        Some(step) if is_before(&step.at, finished) => {
+    if facts.status.as_ref().is_none_or(|status| status.finished_at.is_none()) {
+        return Finding::Not("not yet".to_owned());
+    }
+    let standing = facts.standing();
+    if let Some(words) = standing.keys_words() {
+        return Finding::Not(words);
+    }
+    match (&standing.keys, standing.outside_words()) {
+        (Some(keys), _) if keys.written_since => {
             Finding::Not("rows were rotated after `keyrotation keys` has looked".to_owned())
         }
-        Some(step) if step.name == OLD_KEYS_MAY_GO => Finding::So(step.note.clone(), Some(step.at.clone())),
-        Some(step) => Finding::Not(format!("`keyrotation keys` has found: {}", step.note)),
-        None => Finding::Unknown,
+        (_, Some(words)) => Finding::Not(words),
+        (Some(keys), None) => Finding::So(keys.what.words.clone(), Some(keys.at.clone())),
+        (None, None) => Finding::Unknown,
     }
-}
-
-/// What `verify` found last of all rows, if it was a difference.
-pub(super) fn differences(facts: &Facts) -> Option<Verification> {
-    let found = facts.steps.iter().rev().filter_map(|step| Verification::of_step(&step.name, &step.note));
-    let mut counts = found.filter(|found| found.is_whole() || found.differences > 0);
-    counts.next().filter(|found| found.differences > 0)
 }
 
 pub(super) fn drained(facts: &Facts) -> Finding {
@@ -395,8 +374,9 @@ pub(super) fn drained(facts: &Facts) -> Finding {
 }
 
 pub(super) fn carried_over(facts: &Facts) -> Finding {
-    match facts.recorded_since(RETIRABLE) {
-        Some(step) => Finding::So(step.note.clone(), None),
-        None => Finding::Not("not yet".to_owned()),
+    let Some(step) = facts.recorded_since(RETIRABLE) else { return Finding::Not("not yet".to_owned()) };
+    match against_safety(facts) {
+        against if against.is_empty() => Finding::So(step.note.clone(), None),
+        against => Finding::Not(against.join("; ")),
     }
 }

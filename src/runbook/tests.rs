@@ -26,7 +26,13 @@ fn taken(at: i64, name: &str) -> Taken {
 
 /// A verification of everything, with so many differences.
 fn verification(at: i64, differences: u64) -> Taken {
-    let found = Verification { sample: "all".into(), differences, ..Verification::default() };
+    let found = Verification {
+        sample: "all".into(),
+        differences,
+        bad: differences,
+        events: 99,
+        ..Verification::default()
+    };
     Taken { note: found.note(), ..taken(at, found.step_name()) }
 }
 
@@ -199,7 +205,7 @@ fn configure_counts_unless_it_has_left_something_to_people() {
     assert_eq!(at(Zero, &facts), "oDDDoDNxoo");
     let named = find(Zero, "deployment").unwrap();
     let left = "`keyrotation configure` has left to you: [encryption] key".to_owned();
-    assert_eq!(objection(named.step, named.items[0], &facts), Some(Objection::Warn(left)));
+    assert_eq!(objections(named.step, named.items[0], &facts), [Objection::Warn(left)]);
 }
 
 #[test]
@@ -275,19 +281,25 @@ fn what_is_typed_is_found_or_explained() {
 fn what_cannot_be_is_refused_and_what_is_early_is_warned_of() {
     let object = |typed: &str, facts: &Facts| {
         let named = find(Zero, typed).unwrap();
-        objection(named.step, named.items[0], facts)
+        objections(named.step, named.items[0], facts)
     };
-    let refused = |found| matches!(found, Some(Objection::Refuse(_)));
-    let warned = |found| matches!(found, Some(Objection::Warn(_)));
+    let refused = |found: Vec<Objection>| matches!(found[..], [Objection::Refuse(_)]);
+    let warned = |found: Vec<Objection>| matches!(found[..], [Objection::Warn(_)]);
     let nothing = Facts::default();
     assert!(refused(object("route-traffic", &nothing)) && refused(object("start/started", &nothing)));
     assert!(refused(object("route-traffic", &facts(true, finished(true), &[]))), "sync has not begun");
     assert!(warned(object("route-traffic", &facts(true, synced(25, 3), &[]))));
-    assert_eq!(object("route-traffic", &facts(true, synced(25, 0), &[])), None);
+    assert_eq!(object("route-traffic", &facts(true, synced(25, 0), &[])), []);
     assert!(warned(object("old-server-stopped", &facts(true, synced(25, 0), &[]))));
     let routed = [taken(30, "route-traffic")];
-    assert_eq!(object("old-server-stopped", &facts(true, synced(25, 0), &routed)), None);
-    assert!(warned(object("retire/old-key", &facts(true, synced(25, 0), &routed))));
+    assert_eq!(object("old-server-stopped", &facts(true, synced(25, 0), &routed)), []);
+    // All that speaks against it is said.
+    let against = object("retire/old-key", &facts(true, synced(25, 0), &routed));
+    assert!(against.iter().all(|one| matches!(one, Objection::Against(_))), "{against:?}");
+    let said = format!("{against:?}");
+    for why in ["safe-to-retire", "the old server is stopped", "not verified"] {
+        assert!(said.contains(why), "{why}: {said}");
+    }
 }
 
 #[test]
@@ -300,6 +312,16 @@ fn every_step_says_what_to_do_with_whatever_is_known() {
             }
         }
     }
+}
+
+/// The end of the list is not the end of the day.
+#[test]
+fn what_is_open_before_the_last_step_is_what_is_to_be_done_now() {
+    let end: Vec<Taken> = STEPS[9].items(Window).map(|item| taken(30, item.name)).collect();
+    let facts = facts(false, finished(false), &end);
+    assert_eq!(at(Window, &facts), "N-D-xooooD");
+    let text = list(&progress(Window, &facts));
+    assert!(!text.contains("all is done") && text.contains(">  1  now"), "{text}");
 }
 
 /// The file is needed from the second step on, and says which variant it is.

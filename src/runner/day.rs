@@ -6,15 +6,28 @@ use keyrotation_journal::submitted_steps;
 
 use super::reading::view;
 use super::steps::{Place, Side, open_side};
+use super::triggers::waits_in_old;
 use crate::config::{self, DraftConfig};
 use crate::db::Access;
 use crate::error::{Error, Id, Result};
 use crate::plan::{self, KeyFingerprints, ServerKeys};
 use crate::runbook::{
     Advice, BOTH_KEYS, COPY_CLEANED, Facts, Item, Mark, Named, OLD_KEY_DESTROYED, ONE_KEY, Objection,
-    StepState, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, Variant, advice, objection, page,
+    StepState, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, Variant, advice, objections, page,
 };
 use crate::triggers;
+
+/// What begins the part of a step's note that says against what it was confirmed.
+const DESPITE: &str = "despite what is on record: ";
+
+/// What people say of items.
+#[derive(Debug, Clone, Copy)]
+pub struct Word<'a> {
+    /// What there is to say of it.
+    pub note: &'a str,
+    /// That they know better than what is on record.
+    pub despite_findings: bool,
+}
 
 /// All that is known of the day without asking a database.
 #[derive(Debug)]
@@ -54,18 +67,65 @@ impl Day {
         step.map(|step| advice(step, self.variant, &self.outline)).unwrap_or_default()
     }
 
-    /// Refuses to record items that are not so, or cannot be yet.
-    pub async fn check(&self, place: &Place, named: &Named) -> Result<()> {
+    /// Refuses to record items that are not so, or cannot be yet. With the note that each is to get.
+    pub async fn check(
+        &self,
+        place: &Place,
+        named: &Named,
+        word: Word<'_>,
+    ) -> Result<Vec<(&'static Item, String)>> {
+        let mut notes = Vec::new();
         // All of them before any is recorded.
         for item in &named.items {
-            match objection(named.step, item, &self.facts) {
-                Some(Objection::Refuse(why)) => return Err(Error::new(Id::StepNotSo, why)),
-                Some(Objection::Warn(why)) => tracing::warn!("{why}"),
-                None => {}
-            }
+            let against = self.against(place, named, item, word.despite_findings).await?;
             look_at(place, self, item).await?;
+            let despite = format!("{DESPITE}{}", against.join("; "));
+            let note = match (against.is_empty(), word.note) {
+                (true, note) => note.to_owned(),
+                (false, "") => despite,
+                (false, note) => format!("{note}; {despite}"),
+            };
+            notes.push((*item, note));
         }
-        Ok(())
+        Ok(notes)
+    }
+
+    /// What stands against an item, and is confirmed all the same.
+    async fn against(&self, place: &Place, named: &Named, item: &Item, despite: bool) -> Result<Vec<String>> {
+        let (mut refused, mut against, mut warned) = (Vec::new(), Vec::new(), Vec::new());
+        for objection in objections(named.step, item, &self.facts) {
+            match objection {
+                Objection::Refuse(why) => refused.push(why),
+                Objection::Against(why) => against.push(why),
+                Objection::Warn(why) => warned.push(why),
+            }
+        }
+        if refused.is_empty() && self.variant == Variant::ZeroDowntime && item.name.starts_with("retire/") {
+            against.extend(waits_in_old(place, &self.facts).await);
+        }
+        for why in &warned {
+            tracing::warn!("{why}");
+        }
+        let is_known_better = despite && refused.is_empty();
+        if is_known_better || (refused.is_empty() && against.is_empty()) {
+            for why in &against {
+                tracing::warn!("{} is confirmed although {why}", item.name);
+            }
+            return Ok(against);
+        }
+        let is_open = refused.is_empty();
+        refused.extend(against);
+        let error =
+            Error::new(Id::StepNotSo, format!("{} cannot be so yet: {}", item.name, refused.join("; ")));
+        Err(if is_open {
+            error.fix(format!(
+                "put it right; or, if you know better, `keyrotation confirm {} --despite-findings`, which writes all that into \
+                 the step's note",
+                item.name
+            ))
+        } else {
+            error
+        })
     }
 }
 

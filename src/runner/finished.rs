@@ -5,11 +5,13 @@ use std::path::Path;
 use keyrotation_journal::{Journal, submitted_steps};
 
 use super::reading::{open, view};
+use super::steps::Place;
+use super::triggers::waits_in_old;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
 use crate::plan::Fingerprint;
-use crate::report::StatusView;
-use crate::runbook::is_retired;
+use crate::report::{StatusView, summary_sentence};
+use crate::runbook::{Facts, failures, is_retired, retirement};
 
 /// What is at hand when a command is to go on with a rotation.
 #[derive(Debug)]
@@ -29,6 +31,38 @@ pub fn retired_or(dir: &Path, error: Error) -> Result<StatusView> {
         Ok(view) if is_retired(&view) => Ok(view),
         _ => Err(error),
     }
+}
+
+/// How a rotation has ended of which nothing more is to come.
+#[derive(Debug)]
+pub struct Ended {
+    /// That it has, for the log.
+    pub what: String,
+    /// The same for people, with its counts.
+    pub sentence: String,
+    /// What stands against that it is a good end: what is on record, and what waits in the old identity database where
+    /// that is still there. It makes the exit code that it made when it was found.
+    pub against: Vec<String>,
+}
+
+/// Looks how a rotation has ended.
+pub async fn ended(place: &Place, view: &StatusView) -> Ended {
+    let retired = retirement(view);
+    let is_retired = retired.is_some();
+    let mut against = retired.unwrap_or_else(|| failures(view).into_iter().collect());
+    if is_retired && view.sync.is_some() {
+        let facts = Facts::new(Some(view.clone().by_the_log()), &[]);
+        against.extend(waits_in_old(place, &facts).await);
+    }
+    let [what, title] = match (is_retired, against.is_empty()) {
+        (true, true) => ["finished and retired", "Finished and retired: "],
+        (true, false) => ["retired, and not as it should be", "Retired, and not as it should be: "],
+        (false, _) => ["finished", ""],
+    };
+    let id = &view.rotation_id;
+    let what =
+        format!("rotation {id} is {what}, and nothing was changed; `keyrotation run --new` begins another");
+    Ended { what, sentence: format!("{title}{}", summary_sentence(view)), against }
 }
 
 /// The journal of an earlier rotation, which one that begins now puts aside if `anew` says so. One that can be

@@ -32,6 +32,7 @@ pub async fn take_inventory(
     dir: &Path,
     asked: Asked,
 ) -> Result<Option<Inventory>> {
+    let before = proved::events_before(settings, dir);
     // Nothing is asked of the old side: it is about what stands in the databases that are rotated.
     let mut settings = settings.clone();
     settings.sync_tables = None;
@@ -71,7 +72,7 @@ pub async fn take_inventory(
         let word = asked.all_already_new.then(|| "--all-already-new was given".to_owned());
         Explanations::default().explained(dir, &settings).or(word)
     });
-    proved::record(&settings, dir, &inventory).await;
+    proved::record(&settings, dir, &inventory, before).await;
     Ok(Some(inventory))
 }
 

@@ -51,12 +51,12 @@ use crate::who::whoami;
 
 pub use crate::sync::{End, Options as SyncOptions};
 pub use begin::{Beginning, Checked, LogTo, begin, checked, planner, recoder, resume, unlock};
-pub use day::Day;
+pub use day::{Day, Word};
 pub use dry_run::dry_run;
 use endpoint::ControlEndpoint;
 pub use endpoint::SharedJournal;
 pub use explained::{Accept, Explanations};
-pub use finished::{Found, earlier, retired_or, to_resume, to_sync};
+pub use finished::{Found, earlier, ended, retired_or, to_resume, to_sync};
 pub use follow::{Follow, Seen};
 pub use in_place::OLD_KEY_MAY_GO;
 pub use indexes::{print_indexes, restore_indexes};

@@ -102,13 +102,36 @@ async fn refuse_before_the_verdict(place: &Place, db: &Db, targets: &TargetRegis
                     triggers is lost, and nobody would see it";
         return Err(Error::new(Id::TriggersNeeded, what));
     }
-    let waiting = triggers::waiting(db, targets).await?;
-    if waiting.is_empty() {
-        return Ok(());
+    match waiting(db, targets).await? {
+        Some(what) => Err(Error::new(Id::TriggersNeeded, what)),
+        None => Ok(()),
     }
+}
+
+/// That entries wait in the change logs, in words; none if none do.
+async fn waiting(db: &Db, targets: &TargetRegistry) -> Result<Option<String>> {
+    let waiting = triggers::waiting(db, targets).await?;
     let logs: Vec<_> = waiting.iter().map(|(log, count)| format!("{count} in {log}")).collect();
-    let what = format!("entries wait that nobody has carried over: {}", logs.join(", "));
-    Err(Error::new(Id::TriggersNeeded, what))
+    Ok((!logs.is_empty()).then(|| format!("entries wait that nobody has carried over: {}", logs.join(", "))))
+}
+
+/// Likewise, in the old identity database, as long as its triggers are not known to be gone. What cannot be looked at
+/// is taken for gone.
+pub(super) async fn waits_in_old(place: &Place, facts: &Facts) -> Option<String> {
+    if facts.stands_since_the_beginning(TRIGGERS_REMOVED) {
+        return None;
+    }
+    let looked = async {
+        let db = open_side(place, Side::Old, Access::ReadOnly).await?;
+        let found = waiting(&db, &plan::built_in()).await;
+        db.close().await;
+        found
+    };
+    let looked: Result<_> = looked.await;
+    looked.unwrap_or_else(|error| {
+        tracing::debug!("the old identity database cannot be looked at: {}", error.what());
+        None
+    })
 }
 
 /// Removes the triggers from one side; says what came of it.

@@ -313,7 +313,7 @@ fn the_old_key_is_not_confirmed_away_before_its_time() {
     kit.run(&["verify"]).exits(0);
     kit.put("IDN_IDENTITY_USER_DATA", "DATA_VALUE", &spot, &old);
     kit.run(&["keys"]).exits(1);
-    refused("`keyrotation keys` has found");
+    refused("`keyrotation keys` found");
     kit.put("IDN_IDENTITY_USER_DATA", "DATA_VALUE", &format!("DATA_VALUE = '{old}'"), &was);
     kit.run(&["keys"]).exits(0);
     // As long as nobody has said that the servers do without it, they need it.

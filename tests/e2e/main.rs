@@ -40,6 +40,7 @@ mod keys;
 mod kill;
 mod meddling;
 mod nothing;
+mod on_record;
 mod output;
 mod outside;
 mod placements;

@@ -199,7 +199,9 @@ fn verify_leaves_what_it_found_and_status_shows_the_last_one() {
     assert_eq!(found["rows"], found["same"]);
     let events =
         kit.run(&["verify", "--json", "--sample", "50%"]).exits(0).json()["journal"]["events"].clone();
-    assert_eq!((&verified()["sample"], &verified()["events"]), (&"50%".into(), &events));
+    let sampled = kit.status()["sampled"].clone();
+    assert_eq!((&sampled["sample"], &sampled["events"]), (&"50%".into(), &events));
+    assert_eq!(verified()["sample"], "all", "a sample takes the place of nothing");
     let text = kit.run(&["status"]).exits(0).stdout;
     assert!(text.contains("(a sample of 50%), 0 differ"), "{text}");
 

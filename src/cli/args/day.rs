@@ -82,11 +82,14 @@ pub struct ConfirmArgs {
     /// What there is to say of it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub note: String,
+    /// Record it although what was found speaks against it, which the step's note then says.
+    #[arg(long, conflicts_with = "undo")]
+    pub despite_findings: bool,
     /// Take a confirmation back.
     #[arg(long)]
     pub undo: bool,
     /// List every name, and what is confirmed.
-    #[arg(long, conflicts_with_all = ["step", "undo", "note"])]
+    #[arg(long, conflicts_with_all = ["step", "undo", "note", "despite_findings"])]
     pub list: bool,
 }
 

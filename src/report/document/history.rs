@@ -1,6 +1,6 @@
 //! The course of a rotation: one pass over its events, without the rows.
 
-use keyrotation_journal::{Event, SessionEnd, TargetId, TargetKind, failpoint};
+use keyrotation_journal::{Event, SessionEnd, Step, TargetId, TargetKind, failpoint};
 use serde::Serialize;
 
 use super::Source;
@@ -9,6 +9,7 @@ use super::series::Series;
 use crate::error::Result;
 #[cfg(feature = "failpoints")]
 use crate::error::{Error, Id};
+use crate::report::standing::events_at;
 use crate::report::status::time;
 
 /// A process that worked on the rotation.
@@ -102,7 +103,10 @@ pub(super) struct History {
     pub(super) throughput: Throughput,
     pub(super) lag: Lag,
     /// How many steps had been taken when something was last written: by the order of recording, since clocks differ.
-    pub(super) steps_before_last_write: usize,
+    steps_before_last_write: usize,
+    /// The number of the event that it was.
+    last_write: u64,
+    events: u64,
     steps: usize,
     kinds: Vec<TargetKind>,
     /// When the open session began, and when it was last heard of.
@@ -123,6 +127,8 @@ impl History {
             throughput: Throughput { rows: Series::sums(), breaks: Vec::new() },
             lag: Lag { from: None, milliseconds: Series::peaks() },
             steps_before_last_write: 0,
+            last_write: 0,
+            events: 0,
             steps: 0,
             kinds: targets.iter().map(|head| head.kind).collect(),
             open: None,
@@ -134,6 +140,7 @@ impl History {
             let logged = logged?;
             source.advance();
             history.take(logged.at, &logged.event, redactor);
+            history.events += 1;
         }
         if let Some(session) = history.sessions.last_mut().filter(|_| running && history.open.is_some()) {
             session.end = "running";
@@ -186,7 +193,7 @@ impl History {
                 self.steps += 1;
                 return; // perhaps while no session was at work
             }
-            Event::CopyDone { applied, .. } if *applied > 0 => self.steps_before_last_write = self.steps,
+            Event::CopyDone { applied, .. } if *applied > 0 => self.wrote(),
             _ => self.take_of_target(at, event),
         }
         self.heard(at);
@@ -207,10 +214,10 @@ impl History {
         match event {
             Event::ChunkDone { tally, .. } => {
                 target.chunks += 1;
-                self.steps_before_last_write = self.steps;
                 if !is_sync {
                     self.throughput.rows.push(worked, tally.rows);
                 }
+                self.wrote();
             }
             Event::SweepStarted { pass, .. } => {
                 target.sweeps.push(SweepPart { pass: *pass, done_at: None, strays: 0 });
@@ -231,6 +238,16 @@ impl History {
             }
             _ => {}
         }
+    }
+
+    fn wrote(&mut self) {
+        (self.steps_before_last_write, self.last_write) = (self.steps, self.events);
+    }
+
+    /// Whether something was written after a step, or while what it tells was looked at.
+    pub(super) fn is_stale(&self, number: usize, step: &Step) -> bool {
+        let looked_at = events_at(&step.name, &step.note);
+        number < self.steps_before_last_write || looked_at.is_some_and(|events| events <= self.last_write)
     }
 
     fn heard(&mut self, at: i64) {

@@ -12,7 +12,7 @@ use super::{Bound, REASON, Source, hex};
 use crate::error::{Error, Id, Result};
 use crate::plan::{self, Fingerprint, KeyFingerprints, Mode};
 use crate::report::status::time;
-use crate::report::{MAY_HAVE_RUN, StatusView, SyncView, TargetView, Verification};
+use crate::report::{MAY_HAVE_RUN, Standing, StatusView, SyncView, Taken, TargetView, Verification};
 use crate::target::{Presence, TargetRegistry};
 
 /// What one journal tells.
@@ -60,6 +60,9 @@ pub struct RotationPart {
     pub(super) always: Vec<String>,
     /// Tables and groups of files that properties.yaml has left out.
     pub left_out: Vec<String>,
+    /// What was found and stands.
+    #[serde(skip)]
+    pub(super) standing: Standing,
 }
 
 /// What a rotation was begun with.
@@ -177,6 +180,7 @@ impl RotationPart {
         let all: Vec<(&Step, bool)> = with_left(source);
         let logged: Vec<_> = all.iter().filter(|(_, in_log)| *in_log).copied().collect();
         let verifications = verifications(&logged, &history, redactor);
+        let standing = standing(&logged, &history);
         let checked = verifications.last().map(|last| (last.found.events, last.at.clone()));
         let heads = || state.rotation.targets.iter().zip(history.targets.iter().cloned());
         let parts = |kind: TargetKind, views: Vec<TargetView>| -> Vec<TargetPart> {
@@ -213,6 +217,7 @@ impl RotationPart {
             sessions: history.sessions,
             began_at: state.rotation.created_at,
             always: always(&plan::recorded(&state.rotation)),
+            standing,
             left_out: plan::recorded(&state.rotation).left_out().into_iter().map(str::to_owned).collect(),
         })
     }
@@ -291,10 +296,23 @@ fn verifications(steps: &[(&Step, bool)], history: &History, redactor: &Redactor
             user: redactor.user(&step.user),
             host: step.host.clone(),
             found: Verification::of_step(&step.name, &step.note)?,
-            is_stale: at < history.steps_before_last_write,
+            is_stale: history.is_stale(at, step),
         })
     };
     steps.iter().enumerate().filter_map(part).collect()
+}
+
+/// What was found and stands, by the steps in the log.
+fn standing(steps: &[(&Step, bool)], history: &History) -> Standing {
+    let times: Vec<String> = steps.iter().map(|(step, _)| time(step.at)).collect();
+    let taken = steps.iter().zip(&times).enumerate().map(|(number, ((step, _), at))| Taken {
+        at,
+        by: "",
+        name: &step.name,
+        note: &step.note,
+        written_since: history.is_stale(number, step),
+    });
+    Standing::of(taken)
 }
 
 fn redacted(mut view: TargetView, times: Timeline, redactor: &Redactor) -> TargetPart {

@@ -3,9 +3,8 @@
 use serde::Serialize;
 
 use super::RotationPart;
-use super::rotation::VerificationPart;
 use crate::plan::AT_YOUR_WORD;
-use crate::report::{Verification, thousands};
+use crate::report::thousands;
 
 /// How good it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -91,53 +90,62 @@ fn left_out(rotations: &[RotationPart]) -> impl Iterator<Item = (&str, &str)> {
     })
 }
 
-/// What the verifications of a rotation stand for.
-fn verified(rotation: &RotationPart, add: &mut impl FnMut(Level, &'static str, String)) {
-    match rotation.verifications.last() {
-        None => add(Level::Attention, "Finished, not verified", "nothing was verified".to_owned()),
-        Some(last) if last.found.differences > 0 => {
-            // What was recorded as failed is a difference, too, but a known one.
-            let is_known = last.found.differences == last.found.failed;
-            let more = match (is_known, last.found.outside) {
-                (true, _) => ": the values that had failed, and nothing else".to_owned(),
-                (false, Some(_)) => format!(": {}", last.found.words()),
-                (false, None) => String::new(),
-            };
-            let count = thousands(last.found.differences);
-            let why = format!("verify found {count} differences at {}{more}", last.at);
-            let level = if is_known { Level::Attention } else { Level::Bad };
-            add(level, "Verification found differences", why);
-        }
-        Some(last) if last.is_stale => {
-            let why = format!("something was written after it was verified at {}", last.at);
-            add(Level::Attention, "Finished, not verified since", why);
-        }
-        Some(last) if last.found.takes_changes_on_trust() && !rotation.may_have_run() => {
-            let why = format!(
-                "verify --live took {} rows and files that changed or went for the new server's, and nobody has \
-                 confirmed that it was started (start/started)",
-                thousands(last.found.changed + last.found.gone)
-            );
-            add(Level::Attention, "Finished, and what changed since is unexplained", why);
-        }
-        Some(last) if !last.found.is_whole() => {
-            let (checked, all) = (thousands(last.found.chunks_checked), thousands(last.found.chunks));
-            let why = format!("verify looked at a sample: {checked} of {all} chunks");
-            add(Level::Attention, "Finished and verified by sample", why);
-        }
-        Some(_) => {}
-    }
-    let outside = Verification::left_outside(rotation.verifications.iter().rev(), |each| &each.found);
-    let is_last =
-        |each: &VerificationPart| rotation.verifications.last().is_some_and(|last| std::ptr::eq(last, each));
-    if let Some(each) = outside.filter(|each| !is_last(each)) {
-        let why = format!(
-            "{} at {}, and nobody has looked there since (`keyrotation verify --scan`)",
-            each.found.words(),
-            each.at
-        );
+/// What stands of what `verify` and `keys` found.
+fn found_of(rotation: &RotationPart, add: &mut impl FnMut(Level, &'static str, String)) {
+    verified(rotation, add);
+    if let Some(why) = rotation.standing.outside_words() {
         add(Level::Bad, "Verification found differences", why);
     }
+    if let Some(why) = rotation.standing.keys_words().filter(|_| rotation.plan.mode.is_in_place()) {
+        add(Level::Bad, "Finished, and an old key may not go", why);
+    }
+}
+
+/// What the verification stands for that counts.
+fn verified(rotation: &RotationPart, add: &mut impl FnMut(Level, &'static str, String)) {
+    let Some(last) = rotation.standing.verified() else {
+        return add(Level::Attention, "Finished, not verified", "nothing was verified".to_owned());
+    };
+    let (at, found) = (&last.at, &last.what);
+    // What stands outside the targets is said by itself.
+    if found.in_targets() > 0 || found.unseen > 0 {
+        // What was recorded as failed is a difference, too, but a known one.
+        let is_known = found.is_of_failed_rows();
+        let more = match (is_known, found.outside) {
+            (true, _) => ": the values that had failed, and nothing else".to_owned(),
+            (false, Some(_)) => format!(": {}", found.words()),
+            (false, None) => String::new(),
+        };
+        let count = thousands(found.differences);
+        let level = if is_known { Level::Attention } else { Level::Bad };
+        let why = format!("verify found {count} differences at {at}{more}");
+        add(level, "Verification found differences", why);
+    } else if last.written_since {
+        let why = format!("something was written after it was verified at {at}");
+        add(Level::Attention, "Finished, not verified since", why);
+    } else if found.takes_changes_on_trust() && !rotation.may_have_run() {
+        let why = format!(
+            "verify --live took {} rows and files that changed or went for the new server's, and nobody has \
+             confirmed that it was started (start/started)",
+            thousands(found.changed + found.gone)
+        );
+        add(Level::Attention, "Finished, and what changed since is unexplained", why);
+    } else if !found.is_whole() {
+        let (checked, all) = (thousands(found.chunks_checked), thousands(found.chunks));
+        let why = format!("verify looked at a sample: {checked} of {all} chunks");
+        add(Level::Attention, "Finished and verified by sample", why);
+    }
+}
+
+/// What of the deployment no journal of the report has rotated.
+fn left_to_others(rotations: &[RotationPart]) -> impl Iterator<Item = &'static str> {
+    let has = |part: fn(&RotationPart) -> bool| rotations.iter().any(part);
+    let databases = has(|rotation| {
+        rotation.plan.identity_database.is_some() || rotation.plan.registry_database.is_some()
+    });
+    let files = has(|rotation| rotation.plan.home.is_some());
+    let parts = [(databases, "the databases"), (files, "the configuration files")];
+    parts.into_iter().filter_map(|(is_there, part)| (!is_there).then_some(part))
 }
 
 impl Verdict {
@@ -164,7 +172,14 @@ impl Verdict {
                     add(Level::Bad, headline, format!("{place}: dropped until it is rotated: {indexes}"));
                 }
             }
-            verified(rotation, &mut add);
+            found_of(rotation, &mut add);
+        }
+        for part in left_to_others(rotations).filter(|_| !rotations.is_empty()) {
+            let why = format!(
+                "{part} were not part of this rotation: what is under the old key there stays so, unless another journal \
+                 tells of it (--also)"
+            );
+            found.push((Level::Attention, "Finished, without a part of the deployment", why));
         }
         for place in rotations.iter().flat_map(|rotation| &rotation.left_out) {
             let why = format!("{place} was left out by `targets`: what is under the old key there stays so");

@@ -17,6 +17,7 @@ mod lost;
 pub(crate) mod pause;
 mod report;
 mod retire;
+mod retired;
 mod roles;
 pub(crate) mod steps;
 pub(crate) mod together;

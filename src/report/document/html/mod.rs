@@ -116,12 +116,12 @@ fn reason_of(reason: Option<&(String, String)>) -> Markup {
     }
 }
 
-/// When the last journal was verified; nothing if one never was.
+/// When each journal was verified, by what counts: the first of them; nothing if one never was.
 fn verified(document: &Document) -> Markup {
     let all: Option<Vec<&str>> = document
         .rotations
         .iter()
-        .map(|rotation| rotation.verifications.last().map(|found| found.at.as_str()))
+        .map(|rotation| rotation.standing.verified().map(|found| found.at.as_str()))
         .collect();
     moment(all.and_then(|all| all.into_iter().min()))
 }
