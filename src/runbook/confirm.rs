@@ -140,7 +140,7 @@ fn in_place(item: &Item, facts: &Facts) -> Vec<Objection> {
     let (proof, mut all) = (proved(facts), Vec::new());
     match &proof {
         Finding::Not(why) => all.push(against(why.clone())),
-        Finding::Unknown if item.name == PROVED => {
+        Finding::Unknown => {
             all.push(against("`keyrotation keys` has not said so since everything was rotated".to_owned()));
         }
         _ => {}
