@@ -125,10 +125,7 @@ fn rows_of_which_no_key_can_be_told_are_a_reason_not_to_retire() {
     let expected = "IDN_OAUTH2_ACCESS_TOKEN_SCOPE: 1 rows of the new table have a key that cannot be read";
     assert!(reasons.contains(expected), "{reasons}");
     run(&pair, &["safe-to-retire", "--accept-drift", "IDN_OAUTH2_ACCESS_TOKEN_SCOPE"]).exits(0);
-    pair.execute(
-        Side::New,
-        "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN_SCOPE WHERE hex(TOKEN_SCOPE) = 'FF41'",
-    );
+    pair.execute(Side::New, "DELETE FROM IDN_OAUTH2_ACCESS_TOKEN_SCOPE WHERE hex(TOKEN_SCOPE) = 'FF41'");
     // In any other of the old one: as many rows are there as here.
     pair.execute(Side::Old, "INSERT INTO MY_NAMES VALUES (CAST(x'ff41' AS TEXT))");
     pair.execute(Side::New, "INSERT INTO MY_NAMES VALUES (CAST(x'ff42' AS TEXT))");
