@@ -219,7 +219,7 @@ fn a_key_that_cannot_be_read_stops_its_own_row_alone() {
     }
     // With a key that can be read they are rows like any other.
     kit.sql(
-        "UPDATE IDN_IDENTITY_USER_DATA SET USER_NAME = 'user' || hex(USER_NAME), TENANT_ID = CAST(TENANT_ID AS INTEGER) + 7 \
+        "UPDATE IDN_IDENTITY_USER_DATA SET USER_NAME = 'user' || hex(USER_NAME), TENANT_ID = CAST(TENANT_ID * 10 AS INTEGER) \
          WHERE substr(hex(USER_NAME), 1, 2) = 'FF'",
     );
     kit.run(&["resume", "--retry-failed"]).exits(0);

@@ -21,7 +21,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ("target", &["codec", "db"]),
     ("failpoint", &[]),
     ("guard", &["activity", "db", "error", "failpoint", "signals", "target"]),
-    ("source", &["codec", "db", "error", "guard", "target"]),
+    ("source", &["codec", "db", "error", "guard", "sizes", "target"]),
     ("sink", &["db", "error", "failpoint", "guard", "source", "target"]),
     ("triggers", &["db", "error", "target"]),
     (
@@ -62,6 +62,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "failpoint",
             "guard",
             "plan",
+            "signals",
             "source",
             "target",
         ],
