@@ -26,7 +26,8 @@ fn transport(facts: &Facts<'_>) -> Found {
         databases.old_identity.as_ref(),
         databases.old_registry.as_ref(),
     ];
-    let mut open: Vec<String> = all.into_iter().flatten().filter_map(problem).collect();
+    let all = all.into_iter().flatten().chain(&facts.settings.replicas);
+    let mut open: Vec<String> = all.filter_map(problem).collect();
     open.dedup();
     if open.is_empty() {
         Found::Ok("yes, or there are none".to_owned())
