@@ -82,6 +82,21 @@ fn what_everyone_may_write_to_is_not_believed() {
     let seen = fs::read_to_string(script.with_file_name("seen")).unwrap();
     assert!(seen.contains("OF_THE_VAULT=kept") && !seen.contains("THE_OLD_KEY"), "{seen}");
 }
+    // What whoever knows the old key tries first: of all new keys, whatever the case of letters.
+    let old = &kit.deployment.spec.old_key;
+    let with_last = |digit: &str| format!("{}{digit}", &old[..31]);
+    let near = with_last(if old.ends_with('0') { "1" } else { "0" });
+    let reversed: String = old.chars().rev().collect();
+    let rotated = format!("{}{}", &old[5..], &old[..5]);
+    let totp = "5e0d9c3b7a61f28440d1c6b8e97f3a52";
+    for weak in [&near, &reversed, &rotated, &old.to_uppercase(), "qwertyuiopasdfghjklzxcvbnm123456"] {
+        kit.configure("newSecretKey", Some(weak));
+        kit.run(&["run"]).refused(2, "KR-CFG-059");
+        kit.configure("newSecretKey", Some(&kit.deployment.spec.new_key));
+        kit.configure("totpKey", Some(&format!("{{old: {totp}, new: {weak}}}")));
+        kit.run(&["run"]).refused(2, "KR-CFG-059");
+        kit.configure("totpKey", None);
+    }
 
 /// What runs as this user, or says what is to be done, is nobody else's to write.
 #[test]
