@@ -1,6 +1,6 @@
 //! Rotations of which nothing more is to come: whoever would go on is told so.
 
-use super::print;
+use super::tell;
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::{StatusView, summary_sentence};
@@ -14,6 +14,6 @@ pub(super) fn finished(view: &StatusView) -> Result<Exit> {
         "rotation {} is {what}, and nothing was changed; `keyrotation run --new` begins another",
         view.rotation_id
     );
-    print(&format!("{title}{}\n", summary_sentence(view)))?;
+    tell(&format!("{title}{}\n", summary_sentence(view)))?;
     Ok(Exit::Done)
 }
