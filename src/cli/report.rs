@@ -54,7 +54,7 @@ fn write_or_check(
     let made = made(args);
     if let Some(path) = &args.check {
         let checked = check(path, &sources, made)?;
-        let exit = if matches!(checked, Checked::Same) { Exit::Done } else { Exit::Differences };
+        let exit = if matches!(checked, Checked::Same { .. }) { Exit::Done } else { Exit::Differences };
         let unchecked = if sources.iter().all(|source| source.checked) { "" } else { UNCHECKED };
         return Ok((format!("{}: {}{unchecked}\n", path.display(), checked.words()), exit));
     }
