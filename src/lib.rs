@@ -15,6 +15,7 @@ mod failpoint;
 pub mod guard;
 pub mod hidden;
 pub mod inventory;
+mod placed;
 pub mod plan;
 pub mod report;
 pub mod runbook;

@@ -4,8 +4,8 @@
 //! rotation's id, so lines are kept until [`LogFile::open`] names it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal as _, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -167,9 +167,10 @@ impl Default for State {
 }
 
 impl LogFile {
-    /// Names the file: what was said so far is appended to it, and all that follows.
+    /// Names the file: what was said so far is appended to it, and all that follows. It names rows, so it is this user's
+    /// own: nothing that a link leads to, and nothing that others own or may write to.
     pub fn open(&self, path: &Path) -> io::Result<()> {
-        let mut file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let mut file = own_file(path)?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Waiting(lines) = &*state {
             file.write_all(lines)?;
@@ -182,6 +183,34 @@ impl LogFile {
     pub fn off(&self) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Off;
     }
+}
+
+/// Opens a file to append to it, or makes it for its owner only.
+fn own_file(path: &Path) -> io::Result<File> {
+    let refused = |why: String| Err(io::Error::new(ErrorKind::PermissionDenied, why));
+    if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
+        return refused("it is a link, and links are not followed".to_owned());
+    }
+    // Whoever puts a link or a FIFO there meanwhile gains nothing.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .custom_flags(flags.bits().cast_signed())
+        .open(path)?;
+    let found = file.metadata()?;
+    let own = rustix::process::geteuid().as_raw();
+    if !found.is_file() {
+        return refused("it is no regular file".to_owned());
+    }
+    if found.uid() != own {
+        return refused(format!("it belongs to user {}, and this is user {own}", found.uid()));
+    }
+    if found.mode() & 0o022 != 0 {
+        return refused(format!("it can be written by others (mode {:o})", found.mode() & 0o777));
+    }
+    Ok(file)
 }
 
 impl Write for LogFile {

@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::derive;
 use super::modes::{Expanded, Modes};
+use super::{derive, guess};
 
 /// Why a text is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum KeyError {
         at: usize,
     },
 }
+
+/// The key of WSO2's documentation and of its first distributions.
+const PUBLISHED_KEY: &str = "03BAFEB27A8E871CAD83C5CD4E771DAB";
 
 /// Fewer different bytes than this no random key has.
 const MOST_ALIKE: usize = 5;
@@ -108,7 +111,27 @@ impl SecretKey {
         }
         let steps = bytes.iter().zip(bytes.iter().skip(1)).filter(|(a, b)| a.abs_diff(**b) == 1).count();
         let follows = steps > bytes.len() / 2 || (1..=WIDEST).any(|width| counts(bytes, width));
-        follows.then(|| "its bytes follow one another".to_owned())
+        if follows {
+            return Some("its bytes follow one another".to_owned());
+        }
+        if guess::is_of_a_keyboard(bytes) {
+            return Some("its characters are neighbours on a keyboard".to_owned());
+        }
+        if self.is_like(old) {
+            return Some("it is nearly the old key".to_owned());
+        }
+        let published = Self::parse(PUBLISHED_KEY).ok()?;
+        self.is_like(&published).then(|| "it is nearly WSO2's published key".to_owned())
+    }
+
+    /// Whether most of it stands in another key, too, forwards or backwards, whatever the case of letters.
+    pub fn is_like(&self, other: &Self) -> bool {
+        guess::are_alike(self.bytes(), other.bytes())
+    }
+
+    /// Whether it is WSO2's published key, whatever the case of letters.
+    pub fn is_published(&self) -> bool {
+        self.bytes().eq_ignore_ascii_case(PUBLISHED_KEY.as_bytes())
     }
 
     pub(super) fn bytes(&self) -> &[u8] {

@@ -5,6 +5,7 @@
 //! zeroized when dropped.
 
 mod derive;
+mod guess;
 mod key;
 mod modes;
 mod ring;

@@ -283,9 +283,34 @@ fn weak_keys_are_known_and_random_ones_are_not() {
         "123123412345123456123123412345az",
         "aabbaabbccddaabbccddaabbaabbccdd",
         "0000000000000000000000000000000000000000000000000000000000000001",
+        // Rows and columns of keyboards.
+        "qwertyuiopasdfghjklzxcvbnm123456",
+        "QWERTYUIOPASDFGHJKLZXCVBNM!@#$%^",
+        "1qaz2wsx3edc4rfv5tgb6yhn7ujm8ik,",
+        "poiuztrewqlkjhgfdsamnbvcxy098765",
+        "qwertyuiop123456",
+        // Near the old one: a digit changed, in capitals, backwards, from another place on, within a longer one.
+        "7c40f9a2532d8e61b7f94c03a5d6e18c",
+        "0c40f9a2532d8e61b7f94c03a5d6e18b",
+        "7c40f9a2532d8e60b7f94c03a5d6e18b",
+        "7C40F9A2532D8E61B7F94C03A5D6E18B",
+        "b81e6d5a30c49f7b16e8d2352a9f04c7",
+        "B81E6D5A30C49F7B16E8D2352A9F04C8",
+        "9a2532d8e61b7f94c03a5d6e18b7c40f",
+        "c40f9a2532d8e61b7f94c03a5d6e18bb",
+        "37633430663961323533326438653631623766393463303361356436653138623",
+        // The published one, nearly.
+        "03bafeb27a8e871cad83c5cd4e771dac",
+        "BAD177E4DC5C38DAC178E8A72BEFAB30",
     ] {
+        let weak = if weak.len() == 65 { &weak[..64] } else { weak };
         assert!(key(weak).weakness(&old).is_some(), "{weak}");
     }
+    // Known is whatever was a key once, not only what it replaces.
+    let (other, near) = ("5e0d9c3b7a61f28440d1c6b8e97f3a52", "5e0d9c3b7a61f28440d1c6b8e97f3a53");
+    assert_eq!(key(near).weakness(&old), None);
+    assert!(key(near).is_like(&key(other)));
+    assert!(!key(near).is_like(&old));
     let mut bytes = [0; 32];
     for round in 0..5_000 {
         getrandom::fill(&mut bytes).unwrap();

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::{command, print};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::placed::write_all;
 
 /// Options of `completions`.
 #[derive(Debug, Clone, Args)]
@@ -35,8 +36,7 @@ pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit> {
 /// Prints the main manual page, or writes all of them.
 pub(super) fn man(args: &ManArgs) -> Result<Exit> {
     if let Some(folder) = &args.folder {
-        clap_mangen::generate_to(command(), folder)
-            .map_err(|error| Error::new(Id::File, format!("{}: {error}", folder.display())))?;
+        write_all(folder, |made| clap_mangen::generate_to(command(), made))?;
         return Ok(Exit::Done);
     }
     let mut bytes = Vec::new();

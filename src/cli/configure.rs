@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Session, out, print, print_json};
+use super::{Session, out, print, print_json, tell};
 use crate::configure::{ByHand, Choices, Edited, Keys, parse_reference};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -100,11 +100,12 @@ pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result
         });
         print_json(&serde_json::json!({ "schema": 1, "files": files.collect::<Vec<_>>() }))?;
     } else if !args.json {
+        let say = if args.dry_run { print } else { tell };
         for work in &shown {
-            print(&text(work, keys, args.dry_run))?;
+            say(&text(work, keys, args.dry_run))?;
         }
         if written.is_ok() {
-            print(next(&works, keys, args.dry_run))?;
+            say(next(&works, keys, args.dry_run))?;
         }
     }
     written.map(|()| Exit::Done)
@@ -114,7 +115,6 @@ fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
     if show_secrets {
         out::print_secret(&edited.text)?;
     } else {
-        out::must_be_open()?;
         print(&edited.masked)?;
         if edited.secrets > 0 {
             tracing::warn!(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyrotation_journal::Journal;
 
 use super::args::{Pace, StopArgs};
-use super::{Session, print};
+use super::{Session, tell};
 use crate::control::Ask;
 use crate::error::{Id, Result};
 use crate::exit::Exit;
@@ -35,7 +35,7 @@ async fn act(session: &Session, ask: Ask) -> Result<Exit> {
     while let Some((mut client, what)) = reach(&dir).await? {
         // Without an answer it has ended, or has put an earlier journal aside.
         if let Some(answer) = done(client.ask(ask.clone()).await)? {
-            print(&format!("{what}: {}\n", answer.text))?;
+            tell(&format!("{what}: {}\n", answer.text))?;
             return Ok(Exit::Done);
         }
     }
@@ -46,12 +46,12 @@ async fn act(session: &Session, ask: Ask) -> Result<Exit> {
 pub(super) async fn stop(session: &Session, args: &StopArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let Some((mut client, what)) = reach(&dir).await? else {
-        print(&format!("there is nothing to stop: {}\n", not_running(&dir)?.what()))?;
+        tell(&format!("there is nothing to stop: {}\n", not_running(&dir)?.what()))?;
         return Ok(Exit::Done);
     };
     let answer = done(client.ask(Ask::Stop).await)?;
     let text = answer.map_or_else(|| "it has ended already".to_owned(), |answer| answer.text);
-    print(&format!("{what}: {text}\n"))?;
+    tell(&format!("{what}: {text}\n"))?;
     if args.no_wait {
         return Ok(Exit::Done);
     }
@@ -65,7 +65,7 @@ pub(super) async fn stop(session: &Session, args: &StopArgs) -> Result<Exit> {
     }
     let view = match view(&dir) {
         Err(error) if error.id() == Id::JournalAbsent => {
-            print(&format!("{what} has ended; no rotation was begun\n"))?;
+            tell(&format!("{what} has ended; no rotation was begun\n"))?;
             return Ok(Exit::Done);
         }
         view => view?,
@@ -74,6 +74,6 @@ pub(super) async fn stop(session: &Session, args: &StopArgs) -> Result<Exit> {
         RunState::Interrupted | RunState::Failed => "; `keyrotation resume` goes on",
         RunState::Running | RunState::Completed => "",
     };
-    print(&format!("rotation {} is {}{next}\n", view.rotation_id, view.state.word()))?;
+    tell(&format!("rotation {} is {}{next}\n", view.rotation_id, view.state.word()))?;
     Ok(Exit::Done)
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::{DemoArgs, RunArgs, VerifyArgs};
-use super::{Session, print, session, verify};
+use super::{Session, session, tell, verify};
 use crate::demo::{self, Spec};
 use crate::error::Result;
 use crate::exit::Exit;
@@ -18,11 +18,7 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
     session.global.config.clone_from(&deployment.config);
     session.global.journal = None;
     if args.no_run {
-        print(&format!(
-            "made {}; now try `{}`\n",
-            args.folder.display(),
-            command(&deployment.config, "run")
-        ))?;
+        tell(&format!("made {}; now try `{}`\n", args.folder.display(), command(&deployment.config, "run")))?;
         return Ok(Exit::Done);
     }
     let exit = Box::pin(session::run(&session, &RunArgs::default())).await?;
@@ -30,10 +26,10 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
         return Ok(exit);
     }
     let exit = Box::pin(verify::verify(&session, &VerifyArgs::default())).await?;
-    print(&afterword(&args.folder, &deployment.config))?;
+    tell(&afterword(&args.folder, &deployment.config))?;
     let view = view(&session.global.journal_dir())?;
     let verified = if exit == Exit::Done { "and verified" } else { "but verify found differences" };
-    print(&format!("Demo done {verified}: {}\n", summary_sentence(&view)))?;
+    tell(&format!("Demo done {verified}: {}\n", summary_sentence(&view)))?;
     Ok(exit)
 }
 

@@ -1,7 +1,7 @@
 //! `run --dry-run`: what a rotation would come to, without the rotation.
 
 use super::args::RunArgs;
-use super::{Session, print, print_json, session};
+use super::{Session, print_json, session, tell};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::runner::{self, Options, planned};
@@ -20,7 +20,7 @@ pub(super) async fn dry_run(session: &Session, args: &RunArgs) -> Result<Exit> {
     if args.json {
         print_json(&view)?;
     } else {
-        print(&view.text())?;
+        tell(&view.text())?;
     }
     Ok(exit)
 }

@@ -1,6 +1,6 @@
 //! Rotations of which nothing more is to come: whoever would go on is told so.
 
-use super::{Session, print};
+use super::{Session, tell};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::{StatusView, printable};
@@ -13,6 +13,6 @@ pub(super) async fn finished(session: &Session, view: &StatusView) -> Result<Exi
     for why in &ended.against {
         tracing::warn!("{}", printable(why));
     }
-    print(&format!("{}\n", ended.sentence))?;
+    tell(&format!("{}\n", ended.sentence))?;
     Ok(if ended.against.is_empty() { Exit::Done } else { Exit::Differences })
 }

@@ -1,7 +1,7 @@
 //! `indexes`: what an unfinished rotation has dropped.
 
 use super::args::{IndexesAction, IndexesArgs};
-use super::{Session, print};
+use super::{Session, print, tell};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::runner;
@@ -11,7 +11,7 @@ pub(super) async fn indexes(session: &Session, args: &IndexesArgs) -> Result<Exi
     let dir = session.global.journal_dir();
     match args.action {
         IndexesAction::Print => print(&runner::print_indexes(&dir).await?)?,
-        IndexesAction::Restore => print(&runner::restore_indexes(&session.settings()?, &dir).await?)?,
+        IndexesAction::Restore => tell(&runner::restore_indexes(&session.settings()?, &dir).await?)?,
     }
     Ok(Exit::Done)
 }

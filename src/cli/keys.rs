@@ -1,7 +1,7 @@
 //! `keys`: which key is every value under, and may an old one go.
 
 use super::args::KeysArgs;
-use super::{Session, print, print_json};
+use super::{Session, print_json, tell};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::inventory_text;
@@ -24,7 +24,7 @@ pub(super) async fn keys(session: &Session, args: &KeysArgs) -> Result<Exit> {
         document["inventory"] = serde_json::json!(inventory);
         print_json(&document)?;
     } else {
-        print(&inventory_text(&inventory))?;
+        tell(&inventory_text(&inventory))?;
     }
     Ok(match inventory.all_may_go() {
         true => Exit::Done,

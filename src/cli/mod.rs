@@ -36,7 +36,7 @@ use crate::runner::{Place, Screen, notices};
 use crate::telemetry::{self, LogFile, LogFormat};
 use args::{Cli, Command, Global};
 use indicatif::MultiProgress;
-use out::{print, print_json};
+use out::{print, print_json, tell};
 
 /// What a subcommand works with.
 #[derive(Debug)]
@@ -78,11 +78,13 @@ pub fn main() -> Exit {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are results; the rest is a mistake in the command line.
-            let printed = error.print();
-            return match (error.use_stderr(), printed.or_else(out::trouble)) {
-                (true, _) => Exit::Usage,
-                (false, Ok(())) => Exit::Done,
-                (false, Err(error)) => explain(&error, LogFormat::Text),
+            if error.use_stderr() {
+                let _ = error.print();
+                return Exit::Usage;
+            }
+            return match out::must_be_open().and_then(|()| error.print().or_else(out::trouble)) {
+                Ok(()) => Exit::Done,
+                Err(error) => explain(&error, LogFormat::Text),
             };
         }
     };

@@ -7,9 +7,16 @@ use serde::Serialize;
 
 use crate::error::{Error, Id, Result};
 
-/// Prints a result.
+/// Prints a result. Where standard output is closed, nobody would have it.
 pub(super) fn print(text: &str) -> Result<()> {
-    let mut out = stdout();
+    must_be_open()?;
+    tell(text)
+}
+
+/// Prints what came of something that is done, and that the exit code tells, too: whoever has closed standard output goes
+/// by that.
+pub(super) fn tell(text: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).or_else(trouble)
 }
 
@@ -20,9 +27,10 @@ pub(super) fn print_json(document: &impl Serialize) -> Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// Standard output for whoever writes piece by piece.
-pub(super) fn stdout() -> io::StdoutLock<'static> {
-    io::stdout().lock()
+/// Standard output for whoever writes a result piece by piece.
+pub(super) fn stdout() -> Result<io::StdoutLock<'static>> {
+    must_be_open()?;
+    Ok(io::stdout().lock())
 }
 
 /// Prints a result that is a secret, or has one in it. A file that others may read is closed to them first, since its mode
@@ -30,11 +38,11 @@ pub(super) fn stdout() -> io::StdoutLock<'static> {
 pub(super) fn print_secret(text: &str) -> Result<()> {
     must_be_open()?;
     close_to_others()?;
-    print(text)
+    tell(text)
 }
 
 /// An error if standard output was closed when the program began. What runs before it has put something in its place that
-/// takes everything: nobody else opens that for reading, too.
+/// takes everything, and is open for reading, too.
 pub(super) fn must_be_open() -> Result<()> {
     let closed = || -> rustix::io::Result<bool> {
         let (out, null) = (rustix::fs::fstat(io::stdout())?, rustix::fs::stat("/dev/null")?);
@@ -44,7 +52,9 @@ pub(super) fn must_be_open() -> Result<()> {
         Ok(is_null && rustix::fs::fcntl_getfl(io::stdout())?.contains(rustix::fs::OFlags::RDWR))
     };
     if closed().unwrap_or(false) {
-        return Err(Error::new(Id::Output, "standard output: it is closed, so nobody would get the result"));
+        let what = "standard output: it is closed, so nobody would get the result";
+        return Err(Error::new(Id::Output, what)
+            .fix("leave it open; to throw the result away, redirect it (`>/dev/null`), which opens that for writing only"));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `preflight`: what there is to see to before a rotation begins.
 
 use super::args::PreflightArgs;
-use super::{Session, print, print_json};
+use super::{Session, print_json, tell};
 use crate::config::{self, Overrides};
 use crate::error::{Id, Result};
 use crate::exit::Exit;
@@ -19,7 +19,7 @@ pub(super) async fn run(session: &Session, args: &PreflightArgs) -> Result<Exit>
     if args.json {
         print_json(&serde_json::json!({ "schema": 1, "checks": findings }))?;
     } else {
-        print(&checks_text(&findings))?;
+        tell(&checks_text(&findings))?;
     }
     Ok(exit(&findings))
 }

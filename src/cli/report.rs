@@ -7,7 +7,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::args::{ReportArgs, ReportFormat};
-use super::{Session, out, print};
+use super::{Session, out, tell};
 use crate::activity::{Activity, Doing, Task};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -39,7 +39,7 @@ pub(super) async fn report(session: &Session, args: &ReportArgs) -> Result<Exit>
     drop(doing);
     reporter.finish().await;
     let (said, exit) = done?;
-    print(&said)?;
+    tell(&said)?;
     Ok(exit)
 }
 
@@ -54,7 +54,7 @@ fn write_or_check(
     let made = made(args);
     if let Some(path) = &args.check {
         let checked = check(path, &sources, made)?;
-        let exit = if matches!(checked, Checked::Same) { Exit::Done } else { Exit::Differences };
+        let exit = if matches!(checked, Checked::Same { .. }) { Exit::Done } else { Exit::Differences };
         let unchecked = if sources.iter().all(|source| source.checked) { "" } else { UNCHECKED };
         return Ok((format!("{}: {}{unchecked}\n", path.display(), checked.words()), exit));
     }
@@ -102,7 +102,7 @@ fn made(args: &ReportArgs) -> Made {
 }
 
 fn to_stdout(document: &Document, format: Format, sources: &[Source<'_>]) -> Result<()> {
-    let mut out = BufWriter::new(out::stdout());
+    let mut out = BufWriter::new(out::stdout()?);
     let written = document.write(format, sources, &mut out).and_then(|()| Ok(out.flush()?));
     match written {
         Err(WriteError::Output(error)) => out::trouble(error),

@@ -1,7 +1,7 @@
 //! `safe-to-retire`: whether the old identity database can go.
 
 use super::args::RetireArgs;
-use super::{Session, print, print_json};
+use super::{Session, print_json, tell};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::runner;
@@ -16,7 +16,7 @@ pub(super) async fn safe_to_retire(session: &Session, args: &RetireArgs) -> Resu
     if args.json {
         print_json(&found)?;
     } else {
-        print(&found.text())?;
+        tell(&found.text())?;
     }
     Ok(if found.verdict.safe { Exit::Done } else { Exit::Differences })
 }

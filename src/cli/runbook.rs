@@ -4,7 +4,7 @@ use keyrotation_journal::{TAKEN_BACK, step_in_force};
 use serde::Serialize;
 
 use super::args::{ConfirmArgs, RunbookArgs};
-use super::{Session, print, print_json};
+use super::{Session, print, print_json, tell};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::runbook::{Advice, Item, Mark, Progress, StepState, find, items, list, progress};
@@ -75,7 +75,7 @@ pub(super) async fn confirm(session: &Session, args: &ConfirmArgs) -> Result<Exi
     let word = Word { note: &args.note, despite_findings: args.despite_findings };
     for (item, note) in day.check(&place, &named, word).await? {
         leave(&place, item.name, &note).await?;
-        print(&format!("recorded: {}\n", item.name))?;
+        tell(&format!("recorded: {}\n", item.name))?;
     }
     Ok(Exit::Done)
 }
@@ -90,7 +90,7 @@ async fn undo(place: &Place, args: &ConfirmArgs, day: &Day, named: &[&Item]) -> 
     }
     for item in standing {
         leave(place, &format!("{TAKEN_BACK}{}", item.name), &args.note).await?;
-        print(&format!("taken back: {}\n", item.name))?;
+        tell(&format!("taken back: {}\n", item.name))?;
     }
     Ok(Exit::Done)
 }

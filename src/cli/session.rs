@@ -7,7 +7,7 @@ use keyrotation_journal::Journal;
 
 use super::args::{ResumeArgs, RunArgs, SyncPhaseArgs, WorkArgs};
 use super::finished::finished;
-use super::{Session, print};
+use super::{Session, tell};
 use crate::config::{self, Overrides, Settings};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
@@ -126,8 +126,8 @@ fn concluded(settings: &Settings, outcome: &Outcome) -> Result<Exit> {
         Outcome::NotBegun => return Ok(Exit::Interrupted),
         Outcome::Worked { end, status } => (end, status),
     };
-    print(&status_text(status))?;
-    print(&format!("{}\n", summary_sentence(status)))?;
+    tell(&status_text(status))?;
+    tell(&format!("{}\n", summary_sentence(status)))?;
     tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(status));
     Ok(match end {
         End::Interrupted => {

@@ -1,7 +1,7 @@
 //! `init`, `keygen` and `fingerprint`: before a rotation.
 
 use super::args::{FingerprintArgs, InitArgs, KeygenArgs};
-use super::{Session, out, print, print_json};
+use super::{Session, out, print, print_json, tell};
 use crate::cipher::SecretKey;
 use crate::config;
 use crate::error::Result;
@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 pub(super) fn init(session: &Session, args: &InitArgs) -> Result<Exit> {
     let path = &session.global.config;
     config::write_template(path, args.force)?;
-    print(&format!("wrote {}: fill it in, then see `keyrotation plan`\n", path.display()))?;
+    tell(&format!("wrote {}: fill it in, then see `keyrotation plan`\n", path.display()))?;
     Ok(Exit::Done)
 }
 

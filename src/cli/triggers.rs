@@ -1,7 +1,7 @@
 //! `triggers`: installs, removes or prints them.
 
 use super::args::{TriggersAction, TriggersArgs};
-use super::{Session, print};
+use super::{Session, print, tell};
 use crate::db::Access;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -12,17 +12,16 @@ use crate::triggers::{self, Action};
 /// Installs, removes or prints the triggers.
 pub(super) async fn triggers(session: &Session, args: &TriggersArgs) -> Result<Exit> {
     let place = session.place();
-    let said = match &args.action {
-        TriggersAction::Install => install_triggers(&place).await?,
-        TriggersAction::Remove(from) => remove_triggers(&place, from.on, from.force).await?,
+    match &args.action {
+        TriggersAction::Install => tell(&install_triggers(&place).await?)?,
+        TriggersAction::Remove(from) => tell(&remove_triggers(&place, from.on, from.force).await?)?,
         TriggersAction::Print(args) => {
             let action = if args.remove { Action::Remove } else { Action::Install };
             let db = open_side(&place, Side::Old, Access::ReadOnly).await?;
             let script = triggers::script_for(&db, &plan::built_in(), action).await?;
             db.close().await;
-            script
+            print(&script)?;
         }
-    };
-    print(&said)?;
+    }
     Ok(Exit::Done)
 }

@@ -1,7 +1,7 @@
 //! `verify`: the journal's chain, then every row and file against it.
 
 use super::args::VerifyArgs;
-use super::{Session, print, print_json};
+use super::{Session, print_json, tell};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::runner;
@@ -16,7 +16,7 @@ pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit>
     if args.json {
         print_json(&verified.json())?;
     } else {
-        print(&verified.text())?;
+        tell(&verified.text())?;
     }
     Ok(if verified.is_clean() { Exit::Done } else { Exit::Differences })
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::args::{StatusArgs, Until};
-use super::{Session, out, print, print_json};
+use super::{Session, out, print, print_json, tell};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::report::{RunState, StatusView, frame, line, status_text};
@@ -63,7 +63,7 @@ pub(super) async fn wait(session: &Session, args: &StatusArgs, until: Until) -> 
             if args.json {
                 print_json(&view)?;
             } else {
-                print(&format!("rotation {} is {}\n", view.rotation_id, until.word()))?;
+                tell(&format!("rotation {} is {}\n", view.rotation_id, until.word()))?;
             }
             return Ok(Exit::Done);
         }

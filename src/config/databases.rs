@@ -170,6 +170,13 @@ impl Resolver<'_> {
             let entry = self.needed(keys.url)?;
             return Err(explain(entry, UrlError::Said(problem.clone())));
         }
+        for name in url.idle.iter().filter(|_| !by_jdbc) {
+            let text = format!(
+                "{} has the parameter {name}, which has no effect here: it is for a JDBC driver (`driver: jdbc`)",
+                keys.url
+            );
+            self.note(Level::Warning, text);
+        }
         let java = if by_jdbc { Some(self.java(url.scheme)?) } else { None };
         let tls = self.tls(keys.url, url)?;
         let route = match java {

@@ -8,9 +8,6 @@ use super::{Level, Notice};
 use crate::cipher::{KeyError, KeyRing, RingError, SecretKey};
 use crate::error::{Id, Result};
 
-/// The key that every release of the Identity Server is shipped with.
-const PUBLISHED_KEY: &str = "03BAFEB27A8E871CAD83C5CD4E771DAB";
-
 /// The keys that may hold a secret in the properties file itself.
 const SECRETS: [Key; 8] = [
     Key::OldSecretKeys,
@@ -86,6 +83,9 @@ impl Resolver<'_> {
             };
             let (_, old) = self.secret_key(Key::TotpKey, entry, old)?;
             let (_, new) = self.secret_key(Key::TotpKey, entry, new)?;
+            if old != new {
+                must_be_unpublished(entry, &new)?;
+            }
             let added = if old == new { ring.add_kept(old) } else { ring.add_pair(old, new) };
             added.map_err(|error| {
                 let what = match error {
@@ -109,9 +109,7 @@ impl Resolver<'_> {
         if old == new {
             return Err(wrong(Id::ConfigSameKeys, entry, "is the same key as oldSecretKey"));
         }
-        if SecretKey::parse(PUBLISHED_KEY).is_ok_and(|published| published == new) {
-            return Err(wrong(Id::ConfigDefaultKey, entry, "is WSO2's published default key"));
-        }
+        must_be_unpublished(entry, &new)?;
         if old_text.expose().eq_ignore_ascii_case(new_text.expose()) {
             self.note(
                 Level::Warning,
@@ -160,4 +158,12 @@ impl Resolver<'_> {
             );
         }
     }
+}
+
+/// Refuses the key that every release of the Identity Server is shipped with.
+fn must_be_unpublished(entry: &Entry, new: &SecretKey) -> Result<()> {
+    if new.is_published() {
+        return Err(wrong(Id::ConfigDefaultKey, entry, "is WSO2's published default key"));
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::home::{KEY_IDS_SINCE, version};
 use crate::error::{Error, Id, Result};
+use crate::placed::write_whole;
 
 /// A commented `properties.yaml` with every key, to be filled in.
 pub fn template() -> &'static str {
@@ -16,24 +17,10 @@ pub fn template() -> &'static str {
 
 /// Writes it to a file that its owner alone may read.
 ///
-/// What was there may be a link, another's, or open to others, and the new one will hold keys. It is there whole or not at
-/// all: on a full disk what was there stays.
+/// What was there may be open to others, and the new one will hold keys. It is there whole or not at all: on a full disk
+/// what was there stays.
 pub fn write_template(path: &Path, force: bool) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = tempfile::Builder::new().prefix(".keyrotation-").tempfile_in(folder); // of mode 0600
-    let written = written.and_then(|mut file| {
-        file.write_all(template().as_bytes())?;
-        file.as_file().sync_all()?;
-        let put = if force { file.persist(path) } else { file.persist_noclobber(path) };
-        put.map(drop).map_err(|error| error.error)
-    });
-    written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Error::new(Id::CommandLineValue, format!("{} exists already", path.display()))
-                .fix("name another file with --config, or overwrite it with --force")
-        }
-        _ => Error::new(Id::File, format!("{}: {error}", path.display())),
-    })
+    write_whole(path, force, "--config", |out| Ok(out.write_all(template().as_bytes())?))
 }
 
 /// A new key of random hexadecimal digits.

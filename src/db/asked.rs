@@ -8,28 +8,32 @@ use super::{Db, DbError, Record};
 /// MySQL's word for a privilege that is missing.
 const NO_PRIVILEGE: &str = "(error 1227)";
 
-/// Who may make objects in PostgreSQL's schema besides those who own it, the database or its tables, and superusers.
-const CREATORS: &str = "SELECT CASE a.grantee WHEN 0 THEN 'every role (PUBLIC)' \
-     ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END FROM pg_catalog.pg_namespace n \
-     CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner))) a \
-     WHERE n.nspname = pg_catalog.current_schema() AND a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner \
-     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles r WHERE r.oid = a.grantee AND (r.rolsuper \
-     OR r.rolname = current_user OR r.oid = (SELECT d.datdba FROM pg_catalog.pg_database d \
-     WHERE d.datname = pg_catalog.current_database()) OR EXISTS (SELECT 1 FROM pg_catalog.pg_class c \
-     WHERE c.relnamespace = n.oid AND c.relowner = r.oid AND c.relkind = 'r'))) ORDER BY 1";
+/// Who may make objects where a session of PostgreSQL resolves names, besides this user, superusers, and who owns the
+/// schema or the database. Whoever owns tables there is no exception: anybody who may make one does.
+const CREATORS: &str = "SELECT n.nspname::text, CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0::oid \
+     THEN 'every role (PUBLIC)' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END FROM pg_catalog.pg_namespace n \
+     CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n'::\"char\", n.nspowner))) a \
+     WHERE n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)) \
+     AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'::text \
+     AND (a.grantee OPERATOR(pg_catalog.<>) n.nspowner OR n.nspname OPERATOR(pg_catalog.=) current_user) \
+     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) a.grantee AND (r.rolsuper \
+     OR r.rolname OPERATOR(pg_catalog.=) current_user OR EXISTS (SELECT 1 FROM pg_catalog.pg_database d \
+     WHERE d.datdba OPERATOR(pg_catalog.=) r.oid AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))) \
+     ORDER BY 1, 2";
 
 /// Every statement of this file: dialect, what it is for, text.
 pub const STATEMENTS: &[(&str, &str, &str)] = &[("PostgreSQL", "who may make objects", CREATORS)];
 
 impl Db {
-    /// Other roles that may make objects where this program's session resolves names; only PostgreSQL calls
-    /// what fits a call best, whoever made it.
-    pub async fn creators(&self) -> Result<Vec<String>, DbError> {
+    /// Other roles that may make objects where this program's session resolves names, each with the schema; only
+    /// PostgreSQL calls what fits a call best, whoever made it.
+    pub async fn creators(&self) -> Result<Vec<(String, String)>, DbError> {
         if self.server_kind() != Some(Kind::Postgres) {
             return Ok(Vec::new());
         }
         let answer = self.read(CREATORS, &[]).await?;
-        Ok(answer.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
+        let text = |record: &Record, at: usize| Some(record.get(at)?.as_text()?.to_owned());
+        Ok(answer.iter().filter_map(|record| Some((text(record, 0)?, text(record, 1)?))).collect())
     }
 
     /// Whether sessions of other users are hidden from this one.

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::near::{quoted, quoted_name};
 use super::questions::POSTGRES_SCHEMA;
-use super::{Db, DbError, Record, Value};
+use super::{Db, DbError, POSTGRES, Record, Value};
 
 /// How a dialect answers.
 struct Asks {
@@ -32,27 +32,36 @@ const ASKS: &[Asks] = &[
     },
     Asks {
         dialect: "PostgreSQL",
-        kept: "SELECT upper(c.relname::text), 'the rule ' || r.rulename::text FROM pg_catalog.pg_rewrite r \
-               JOIN pg_catalog.pg_class c ON c.oid = r.ev_class WHERE c.relkind IN ('r', 'p') \
-               AND pg_catalog.pg_table_is_visible(c.oid) \
-               UNION ALL SELECT upper(c.relname::text), 'the publication ' || p.pubname::text \
-               FROM pg_catalog.pg_publication_tables p JOIN pg_catalog.pg_class c ON c.relname = p.tablename \
-               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace AND n.nspname = p.schemaname \
+        kept: "SELECT pg_catalog.upper(c.relname::text), pg_catalog.concat('the rule ', r.rulename) \
+               FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) r.ev_class \
+               WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::\"char\"[]) AND pg_catalog.pg_table_is_visible(c.oid) \
+               UNION ALL SELECT pg_catalog.upper(c.relname::text), pg_catalog.concat('the publication ', p.pubname) \
+               FROM pg_catalog.pg_publication_tables p \
+               JOIN pg_catalog.pg_class c ON c.relname OPERATOR(pg_catalog.=) p.tablename \
+               JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+               AND n.nspname OPERATOR(pg_catalog.=) p.schemaname \
                WHERE pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1, 2",
-        logs: "SELECT name, setting FROM pg_catalog.pg_settings WHERE (name = 'log_statement' AND setting IN ('mod', 'all')) \
-               OR (name IN ('log_min_duration_statement', 'log_min_duration_sample', 'auto_explain.log_min_duration') \
-               AND setting <> '-1') OR (name = 'log_parameter_max_length_on_error' AND setting <> '0') \
-               OR (name = 'pgaudit.log' AND setting NOT IN ('', 'none')) ORDER BY 1",
+        logs: "SELECT name, setting FROM pg_catalog.pg_settings WHERE (name OPERATOR(pg_catalog.=) 'log_statement'::text \
+               AND setting OPERATOR(pg_catalog.=) ANY ('{mod,all}'::text[])) OR (name OPERATOR(pg_catalog.=) ANY \
+               ('{log_min_duration_statement,log_min_duration_sample,auto_explain.log_min_duration}'::text[]) \
+               AND setting OPERATOR(pg_catalog.<>) '-1'::text) \
+               OR (name OPERATOR(pg_catalog.=) 'log_parameter_max_length_on_error'::text \
+               AND setting OPERATOR(pg_catalog.<>) '0'::text) OR (name OPERATOR(pg_catalog.=) 'pgaudit.log'::text \
+               AND setting OPERATOR(pg_catalog.<>) ALL ('{\"\",none}'::text[])) ORDER BY 1",
         texts: "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN '' ELSE n.nspname::text END, \
                 c.relname::text, a.attname::text, \
                 (pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
                 AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::bigint \
-                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-                WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition \
-                AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
-                AND a.attnum > 0 AND NOT a.attisdropped AND t.typname IN ('varchar', 'text', 'bpchar') \
-                AND (a.atttypmod < 0 OR a.atttypmod > 200) ORDER BY 1, 2, 3",
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+                JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid \
+                JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid \
+                WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m}'::\"char\"[]) AND NOT c.relispartition \
+                AND n.nspname::text OPERATOR(pg_catalog.!~~) 'pg\\_%'::text \
+                AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'::name \
+                AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped \
+                AND t.typnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::regnamespace::oid \
+                AND t.typname OPERATOR(pg_catalog.=) ANY ('{varchar,text,bpchar}'::name[]) \
+                AND (a.atttypmod OPERATOR(pg_catalog.<) 0 OR a.atttypmod OPERATOR(pg_catalog.>) 200) ORDER BY 1, 2, 3",
         schema: POSTGRES_SCHEMA,
     },
     Asks {
@@ -204,7 +213,11 @@ impl Db {
         let syntax = self.syntax();
         let names = quoted(syntax, &at.schema, &at.table).zip(quoted_name(syntax, &at.column));
         let Some((table, column)) = names else { return Ok(None) };
-        let sql = format!("SELECT 1 FROM {table} WHERE {column} LIKE '{BEGINS}%'");
+        let (column, like) = match syntax.name {
+            name if name == POSTGRES.name => ((syntax.as_text)(&column), "OPERATOR(pg_catalog.~~)"),
+            _ => (column, "LIKE"),
+        };
+        let sql = format!("SELECT 1 FROM {table} WHERE {column} {like} '{BEGINS}%'");
         Ok(Some(!self.read(&(syntax.limited)(&sql, "1"), &[]).await?.is_empty()))
     }
 

@@ -161,18 +161,18 @@ impl Db {
 
     /// How many entries of a change log wait.
     pub async fn pending(&self, log: &Table) -> Result<u64, DbError> {
-        self.number(&sql::copy::pending(log)).await
+        self.number(&sql::copy::pending(self.syntax(), log)).await
     }
 
     /// How many entries of a change log do not wait.
     pub async fn acknowledged(&self, log: &Table) -> Result<u64, DbError> {
-        self.number(&sql::copy::acknowledged(log)).await
+        self.number(&sql::copy::acknowledged(self.syntax(), log)).await
     }
 
     /// Lets all entries of a change log wait again.
     pub async fn reopen(&self, log: &Table) -> Result<(), DbError> {
         let mut transaction = self.begin().await?;
-        transaction.run(&sql::copy::reopen(log), &[]).await?;
+        transaction.run(&sql::copy::reopen(self.syntax(), log), &[]).await?;
         transaction.commit().await
     }
 

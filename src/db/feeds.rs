@@ -53,21 +53,24 @@ impl Feeds {
 }
 
 /// The subscriptions of this database.
-const SUBSCRIPTIONS: &str = "SELECT s.subname::text, s.subenabled, coalesce(s.subslotname::text, '') FROM pg_subscription s \
-     JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database() ORDER BY 1";
+const SUBSCRIPTIONS: &str = "SELECT s.subname::text, s.subenabled, coalesce(s.subslotname::text, '') \
+     FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.subdbid \
+     WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() ORDER BY 1";
 /// Whether this database has a slot of that name for subscriptions, and whether one reads it now.
-const SLOT: &str = "SELECT active FROM pg_replication_slots \
-     WHERE slot_type = 'logical' AND database = current_database() AND slot_name::text = $1";
+const SLOT: &str = "SELECT active FROM pg_catalog.pg_replication_slots \
+     WHERE slot_type OPERATOR(pg_catalog.=) 'logical'::text AND database OPERATOR(pg_catalog.=) pg_catalog.current_database() \
+     AND slot_name::text OPERATOR(pg_catalog.=) $1::text";
 /// Whether it is a standby, and by how many milliseconds it is behind what it has received.
-const STANDBY: &str = "SELECT pg_is_in_recovery(), CASE \
-     WHEN pg_last_wal_receive_lsn() IS NOT DISTINCT FROM pg_last_wal_replay_lsn() THEN 0 \
-     ELSE (EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint END";
+const STANDBY: &str = "SELECT pg_catalog.pg_is_in_recovery(), CASE WHEN pg_catalog.pg_last_wal_receive_lsn()::pg_lsn \
+     IS NOT DISTINCT FROM pg_catalog.pg_last_wal_replay_lsn() THEN 0 \
+     ELSE (EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) \
+     pg_catalog.pg_last_xact_replay_timestamp())::numeric OPERATOR(pg_catalog.*) 1000::numeric)::bigint END";
 
 /// Triggers that do not always fire: by name, with `O` where they fire for sessions of users and not for what
 /// a subscription applies, `R` the other way round, `D` where they are disabled.
-const TRIGGER_STATES: &str = "SELECT upper(t.tgname::text), t.tgenabled::text FROM pg_trigger t \
-     JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid) \
-     AND t.tgenabled <> 'A' ORDER BY 1";
+const TRIGGER_STATES: &str = "SELECT pg_catalog.upper(t.tgname::text), t.tgenabled::text FROM pg_catalog.pg_trigger t \
+     JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid WHERE NOT t.tgisinternal \
+     AND pg_catalog.pg_table_is_visible(c.oid) AND t.tgenabled OPERATOR(pg_catalog.<>) 'A'::\"char\" ORDER BY 1";
 
 /// All that a replica is fed by: MariaDB's several sources, and what MySQL calls it since 8.0.22 and before.
 const SOURCES: [&str; 3] = ["SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"];

@@ -22,24 +22,29 @@ const ASKS: &[Asks] = &[
     Asks {
         kind: Kind::Postgres,
         // A row that is waited for is waited for as its owner's transaction; one that is prepared has no session.
-        waits: &["SELECT a.pid::bigint, a.wait_event_type || ' ' || a.wait_event || CASE a.wait_event \
-             WHEN 'SyncRep' THEN ', an acknowledgement by synchronous_standby_names = ''' \
-             || pg_catalog.current_setting('synchronous_standby_names') || '''' ELSE '' END, \
-             coalesce((SELECT string_agg(CASE WHEN o.pid = 0 THEN coalesce((SELECT string_agg('the prepared transaction ''' \
-             || p.gid || ''' of ' || p.owner::text || ' since ' || p.prepared::text, ', ') \
-             FROM pg_catalog.pg_prepared_xacts p WHERE p.database = pg_catalog.current_database() \
-             AND (p.transaction IN (SELECT l.transactionid FROM pg_catalog.pg_locks l \
-             WHERE l.pid = a.pid AND NOT l.granted AND l.transactionid IS NOT NULL) OR NOT EXISTS \
-             (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid = a.pid AND NOT l.granted AND l.transactionid IS NOT NULL))), \
-             'a prepared transaction') \
-             ELSE 'session ' || o.pid::text || coalesce((SELECT ' of ' || s.usename::text || ', ' \
-             || coalesce(nullif(s.application_name, ''), 'a program without a name') || ', ' || coalesce(s.state, '?') \
-             FROM pg_catalog.pg_stat_activity s WHERE s.pid = o.pid), '') END, ', ') \
-             FROM unnest(pg_catalog.pg_blocking_pids(a.pid)) AS o(pid)), '') \
-             FROM pg_catalog.pg_stat_activity a WHERE a.application_name = pg_catalog.current_setting('application_name') \
-             AND a.pid <> pg_catalog.pg_backend_pid() AND a.state = 'active' \
-             AND (a.wait_event_type = 'Lock' OR a.wait_event = 'SyncRep') \
-             AND pg_catalog.clock_timestamp() - a.state_change > interval '1 second' ORDER BY 1"],
+        waits: &["SELECT a.pid::bigint, pg_catalog.concat(a.wait_event_type, ' ', a.wait_event, \
+             CASE WHEN a.wait_event OPERATOR(pg_catalog.=) 'SyncRep'::text \
+             THEN pg_catalog.format(', an acknowledgement by synchronous_standby_names = ''%s''', \
+             pg_catalog.current_setting('synchronous_standby_names')) END), \
+             coalesce((SELECT pg_catalog.string_agg(CASE WHEN o.pid OPERATOR(pg_catalog.=) 0 THEN coalesce((SELECT \
+             pg_catalog.string_agg(pg_catalog.format('the prepared transaction ''%s'' of %s since %s', p.gid, p.owner, \
+             p.prepared), ', '::text) FROM pg_catalog.pg_prepared_xacts p \
+             WHERE p.database OPERATOR(pg_catalog.=) pg_catalog.current_database() \
+             AND (EXISTS (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid OPERATOR(pg_catalog.=) a.pid AND NOT l.granted \
+             AND l.transactionid OPERATOR(pg_catalog.=) p.transaction) OR NOT EXISTS \
+             (SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid OPERATOR(pg_catalog.=) a.pid AND NOT l.granted \
+             AND l.transactionid IS NOT NULL))), 'a prepared transaction') \
+             ELSE pg_catalog.concat('session ', o.pid, (SELECT pg_catalog.format(' of %s, %s, %s', s.usename, \
+             CASE WHEN s.application_name OPERATOR(pg_catalog.<>) ''::text THEN s.application_name \
+             ELSE 'a program without a name' END, coalesce(s.state, '?')) \
+             FROM pg_catalog.pg_stat_activity s WHERE s.pid OPERATOR(pg_catalog.=) o.pid)) END, ', '::text) \
+             FROM pg_catalog.unnest(pg_catalog.pg_blocking_pids(a.pid)) AS o(pid)), '') \
+             FROM pg_catalog.pg_stat_activity a \
+             WHERE a.application_name OPERATOR(pg_catalog.=) pg_catalog.current_setting('application_name') \
+             AND a.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid() AND a.state OPERATOR(pg_catalog.=) 'active'::text \
+             AND (a.wait_event_type OPERATOR(pg_catalog.=) 'Lock'::text OR a.wait_event OPERATOR(pg_catalog.=) 'SyncRep'::text) \
+             AND (pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) a.state_change) \
+             OPERATOR(pg_catalog.>) interval '1 second' ORDER BY 1"],
         at_least: None,
         by_number: false,
         cancel: |session| format!("SELECT pg_catalog.pg_cancel_backend({session})"),
@@ -78,6 +83,18 @@ const ASKS: &[Asks] = &[
         cancel: |session| format!("KILL QUERY {session}"),
     },
 ];
+
+/// Every question: dialect, what for, and the statement.
+pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+    let dialect = |kind: Kind| if kind == Kind::Postgres { "PostgreSQL" } else { "MySQL and MariaDB" };
+    let each = move |asks: &'static Asks| {
+        asks.waits
+            .iter()
+            .chain(&asks.at_least)
+            .map(move |sql| (dialect(asks.kind), "what sessions wait for", *sql))
+    };
+    ASKS.iter().flat_map(each)
+}
 
 /// What a server waits for that is not asked.
 const UNNAMED: &str = "something that it does not name: a lock, its disk, or much work";

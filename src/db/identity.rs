@@ -50,14 +50,14 @@ struct Log {
 }
 
 /// Which PostgreSQL this is: only one process began then and has that port.
-const POSTGRES_SERVER: &str = "SELECT current_database()::text, \
-     pg_postmaster_start_time()::text || ' ' || current_setting('port')";
+const POSTGRES_SERVER: &str = "SELECT pg_catalog.current_database()::text, \
+     pg_catalog.concat_ws(' ', pg_catalog.pg_postmaster_start_time()::text, pg_catalog.current_setting('port'))";
 /// What all servers that began as one have.
-const POSTGRES_CLUSTER: &str = "SELECT system_identifier::text FROM pg_control_system()";
+const POSTGRES_CLUSTER: &str = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
 /// Where it is in its log: a standby, in what it has replayed. And how many follow it.
-const POSTGRES_LOG: &str = "SELECT pg_is_in_recovery(), (CASE WHEN pg_is_in_recovery() \
-     THEN coalesce(pg_last_wal_replay_lsn(), '0/0') ELSE pg_current_wal_insert_lsn() END - '0/0'::pg_lsn)::bigint, \
-     (SELECT count(*) FROM pg_stat_replication)";
+const POSTGRES_LOG: &str = "SELECT pg_catalog.pg_is_in_recovery(), (CASE WHEN pg_catalog.pg_is_in_recovery() \
+     THEN coalesce(pg_catalog.pg_last_wal_replay_lsn(), '0/0') ELSE pg_catalog.pg_current_wal_insert_lsn() END \
+     OPERATOR(pg_catalog.-) '0/0'::pg_lsn)::bigint, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication)";
 
 /// Which MySQL or MariaDB this is. By name, since each version has some of them.
 const MYSQL_VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('hostname', 'port', 'server_id', \

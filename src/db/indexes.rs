@@ -37,36 +37,45 @@ const SQLITE: &str = "SELECT m.name, m.sql FROM sqlite_master AS m JOIN pragma_i
 /// name as an identifier, text, tablespace and comment, both quoted. Not one that a new value may be too long for:
 /// with the index in its place that value's row alone is refused.
 const POSTGRES: &str = "SELECT i.relname::text, pg_catalog.format('%I.%I', n.nspname, i.relname), \
-     pg_catalog.pg_get_indexdef(i.oid), \
-     (SELECT pg_catalog.quote_ident(s.spcname::text) FROM pg_catalog.pg_tablespace s WHERE s.oid = i.reltablespace), \
+     pg_catalog.pg_get_indexdef(i.oid), (SELECT pg_catalog.quote_ident(s.spcname::text) \
+     FROM pg_catalog.pg_tablespace s WHERE s.oid OPERATOR(pg_catalog.=) i.reltablespace), \
      pg_catalog.quote_literal(pg_catalog.obj_description(i.oid, 'pg_class')) \
-     FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid \
-     JOIN pg_catalog.pg_class t ON t.oid = x.indrelid JOIN pg_catalog.pg_am m ON m.oid = i.relam \
-     JOIN pg_catalog.pg_namespace n ON n.oid = i.relnamespace \
-     WHERE x.indrelid = pg_catalog.to_regclass(pg_catalog.lower($1::text))::oid AND t.relkind = 'r' AND NOT t.relispartition \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhparent = t.oid OR h.inhrelid = t.oid) \
-     AND i.relkind = 'i' AND m.amname IN ('btree', 'hash') AND x.indisvalid AND x.indisready AND x.indislive \
+     FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid \
+     JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) x.indrelid \
+     JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) i.relam \
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) i.relnamespace \
+     WHERE x.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.lower($1::text))::oid \
+     AND t.relkind OPERATOR(pg_catalog.=) 'r'::\"char\" AND NOT t.relispartition \
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h \
+     WHERE h.inhparent OPERATOR(pg_catalog.=) t.oid OR h.inhrelid OPERATOR(pg_catalog.=) t.oid) \
+     AND i.relkind OPERATOR(pg_catalog.=) 'i'::\"char\" AND m.amname OPERATOR(pg_catalog.=) ANY ('{btree,hash}'::name[]) \
+     AND x.indisvalid AND x.indisready AND x.indislive \
      AND NOT (x.indisunique OR x.indisprimary OR x.indisexclusion OR x.indisclustered OR x.indisreplident) \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.conindid = i.oid) \
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.conindid OPERATOR(pg_catalog.=) i.oid) \
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
-     WHERE d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.oid) \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.oid \
-     AND d.deptype NOT IN ('a', 'n')) \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.oid AND coalesce(a.attstattarget, -1) >= 0) \
+     WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass::oid AND d.refobjid OPERATOR(pg_catalog.=) i.oid) \
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
+     WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass::oid AND d.objid OPERATOR(pg_catalog.=) i.oid \
+     AND d.deptype OPERATOR(pg_catalog.<>) ALL ('{a,n}'::\"char\"[])) \
+     AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) i.oid \
+     AND coalesce(a.attstattarget, -1) OPERATOR(pg_catalog.>=) 0) \
      AND NOT EXISTS (SELECT FROM pg_catalog.pg_seclabel l \
-     WHERE l.classoid = 'pg_catalog.pg_class'::regclass AND l.objoid = i.oid) \
-     AND (i.reltablespace = 0 OR pg_catalog.has_tablespace_privilege(i.reltablespace, 'CREATE')) \
-     AND (m.amname = 'hash' OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.oid \
-     AND pg_catalog.strpos($2::text, ',' || pg_catalog.upper(a.attname::text) || ',') > 0) \
-     OR 2600 >= (SELECT sum(CASE WHEN a.atttypmod > 4 THEN a.atttypmod - 4 WHEN a.attlen > 0 THEN a.attlen ELSE 9999 END) \
-     FROM pg_catalog.pg_attribute a WHERE a.attrelid = i.oid AND a.attnum > 0)) ORDER BY 1";
+     WHERE l.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass::oid AND l.objoid OPERATOR(pg_catalog.=) i.oid) \
+     AND (i.reltablespace OPERATOR(pg_catalog.=) 0::oid OR pg_catalog.has_tablespace_privilege(i.reltablespace, 'CREATE')) \
+     AND (m.amname OPERATOR(pg_catalog.=) 'hash'::name OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+     WHERE a.attrelid OPERATOR(pg_catalog.=) i.oid AND pg_catalog.strpos($2::text, \
+     pg_catalog.concat(',', pg_catalog.upper(a.attname::text), ',')) OPERATOR(pg_catalog.>) 0) \
+     OR 2600::bigint OPERATOR(pg_catalog.>=) (SELECT pg_catalog.sum(CASE WHEN a.atttypmod OPERATOR(pg_catalog.>) 4 \
+     THEN a.atttypmod OPERATOR(pg_catalog.-) 4 WHEN a.attlen OPERATOR(pg_catalog.>) 0 THEN a.attlen ELSE 9999 END) \
+     FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) i.oid \
+     AND a.attnum OPERATOR(pg_catalog.>) 0)) ORDER BY 1";
 /// What this user lacks to drop and make them on PostgreSQL, in words; no row, if nothing.
 const POSTGRES_LACKS: &str = "SELECT CASE WHEN NOT pg_catalog.pg_has_role(t.relowner, 'USAGE') \
      THEN pg_catalog.format('membership in the role %I, which owns the table', r.rolname) \
      ELSE pg_catalog.format('GRANT CREATE ON SCHEMA %I', n.nspname) END \
-     FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace \
-     JOIN pg_catalog.pg_roles r ON r.oid = t.relowner \
-     WHERE t.oid = pg_catalog.to_regclass(pg_catalog.lower($1::text))::oid \
+     FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace \
+     JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) t.relowner \
+     WHERE t.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.lower($1::text))::oid \
      AND NOT (pg_catalog.pg_has_role(t.relowner, 'USAGE') AND pg_catalog.has_schema_privilege(n.oid, 'CREATE'))";
 /// How a session makes indexes on PostgreSQL: for as long as it takes, where they belong, with room to sort.
 const POSTGRES_SESSION: [&str; 4] = [

@@ -50,6 +50,7 @@ pub use claim::LockState;
 pub use error::{Class, DbError};
 pub use identifier::{Expression, Identifier, Literal, Unfit};
 pub use identity::TransactionLimits;
+pub use postgres::SESSION as POSTGRES_SESSION;
 pub use refusal::Refusal;
 pub use server::Server;
 pub use sql::{Filter, Lifetimes, Relation};

@@ -5,16 +5,18 @@ use super::server::Kind;
 use super::{Db, DbError, Value};
 
 /// Sessions that run a statement, this process's among them.
-const POSTGRES_RUNNING: &str =
-    "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend'";
+const POSTGRES_RUNNING: &str = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity \
+     WHERE state OPERATOR(pg_catalog.=) 'active'::text AND backend_type OPERATOR(pg_catalog.=) 'client backend'::text";
 /// How far the log is written, and how far each server has replayed it that follows this one. Both are 0 where this
 /// is a standby itself. Backups and archives of the log (`pg_basebackup`, `pg_receivewal`) replay nothing and are left
 /// out; where the state is hidden, so is whether it is one.
-const POSTGRES_FOLLOWERS: &str = "SELECT CASE WHEN pg_is_in_recovery() THEN 0 \
-     ELSE (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint END, \
-     coalesce(nullif(application_name, ''), 'unnamed') || coalesce(' at ' || host(client_addr), ''), \
-     (replay_lsn - '0/0'::pg_lsn)::bigint FROM pg_stat_replication \
-     WHERE (state = 'backup' OR (state = 'streaming' AND replay_lsn IS NULL)) IS NOT TRUE ORDER BY 2";
+const POSTGRES_FOLLOWERS: &str = "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN 0 \
+     ELSE (pg_catalog.pg_current_wal_insert_lsn() OPERATOR(pg_catalog.-) '0/0'::pg_lsn)::bigint END, \
+     pg_catalog.concat_ws(' at ', CASE WHEN application_name::text OPERATOR(pg_catalog.<>) ''::text \
+     THEN application_name::text ELSE 'unnamed' END, pg_catalog.host(client_addr)), \
+     (replay_lsn OPERATOR(pg_catalog.-) '0/0'::pg_lsn)::bigint FROM pg_catalog.pg_stat_replication \
+     WHERE (state OPERATOR(pg_catalog.=) 'backup'::text OR (state OPERATOR(pg_catalog.=) 'streaming'::text \
+     AND replay_lsn IS NULL)) IS NOT TRUE ORDER BY 2";
 /// Statements that run, this process's among them; and for how long, in nanoseconds, a cluster has held its nodes up so
 /// that the slowest can follow.
 const MYSQL_STATUS: &str =

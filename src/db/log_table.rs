@@ -13,10 +13,11 @@ pub const LOG_TABLES: &[(&str, &str)] = &[
     ),
     (
         "PostgreSQL",
-        "SELECT CASE WHEN c.relkind <> 'r' THEN 'is no ordinary table' \
-         WHEN c.relpersistence <> 'p' THEN 'does not outlast a crash or the session' \
-         WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN 'has rules' \
-         ELSE '' END FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass(pg_catalog.lower($1::text))::pg_catalog.oid",
+        "SELECT CASE WHEN c.relkind OPERATOR(pg_catalog.<>) 'r'::\"char\" THEN 'is no ordinary table' \
+         WHEN c.relpersistence OPERATOR(pg_catalog.<>) 'p'::\"char\" THEN 'does not outlast a crash or the session' \
+         WHEN EXISTS (SELECT 1 FROM pg_catalog.pg_rewrite r WHERE r.ev_class OPERATOR(pg_catalog.=) c.oid) THEN 'has rules' \
+         ELSE '' END FROM pg_catalog.pg_class c \
+         WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.lower($1::text))::oid",
     ),
     (
         "MySQL and MariaDB",

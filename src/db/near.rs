@@ -13,12 +13,14 @@ pub const NEAR: &[(&str, &str)] = &[
     ),
     (
         "PostgreSQL",
-        "SELECT n.nspname::text, c.relname::text, CASE WHEN c.relispartition THEN 'a partition' ELSE \
-         CASE c.relkind WHEN 'r' THEN 'a table' WHEN 'p' THEN 'a partitioned table' WHEN 'v' THEN 'a view' \
-         WHEN 'm' THEN 'a materialized view' WHEN 'f' THEN 'a foreign table' ELSE 'something' END END \
-         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE pg_catalog.lower(c.relname::text) = pg_catalog.lower($1::text) \
-         AND c.relkind IN ('r', 'p', 'v', 'm', 'f') ORDER BY 1, 2",
+        "SELECT n.nspname::text, c.relname::text, CASE WHEN c.relispartition THEN 'a partition' \
+         WHEN c.relkind OPERATOR(pg_catalog.=) 'r'::\"char\" THEN 'a table' \
+         WHEN c.relkind OPERATOR(pg_catalog.=) 'p'::\"char\" THEN 'a partitioned table' \
+         WHEN c.relkind OPERATOR(pg_catalog.=) 'v'::\"char\" THEN 'a view' \
+         WHEN c.relkind OPERATOR(pg_catalog.=) 'm'::\"char\" THEN 'a materialized view' ELSE 'a foreign table' END \
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+         WHERE pg_catalog.lower(c.relname::text) OPERATOR(pg_catalog.=) pg_catalog.lower($1::text) \
+         AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}'::\"char\"[]) ORDER BY 1, 2",
     ),
     (
         "MySQL and MariaDB",

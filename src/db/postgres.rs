@@ -41,10 +41,11 @@ const OWN_SCHEMA_FIRST: &str = "SELECT pg_catalog.set_config('search_path', pg_c
      WHERE 'pg_catalog'::pg_catalog.name OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))";
 /// PostgreSQL calls what fits the types best, wherever it stands in the path: a role that may create functions or
 /// operators in the schema could have its own called, as this user, in the place of PostgreSQL's. So a session is
-/// refused where a role has made such ones that owns neither the schema, nor the database, nor its tables, and
-/// is no superuser. All in it is named with its schema. What such a role makes in mid-session is not called either,
-/// where rows are read and written: operators are named with their schema there, and what is compared is cast
-/// to what PostgreSQL's own take.
+/// refused where a role has made such ones that owns neither the schema nor the database, and is no superuser. That it
+/// owns a table there is nothing: whoever may make functions may make one, too, by any name that is free. Nor is it
+/// anything to own a schema of this user's name: whoever may make schemas may make that one, and it comes first in the path.
+/// What such a role makes in mid-session is not called either: in all statements of this program functions and operators
+/// are named with their schema, or take exactly the types of PostgreSQL's own (`tests/statements.rs`).
 const REFUSE_SHADOWS: &str = "DO $check$
 DECLARE
     shadow pg_catalog.text;
@@ -66,13 +67,9 @@ BEGIN
         AND n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.name
         AND NOT r.rolsuper
         AND r.rolname OPERATOR(pg_catalog.<>) current_user
-        AND o.role OPERATOR(pg_catalog.<>) n.nspowner
+        AND (o.role OPERATOR(pg_catalog.<>) n.nspowner OR n.nspname OPERATOR(pg_catalog.=) current_user)
         AND NOT EXISTS (SELECT FROM pg_catalog.pg_database d WHERE d.datdba OPERATOR(pg_catalog.=) o.role
             AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())
-        AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner OPERATOR(pg_catalog.=) o.role
-            AND c.relnamespace OPERATOR(pg_catalog.=) n.oid
-            AND c.relname OPERATOR(pg_catalog.=) ANY (
-                '{idn_oauth2_access_token,idn_identity_user_data,reg_property}'::pg_catalog.name[]))
     LIMIT 1;
     IF shadow IS NOT NULL THEN
         RAISE EXCEPTION USING MESSAGE = shadow, ERRCODE = '42P17';
@@ -82,10 +79,19 @@ END $check$";
 const ANY_TEXT: &str = "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) \
      WHERE pg_catalog.current_setting('server_encoding') OPERATOR(pg_catalog.=) 'SQL_ASCII'";
 const READ_ONLY: &str = "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY";
-pub(super) const IS_REPLICA: &str =
-    "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::bool";
+pub(super) const IS_REPLICA: &str = "SELECT pg_catalog.pg_is_in_recovery() \
+     OR pg_catalog.current_setting('default_transaction_read_only')::pg_catalog.bool";
 /// Likewise, in a session that is set to read only itself.
-pub(super) const IS_STANDBY: &str = "SELECT pg_is_in_recovery()";
+pub(super) const IS_STANDBY: &str = "SELECT pg_catalog.pg_is_in_recovery()";
+
+/// What a session is told and asked at its beginning: what it is for, and the statement.
+pub const SESSION: &[(&str, &str, &str)] = &[
+    ("PostgreSQL", "its own schema first", OWN_SCHEMA_FIRST),
+    ("PostgreSQL", "nobody shadows it", REFUSE_SHADOWS),
+    ("PostgreSQL", "texts of any encoding", ANY_TEXT),
+    ("PostgreSQL", "does it take writes", IS_REPLICA),
+    ("PostgreSQL", "does it replay", IS_STANDBY),
+];
 
 /// A PostgreSQL database.
 pub(super) type PostgresDb = NativeDb<PgConnection>;

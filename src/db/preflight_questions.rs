@@ -30,20 +30,25 @@ pub const PREFLIGHT_QUESTIONS: &[PreflightQuestions] = &[
     },
     PreflightQuestions {
         dialect: "PostgreSQL",
-        triggers: &["SELECT upper(c.relname::text), upper(t.tgname::text), \
-                   CASE WHEN t.tgtype::int & 4 > 0 THEN 'INSERT ' ELSE '' END \
-                   || CASE WHEN t.tgtype::int & 8 > 0 THEN 'DELETE ' ELSE '' END \
-                   || CASE WHEN t.tgtype::int & 16 > 0 THEN 'UPDATE' ELSE '' END, \
-                   CASE WHEN t.tgenabled IN ('D', 'R') THEN 'is disabled' \
+        triggers: &[
+            "SELECT pg_catalog.upper(c.relname::text), pg_catalog.upper(t.tgname::text), pg_catalog.concat_ws(' ', \
+                   CASE WHEN (t.tgtype::int OPERATOR(pg_catalog.&) 4) OPERATOR(pg_catalog.>) 0 THEN 'INSERT' END, \
+                   CASE WHEN (t.tgtype::int OPERATOR(pg_catalog.&) 8) OPERATOR(pg_catalog.>) 0 THEN 'DELETE' END, \
+                   CASE WHEN (t.tgtype::int OPERATOR(pg_catalog.&) 16) OPERATOR(pg_catalog.>) 0 THEN 'UPDATE' END), \
+                   CASE WHEN t.tgenabled OPERATOR(pg_catalog.=) ANY ('{D,R}'::\"char\"[]) THEN 'is disabled' \
                    WHEN t.tgqual IS NOT NULL THEN 'fires only on a condition' \
-                   WHEN t.tgattr::text <> '' THEN 'fires for some columns only' ELSE '' END \
-                   FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid \
-                   WHERE NOT t.tgisinternal AND pg_table_is_visible(c.oid) ORDER BY 1, 2"],
-        clock: Some("SELECT (EXTRACT(EPOCH FROM clock_timestamp())::numeric * 1000::numeric)::bigint"),
+                   WHEN t.tgattr::text OPERATOR(pg_catalog.<>) ''::text THEN 'fires for some columns only' ELSE '' END \
+                   FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid \
+                   WHERE NOT t.tgisinternal AND pg_catalog.pg_table_is_visible(c.oid) ORDER BY 1, 2",
+        ],
+        clock: Some(
+            "SELECT (EXTRACT(EPOCH FROM pg_catalog.clock_timestamp())::numeric OPERATOR(pg_catalog.*) 1000::numeric)::bigint",
+        ),
         logs: Some(
-            "SELECT 'replication slot ' || slot_name::text, 'nobody reads from it' \
-             FROM pg_replication_slots WHERE NOT active \
-             UNION ALL SELECT name, setting FROM pg_settings WHERE name = 'archive_mode' AND setting <> 'off'",
+            "SELECT pg_catalog.concat('replication slot ', slot_name), 'nobody reads from it' \
+             FROM pg_catalog.pg_replication_slots WHERE NOT active UNION ALL SELECT name, setting \
+             FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'archive_mode'::text \
+             AND setting OPERATOR(pg_catalog.<>) 'off'::text",
         ),
     },
     PreflightQuestions {
@@ -130,7 +135,7 @@ pub struct Trigger {
 
 /// How old the newest row of a table is, in milliseconds.
 pub fn newest(syntax: &Syntax, table: &Identifier, column: &Identifier) -> String {
-    format!("SELECT MIN({}) FROM {table}", (syntax.log_age)(column))
+    format!("SELECT {}MIN({}) FROM {table}", syntax.own, (syntax.log_age)(column))
 }
 
 impl Db {

@@ -12,17 +12,22 @@ use super::server::Kind;
 use super::{Class, Db, DbError, Value};
 
 /// An object holds what it is: one that a crash has left behind is found by that.
-const PUT_OBJECT: &str =
-    "SELECT lo_from_bytea($1::bigint::oid, convert_to('keyrotation token', 'UTF8'))::bigint";
-const HAS_OBJECT: &str = "SELECT count(*) FROM pg_largeobject_metadata WHERE oid = $1::bigint::oid";
-const TAKE_OBJECT: &str = "SELECT lo_unlink($1::bigint::oid)";
+const PUT_OBJECT: &str = "SELECT pg_catalog.lo_from_bytea($1::bigint::oid, \
+     pg_catalog.convert_to('keyrotation token'::text, 'UTF8'::name))::bigint";
+const HAS_OBJECT: &str = "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata \
+     WHERE oid OPERATOR(pg_catalog.=) $1::bigint::oid";
+const TAKE_OBJECT: &str = "SELECT pg_catalog.lo_unlink($1::bigint::oid)";
 /// Those of this user that were left behind.
-const LEFT_OBJECTS: &str = "SELECT oid::bigint FROM pg_largeobject_metadata WHERE CASE \
-     WHEN lomowner = (SELECT oid FROM pg_roles WHERE rolname = current_user) \
-     THEN lo_get(oid, 0, 18) = convert_to('keyrotation token', 'UTF8') ELSE false END ORDER BY 1 LIMIT 100";
+const LEFT_OBJECTS: &str = "SELECT oid::bigint FROM pg_catalog.pg_largeobject_metadata WHERE CASE \
+     WHEN lomowner OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_roles \
+     WHERE rolname OPERATOR(pg_catalog.=) current_user) \
+     THEN pg_catalog.lo_get(oid, 0::bigint, 18) OPERATOR(pg_catalog.=) \
+     pg_catalog.convert_to('keyrotation token'::text, 'UTF8'::name) ELSE false END ORDER BY 1 LIMIT 100";
 /// Where a primary is in its log, and where a standby is in replaying it.
-const LOG_WRITTEN: &str = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint";
-const LOG_REPLAYED: &str = "SELECT (pg_last_wal_replay_lsn() - '0/0'::pg_lsn)::bigint";
+const LOG_WRITTEN: &str =
+    "SELECT (pg_catalog.pg_current_wal_insert_lsn() OPERATOR(pg_catalog.-) '0/0'::pg_lsn)::bigint";
+const LOG_REPLAYED: &str =
+    "SELECT (pg_catalog.pg_last_wal_replay_lsn() OPERATOR(pg_catalog.-) '0/0'::pg_lsn)::bigint";
 
 /// The table of ours on MySQL and MariaDB.
 pub(super) const MAKE_TABLE: &str = "CREATE TABLE IF NOT EXISTS KEYROTATION_LOCK (ID BIGINT NOT NULL PRIMARY KEY, \

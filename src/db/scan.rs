@@ -43,16 +43,20 @@ const SCANS: &[Scan] = &[
                  c.relname::text, a.attname::text, \
                  (pg_catalog.has_schema_privilege(n.oid, 'USAGE') \
                  AND pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))::int::bigint, \
-                 (t.typname = 'bytea')::int::bigint \
-                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-                 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid JOIN pg_catalog.pg_type t ON t.oid = a.atttypid \
-                 WHERE c.relkind IN ('r', 'p', 'm') AND NOT c.relispartition \
-                 AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' \
-                 AND a.attnum > 0 AND NOT a.attisdropped AND t.typname IN ('json', 'jsonb', 'xml', 'bytea') \
-                 ORDER BY 1, 2, 3",
+                 (t.typname OPERATOR(pg_catalog.=) 'bytea'::name)::int::bigint \
+                 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid \
+                 JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid \
+                 WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m}'::\"char\"[]) AND NOT c.relispartition \
+                 AND n.nspname::text OPERATOR(pg_catalog.!~~) 'pg\\_%'::text \
+                 AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'::name \
+                 AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped \
+                 AND t.typnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::regnamespace::oid \
+                 AND t.typname OPERATOR(pg_catalog.=) ANY ('{json,jsonb,xml,bytea}'::name[]) ORDER BY 1, 2, 3",
         has_bytes: true,
-        in_text: "pg_catalog.strpos({column}::text, '{text}') > 0",
-        in_bytes: "pg_catalog.\"position\"({column}, pg_catalog.convert_to('{text}', 'UTF8')) > 0",
+        in_text: "pg_catalog.strpos({column}::text, '{text}'::text) OPERATOR(pg_catalog.>) 0",
+        in_bytes: "pg_catalog.\"position\"({column}, pg_catalog.convert_to('{text}'::text, 'UTF8'::name)) \
+                   OPERATOR(pg_catalog.>) 0",
         text: "{column}::text",
     },
     Scan {

@@ -55,6 +55,8 @@ pub struct Syntax {
     pub ignores_case: bool,
     /// Whether a column holds, byte for byte, what is bound: where the server compares, by itself.
     pub same: fn(&str, &str, Kind) -> String,
+    /// What stands before the names of the server's own functions, so that no other role's of that name fits better.
+    pub own: &'static str,
     /// How a comparison of keys is written: by its sign, or where another role's operator of that name could fit
     /// better, by the server's own.
     pub operator: fn(&str) -> String,
@@ -163,6 +165,7 @@ pub const SQLITE: Syntax = Syntax {
     parameter: |_, _| "?".to_owned(),
     compared: as_it_is,
     key_column: plain_column,
+    own: "",
     operator: str::to_owned,
     as_text: str::to_owned,
     // Each value has its own type, whatever its column's.
@@ -204,6 +207,7 @@ pub const POSTGRES: Syntax = Syntax {
         Kind::Decimal => format!("{name}::text"),
         _ => name.to_owned(),
     },
+    own: "pg_catalog.",
     operator: |sign| format!("OPERATOR(pg_catalog.{sign})"),
     as_text: |column| format!("{column}::text"),
     portable: |column| format!("{column}::text"),
@@ -226,7 +230,8 @@ pub const POSTGRES: Syntax = Syntax {
     ],
     log_age: |column| {
         format!(
-            "(EXTRACT(EPOCH FROM clock_timestamp() - {column}::timestamptz)::numeric * 1000::numeric)::bigint"
+            "(EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) {column}::timestamptz)::numeric \
+             OPERATOR(pg_catalog.*) 1000::numeric)::bigint"
         )
     },
     paging: Paging::Rows,
@@ -237,33 +242,39 @@ pub const POSTGRES: Syntax = Syntax {
     release_savepoint: RELEASE_SAVEPOINT,
     write: Write::Arrays,
     ignores_case: false,
-    same: equal,
+    same: |column, mark, _| format!("{column} OPERATOR(pg_catalog.=) {mark}"),
     is_true: |column| format!("{column}::text IN ('1', 't', 'true', 'TRUE', 'Y')"),
     begin: "BEGIN",
-    columns: "SELECT upper(a.attname::text), t.typname::text, \
-              CASE WHEN t.typname = 'varchar' AND a.atttypmod > 4 THEN a.atttypmod - 4 END, a.attnotnull, \
-              a.attgenerated <> '' OR a.attidentity = 'a', a.atttypmod \
-              FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_class c ON c.oid = a.attrelid \
-              WHERE a.attrelid = to_regclass(lower($1::text))::oid AND c.relkind IN ('r', 'p') \
-              AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
-    unique: "SELECT i.indexrelid::bigint, upper(coalesce(a.attname::text, '')) FROM pg_index i \
+    columns: "SELECT pg_catalog.upper(a.attname::text), t.typname::text, \
+              CASE WHEN t.typname OPERATOR(pg_catalog.=) 'varchar'::name AND a.atttypmod OPERATOR(pg_catalog.>) 4 \
+              THEN a.atttypmod OPERATOR(pg_catalog.-) 4 END, a.attnotnull, \
+              a.attgenerated OPERATOR(pg_catalog.<>) ''::\"char\" OR a.attidentity OPERATOR(pg_catalog.=) 'a'::\"char\", \
+              a.atttypmod FROM pg_catalog.pg_attribute a \
+              JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid \
+              JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid \
+              WHERE a.attrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.lower($1::text))::oid \
+              AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::\"char\"[]) AND NOT c.relispartition \
+              AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped ORDER BY a.attnum",
+    unique: "SELECT i.indexrelid::bigint, pg_catalog.upper(coalesce(a.attname::text, '')) FROM pg_catalog.pg_index i \
              CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place) \
-             LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
-             WHERE i.indrelid = to_regclass(lower($1::text))::oid AND i.indisunique AND i.indisvalid \
-             AND i.indimmediate AND i.indpred IS NULL AND k.place <= i.indnkeyatts \
-             ORDER BY i.indisprimary DESC, i.indexrelid, k.place",
-    tables: "SELECT upper(c.relname::text) FROM pg_class c \
-             WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) \
-             AND c.relnamespace NOT IN (SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema')) \
-             ORDER BY 1",
-    objects: "SELECT upper(c.relname::text) FROM pg_class c \
-              WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) \
-              UNION SELECT upper(g.tgname::text) FROM pg_trigger g \
-              WHERE NOT g.tgisinternal AND pg_table_is_visible(g.tgrelid)",
-    table_bytes: "SELECT pg_total_relation_size(to_regclass(lower($1::text)))",
+             LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid \
+             AND a.attnum OPERATOR(pg_catalog.=) k.attnum \
+             WHERE i.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.lower($1::text))::oid \
+             AND i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL \
+             AND k.place OPERATOR(pg_catalog.<=) i.indnkeyatts ORDER BY i.indisprimary DESC, i.indexrelid, k.place",
+    tables: "SELECT pg_catalog.upper(c.relname::text) FROM pg_catalog.pg_class c \
+             WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::\"char\"[]) AND pg_catalog.pg_table_is_visible(c.oid) \
+             AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+             AND n.nspname OPERATOR(pg_catalog.=) ANY ('{pg_catalog,information_schema}'::name[])) ORDER BY 1",
+    objects: "SELECT pg_catalog.upper(c.relname::text) FROM pg_catalog.pg_class c \
+              WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}'::\"char\"[]) AND pg_catalog.pg_table_is_visible(c.oid) \
+              UNION SELECT pg_catalog.upper(g.tgname::text) FROM pg_catalog.pg_trigger g \
+              WHERE NOT g.tgisinternal AND pg_catalog.pg_table_is_visible(g.tgrelid)",
+    table_bytes: "SELECT pg_catalog.pg_total_relation_size(pg_catalog.to_regclass(pg_catalog.lower($1::text)))",
     age: |column| {
         format!(
-            "(EXTRACT(EPOCH FROM (now() AT TIME ZONE 'UTC') - {column}::timestamp)::numeric * 1000::numeric)"
+            "(EXTRACT(EPOCH FROM (pg_catalog.now() AT TIME ZONE 'UTC') OPERATOR(pg_catalog.-) {column}::timestamp)::numeric \
+             OPERATOR(pg_catalog.*) 1000::numeric)"
         )
     },
     rewrite: Rewrite { files: 70, log: 200 },
@@ -284,6 +295,7 @@ pub const MYSQL: Syntax = Syntax {
         Kind::Decimal => format!("CAST({name} AS CHAR)"),
         _ => name.to_owned(),
     },
+    own: "",
     operator: str::to_owned,
     as_text: str::to_owned,
     portable: |column| format!("CAST({column} AS CHAR)"),

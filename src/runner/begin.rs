@@ -14,7 +14,7 @@ use super::stop::listen_until;
 use super::throttled::refuse_unknown;
 use super::{Explanations, Options, Outcome, Runner, Screen, taken};
 use crate::activity::Activity;
-use crate::cipher::{Digester, chain_key};
+use crate::cipher::{Digester, SecretKey, chain_key};
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
 use crate::control::RequestHandler;
@@ -247,9 +247,14 @@ pub async fn checked(
     access: plan::Access,
     ask: Explanations,
 ) -> Result<Option<Checked>> {
-    let mut weak = settings.keys.pairs().filter_map(|(old, new)| Some((new, new.weakness(old)?)));
+    let keys = &settings.keys;
+    let near = |new: &SecretKey| keys.old_keys().any(|old| new.is_like(old));
+    let weakness = |old: &SecretKey, new: &SecretKey| {
+        new.weakness(old).or_else(|| near(new).then(|| "it is nearly one of the old keys".to_owned()))
+    };
+    let mut weak = keys.pairs().filter_map(|(old, new)| Some((new, weakness(old, new)?)));
     if let Some((new, why)) = weak.next().filter(|_| !options.accept_weak_key) {
-        let name = if new == settings.keys.new_key() { "newSecretKey" } else { "the new key of totpKey" };
+        let name = if new == keys.new_key() { "newSecretKey" } else { "the new key of totpKey" };
         return Err(Error::new(Id::ConfigWeakKey, format!("{name} is weak: {why}")));
     }
     let others = servers_may_run(settings, options, &[])? || options.others_connected;

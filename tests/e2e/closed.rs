@@ -30,14 +30,47 @@ fn no_key_is_left_in_a_file_that_others_may_read() {
     set(&kit.deployment.config, 0o666);
     kit.run(&["init", "--force"]).exits(0);
     assert_eq!(mode(&kit.deployment.config), 0o600);
-    // A link is replaced, and what it points to is not touched.
+    // A link is neither followed nor replaced.
     let victim = kit.beside("victim");
     fs::write(&victim, "kept").unwrap();
     fs::remove_file(&kit.deployment.config).unwrap();
     std::os::unix::fs::symlink(&victim, &kit.deployment.config).unwrap();
-    kit.run(&["init", "--force"]).exits(0);
+    let ran = kit.run(&["init", "--force"]).refused(2, "KR-CFG-020");
+    assert!(ran.stderr.contains("is a link"), "{ran}");
     assert_eq!(fs::read(&victim).unwrap(), b"kept");
     kit.run(&["init"]).refused(2, "KR-CFG-020");
+}
+
+/// The log names rows: it is this user's own, whoever has put something in its place.
+#[test]
+fn a_log_file_that_is_somebody_elses_is_refused() {
+    let kit = Kit::rotated();
+    let (log, link) = (kit.beside("rotation.log"), kit.beside("link.log"));
+    let run =
+        |path: &Path| kit.run(&["run", "--new", "--all-already-new", "--log-file", path.to_str().unwrap()]);
+    run(&log).exits(0);
+    assert_eq!(mode(&log), 0o600);
+    let length = || fs::metadata(&log).unwrap().len();
+    let before = length();
+    std::os::unix::fs::symlink(&log, &link).unwrap();
+    let refused = |path: &Path, says: &str| {
+        let ran = run(path).refused(3, "KR-ENV-001");
+        assert!(ran.stderr.contains(says), "{says}: {ran}");
+    };
+    refused(&link, "is a link");
+    for others in [0o620, 0o602] {
+        set(&log, others);
+        refused(&log, "can be written by others");
+    }
+    set(&log, 0o600);
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&log, Some(54_321), None).unwrap();
+        refused(&log, "belongs to user 54321");
+        std::os::unix::fs::chown(&log, Some(0), None).unwrap();
+    }
+    assert_eq!(length(), before, "nothing was written to it");
+    run(&log).exits(0);
+    assert!(length() > before);
 }
 
 #[test]
@@ -48,6 +81,21 @@ fn a_weak_new_key_needs_a_word() {
         for args in [&["run"][..], &["run", "--dry-run"]] {
             kit.run(args).refused(2, "KR-CFG-059");
         }
+    }
+    // What whoever knows the old key tries first: of all new keys, whatever the case of letters.
+    let old = &kit.deployment.spec.old_key;
+    let with_last = |digit: &str| format!("{}{digit}", &old[..31]);
+    let near = with_last(if old.ends_with('0') { "1" } else { "0" });
+    let reversed: String = old.chars().rev().collect();
+    let rotated = format!("{}{}", &old[5..], &old[..5]);
+    let totp = "5e0d9c3b7a61f28440d1c6b8e97f3a52";
+    for weak in [&near, &reversed, &rotated, &old.to_uppercase(), "qwertyuiopasdfghjklzxcvbnm123456"] {
+        kit.configure("newSecretKey", Some(weak));
+        kit.run(&["run"]).refused(2, "KR-CFG-059");
+        kit.configure("newSecretKey", Some(&kit.deployment.spec.new_key));
+        kit.configure("totpKey", Some(&format!("{{old: {totp}, new: {weak}}}")));
+        kit.run(&["run"]).refused(2, "KR-CFG-059");
+        kit.configure("totpKey", None);
     }
     kit.configure("newSecretKey", Some("0123456789abcdef0123456789abcdef"));
     kit.run(&["run", "--accept-weak-key"]).exits(0);

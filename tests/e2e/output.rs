@@ -1,9 +1,10 @@
 //! A result that could not be written is an error, whatever the command.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
+use std::path::Path;
 use std::process::Command;
 
-use crate::kit::Kit;
+use crate::kit::{Kit, Refused as _};
 
 #[test]
 fn a_full_disk_behind_a_redirect_is_an_error_everywhere() {
@@ -73,6 +74,62 @@ fn differences_that_could_not_be_printed_are_recorded() {
     assert_eq!(kit.status()["verified"]["differences"], 1, "{}", kit.status());
 }
 
+/// Nobody has a document that was printed to a closed output. What a command has done, and says by its exit code, it
+/// has done all the same.
+#[test]
+fn a_document_for_a_closed_output_is_an_error_everywhere() {
+    let kit = Kit::rotated();
+    let (program, config) = (env!("CARGO_BIN_EXE_keyrotation"), kit.deployment.config.display());
+    let run = |args: &str| {
+        let option = if args.contains("help") || args.contains("--version") {
+            String::new()
+        } else {
+            format!("--config {config}")
+        };
+        Command::new("sh").args(["-c", &format!("{program} {args} {option} >&-")]).output().unwrap()
+    };
+    for args in [
+        "status",
+        "status --json",
+        "fingerprint",
+        "fingerprint --json",
+        "runbook --json",
+        "runbook --all",
+        "confirm --list",
+        "plan",
+        "plan --json",
+        "preflight --json",
+        "verify --json",
+        "keys --json",
+        "run --dry-run --json",
+        "indexes print",
+        "configure --dry-run",
+        "report",
+        "report --format json",
+        "report --format csv --rows",
+        "triggers print",
+        "completions bash",
+        "man",
+        "help",
+        "status --help",
+        "--version",
+    ] {
+        let done = run(args);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            done.status.code() == Some(3) && said.contains("KR-ENV-003") && said.contains("closed"),
+            "{args}: {:?} {said}",
+            done.status
+        );
+    }
+    for args in
+        ["verify", "keys", "preflight", "confirm start/started", "confirm --undo start/started", "resume"]
+    {
+        let done = run(args);
+        assert!(done.status.success(), "{args}: {:?} {}", done.status, String::from_utf8_lossy(&done.stderr));
+    }
+}
+
 /// A key that nobody gets is no key.
 #[test]
 fn a_secret_for_a_closed_output_is_an_error() {
@@ -90,5 +147,43 @@ fn a_secret_for_a_closed_output_is_an_error() {
         // Who throws it away knows it.
         let done = Command::new("sh").args(["-c", &script.replace(">&-", ">/dev/null")]).output().unwrap();
         assert!(done.status.success(), "{args}");
+    }
+}
+
+/// What is no regular file is not replaced by one, with `--force` neither.
+#[test]
+fn what_is_no_regular_file_is_not_replaced() {
+    let kit = Kit::rotated();
+    let (pipe, link, victim, folder) =
+        (kit.beside("pipe.json"), kit.beside("link.json"), kit.beside("victim"), kit.beside("folder.json"));
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    fs::write(&victim, "kept").unwrap();
+    std::os::unix::fs::symlink(&victim, &link).unwrap();
+    fs::create_dir(&folder).unwrap();
+    let kind = |path: &Path| path.symlink_metadata().unwrap().file_type();
+    for (path, what) in [(&pipe, "is a FIFO"), (&link, "is a link"), (&folder, "is a folder")] {
+        let before = kind(path);
+        let output = path.to_str().unwrap();
+        for more in [&["--force"][..], &[]] {
+            let ran = kit.run(&[&["report", "--output", output], more].concat()).refused(2, "KR-CFG-020");
+            assert!(ran.stderr.contains(what) || more.is_empty(), "{ran}");
+            kit.run(&[&["init", "--config", output], more].concat()).refused(2, "KR-CFG-020");
+        }
+        assert_eq!(kind(path), before, "{output}");
+        // Nor is one followed where a log is kept.
+        kit.run(&["run", "--new", "--log-file", output]).refused(3, "KR-ENV-001");
+        assert_eq!(kind(path), before, "{output}");
+    }
+    assert_eq!(fs::read(&victim).unwrap(), b"kept");
+    // Manual pages are written over what an earlier version has left, and nothing else.
+    let pages = kit.beside("pages");
+    fs::create_dir(&pages).unwrap();
+    std::os::unix::fs::symlink(&victim, pages.join("keyrotation-run.1")).unwrap();
+    kit.run(&["man", pages.to_str().unwrap()]).refused(2, "KR-CFG-020");
+    assert_eq!(fs::read(&victim).unwrap(), b"kept");
+    fs::remove_file(pages.join("keyrotation-run.1")).unwrap();
+    for _ in 0..2 {
+        kit.run(&["man", pages.to_str().unwrap()]).exits(0);
     }
 }

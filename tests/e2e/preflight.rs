@@ -84,6 +84,18 @@ fn a_sound_deployment_passes_and_nothing_is_changed() {
     }
 }
 
+/// The same user, with the same password, logs on to them.
+#[test]
+fn the_way_to_a_replica_is_looked_at_too() {
+    let kit = in_files();
+    let log_on = "user=wso2&password=secret";
+    let url = |more: &str| format!("[jdbc:postgresql://replica.example.org/idn?{log_on}{more}]");
+    kit.configure("replicas", Some(&url("")));
+    finds(&findings(&kit, 0), "transport", "warning", "replicas: encrypted only if the server wants it");
+    kit.configure("replicas", Some(&url("&sslmode=verify-full")));
+    finds(&findings(&kit, 0), "transport", "ok", "");
+}
+
 #[test]
 fn values_and_files_that_cannot_be_rotated_are_warnings_and_both_keys_a_refusal() {
     let kit = Kit::new();

@@ -238,7 +238,7 @@ fn a_report_is_bound_to_its_journal() {
     ];
     for (path, more) in &made {
         let done = check(&kit, path, more).exits(0);
-        assert!(done.stdout.ends_with("byte for byte what the journal gives\n"), "{}", done.stdout);
+        assert!(done.stdout.contains("byte for byte what the journal gives"), "{}", done.stdout);
         // A digit is changed somewhere, a line taken away, one added.
         let text = fs::read_to_string(path).unwrap();
         let at = text.rfind("rotated").unwrap();
@@ -299,6 +299,31 @@ fn a_report_is_written_whole_or_not_at_all_and_over_nothing() {
         assert!(kit.run(args).exits(0).stdout.starts_with("rotation_id,kind,id,"));
     }
     assert!(kit.run(&["report"]).exits(0).stdout.starts_with("<!DOCTYPE html>"));
+}
+
+#[test]
+fn what_only_the_maker_of_a_report_says_is_named_as_unchecked() {
+    let kit = Kit::rotated();
+    let since = &["--key-in-use-since", "2024-03-01"][..];
+    for (name, more) in [("said.json", since), ("said.html", since), ("silent.json", &[])] {
+        let path = report(&kit, name, more);
+        let ran = check(&kit, &path, &[]).exits(0);
+        for member in ["when it was made", "user", "host", "key-in-use-since", "next-rotation-due"] {
+            assert!(ran.stdout.contains(member), "{member}: {ran}");
+        }
+        assert!(ran.stdout.contains("are its maker's own words, which no journal knows"), "{ran}");
+    }
+    // Whoever changes them is told no less.
+    let path = report(&kit, "said.json", since);
+    let text = fs::read_to_string(&path).unwrap();
+    let (made, rest) = text.split_once("\"host\":").unwrap();
+    let (_, rest) = rest.split_once('\n').unwrap();
+    fs::write(&path, format!("{made}\"host\": \"elsewhere\",\n{rest}")).unwrap();
+    let ran = check(&kit, &path, &[]).exits(0);
+    assert!(ran.stdout.contains("not checked"), "{ran}");
+    // A list has none of them.
+    let ran = check(&kit, &report(&kit, "list.csv", &[]), &[]).exits(0);
+    assert!(ran.stdout.ends_with("byte for byte what the journal gives\n"), "{ran}");
 }
 
 #[test]

@@ -10,7 +10,8 @@ use keyrotation::db::{
     ORACLE_SESSION, POSTGRES, Relation, Syntax, Table, TableInfo, Write,
 };
 use keyrotation::db::{
-    asked, cluster_lock, copies, feeds, identity, indexes, load, log_table, near, policies, proof,
+    POSTGRES_SESSION, asked, cluster_lock, copies, feeds, holdups, identity, indexes, load, log_table, near,
+    policies, proof,
 };
 use keyrotation::plan::TOKENS;
 use keyrotation::target::sync::{CHANGED_AT, ENTRY, SYNCED};
@@ -142,9 +143,11 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         proof::STATEMENTS,
         cluster_lock::STATEMENTS,
         indexes::STATEMENTS,
+        POSTGRES_SESSION,
     ]
     .concat();
     all.into_iter()
+        .chain(holdups::statements())
         .chain(policies::statements())
         .chain(copies::statements())
         .chain(scan::statements())
@@ -249,7 +252,7 @@ fn of_sync(syntax: &Syntax, sync: &SyncTable) -> Vec<(String, String)> {
     let behind = Ends { after: true, upto: false };
     let mut statements = vec![
         ("entries behind a number", sql::page(syntax, &log, &logged, behind, PAGE)),
-        ("how many wait", sql::copy::pending(&log)),
+        ("how many wait", sql::copy::pending(syntax, &log)),
         ("acknowledge and keep", sql::copy::acknowledge(syntax, &log, rows)),
         ("acknowledge", sql::copy::delete(syntax, &log, rows)),
         ("rows to carry over", sql::by_keys(syntax, &table, &read, rows)),

@@ -78,6 +78,9 @@ fn contradictions_are_refused_by_name() {
         ("jdbc:mysql://h/d?useSSL=perhaps", "neither true nor false"),
         ("jdbc:mysql://h/d?connectTimeout=soon", "has connectTimeout with a value that is no number"),
         ("jdbc:mysql://h/d?trustCertificateKeyStoreUrl=file:/k.jks", "export its certificates as PEM"),
+        ("jdbc:postgresql://h/d?gssEncMode=require", "has gssEncMode=require"),
+        ("jdbc:postgresql://h/d?channelBinding=require&sslmode=verify-full", "has channelBinding=require"),
+        ("jdbc:mysql://h/d?fipsCompliantJsse=true", "has fipsCompliantJsse=true"),
     ] {
         bench(url).fails(Id::ConfigUrl, says);
     }
@@ -105,6 +108,39 @@ fn parameters_mean_what_their_driver_says() {
     let warnings = bench("jdbc:mysql://h/d?useSSL=false&frobnicate=hunter2").warnings();
     assert!(warnings[0].contains("newIdnDBUrl has the parameter frobnicate"), "{warnings:?}");
     assert!(!warnings.concat().contains("hunter2"));
+}
+
+/// What narrows down how a connection is protected, and this program's driver does not go by.
+#[test]
+fn what_of_protection_has_no_effect_here_is_said() {
+    for query in [
+        "mysql://h/d?enabledTLSProtocols=TLSv1.3",
+        "mysql://h/d?tlsVersions=TLSv1.3",
+        "mysql://h/d?tlsCiphersuites=TLS_AES_256_GCM_SHA384",
+        "mysql://h/d?enabledSSLCipherSuites=TLS_AES_256_GCM_SHA384",
+        "mariadb://h/d?enabledSslProtocolSuites=TLSv1.3",
+        "mariadb://h/d?enabledSslCipherSuites=TLS_AES_256_GCM_SHA384",
+        "mysql://h/d?disabledAuthenticationPlugins=mysql_clear_password",
+        "mariadb://h/d?restrictedAuth=parsec",
+        "mariadb://h/d?localSocket=/run/mysqld.sock",
+        "mysql://h/d?socksProxyHost=proxy",
+    ] {
+        let (_, named) = query.split_once('?').unwrap();
+        let (name, value) = named.split_once('=').unwrap();
+        let warnings = bench(&format!("jdbc:{query}")).warnings();
+        let found = warnings.iter().find(|warning| warning.contains(name));
+        let found = found.unwrap_or_else(|| panic!("{query}: {warnings:?}"));
+        assert!(found.contains("has no effect here") && !found.contains(value), "{found}");
+    }
+    for query in [
+        "postgresql://h/d?gssEncMode=prefer&channelBinding=prefer",
+        "postgresql://h/d?gssEncMode=disable&channelBinding=disable",
+        "postgresql://h/d?gssEncMode=allow",
+        "mysql://h/d?fipsCompliantJsse=false",
+    ] {
+        let warnings = bench(&format!("jdbc:{query}")).warnings();
+        assert!(warnings.is_empty(), "{query}: {warnings:?}");
+    }
 }
 
 #[test]

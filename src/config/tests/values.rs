@@ -157,8 +157,11 @@ fn keys_are_checked() {
     }
     let published = "03BAFEB27A8E871CAD83C5CD4E771DAB";
     let as_hex = hex(published);
-    for key in [published, &as_hex] {
+    let lower = published.to_lowercase();
+    for key in [published, &as_hex, &lower, &hex(&lower)] {
         Bench::new().set("newSecretKey", key).fails(Id::ConfigDefaultKey, "published default key");
+        let pair = format!("{{old: 5e0d9c3b7a61f28440d1c6b8e97f3a52, new: {key}}}");
+        Bench::new().set("totpKey", &pair).fails(Id::ConfigDefaultKey, "published default key");
     }
     Bench::new().set("oldSecretKey", published).settings();
     let warnings = Bench::new().set("newSecretKey", &OLD_KEY.to_lowercase()).warnings();

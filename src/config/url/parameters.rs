@@ -77,6 +77,10 @@ enum Meaning {
     JavaKeystore,
     /// Code or files of others' that decide instead of the driver how a connection is protected, and to whom.
     Decides,
+    /// Protection that a driver is to insist on, and that this program's own does not know, with the word that does so.
+    Demands(&'static str),
+    /// Narrows down how a driver connects, or is protected; this program's own does not go by it.
+    Narrows,
     /// Changes nothing that this program does.
     Nothing,
 }
@@ -127,6 +131,20 @@ const PARAMETERS: &[(&str, &[Driver], Meaning)] = &[
     ("truststoreprovider", MY, Meaning::Decides),
     ("tlssockettype", MY, Meaning::Decides),
     ("propertiestransform", MY, Meaning::Decides),
+    ("gssencmode", PG, Meaning::Demands("require")),
+    ("channelbinding", PG, Meaning::Demands("require")),
+    ("fipscompliantjsse", MY, Meaning::Demands("true")),
+    ("enabledtlsprotocols", MY, Meaning::Narrows),
+    ("enabledsslprotocolsuites", MY, Meaning::Narrows),
+    ("enabledsslciphersuites", MY, Meaning::Narrows),
+    ("tlsversions", MY, Meaning::Narrows),
+    ("tlsciphersuites", MY, Meaning::Narrows),
+    ("disabledauthenticationplugins", MY, Meaning::Narrows),
+    ("restrictedauth", MY, Meaning::Narrows),
+    ("localsocket", MY, Meaning::Narrows),
+    ("pipe", MY, Meaning::Narrows),
+    ("sharedmemory", MY, Meaning::Narrows),
+    ("socksproxyhost", MY, Meaning::Narrows),
 ];
 
 /// What the parameters of a URL come to.
@@ -143,6 +161,8 @@ pub(super) struct Wanted {
     pub(super) tls_said: bool,
     /// Names that nobody knows.
     pub(super) unknown: Vec<String>,
+    /// Names of what narrows down how a JDBC driver connects, and nothing here.
+    pub(super) idle: Vec<String>,
     /// What only a JDBC driver can do, and what to do about it.
     pub(super) java_only: Option<String>,
     /// What takes the decision whom to trust from the driver's own settings.
@@ -171,6 +191,7 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
         public_key: PublicKey::Unsaid,
         tls_said: false,
         unknown: Vec::new(),
+        idle: Vec::new(),
         java_only: None,
         decider: None,
     };
@@ -191,7 +212,11 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
         let flag =
             || flag(value).ok_or_else(|| format!("has {name} with a value that is neither true nor false"));
         match meaning {
-            Meaning::Nothing => {}
+            Meaning::Narrows => wanted.idle.push(shown(name)),
+            Meaning::Demands(word) if value.eq_ignore_ascii_case(word) => {
+                wanted.java_only = Some(demanded(name, word));
+            }
+            Meaning::Nothing | Meaning::Demands(_) => {}
             Meaning::User => wanted.user = Some(value.clone()),
             Meaning::Password => wanted.password = Some(value.clone()),
             // The first schema is the one that tables are made in.
@@ -312,6 +337,14 @@ fn mode(driver: Driver, value: &str) -> Option<TlsMode> {
         | (Driver::ConnectorJ | Driver::MariaDb, "verify-identity") => TlsMode::VerifyFull,
         _ => return None,
     })
+}
+
+/// What is said of protection that only a JDBC driver can insist on.
+fn demanded(name: &str, word: &str) -> String {
+    format!(
+        "has {name}={word}, which this program's own driver cannot do: take it out, and say how the connection is \
+         protected by TLS (sslmode=verify-full, sslMode=VERIFY_IDENTITY); or write `driver: jdbc`"
+    )
 }
 
 fn flag(value: &str) -> Option<bool> {

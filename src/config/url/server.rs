@@ -45,6 +45,8 @@ pub struct ServerUrl {
     pub socket_timeout: Option<Duration>,
     /// Parameters that are not known and were left out.
     pub unknown: Vec<String>,
+    /// Parameters that narrow down how a JDBC driver connects, by name; this program's own driver does not go by them.
+    pub idle: Vec<String>,
     /// What only the JDBC driver can do, and what to do about it.
     pub java_only: Option<String>,
     /// What takes the decision whom to trust from the JDBC driver's own settings.
@@ -77,6 +79,7 @@ impl ServerUrl {
             connect_timeout: wanted.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             socket_timeout: wanted.socket_timeout,
             unknown: wanted.unknown,
+            idle: wanted.idle,
             java_only: wanted.java_only,
             decider: wanted.decider,
         })

@@ -88,7 +88,8 @@ pub fn holders(syntax: &Syntax, table: &Table, columns: &[&Identifier], folded: 
         let kind = table.kind(column);
         let mark = marks.compared(table, column);
         if folded && kind == Kind::Text {
-            format!("LOWER({}) = LOWER({mark})", (syntax.as_text)(column))
+            let (own, equals) = (syntax.own, (syntax.operator)("="));
+            format!("{own}LOWER({}) {equals} {own}LOWER({mark})", (syntax.as_text)(column))
         } else {
             format!("{column} {} {mark}", (syntax.operator)("="))
         }
@@ -103,8 +104,8 @@ pub fn holders(syntax: &Syntax, table: &Table, columns: &[&Identifier], folded: 
 }
 
 /// Counts the entries of a change log that wait.
-pub fn pending(log: &Table) -> String {
-    format!("SELECT COUNT(*) FROM {} WHERE SYNCED = 0", log.relation.table)
+pub fn pending(syntax: &Syntax, log: &Table) -> String {
+    format!("SELECT COUNT(*) FROM {} WHERE SYNCED {} 0", log.relation.table, (syntax.operator)("="))
 }
 
 /// Says of entries that they were carried over. Bound: as in [`by_keys`](super::by_keys).
@@ -118,13 +119,13 @@ pub fn acknowledge(syntax: &Syntax, log: &Table, rows: usize) -> String {
 }
 
 /// Counts the entries of a change log that do not wait.
-pub fn acknowledged(log: &Table) -> String {
-    format!("SELECT COUNT(*) FROM {} WHERE SYNCED <> 0", log.relation.table)
+pub fn acknowledged(syntax: &Syntax, log: &Table) -> String {
+    format!("SELECT COUNT(*) FROM {} WHERE SYNCED {} 0", log.relation.table, (syntax.operator)("<>"))
 }
 
 /// Lets all of them wait again.
-pub fn reopen(log: &Table) -> String {
-    format!("UPDATE {} SET SYNCED = 0 WHERE SYNCED <> 0", log.relation.table)
+pub fn reopen(syntax: &Syntax, log: &Table) -> String {
+    format!("UPDATE {} SET SYNCED = 0 WHERE SYNCED {} 0", log.relation.table, (syntax.operator)("<>"))
 }
 
 /// Counts the rows of a table.

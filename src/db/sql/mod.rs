@@ -159,7 +159,7 @@ pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&Identifier]) 
     let same = columns.iter().enumerate().map(|(at, name)| {
         // Bytes, not what a collation takes for equal; and of two texts, so that no operator fits better.
         let exact = match table.kind(name) {
-            Kind::Bytes => format!("t.{name}"),
+            Kind::Bytes => format!("t.{name}::bytea"),
             _ => format!("{} COLLATE \"C\"", (syntax.as_text)(&format!("t.{name}"))),
         };
         format!("{exact} IS NOT DISTINCT FROM v.o{}", at + 1)
@@ -246,13 +246,17 @@ pub struct Lifetimes {
 
 /// Counts rows: all, those out of use, and those in use of which no value lives any more.
 pub fn outlived(syntax: &Syntax, lifetimes: &Lifetimes) -> String {
-    let (state, in_use) = (&lifetimes.state.0, lifetimes.state.1.as_str());
+    let (own, is) = (syntax.own, syntax.operator);
+    let (state, in_use) = ((syntax.as_text)(&lifetimes.state.0), lifetimes.state.1.as_str());
     let ended = lifetimes.values.iter().map(|[value, since, period]| {
-        format!("({value} IS NULL OR ({period} >= 0 AND {} > {period}))", (syntax.age)(since))
+        let age = (syntax.age)(since);
+        format!("({value} IS NULL OR ({period} {} 0 AND {age} {} {period}))", is(">="), is(">"))
     });
     format!(
-        "SELECT COUNT(*), COUNT(CASE WHEN {state} <> '{in_use}' THEN 1 END), \
-         COUNT(CASE WHEN {state} = '{in_use}' AND {} THEN 1 END) FROM {}",
+        "SELECT {own}COUNT(*), {own}COUNT(CASE WHEN {state} {} '{in_use}' THEN 1 END), \
+         {own}COUNT(CASE WHEN {state} {} '{in_use}' AND {} THEN 1 END) FROM {}",
+        is("<>"),
+        is("="),
         join(ended, " AND "),
         lifetimes.table
     )
@@ -312,7 +316,8 @@ fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
 /// The condition for rows of the relation's table that are not among its rows; none if all are.
 pub fn left_out(syntax: &Syntax, relation: &Relation) -> Option<String> {
     // A row of which it is not known is not among them.
-    condition(syntax, relation).map(|filter| format!("CASE WHEN {filter} THEN 0 ELSE 1 END = 1"))
+    condition(syntax, relation)
+        .map(|filter| format!("CASE WHEN {filter} THEN 0 ELSE 1 END {} 1", (syntax.operator)("=")))
 }
 
 fn filter(syntax: &Syntax, table: &Table) -> Option<String> {

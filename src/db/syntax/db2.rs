@@ -18,6 +18,7 @@ pub const DB2: Syntax = Syntax {
     parameter: |_, _| "?".to_owned(),
     compared: as_it_is,
     key_column: plain_column,
+    own: "",
     operator: str::to_owned,
     as_text: str::to_owned,
     portable: |column| format!("RTRIM(CAST({column} AS CHAR(64)))"),

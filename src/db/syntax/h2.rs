@@ -14,6 +14,7 @@ pub const H2: Syntax = Syntax {
     parameter: |_, _| "?".to_owned(),
     compared: as_it_is,
     key_column: plain_column,
+    own: "",
     operator: str::to_owned,
     as_text: str::to_owned,
     portable: |column| format!("CAST({column} AS VARCHAR)"),

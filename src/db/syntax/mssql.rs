@@ -23,6 +23,7 @@ pub const MSSQL: Syntax = Syntax {
     },
     key_column: plain_column,
     // 126 is ISO 8601, whatever the session's language.
+    own: "",
     operator: str::to_owned,
     as_text: str::to_owned,
     portable: |column| format!("CONVERT(VARCHAR(64), {column}, 126)"),

@@ -17,6 +17,7 @@ pub const ORACLE: Syntax = Syntax {
     parameter: |_, _| "?".to_owned(),
     compared: as_it_is,
     key_column: plain_column,
+    own: "",
     operator: str::to_owned,
     as_text: str::to_owned,
     portable: |column| format!("TO_CHAR({column})"),

@@ -59,7 +59,7 @@ pub(super) struct Server {
     pub(super) blind: Asked<bool>,
     pub(super) feeds: Asked<Feeds>,
     pub(super) lossy: Asked<Vec<String>>,
-    pub(super) creators: Asked<Vec<String>>,
+    pub(super) creators: Asked<Vec<(String, String)>>,
     pub(super) policies: Asked<Policies>,
     pub(super) limit: Asked<Option<f64>>,
     pub(super) logs: Asked<Option<Vec<(String, String)>>>,

@@ -43,7 +43,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "creators",
-        title: "no other role may make objects in the schema",
+        title: "no other role may make objects where names are looked for",
         needs: Needs::Databases,
         warns: "PostgreSQL calls the function or operator that fits best, whoever made it: a role with CREATE on the schema could have its own called as this user",
         refuses: &[],
@@ -114,8 +114,9 @@ fn lossy(server: &Server) -> Asked<Option<String>> {
 }
 
 fn creators(server: &Server) -> Asked<Option<String>> {
-    let roles = server.creators.clone()?;
-    Ok((!roles.is_empty()).then(|| format!("CREATE on the schema is given to {}", roles.join(", "))))
+    let said = |(schema, role): (String, String)| format!("CREATE on the schema {schema} is given to {role}");
+    let found: Vec<String> = server.creators.clone()?.into_iter().map(said).collect();
+    Ok((!found.is_empty()).then(|| found.join(", ")))
 }
 
 pub(super) fn logs(server: &Server) -> Asked<Option<String>> {

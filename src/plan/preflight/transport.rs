@@ -20,7 +20,7 @@ fn transport(facts: &Facts<'_>) -> Found {
     let Some(databases) = &facts.settings.databases else {
         return Found::NotChecked("no database is rotated".to_owned());
     };
-    let all = databases.new_ones().chain(databases.old_ones());
+    let all = databases.new_ones().chain(databases.old_ones()).chain(&facts.settings.replicas);
     let mut open: Vec<String> = all.filter_map(problem).collect();
     open.dedup();
     if open.is_empty() {

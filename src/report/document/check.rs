@@ -14,11 +14,19 @@ const HEAD: u64 = 256 * 1024;
 /// Characters of a line that differs that are shown.
 const SHOWN: usize = 120;
 
+/// What stands in a report that no journal knows: it is made again with what the report itself says there.
+const ITS_MAKERS: &str = "what was not checked: when it was made, by which user and on which host, whether a process was at \
+     work then, key-in-use-since and next-rotation-due, with what is counted from these (how long the old key was in use, \
+     when the new one is due), are its maker's own words, which no journal knows";
+
 /// What came of comparing a report with its journal.
 #[derive(Debug)]
 pub enum Checked {
-    /// Byte for byte what the journal gives.
-    Same,
+    /// Byte for byte what the journal gives, and what a page or a document says itself of how it was made.
+    Same {
+        /// Whether it says that: what no journal knows was taken from it.
+        says_itself: bool,
+    },
     /// The journal's log is not the one that the report was made from.
     OtherLog(String),
     /// The journal has gone on since: how many events it had, and has.
@@ -33,7 +41,10 @@ impl Checked {
     /// In words.
     pub fn words(&self) -> String {
         match self {
-            Self::Same => "byte for byte what the journal gives".to_owned(),
+            Self::Same { says_itself: false } => "byte for byte what the journal gives".to_owned(),
+            Self::Same { says_itself: true } => {
+                format!("byte for byte what the journal gives, but for {ITS_MAKERS}")
+            }
             Self::OtherLog(rotation) => {
                 format!(
                     "it was not made from this journal of rotation {rotation}: the log's SHA-256 is another one"
@@ -118,7 +129,7 @@ pub fn check(path: &Path, sources: &[Source<'_>], asked: Made) -> Result<Checked
     match (comparison.finish().map_err(failed)?, written) {
         (Some((line, found, expected)), _) => Ok(Checked::Differs(line, found, expected)),
         (None, Err(WriteError::Output(error))) => Err(failed(error)),
-        (None, _) => Ok(Checked::Same),
+        (None, _) => Ok(Checked::Same { says_itself: format != Format::Csv }),
     }
 }
 

@@ -13,6 +13,7 @@ mod refusals;
 mod scan;
 mod schemas;
 mod sessions;
+mod shadows;
 mod targets;
 mod trouble;
 mod waits;

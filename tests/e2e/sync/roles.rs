@@ -61,7 +61,10 @@ fn nothing_that_another_role_has_made_is_called() {
     assert_eq!(pair.rows(Side::Old, definers).len(), 1, "and so are the rights of its functions");
     as_another(&pair, Side::New, "SELECT 1");
     let found = pair.run(&["preflight", "--json"]).exits(0).json();
-    assert!(found.to_string().contains(&format!("CREATE on the schema is given to {ROLE}")), "{found}");
+    assert!(
+        found.to_string().contains(&format!("CREATE on the schema public is given to {ROLE}")),
+        "{found}"
+    );
     pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
     pair.execute(Side::New, &format!("DROP OWNED BY {ROLE}"));
     pair.execute(Side::Old, &format!("DROP ROLE IF EXISTS {ROLE}"));
