@@ -10,7 +10,7 @@ use keyrotation::db::{
     ORACLE_SESSION, POSTGRES, Relation, Syntax, Table, TableInfo, Write,
 };
 use keyrotation::db::{
-    asked, cluster_lock, copies, feeds, identity, indexes, load, log_table, near, policies, proof,
+    asked, cluster_lock, copies, feeds, history, identity, indexes, load, log_table, near, policies, proof,
 };
 use keyrotation::plan::TOKENS;
 use keyrotation::target::sync::{CHANGED_AT, ENTRY, SYNCED};
@@ -138,6 +138,7 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         asked::STATEMENTS,
         identity::STATEMENTS,
         feeds::STATEMENTS,
+        history::STATEMENTS,
         load::STATEMENTS,
         proof::STATEMENTS,
         cluster_lock::STATEMENTS,

@@ -16,6 +16,14 @@ const DELAY: Duration = Duration::from_secs(2);
 const LONGEST: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What to do where a server's name for itself is another's.
+const OWN_NAME: &str = "if the new server is another one that took over that name, give it one of its own (MariaDB: \
+                        server_id; MySQL: remove auto.cnf and restart it), else this is production";
+/// What to do where nothing tells what a server is fed from.
+const APART: &str = "name the server that the users' Identity Server writes to as the old one; or end the replication \
+                     there for now; or restart the new server without a binary log (skip-log-bin): such a one feeds \
+                     no other";
+
 /// What watching for a token came to.
 enum Proved {
     Different,
@@ -48,9 +56,15 @@ impl Pair<'_> {
                 watched?
             }
         };
+        let hidden = match (&proved, &self.doubt) {
+            (Proved::Same | Proved::Unsettled(_), _) | (_, Doubt::OtherName) => None,
+            _ => self.may_come(feeds).await?,
+        };
+        let proved = hidden.map_or(proved, Proved::Unsettled);
         match (proved, self.doubt) {
             // A token of PostgreSQL's is the whole database's: where it shows under another name, that is another
-            // schema. And a standby follows its own cluster only: where nothing was doubted, that is another.
+            // schema, in which tables were found. And a standby follows its own cluster only: where nothing was
+            // doubted, both clusters' identifiers are known, and they differ.
             (Proved::Same, Doubt::OtherName) | (Proved::Unsettled(_), Doubt::None)
                 if old.server_kind() == Some(Kind::Postgres) =>
             {
@@ -103,10 +117,53 @@ impl Pair<'_> {
                 Seen::Never | Seen::NotYet => tokio::time::sleep(PAUSE).await,
             }
         }
-        let waited = begun.elapsed();
-        let judge = |feed: &&Feed| self.unsettled(feed, waited);
-        let unsettled = others.iter().find_map(judge).or_else(|| feeds.all_unseen().cloned());
+        let unsettled = others.first().filter(|_| old.server_kind() == Some(Kind::Postgres)).map(|feed| {
+            let waited = begun.elapsed().as_secs_f64();
+            format!("{}, and has not come past a token within {waited:.0} s", feed.what)
+        });
         Ok(unsettled.map_or(Proved::Different, Proved::Unsettled))
+    }
+
+    /// Why what is written to the new database may still come into the old one, although no token shows there (MySQL
+    /// and MariaDB). What a replica says of its lag is nothing: its GTIDs are.
+    pub(super) async fn may_come(&self, feeds: &Feeds) -> Result<Option<String>> {
+        let (old, new) = (self.old, self.new);
+        let ours = new.history().await.map_err(|error| failed(new, &error))?;
+        let theirs = old.history().await.map_err(|error| failed(old, &error))?;
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(None) };
+        let unseen = feeds.all_unseen().cloned();
+        if let Some(why) = unseen.filter(|_| ours.feeds_others()) {
+            return Ok(Some(why));
+        }
+        let sources: Vec<&Feed> = feeds.found.iter().filter(|feed| feed.brings_all()).collect();
+        let is_ours = |feed: &&&Feed| feed.source.as_deref().is_some_and(|source| ours.is_called(source));
+        if let Some(feed) = sources.iter().find(is_ours) {
+            return Ok(Some(format!(
+                "{}, and that calls itself as {} does; {OWN_NAME}",
+                feed.what,
+                new.place()
+            )));
+        }
+        if theirs.has_of(&ours) {
+            let text =
+                format!("it has transactions that {} wrote, so it is, or was, fed from there", new.place());
+            return Ok(Some(format!("{text}; {OWN_NAME}")));
+        }
+        let by_feed = sources.iter().map(|feed| feed.what.clone()).next();
+        let by_node = || {
+            theirs
+                .cluster()
+                .map(|cluster| format!("it is {cluster}, and what feeds another node is not seen"))
+        };
+        let Some(why) = by_feed.or_else(by_node) else { return Ok(None) };
+        let is_known = sources.iter().all(|feed| feed.source.is_some());
+        if (is_known && theirs.is_apart_from(&ours)) || (!ours.feeds_others() && !is_reader(&sources)) {
+            return Ok(None);
+        }
+        Ok(Some(format!(
+            "{why}, and GTIDs do not tell that nothing comes from {} in the end; {APART}",
+            new.place()
+        )))
     }
 
     async fn look(&self, token: &Token, by_cluster: bool) -> Result<Seen> {
@@ -119,19 +176,11 @@ impl Pair<'_> {
         let looked = tokio::time::timeout(LONGEST, old.sees_at_last(token)).await;
         looked.map_or_else(|_| Ok(late()), |seen| seen.map_err(|error| failed(old, &error)))
     }
+}
 
-    /// Why a token that did not show may still be on its way by this.
-    fn unsettled(&self, feed: &Feed, waited: Duration) -> Option<String> {
-        if self.old.server_kind() == Some(Kind::Postgres) {
-            let waited = waited.as_secs_f64();
-            return Some(format!("{}, and has not come past a token within {waited:.0} s", feed.what));
-        }
-        match feed.lag {
-            Some(lag) if lag.saturating_mul(3) <= LONGEST => None,
-            Some(lag) => Some(format!("{}, and is {} s behind", feed.what, lag.as_secs())),
-            None => Some(format!("{}, and how far it is behind cannot be seen", feed.what)),
-        }
-    }
+/// A reader has its writer's storage, and its writer needs no log for that.
+fn is_reader(sources: &[&Feed]) -> bool {
+    sources.iter().any(|feed| feed.lag.is_none() && feed.source.is_none())
 }
 
 fn undecided(why: &str) -> Error {
