@@ -40,6 +40,19 @@ pub struct History {
     tells: bool,
     /// In words, the cluster of which it is a node.
     cluster: Option<String>,
+    /// Where that is Galera's.
+    galera: Option<Galera>,
+}
+
+/// A node of a Galera cluster, in which transactions do not keep the name of who wrote them first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Galera {
+    /// What all nodes have.
+    pub cluster: String,
+    /// What only this one has.
+    pub node: String,
+    /// How many nodes there are now.
+    pub size: usize,
 }
 
 impl History {
@@ -51,6 +64,11 @@ impl History {
     /// The cluster of which it is a node, in words.
     pub fn cluster(&self) -> Option<&str> {
         self.cluster.as_deref()
+    }
+
+    /// Likewise, where it is Galera's.
+    pub fn galera(&self) -> Option<&Galera> {
+        self.galera.as_ref()
     }
 
     /// Whether a server calls itself that.
@@ -121,6 +139,14 @@ fn of(told: &Told, is_mariadb: bool, set: &str) -> History {
         feeds_others: has_log || cluster.is_some(),
         tells: has_log && tells,
         cluster,
+        galera: told.is_on("wsrep_on").then(|| Galera {
+            cluster: told.get("wsrep_cluster_state_uuid").to_owned(),
+            node: format!("{} {} {}", told.get("wsrep_node_name"), told.get("hostname"), told.get("port")),
+            size: told
+                .number("wsrep_cluster_size")
+                .and_then(|size| usize::try_from(size).ok())
+                .unwrap_or(usize::MAX),
+        }),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::db::guard::ForeignSession;
 use crate::db::identity::Sameness;
 use crate::db::policies::{Policies, Policy};
 use crate::db::server::Kind;
-use crate::db::{Access, Db, DbError, TransactionLimits};
+use crate::db::{Access, Db, DbError, Server, TransactionLimits};
 use crate::error::{Error, Id, Result};
 use crate::guard::{fed, refused};
 use crate::target::TargetRegistry;
@@ -86,12 +86,17 @@ async fn refuse_one(old: &Database, new: &[&Db], proof: bool, tables: &[&str]) -
             old.key
         ))
     })?;
-    let doubts = Box::pin(compared(&db, &rivals, proof, tables)).await;
+    let doubts = Box::pin(compared((&db, server), &rivals, proof, tables)).await;
     db.close().await;
     doubts
 }
 
-async fn compared(old: &Db, new: &[&&Db], proof: bool, tables: &[&str]) -> Result<Vec<String>> {
+async fn compared(
+    (old, server): (&Db, &Server),
+    new: &[&&Db],
+    proof: bool,
+    tables: &[&str],
+) -> Result<Vec<String>> {
     let mut theirs = old.identity().await.map_err(|error| failed(old, &error))?;
     if !finds_any(old, tables).await? {
         theirs = theirs.without_schema();
@@ -111,7 +116,7 @@ async fn compared(old: &Db, new: &[&&Db], proof: bool, tables: &[&str]) -> Resul
             Sameness::Different if ours.is_named_as(&theirs) => Doubt::None,
             Sameness::Different => Doubt::OtherName,
         };
-        pairs.push(token::Pair { old, new: db, ours, doubt });
+        pairs.push(token::Pair { old, new: db, ours, doubt, server });
     }
     // Whoever holds the lock there is either us or another rotation: neither may be.
     if old.is_claimed().await.map_err(|error| failed(old, &error))? {

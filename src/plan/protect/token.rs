@@ -1,13 +1,15 @@
 //! The proof by a token: what is written to the new side must not show on the old one.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{Doubt, failed, is_old};
-use crate::db::Db;
 use crate::db::feeds::{Feed, Feeds};
+use crate::db::history::{Galera, History};
 use crate::db::identity::Identity;
 use crate::db::proof::{Seen, Token};
 use crate::db::server::Kind;
+use crate::db::{Access, Db, DbError, Server};
 use crate::error::{Error, Id, Result};
 
 /// How long a token may take to a server that is fed from another; three times its lag where that is more.
@@ -40,6 +42,8 @@ pub(super) struct Pair<'a> {
     pub(super) new: &'a Db,
     pub(super) ours: Identity,
     pub(super) doubt: Doubt,
+    /// How the old one is reached.
+    pub(super) server: &'a Server,
 }
 
 impl Pair<'_> {
@@ -149,21 +153,23 @@ impl Pair<'_> {
                 format!("it has transactions that {} wrote, so it is, or was, fed from there", new.place());
             return Ok(Some(format!("{text}; {OWN_NAME}")));
         }
-        let by_feed = sources.iter().map(|feed| feed.what.clone()).next();
-        let by_node = || {
-            theirs
-                .cluster()
-                .map(|cluster| format!("it is {cluster}, and what feeds another node is not seen"))
-        };
-        let Some(why) = by_feed.or_else(by_node) else { return Ok(None) };
-        let is_known = sources.iter().all(|feed| feed.source.is_some());
-        if (is_known && theirs.is_apart_from(&ours)) || (!ours.feeds_others() && !is_reader(&sources)) {
+        if !ours.feeds_others() && !is_reader(&sources) {
             return Ok(None);
         }
-        Ok(Some(format!(
-            "{why}, and GTIDs do not tell that nothing comes from {} in the end; {APART}",
-            new.place()
-        )))
+        let apart = sources.iter().all(|feed| feed.source.is_some()) && theirs.is_apart_from(&ours);
+        let open = match (sources.first(), theirs.galera(), theirs.cluster()) {
+            (Some(feed), ..) if !apart => feed.what.clone(),
+            (_, Some(galera), _) => match unseen_node(self.server, galera).await? {
+                Some(why) => why,
+                None => return Ok(None),
+            },
+            (_, None, Some(cluster)) if !apart => {
+                format!("it is {cluster}, and what feeds another is not seen")
+            }
+            _ => return Ok(None),
+        };
+        let new = new.place();
+        Ok(Some(format!("{open}, and GTIDs do not tell that nothing comes from {new} in the end; {APART}")))
     }
 
     async fn look(&self, token: &Token, by_cluster: bool) -> Result<Seen> {
@@ -176,6 +182,37 @@ impl Pair<'_> {
         let looked = tokio::time::timeout(LONGEST, old.sees_at_last(token)).await;
         looked.map_or_else(|_| Ok(late()), |seen| seen.map_err(|error| failed(old, &error)))
     }
+}
+
+/// Why a node of a Galera cluster may be fed from elsewhere: GTIDs tell nothing of who wrote a transaction on another
+/// one, so each is looked at, if the URL names them all.
+async fn unseen_node(server: &Server, galera: &Galera) -> Result<Option<String>> {
+    let mut nodes = BTreeSet::new();
+    for host in &server.hosts {
+        let alone = Server { hosts: vec![host.clone()], ..server.clone() };
+        // One that does not answer is one that is not seen.
+        let Ok(db) = Db::open_server(&alone, Access::ReadOnly, 1).await else { continue };
+        let looked = async { Ok::<_, DbError>((db.history().await?, db.feeds().await?)) }.await;
+        db.close().await;
+        let (history, feeds) = looked.map_err(|error| failed(&db, &error))?;
+        let Some(other) =
+            history.as_ref().and_then(History::galera).filter(|other| other.cluster == galera.cluster)
+        else {
+            continue;
+        };
+        let found = feeds.found.iter().map(|feed| &feed.what).next();
+        if let Some(why) = found.or(feeds.all_unseen()) {
+            return Ok(Some(format!("its node {}: {why}", db.place())));
+        }
+        nodes.insert(other.node.clone());
+    }
+    let size = galera.size;
+    Ok((nodes.len() < size).then(|| {
+        format!(
+            "of the {size} nodes of its cluster {} are seen: name them all in its URL, with commas between",
+            nodes.len()
+        )
+    }))
 }
 
 /// A reader has its writer's storage, and its writer needs no log for that.

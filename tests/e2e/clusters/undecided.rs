@@ -219,3 +219,26 @@ fn a_copy_that_is_fed_since_its_connection_was_lost_ends_the_run() {
     kit.run_unlooked(&["pace", "off"]);
     kit.run_unlooked(&["resume"]).exits(0);
 }
+
+/// Any node of a Galera cluster may be fed from elsewhere, and the others do not tell: all of them are looked at.
+#[test]
+fn a_cluster_of_which_a_node_is_not_seen_is_no_proof() {
+    let servers = OwnServers::cluster("beside-galera");
+    let kit = on(Engine::MariaDb, 60);
+    let (first, nodes) = (Engine::MariaDb.port(), [servers.port("SECOND"), servers.port("THIRD")]);
+    let name = kit.site().database(0);
+    Admin::at(Engine::MariaDb, nodes[0], "mysql").execute(&format!("CREATE DATABASE {name}"));
+    old_is_at(&kit, nodes[0]);
+    let before = kit.snapshot();
+    let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
+    assert!(ran.error().contains("of the 2 nodes of its cluster 1 are seen"), "{ran}");
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", nodes[0], nodes[1]);
+    kit.configure("oldIdnDBUrl", Some(&kit.site().url(0, &hosts, "")));
+    let mut other = Admin::at(Engine::MariaDb, nodes[1], "mysql");
+    other.execute(&format!("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {first}"));
+    let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
+    assert!(ran.error().contains("it is a replica of 127.0.0.1:"), "{ran}");
+    before.must_be_untouched(&kit);
+    other.execute("RESET SLAVE ALL");
+    kit.run(&["run"]).exits(0);
+}
