@@ -77,11 +77,13 @@ impl ClusterLock {
     }
 
     async fn try_claim(&mut self, db: &Db, has_node: bool) -> Result<bool, DbError> {
-        let made = db.script(MAKE_TABLE).await;
+        let made = db.own_table(MAKE_TABLE).await;
         made.map_err(|error| {
             let text =
                 format!("the table KEYROTATION_LOCK, which is a cluster's lock, cannot be made: {error}");
-            DbError::new(error.class, text)
+            // Nobody has it: that is no lock to be waited for.
+            let class = if error.is_lock_wait() { Class::Environment } else { error.class };
+            DbError::new(class, text)
         })?;
         let Some(row) = db.read(LOOK, &[]).await?.into_iter().next() else {
             db.read(MAKE, &[text(&self.token), text(&self.node)]).await?;
@@ -146,7 +148,7 @@ impl ClusterLock {
             beats.abort();
         }
         if self.held && db.read(GIVE_UP, &[text(&self.token)]).await.is_ok() {
-            let _ = db.script(DROP_TABLE).await; // it does no harm where it stays
+            let _ = db.own_table(DROP_TABLE).await; // it does no harm where it stays
         }
     }
 }

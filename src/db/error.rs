@@ -69,12 +69,14 @@ impl DbError {
     /// Whether it was rolled back for what somebody else has written, as at the commit on a cluster of which
     /// another node was first: a smaller transaction gets through sooner.
     pub fn is_conflict(&self) -> bool {
-        // A deadlock, and what cannot be serialized: MySQL's and MariaDB's, those of a replication group, PostgreSQL's.
-        const CODES: [&str; 6] = [
+        // A deadlock, and what cannot be serialized: MySQL's and MariaDB's, those of a replication group, what is too
+        // large for the cache of the binary log, PostgreSQL's.
+        const CODES: [&str; 7] = [
             "(error 1213)",
             "(error 1020)",
             "(error 3100)",
             "(error 3101)",
+            "(error 1197)",
             "(SQLSTATE 40001)",
             "(SQLSTATE 40P01)",
         ];
@@ -99,6 +101,7 @@ mod tests {
         let is = |class, text: &str| DbError::new(class, text).is_conflict();
         assert!(is(Class::Retry, "Deadlock found when trying to get lock (error 1213)"));
         assert!(is(Class::Retry, "Plugin instructed the server to rollback (error 3101)"));
+        assert!(is(Class::Retry, "more than 'max_binlog_cache_size' bytes of storage (error 1197)"));
         assert!(is(Class::Retry, "could not serialize access (SQLSTATE 40001)"));
         assert!(!is(Class::Retry, "Lock wait timeout exceeded (error 1205)"));
         assert!(!is(Class::Lost, "gone (error 1213)"));

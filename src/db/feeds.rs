@@ -20,9 +20,16 @@ pub struct Feed {
     pub lag: Option<Duration>,
     /// The slot of the publisher that a subscription reads; nothing where it is none.
     pub slot: Option<String>,
+    /// The server that it reads from, as that calls itself: its UUID (MySQL) or its number (MariaDB).
+    pub source: Option<String>,
 }
 
 impl Feed {
+    /// Whether it overwrites what is rotated, now or once it begins again by itself, as a replica does with its server.
+    pub fn overwrites(&self) -> bool {
+        self.runs || self.brings_all()
+    }
+
     /// Whether it brings all that its source has, and a token with it: a subscription brings the rows of its tables.
     pub fn brings_all(&self) -> bool {
         self.slot.is_none()
@@ -38,9 +45,18 @@ pub struct Feeds {
     pub unseen: Option<String>,
     /// Why more may be there that stands still.
     pub unseen_at_rest: Option<String>,
+    /// Where that is not seen: whether it has changes of another server, as one that was a replica does.
+    pub was_fed: bool,
 }
 
 impl Feeds {
+    /// What may bring changes into a database that is rotated, and is not seen, in a line each.
+    pub fn warnings(&self) -> impl Iterator<Item = &String> {
+        self.unseen
+            .iter()
+            .chain(self.unseen_at_rest.as_ref().filter(|_| self.was_fed && self.unseen.is_none()))
+    }
+
     /// Those that run.
     pub fn running(&self) -> impl Iterator<Item = &Feed> {
         self.found.iter().filter(|feed| feed.runs)
@@ -144,6 +160,7 @@ impl Db {
                 runs: true,
                 lag: u64::try_from(number(record.get(1))).ok().map(Duration::from_millis),
                 slot: None,
+                source: None,
             });
         }
         match unless_denied(self.read(SUBSCRIPTIONS, &[]).await)? {
@@ -156,6 +173,7 @@ impl Db {
                     runs: number(record.get(1)) == 1,
                     lag: None,
                     slot: Some(word(record.get(2))),
+                    source: None,
                 }
             })),
         }
@@ -164,7 +182,22 @@ impl Db {
 
     async fn mysql_feeds(&self) -> Result<Feeds, DbError> {
         let told = self.told().await?;
-        let is_mariadb = is_mariadb(&told);
+        let is_mariadb = told.is_mariadb();
+        let mut feeds = self.replicas_feeds(&told, is_mariadb).await?;
+        if told.is_on("innodb_read_only") && feeds.found.is_empty() {
+            feeds.found.push(Feed {
+                what: "it is a reader (innodb_read_only), which shows what its writer has".to_owned(),
+                end: "restart it without innodb_read_only".to_owned(),
+                runs: true,
+                lag: None,
+                slot: None,
+                source: None,
+            });
+        }
+        Ok(feeds)
+    }
+
+    async fn replicas_feeds(&self, told: &Told, is_mariadb: bool) -> Result<Feeds, DbError> {
         let mut feeds = Feeds::default();
         let mut seen = false;
         for sql in if is_mariadb { &SOURCES[..1] } else { &SOURCES[1..] } {
@@ -178,6 +211,7 @@ impl Db {
         if seen {
             return Ok(feeds);
         }
+        feeds.was_fed = self.history().await?.is_some_and(|history| history.has_of_others());
         let grant = if is_mariadb {
             "SLAVE MONITOR (before MariaDB 10.5 REPLICATION CLIENT)"
         } else {
@@ -196,6 +230,7 @@ impl Db {
                 runs: true,
                 lag: None,
                 slot: None,
+                source: None,
             });
         } else if in_group {
             let why = "the threads of a replication group hide those of a replica: grant this user REPLICATION CLIENT";
@@ -235,11 +270,6 @@ fn reads_from_source(shown: &Record) -> bool {
     is_replicas(shown) && ["source", "master", "binlog dump"].iter().any(|word| state.contains(word))
 }
 
-fn is_mariadb(told: &Told) -> bool {
-    told.get("version").to_ascii_lowercase().contains("mariadb")
-        || told.get("version_comment").to_ascii_lowercase().contains("mariadb")
-}
-
 /// A source of a replica, by the order of the columns, which has not changed for twenty years. MariaDB has
 /// two more before them for its several sources.
 fn source(record: &Record, is_mariadb: bool) -> Feed {
@@ -253,6 +283,7 @@ fn source(record: &Record, is_mariadb: bool) -> Feed {
         runs,
         lag: at(32).parse().ok().map(Duration::from_secs),
         slot: None,
+        source: Some(at(if is_mariadb { 39 } else { 40 })).filter(|source| !source.is_empty()),
     }
 }
 
@@ -304,15 +335,18 @@ mod tests {
         record[10] = text("Yes");
         record[11] = text("Yes");
         record[32] = Value::Int(7);
+        record[39] = Value::Int(1);
+        record.push(text("3e11fa47-71ca-11e1-9e33-c80aa9429562"));
         let feed = source(&record, false);
         assert_eq!((feed.what.as_str(), feed.runs), ("it is a replica of db1:3306", true));
         assert_eq!(feed.lag, Some(Duration::from_secs(7)));
+        assert_eq!(feed.source.as_deref(), Some("3e11fa47-71ca-11e1-9e33-c80aa9429562"));
         record.splice(0..0, [text("mine"), text("")]);
         record[12] = text("No");
         record[13] = text("No");
         record[34] = Value::Null;
         let feed = source(&record, true);
-        assert_eq!((feed.runs, feed.lag), (false, None));
+        assert_eq!((feed.runs, feed.lag, feed.source.as_deref()), (false, None, Some("1")));
         assert_eq!(feed.end, "STOP SLAVE 'mine'; RESET SLAVE 'mine' ALL");
     }
 }

@@ -6,7 +6,8 @@
 //! [`super::proof`] has to show it.
 
 use super::server::Kind;
-use super::{Class, Db, DbError, Record, Value};
+pub(super) use super::told::{Told, number, word};
+use super::{Class, Db, DbError, TransactionLimits};
 
 /// Whether two connections lead to the same data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,10 @@ pub struct Identity {
     kind: Option<Kind>,
     /// The database within the server.
     database: String,
+    /// The schema in which its tables are found, where there are schemas, or the session's.
+    schema: Option<String>,
+    /// Nobody knows in which schema the tables are.
+    unplaced: bool,
     /// The running server: nothing but one process has it.
     server: String,
     /// When that process began, in seconds, where that is told apart.
@@ -64,7 +69,8 @@ const MYSQL_VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('ho
      'server_uuid', 'server_uid', 'datadir', 'wsrep_on', 'wsrep_cluster_name', 'wsrep_node_name', \
      'group_replication_group_name', 'wsrep_max_ws_rows', 'wsrep_max_ws_size', \
      'group_replication_transaction_size_limit', 'pxc_strict_mode', 'innodb_read_only', 'read_only', \
-     'slave_run_triggers_for_rbr', 'version', 'version_comment')";
+     'slave_run_triggers_for_rbr', 'version', 'version_comment', 'log_bin', 'gtid_mode', \
+     'group_replication_view_change_uuid')";
 /// How it stands in its cluster.
 const MYSQL_STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'wsrep_cluster_state_uuid', \
      'wsrep_cluster_conf_id', 'wsrep_cluster_size', 'wsrep_cluster_status', 'Slaves_running')";
@@ -78,7 +84,7 @@ const MSSQL_SERVER: &str = "SELECT DB_NAME(), CAST(SERVERPROPERTY('ServerName') 
 const ORACLE_SERVER: &str = "SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') || ' in ' \
      || SYS_CONTEXT('USERENV', 'CON_NAME'), SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME') || ' ' \
      || SYS_CONTEXT('USERENV', 'SERVER_HOST') || ' ' || SYS_CONTEXT('USERENV', 'INSTANCE_NAME'), \
-     SYS_CONTEXT('USERENV', 'DB_NAME') FROM DUAL";
+     SYS_CONTEXT('USERENV', 'DB_NAME'), SYS_CONTEXT('USERENV', 'CON_NAME') FROM DUAL";
 
 /// Every statement of this file and of those that rest on it: dialect, what it is for, text.
 pub const STATEMENTS: &[(&str, &str, &str)] = &[
@@ -92,82 +98,6 @@ pub const STATEMENTS: &[(&str, &str, &str)] = &[
     ("Oracle", "which server and schema", ORACLE_SERVER),
 ];
 
-/// The most that a cluster takes in one transaction.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct TransactionLimits {
-    /// Rows.
-    pub rows: Option<usize>,
-    /// Bytes of the values that are compared and written: what else is in the rows goes with them.
-    pub bytes: Option<usize>,
-}
-
-/// What `SHOW VARIABLES` and `SHOW STATUS` have told.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Told(Vec<(String, String)>);
-
-impl Told {
-    pub(super) fn add(&mut self, records: &[Record]) {
-        self.0.extend(records.iter().map(|record| (word(record.first()), word(record.get(1)))));
-    }
-
-    /// What a name stands for; nothing if the server does not know it.
-    pub(super) fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(told, _)| told.eq_ignore_ascii_case(name)).map_or("", |(_, value)| value)
-    }
-
-    pub(super) fn is_on(&self, name: &str) -> bool {
-        matches!(self.get(name).to_ascii_uppercase().as_str(), "ON" | "1" | "YES")
-    }
-
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
-        self.get(name).parse().ok()
-    }
-
-    /// What a transaction may hold, with much room for what is not counted here: whole rows before and after.
-    fn limits(&self) -> TransactionLimits {
-        let number =
-            |name| self.number(name).and_then(|most| usize::try_from(most).ok()).filter(|most| *most > 0);
-        let bytes = if self.is_on("wsrep_on") {
-            "wsrep_max_ws_size"
-        } else {
-            "group_replication_transaction_size_limit"
-        };
-        let rows = number("wsrep_max_ws_rows").filter(|_| self.is_on("wsrep_on"));
-        TransactionLimits { rows: rows.map(|rows| rows / 2), bytes: number(bytes).map(|bytes| bytes / 8) }
-    }
-
-    /// Whether named locks may be taken. A Percona cluster may forbid what is local to one node.
-    pub(super) fn has_named_locks(&self) -> bool {
-        !matches!(self.get("pxc_strict_mode").to_ascii_uppercase().as_str(), "ENFORCING" | "MASTER")
-    }
-
-    /// The cluster in which every node takes writes, if it is in one: in words.
-    pub(super) fn cluster(&self) -> Option<String> {
-        if self.is_on("wsrep_on") {
-            let (node, name) = (self.get("wsrep_node_name"), self.get("wsrep_cluster_name"));
-            let size = self.get("wsrep_cluster_size");
-            return Some(format!("node {node} of the Galera cluster {name}, which has {size}"));
-        }
-        let group = self.get("group_replication_group_name");
-        (!group.is_empty()).then(|| format!("a member of the replication group {group}"))
-    }
-}
-
-/// A value as a text, whatever its type.
-pub(super) fn word(value: Option<&Value>) -> String {
-    match value {
-        Some(Value::Text(text)) => text.clone(),
-        Some(Value::Int(number)) => number.to_string(),
-        Some(Value::Real(number)) => number.to_string(),
-        Some(Value::Bytes(bytes) | Value::NotText(bytes)) => String::from_utf8_lossy(bytes).into_owned(),
-        Some(Value::Null) | None => String::new(),
-    }
-}
-
-pub(super) fn number(value: Option<&Value>) -> i64 {
-    word(value).parse().unwrap_or_default()
-}
-
 impl Identity {
     /// Server and database in words.
     pub fn words(&self) -> &str {
@@ -176,6 +106,20 @@ impl Identity {
 
     /// Whether this is the data of the other.
     pub fn compare(&self, other: &Self) -> Sameness {
+        match self.compare_placed(other) {
+            Sameness::Same(why) | Sameness::Undecided(why) if self.unplaced || other.unplaced => {
+                let lost = if other.unplaced { other } else { self };
+                Sameness::Undecided(format!(
+                    "the tables are not found there, as the user of {} looks for them, so in \
+                     which schema they are is not known: let its URL or its user name that schema; {why}",
+                    lost.words
+                ))
+            }
+            sameness => sameness,
+        }
+    }
+
+    fn compare_placed(&self, other: &Self) -> Sameness {
         if self.kind != other.kind || !self.is_named_as(other) {
             return Sameness::Different;
         }
@@ -188,7 +132,18 @@ impl Identity {
                 _ => Sameness::Same(format!("both are {}", self.words)),
             };
         }
-        if self.cluster.is_empty() || self.cluster != other.cluster {
+        let is_told = !self.cluster.is_empty() && !other.cluster.is_empty();
+        if self.kind == Some(Kind::Postgres) && !is_told {
+            return match (self.log, other.log) {
+                (Some(one), Some(another)) if !one.follows && !another.follows => Sameness::Different,
+                _ => Sameness::Undecided(
+                    "of which cluster one of the servers is cannot be seen: \
+                     `GRANT EXECUTE ON FUNCTION pg_control_system() TO` its user"
+                        .to_owned(),
+                ),
+            };
+        }
+        if !is_told || self.cluster != other.cluster {
             return Sameness::Different;
         }
         match (self.log, other.log) {
@@ -225,12 +180,42 @@ impl Identity {
         Sameness::Undecided("one is a standby of a cluster that has the other's identifier".to_owned())
     }
 
-    /// Whether the databases have one name within their servers. MySQL's may differ in case.
+    /// The same, in a schema that nobody knows: that of a session in which no table is found is no other one.
+    #[must_use]
+    pub fn without_schema(self) -> Self {
+        Self { unplaced: self.schema.is_some(), schema: None, ..self }
+    }
+
+    /// Whether nobody knows in which schema the tables are.
+    pub fn is_unplaced(&self) -> bool {
+        self.unplaced
+    }
+
+    /// Whether the databases have one name within their servers, as far as is known. MySQL's may differ in case.
     pub fn is_named_as(&self, other: &Self) -> bool {
+        let is_one_schema = self.schema == other.schema || self.unplaced || other.unplaced;
+        is_one_schema && self.is_database_of(other)
+    }
+
+    fn is_database_of(&self, other: &Self) -> bool {
         match self.kind {
             Some(Kind::MySql) => self.database.eq_ignore_ascii_case(&other.database),
             _ => self.database == other.database,
         }
+    }
+
+    /// Whether both are databases of one running server, as far as its name for itself tells.
+    pub fn is_on_server_of(&self, other: &Self) -> bool {
+        let tells = !matches!(self.kind, Some(Kind::H2 | Kind::Db2) | None);
+        let is_one_process = match (self.began, other.began) {
+            (Some(one), Some(another)) => (one - another).abs() <= 3,
+            _ => true,
+        };
+        tells
+            && self.kind == other.kind
+            && !self.server.is_empty()
+            && self.server == other.server
+            && is_one_process
     }
 
     /// Whether other servers may have the same data, as the nodes of a cluster do.
@@ -284,11 +269,13 @@ impl Db {
             Err(error) if error.class == Class::Environment => None, // as with those that only speak its protocol
             Err(error) => return Err(error),
         };
-        let (words, database) = self.with_schema(&word(record.first())).await?;
+        let database = word(record.first());
+        let (words, schema) = self.with_schema(&database).await?;
         Ok(Identity {
             words,
             kind,
             database,
+            schema,
             server: word(record.get(1)),
             cluster,
             log,
@@ -328,7 +315,7 @@ impl Db {
             cluster,
             together,
             is_node: told.cluster().is_some(),
-            log: None,
+            ..Identity::default()
         })
     }
 
@@ -336,10 +323,15 @@ impl Db {
         let answer = self.read(sql, &[]).await?;
         let record = answer.first().ok_or_else(nothing)?;
         let at = |at| word(record.get(at));
-        let (words, database) = self.with_schema(&at(0)).await?;
+        let (words, schema) = self.with_schema(&at(0)).await?;
+        let (schema, database) = match kind {
+            Some(Kind::Oracle) => (Some(at(0)), at(3)),
+            _ => (schema, at(0)),
+        };
         Ok(Identity {
             words,
             database,
+            schema,
             server: at(1),
             // Only SQL Server's is of replicas that run together: Oracle's is a name.
             together: if kind == Some(Kind::SqlServer) { at(2) } else { String::new() },
@@ -349,11 +341,11 @@ impl Db {
         })
     }
 
-    /// The database in words, and its name with that of the schema in which the tables are.
-    async fn with_schema(&self, database: &str) -> Result<(String, String), DbError> {
+    /// The database in words, and the name of the schema in which the tables are, where the words have it.
+    async fn with_schema(&self, database: &str) -> Result<(String, Option<String>), DbError> {
         let words = self.in_words().await?.unwrap_or_else(|| format!("database {database}"));
-        let schema = words.rsplit_once(", schema ").map(|(_, schema)| format!("{database}, schema {schema}"));
-        Ok((words, schema.unwrap_or_else(|| database.to_owned())))
+        let schema = words.rsplit_once(", schema ").map(|(_, schema)| schema.to_owned());
+        Ok((words, schema))
     }
 
     /// Which server and database this is, as the dialect says it.

@@ -12,6 +12,7 @@ mod copy;
 mod error;
 pub mod feeds;
 pub mod guard;
+pub mod history;
 pub mod holdups;
 mod identifier;
 pub mod identity;
@@ -40,6 +41,7 @@ pub mod sql;
 mod sqlite;
 mod syntax;
 mod table;
+mod told;
 mod value;
 mod write;
 
@@ -49,7 +51,6 @@ use std::sync::Arc;
 pub use claim::LockState;
 pub use error::{Class, DbError};
 pub use identifier::{Expression, Identifier, Literal, Unfit};
-pub use identity::TransactionLimits;
 pub use postgres::SESSION as POSTGRES_SESSION;
 pub use refusal::Refusal;
 pub use server::Server;
@@ -60,6 +61,7 @@ pub use syntax::{
     Paging, Rewrite, SQLITE, Syntax, Write,
 };
 pub use table::{ColumnInfo, Kind, Limit, Shape, Table, TableInfo, Unit};
+pub use told::TransactionLimits;
 pub use value::Value;
 pub use write::{CompareAndSet, WriteMode};
 

@@ -22,8 +22,11 @@ use super::{remedy, remote};
 /// What makes a server tell the whole truth and take what it is given, whatever its defaults, the user's or
 /// those of `init_connect` are: answers are not cut short and show the present, checks are made, a value that
 /// does not fit is refused and not cut, and what another database holds (zero dates, a zero in a column that
-/// counts by itself) is taken as it is. `max_join_size` comes first, since it resets `sql_big_selects`.
+/// counts by itself) is taken as it is. What is written without a transaction is committed at once, and a commit
+/// ends neither the session nor begins the next transaction. `max_join_size` comes before `sql_big_selects`, since it
+/// resets it.
 const WHOLE_TRUTH: &[&str] = &[
+    "SET SESSION autocommit = 1, SESSION completion_type = 0",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'",
     "SET SESSION sql_select_limit = 18446744073709551615, SESSION max_join_size = 18446744073709551615",
     "SET SESSION sql_big_selects = 1, SESSION sql_safe_updates = 0, SESSION sql_auto_is_null = 0",
@@ -173,7 +176,8 @@ impl Native for MySqlConnection {
     const IS_READ_ONLY: &str = IS_READ_ONLY;
     const IS_STANDBY: &str = IS_READ_ONLY;
     const READINESS: Option<[&str; 2]> = Some(READINESS);
-    const READ_ONLY: &str = "is set to read only, as replicas are: give the primary's host";
+    const READ_ONLY: &str = "is set to read only, as replicas are: give the primary's host; where it was set for a switch-over, \
+         let it take writes until its entries are acknowledged (`SET GLOBAL read_only = 0`), and lock the server's user instead";
     const MAX_PACKET: &str = MAX_PACKET;
 
     // Here the session's limit is for rows alone, which nobody who reads waits for.
@@ -337,7 +341,8 @@ pub(super) fn class(number: i64, state: &str) -> Class {
         // lock wait timeout, deadlock, record changed, query interrupted, statement took too long
         // the list of sessions has a statement with bytes in it that are no text
         // a replication group did not take a transaction: it was too large or its member leaves, another was first
-        1205 | 1213 | 1020 | 1317 | 1969 | 3024 | 3854 | 3100 | 3101 => Class::Retry,
+        // a transaction has no room in the binary log's cache (max_binlog_cache_size)
+        1205 | 1213 | 1020 | 1317 | 1969 | 3024 | 3854 | 3100 | 3101 | 1197 => Class::Retry,
         // too many connections, shutting down, node not ready, nothing is known of a commit, connection
         // killed, ended because it was idle
         1040 | 1203 | 1226 | 1053 | 1077 | 1047 | 1180 | 1927 | 3169 | 4031

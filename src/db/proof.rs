@@ -33,6 +33,9 @@ const LOG_REPLAYED: &str =
 pub(super) const MAKE_TABLE: &str = "CREATE TABLE IF NOT EXISTS KEYROTATION_LOCK (ID BIGINT NOT NULL PRIMARY KEY, \
      TOKEN VARCHAR(64) NOT NULL, NODE VARCHAR(255) NOT NULL, BEAT BIGINT NOT NULL) ENGINE = InnoDB";
 pub(super) const DROP_TABLE: &str = "DROP TABLE IF EXISTS KEYROTATION_LOCK";
+/// How long that waits for somebody else's lock, and as long as is usual again.
+const IMPATIENT: &str = "SET SESSION lock_wait_timeout = 20";
+const PATIENT: &str = "SET SESSION lock_wait_timeout = DEFAULT";
 const PUT_ROW: &str = "INSERT INTO KEYROTATION_LOCK (ID, TOKEN, NODE, BEAT) VALUES (?, '', '', 0)";
 const HAS_ROW: &str = "SELECT COUNT(*) FROM KEYROTATION_LOCK WHERE ID = ?";
 const TAKE_ROW: &str = "DELETE FROM KEYROTATION_LOCK WHERE ID = ?";
@@ -59,6 +62,8 @@ pub const STATEMENTS: &[(&str, &str, &str)] = &[
     ("PostgreSQL", "how far a primary has written", LOG_WRITTEN),
     ("PostgreSQL", "how far a standby has replayed", LOG_REPLAYED),
     ("MySQL and MariaDB", "make the table of tokens", MAKE_TABLE),
+    ("MySQL and MariaDB", "wait for no backup", IMPATIENT),
+    ("MySQL and MariaDB", "wait again", PATIENT),
     ("MySQL and MariaDB", "put a token down", PUT_ROW),
     ("MySQL and MariaDB", "does it show", HAS_ROW),
     ("MySQL and MariaDB", "take it away", TAKE_ROW),
@@ -121,9 +126,23 @@ impl Db {
 
     async fn put_row(&self, make: &str, put: &str, number: i64) -> Result<Option<i64>, DbError> {
         if !make.is_empty() {
-            self.script(make).await?;
+            self.own_table(make).await?;
         }
         self.read(put, &[Value::Int(number)]).await.map(|_| None)
+    }
+
+    /// Makes or drops the table of ours (MySQL and MariaDB), for which it waits no longer than a moment: a server would
+    /// wait for a backup or another session for a year.
+    pub(super) async fn own_table(&self, sql: &str) -> Result<(), DbError> {
+        let statements = [IMPATIENT, sql, PATIENT].map(str::to_owned);
+        self.statements(&statements).await.map_err(|error| {
+            if !error.is_lock_wait() {
+                return error;
+            }
+            let text = "KEYROTATION_LOCK cannot be made or dropped: the server waits for another session that keeps tables \
+                        from changing, such as a backup (LOCK INSTANCE FOR BACKUP, BACKUP STAGE): let it end (error 1205)";
+            DbError::new(error.class, text)
+        })
     }
 
     /// Whether a token that was put down elsewhere shows in this database.
@@ -194,7 +213,7 @@ impl Db {
         if self.server_kind() != Some(Kind::Postgres) {
             self.read(TAKE_ROW, &value).await?;
             if self.server_kind() == Some(Kind::MySql) && !self.has_cluster_lock().await {
-                self.script(DROP_TABLE).await?;
+                self.own_table(DROP_TABLE).await?;
             }
             return Ok(());
         }

@@ -17,6 +17,12 @@ const MYSQL: &[(i64, &str)] = &[
     (1049, "correct the database's name in the URL, or make the copy first (`keyrotation runbook copy`)"),
     (1130, "let a DBA make the user for this host: `CREATE USER 'name'@'this host' …`"),
     (1129, "let a DBA run `TRUNCATE TABLE performance_schema.host_cache`, or `FLUSH HOSTS`"),
+    (
+        1226,
+        "raise or lift the user's limits, by the hour or of connections (`ALTER USER … WITH MAX_QUERIES_PER_HOUR 0 \
+         MAX_UPDATES_PER_HOUR 0 MAX_CONNECTIONS_PER_HOUR 0`; on all: MAX_USER_CONNECTIONS 0), then the same command, or \
+         `keyrotation resume` if it has begun",
+    ),
     (1251, "let a DBA change how the user logs in, to caching_sha2_password or mysql_native_password"),
     (1524, "let a DBA change how the user logs in, to caching_sha2_password or mysql_native_password"),
     (1820, "the password has expired: `ALTER USER … IDENTIFIED BY …`, then write it into properties.yaml"),
@@ -65,6 +71,10 @@ pub(super) fn of_login(kind: Kind, number: i64, state: &str, message: &str) -> O
 pub(super) const CERTIFICATE: &str =
     "name a PEM file with the authority that signed the server's certificate: tlsCaFile in properties.yaml";
 
+/// The remedy for a certificate of another host.
+pub(super) const CERTIFICATE_NAME: &str = "give the host by the name that its certificate has, or let a DBA make one for this \
+     name; sslMode=VERIFY_CA compares no names (PostgreSQL: sslmode=verify-ca)";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +90,9 @@ mod tests {
         assert!(postgres("28000", no_line).is_some_and(|remedy| remedy.contains("add a line")));
         assert_eq!(postgres("23505", ""), None);
         assert!(of_login(Kind::MySql, 1045, "28000", "").is_some_and(|remedy| remedy.contains("password")));
+        assert!(
+            of_login(Kind::MySql, 1226, "42000", "").is_some_and(|remedy| remedy.contains("MAX_QUERIES"))
+        );
         assert_eq!(of_login(Kind::MySql, 1213, "40001", ""), None);
     }
 }

@@ -178,15 +178,24 @@ pub(super) fn unique_sets(records: Vec<Record>) -> Vec<Vec<String>> {
 
 /// An error that no server sent.
 pub(super) fn explain(error: &sqlx::Error) -> DbError {
+    let of_certificate = of_certificate(&error.to_string());
     let class = match error {
+        _ if of_certificate.is_some() => Class::Environment,
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => Class::Lost,
         _ => Class::Environment,
     };
     let (text, remedy) = match error {
-        sqlx::Error::Tls(cause) => (format!("TLS: {cause}"), Some(remedy::CERTIFICATE)),
-        other => (redact(&other.to_string()), None),
+        sqlx::Error::Tls(cause) => (format!("TLS: {cause}"), of_certificate.or(Some(remedy::CERTIFICATE))),
+        other => (redact(&other.to_string()), of_certificate),
     };
     DbError::new(class, without_links(&text)).with_remedy(remedy)
+}
+
+/// What to do about a certificate that is not accepted, if it is one: MySQL's driver has that as an error of the network.
+fn of_certificate(text: &str) -> Option<&'static str> {
+    let is_one = text.contains("invalid peer certificate");
+    let is_name = text.contains("not valid for") || text.contains("NotValidForName");
+    is_one.then_some(if is_name { remedy::CERTIFICATE_NAME } else { remedy::CERTIFICATE })
 }
 
 /// A library's message in one line, without links to its documentation.
@@ -265,6 +274,19 @@ mod tests {
         assert_eq!(told(1 << 20), 768 << 10);
         assert_eq!(told(1 << 30), STATEMENT_BYTES);
         assert_eq!(statement_bytes(&[]), 768 << 10, "where it is not told");
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_accepted_is_no_lost_connection() {
+        let explained = |text: &str| {
+            let error = explain(&sqlx::Error::Io(std::io::Error::other(text.to_owned())));
+            (error.class, error.remedy())
+        };
+        let unknown = explained("invalid peer certificate: UnknownIssuer");
+        assert_eq!(unknown, (Class::Environment, Some(remedy::CERTIFICATE)));
+        let named = "invalid peer certificate: certificate not valid for name \"db\"; certificate is only valid for ...";
+        assert_eq!(explained(named), (Class::Environment, Some(remedy::CERTIFICATE_NAME)));
+        assert_eq!(explained("connection reset by peer"), (Class::Lost, None));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::activity::Activity;
 use crate::db::LockState;
+use crate::db::feeds::Feed;
 use crate::db::guard::ForeignSession;
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
@@ -38,6 +39,8 @@ pub struct Guard {
     stop: OnceLock<Stop>,
     activity: OnceLock<Activity>,
     asked: Mutex<Asked>,
+    /// The lock was taken again, and nobody has asked since whether what answers now is fed from elsewhere.
+    feeds_unasked: AtomicBool,
 }
 
 /// When the server was asked last.
@@ -61,6 +64,7 @@ impl Guard {
             stop: OnceLock::new(),
             activity: OnceLock::new(),
             asked: Mutex::new(Asked { whether_ours: Instant::now(), to_keep: Instant::now() }),
+            feeds_unasked: AtomicBool::new(false),
         }
     }
 
@@ -194,6 +198,7 @@ impl Guard {
     /// What answers now may be another server than the one that was lost.
     fn regained(&self) {
         self.mark_lost();
+        self.feeds_unasked.store(true, Ordering::Relaxed);
         let store = self.store.name();
         tracing::warn!("{store} database: the rotation's lock was lost with its connection, and taken again");
     }
@@ -203,12 +208,20 @@ impl Guard {
         let mut waiting = None;
         loop {
             let (problem, taken) = match self.db.hold().await {
-                Ok(LockState::Kept) => return Ok(()),
-                Ok(LockState::Retaken) => {
-                    self.regained();
-                    return Ok(());
+                Ok(state) if state != LockState::ByAnother => {
+                    if state == LockState::Retaken {
+                        self.regained();
+                    }
+                    match self.refuse_fed().await {
+                        Ok(()) => return Ok(()),
+                        Err(Refused::Fed(error)) => return Err(error),
+                        Err(Refused::Unasked(error)) if error.class == Class::Lost => {
+                            (error.to_string(), false)
+                        }
+                        Err(Refused::Unasked(error)) => return Err(self.failed(&error)),
+                    }
                 }
-                Ok(LockState::ByAnother) => ("another session has the lock".to_owned(), true),
+                Ok(_) => ("another session has the lock".to_owned(), true),
                 Err(error) if error.class == Class::Lost => (error.to_string(), false),
                 Err(error) => return Err(self.failed(&error)),
             };
@@ -240,6 +253,23 @@ impl Guard {
         }
     }
 
+    /// Refuses a server that is fed from elsewhere since it was lost, as a replica is after its restart.
+    async fn refuse_fed(&self) -> Result<(), Refused> {
+        if !self.feeds_unasked.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let feeds = self.db.feeds().await.map_err(Refused::Unasked)?;
+        if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
+            let fix = format!(
+                "end that in it: `{}`; then `keyrotation resume`, and `keyrotation verify` after it",
+                feed.end
+            );
+            return Err(Refused::Fed(fed(&format!("{} database", self.store.name()), feed).fix(fix)));
+        }
+        self.feeds_unasked.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
     async fn foreign_sessions(&self) -> Result<Vec<ForeignSession>, DbError> {
         async_failpoint!("guard-lost", DbError::new(Class::Lost, "failure planned by a test"));
         let mut foreign_sessions = self.db.foreign_sessions().await?;
@@ -259,6 +289,18 @@ impl Guard {
     }
 }
 
+/// Why a database into which changes come from elsewhere is refused.
+enum Refused {
+    Fed(Error),
+    /// It could not be asked.
+    Unasked(DbError),
+}
+
+/// A database that changes come into from elsewhere, as an error.
+pub(crate) fn fed(place: &str, feed: &Feed) -> Error {
+    Error::new(Id::CopyFed, format!("{place}: it is fed from elsewhere: {}", feed.what))
+}
+
 /// A database's answer about a place, as an error: of what, the answer says.
 pub(crate) fn refused(place: &str, error: &DbError) -> Error {
     let id = match error.class {
@@ -266,5 +308,9 @@ pub(crate) fn refused(place: &str, error: &DbError) -> Error {
         Class::Lost => Id::DatabaseLost,
         Class::Retry | Class::Row | Class::Environment => Id::Database,
     };
-    Error::new(id, format!("{place}: {error}"))
+    let refused = Error::new(id, format!("{place}: {error}"));
+    match error.remedy() {
+        Some(remedy) => refused.fix(remedy),
+        None => refused,
+    }
 }

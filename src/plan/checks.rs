@@ -217,6 +217,9 @@ impl Deployment {
             }
             let (mut limits, mut clusters) = (Vec::new(), Vec::new());
             self.doubts = protect::refuse_old(settings, &self.distinct(), false).await?;
+            // Only who writes is refused for that.
+            self.doubts
+                .extend(self.refuse_uncompared(settings).await.err().map(|error| error.what().to_owned()));
             for db in self.distinct() {
                 protect::refuse_pooler(db).await?;
                 protect::refuse_hidden(db, &self.targets).await?;

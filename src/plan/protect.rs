@@ -14,9 +14,9 @@ use crate::db::guard::ForeignSession;
 use crate::db::identity::Sameness;
 use crate::db::policies::{Policies, Policy};
 use crate::db::server::Kind;
-use crate::db::{Access, Db, DbError, TransactionLimits};
+use crate::db::{Access, Db, DbError, Server, TransactionLimits};
 use crate::error::{Error, Id, Result};
-use crate::guard::refused;
+use crate::guard::{fed, refused};
 use crate::target::TargetRegistry;
 
 /// How long a rotation that was killed may live on in the server: its statement runs to its end.
@@ -62,13 +62,18 @@ async fn kin(db: &Db) -> String {
 pub(super) async fn refuse_old(settings: &Settings, new: &[&Db], proof: bool) -> Result<Vec<String>> {
     let Some(job) = &settings.databases else { return Ok(Vec::new()) };
     let mut doubts = Vec::new();
-    for old in job.old_ones() {
-        doubts.extend(refuse_one(old, new, proof).await?);
+    let built_in = [&job.old_identity, &job.old_registry].into_iter().flatten().count();
+    for (at, old) in job.old_ones().enumerate() {
+        let tables: &[&str] = if at < built_in { &TABLES } else { &[] };
+        doubts.extend(refuse_one(old, new, proof, tables).await?);
     }
     Ok(doubts)
 }
 
-async fn refuse_one(old: &Database, new: &[&Db], proof: bool) -> Result<Vec<String>> {
+/// Of the old server's databases each has one of these.
+const TABLES: [&str; 2] = ["IDN_IDENTITY_USER_DATA", "REG_PROPERTY"];
+
+async fn refuse_one(old: &Database, new: &[&Db], proof: bool, tables: &[&str]) -> Result<Vec<String>> {
     let Some(server) = &old.server else { return Ok(Vec::new()) };
     let rivals: Vec<&&Db> = new.iter().filter(|db| db.server_kind() == Some(server.kind)).collect();
     if rivals.is_empty() {
@@ -81,42 +86,74 @@ async fn refuse_one(old: &Database, new: &[&Db], proof: bool) -> Result<Vec<Stri
             old.key
         ))
     })?;
-    let doubts = Box::pin(compared(&db, &rivals, proof)).await;
+    let doubts = Box::pin(compared((&db, server), &rivals, proof, tables)).await;
     db.close().await;
     doubts
 }
 
-async fn compared(old: &Db, new: &[&&Db], proof: bool) -> Result<Vec<String>> {
-    let theirs = old.identity().await.map_err(|error| failed(old, &error))?;
+async fn compared(
+    (old, server): (&Db, &Server),
+    new: &[&&Db],
+    proof: bool,
+    tables: &[&str],
+) -> Result<Vec<String>> {
+    let mut theirs = old.identity().await.map_err(|error| failed(old, &error))?;
+    if !finds_any(old, tables).await? {
+        theirs = theirs.without_schema();
+    }
     let feeds = old.feeds().await.map_err(|error| failed(old, &error))?;
     let mut pairs = Vec::new();
     for db in new {
         let ours = db.identity().await.map_err(|error| failed(db, &error))?;
         let doubt = match ours.compare(&theirs) {
             Sameness::Same(why) => return Err(is_old(&why)),
-            Sameness::Undecided(why) => Doubt::Said(format!("{} and {}: {why}", db.place(), old.place())),
+            Sameness::Undecided(why) => {
+                let why = format!("{} and {}: {why}", db.place(), old.place());
+                // A token is looked for in the schema of the session.
+                if theirs.is_unplaced() { Doubt::Lasting(why) } else { Doubt::Said(why) }
+            }
             _ if let Some(why) = subscribed(old, &feeds, db).await? => Doubt::Lasting(why),
             Sameness::Different if ours.is_named_as(&theirs) => Doubt::None,
             Sameness::Different => Doubt::OtherName,
         };
-        pairs.push(token::Pair { old, new: db, ours, doubt });
+        pairs.push(token::Pair { old, new: db, ours, doubt, server });
     }
     // Whoever holds the lock there is either us or another rotation: neither may be.
     if old.is_claimed().await.map_err(|error| failed(old, &error))? {
         return Err(is_old(&format!("the lock of the one is taken in the other, {}", theirs.words())));
     }
     if !proof {
-        let said = |pair: token::Pair<'_>| match pair.doubt {
-            Doubt::Said(why) | Doubt::Lasting(why) => Some(why),
-            Doubt::None => unproved(old, &feeds),
-            Doubt::OtherName => None,
-        };
-        return Ok(pairs.into_iter().filter_map(said).collect());
+        let mut said = Vec::new();
+        for pair in pairs {
+            said.extend(match &pair.doubt {
+                Doubt::None => {
+                    let why = pair.may_come(&feeds).await?.map(|why| format!("{}: {why}", old.place()));
+                    why.or_else(|| unproved(old, &feeds))
+                }
+                Doubt::OtherName => None,
+                Doubt::Said(why) | Doubt::Lasting(why) => Some(why.clone()),
+            });
+        }
+        return Ok(said);
     }
     for pair in pairs {
         Box::pin(pair.prove(&theirs, &feeds)).await?;
     }
     Ok(Vec::new())
+}
+
+/// Whether the old user's session finds any of these tables; where none is asked for, its schema is believed.
+async fn finds_any(old: &Db, tables: &[&str]) -> Result<bool> {
+    let has_schemas = matches!(old.server_kind(), Some(Kind::Postgres | Kind::Oracle | Kind::SqlServer));
+    if !has_schemas || tables.is_empty() {
+        return Ok(true);
+    }
+    for table in tables {
+        if old.table(table).await.map_err(|error| failed(old, &error))?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// What may bring a new database's rows into the old one, as long as no token tells: identifiers of a replica and its
@@ -127,6 +164,49 @@ fn unproved(old: &Db, feeds: &Feeds) -> Option<String> {
     }
     let found = feeds.found.iter().map(|feed| &feed.what).next();
     found.or(feeds.all_unseen()).map(|why| format!("{}: {why}", old.place()))
+}
+
+/// Refuses a registry to be rewritten that is on the old identity database's server, where the new identity database is
+/// not, and no old registry is named that it could be compared with. Where it is elsewhere, that is said.
+pub(super) async fn refuse_uncompared(
+    settings: &Settings,
+    identity: &Db,
+    registry: &Db,
+) -> Result<Option<String>> {
+    let Some(job) = settings.databases.as_ref().filter(|_| !settings.mode.is_in_place()) else {
+        return Ok(None);
+    };
+    let old = job
+        .old_identity
+        .as_ref()
+        .filter(|_| job.old_registry.is_none() && !registry.is_same_handle(identity));
+    let Some(server) = old.and_then(|old| old.server.as_ref()) else { return Ok(None) };
+    let is_kin = |db: &Db| db.server_kind() == Some(server.kind);
+    if !is_kin(registry) {
+        return Ok(None);
+    }
+    // Whether it can be reached at all is said elsewhere.
+    let Ok(old) = Db::open_server(server, Access::ReadOnly, 1).await else { return Ok(None) };
+    let is_there = async |db: &Db| {
+        let theirs = old.identity().await.map_err(|error| failed(&old, &error))?;
+        let ours = db.identity().await.map_err(|error| failed(db, &error))?;
+        Ok::<_, Error>(is_kin(db) && ours.is_on_server_of(&theirs))
+    };
+    let found = async { Ok::<_, Error>(is_there(registry).await? && !is_there(identity).await?) }.await;
+    old.close().await;
+    let place = registry.place();
+    if found? {
+        let text = format!(
+            "{place} is on the server of oldIdnDBUrl, and the new identity database is on another: it may be the old \
+             server's registry"
+        );
+        return Err(Error::new(Id::OldUndecided, text).fix(
+            "name the old server's registry database, which is compared with the new one then: oldRegDBUrl",
+        ));
+    }
+    Ok(Some(format!(
+        "{place}: oldRegDBUrl names no old registry, so nobody can tell that this is not it: name it, or make sure yourself"
+    )))
 }
 
 /// Why a new database may be what a subscription of the old one reads, which no token tells; refuses it where the
@@ -169,9 +249,11 @@ pub(super) fn is_old(why: &str) -> Error {
 /// Refuses a database into which changes still come from elsewhere: what was rotated would be overwritten.
 pub(super) async fn refuse_fed(db: &Db) -> Result<()> {
     let feeds = db.feeds().await.map_err(|error| failed(db, &error))?;
-    let Some(feed) = feeds.running().next() else { return Ok(()) };
-    let text = format!("{}: it is fed from elsewhere: {}", db.place(), feed.what);
-    Err(Error::new(Id::CopyFed, text).fix(format!("end that in it: `{}`; then repeat the command", feed.end)))
+    for why in feeds.warnings() {
+        tracing::warn!("{}: {why}; what comes from there would overwrite what is rotated", db.place());
+    }
+    let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) else { return Ok(()) };
+    Err(fed(&db.place(), feed).fix(format!("end that in it: `{}`; then repeat the command", feed.end)))
 }
 
 /// Refuses a database to which others are connected, unless they are expected. This process has the lock:

@@ -1,6 +1,7 @@
 """Clusters of throwaway servers for the tests: real ones, from Debian's packages.
 
     python3 tests/support/clusters.py serve galera      two nodes of MariaDB with Galera
+    python3 tests/support/clusters.py serve beside-galera   a server of its own with a binary log, and likewise two nodes
     python3 tests/support/clusters.py serve streaming   PostgreSQL: a primary and a standby
     python3 tests/support/clusters.py serve logical     PostgreSQL: two servers, one to subscribe to the other
     python3 tests/support/clusters.py serve replica     MariaDB: a server and its replica
@@ -102,6 +103,18 @@ class Clusters(Servers):
             self.how[name] = (name, [*command, f"--wsrep-cluster-address=gcomm://{partners}"], home, self.as_user("mysql"), port)
             self.until_synced(port)
             self.tell(number, "mariadb", port)
+
+    def beside_galera(self):
+        self.galera()
+        ports = [self.environment[f"KEYROTATION_TEST_{of}"] for of in ("MARIADB", "SECOND")]
+        server, port = program("mariadbd", "mariadb-server", ["/usr/sbin"]), free_port()
+        home, data, first = self.mariadb_home("beside", 2)
+        settings = {**self.mariadb_options(home, data, port, 2), "init-file": first, "log-bin": "log"}
+        options = [f"--{key}={value}" for key, value in settings.items()]
+        self.spawn("beside", [server, "--no-defaults", *options], home, self.as_user("mysql"), port)
+        for number, at in enumerate([port, *ports]):
+            self.tell(number, "mariadb", at)
+        self.until(lambda: self.ask_mariadb(port, "SELECT 1") == "1", "the server beside the cluster lets nobody in")
 
     def until_synced(self, port):
         begun = time.monotonic()

@@ -10,8 +10,8 @@ use keyrotation::db::{
     ORACLE_SESSION, POSTGRES, Relation, Syntax, Table, TableInfo, Write,
 };
 use keyrotation::db::{
-    POSTGRES_SESSION, asked, cluster_lock, copies, feeds, holdups, identity, indexes, load, log_table, near,
-    policies, proof,
+    POSTGRES_SESSION, asked, cluster_lock, copies, feeds, history, holdups, identity, indexes, load, log_table,
+    near, policies, proof,
 };
 use keyrotation::plan::TOKENS;
 use keyrotation::target::sync::{CHANGED_AT, ENTRY, SYNCED};
@@ -139,6 +139,7 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         asked::STATEMENTS,
         identity::STATEMENTS,
         feeds::STATEMENTS,
+        history::STATEMENTS,
         load::STATEMENTS,
         proof::STATEMENTS,
         cluster_lock::STATEMENTS,

@@ -22,6 +22,9 @@ impl Deployment {
                 "{doubt}: before it writes, `run` lets a token tell, and refuses if that is no proof"
             );
         }
+        if let Some(why) = self.refuse_uncompared(settings).await? {
+            tracing::warn!("{why}");
+        }
         for db in self.distinct() {
             protect::refuse_fed(db).await?;
             protect::refuse_strangers(db, others_expected).await?;
@@ -31,11 +34,21 @@ impl Deployment {
         }
         for (db, cluster, _) in &self.clusters {
             tracing::info!(
-                "{} is written to on {cluster}; who is connected to other nodes is not seen",
+                "{} is written to on {cluster}; who is connected to other nodes, and what feeds them, is not seen",
                 db.place()
             );
         }
         Ok(())
+    }
+
+    /// Refuses a new registry that may be the old server's, of which none is named; says so where it is elsewhere.
+    pub(super) async fn refuse_uncompared(&self, settings: &Settings) -> Result<Option<String>> {
+        match (&self.identity, &self.registry) {
+            (Some(identity), Some(registry)) => {
+                protect::refuse_uncompared(settings, identity, registry).await
+            }
+            _ => Ok(None),
+        }
     }
 
     /// From now on no index is dropped, for this reason.

@@ -176,7 +176,7 @@ fn not_fed(facts: &Facts<'_>) -> Found {
                 continue;
             }
         };
-        if let Some(feed) = feeds.running().next() {
+        if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
             let what = format!("{}: it is fed from elsewhere: {}", server.place, feed.what);
             let fix = format!("end that in it: `{}`", feed.end);
             return Found::Refuse(Refusal { id: Id::CopyFed, what, fix });
@@ -185,7 +185,7 @@ fn not_fed(facts: &Facts<'_>) -> Found {
         warnings.extend(feeds.found.iter().map(|feed| {
             format!("{place}: {}, which does not run now; `{}` ends it for good", feed.what, feed.end)
         }));
-        warnings.extend(feeds.unseen.iter().map(|why| format!("{place}: {why}")));
+        warnings.extend(feeds.warnings().map(|why| format!("{place}: {why}")));
     }
     if warnings.is_empty() && !unasked.is_empty() {
         return Found::NotChecked(listed(&unasked));

@@ -48,7 +48,12 @@ pub(super) const CHECKS: &[Check] = &[
         warns: "counts differ, or the newest row of the old one is later: sync never carries the registry over",
         refuses: &[],
         fix: "stop what changes the registry on the old server, and copy it again",
-        look: |facts| rows(facts.old.registry.as_ref(), "oldRegDBUrl names no database that could be asked"),
+        look: |facts| {
+            rows(
+                facts.old.registry.as_ref(),
+                "oldRegDBUrl names no database that could be asked, nor that the new registry could be told from",
+            )
+        },
     },
 ];
 

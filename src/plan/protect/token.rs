@@ -1,13 +1,15 @@
 //! The proof by a token: what is written to the new side must not show on the old one.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{Doubt, failed, is_old};
-use crate::db::Db;
 use crate::db::feeds::{Feed, Feeds};
+use crate::db::history::{Galera, History};
 use crate::db::identity::Identity;
 use crate::db::proof::{Seen, Token};
 use crate::db::server::Kind;
+use crate::db::{Access, Db, DbError, Server};
 use crate::error::{Error, Id, Result};
 
 /// How long a token may take to a server that is fed from another; three times its lag where that is more.
@@ -15,6 +17,14 @@ const DELAY: Duration = Duration::from_secs(2);
 /// The longest that is waited for one that lags.
 const LONGEST: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// What to do where a server's name for itself is another's.
+const OWN_NAME: &str = "if the new server is another one that took over that name, give it one of its own (MariaDB: \
+                        server_id; MySQL: remove auto.cnf and restart it), else this is production";
+/// What to do where nothing tells what a server is fed from.
+const APART: &str = "name the server that the users' Identity Server writes to as the old one; or end the replication \
+                     there for now; or restart the new server without a binary log (skip-log-bin): such a one feeds \
+                     no other";
 
 /// What watching for a token came to.
 enum Proved {
@@ -32,6 +42,8 @@ pub(super) struct Pair<'a> {
     pub(super) new: &'a Db,
     pub(super) ours: Identity,
     pub(super) doubt: Doubt,
+    /// How the old one is reached.
+    pub(super) server: &'a Server,
 }
 
 impl Pair<'_> {
@@ -48,9 +60,15 @@ impl Pair<'_> {
                 watched?
             }
         };
+        let hidden = match (&proved, &self.doubt) {
+            (Proved::Same | Proved::Unsettled(_), _) | (_, Doubt::OtherName) => None,
+            _ => self.may_come(feeds).await?,
+        };
+        let proved = hidden.map_or(proved, Proved::Unsettled);
         match (proved, self.doubt) {
             // A token of PostgreSQL's is the whole database's: where it shows under another name, that is another
-            // schema. And a standby follows its own cluster only: where nothing was doubted, that is another.
+            // schema, in which tables were found. And a standby follows its own cluster only: where nothing was
+            // doubted, both clusters' identifiers are known, and they differ.
             (Proved::Same, Doubt::OtherName) | (Proved::Unsettled(_), Doubt::None)
                 if old.server_kind() == Some(Kind::Postgres) =>
             {
@@ -103,10 +121,55 @@ impl Pair<'_> {
                 Seen::Never | Seen::NotYet => tokio::time::sleep(PAUSE).await,
             }
         }
-        let waited = begun.elapsed();
-        let judge = |feed: &&Feed| self.unsettled(feed, waited);
-        let unsettled = others.iter().find_map(judge).or_else(|| feeds.all_unseen().cloned());
+        let unsettled = others.first().filter(|_| old.server_kind() == Some(Kind::Postgres)).map(|feed| {
+            let waited = begun.elapsed().as_secs_f64();
+            format!("{}, and has not come past a token within {waited:.0} s", feed.what)
+        });
         Ok(unsettled.map_or(Proved::Different, Proved::Unsettled))
+    }
+
+    /// Why what is written to the new database may still come into the old one, although no token shows there (MySQL
+    /// and MariaDB). What a replica says of its lag is nothing: its GTIDs are.
+    pub(super) async fn may_come(&self, feeds: &Feeds) -> Result<Option<String>> {
+        let (old, new) = (self.old, self.new);
+        let ours = new.history().await.map_err(|error| failed(new, &error))?;
+        let theirs = old.history().await.map_err(|error| failed(old, &error))?;
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(None) };
+        let unseen = feeds.all_unseen().cloned();
+        if let Some(why) = unseen.filter(|_| ours.feeds_others()) {
+            return Ok(Some(why));
+        }
+        let sources: Vec<&Feed> = feeds.found.iter().filter(|feed| feed.brings_all()).collect();
+        let is_ours = |feed: &&&Feed| feed.source.as_deref().is_some_and(|source| ours.is_called(source));
+        if let Some(feed) = sources.iter().find(is_ours) {
+            return Ok(Some(format!(
+                "{}, and that calls itself as {} does; {OWN_NAME}",
+                feed.what,
+                new.place()
+            )));
+        }
+        if theirs.has_of(&ours) {
+            let text =
+                format!("it has transactions that {} wrote, so it is, or was, fed from there", new.place());
+            return Ok(Some(format!("{text}; {OWN_NAME}")));
+        }
+        if !ours.feeds_others() && !is_reader(&sources) {
+            return Ok(None);
+        }
+        let apart = sources.iter().all(|feed| feed.source.is_some()) && theirs.is_apart_from(&ours);
+        let open = match (sources.first(), theirs.galera(), theirs.cluster()) {
+            (Some(feed), ..) if !apart => feed.what.clone(),
+            (_, Some(galera), _) => match unseen_node(self.server, galera).await? {
+                Some(why) => why,
+                None => return Ok(None),
+            },
+            (_, None, Some(cluster)) if !apart => {
+                format!("it is {cluster}, and what feeds another is not seen")
+            }
+            _ => return Ok(None),
+        };
+        let new = new.place();
+        Ok(Some(format!("{open}, and GTIDs do not tell that nothing comes from {new} in the end; {APART}")))
     }
 
     async fn look(&self, token: &Token, by_cluster: bool) -> Result<Seen> {
@@ -119,19 +182,42 @@ impl Pair<'_> {
         let looked = tokio::time::timeout(LONGEST, old.sees_at_last(token)).await;
         looked.map_or_else(|_| Ok(late()), |seen| seen.map_err(|error| failed(old, &error)))
     }
+}
 
-    /// Why a token that did not show may still be on its way by this.
-    fn unsettled(&self, feed: &Feed, waited: Duration) -> Option<String> {
-        if self.old.server_kind() == Some(Kind::Postgres) {
-            let waited = waited.as_secs_f64();
-            return Some(format!("{}, and has not come past a token within {waited:.0} s", feed.what));
+/// Why a node of a Galera cluster may be fed from elsewhere: GTIDs tell nothing of who wrote a transaction on another
+/// one, so each is looked at, if the URL names them all.
+async fn unseen_node(server: &Server, galera: &Galera) -> Result<Option<String>> {
+    let mut nodes = BTreeSet::new();
+    for host in &server.hosts {
+        let alone = Server { hosts: vec![host.clone()], ..server.clone() };
+        // One that does not answer is one that is not seen.
+        let Ok(db) = Db::open_server(&alone, Access::ReadOnly, 1).await else { continue };
+        let looked = async { Ok::<_, DbError>((db.history().await?, db.feeds().await?)) }.await;
+        db.close().await;
+        let (history, feeds) = looked.map_err(|error| failed(&db, &error))?;
+        let Some(other) =
+            history.as_ref().and_then(History::galera).filter(|other| other.cluster == galera.cluster)
+        else {
+            continue;
+        };
+        let found = feeds.found.iter().map(|feed| &feed.what).next();
+        if let Some(why) = found.or(feeds.all_unseen()) {
+            return Ok(Some(format!("its node {}: {why}", db.place())));
         }
-        match feed.lag {
-            Some(lag) if lag.saturating_mul(3) <= LONGEST => None,
-            Some(lag) => Some(format!("{}, and is {} s behind", feed.what, lag.as_secs())),
-            None => Some(format!("{}, and how far it is behind cannot be seen", feed.what)),
-        }
+        nodes.insert(other.node.clone());
     }
+    let size = galera.size;
+    Ok((nodes.len() < size).then(|| {
+        format!(
+            "of the {size} nodes of its cluster {} are seen: name them all in its URL, with commas between",
+            nodes.len()
+        )
+    }))
+}
+
+/// A reader has its writer's storage, and its writer needs no log for that.
+fn is_reader(sources: &[&Feed]) -> bool {
+    sources.iter().any(|feed| feed.lag.is_none() && feed.source.is_none())
 }
 
 fn undecided(why: &str) -> Error {

@@ -5,6 +5,7 @@ mod galera;
 mod long;
 mod postgresql;
 mod replica;
+mod undecided;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

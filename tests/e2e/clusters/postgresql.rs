@@ -28,6 +28,18 @@ fn a_standbys_primary_is_production_and_a_copy_of_its_files_is_not() {
     assert!(ran.error().contains("standby"), "{ran}");
     let ran = kit.run(&["preflight"]).exits(0);
     assert!(ran.stdout.contains("before it writes, `run` lets a token tell"), "{ran}");
+    // Nor is it one where nobody may see of which cluster it is, or where no token can be made.
+    let before = kit.snapshot();
+    let hide = ["pg_control_system()", "lo_from_bytea(oid, bytea)"];
+    for function in hide {
+        admin(&kit, first).execute(&format!("REVOKE EXECUTE ON FUNCTION {function} FROM PUBLIC"));
+        let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
+        assert!(ran.error().contains("GRANT EXECUTE ON FUNCTION pg_control_system()"), "{ran}");
+    }
+    before.must_be_untouched(&kit);
+    for function in hide {
+        admin(&kit, first).execute(&format!("GRANT EXECUTE ON FUNCTION {function} TO PUBLIC"));
+    }
     // What is replayed then may be in the way of this very statement.
     let _ = admin(&kit, standby).attempt("SELECT pg_wal_replay_resume()");
 

@@ -209,7 +209,18 @@ fn of_a_replica(cluster: &str, engine: Engine, applier: &str, end: &str) {
     new_is_at(&kit, second);
     let ran = is_refused(&kit, "KR-CFG-026");
     assert!(ran.stderr.contains(end), "{ran}");
+    // One that stands still begins again by itself with its server.
     admin(&kit, second).execute(end);
+    let right = if engine == Engine::MariaDb { "SLAVE MONITOR" } else { "REPLICATION CLIENT" };
+    let seen = kit.run(&["preflight"]).exits(0).stdout;
+    assert!(seen.contains("may not see a replica that stands still") && seen.contains(right), "{seen}");
+    admin(&kit, second).execute(&format!("GRANT {right} ON *.* TO '{}'@'%'", kit.site().user()));
+    is_refused(&kit, "KR-CFG-026");
+    admin(&kit, second).execute(if engine == Engine::MariaDb {
+        "RESET SLAVE ALL"
+    } else {
+        "RESET REPLICA ALL"
+    });
     kit.run_unlooked(&["run"]).exits(0);
 }
 
