@@ -106,10 +106,8 @@ fn verified_line(verified: &VerifiedView) -> String {
     let found = &verified.found;
     let part = if found.is_whole() { String::new() } else { format!(" (a sample of {})", found.sample) };
     let (same, differ) = (thousands(found.same), thousands(found.in_targets()));
-    let more = match found.in_targets() == found.differences {
-        true => String::new(),
-        false => format!("; {}", found.words()),
-    };
+    let is_all = found.in_targets() == found.differences;
+    let more = if is_all { String::new() } else { format!("; {}", found.words()) };
     let (at, by) = (&verified.at, &verified.by);
     format!("verified at {at} by {by}: {same} rows and files as recorded{part}, {differ} differ{more}\n")
 }

@@ -150,7 +150,8 @@ fn in_place(item: &Item, facts: &Facts) -> Vec<Objection> {
     // What had failed differs, too: that alone is nothing new. What `keys` says is said.
     let is_new = |doubt: &&Doubt| {
         let is_said = matches!(&proof, Finding::Not(why) if *why == doubt.words());
-        !is_said && !(left.is_some() && doubt.is_of_failed_rows())
+        let is_known = left.is_some() && doubt.is_of_failed_rows();
+        !(is_said || is_known)
     };
     all.extend(unverified(doubts.iter().filter(is_new)).map(against));
     match left {

@@ -80,7 +80,7 @@ fn they_fail_alone_and_are_named() {
     assert_eq!((count("failed"), count("bad")), (spoiled.len() as u64, 0), "{verified}");
 
     // There is nothing to go on with, and nothing is tried again unless it is asked for.
-    place.run(&["resume"]).exits(0);
+    place.run(&["resume"]).exits(1);
     before.must_be_updated_once(&place, &except);
     // Nothing has become better.
     place.run(RETRY).exits(1);
