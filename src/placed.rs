@@ -60,17 +60,17 @@ pub(crate) fn write_whole(
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
-/// Moves the files that `fill` makes in a folder of its own into the one that the user has named, over those of an earlier
+/// Moves the files that `make` makes in a folder of its own into the one that the user has named, over those of an earlier
 /// version.
-pub(crate) fn write_all(folder: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+pub(crate) fn write_all(folder: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", folder.display()));
     let own = tempfile::Builder::new().prefix(".keyrotation-").tempdir_in(folder).map_err(failed)?;
-    fill(own.path()).map_err(failed)?;
-    for file in fs::read_dir(own.path()).map_err(failed)? {
-        let file = file.map_err(failed)?;
-        let place = folder.join(file.file_name());
+    make(own.path()).map_err(failed)?;
+    for page in fs::read_dir(own.path()).map_err(failed)? {
+        let page = page.map_err(failed)?;
+        let place = folder.join(page.file_name());
         must_be_replaceable(&place, "take it away, or name another folder")?;
-        fs::rename(file.path(), &place).map_err(failed)?;
+        fs::rename(page.path(), &place).map_err(failed)?;
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 //!
 //! After a change that is meant: `INSTA_UPDATE=always cargo test --test statements`.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 #[path = "support/rendered.rs"]
 mod rendered;
 
