@@ -156,9 +156,12 @@ impl Fingerprint {
         if begun == named {
             return Ok(());
         }
-        let list = |homes: &BTreeSet<&str>| match homes.is_empty() {
-            true => "none".to_owned(),
-            false => homes.iter().copied().collect::<Vec<_>>().join(", "),
+        let list = |homes: &BTreeSet<&str>| {
+            if homes.is_empty() {
+                "none".to_owned()
+            } else {
+                homes.iter().copied().collect::<Vec<_>>().join(", ")
+            }
         };
         let key = if now.mode.is_in_place() { "homes" } else { "newISHome" };
         let what = format!(
