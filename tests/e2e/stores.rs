@@ -86,12 +86,11 @@ impl With {
             return format!("jdbc:sqlite:{}", self.kit.beside("users.db").display());
         }
         let here = format!("127.0.0.1:{}", self.engine.port());
-        match self.engine {
-            Engine::Postgres => self.kit.site().url(0, &here, "?currentSchema=people"),
-            _ => {
-                let (of, to) = (format!("/{}", self.kit.site().database(0)), format!("/{}", self.name()));
-                self.kit.site().url(0, &here, "").replace(&of, &to)
-            }
+        if self.engine == Engine::Postgres {
+            self.kit.site().url(0, &here, "?currentSchema=people")
+        } else {
+            let (of, to) = (format!("/{}", self.kit.site().database(0)), format!("/{}", self.name()));
+            self.kit.site().url(0, &here, "").replace(&of, &to)
         }
     }
 
