@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::near::{quoted, quoted_name};
 use super::questions::POSTGRES_SCHEMA;
-use super::{Db, DbError, Record, Value};
+use super::{Db, DbError, POSTGRES, Record, Value};
 
 /// How a dialect answers.
 struct Asks {
@@ -67,7 +67,7 @@ const ASKS: &[Asks] = &[
                 JOIN information_schema.TABLES AS t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
                 WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
                 AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') AND c.CHARACTER_MAXIMUM_LENGTH >= 200 \
-                AND c.DATA_TYPE IN ('varchar', 'char', 'text', 'mediumtext', 'longtext') ORDER BY 1, 2, 3",
+                AND c.DATA_TYPE IN ('varchar', 'char', 'tinytext', 'text', 'mediumtext', 'longtext') ORDER BY 1, 2, 3",
         schema: "SELECT DATABASE()",
     },
     Asks {
@@ -204,7 +204,9 @@ impl Db {
         let syntax = self.syntax();
         let names = quoted(syntax, &at.schema, &at.table).zip(quoted_name(syntax, &at.column));
         let Some((table, column)) = names else { return Ok(None) };
-        let sql = format!("SELECT 1 FROM {table} WHERE {column} LIKE '{BEGINS}%'");
+        // By its bytes: some collations of PostgreSQL know no LIKE.
+        let exact = if syntax.name == POSTGRES.name { " COLLATE \"C\"" } else { "" };
+        let sql = format!("SELECT 1 FROM {table} WHERE {column}{exact} LIKE '{BEGINS}%'");
         Ok(Some(!self.read(&(syntax.limited)(&sql, "1"), &[]).await?.is_empty()))
     }
 
