@@ -7,7 +7,7 @@ use crate::target::Target;
 /// Refuses a table that cannot be rotated as it is.
 pub(super) fn check(target: &Target, info: &TableInfo) -> Result<()> {
     let group = target.groups.iter().map(|groups| &groups.column);
-    let filter = target.relation.filter.iter().map(Filter::column);
+    let filter = target.relation.filter.iter().flat_map(Filter::columns);
     let needed = target.relation.key.iter().chain(target.value_names());
     if let Some(missing) =
         needed.chain(group).chain(filter).find(|column| !info.columns.contains_key(column.as_str()))
