@@ -22,6 +22,7 @@ pub mod log_table;
 mod mysql;
 mod native;
 pub mod near;
+mod neighbour;
 mod own_sessions;
 pub mod policies;
 mod pool;
