@@ -3,6 +3,7 @@
 //! Invariants: every value of every target is opened, none is judged by what it says of itself or by a sample; what
 //! cannot be looked into is counted as that, never as nothing.
 
+mod beside;
 mod files;
 mod scan;
 
@@ -15,15 +16,15 @@ use crate::blocking::blocking;
 use crate::cipher::RingKey;
 use crate::codec::Reason;
 use crate::codec::value::{Recoder, Under};
-use crate::db::Value;
 use crate::engine::{Flow, Pacer};
 use crate::error::Result;
 use crate::plan::{Job, is_too_many};
 use crate::signals::Stop;
 use crate::source::Row;
 
+pub use beside::Beside;
 pub use files::Folders;
-pub use scan::{Outside, Scanned, scan};
+pub use scan::{Outside, Scanned, Surroundings, scan};
 
 /// Rows that are named for each key of a target; all are counted.
 const NAMED: usize = 3;
@@ -47,6 +48,8 @@ pub struct TargetInventory {
     pub unreadable: BTreeMap<String, u64>,
     /// Values of which it is not known whether there is a ciphertext in them, by the reason.
     pub not_looked_into: BTreeMap<String, u64>,
+    /// Ciphertexts in its columns and files that are none of its values.
+    pub beside: Beside,
     /// Ciphertexts that another key than these has sealed, or that are damaged so that it looks like that.
     #[serde(skip)]
     strange: u64,
@@ -113,11 +116,8 @@ impl TargetInventory {
             return;
         }
         for (column, value) in row.values.iter().enumerate() {
-            let stored = match value {
-                Value::Null | Value::Int(_) | Value::Real(_) => continue,
-                Value::Text(text) => text.as_bytes(),
-                Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
-            };
+            let Some(stored) = value.as_bytes() else { continue };
+            self.beside.value(job, recoder, row, column, stored);
             let hash = row.hashes.get(column).and_then(Option::as_deref);
             match recoder.ciphertexts(&job.codec, stored, hash) {
                 Ok(all) => all.iter().for_each(|under| self.ciphertext(recoder, row, under)),
@@ -246,6 +246,8 @@ impl Inventory {
                 _ => None,
             }
         };
+        let beside =
+            |fingerprint: &str| targets.iter().map(|target| target.beside.under(fingerprint)).sum::<u64>();
         let keys = ring.in_order().map(|key| {
             let replacement = ring.replacement(key);
             let is_totp = !(ring.is_new_key(key) || replacement.is_some_and(is_default));
@@ -257,10 +259,12 @@ impl Inventory {
                 (false, true) => "totp-new",
             };
             let fingerprint = ring.key(key).fingerprint();
+            // Where somebody looked everywhere else, what stands beside values is among what was found.
+            let beside = if outside.is_some() { 0 } else { beside(fingerprint) };
             let outside = outside.as_ref().map(|scanned| scanned.under(fingerprint));
             let (is_old, doubt) = (replacement.is_some(), replacement.and_then(doubt));
             let in_use = in_use.get(fingerprint).map(String::as_str);
-            let asked = Asked { fingerprint, role, is_old, doubt, outside, in_use };
+            let asked = Asked { fingerprint, role, is_old, doubt, beside, outside, in_use };
             verdict(asked, &targets, &not_looked_at)
         });
         Self { keys: keys.collect(), targets, absent, not_looked_at, outside, explained }
@@ -308,13 +312,15 @@ struct Asked<'a> {
     is_old: bool,
     /// Why it may be none of those that were in use, if it may.
     doubt: Option<String>,
+    /// Ciphertexts beside the values of the targets, where nobody looked everywhere else.
+    beside: u64,
     outside: Option<u64>,
     /// The `deployment.toml` by which a server goes on writing with it.
     in_use: Option<&'a str>,
 }
 
 fn verdict(asked: Asked<'_>, targets: &[TargetInventory], not_looked_at: &[String]) -> KeyVerdict {
-    let Asked { fingerprint, role, is_old, doubt, outside, in_use } = asked;
+    let Asked { fingerprint, role, is_old, doubt, beside, outside, in_use } = asked;
     let counts = || targets.iter().filter_map(|target| Some((target, target.keys.get(fingerprint)?)));
     let values = counts().map(|(_, count)| count.values).sum();
     let without_id = counts().map(|(_, count)| count.without_id).sum();
@@ -326,6 +332,9 @@ fn verdict(asked: Asked<'_>, targets: &[TargetInventory], not_looked_at: &[Strin
     let is_doubted = doubt.is_some();
     let why = match (values, doubtful, not_looked_at) {
         (0, ..) if let Some(doubt) = doubt => doubt,
+        (0, 0, _) if beside > 0 => format!(
+            "{beside} ciphertexts in columns and files of the targets, but where no value is looked for, are under it"
+        ),
         (0, 0, _) if outside > Some(0) => "there are values outside the targets that are under it".to_owned(),
         (0, 0, _) if let Some(file) = in_use => {
             format!("it is still [encryption] totpKey of {file}: a server writes with it")
@@ -338,7 +347,7 @@ fn verdict(asked: Asked<'_>, targets: &[TargetInventory], not_looked_at: &[Strin
         (0, some, _) => format!("{some} values may be under it"),
         _ => places.join(", "),
     };
-    let under = values + doubtful + outside.unwrap_or_default();
+    let under = values + doubtful + beside + outside.unwrap_or_default();
     let may_go = is_old.then_some(under == 0 && not_looked_at.is_empty() && !is_doubted && in_use.is_none());
     let fingerprint = fingerprint.to_owned();
     KeyVerdict { fingerprint, role, values, without_id, outside, may_go, why, is_doubted }

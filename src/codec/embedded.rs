@@ -9,10 +9,53 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 
 use super::text::{START, is_of_word};
+use super::{Codec, envelope};
+
+/// What stands in everything that begins as an envelope does: base64 of `{"c":"`, or the member's name where it is not
+/// in base64, with whatever white space around it. Who asks a server for one of these misses none of [`envelopes`].
+pub const MARKS: [&str; 2] = ["eyJjIjoi", "\"c\""];
 
 /// The texts of all envelopes in some bytes, in base64.
 pub fn envelopes(bytes: &[u8]) -> Vec<String> {
     begun_before(bytes, bytes.len()).whole
+}
+
+/// The texts of those envelopes in a stored value, in base64, that its codec does not read: they stand outside of its
+/// slots, or in one that is no envelope as a whole.
+pub fn beside(codec: &Codec, stored: &[u8]) -> Vec<String> {
+    // Most values are one envelope and nothing else.
+    if codec.is_envelope() && words(stored).next().is_some_and(|word| word.range == (0..stored.len())) {
+        return Vec::new();
+    }
+    let mut places = places(stored);
+    if places.is_empty() {
+        return Vec::new();
+    }
+    let mut slots = codec.slots(stored).unwrap_or_default();
+    slots.retain(|slot| !matches!(envelope::parse(&slot.text), Ok(envelope::Content::Plain)));
+    places.retain(|(range, found)| {
+        let is_in = |slot: &super::Slot| {
+            // What is behind a slot may be of the same letters as what is in it, and what is in it escaped.
+            let both = range.start.max(slot.range.start)..range.end.min(slot.range.end);
+            let text = stored.get(both).and_then(|bytes| std::str::from_utf8(bytes).ok());
+            text.is_some_and(|text| {
+                let is_there = slot.text.contains(text) || slot.text.contains(found.trim_end_matches('='));
+                !text.is_empty() && is_there
+            })
+        };
+        !slots.iter().any(is_in)
+    });
+    places.into_iter().map(|(_, envelope)| envelope).collect()
+}
+
+/// Where envelopes stand in some bytes that are there whole, and their texts in base64.
+fn places(bytes: &[u8]) -> Vec<(Range<usize>, String)> {
+    let others = starts(bytes).filter_map(|start| {
+        let object = bytes.get(start..)?;
+        let object = object.get(..=object.iter().position(|byte| *byte == b'}')?)?;
+        Some((start..start + object.len(), STANDARD.encode(object)))
+    });
+    words(bytes).map(|word| (word.range, word.text)).chain(others).collect()
 }
 
 /// Envelopes in the first part of something longer.
@@ -170,6 +213,8 @@ mod tests {
             (envelope.as_bytes().to_vec(), 1),
             (format!("<a>{envelope}</a><b x='{envelope}'/>").into_bytes(), 2),
             ([b"\xac\xed\0\x05t\x01D".as_slice(), envelope.as_bytes(), b"\xff"].concat(), 1),
+            (format!("{envelope}sr\0").into_bytes(), 1),
+            (format!("{envelope}{envelope}xp{envelope}").into_bytes(), 3),
             (json, 1),
             (format!("{{\"a\": {spaced}}}").into_bytes(), 1),
             (pretty.into_bytes(), 1),
@@ -230,6 +275,46 @@ mod tests {
         // One that breaks off takes none with it.
         let cut = format!("{}\n{envelope}\n{envelope}", &envelope[..100]);
         assert_eq!(envelopes(cut.as_bytes())[1..], [envelope, envelope]);
+    }
+
+    /// Whatever the codec: what stands in its slots is none of these, and everything else is.
+    #[test]
+    fn what_a_codec_does_not_read_is_beside() {
+        let envelope = include_str!("../../tests/vectors/server_7_1.txt").trim();
+        let plain = String::from_utf8(STANDARD.decode(envelope).unwrap()).unwrap();
+        let escaped = envelope.replace('/', "\\/").replace('=', "\\u003d");
+        let json = Codec::Json(vec![crate::json::Path::new("$.a").unwrap()].into());
+        let property = format!("<Property encrypted=\"true\">{envelope}</Property>");
+        for (codec, stored, count) in [
+            (Codec::Envelope, envelope.to_owned(), 0),
+            (Codec::Envelope, format!(" {envelope}\n"), 0),
+            (Codec::Envelope, format!("{{\"a\":\"{envelope}\"}}"), 1),
+            (Codec::Envelope, plain.clone(), 1),
+            (Codec::Envelope, format!("{envelope},{envelope}"), 0),
+            (Codec::Text, format!("a={envelope};b={envelope}"), 0),
+            (Codec::Text, format!("a={envelope};b={plain}"), 1),
+            (json.clone(), format!("{{\"a\":\"{escaped}\"}}"), 0),
+            (json.clone(), format!("{{\"a\":\"{envelope}\",\"b\":\"{envelope}\",\"d\":{plain}}}"), 2),
+            (json, format!("{{\"a\":\"x {envelope}\"}}"), 1),
+            (Codec::Xml, format!("<a>{property}</a>"), 0),
+            (Codec::Xml, format!("<a x='{envelope}'><!-- {property} -->{property}<b>{envelope}</b></a>"), 3),
+            (Codec::Xml, format!("<a>{}</a>", property.replace(envelope, &format!("<!--{envelope}-->x"))), 1),
+            (Codec::XmlElements, format!("<a><b>{envelope}</b>{property}</a>"), 1),
+            (Codec::Java, format!("no object: {envelope}"), 1),
+        ] {
+            assert_eq!(beside(&codec, stored.as_bytes()).len(), count, "{codec:?}: {stored}");
+        }
+    }
+
+    /// Who filters by the marks, as a server does, misses nothing.
+    #[test]
+    fn every_envelope_has_a_mark() {
+        for space in ["", " ", "\t", "\r\n  "] {
+            let text = format!("{{{space}\"c\"{space}:{space}\"AA==\",\"t\":\"AES\"}}");
+            assert_eq!(envelopes(text.as_bytes()).len(), 1, "{text}");
+            assert!(MARKS.iter().any(|mark| text.contains(mark)), "{text}");
+        }
+        assert!(MARKS[0].as_bytes() == crate::text::START);
     }
 
     #[test]

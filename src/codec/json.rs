@@ -26,6 +26,13 @@ pub struct Path {
 #[serde(from = "Vec<Path>", into = "Vec<Path>")]
 pub struct Paths(Arc<[Path]>);
 
+impl Paths {
+    /// Each of them.
+    pub fn each(&self) -> &[Path] {
+        &self.0
+    }
+}
+
 impl From<Vec<Path>> for Paths {
     fn from(paths: Vec<Path>) -> Self {
         Self(paths.into())
@@ -78,6 +85,11 @@ impl Path {
             rest = behind;
         }
         Some(Self { text: text.into(), steps: steps.into() })
+    }
+
+    /// Whether it leads to a text in this document, or it is not known.
+    pub fn leads(&self, stored: &[u8]) -> bool {
+        slots(stored, &vec![self.clone()].into()).map_or(true, |found| !found.is_empty())
     }
 }
 
@@ -246,6 +258,8 @@ mod tests {
         assert_eq!(found(text, &["$.nothing.at.all", "$.a[0]", "$.a.n"]), [""; 0]);
         assert_eq!(found(r#""only""#, &["$"]), ["only"]);
         assert_eq!(found(text, &["$.a.*"]), ["1", "2"]);
+        let leads = |path: &str, text: &str| Path::new(path).unwrap().leads(text.as_bytes());
+        assert!(leads("$.a.b", text) && !leads("$.a.c", text) && !leads("$.a.n", text) && leads("$.a", text));
     }
 
     #[test]

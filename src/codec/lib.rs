@@ -58,6 +58,11 @@ impl Codec {
         matches!(self, Self::Envelope)
     }
 
+    /// Where values stand, where that is said by paths.
+    pub fn paths(&self) -> &[json::Path] {
+        if let Self::Json(paths) = self { paths.each() } else { &[] }
+    }
+
     /// Finds the slots of a stored value, in the order in which they stand.
     pub fn slots(&self, stored: &[u8]) -> Result<Vec<Slot>, Reason> {
         match self {

@@ -28,6 +28,12 @@ pub enum Reason {
     /// Envelopes within envelopes, more of them than anybody has made.
     #[error("encrypted more than {0} times over")]
     Nested(usize),
+    /// An envelope where the codec does not look.
+    #[error(
+        "an envelope under the old key stands in it, not as a value of its own, so that nothing replaces it: delete it, \
+         or name it in `targets`"
+    )]
+    Beside,
     /// Not a text where one is expected.
     #[error("not a text in UTF-8")]
     NotText,

@@ -56,7 +56,7 @@ pub struct Evidence<'a> {
 /// What a stored value turned out to be.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Nothing in it is encrypted.
+    /// Nothing in it is encrypted, or what is, is under no old key and not for the server to open.
     Plain,
     /// At least one ciphertext is under an old key, and every one opens.
     UnderOld(Opened),
@@ -107,6 +107,9 @@ impl Recoder {
     pub fn classify(&self, codec: &Codec, stored: &[u8], evidence: Evidence<'_>) -> Verdict {
         match codec.slots(stored).and_then(|slots| self.open(codec, slots, evidence)) {
             Err(reason) => Verdict::Unreadable(reason),
+            Ok(opened) if opened.parts.is_empty() && self.has_old_beside(codec, stored) => {
+                Verdict::Unreadable(Reason::Beside)
+            }
             Ok(opened) if opened.parts.is_empty() => Verdict::Plain,
             Ok(opened) => {
                 let any = |test: fn(&Layer) -> bool| opened.parts.iter().any(|part| part.has(test));

@@ -72,14 +72,17 @@ impl fmt::Display for OwnTable {
 }
 
 fn rows(filter: &Filter) -> String {
-    let column = filter.column();
     match filter {
-        Filter::OneOf(_, values) => {
+        Filter::OneOf(column, values) => {
             let values: Vec<&str> = values.iter().map(Literal::as_str).collect();
             format!("{column} is {}", values.join(" or "))
         }
-        Filter::IsTrue(_) => format!("{column} is true"),
-        Filter::IsZero(_) => format!("{column} is 0"),
+        Filter::IsTrue(column) => format!("{column} is true"),
+        Filter::IsZero(column) => format!("{column} is 0"),
+        Filter::But(first, second) => {
+            let first = first.as_ref().map(|first| format!("{} and ", rows(first))).unwrap_or_default();
+            format!("{first}not: {}", rows(second))
+        }
     }
 }
 

@@ -76,7 +76,7 @@ const ASKS: &[Asks] = &[
                 JOIN information_schema.TABLES AS t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
                 WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
                 AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') AND c.CHARACTER_MAXIMUM_LENGTH >= 200 \
-                AND c.DATA_TYPE IN ('varchar', 'char', 'text', 'mediumtext', 'longtext') ORDER BY 1, 2, 3",
+                AND c.DATA_TYPE IN ('varchar', 'char', 'tinytext', 'text', 'mediumtext', 'longtext') ORDER BY 1, 2, 3",
         schema: "SELECT DATABASE()",
     },
     Asks {
@@ -213,8 +213,12 @@ impl Db {
         let syntax = self.syntax();
         let names = quoted(syntax, &at.schema, &at.table).zip(quoted_name(syntax, &at.column));
         let Some((table, column)) = names else { return Ok(None) };
+        // By its bytes: some collations of PostgreSQL know no LIKE.
         let (column, like) = match syntax.name {
-            name if name == POSTGRES.name => ((syntax.as_text)(&column), "OPERATOR(pg_catalog.~~)"),
+            name if name == POSTGRES.name => {
+                let exact = format!("{} COLLATE pg_catalog.\"C\"", (syntax.as_text)(&column));
+                (exact, "OPERATOR(pg_catalog.~~)")
+            }
             _ => (column, "LIKE"),
         };
         let sql = format!("SELECT 1 FROM {table} WHERE {column} {like} '{BEGINS}%'");

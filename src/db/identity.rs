@@ -218,6 +218,21 @@ impl Identity {
             && is_one_process
     }
 
+    /// The same, as if its database had the other's name.
+    pub(super) fn named_as(&self, other: &Self) -> Self {
+        Self { database: other.database.clone(), ..self.clone() }
+    }
+
+    /// The database within the server, and its schema.
+    pub(super) fn database(&self) -> &str {
+        &self.database
+    }
+
+    /// What kind of server it is.
+    pub(super) const fn kind(&self) -> Option<Kind> {
+        self.kind
+    }
+
     /// Whether other servers may have the same data, as the nodes of a cluster do.
     pub fn is_node(&self) -> bool {
         self.is_node

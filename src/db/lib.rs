@@ -23,6 +23,7 @@ pub mod log_table;
 mod mysql;
 mod native;
 pub mod near;
+mod neighbour;
 mod own_sessions;
 mod own_words;
 pub mod policies;

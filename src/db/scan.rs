@@ -13,7 +13,7 @@ struct Scan {
     others: &'static str,
     /// Whether bytes can be looked through.
     has_bytes: bool,
-    /// Whether `{text}` stands anywhere in `{column}`, of texts and documents.
+    /// Whether `{text}` stands anywhere in `{column}`, of texts and documents; `{hex}` are its bytes.
     in_text: &'static str,
     /// Likewise, of bytes.
     in_bytes: &'static str,
@@ -33,7 +33,8 @@ const SCANS: &[Scan] = &[
         // Its columns hold anything: all are among those of texts.
         others: "",
         has_bytes: true,
-        in_text: "instr({column}, '{text}') > 0",
+        // Beside a text, bytes are taken for one in the database's encoding, which may be UTF-16.
+        in_text: "(instr({column}, '{text}') > 0 OR (typeof({column}) = 'blob' AND instr({column}, x'{hex}') > 0))",
         in_bytes: "",
         text: "{column}",
     },
@@ -54,7 +55,9 @@ const SCANS: &[Scan] = &[
                  AND t.typnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::regnamespace::oid \
                  AND t.typname OPERATOR(pg_catalog.=) ANY ('{json,jsonb,xml,bytea}'::name[]) ORDER BY 1, 2, 3",
         has_bytes: true,
-        in_text: "pg_catalog.strpos({column}::text, '{text}'::text) OPERATOR(pg_catalog.>) 0",
+        // By its bytes: a collation that takes different texts for equal finds nothing in any.
+        in_text: "pg_catalog.strpos({column}::text COLLATE pg_catalog.\"C\", '{text}'::text) \
+                  OPERATOR(pg_catalog.>) 0",
         in_bytes: "pg_catalog.\"position\"({column}, pg_catalog.convert_to('{text}'::text, 'UTF8'::name)) \
                    OPERATOR(pg_catalog.>) 0",
         text: "{column}::text",
@@ -67,7 +70,7 @@ const SCANS: &[Scan] = &[
                  WHERE c.TABLE_SCHEMA NOT IN ('mysql', 'information_schema', 'performance_schema', 'sys') \
                  AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM VIEW') AND (c.DATA_TYPE = 'json' \
                  OR (c.CHARACTER_MAXIMUM_LENGTH >= 200 \
-                 AND c.DATA_TYPE IN ('blob', 'mediumblob', 'longblob', 'varbinary', 'binary'))) ORDER BY 1, 2, 3",
+                 AND c.DATA_TYPE IN ('tinyblob', 'blob', 'mediumblob', 'longblob', 'varbinary', 'binary'))) ORDER BY 1, 2, 3",
         has_bytes: true,
         in_text: "LOCATE('{text}', {column}) > 0",
         in_bytes: "LOCATE('{text}', {column}) > 0",
@@ -79,9 +82,9 @@ const SCANS: &[Scan] = &[
     plain("Db2"),
 ];
 
-/// What stands in every envelope: base64 of `{"c":"`, or the same where it is not in base64; as types for JSON print it,
-/// too.
-const TEXTS: [&str; 3] = ["eyJjIjoi", "{\"c\":\"", "{\"c\": \""];
+/// What stands in everything that the finder of envelopes takes for one, whatever white space it has
+/// (`MARKS` in `src/codec/embedded.rs`).
+pub const TEXTS: [&str; 2] = ["eyJjIjoi", "\"c\""];
 
 /// Every question: dialect, what for, and the statement.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
@@ -167,7 +170,8 @@ impl Db {
             });
             let holds = if column.is_bytes { scan.in_bytes } else { scan.in_text };
             let condition = |text: &&str| {
-                let holds = holds.replace("{column}", &name).replace("{text}", text);
+                let holds =
+                    holds.replace("{column}", &name).replace("{text}", text).replace("{hex}", &hex(text));
                 column.only_where.as_ref().map_or(holds.clone(), |rows| format!("({holds} AND {rows})"))
             };
             conditions.extend(TEXTS.iter().map(condition));
@@ -196,4 +200,8 @@ impl Db {
         tracing::trace!("{table}: reads {count} rows in which ciphertext may stand");
         Ok(LookedThrough::Whole)
     }
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02X}"))
 }

@@ -167,7 +167,8 @@ pub const SQLITE: Syntax = Syntax {
     key_column: plain_column,
     own: "",
     operator: str::to_owned,
-    as_text: str::to_owned,
+    // In a column without a type a number equals no text.
+    as_text: |column| format!("CAST({column} AS TEXT)"),
     // Each value has its own type, whatever its column's.
     portable: str::to_owned,
     inexact: &[],

@@ -65,14 +65,13 @@ impl Home<'_> {
             &ldap_store("PARTNERS.COM", &password).replace('\n', "\r\n"),
         )?;
 
-        // A byte order mark, another case, single quotes, two secrets, one of them commented out.
+        // A byte order mark, another case, single quotes, two secrets, and what only looks like a third.
         let (bind, trust) = (self.seal("legacy-bind")?, self.seal("legacy-truststore")?);
-        let unused = self.seal("old-bind-no-longer-used")?;
         let legacy = format!(
             r#"<?xml version="1.0" encoding="UTF-8"?>
 <UserStoreManager class="com.example.LegacyUserStoreManager">
     <!-- moved to the new directory in March:
-         <Property encrypted="true" name="ConnectionPassword">{unused}</Property> -->
+         <Property encrypted="true" name="ConnectionPassword">no longer used</Property> -->
     <Property name="ConnectionURL">ldaps://legacy.example.com:636</Property>
     <Property name='ConnectionPassword' encrypted='TRUE'>
         {bind}

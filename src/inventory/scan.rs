@@ -9,16 +9,16 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::files::{Folders, files};
-use super::fingerprint;
+use super::{Beside, fingerprint};
 use crate::activity::{Activity, Task};
 use crate::blocking::blocking;
 use crate::cipher::KeyRing;
 use crate::codec::value::{Recoder, Under};
-use crate::codec::{Codec, Reason, embedded};
+use crate::codec::{Reason, embedded};
 use crate::db::scan::{LookedThrough, ScanColumn};
-use crate::db::{Class, Db, Value};
+use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
-use crate::plan::{Deployment, Job, Reach};
+use crate::plan::{Deployment, Job, Neighbours, OldDatabases, Reach};
 use crate::signals::Stop;
 use crate::source::Source;
 
@@ -56,6 +56,9 @@ pub struct Scanned {
     pub not_looked_at: Vec<String>,
     /// What is left out on purpose.
     pub left_out: Vec<String>,
+    /// Schemas with tables of an Identity Server, neither this deployment's nor the old server's, in which a value is
+    /// under one of the keys.
+    pub of_servers: Vec<String>,
 }
 
 impl Scanned {
@@ -96,34 +99,66 @@ impl Outside {
 
     /// Counts these envelopes.
     pub(super) fn count(&mut self, recoder: &Recoder, envelopes: &[String]) {
-        for envelope in envelopes {
-            for under in recoder.ciphertexts(&Codec::Envelope, envelope.as_bytes(), None).unwrap_or_default()
-            {
-                match under {
-                    Under::Key { key, .. } => {
-                        *self.keys.entry(fingerprint(recoder, key).to_owned()).or_default() += 1;
-                    }
-                    Under::OneOf(_) => self.one_of += 1,
-                    Under::Unreadable(Reason::Damaged(_)) => self.damaged += 1,
-                    Under::Unknown { .. } | Under::Unreadable(_) => self.unknown += 1,
-                }
-            }
+        for under in envelopes.iter().flat_map(|envelope| recoder.embedded(envelope)) {
+            self.add(recoder, &under);
         }
+    }
+
+    /// Counts one ciphertext.
+    pub(super) fn add(&mut self, recoder: &Recoder, under: &Under) {
+        match under {
+            Under::Key { key, .. } => {
+                *self.keys.entry(fingerprint(recoder, *key).to_owned()).or_default() += 1;
+            }
+            Under::OneOf(_) => self.one_of += 1,
+            Under::Unreadable(Reason::Damaged(_)) => self.damaged += 1,
+            Under::Unknown { .. } | Under::Unreadable(_) => self.unknown += 1,
+        }
+    }
+
+    /// Adds what was found in the same place.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (key, count) in &other.keys {
+            *self.keys.entry(key.clone()).or_default() += count;
+        }
+        self.one_of += other.one_of;
+        self.unknown += other.unknown;
+        self.damaged += other.damaged;
     }
 }
 
-/// Looks through all other columns and files. Ends early, with what it has, when asked to stop.
+/// Where is looked, beside the new databases.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Folders.
+    pub folders: Folders,
+    /// The old server's databases, in which its own affair stands.
+    pub old: OldDatabases,
+}
+
+/// Looks through all other columns and files, and through those of the targets for what is none of their values, unless
+/// that was seen already. Ends early, with what it has, when asked to stop.
 pub async fn scan(
     deployment: &Deployment,
-    folders: &Folders,
+    surroundings: &Surroundings,
     recoder: &Recoder,
+    seen: Option<Beside>,
     activity: &Activity,
     stop: &Stop,
 ) -> Result<Scanned> {
-    let mut scanned = Scanned::default();
+    let beside = match seen {
+        Some(beside) => beside,
+        None => Beside::of(&deployment.jobs, recoder, activity, stop).await?,
+    };
+    let scanned = Scanned { found: beside.found().cloned().collect(), ..Scanned::default() };
+    let old = &surroundings.old;
+    let mut scan =
+        DatabaseScan { deployment, old, recoder, activity, stop, looked: BTreeSet::new(), scanned };
     for db in deployment.each_database() {
-        database(deployment, db, recoder, activity, stop, &mut scanned).await?;
+        scan.database(db).await?;
     }
+    let mut scanned = scan.scanned;
+    let folders = &surroundings.folders;
     let targets = target_files(&deployment.jobs)?;
     for home in &folders.homes {
         let doing = activity.begin(Task::Scan, &home.display().to_string(), None);
@@ -139,78 +174,98 @@ pub async fn scan(
     Ok(scanned)
 }
 
-async fn database(
-    deployment: &Deployment,
-    db: &Db,
-    recoder: &Recoder,
-    activity: &Activity,
-    stop: &Stop,
-    scanned: &mut Scanned,
-) -> Result<()> {
-    let place = db.place();
-    let failed = |error: &crate::db::DbError| Error::new(Id::Database, format!("{place}: {error}"));
-    let Some(all) = db.scan_columns().await.map_err(|error| failed(&error))? else {
-        scanned.not_looked_at.push(format!("{place}: its other tables"));
-        return Ok(());
-    };
-    if all.without_bytes {
-        scanned.not_looked_at.push(format!("{place}: columns of bytes in other tables"));
-    }
-    let has_targets = |column: &&ScanColumn| {
-        !column.at.schema.is_empty()
-            && deployment.targets.table_named(&column.at.table.to_uppercase()).is_some()
-    };
-    // What belongs to another Identity Server is its own affair.
-    let foreign: BTreeSet<&str> =
-        all.columns.iter().filter(has_targets).map(|column| column.at.schema.as_str()).collect();
-    scanned.left_out.extend(
-        foreign.iter().map(|schema| {
-            format!("{place}: schema {schema}, which has the tables of another Identity Server")
-        }),
-    );
-    let is_ours = |column: &&ScanColumn| !foreign.contains(column.at.schema.as_str());
-    let (readable, hidden): (Vec<_>, Vec<_>) =
-        all.columns.iter().filter(is_ours).partition(|column| column.at.is_readable);
-    let hidden: BTreeSet<String> = hidden
-        .iter()
-        .map(|column| format!("{place}: {}, which this user may not read", column.at.table))
-        .collect();
-    scanned.not_looked_at.extend(hidden);
-    let doing = activity.begin(Task::Scan, &place, Some(readable.len() as u64));
-    for columns in
-        readable.chunk_by(|one, other| (&one.at.schema, &one.at.table) == (&other.at.schema, &other.at.table))
-    {
-        if stop.requested() {
+/// A look through databases.
+struct DatabaseScan<'a> {
+    deployment: &'a Deployment,
+    old: &'a OldDatabases,
+    recoder: &'a Recoder,
+    activity: &'a Activity,
+    stop: &'a Stop,
+    /// Schemas and tables beside the databases' own that were looked through.
+    looked: BTreeSet<(String, String)>,
+    scanned: Scanned,
+}
+
+impl DatabaseScan<'_> {
+    async fn database(&mut self, db: &Db) -> Result<()> {
+        let place = db.place();
+        let all = db.scan_columns().await.map_err(|error| failed(db, &error))?;
+        let Some(all) = all else {
+            self.scanned.not_looked_at.push(format!("{place}: its other tables"));
             return Ok(());
-        }
-        doing.advance(columns.len() as u64);
-        let left = |column: &&ScanColumn| {
-            let at = &column.at;
-            let reach = if at.schema.is_empty() {
-                deployment.reaches(db, &at.table, &at.column)
-            } else {
-                Reach::Nothing
-            };
-            match reach {
-                Reach::All => None,
-                Reach::Nothing => Some((*column).clone()),
-                Reach::AllBut(rows) => Some(ScanColumn { only_where: Some(rows), ..(*column).clone() }),
-            }
         };
-        let columns: Vec<ScanColumn> = columns.iter().filter_map(left).collect();
-        if columns.is_empty() {
-            continue;
+        if all.without_bytes {
+            self.scanned.not_looked_at.push(format!("{place}: columns of bytes in other tables"));
         }
+        let beyond = Beyond::of(self.deployment, db, self.old, &all.columns).await?;
+        self.scanned.left_out.extend(beyond.neighbours.old.iter().map(|(schema, key)| {
+            format!("{place}: schema {schema}, the old server's own, which {key} names")
+        }));
+        let is_looked_at = |column: &&ScanColumn| {
+            let schema = &column.at.schema;
+            !beyond.neighbours.ours.contains(schema) && !beyond.neighbours.old.contains_key(schema)
+        };
+        let (readable, hidden): (Vec<_>, Vec<_>) =
+            all.columns.iter().filter(is_looked_at).partition(|column| column.at.is_readable);
+        let hidden: BTreeSet<String> = hidden
+            .iter()
+            .map(|column| match beyond.of_servers.get(&column.at.schema) {
+                Some(schema) => format!("{place}: tables of schema {schema}, which this user may not read"),
+                None => format!("{place}: {}, which this user may not read", column.at.table),
+            })
+            .collect();
+        self.scanned.not_looked_at.extend(hidden);
+        let own: BTreeSet<&str> =
+            all.columns.iter().filter(|it| it.at.schema.is_empty()).map(|it| &*it.at.table).collect();
+        let doing = self.activity.begin(Task::Scan, &place, Some(readable.len() as u64));
+        for columns in readable
+            .chunk_by(|one, other| (&one.at.schema, &one.at.table) == (&other.at.schema, &other.at.table))
+        {
+            if self.stop.requested() {
+                return Ok(());
+            }
+            doing.advance(columns.len() as u64);
+            let left: Vec<ScanColumn> =
+                columns.iter().filter_map(|column| self.left(db, &own, column)).collect();
+            let at = &columns[0].at;
+            let is_new = at.schema.is_empty() || self.looked.insert((at.schema.clone(), at.table.clone()));
+            // Both databases of one server show what is beside them.
+            if left.is_empty() || (!is_new && !beyond.neighbours.ours.is_empty()) {
+                continue;
+            }
+            self.table(db, &left, &beyond).await?;
+        }
+        Ok(())
+    }
+
+    /// The column, with the rows that no rotation reaches; none if it reaches all.
+    fn left(&self, db: &Db, own: &BTreeSet<&str>, column: &ScanColumn) -> Option<ScanColumn> {
+        let at = &column.at;
+        let reach = if at.schema.is_empty() {
+            self.deployment.reaches(db, own, &at.table, &at.column)
+        } else {
+            Reach::Nothing
+        };
+        match reach {
+            Reach::All => None,
+            Reach::Nothing => Some(column.clone()),
+            Reach::AllBut(rows) => Some(ScanColumn { only_where: Some(rows), ..column.clone() }),
+        }
+    }
+
+    /// Looks through columns of one table.
+    async fn table(&mut self, db: &Db, columns: &[ScanColumn], beyond: &Beyond) -> Result<()> {
+        let (place, recoder, scanned) = (db.place(), self.recoder, &mut self.scanned);
+        let (schema, table) = (&columns[0].at.schema, &columns[0].at.table);
         let mut found: Vec<Outside> =
             columns.iter().map(|column| Outside::at(format!("{place}: {}", column.at))).collect();
         let looked = db
-            .look_through(&columns, |at, value| match value {
-                Value::Null | Value::Int(_) | Value::Real(_) => {}
-                Value::Text(text) => found[at].look_into(recoder, text.as_bytes()),
-                Value::Bytes(bytes) | Value::NotText(bytes) => found[at].look_into(recoder, bytes),
+            .look_through(columns, |at, value| {
+                if let Some(bytes) = value.as_bytes() {
+                    found[at].look_into(recoder, bytes);
+                }
             })
             .await;
-        let table = &columns[0].at.table;
         match looked {
             Ok(LookedThrough::Whole) => scanned.columns += columns.len() as u64,
             Ok(LookedThrough::Part(rows)) => {
@@ -219,12 +274,52 @@ async fn database(
             Ok(LookedThrough::OddName) => {
                 scanned.not_looked_at.push(format!("{place}: {table}, of which a name is too odd"));
             }
-            Err(error) if error.class == Class::Lost => return Err(failed(&error)),
+            Err(error) if error.class == Class::Lost => return Err(failed(db, &error)),
             Err(error) => scanned.not_looked_at.push(format!("{place}: {table}: {error}")),
         }
-        scanned.found.extend(found.into_iter().filter(|outside| !outside.is_empty()));
+        let is_of_server = beyond.of_servers.contains(schema);
+        if is_of_server {
+            // What opens under none of our keys is another server's own affair.
+            for outside in &mut found {
+                outside.unknown = 0;
+            }
+        }
+        found.retain(|outside| !outside.is_empty());
+        if is_of_server && !found.is_empty() {
+            scanned.of_servers.push(format!("{place}: schema {schema}"));
+            scanned.of_servers.dedup();
+        }
+        scanned.found.extend(found);
+        Ok(())
     }
-    Ok(())
+}
+
+fn failed(db: &Db, error: &DbError) -> Error {
+    Error::new(Id::Database, format!("{}: {error}", db.place()))
+}
+
+/// What a database shows beside its own tables.
+struct Beyond {
+    neighbours: Neighbours,
+    /// Schemas with tables that are named like a target's.
+    of_servers: BTreeSet<String>,
+}
+
+impl Beyond {
+    async fn of(
+        deployment: &Deployment,
+        db: &Db,
+        old: &OldDatabases,
+        columns: &[ScanColumn],
+    ) -> Result<Self> {
+        let beyond: Vec<&ScanColumn> = columns.iter().filter(|column| !column.at.schema.is_empty()).collect();
+        let is_target =
+            |column: &&&ScanColumn| deployment.targets.table_named(&column.at.table.to_uppercase()).is_some();
+        let of_servers = beyond.iter().filter(is_target).map(|column| column.at.schema.clone()).collect();
+        let neighbours =
+            if beyond.is_empty() { Neighbours::default() } else { deployment.neighbours(db, old).await? };
+        Ok(Self { neighbours, of_servers })
+    }
 }
 
 /// The files of all targets.

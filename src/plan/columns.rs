@@ -7,7 +7,7 @@ use crate::target::Target;
 /// Refuses a table that cannot be rotated as it is.
 pub(super) fn check(target: &Target, info: &TableInfo, syntax: &Syntax) -> Result<()> {
     let group = target.groups.iter().map(|groups| &groups.column);
-    let filter = target.relation.filter.iter().map(Filter::column);
+    let filter = target.relation.filter.iter().flat_map(Filter::columns);
     let needed = target.relation.key.iter().chain(target.value_names()).chain(group).chain(filter);
     // A table may be called so, too: `FROM USER` is a row of PostgreSQL's own.
     if let Some(word) = needed.clone().chain([&target.relation.table]).find(|name| syntax.has_own(name)) {

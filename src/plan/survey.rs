@@ -18,6 +18,7 @@ use crate::blocking::blocking;
 use crate::codec::Codec;
 use crate::codec::Reason;
 use crate::codec::envelope::{Form, form};
+use crate::codec::json::Path;
 use crate::codec::value::{Evidence, Opened, Recoder, Verdict};
 use crate::db::{Limit, Value};
 use crate::error::Result;
@@ -77,6 +78,10 @@ pub struct JobSurvey {
     pub unreadable: u64,
     /// Values whose new value would be longer than their column.
     pub too_long: u64,
+    /// Values with an envelope under an old key, or that may be, where the codec does not look.
+    pub beside: u64,
+    /// Paths of its codec that lead to no text in any row.
+    pub idle_paths: Vec<String>,
     /// GCM values that were not opened, since a spread of them is enough.
     #[serde(skip)]
     pub passed_over: u64,
@@ -158,6 +163,7 @@ async fn look_through(
     whole: bool,
 ) -> Result<JobSurvey> {
     let mut found = JobSurvey { id: job.id.to_string(), place: job.place.clone(), ..JobSurvey::default() };
+    let mut idle: Vec<Path> = job.codec.paths().to_vec();
     let doing = activity.begin(Task::Survey, &job.place, None);
     failpoint!(
         "survey-target",
@@ -168,13 +174,19 @@ async fn look_through(
         let Some(page) = pages.next().await? else { break };
         doing.advance(page.len() as u64);
         let (job, recoder) = (job.clone(), recoder.clone());
-        found = blocking(move || {
+        (found, idle) = blocking(move || {
             for row in &page {
                 look_at(&job, &recoder, row, whole, &mut found);
+                let leads =
+                    |path: &Path| row.values.iter().filter_map(Value::as_bytes).any(|it| path.leads(it));
+                idle.retain(|path| !leads(path));
             }
-            Ok(found)
+            Ok((found, idle))
         })
         .await?;
+    }
+    if found.rows > 0 {
+        found.idle_paths = idle.into_iter().map(String::from).collect();
     }
     Ok(found)
 }
@@ -201,6 +213,7 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
             Value::Text(text) => text.as_bytes(),
             Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
         };
+        found.beside += u64::from(recoder.has_old_beside(&job.codec, stored));
         let Some(forms) = forms(&job.codec, stored) else {
             found.foreign += 1; // a rotation reports it as failed
             continue;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::text::{aligned, short_place};
 use super::{printable, thousands};
-use crate::inventory::{Inventory, KeyVerdict, Scanned, TargetInventory};
+use crate::inventory::{Inventory, KeyVerdict, Outside, Scanned, TargetInventory};
 
 /// The inventory, its verdicts first.
 pub fn inventory_text(inventory: &Inventory) -> String {
@@ -49,6 +49,11 @@ pub fn inventory_text(inventory: &Inventory) -> String {
     if let Some(why) = &inventory.explained {
         let _ = writeln!(out, "nothing is under an old key: {}", printable(why));
     }
+    if inventory.outside.is_none() {
+        for beside in inventory.targets.iter().flat_map(|target| target.beside.found()) {
+            let _ = writeln!(out, "where no value is looked for: {}", counted(beside));
+        }
+    }
     outside_text(&mut out, inventory.outside.as_ref());
     let (rows, targets) = (inventory.targets.iter().map(|target| target.rows).sum(), inventory.targets.len());
     let _ = writeln!(
@@ -91,22 +96,34 @@ pub(super) fn unseen_text(out: &mut String, scanned: &Scanned) {
 pub(super) fn outside_text(out: &mut String, scanned: Option<&Scanned>) {
     let Some(scanned) = scanned else { return };
     for outside in &scanned.found {
-        let mut counts: Vec<String> =
-            outside.keys.iter().map(|(key, count)| format!("{} under {key}", thousands(*count))).collect();
-        if outside.one_of > 0 {
-            counts.push(format!("{} that open under several keys", thousands(outside.one_of)));
-        }
-        if outside.unknown > 0 {
-            counts.push(format!("{} under no key that properties.yaml names", thousands(outside.unknown)));
-        }
-        if outside.damaged > 0 {
-            counts.push(format!("{} that are damaged, and may be under any key", thousands(outside.damaged)));
-        }
-        let _ = writeln!(out, "outside the targets: {}: {}", printable(&outside.place), counts.join(", "));
+        let _ = writeln!(out, "outside the targets: {}", counted(outside));
+    }
+    for schema in &scanned.of_servers {
+        let _ = writeln!(
+            out,
+            "{} has tables of an Identity Server: if they are the old server's own, name them in oldIdnDBUrl or oldRegDBUrl",
+            printable(schema)
+        );
     }
     for left in &scanned.left_out {
         let _ = writeln!(out, "left out: {}", printable(left));
     }
+}
+
+/// Where ciphertexts stand, and under which keys.
+fn counted(outside: &Outside) -> String {
+    let mut counts: Vec<String> =
+        outside.keys.iter().map(|(key, count)| format!("{} under {key}", thousands(*count))).collect();
+    if outside.one_of > 0 {
+        counts.push(format!("{} that open under several keys", thousands(outside.one_of)));
+    }
+    if outside.unknown > 0 {
+        counts.push(format!("{} under no key that properties.yaml names", thousands(outside.unknown)));
+    }
+    if outside.damaged > 0 {
+        counts.push(format!("{} that are damaged, and may be under any key", thousands(outside.damaged)));
+    }
+    format!("{}: {}", printable(&outside.place), counts.join(", "))
 }
 
 /// Where values are under a key that is to go.

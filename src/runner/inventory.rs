@@ -10,8 +10,8 @@ use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
 use crate::engine::Pacer;
 use crate::error::{Id, Result};
-use crate::inventory::{Folders, Inventory, Looked, inventory, scan};
-use crate::plan::{self, Access};
+use crate::inventory::{Beside, Folders, Inventory, Looked, Surroundings, inventory, scan};
+use crate::plan::{self, Access, OldDatabases};
 use crate::report::Reporter;
 
 /// What is asked of it.
@@ -33,7 +33,8 @@ pub async fn take_inventory(
     asked: Asked,
 ) -> Result<Option<Inventory>> {
     let before = proved::events_before(settings, dir);
-    // Nothing is asked of the old side: it is about what stands in the databases that are rotated.
+    let surroundings = surroundings(settings);
+    // Nothing is asked of the old side but where it is: it is about what stands in the databases that are rotated.
     let mut settings = settings.clone();
     settings.sync_tables = None;
     if let Some(databases) = &mut settings.databases {
@@ -50,10 +51,15 @@ pub async fn take_inventory(
     pacer.limit(asked.rows_per_second.map(NonZeroU32::get));
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
     let targets = inventory(&deployment.jobs, &recoder, &pacer, &activity, &stop).await;
-    let outside = if asked.everywhere && targets.is_ok() && !stop.requested() {
-        Some(scan(&deployment, &folders(&settings), &recoder, &activity, &stop).await)
-    } else {
-        None
+    let outside = match &targets {
+        Ok(targets) if asked.everywhere && !stop.requested() => {
+            let mut beside = Beside::default();
+            for target in targets {
+                beside.add(&target.beside);
+            }
+            Some(scan(&deployment, &surroundings, &recoder, Some(beside), &activity, &stop).await)
+        }
+        _ => None,
     };
     reporter.finish().await;
     let (targets, outside) = (targets?, outside.transpose()?);
@@ -76,11 +82,14 @@ pub async fn take_inventory(
     Ok(Some(inventory))
 }
 
-/// The homes of all nodes, and where links in them may lead.
-pub(super) fn folders(settings: &Settings) -> Folders {
-    let Some(job) = &settings.files else { return Folders::default() };
-    let homes = std::iter::once(&job.home).chain(&job.further_homes).cloned().collect();
-    Folders { homes, allowed_roots: job.allowed_roots.clone() }
+/// The homes of all nodes, and where links in them may lead; and the old server's databases, which may be beside the new
+/// ones.
+pub(super) fn surroundings(settings: &Settings) -> Surroundings {
+    let folders = settings.files.as_ref().map(|job| {
+        let homes = std::iter::once(&job.home).chain(&job.further_homes).cloned().collect();
+        Folders { homes, allowed_roots: job.allowed_roots.clone() }
+    });
+    Surroundings { folders: folders.unwrap_or_default(), old: OldDatabases::of(settings) }
 }
 
 /// The homes that the rotation in place of these keys was begun with, and that are named no more.
@@ -94,7 +103,7 @@ fn unnamed_homes(settings: &Settings, dir: &Path) -> Vec<String> {
         Err(error) => return vec![format!("homes that only the journal tells of ({})", error.what())],
     };
     let is_its = status.keys.is_some_and(|keys| keys.new_key == settings.keys.new_key().fingerprint());
-    let named = folders(settings).homes;
+    let named = surroundings(settings).folders.homes;
     let unnamed =
         status.homes.into_iter().filter(|home| !named.iter().any(|named| named.as_os_str() == &**home));
     unnamed

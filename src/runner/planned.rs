@@ -4,7 +4,7 @@ use std::path::Path;
 
 use keyrotation_journal::{Journal, submitted_steps};
 
-use super::inventory::folders;
+use super::inventory::surroundings;
 use super::{Accept, Explanations, Screen, listen, recoder};
 use crate::activity::Activity;
 use crate::cipher::Digester;
@@ -136,7 +136,7 @@ async fn look(
     };
     let findings = preflight(ground).await;
     let outside = if more.everywhere {
-        Some(scan(deployment, &folders(settings), &recoder(settings), activity, stop).await?)
+        Some(scan(deployment, &surroundings(settings), &recoder(settings), None, activity, stop).await?)
     } else {
         None
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use keyrotation_journal::{Event, Journal, TAKEN_BACK};
 
-use super::inventory::folders;
+use super::inventory::surroundings;
 use super::reading::open;
 use super::verified::{check_chain, compare_all};
 use super::{Screen, SharedJournal, listen, planner, step, unlock};
@@ -71,7 +71,8 @@ pub async fn safe_to_retire(
         take_in(&mut verdict, &report);
         take_in_losses(&mut verdict, &said, plan, &report);
         take_in_unsynced(&mut verdict, &said, &deployment, plan).await?;
-        let outside = scan(&deployment, &folders(settings), planner.recoder(), &activity, &stop).await?;
+        let outside =
+            scan(&deployment, &surroundings(settings), planner.recoder(), None, &activity, &stop).await?;
         let verified = verification(&report, chain.entries, None, true);
         Ok::<_, Error>((take_in_outside(&mut verdict, outside, settings, verified), verdict))
     };

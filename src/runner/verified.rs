@@ -4,7 +4,7 @@ use std::path::Path;
 
 use keyrotation_journal::{ChainReport, Journal};
 
-use super::inventory::folders;
+use super::inventory::surroundings;
 use super::reading::{open, read};
 use super::{Screen, SharedJournal, listen, planner, step, unlock};
 use crate::activity::{Activity, Task};
@@ -111,6 +111,9 @@ pub async fn verify(
     for feed in deployment.feeds_of_copies().await? {
         tracing::warn!("{feed}");
     }
+    for narrow in deployment.idle_filters().await? {
+        tracing::warn!("{narrow}");
+    }
     let (_, stop) = listen()?;
     // Once changes are carried over, the new server may run, too.
     if syncs && !live {
@@ -122,7 +125,7 @@ pub async fn verify(
     let planner = planner(settings, &rotation);
     let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await;
     let outside = if everywhere && report.is_ok() && !stop.requested() {
-        Some(scan(&deployment, &folders(settings), planner.recoder(), &activity, &stop).await)
+        Some(scan(&deployment, &surroundings(settings), planner.recoder(), None, &activity, &stop).await)
     } else {
         None
     };

@@ -44,6 +44,13 @@ impl FileRows {
         Ok(all)
     }
 
+    /// Where the file with this key is, for people.
+    pub fn path_of(&self, key: &Key) -> String {
+        let name = name_of(key).unwrap_or_default();
+        // Names in the first home are relative, those of further ones are whole paths.
+        self.homes.first().map_or_else(|| name.to_owned(), |(_, home)| home.join(name).display().to_string())
+    }
+
     pub(super) fn walk(&self) -> FileWalk {
         FileWalk { files: self.clone(), found: None, course: Course::default() }
     }

@@ -4,8 +4,8 @@
 
 use keyrotation_journal::{Digest, Key};
 
-use crate::codec::Codec;
 use crate::codec::value::{Evidence, Verdict};
+use crate::codec::{Codec, Reason};
 use crate::db::{Identifier, Record, Value};
 use crate::engine::ChunkPlanner;
 use crate::plan::{Cipher, SyncJob};
@@ -103,7 +103,8 @@ fn open_cell(
     let hash = cipher.hash.and_then(|at| cells.get(at)?.value.as_text());
     let verdict = planner.recoder().classify(&Codec::Envelope, stored, Evidence { hash, recorded: None });
     let (opened, sealed) = match verdict {
-        Verdict::Plain => return Ok(()),
+        // The server takes it for plain, so it is carried over as it stands; `verify` says what stands in it.
+        Verdict::Plain | Verdict::Unreadable(Reason::Beside) => return Ok(()),
         Verdict::UnderNew(opened) => (opened, None),
         Verdict::UnderOld(opened) | Verdict::WithoutId(opened) if side == Side::New => (opened, None),
         Verdict::UnderOld(opened) | Verdict::WithoutId(opened) => {

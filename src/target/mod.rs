@@ -172,6 +172,26 @@ impl Target {
         self.values.iter().map(|value| &value.name).collect()
     }
 
+    /// What another description of the same table passes over of this one: columns, and rows of the others.
+    fn without(&self, other: &Self) -> Vec<Self> {
+        let is_others = |column: &Column| {
+            other.values.iter().any(|theirs| theirs.name.eq_ignore_ascii_case(&column.name))
+        };
+        let (both, alone): (Vec<_>, Vec<_>) = self.values.iter().cloned().partition(is_others);
+        let mut rest = Vec::new();
+        if !alone.is_empty() {
+            rest.push(Self { values: alone, ..self.clone() });
+        }
+        if let (Some(theirs), false) = (&other.relation.filter, both.is_empty()) {
+            let ours = self.relation.filter.clone().map(Box::new);
+            let filter = Some(Filter::But(ours, Box::new(theirs.clone())));
+            let id = if rest.is_empty() { self.id.clone() } else { format!("{}-rows", self.id) };
+            let relation = Relation { filter, ..self.relation.clone() };
+            rest.push(Self { id, values: both, relation, ..self.clone() });
+        }
+        rest
+    }
+
     /// The group that a row with this value in the group column belongs to.
     pub fn group_of(&self, value: Option<&str>) -> Option<usize> {
         let named = |group: &Group| value.is_some_and(|value| group.values.iter().any(|own| own == value));

@@ -80,14 +80,21 @@ impl TargetRegistry {
         Ok(self)
     }
 
-    /// The same with what is left out, for those who only look.
+    /// The same with what is left out, for those who only look: of a table that is described otherwise, what that
+    /// passes over.
     #[must_use]
     pub fn whole(mut self) -> Self {
         let LeftOut { tables, files } = std::mem::take(&mut self.left_out);
-        let is_described_otherwise = |left: &Arc<Target>| {
-            self.tables.iter().any(|own| own.store == left.store && own.relation.table == left.relation.table)
+        let rest = |left: Arc<Target>| {
+            let is_it = |own: &&Arc<Target>| {
+                own.store == left.store && own.relation.table.eq_ignore_ascii_case(&left.relation.table)
+            };
+            match self.tables.iter().find(is_it) {
+                Some(own) => left.without(own).into_iter().map(Arc::new).collect(),
+                None => vec![left],
+            }
         };
-        let tables: Vec<_> = tables.into_iter().filter(|left| !is_described_otherwise(left)).collect();
+        let tables: Vec<_> = tables.into_iter().flat_map(rest).collect();
         self.tables.extend(tables);
         self.files.extend(files);
         self
@@ -213,6 +220,36 @@ mod tests {
         for target in known.tables() {
             assert!(!target.relation.key.is_empty() && !target.values.is_empty(), "{}", target.id);
         }
+    }
+
+    /// Every row and column of what was left out is among those of the own description, or of the rest: never of both.
+    #[test]
+    fn what_an_own_description_passes_over_is_left_to_the_built_in_one() {
+        let built_in = TargetRegistry::built_in();
+        let known = built_in.table("oauth2-access-token").unwrap();
+        let rest = |values: &[usize], filter: Option<&str>| {
+            let column = |name: &str| Identifier::new(name).unwrap();
+            let filter = filter.map(|name| crate::db::Filter::IsTrue(column(name)));
+            let values = values.iter().map(|at| known.values[*at].clone()).collect();
+            let relation = crate::db::Relation { filter, ..known.relation.clone() };
+            let own = Target {
+                id: "own".to_owned(),
+                presence: Presence::Own,
+                values,
+                relation,
+                ..(**known).clone()
+            };
+            let whole =
+                TargetRegistry::built_in().with(std::slice::from_ref(&known.id), vec![own]).unwrap().whole();
+            let all = whole.tables().iter().filter(|target| target.id != "own");
+            let of_it = all.filter(|target| target.relation.table == known.relation.table);
+            of_it.map(|it| (it.values.len(), it.relation.filter.is_some(), it.id.clone())).collect::<Vec<_>>()
+        };
+        let id = || known.id.clone();
+        assert_eq!(rest(&[0, 1], None), []);
+        assert_eq!(rest(&[0], None), [(1, false, id())]);
+        assert_eq!(rest(&[0, 1], Some("X")), [(2, true, id())]);
+        assert_eq!(rest(&[1], Some("X")), [(1, false, id()), (1, true, format!("{}-rows", id()))]);
     }
 
     #[test]

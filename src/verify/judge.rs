@@ -6,6 +6,7 @@ use keyrotation_journal::{CellOutcome, Key, RowRecord};
 use serde::Serialize;
 
 use crate::codec::value::{self, Evidence, hash_agrees};
+use crate::codec::{Codec, Reason};
 use crate::db::Value;
 use crate::engine::{ChunkPlanner, recorded_cell};
 use crate::plan::Job;
@@ -164,6 +165,9 @@ impl Judge {
                 "it is under the new key and does not name it: the new server would open it with the old one",
             ),
             value::Verdict::Unreadable(reason) => Some((Verdict::Bad, reason.to_string())),
+            value::Verdict::UnderNew(_) if self.holds_old_beside(stored) => {
+                Some((Verdict::Bad, Reason::Beside.to_string()))
+            }
             value::Verdict::UnderNew(opened) => {
                 if hash.and_then(|hash| hash_agrees(hash, opened.plaintext())) == Some(false) {
                     return verdict(
@@ -183,6 +187,12 @@ impl Judge {
                 verdict(Verdict::Bad, "its plaintext is not the one that was recorded")
             }
         }
+    }
+
+    /// Whether an envelope under an old key stands beside the values. What a server reads of a configuration file is
+    /// known: a comment there is nobody's value, and for `--scan` to find.
+    fn holds_old_beside(&self, stored: &[u8]) -> bool {
+        self.job.codec != Codec::Xml && self.planner.recoder().has_old_beside(&self.job.codec, stored)
     }
 
     /// The verdict on a value that held a ciphertext and holds none now: only a server may do that.

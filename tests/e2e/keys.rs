@@ -95,6 +95,21 @@ fn one_value_under_an_old_key_is_enough() {
     );
 }
 
+/// With nothing in it, it is under no key, but names one that must not go then.
+#[test]
+fn an_empty_value_that_names_an_old_key_keeps_it() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let kit = Kit::new();
+    kit.run(&["run"]).exits(0);
+    keys(&kit, 0);
+    let id = keyrotation::cipher::SecretKey::parse(&kit.deployment.spec.old_key).unwrap().key_id().to_owned();
+    let inner = STANDARD.encode(format!(r#"{{"cipher":"","initializationVector":"AAAA","keyId":"{id}"}}"#));
+    let outer = STANDARD.encode(format!(r#"{{"c":"{inner}","t":"AES/GCM/NoPadding","iv":"AAAA"}}"#));
+    add_secret(&kit, &outer);
+    assert_eq!(of(&keys(&kit, 1), "old")["values"], 1);
+}
+
 #[test]
 fn what_is_under_a_key_that_nobody_named_is_told_apart() {
     let kit = Kit::new();

@@ -2,7 +2,11 @@
 
 use std::fs;
 
+use keyrotation::db::{Access, Db};
+use sqlx::{ConnectOptions as _, Connection as _};
+
 use crate::kit::{Kit, seal};
+use crate::targets::target;
 
 fn add_copy(kit: &Kit) {
     kit.sql("CREATE TABLE ELSEWHERE (NOTE TEXT)");
@@ -132,10 +136,128 @@ fn an_envelope_with_white_space_is_found() {
     let kit = Kit::rotated();
     let value = seal(&kit.deployment.spec.old_key, "a copy");
     let plain = base64::engine::general_purpose::STANDARD.decode(value).unwrap();
-    let plain = String::from_utf8(plain).unwrap().replace("\":", "\": ").replace(",\"", ", \"");
+    let plain = String::from_utf8(plain).unwrap();
     kit.sql("CREATE TABLE ELSEWHERE (DOCUMENT TEXT)");
-    kit.sql(&format!("INSERT INTO ELSEWHERE VALUES ('{{\"a\": {plain}}}')"));
-    kit.run(&["verify", "--scan"]).exits(1);
+    for between in [": ", " :", "\t:\n  "] {
+        let spaced = plain.replace("\":", &format!("\"{between}")).replace(",\"", ", \"");
+        kit.sql(&format!("INSERT INTO ELSEWHERE VALUES ('{{\"a\": {spaced}}}')"));
+        kit.run(&["verify", "--scan"]).exits(1);
+        kit.sql("DELETE FROM ELSEWHERE");
+    }
+}
+
+/// Whatever the encoding in which the database has its texts.
+#[test]
+fn bytes_are_looked_through_in_a_database_in_utf_16() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("utf16.db");
+    let value = seal("76267dca757ad0fc76267dca757ad0fc", "a copy");
+    let count = crate::support::wait(async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
+        let mut made = options.pragma("encoding", "'UTF-16le'").connect().await.unwrap();
+        let hex = crate::kit::hex(value.as_bytes());
+        for sql in [
+            "CREATE TABLE ELSEWHERE (B BLOB, T TEXT)".to_owned(),
+            format!("INSERT INTO ELSEWHERE VALUES (x'00FF{hex}', 'a'), (x'00', '{value}'), (x'01', 'b')"),
+        ] {
+            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut made).await.unwrap();
+        }
+        made.close().await.unwrap();
+        let db = Db::open_sqlite(&file, Access::ReadOnly).await.unwrap();
+        let columns = db.scan_columns().await.unwrap().unwrap().columns;
+        let mut count = 0;
+        let each = |_: usize, found: &keyrotation::db::Value| {
+            let bytes = found.as_bytes().unwrap_or_default();
+            count += keyrotation::codec::embedded::envelopes(bytes).len();
+        };
+        db.look_through(&columns, each).await.unwrap();
+        db.close().await;
+        count
+    });
+    assert_eq!(count, 2);
+}
+
+/// What `keys --scan` and `verify --scan` count outside of the values, where nothing else is wrong.
+fn is_found_everywhere(kit: &Kit, place: &str, verified: i32) {
+    let found = kit.run(&["keys", "--json"]).exits(1).json()["inventory"].clone();
+    assert!(found["keys"][0]["why"].as_str().unwrap().contains("where no value is looked for"), "{found}");
+    assert!(found["targets"].to_string().contains(place), "{found}");
+    assert!(kit.run(&["keys"]).exits(1).stdout.contains(place));
+    let found = kit.run(&["keys", "--scan", "--json"]).exits(1).json()["inventory"].clone();
+    let outside = &found["outside"]["found"];
+    assert!(outside.as_array().unwrap().len() == 1 && outside.to_string().contains(place), "{outside}");
+    assert_eq!((&found["keys"][0]["outside"], &found["keys"][0]["may_go"]), (&1.into(), &false.into()));
+    kit.run(&["verify"]).exits(verified);
+    let verified = kit.run(&["verify", "--scan", "--json"]).exits(1).json();
+    assert_eq!(verified["outside"]["under_old"], 1, "{verified}");
+    assert_ne!(level(kit), "good");
+}
+
+/// A path that is mistyped, an element that is not marked, a value in something else.
+#[test]
+fn ciphertext_that_a_codec_does_not_read_is_never_plain() {
+    for (codec, around) in [
+        ("codec: json, paths: [$.client.secert]", "{\"client\":{\"secret\":\"#\"}}"),
+        ("codec: xml", "<a><b>#</b></a>"),
+        ("codec: envelope", "{\"a\":\"#\"}"),
+    ] {
+        let kit = Kit::new();
+        kit.sql("CREATE TABLE MINE (ID INTEGER PRIMARY KEY, DOC TEXT)");
+        let value = seal(&kit.deployment.spec.old_key, "a secret");
+        kit.sql(&format!("INSERT INTO MINE VALUES (1, '{}')", around.replace('#', &value)));
+        target(&kit, &format!("  - {{table: MINE, key: [ID], values: [DOC], {codec}}}\n"));
+        let plan = kit.run(&["plan"]).exits(0).stdout;
+        assert!(plan.contains("hidden-values") || plan.contains("hold some where nobody looks"), "{plan}");
+        assert_eq!(plan.contains("MINE: $.client.secert"), codec.contains("json"), "{plan}");
+        let ran = kit.run(&["run"]).exits(1);
+        assert!(ran.stdout.contains("1 failed"), "{ran}");
+        let failures = kit.run(&["status", "--failures"]).exits(0).stdout;
+        assert!(failures.contains("not as a value of its own"), "{failures}");
+        is_found_everywhere(&kit, "MINE.DOC", 1);
+        // Under the new key it is nobody's affair, and so is what only looks like one.
+        let value = seal(&kit.deployment.spec.new_key, "a secret");
+        kit.sql(&format!("UPDATE MINE SET DOC = '{}'", around.replace('#', &value)));
+        kit.run(&["keys", "--scan"]).exits(0);
+    }
+}
+
+#[test]
+fn so_it_is_in_tables_that_are_built_in() {
+    let kit = Kit::new();
+    let value = seal(&kit.deployment.spec.old_key, "a secret");
+    kit.sql(&format!(
+        "INSERT INTO IDN_IDENTITY_USER_DATA (TENANT_ID, USER_NAME, DATA_KEY, DATA_VALUE) VALUES (-1234, 'one more', \
+         'document', '{{\"a\":\"{value}\"}}')"
+    ));
+    kit.run(&["plan", "--scan"]).exits(0);
+    let plan = kit.run(&["plan", "--scan", "--json"]).exits(0).json();
+    assert!(plan["outside"]["found"].to_string().contains("IDN_IDENTITY_USER_DATA.DATA_VALUE"), "{plan}");
+    kit.run(&["run"]).exits(1);
+    is_found_everywhere(&kit, "IDN_IDENTITY_USER_DATA.DATA_VALUE", 1);
+}
+
+/// In a comment and in an attribute of a file whose values are rotated.
+#[test]
+fn so_it_is_in_files_whose_values_are_rotated() {
+    let folder = "repository/deployment/server/userstores";
+    for around in
+        ["<!-- <Property name=\"password\" encrypted=\"true\">#</Property> -->", "<Note was=\"#\"/>"]
+    {
+        let kit = Kit::new();
+        let value = seal(&kit.deployment.spec.old_key, "a password");
+        let files = fs::read_dir(kit.deployment.home.join(folder)).unwrap();
+        let file = files
+            .map(|file| file.unwrap().path())
+            .find(|path| path.extension().is_some_and(|it| it == "xml"));
+        let file = file.unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        let (before, end) = text.rsplit_once("</").unwrap();
+        fs::write(&file, format!("{before}{}</{end}", around.replace('#', &value))).unwrap();
+        kit.run(&["run"]).exits(0); // its values are rotated all the same
+        is_found_everywhere(&kit, file.file_name().unwrap().to_str().unwrap(), 0);
+        fs::write(&file, fs::read_to_string(&file).unwrap().replace(&value, "")).unwrap();
+        kit.run(&["keys", "--scan"]).exits(0);
+    }
 }
 
 /// As Gson writes a text by default, as `java.util.Properties` does, wrapped as MIME and XML files are.

@@ -343,3 +343,56 @@ fn a_built_in_table_can_be_described_otherwise() {
     assert_eq!(plaintext(&kit.deployment.spec.new_key, now).as_deref(), Some("of a connector"));
     kit.run(&["keys", "--scan"]).exits(0);
 }
+
+/// What its own description passes over of a table that was left out is counted all the same, each value once.
+#[test]
+fn a_built_in_table_that_is_described_more_narrowly_keeps_the_old_key() {
+    let key = "key: [TENANT_ID, USER_NAME, DATA_KEY], values: [DATA_VALUE]";
+    for narrow in ["where: {DATA_KEY: ['no/such/claim']}", "where: {TENANT_ID: [1]}"] {
+        let kit = Kit::new();
+        let whole = kit.run(&["keys", "--json"]).exits(1).json()["inventory"]["keys"][0]["values"].clone();
+        target(
+            &kit,
+            &format!(
+                "  - leaveOut: IDN_IDENTITY_USER_DATA\n  - {{table: IDN_IDENTITY_USER_DATA, {key}, {narrow}}}\n"
+            ),
+        );
+        let counted = kit.run(&["keys", "--json"]).exits(1).json()["inventory"]["keys"][0]["values"].clone();
+        assert_eq!(counted, whole);
+        let ran = kit.run(&["run"]).exits(0);
+        let none = "no row matches `where`";
+        assert_eq!(ran.stderr.contains(none), narrow.contains("no/such"), "{ran}");
+        let found = kit.run(&["keys", "--json"]).exits(1).json()["inventory"].clone();
+        assert_eq!(found["keys"][0]["may_go"], false, "{found}");
+        if narrow.contains("no/such") {
+            assert!(ran.stderr.contains("ciphertext stands in"), "{ran}");
+            let plan = kit.run(&["plan"]).exits(0).stdout;
+            assert!(plan.contains(none), "{plan}");
+            let verified = kit.run(&["verify"]).exits(0);
+            assert!(verified.stderr.contains(none), "{verified}");
+        }
+    }
+    // A column that it passes over.
+    let kit = Kit::new();
+    target(
+        &kit,
+        "  - leaveOut: IDN_OAUTH2_ACCESS_TOKEN\n  - {table: IDN_OAUTH2_ACCESS_TOKEN, key: [TOKEN_ID], values: [ACCESS_TOKEN]}\n",
+    );
+    kit.run(&["run"]).exits(0);
+    let found = kit.run(&["keys", "--json"]).exits(1).json()["inventory"].clone();
+    assert!(found["keys"][0]["why"].as_str().unwrap().contains("IDN_OAUTH2_ACCESS_TOKEN"), "{found}");
+}
+
+/// In a column without a type a number is one.
+#[test]
+fn a_number_matches_where_the_column_has_no_type() {
+    let kit = Kit::new();
+    kit.sql("CREATE TABLE MINE (ID INTEGER PRIMARY KEY, KIND, V TEXT)");
+    let value = seal(&kit.deployment.spec.old_key, "a secret");
+    kit.sql(&format!("INSERT INTO MINE VALUES (1, 1, '{value}'), (2, '1', '{value}'), (3, 2, 'plain')"));
+    target(&kit, "  - {table: MINE, key: [ID], values: [V], where: {KIND: [1]}}\n");
+    kit.run(&["run"]).exits(0);
+    for row in kit.sql("SELECT V FROM MINE WHERE ID < 3") {
+        assert!(plaintext(&kit.deployment.spec.new_key, row[0].as_deref().unwrap()).is_some());
+    }
+}

@@ -51,7 +51,7 @@ fn tables() -> Vec<String> {
     let known = TargetRegistry::built_in();
     let mut columns: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for target in known.tables() {
-        let filter = target.relation.filter.as_ref().map(Filter::column);
+        let filter = target.relation.filter.iter().flat_map(Filter::columns);
         let own = target.relation.key.iter().chain(target.columns()).chain(filter);
         columns.entry(&target.relation.table).or_default().extend(own.map(Identifier::as_str));
     }

@@ -10,8 +10,8 @@ use keyrotation::db::{
     ORACLE_SESSION, POSTGRES, Relation, Syntax, Table, TableInfo, Write,
 };
 use keyrotation::db::{
-    POSTGRES_SESSION, asked, cluster_lock, copies, feeds, history, holdups, identity, indexes, load, log_table,
-    near, policies, proof,
+    POSTGRES_SESSION, asked, cluster_lock, copies, feeds, history, holdups, identity, indexes, load,
+    log_table, near, policies, proof,
 };
 use keyrotation::plan::TOKENS;
 use keyrotation::target::sync::{CHANGED_AT, ENTRY, SYNCED};

@@ -4,7 +4,7 @@ use keyrotation_cipher::{Plaintext, RingKey};
 
 use super::{Evidence, MOST_LAYERS, Recoder, parse_bytes};
 use crate::envelope::{self, Content, Sealed};
-use crate::{Codec, Reason};
+use crate::{Codec, Reason, embedded};
 
 /// The key that a ciphertext is under.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +43,43 @@ impl Recoder {
         for slot in slots {
             let evidence = Evidence { hash: hash.filter(|_| alone), recorded: None };
             match envelope::parse(&slot.text) {
-                Ok(Content::Plain | Content::Empty(_)) => {}
+                Ok(Content::Empty(Some(sealed))) => all.extend(self.under_name(&sealed)),
+                Ok(Content::Plain | Content::Empty(None)) => {}
                 Ok(Content::Sealed(sealed)) => self.layers(&sealed, evidence, &mut all)?,
                 Err(reason) => all.push(Under::Unreadable(reason)),
             }
         }
         Ok(all)
+    }
+
+    /// What the envelopes in a stored value are under that its codec does not read; those of which more is within than
+    /// anybody looks are under any key.
+    pub fn beside(&self, codec: &Codec, stored: &[u8]) -> Vec<Under> {
+        let each = |envelope: &String| self.embedded(envelope);
+        embedded::beside(codec, stored).iter().flat_map(each).collect()
+    }
+
+    /// What an envelope that was found somewhere is under, and those within it.
+    pub fn embedded(&self, envelope: &str) -> Vec<Under> {
+        let any = |_| vec![Under::OneOf(self.ring.in_order().collect())];
+        self.ciphertexts(&Codec::Envelope, envelope.as_bytes(), None).unwrap_or_else(any)
+    }
+
+    /// Whether an envelope in a stored value that its codec does not read is under a key that another takes the place
+    /// of, or may be.
+    pub fn has_old_beside(&self, codec: &Codec, stored: &[u8]) -> bool {
+        let is_old = |key: &RingKey| self.ring.replacement(*key).is_some();
+        self.beside(codec, stored).iter().any(|under| match under {
+            Under::Key { key, .. } => is_old(key),
+            Under::OneOf(keys) => keys.iter().any(is_old),
+            Under::Unknown { .. } | Under::Unreadable(_) => false,
+        })
+    }
+
+    /// An envelope with nothing in it is under no key, but nobody may be left to go on naming an old one.
+    fn under_name(&self, empty: &Sealed) -> Option<Under> {
+        let key = self.named(empty)?;
+        self.names_old_key(empty).then_some(Under::Key { key, lacks_id: false })
     }
 
     /// The ciphertext, and what is within it; an error if that goes deeper than anybody looks.
@@ -57,7 +88,14 @@ impl Recoder {
         all.push(under);
         for depth in 1.. {
             let Some(text) = within.take() else { break };
-            let Ok(Content::Sealed(next)) = parse_bytes(&text) else { break };
+            let next = match parse_bytes(&text) {
+                Ok(Content::Sealed(next)) => next,
+                Ok(Content::Empty(Some(empty))) => {
+                    all.extend(self.under_name(&empty));
+                    break;
+                }
+                _ => break,
+            };
             let (under, plaintext) = self.under(&next, Evidence::default());
             // What only looks like an envelope is a plaintext like any other.
             if !matches!(under, Under::Key { .. } | Under::OneOf(_)) {

@@ -34,13 +34,18 @@ pub enum Filter {
     IsTrue(Identifier),
     /// The column is the number zero.
     IsZero(Identifier),
+    /// Those among the first, or among all, that are not among the second.
+    But(Option<Box<Filter>>, Box<Filter>),
 }
 
 impl Filter {
-    /// The column that decides.
-    pub const fn column(&self) -> &Identifier {
+    /// The columns that decide.
+    pub fn columns(&self) -> Vec<&Identifier> {
         match self {
-            Self::OneOf(column, _) | Self::IsTrue(column) | Self::IsZero(column) => column,
+            Self::OneOf(column, _) | Self::IsTrue(column) | Self::IsZero(column) => vec![column],
+            Self::But(first, second) => {
+                first.iter().flat_map(|first| first.columns()).chain(second.columns()).collect()
+            }
         }
     }
 }
@@ -315,24 +320,32 @@ fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
 
 /// The condition for rows of the relation's table that are not among its rows; none if all are.
 pub fn left_out(syntax: &Syntax, relation: &Relation) -> Option<String> {
-    // A row of which it is not known is not among them.
-    condition(syntax, relation)
-        .map(|filter| format!("CASE WHEN {filter} THEN 0 ELSE 1 END {} 1", (syntax.operator)("=")))
+    relation.filter.as_ref().map(|filter| without(syntax, filter))
+}
+
+/// The condition for rows that are not among those of a filter: one of which that is not known is none of them.
+fn without(syntax: &Syntax, filter: &Filter) -> String {
+    let equals = (syntax.operator)("=");
+    format!("CASE WHEN {} THEN 0 ELSE 1 END {equals} 1", condition(syntax, filter))
 }
 
 fn filter(syntax: &Syntax, table: &Table) -> Option<String> {
-    condition(syntax, &table.relation)
+    table.relation.filter.as_ref().map(|filter| condition(syntax, filter))
 }
 
-fn condition(syntax: &Syntax, relation: &Relation) -> Option<String> {
-    Some(match relation.filter.as_ref()? {
+fn condition(syntax: &Syntax, filter: &Filter) -> String {
+    match filter {
         Filter::OneOf(column, values) => {
             let values = join(values.iter().map(|value| format!("'{}'", value.as_str())), ", ");
             format!("{} IN ({values})", (syntax.as_text)(column))
         }
         Filter::IsTrue(column) => (syntax.is_true)(column),
         Filter::IsZero(column) => format!("{column} {} 0", (syntax.operator)("=")),
-    })
+        Filter::But(first, second) => {
+            let first = first.iter().map(|first| condition(syntax, first));
+            join(first.chain([without(syntax, second)]), " AND ")
+        }
+    }
 }
 
 fn names(columns: &[&Identifier]) -> String {

@@ -1,10 +1,12 @@
 //! What of the databases a rotation reaches.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::protect;
 use super::Deployment;
 use crate::db::feeds::{Feed, Feeds};
+use crate::db::server::Kind;
 use crate::db::{Db, sql};
 use crate::error::Result;
 use crate::target::{Store, Target};
@@ -77,17 +79,27 @@ impl Deployment {
         Ok(lines)
     }
 
-    /// What a rotation reaches of a column of a table in this database.
-    pub fn reaches(&self, db: &Db, table: &str, column: &str) -> Reach {
+    /// What a rotation reaches of a column of a table in this database, which has these tables.
+    pub fn reaches(&self, db: &Db, tables: &BTreeSet<&str>, table: &str, column: &str) -> Reach {
         let is_here = |store: &Store| self.database_of(store).is_some_and(|other| other.is_same_handle(db));
+        // Of two tables whose names differ in case alone, a statement means one.
+        let is_meant = |name: &str| {
+            let is_lower = db.server_kind() == Some(Kind::Postgres);
+            let meant = if is_lower { name.to_lowercase() } else { name.to_owned() };
+            table == meant || (name.eq_ignore_ascii_case(table) && !tables.contains(meant.as_str()))
+        };
         let is_it = |target: &&Arc<Target>| {
             is_here(&target.store)
-                && target.relation.table.as_str().eq_ignore_ascii_case(table)
+                && is_meant(&target.relation.table)
                 && target.value_names().iter().any(|name| name.as_str().eq_ignore_ascii_case(column))
         };
-        match self.targets.tables().iter().find(is_it) {
-            None => Reach::Nothing,
-            Some(target) => sql::left_out(db.syntax(), &target.relation).map_or(Reach::All, Reach::AllBut),
+        let mut left = Vec::new();
+        for target in self.targets.tables().iter().filter(is_it) {
+            match sql::left_out(db.syntax(), &target.relation) {
+                None => return Reach::All,
+                Some(rows) => left.push(rows),
+            }
         }
+        if left.is_empty() { Reach::Nothing } else { Reach::AllBut(left.join(" AND ")) }
     }
 }

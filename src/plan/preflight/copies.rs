@@ -152,8 +152,8 @@ pub(super) async fn logs(db: &Db) -> Result<Option<Vec<String>>, DbError> {
 pub(super) async fn other_schemas(deployment: &Deployment, db: &Db) -> Vec<String> {
     let mut schemas = Vec::new();
     for other in deployment.distinct() {
-        if !other.is_same_handle(db) && other.server_kind() == db.server_kind() {
-            schemas.extend(other.own_schema().await.ok().flatten());
+        if !other.is_same_handle(db) {
+            schemas.extend(db.schema_of(other).await.ok().flatten());
         }
     }
     schemas

@@ -46,6 +46,8 @@ pub struct Facts<'a> {
     pub(super) home: Option<Home>,
     pub(super) toml: Asked<Option<config::Deployment>>,
     pub(super) old: Old,
+    /// Tables of people's own of which no row matches their filter.
+    pub(super) idle_filters: Asked<Vec<String>>,
 }
 
 /// A new database.
@@ -88,6 +90,9 @@ pub(super) async fn gather(ground: Ground<'_>) -> Facts<'_> {
     }
     if let (Ok(deployment), Ok(survey)) = (ground.deployment, ground.survey) {
         facts.disk = deployment.disk(&survey.jobs).await.map_err(|error| error.what().to_owned());
+    }
+    if let Ok(deployment) = ground.deployment {
+        facts.idle_filters = deployment.idle_filters().await.map_err(|error| error.what().to_owned());
     }
     let folders = sqlite_folders(settings);
     facts.database_room = folders.first().map(|folder| room(folder));
@@ -136,6 +141,7 @@ pub(super) async fn of_servers(ground: Ground<'_>) -> Facts<'_> {
         home: None,
         toml: Ok(None),
         old: Old::default(),
+        idle_filters: Err(not_asked()),
     }
 }
 

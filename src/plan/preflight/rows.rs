@@ -1,7 +1,7 @@
 //! Checks of what stands in tables and files, and of the room that rotating it takes.
 
 use super::facts::Asked;
-use super::{Check, Facts, Found, Needs, Refusal, known};
+use super::{Check, Facts, Found, Needs, Refusal, known, unless_any};
 use crate::error::Id;
 use crate::plan::JobSurvey;
 
@@ -54,6 +54,35 @@ pub(super) const CHECKS: &[Check] = &[
         refuses: &[],
         fix: "run WSO2's migration client first, or delete what nobody needs; `keyrotation run --dry-run` lists them",
         look: foreign_values,
+    },
+    Check {
+        id: "hidden-values",
+        title: "ciphertext stands where it is looked for",
+        needs: Needs::Rows,
+        warns: "an envelope under an old key stands in a value or file, but not as a value of its own: it stays under that \
+                key, and a value with nothing else in it would be reported as failed",
+        refuses: &[],
+        fix: "delete it, or describe its table otherwise in `targets` (docs/targets.md); `keyrotation keys` says where it is",
+        look: hidden_values,
+    },
+    Check {
+        id: "target-paths",
+        title: "every path that `targets` names leads somewhere",
+        needs: Needs::Rows,
+        warns: "one leads to no text in any row: nothing is rotated there",
+        refuses: &[],
+        fix: "compare `paths` with what stands in the table",
+        look: target_paths,
+    },
+    Check {
+        id: "target-rows",
+        title: "every `where` that `targets` names matches rows",
+        needs: Needs::Databases,
+        warns: "one matches none: nothing is rotated there",
+        refuses: &[],
+        fix: "compare `where` with what stands in the table, upper and lower case too; a truth value is the text that the \
+              database makes of it (`true` on PostgreSQL)",
+        look: |facts| known(&facts.idle_filters, |found| unless_any(found, "yes")),
     },
     Check {
         id: "column-width",
@@ -147,6 +176,23 @@ fn foreign_values(facts: &Facts<'_>) -> Found {
         (0, _) => Found::Ok("yes".to_owned()),
         (count, places) => Found::Warning(format!("{count} values cannot be rotated, in {places}")),
     }
+}
+
+fn hidden_values(facts: &Facts<'_>) -> Found {
+    match counted(facts, |job| job.beside) {
+        (0, _) => Found::Ok("yes".to_owned()),
+        (count, places) => {
+            Found::Warning(format!("{count} values hold some where nobody looks, in {places}"))
+        }
+    }
+}
+
+fn target_paths(facts: &Facts<'_>) -> Found {
+    let jobs = facts.survey.iter().flat_map(|survey| &survey.jobs);
+    let idle = |job: &JobSurvey| {
+        job.idle_paths.iter().map(|path| format!("{}: {path}", job.place)).collect::<Vec<_>>()
+    };
+    unless_any(&jobs.flat_map(idle).collect::<Vec<_>>(), "yes")
 }
 
 fn column_width(facts: &Facts<'_>) -> Found {

@@ -4,9 +4,14 @@
 use base64::Engine as _;
 
 use super::{admin, on, on_each_server};
-use crate::support::{Admin, Engine, seal};
+use crate::kit::Kit;
+use crate::support::{Admin, Engine, seal, seal_short};
 
-on_each_server!(ciphertext_is_found_in_columns_of_every_type);
+on_each_server!(
+    ciphertext_is_found_in_columns_of_every_type,
+    a_schema_with_a_table_of_a_target_is_looked_through,
+    what_the_filter_passes_on_is_all_that_is_found
+);
 
 fn ciphertext_is_found_in_columns_of_every_type(engine: Engine) {
     let kit = on(engine);
@@ -63,4 +68,134 @@ fn ciphertext_is_found_in_columns_of_every_type(engine: Engine) {
     ));
     let found = scan(1);
     assert_eq!(found["outside"]["found"].as_array().unwrap().len(), 1, "{}", found["outside"]);
+}
+
+/// A schema of PostgreSQL, or a database of the same MySQL server, in which the user may read everything.
+fn schema_beside(kit: &Kit, engine: Engine, name: &str) -> String {
+    let user = kit.site().user();
+    let name = if engine == Engine::Postgres {
+        name.to_owned()
+    } else {
+        format!("{}_{name}", kit.site().database(0))
+    };
+    let right = match engine {
+        Engine::Postgres => format!(
+            "GRANT USAGE ON SCHEMA {name} TO \"{user}\"; \
+             ALTER DEFAULT PRIVILEGES IN SCHEMA {name} GRANT SELECT ON TABLES TO \"{user}\""
+        ),
+        _ => format!("GRANT SELECT ON {name}.* TO '{user}'@'%'"),
+    };
+    let kind = if engine == Engine::Postgres { "SCHEMA" } else { "DATABASE" };
+    let mut dba = admin(kit);
+    dba.execute(&format!("CREATE {kind} {name}"));
+    dba.execute(&right);
+    name
+}
+
+/// A copy of ours, another server's under keys of its own, the old server's.
+fn a_schema_with_a_table_of_a_target_is_looked_through(engine: Engine) {
+    let kit = on(engine);
+    kit.run(&["plan"]).exits(0); // the server holds the deployment from here on
+    let (old, table) = (kit.deployment.spec.old_key.clone(), "IDN_IDENTITY_USER_DATA");
+    let copy = schema_beside(&kit, engine, "backup");
+    let mut dba = admin(&kit);
+    dba.execute(&format!("CREATE TABLE {copy}.{table} AS SELECT * FROM {table}"));
+    dba.execute(&format!("CREATE TABLE {copy}.notes AS SELECT DATA_VALUE FROM {table}"));
+    kit.run_unlooked(&["run", "--others-connected"]).exits(0);
+    let scan = |code: i32| {
+        let ran = kit.run_unlooked(&["keys", "--scan", "--json"]).exits(code);
+        ran.json()["inventory"].clone()
+    };
+    let places = |found: &serde_json::Value| -> Vec<String> {
+        let found = found["outside"]["found"].as_array().unwrap();
+        found.iter().map(|one| one["place"].as_str().unwrap().to_owned()).collect()
+    };
+    kit.run_unlooked(&["keys"]).exits(0);
+    let found = scan(1);
+    let of_copy = places(&found);
+    assert_eq!(of_copy.len(), 2, "{found}");
+    assert!(of_copy.iter().all(|place| place.contains(&copy)), "{of_copy:?}");
+    assert!(found["keys"][0]["may_go"] == false && found["keys"][0]["outside"].as_u64() > Some(1), "{found}");
+    let text = kit.run_unlooked(&["verify", "--scan"]).exits(1).stdout;
+    assert!(text.contains("name them in oldIdnDBUrl or oldRegDBUrl"), "{text}");
+    // If it is the old server's, its own affair: by where its URL leads, and said by name.
+    let config = std::fs::read_to_string(&kit.deployment.config).unwrap();
+    let server = format!("127.0.0.1:{}", engine.port());
+    let url = match engine {
+        Engine::Postgres => kit.site().url(0, &server, &format!("?currentSchema={copy}")),
+        _ => kit.site().url(0, &server, "").replace(&kit.site().database(0), &copy),
+    };
+    kit.configure("oldIdnDBUrl", Some(&url));
+    for key in ["Username", "Password"] {
+        let line = format!("newIdn{key}: ");
+        let value = config.lines().find_map(|one| one.strip_prefix(&line)).unwrap();
+        kit.configure(&format!("oldIdn{key}"), Some(value));
+    }
+    let found = scan(0);
+    let left = found["outside"]["left_out"].to_string();
+    assert!(left.contains(&copy) && left.contains("which oldIdnDBUrl names"), "{found}");
+    kit.run_unlooked(&["verify", "--scan"]).exits(0);
+    std::fs::write(&kit.deployment.config, config).unwrap();
+    scan(1);
+    // Another server's values are under its own keys: none of them is unknown here.
+    dba.execute(&format!("DROP TABLE {copy}.notes"));
+    let theirs = seal("f7b2b39207523b43a56540d30656b19b", "of somebody else");
+    dba.execute(&format!("UPDATE {copy}.{table} SET DATA_VALUE = '{theirs}'"));
+    let found = scan(0);
+    assert_eq!(places(&found), [""; 0], "{found}");
+    // One of ours among them.
+    let value = seal(&old, "a copy");
+    dba.execute(&format!("CREATE TABLE {copy}.kept AS SELECT '{value}' AS one"));
+    dba.execute(&match engine {
+        Engine::Postgres => format!("ALTER TABLE {copy}.kept ALTER one TYPE TEXT"),
+        _ => format!("ALTER TABLE {copy}.kept MODIFY one TEXT"),
+    });
+    let found = scan(1);
+    assert!(places(&found).len() == 1 && places(&found)[0].contains("kept"), "{found}");
+    if engine == Engine::Postgres {
+        dba.execute(&format!("REVOKE USAGE ON SCHEMA {copy} FROM \"{}\"", kit.site().user()));
+        let found = scan(1);
+        assert!(found["not_looked_at"].to_string().contains(&format!("schema {copy}")), "{found}");
+    }
+    let kind = if engine == Engine::Postgres { "SCHEMA" } else { "DATABASE" };
+    dba.execute(&format!("DROP {kind} {copy}{}", if engine == Engine::Postgres { " CASCADE" } else { "" }));
+    scan(0);
+}
+
+/// White space of any kind in a text, short columns, and collations that compare no bytes.
+fn what_the_filter_passes_on_is_all_that_is_found(engine: Engine) {
+    let kit = on(engine);
+    kit.run(&["run"]).exits(0);
+    let scan = |code: i32| kit.run(&["keys", "--scan", "--json"]).exits(code).json()["inventory"].clone();
+    let value = seal(&kit.deployment.spec.old_key, "a copy");
+    let plain = base64::engine::general_purpose::STANDARD.decode(&value).unwrap();
+    let plain = String::from_utf8(plain).unwrap();
+    let mut dba = admin(&kit);
+    let types = match engine {
+        Engine::Postgres => {
+            dba.execute(
+                "CREATE COLLATION IF NOT EXISTS any_case (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false)",
+            );
+            "note TEXT, loose TEXT COLLATE any_case"
+        }
+        _ => "note TEXT, loose TINYTEXT, bytes TINYBLOB",
+    };
+    dba.execute(&format!("CREATE TABLE elsewhere ({types})"));
+    if engine == Engine::Postgres {
+        dba.execute(&format!("GRANT SELECT ON elsewhere TO \"{}\"", kit.site().user()));
+    }
+    scan(0);
+    let spaced = plain.replace("{\"c\":", "{\t\"c\"  :  ").replace(",\"t\":", " ,\n \"t\" : ");
+    dba.execute(&format!("INSERT INTO elsewhere (note) VALUES ('x {spaced}')"));
+    let count = |found: &serde_json::Value| found["outside"]["found"].as_array().unwrap().len();
+    assert_eq!(count(&scan(1)), 1);
+    dba.execute("DELETE FROM elsewhere");
+    let short = seal_short(&kit.deployment.spec.old_key, "a copy");
+    assert!(short.len() < 200, "{}", short.len());
+    dba.execute(&format!("INSERT INTO elsewhere (loose) VALUES ('{short}')"));
+    if engine != Engine::Postgres {
+        dba.execute(&format!("INSERT INTO elsewhere (bytes) VALUES ('{short}')"));
+    }
+    assert_eq!(count(&scan(1)), if engine == Engine::Postgres { 1 } else { 2 });
+    dba.execute("DROP TABLE elsewhere");
 }

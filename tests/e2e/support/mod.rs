@@ -32,7 +32,7 @@ pub(crate) use place::{Place, counts};
 pub(crate) use program::{Ran, Running};
 pub(crate) use proxy::{Proxy, Trouble};
 pub(crate) use random::{Random, is_brief, rounds};
-pub(crate) use seal::seal;
+pub(crate) use seal::{seal, seal_short};
 pub(crate) use server::{ADMIN, Admin, Engine, OwnServers, database_of_its_own, stand_in};
 pub(crate) use site::{PASSWORD, Site};
 pub(crate) use snapshot::{Except, Snapshot, Spot, updates};
