@@ -1,10 +1,8 @@
 //! Whole rows on their way from one database to another.
 
 use super::table::Kind;
-use super::write::{each, key_arrays, keys_by_column, padded, padded_keys, parts};
-use super::{
-    Db, DbError, Expression, Identifier, Record, Syntax, Table, Transaction, Value, Write, keys_at_once, sql,
-};
+use super::write::{each, key_arrays, keys_at_once, keys_by_column, padded, padded_keys, parts};
+use super::{Db, DbError, Expression, Identifier, Record, Syntax, Table, Transaction, Value, Write, sql};
 use crate::sizes::Sizes;
 
 impl Transaction {

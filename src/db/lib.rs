@@ -73,6 +73,7 @@ use sql::Ends;
 use sqlite::{Sqlite, SqliteTransaction};
 
 use crate::sizes::Sizes;
+use crate::write::keys_at_once;
 
 /// A row as read: one value for each selected column.
 pub type Record = Vec<Value>;
@@ -341,12 +342,6 @@ impl Db {
             Self::Jdbc(db) => db.close().await,
         }
     }
-}
-
-/// How many keys a statement names, of `most`.
-fn keys_at_once(syntax: &Syntax, table: &Table, most: usize) -> usize {
-    let is_wide = table.relation.key.len() > 1 && syntax.write == Write::LockThenBatch;
-    if is_wide { Sizes::new().wide_keys } else { most }
 }
 
 /// A writing transaction. Dropped without [`commit`](Self::commit), it is rolled back.

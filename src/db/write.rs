@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use super::table::Kind;
-use super::{
-    Class, DbError, Expression, Identifier, Record, Table, Transaction, Value, Write, keys_at_once, sql,
-};
+use super::{Class, DbError, Expression, Identifier, Record, Syntax, Table, Transaction, Value, Write, sql};
+use crate::sizes::Sizes;
 
 /// What a JDBC driver says of a change in a batch that it made but did not count.
 const SUCCESS_NO_INFO: i64 = -2;
@@ -40,6 +39,12 @@ pub enum WriteMode {
     Fast,
     /// So that a refusal is this row's own.
     RowByRow,
+}
+
+/// How many keys a statement names, of `most`.
+pub(super) fn keys_at_once(syntax: &Syntax, table: &Table, most: usize) -> usize {
+    let is_wide = table.relation.key.len() > 1 && syntax.write == Write::LockThenBatch;
+    if is_wide { Sizes::new().wide_keys } else { most }
 }
 
 impl Transaction {

@@ -383,6 +383,7 @@ fn what_is_said_of_servers_in_place_is_compared_with_their_deployment_toml() {
     kit.run(&["confirm", "both-keys"]).exits(0);
     kit.run(&["run", "--servers-have-both-keys"]).exits(0);
     kit.run(&["verify"]).exits(0);
+    kit.run(&["keys"]).exits(0);
     let once_more = |kit: &Kit| {
         has(&kit.deployment.home, &one);
         for (lines, why) in [(&both, "old_key is the old key"), (&before, "but the old key")] {
