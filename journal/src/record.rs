@@ -13,7 +13,7 @@ use sha2::Sha256;
 use crate::wire::Malformed;
 
 /// The format that this program writes; it reads this one and every older one.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// Whether this program reads what is of `format`.
 pub(crate) fn is_readable(format: u8) -> bool {

@@ -21,8 +21,22 @@ const CREATORS: &str = "SELECT n.nspname::text, CASE WHEN a.grantee OPERATOR(pg_
      WHERE d.datdba OPERATOR(pg_catalog.=) r.oid AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))) \
      ORDER BY 1, 2";
 
+/// The tables and views that a session finds by name, and that are of neither this user, a superuser, nor who owns the
+/// schema or the database; each with its role.
+const FOREIGN_OWNERS: &str = "SELECT c.relname::text, r.rolname::text FROM pg_catalog.pg_class c \
+     JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) c.relowner \
+     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
+     WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}'::\"char\"[]) AND pg_catalog.pg_table_is_visible(c.oid) \
+     AND n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)) AND NOT r.rolsuper \
+     AND r.rolname OPERATOR(pg_catalog.<>) current_user AND c.relowner OPERATOR(pg_catalog.<>) n.nspowner \
+     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_database d WHERE d.datdba OPERATOR(pg_catalog.=) r.oid \
+     AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) ORDER BY 1, 2";
+
 /// Every statement of this file: dialect, what it is for, text.
-pub const STATEMENTS: &[(&str, &str, &str)] = &[("PostgreSQL", "who may make objects", CREATORS)];
+pub const STATEMENTS: &[(&str, &str, &str)] = &[
+    ("PostgreSQL", "who may make objects", CREATORS),
+    ("PostgreSQL", "tables of other roles", FOREIGN_OWNERS),
+];
 
 impl Db {
     /// Other roles that may make objects where this program's session resolves names, each with the schema; only
@@ -31,7 +45,19 @@ impl Db {
         if self.server_kind() != Some(Kind::Postgres) {
             return Ok(Vec::new());
         }
-        let answer = self.read(CREATORS, &[]).await?;
+        self.named_with_roles(CREATORS).await
+    }
+
+    /// The tables that are of other roles than the schema's and this user, each with its role (PostgreSQL).
+    pub async fn foreign_owners(&self) -> Result<Vec<(String, String)>, DbError> {
+        if self.server_kind() != Some(Kind::Postgres) {
+            return Ok(Vec::new());
+        }
+        self.named_with_roles(FOREIGN_OWNERS).await
+    }
+
+    async fn named_with_roles(&self, sql: &str) -> Result<Vec<(String, String)>, DbError> {
+        let answer = self.read(sql, &[]).await?;
         let text = |record: &Record, at: usize| Some(record.get(at)?.as_text()?.to_owned());
         Ok(answer.iter().filter_map(|record| Some((text(record, 0)?, text(record, 1)?))).collect())
     }

@@ -223,6 +223,7 @@ impl Deployment {
             for db in self.distinct() {
                 protect::refuse_pooler(db).await?;
                 protect::refuse_hidden(db, &self.targets).await?;
+                self.refuse_planted(db).await?;
                 clusters.extend(protect::cluster(db).await?);
                 limits.extend(db.statement_limit().await.map_err(|error| protect::failed(db, &error))?);
             }

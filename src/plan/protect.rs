@@ -4,6 +4,7 @@
 //! themselves say which they are, an advisory lock taken on one is tried on the other, a token written to
 //! one must not show in the other, and whoever else is connected is named.
 
+mod planted;
 mod token;
 
 use std::time::{Duration, Instant};

@@ -143,7 +143,7 @@ fn in_place(item: &Item, facts: &Facts) -> Vec<Objection> {
         Finding::Unknown => {
             all.push(against("`keyrotation keys` has not said so since everything was rotated".to_owned()));
         }
-        _ => {}
+        Finding::So(..) => {}
     }
     let left = facts.status.as_ref().and_then(failures);
     let doubts = doubts(facts);

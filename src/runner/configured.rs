@@ -102,7 +102,7 @@ fn refuse_before_7_1(server: &NewServer, named: &Named) -> Result<()> {
         "{place}: the server is older than 7.1 and reads one key, so it cannot read its database before all is rotated"
     );
     Err(Error::new(Id::ServersLackKeys, what)
-        .fix("stop every server, `keyrotation run`, `keyrotation verify`, and then `keyrotation configure`"))
+        .fix("stop every server, `keyrotation run`, `keyrotation verify`, `keyrotation keys`, and then `keyrotation configure`"))
 }
 
 /// What one file has to become.

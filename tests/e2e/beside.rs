@@ -150,7 +150,7 @@ fn a_report_on_a_journal_that_was_edited_is_refused_or_says_that_it_was_not_chec
     let path = path.to_str().unwrap();
     let checked = |code| kit.run(&["report", "--check", path]).exits(code);
     kit.run(&["report", "--output", path]).exits(0);
-    assert_eq!(checked(0).stdout, format!("{path}: byte for byte what the journal gives\n"));
+    assert!(checked(0).stdout.starts_with(&format!("{path}: byte for byte what the journal gives")));
     // Without the key at hand nobody can tell, and the headline says so.
     let kept = std::fs::read_to_string(&kit.deployment.config).unwrap();
     kit.configure("newSecretKey", None);

@@ -284,6 +284,8 @@ fn in_place_servers_get_both_keys_until_everything_is_rotated_and_verified() {
     kit.run(&["configure"]).exits(0);
     has(&both);
     kit.run(&["verify"]).exits(0);
+    too_early();
+    kit.run(&["keys"]).exits(0);
     let stays = kit.run(&["configure"]).exits(0);
     assert!(stays.stderr.contains("--remove-old-key"), "{stays}");
     has(&both);
@@ -336,6 +338,8 @@ fn in_place_a_file_that_no_server_could_work_with_is_not_written() {
     kit.run(&["run"]).exits(0);
     refused(&line, "KR-CFG-062", "older than 7.1");
     kit.run(&["verify"]).exits(0);
+    refused(&line, "KR-CFG-062", "older than 7.1");
+    kit.run(&["keys"]).exits(0);
     kit.run(&["configure", "--home", kit.folder().join("node-2").to_str().unwrap()]).exits(0);
     assert_eq!(fs::read_to_string(&files[1]).unwrap(), was.replace(&old, &new));
 }

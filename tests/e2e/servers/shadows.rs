@@ -76,6 +76,38 @@ fn a_table_that_was_not_there_gives_no_role_the_right_to_shadow() {
     kit.run(&["verify"]).exits(0);
 }
 
+/// What writes to a table runs what stands on it: a table that only some versions have may be anybody's.
+#[test]
+fn a_table_that_another_role_has_planted_is_not_written_to() {
+    let kit = on(Engine::Postgres);
+    let columns =
+        "id varchar(36) primary key, tenant_id int, secret_name varchar(255), secret_value varchar(8000)";
+    admin(&kit).execute("DROP TABLE idn_secret CASCADE");
+    as_another(
+        &kit,
+        &format!(
+            "CREATE TABLE public.called (who text); GRANT INSERT ON public.called TO PUBLIC; \
+             CREATE TABLE public.idn_secret ({columns}); GRANT ALL ON public.idn_secret TO PUBLIC; \
+             CREATE FUNCTION public.planted() RETURNS trigger LANGUAGE plpgsql AS $$ \
+             BEGIN INSERT INTO public.called VALUES (current_user); RETURN NULL; END $$; \
+             CREATE TRIGGER planted AFTER UPDATE ON public.idn_secret EXECUTE FUNCTION public.planted()"
+        ),
+    );
+    for command in ["plan", "run"] {
+        let ran = kit.run_unlooked(&[command]).refused(3, "KR-DB-002");
+        assert!(ran.error().contains(&format!("IDN_SECRET is of the role {ROLE}")), "{ran}");
+    }
+    assert_eq!(admin(&kit).text("SELECT count(*)::text FROM public.called"), "0");
+    // Where it owns the others, too, it is the server's.
+    let tables = "SELECT format('ALTER TABLE %I OWNER TO somebody_low', relname) FROM pg_class \
+                  WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+    let statements: Vec<String> =
+        admin(&kit).rows(tables).into_iter().filter_map(|mut row| row[0].take()).collect();
+    admin(&kit).execute(&format!("DROP TRIGGER planted ON idn_secret; {}", statements.join("; ")));
+    kit.run_unlooked(&["plan"]).exits(0);
+    admin(&kit).execute(&format!("REASSIGN OWNED BY {ROLE} TO postgres; DROP OWNED BY {ROLE}"));
+}
+
 /// Every function and operator of PostgreSQL's own once more, for types that none of them takes exactly. Each of them
 /// ends the statement that calls it. They are the superuser's, so no session is refused for them.
 const SHADOWS: &str = r#"
