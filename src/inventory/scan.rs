@@ -79,13 +79,18 @@ impl Scanned {
 
     /// How many may be under any key: they open under several, or are damaged.
     pub fn doubtful(&self) -> u64 {
-        self.found.iter().map(|outside| outside.one_of + outside.damaged).sum()
+        self.found.iter().map(Outside::doubtful).sum()
     }
 }
 
 impl Outside {
     pub(super) fn at(place: String) -> Self {
         Self { place, ..Self::default() }
+    }
+
+    /// How many may be under any key.
+    pub fn doubtful(&self) -> u64 {
+        self.one_of + self.damaged
     }
 
     pub(super) fn is_empty(&self) -> bool {

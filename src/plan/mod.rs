@@ -37,4 +37,4 @@ pub use open::open_alone;
 pub use registry::{built_in, described_otherwise, recorded, registry, whole_registry};
 pub use size::{Disk, TOKENS, Tokens};
 pub use survey::{JobSurvey, Survey, is_too_many, survey};
-pub use sync::{ABSENT_IN_OLD, Cipher, NO_TRIGGERS, SyncJob, SyncPlan};
+pub use sync::{ABSENT_IN_OLD, Cipher, SyncJob, SyncPlan};

@@ -220,7 +220,7 @@ impl Deployment {
 pub const ABSENT_IN_OLD: &str = "the old identity database has no such table";
 
 /// Likewise, though both have it.
-pub const NO_TRIGGERS: &str = "the old identity database has no sync triggers on it";
+const NO_TRIGGERS: &str = "the old identity database has no sync triggers on it";
 
 /// The copy has a table that the old database has not: another database or schema, or one that was not restored.
 async fn absent_in_old(old: &Db, place: &str) -> Error {

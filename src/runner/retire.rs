@@ -84,8 +84,9 @@ pub async fn safe_to_retire(
         return Ok(None);
     }
     verdict.copies = plan::preflight::beside(&deployment).await;
-    verdict.reasons.extend(deployment.feeds_of_all().await?);
-    verdict.not_looked_at.extend(deployment.feeds_unseen_at_rest().await?);
+    let (feeds, unseen) = deployment.feeds_of_all().await?;
+    verdict.reasons.extend(feeds);
+    verdict.not_looked_at.extend(unseen);
     deployment.close().await;
     let chain = chain_key(settings.keys.new_key(), &rotation.id);
     shared.record(step(verified.step_name(), &verified.note()), &chain).await?;
@@ -190,12 +191,11 @@ async fn take_in_unsynced(
 ) -> Result<()> {
     let is_kept = |table: &str| plan.jobs.iter().any(|job| *job.place() == *table);
     let there = plan.old.table_names().await.map_err(|error| Error::new(Id::Database, error.to_string()))?;
+    let absent = deployment.absent_places();
     for table in plan.targets.synced().iter().filter(|table| !is_kept(&table.relation.table)) {
         let name = &table.relation.table;
-        let absent = deployment.absent_places();
-        let has_no_triggers =
-            absent.iter().any(|(place, why)| **place == **name && *why == plan::NO_TRIGGERS);
-        let why = if has_no_triggers { plan::NO_TRIGGERS } else { "`syncTables` leaves it out" };
+        let why = absent.iter().find(|(place, _)| **place == **name);
+        let why = why.map_or("`syncTables` leaves it out", |(_, why)| *why);
         if there.iter().any(|there| there.eq_ignore_ascii_case(name)) {
             let reason =
                 format!("{name}: {why}, so changes of it were not carried over: only its keys were compared");
@@ -231,7 +231,13 @@ fn take_in_outside(
             ));
         }
     }
-    let unseen = outside.not_looked_at.into_iter().chain(outside.left_out);
+    let doubtful = outside.found.iter().filter(|found| found.doubtful() > 0).map(|found| {
+        let (place, count) = (printable(&found.place), thousands(found.doubtful()));
+        format!(
+            "{place}: {count} values that may be under an old key: they open under several, or are damaged"
+        )
+    });
+    let unseen = doubtful.chain(outside.not_looked_at).chain(outside.left_out);
     verdict.not_looked_at.extend(unseen.map(|place| format!("outside of what is rotated: {place}")));
     // Where nothing is sure, what an earlier look found there stands.
     if sure > 0 { verified.with_outside(sure, 0) } else { verified }

@@ -51,7 +51,9 @@ pub struct Compared {
     pub same: u64,
     /// Rows that the new server has made its own.
     pub superseded: u64,
-    /// Of these, rows that are in use in the old database and that the new one has no more.
+    /// Rows of the old database that are in use.
+    pub in_use: u64,
+    /// Of these, rows that the new one has no more.
     pub deleted: u64,
     /// Rows that differ, and that nothing accounts for: the first of them.
     pub differing: Vec<String>,
@@ -69,11 +71,6 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// Rows of the old table.
-    fn rows(&self) -> u64 {
-        self.same + self.superseded + self.differences + self.unreadable
-    }
-
     fn add(&mut self, key: &Key) {
         self.differences += 1;
         if self.differing.len() < LISTED {
@@ -139,13 +136,13 @@ pub async fn verdict(
             let count = compared.unreadable;
             verdict.reasons.push(format!("{}: {count} rows of the old table do not open", job.place()));
         }
-        if is_a_loss(compared.rows(), compared.deleted) {
+        if is_a_loss(compared.in_use, compared.deleted) {
             let reason = format!(
-                "{}: {} of the old database's {} rows are not in the new one any more, which no server that works \
-                 deletes by and by",
+                "{}: {} of the old database's {} rows in use are not in the new one any more, which no server that \
+                 works deletes by and by",
                 job.place(),
                 compared.deleted,
-                compared.rows()
+                compared.in_use
             );
             verdict.weigh(said, job.place(), &reason);
         }
@@ -253,6 +250,8 @@ async fn compare(
         let there = present(planner, &plan.new, plan, job, &keys).await?;
         for row in rows {
             let present = there.get(&row.key).map(|row| row.digest);
+            let counts = u64::from(row.is_in_use(job) != Some(false));
+            compared.in_use += counts;
             if present == Some(row.digest) {
                 compared.same += 1;
                 continue;
@@ -267,7 +266,7 @@ async fn compare(
                 compared.add(&row.key);
             } else {
                 compared.superseded += 1;
-                compared.deleted += u64::from(present.is_none() && row.is_in_use(job) != Some(false));
+                compared.deleted += if present.is_none() { counts } else { 0 };
             }
         }
     }

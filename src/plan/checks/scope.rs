@@ -59,24 +59,18 @@ impl Deployment {
         Ok(lines)
     }
 
-    /// Likewise of the old database, too. A subscription there is nothing odd: users may be at what it reads.
-    pub async fn feeds_of_all(&self) -> Result<Vec<String>> {
-        let mut lines = self.feeds_of_copies().await?;
-        if let Some(db) = self.sync.as_ref().map(|sync| &sync.old) {
+    /// Likewise of the old database, too; and why a replica that stands still may be unseen. A subscription of the old one
+    /// is nothing odd: users may be at what it reads.
+    pub async fn feeds_of_all(&self) -> Result<(Vec<String>, Vec<String>)> {
+        let (mut lines, mut unseen) = (Vec::new(), Vec::new());
+        let old = self.sync.as_ref().map(|sync| &sync.old);
+        for (db, is_old) in self.distinct().into_iter().map(|db| (db, false)).chain(old.map(|db| (db, true)))
+        {
             let feeds = db.feeds().await.map_err(|error| protect::failed(db, &error))?;
-            lines.extend(behind(db, &feeds, Feed::brings_all));
+            lines.extend(behind(db, &feeds, |feed| feed.brings_all() || (feed.runs && !is_old)));
+            unseen.extend(feeds.unseen_at_rest.map(|why| format!("{}: {why}", db.place())));
         }
-        Ok(lines)
-    }
-
-    /// Why a replica that stands still may be unseen, in a line for each database, the old one among them.
-    pub async fn feeds_unseen_at_rest(&self) -> Result<Vec<String>> {
-        let mut lines = Vec::new();
-        for db in self.distinct().into_iter().chain(self.sync.as_ref().map(|sync| &sync.old)) {
-            let feeds = db.feeds().await.map_err(|error| protect::failed(db, &error))?;
-            lines.extend(feeds.unseen_at_rest.map(|why| format!("{}: {why}", db.place())));
-        }
-        Ok(lines)
+        Ok((lines, unseen))
     }
 
     /// What a rotation reaches of a column of a table in this database, which has these tables.

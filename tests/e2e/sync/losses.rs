@@ -44,7 +44,7 @@ fn a_new_deployment_that_has_lost_much_is_not_safe() {
     pair.execute(Side::New, "DELETE FROM IDN_IDENTITY_USER_DATA");
     only_because_of_a_loss(
         &pair,
-        "IDN_IDENTITY_USER_DATA: 292 of the old database's 292 rows are not in the new one",
+        "IDN_IDENTITY_USER_DATA: 292 of the old database's 292 rows in use are not in the new one",
     );
     pair.execute(Side::New, "UPDATE IDN_OAUTH_CONSUMER_APPS SET CONSUMER_SECRET = NULL");
     pair.registry("DELETE FROM REG_RESOURCE_PROPERTY");
@@ -58,6 +58,28 @@ fn a_new_deployment_that_has_lost_much_is_not_safe() {
     let places = ["IDN_IDENTITY_USER_DATA", "IDN_OAUTH_CONSUMER_APPS", "REG_PROPERTY"];
     let words: Vec<&str> = places.iter().flat_map(|table| ["--accept-drift", table]).collect();
     assert_eq!(judged_with(&pair, &words, 0)["safe"], true);
+}
+
+/// Rows that nobody uses any more hide no loss of those that are in use.
+#[test]
+fn tokens_in_use_that_are_gone_are_not_hidden_by_revoked_ones() {
+    let pair = Pair::without_triggers(Engine::Sqlite, 60);
+    let tokens = "IDN_OAUTH2_ACCESS_TOKEN";
+    for side in [Side::Old, Side::New] {
+        let few =
+            format!("SELECT TOKEN_ID FROM {tokens} WHERE TOKEN_STATE = 'ACTIVE' ORDER BY TOKEN_ID LIMIT 5");
+        pair.execute(side, &format!("UPDATE {tokens} SET TOKEN_STATE = 'REVOKED', TOKEN_STATE_ID = TOKEN_ID WHERE TOKEN_ID NOT IN ({few})"));
+    }
+    pair.run(&["triggers", "install"]).exits(0);
+    pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
+    pair.say_that_the_old_server_is_out_of_use();
+    pair.run(DRAIN).exits(0);
+    judged(&pair, 0);
+    pair.execute(Side::New, &format!("DELETE FROM {tokens}_SCOPE"));
+    pair.execute(Side::New, &format!("DELETE FROM {tokens}"));
+    let (verdict, ran) = judged(&pair, 1);
+    let why = format!("{tokens}: 5 of the old database's 5 rows in use are not in the new one any more");
+    assert!(verdict["reasons"].to_string().contains(&why), "{ran}");
 }
 
 #[track_caller]
