@@ -13,8 +13,8 @@ use crate::sink::{Change, ChangedCell};
 use crate::source::Row;
 
 /// Why a row is not written of which no statement can name the key.
-const NAMELESS: &str = "its key cannot be read: it is a text that is not UTF-8, a floating-point number or NULL, so nothing \
-                        can be written to this row alone; give it a key that can be read, then `keyrotation resume --retry-failed`";
+const NAMELESS: &str = "its key cannot be read (a text that is not UTF-8, a floating-point number or NULL): give the row \
+                        another key, then run `keyrotation resume --retry-failed`";
 
 /// Makes chunks out of rows.
 #[derive(Debug, Clone)]

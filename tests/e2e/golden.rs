@@ -1,6 +1,6 @@
 //! Journals of earlier programs: each released format is opened by every later one.
 //!
-//! `tests/vectors/journal_1` and `journal_2` are journals of rotations that were killed; see the README there.
+//! `tests/vectors/journal_1`, `_2` and `_3` are journals of rotations that were killed; see the README there.
 
 use std::fs;
 use std::path::Path;
@@ -15,9 +15,10 @@ use walkdir::WalkDir;
 use crate::kit::{Kit, Refused as _};
 
 /// One of each format.
-const GOLDEN: [&str; 2] = [
+const GOLDEN: [&str; 3] = [
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/journal_1"),
     concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/journal_2"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/journal_3"),
 ];
 
 /// A deployment with the golden journal in place of its own.

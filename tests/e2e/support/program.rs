@@ -159,8 +159,16 @@ impl Running {
     /// Waits until it has said this on the screen.
     #[track_caller]
     pub(crate) fn until_it_says(&mut self, text: &str) {
+        self.until_it_says_one_of(&[text]);
+    }
+
+    #[track_caller]
+    pub(crate) fn until_it_says_one_of(&mut self, texts: &[&str]) {
         let err = self.said.path().join("err");
-        self.until(|| String::from_utf8_lossy(&fs::read(&err).unwrap()).contains(text));
+        self.until(|| {
+            let said = String::from_utf8_lossy(&fs::read(&err).unwrap()).into_owned();
+            texts.iter().any(|text| said.contains(text))
+        });
     }
 
     /// What it has said so far on `out` or `err`.
