@@ -5,6 +5,7 @@
 
 mod beside;
 mod files;
+mod progress;
 mod scan;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use crate::source::Row;
 
 pub use beside::Beside;
 pub use files::Folders;
+pub use progress::{Earlier, Progress};
 pub use scan::{Outside, Scanned, Surroundings, scan};
 
 /// Rows that are named for each key of a target; all are counted.

@@ -270,9 +270,20 @@ pub struct VerifyArgs {
     /// The new server is running: only what is broken is a difference, not what it changed.
     #[arg(long)]
     pub live: bool,
+    /// Where else is looked.
+    #[command(flatten)]
+    pub look: ScanArgs,
+}
+
+/// Where else is looked.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct ScanArgs {
     /// Also look for ciphertext in all other columns of the databases and all other files under the homes.
     #[arg(long)]
     pub scan: bool,
+    /// Go on with the next table where a scan that was interrupted has stopped; it may be a day old.
+    #[arg(long, requires = "scan")]
+    pub resume_scan: bool,
 }
 
 /// Options of `keys`.
@@ -281,9 +292,9 @@ pub struct KeysArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
-    /// Also look for ciphertext in all other columns of the databases and all other files under the homes.
-    #[arg(long)]
-    pub scan: bool,
+    /// Where else is looked.
+    #[command(flatten)]
+    pub look: ScanArgs,
     /// Read no more rows in a second: a server that is in use has other work.
     #[arg(long, value_name = "N")]
     pub max_rows_per_second: Option<NonZeroU32>,

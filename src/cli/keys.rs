@@ -13,7 +13,8 @@ pub(super) async fn keys(session: &Session, args: &KeysArgs) -> Result<Exit> {
     settings.without_tables.clone_from(&args.without_table);
     let asked = runner::InventoryAsked {
         rows_per_second: args.max_rows_per_second,
-        everywhere: args.scan,
+        everywhere: args.look.scan,
+        resume_scan: args.look.resume_scan,
         all_already_new: args.all_already_new,
     };
     let dir = session.global.journal_dir();

@@ -10,7 +10,12 @@ use crate::runner;
 pub(super) async fn verify(session: &Session, args: &VerifyArgs) -> Result<Exit> {
     let settings = session.settings()?;
     let dir = session.global.journal_dir();
-    let asked = runner::Asked { sample: args.sample, live: args.live, everywhere: args.scan };
+    let asked = runner::Asked {
+        sample: args.sample,
+        live: args.live,
+        everywhere: args.look.scan,
+        resume_scan: args.look.resume_scan,
+    };
     let verified = Box::pin(runner::verify(session.screen(), &settings, &dir, asked)).await?;
     let Some(verified) = verified else { return Ok(Exit::Interrupted) };
     if args.json {

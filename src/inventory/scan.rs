@@ -6,9 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::files::{Folders, files};
+use super::progress::{Earlier, Progress, TableScan};
 use super::{Beside, fingerprint};
 use crate::activity::{Activity, Task};
 use crate::blocking::blocking;
@@ -18,12 +19,13 @@ use crate::codec::{Reason, embedded};
 use crate::db::scan::{LookedThrough, ScanColumn};
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
+use crate::failpoint::async_failpoint;
 use crate::plan::{Deployment, Job, Neighbours, OldDatabases, Reach};
 use crate::signals::Stop;
 use crate::source::Source;
 
 /// Ciphertexts in a column, or in a file, that no rotation reaches.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Outside {
     /// The database and the column, or the file.
     pub place: String,
@@ -34,7 +36,7 @@ pub struct Outside {
     /// Under none of the keys.
     pub unknown: u64,
     /// Cut off, or damaged in another way: nobody knows under which key they were.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub damaged: u64,
 }
 
@@ -59,6 +61,9 @@ pub struct Scanned {
     /// Schemas with tables of an Identity Server, neither this deployment's nor the old server's, in which a value is
     /// under one of the keys.
     pub of_servers: Vec<String>,
+    /// What of it a scan that was interrupted has looked through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked_earlier: Option<Earlier>,
 }
 
 impl Scanned {
@@ -148,6 +153,7 @@ pub async fn scan(
     surroundings: &Surroundings,
     recoder: &Recoder,
     seen: Option<Beside>,
+    progress: &mut Progress,
     activity: &Activity,
     stop: &Stop,
 ) -> Result<Scanned> {
@@ -158,11 +164,12 @@ pub async fn scan(
     let scanned = Scanned { found: beside.found().cloned().collect(), ..Scanned::default() };
     let old = &surroundings.old;
     let mut scan =
-        DatabaseScan { deployment, old, recoder, activity, stop, looked: BTreeSet::new(), scanned };
+        DatabaseScan { deployment, old, recoder, progress, activity, stop, looked: BTreeSet::new(), scanned };
     for db in deployment.each_database() {
         scan.database(db).await?;
     }
     let mut scanned = scan.scanned;
+    scanned.looked_earlier = progress.before();
     let folders = &surroundings.folders;
     let targets = target_files(&deployment.jobs)?;
     for home in &folders.homes {
@@ -184,6 +191,7 @@ struct DatabaseScan<'a> {
     deployment: &'a Deployment,
     old: &'a OldDatabases,
     recoder: &'a Recoder,
+    progress: &'a mut Progress,
     activity: &'a Activity,
     stop: &'a Stop,
     /// Schemas and tables beside the databases' own that were looked through.
@@ -239,6 +247,7 @@ impl DatabaseScan<'_> {
                 continue;
             }
             self.table(db, &left, &beyond).await?;
+            async_failpoint!("scan-after-table", Error::new(Id::Database, "failure planned by a test"));
         }
         Ok(())
     }
@@ -258,9 +267,29 @@ impl DatabaseScan<'_> {
         }
     }
 
-    /// Looks through columns of one table.
+    /// Looks through columns of one table, unless an interrupted scan has.
     async fn table(&mut self, db: &Db, columns: &[ScanColumn], beyond: &Beyond) -> Result<()> {
-        let (place, recoder, scanned) = (db.place(), self.recoder, &mut self.scanned);
+        let name = name(db, columns);
+        let scan = if let Some(scan) = self.progress.earlier(&name) {
+            scan
+        } else {
+            let scan = self.look_through(db, columns, beyond).await?;
+            if !self.stop.requested() {
+                self.progress.keep(name, &scan);
+            }
+            scan
+        };
+        let scanned = &mut self.scanned;
+        scanned.columns += scan.columns;
+        scanned.found.extend(scan.found);
+        scanned.not_looked_at.extend(scan.not_looked_at);
+        scanned.of_servers.extend(scan.of_server);
+        scanned.of_servers.dedup();
+        Ok(())
+    }
+
+    async fn look_through(&self, db: &Db, columns: &[ScanColumn], beyond: &Beyond) -> Result<TableScan> {
+        let (place, recoder) = (db.place(), self.recoder);
         let (schema, table) = (&columns[0].at.schema, &columns[0].at.table);
         let mut found: Vec<Outside> =
             columns.iter().map(|column| Outside::at(format!("{place}: {}", column.at))).collect();
@@ -271,16 +300,17 @@ impl DatabaseScan<'_> {
                 }
             })
             .await;
+        let mut scan = TableScan::default();
         match looked {
-            Ok(LookedThrough::Whole) => scanned.columns += columns.len() as u64,
+            Ok(LookedThrough::Whole) => scan.columns = columns.len() as u64,
             Ok(LookedThrough::Part(rows)) => {
-                scanned.not_looked_at.push(format!("{place}: {table}, after {rows} rows with ciphertext"));
+                scan.not_looked_at = Some(format!("{place}: {table}, after {rows} rows with ciphertext"));
             }
             Ok(LookedThrough::OddName) => {
-                scanned.not_looked_at.push(format!("{place}: {table}, of which a name is too odd"));
+                scan.not_looked_at = Some(format!("{place}: {table}, of which a name is too odd"));
             }
             Err(error) if error.class == Class::Lost => return Err(failed(db, &error)),
-            Err(error) => scanned.not_looked_at.push(format!("{place}: {table}: {error}")),
+            Err(error) => scan.not_looked_at = Some(format!("{place}: {table}: {error}")),
         }
         let is_of_server = beyond.of_servers.contains(schema);
         if is_of_server {
@@ -290,13 +320,16 @@ impl DatabaseScan<'_> {
             }
         }
         found.retain(|outside| !outside.is_empty());
-        if is_of_server && !found.is_empty() {
-            scanned.of_servers.push(format!("{place}: schema {schema}"));
-            scanned.of_servers.dedup();
-        }
-        scanned.found.extend(found);
-        Ok(())
+        scan.of_server = (is_of_server && !found.is_empty()).then(|| format!("{place}: schema {schema}"));
+        scan.found = found;
+        Ok(scan)
     }
+}
+
+/// What tells a table's columns, and the rows in which they are looked at, from others.
+fn name(db: &Db, columns: &[ScanColumn]) -> String {
+    let each = columns.iter().map(|column| format!("{} {:?}", column.at, column.only_where));
+    std::iter::once(db.place()).chain(each).collect::<Vec<_>>().join("\n")
 }
 
 fn failed(db: &Db, error: &DbError) -> Error {

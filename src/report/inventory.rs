@@ -105,6 +105,14 @@ pub(super) fn outside_text(out: &mut String, scanned: Option<&Scanned>) {
             printable(schema)
         );
     }
+    if let Some(earlier) = &scanned.looked_earlier {
+        let _ = writeln!(
+            out,
+            "{} tables were looked through before an interruption, from {} on: what was written to them since was not looked at",
+            thousands(earlier.tables),
+            earlier.began_at
+        );
+    }
     for left in &scanned.left_out {
         let _ = writeln!(out, "left out: {}", printable(left));
     }

@@ -10,9 +10,12 @@ use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
 use crate::engine::Pacer;
 use crate::error::{Id, Result};
-use crate::inventory::{Beside, Folders, Inventory, Looked, Surroundings, inventory, scan};
+use crate::inventory::{
+    Beside, Folders, Inventory, Looked, Progress, Scanned, Surroundings, inventory, scan,
+};
 use crate::plan::{self, Access, OldDatabases};
 use crate::report::Reporter;
+use crate::signals::Stop;
 
 /// What is asked of it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -21,6 +24,8 @@ pub struct Asked {
     pub rows_per_second: Option<NonZeroU32>,
     /// What stands outside the targets is looked for, too.
     pub everywhere: bool,
+    /// That look goes on where an interrupted one has stopped.
+    pub resume_scan: bool,
     /// Somebody's word that everything was moved before, so that nothing is under an old key.
     pub all_already_new: bool,
 }
@@ -57,7 +62,11 @@ pub async fn take_inventory(
             for target in targets {
                 beside.add(&target.beside);
             }
-            Some(scan(&deployment, &surroundings, &recoder, Some(beside), &activity, &stop).await)
+            let progress = &mut scan_progress(dir, &settings, asked.resume_scan);
+            let looked =
+                scan(&deployment, &surroundings, &recoder, Some(beside), progress, &activity, &stop).await;
+            ended(progress, &looked, &stop);
+            Some(looked)
         }
         _ => None,
     };
@@ -80,6 +89,22 @@ pub async fn take_inventory(
     });
     proved::record(&settings, dir, &inventory, before).await;
     Ok(Some(inventory))
+}
+
+/// How far a look outside the targets has come.
+pub(super) fn scan_progress(dir: &Path, settings: &Settings, resume: bool) -> Progress {
+    Progress::beside(dir, &settings.keys, resume)
+}
+
+/// Says how to go on with a look outside the targets that has not come to its end.
+pub(super) fn ended(progress: &mut Progress, looked: &Result<Scanned>, stop: &Stop) {
+    if looked.is_ok() && !stop.requested() {
+        progress.end();
+    } else {
+        tracing::info!(
+            "the scan has not come to its end: give --resume-scan, too, to go on with the next table"
+        );
+    }
 }
 
 /// The homes of all nodes, and where links in them may lead; and the old server's databases, which may be beside the new

@@ -11,7 +11,7 @@ use crate::cipher::Digester;
 use crate::config::{Mode, Settings};
 use crate::engine::{self, ChunkPlanner, Rehearsal};
 use crate::error::{Error, Id, Result};
-use crate::inventory::{Scanned, scan};
+use crate::inventory::{Progress as ScanProgress, Scanned, scan};
 use crate::plan::preflight::{Finding, Ground, Outcome, preflight};
 use crate::plan::{self, Access, Deployment, Disk, IndexPlan, KeyFingerprints, Survey, Tokens};
 use crate::report::{PlanView, Reporter, StatusView, published};
@@ -136,7 +136,18 @@ async fn look(
     };
     let findings = preflight(ground).await;
     let outside = if more.everywhere {
-        Some(scan(deployment, &surroundings(settings), &recoder(settings), None, activity, stop).await?)
+        Some(
+            scan(
+                deployment,
+                &surroundings(settings),
+                &recoder(settings),
+                None,
+                &mut ScanProgress::default(),
+                activity,
+                stop,
+            )
+            .await?,
+        )
     } else {
         None
     };

@@ -13,7 +13,7 @@ use crate::activity::Activity;
 use crate::cipher::chain_key;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
-use crate::inventory::{Scanned, scan};
+use crate::inventory::{Progress, Scanned, scan};
 use crate::plan::SyncPlan;
 use crate::plan::{self, Deployment};
 use crate::report::{
@@ -71,8 +71,16 @@ pub async fn safe_to_retire(
         take_in(&mut verdict, &report);
         take_in_losses(&mut verdict, &said, plan, &report);
         take_in_unsynced(&mut verdict, &said, &deployment, plan).await?;
-        let outside =
-            scan(&deployment, &surroundings(settings), planner.recoder(), None, &activity, &stop).await?;
+        let outside = scan(
+            &deployment,
+            &surroundings(settings),
+            planner.recoder(),
+            None,
+            &mut Progress::default(),
+            &activity,
+            &stop,
+        )
+        .await?;
         let verified = verification(&report, chain.entries, None, true);
         Ok::<_, Error>((take_in_outside(&mut verdict, outside, settings, verified), verdict))
     };

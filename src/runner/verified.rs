@@ -4,7 +4,7 @@ use std::path::Path;
 
 use keyrotation_journal::{ChainReport, Journal};
 
-use super::inventory::surroundings;
+use super::inventory::{ended, scan_progress, surroundings};
 use super::reading::{open, read};
 use super::{Screen, SharedJournal, listen, planner, step, unlock};
 use crate::activity::{Activity, Task};
@@ -71,6 +71,8 @@ pub struct Asked {
     pub live: bool,
     /// What stands outside the targets is looked for, too.
     pub everywhere: bool,
+    /// That look goes on where an interrupted one has stopped.
+    pub resume_scan: bool,
 }
 
 /// Checks the journal's chain, then compares every row and file with it. None when asked to stop.
@@ -78,7 +80,7 @@ pub async fn verify(
     screen: Screen<'_>,
     settings: &Settings,
     dir: &Path,
-    Asked { sample, live, everywhere }: Asked,
+    Asked { sample, live, everywhere, resume_scan }: Asked,
 ) -> Result<Option<Verified>> {
     let live = live || settings.mode.is_in_place();
     let (mut journal, held) = journal(dir).await?;
@@ -125,7 +127,10 @@ pub async fn verify(
     let planner = planner(settings, &rotation);
     let report = compare_all(&shared, &planner, &deployment, options, &activity, &stop).await;
     let outside = if everywhere && report.is_ok() && !stop.requested() {
-        Some(scan(&deployment, &surroundings(settings), planner.recoder(), None, &activity, &stop).await)
+        let (around, progress) = (surroundings(settings), &mut scan_progress(dir, settings, resume_scan));
+        let looked = scan(&deployment, &around, planner.recoder(), None, progress, &activity, &stop).await;
+        ended(progress, &looked, &stop);
+        Some(looked)
     } else {
         None
     };

@@ -311,3 +311,32 @@ fn a_damaged_envelope_keeps_every_old_key() {
     kit.sql(&format!("UPDATE ELSEWHERE SET NOTE = '{}'", seal("0123456789abcdef0123456789abcdef", "x")));
     kit.run(&["keys", "--scan"]).exits(0);
 }
+
+/// A scan that was killed goes on with the table that it had not looked through, and says what it took over.
+#[test]
+fn an_interrupted_scan_goes_on_with_the_next_table() {
+    let kit = Kit::rotated();
+    add_copy(&kit);
+    let killed = kit.run_at("scan-after-table=5*off->1*return(kill)", &["keys", "--scan"]);
+    assert_eq!(killed.signal(), Some(9), "{killed}");
+    let scan = |options: &[&str], code: i32| {
+        let ran = kit.run(&[&["keys", "--scan", "--json"], options].concat()).exits(code);
+        (ran.json()["inventory"]["outside"].clone(), ran.stderr)
+    };
+    let (resumed, said) = scan(&["--resume-scan"], 1);
+    assert_eq!(resumed["looked_earlier"]["tables"], 6, "{resumed}");
+    assert!(said.contains("6 tables were looked through"), "{said}");
+    let (whole, _) = scan(&[], 1);
+    assert!(whole.get("looked_earlier").is_none(), "{whole}");
+    for what in ["found", "columns", "files", "not_looked_at"] {
+        assert_eq!(resumed[what], whole[what]);
+    }
+    // The whole was looked through: there is nothing to go on with.
+    let (again, said) = scan(&["--resume-scan"], 1);
+    assert!(again.get("looked_earlier").is_none() && said.contains("no scan was interrupted"), "{said}");
+    // `verify` has one, too.
+    let killed = kit.run_at("scan-after-table=2*off->1*return(kill)", &["verify", "--scan"]);
+    assert_eq!(killed.signal(), Some(9), "{killed}");
+    let text = kit.run(&["verify", "--scan", "--resume-scan"]).exits(1).stdout;
+    assert!(text.contains("3 tables were looked through before an interruption"), "{text}");
+}

@@ -70,7 +70,19 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "inventory",
-        &["activity", "blocking", "cipher", "codec", "db", "engine", "error", "plan", "signals", "source"],
+        &[
+            "activity",
+            "blocking",
+            "cipher",
+            "codec",
+            "db",
+            "engine",
+            "error",
+            "failpoint",
+            "plan",
+            "signals",
+            "source",
+        ],
     ),
     (
         "report",
