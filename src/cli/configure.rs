@@ -45,6 +45,10 @@ pub struct ConfigureArgs {
     /// everything is rotated and verified.
     #[arg(long)]
     pub remove_old_key: bool,
+    /// In place, the first of two restarts of one node after the other: `key` stays the old key and `old_key` is the new
+    /// one. Only where every value names its key.
+    #[arg(long, conflicts_with = "remove_old_key")]
+    pub rolling: bool,
     /// A file in place of newISHome/repository/conf/deployment.toml; repeat it for more.
     #[arg(long, value_name = "FILE")]
     pub file: Vec<PathBuf>,
@@ -65,6 +69,7 @@ impl ConfigureArgs {
             shared_password_as: self.shared_password_as.clone(),
             keep_credentials: self.keep_credentials,
             remove_old_key: self.remove_old_key,
+            rolling: self.rolling,
             in_place: None,
         }
     }
@@ -84,7 +89,7 @@ pub(super) async fn configure(session: &Session, args: &ConfigureArgs) -> Result
         return Ok(Exit::Done);
     }
     let written = if args.dry_run { Ok(()) } else { configured::write_all(&mut works) };
-    if !args.dry_run && works.iter().any(|work| work.done) {
+    if !args.dry_run && !args.rolling && works.iter().any(|work| work.done) {
         leave(&place, CONFIGURED, &configured::note(&works)).await?;
     }
     let shown: Vec<&Work> = works.iter().filter(|work| work.done || args.dry_run).collect();
@@ -137,7 +142,7 @@ fn text(Work { path, edited, backup, .. }: &Work, keys: Option<Keys>, dry_run: b
         let _ = if edited.by_hand.is_empty() {
             let has = match keys {
                 None => "the new key and names the copies",
-                Some(Keys::Both) => "both keys",
+                Some(Keys::Both | Keys::OldFirst) => "both keys",
                 Some(Keys::New | Keys::NewAlone) => "the new key",
             };
             writeln!(out, "nothing is to be done: {path} has {has}")
@@ -179,9 +184,13 @@ fn next(works: &[Work], keys: Option<Keys>, dry_run: bool) -> &'static str {
             "next: start the new server (step 8), once `keyrotation status` says that all is re-encrypted; other nodes \
              have files of their own (--home, --file)\n"
         }
+        Some(Keys::OldFirst) => {
+            "next: see that `keyrotation keys` counts no value without a key id, and restart one node after the other; once all have it, \
+             `keyrotation configure` and restart them again\n"
+        }
         Some(Keys::Both) => {
             "next: stop all nodes, then start them, since one that knows the old key alone cannot read what the others \
-             write; then `keyrotation confirm both-keys` (docs/in-place.md has the way without a stop)\n"
+             write; then `keyrotation confirm both-keys` (--rolling has the way without a stop)\n"
         }
         Some(Keys::New | Keys::NewAlone) => {
             "next: restart one node after the other, log in, then `keyrotation confirm one-key`\n"

@@ -32,6 +32,8 @@ pub use in_place::Keys;
 const ENCRYPTION: [&str; 1] = ["encryption"];
 const IDENTITY: &str = "identity_db";
 const SHARED: &str = "shared_db";
+const NEITHER: &str = "[encryption] key is neither the old key nor the new one: is oldSecretKey the one that this server works \
+                       with?";
 
 /// What the command line decides.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +50,8 @@ pub struct Choices {
     pub keep_credentials: bool,
     /// Remove `[encryption] old_key`.
     pub remove_old_key: bool,
+    /// In place: this is the first of two restarts of one node after the other.
+    pub rolling: bool,
     /// In place: which keys the servers are to have now.
     pub in_place: Option<Keys>,
 }
@@ -139,7 +143,10 @@ fn known(server: &NewServer) -> Vec<(&str, String)> {
 
 impl Edit<'_, '_> {
     fn all(&mut self, choices: &Choices) -> Result<(), String> {
-        self.key(choices.key_as.as_deref())?;
+        match choices.in_place {
+            Some(Keys::OldFirst) => self.key_stays(choices.key_as.as_deref())?,
+            _ => self.key(choices.key_as.as_deref())?,
+        }
         if let Some(keys) = choices.in_place {
             return self.in_place(keys, choices.old_key_as.as_deref());
         }
@@ -187,11 +194,7 @@ impl Edit<'_, '_> {
             Ok(here) if here == *key => return Ok(()),
             Ok(here) if here == self.server.old_key.1 => {}
             _ if self.server.mode.is_in_place() => {
-                return Err(
-                    "[encryption] key is neither the old key nor the new one: is oldSecretKey the one that this server \
-                     works with?"
-                        .to_owned(),
-                );
+                return Err(NEITHER.to_owned());
             }
             _ => self.warn(
                 "[encryption] key is neither the old key nor the new one: is this the copy of the old server's file?",

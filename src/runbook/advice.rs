@@ -137,7 +137,7 @@ fn both_keys(to: &mut To, deployment: &DraftConfig) {
         "Values without a key id are opened with old_key. This says how many there are, and under which key:",
     );
     to.run("keyrotation keys");
-    to.say("Stop all nodes, then start them, so that none that knows the old key alone meets values under the new one. Where every value has a key id you can do without a stop: first restart one node after the other with key = the old key and old_key = the new one, and once all have that, one after the other with key = the new key and old_key = the old one.");
+    to.say("Stop all nodes, then start them, so that none that knows the old key alone meets values under the new one. Where every value has a key id you can do without a stop: first, with --rolling, key stays the old key and old_key is the new one: restart one node after the other. Once all have that, the same without --rolling, and restart them again.");
     to.say(
         "Instead, all servers may be stopped until the rotation is over: then they need the new key alone.",
     );

@@ -51,12 +51,12 @@ pub fn works(place: &Place, named: &Named, mut choices: Choices) -> Result<(Vec<
     let (server, notices) = config::load_new_server(&place.config, is_named)?;
     say(&notices);
     if server.mode.is_in_place() {
-        choices.in_place = Some(keys_in_place(place, &server, choices.remove_old_key)?);
-        if choices.in_place == Some(Keys::Both) {
+        choices.in_place = Some(keys_in_place(place, &server, &choices)?);
+        if matches!(choices.in_place, Some(Keys::Both | Keys::OldFirst)) {
             refuse_before_7_1(&server, named)?;
         }
-    } else if choices.old_key_as.is_some() {
-        let what = "--old-key-as is for `mode: in-place`: a new server has the new key alone";
+    } else if choices.old_key_as.is_some() || choices.rolling {
+        let what = "--old-key-as and --rolling are for `mode: in-place`: a new server has the new key alone";
         return Err(Error::new(Id::CommandLineValue, what).fix("leave it out"));
     }
     let mut works = Vec::new();
@@ -70,7 +70,7 @@ pub fn works(place: &Place, named: &Named, mut choices: Choices) -> Result<(Vec<
 }
 
 /// Which keys servers are to have now: both, until the old one may go as it may be confirmed to be gone.
-fn keys_in_place(place: &Place, server: &NewServer, remove_old_key: bool) -> Result<Keys> {
+fn keys_in_place(place: &Place, server: &NewServer, choices: &Choices) -> Result<Keys> {
     let day = Day::look(place)?;
     let keys = KeyFingerprints::of(&server.keys);
     let is_of_these = |recorded: &KeyFingerprints| recorded.new_key == keys.new_key;
@@ -81,7 +81,15 @@ fn keys_in_place(place: &Place, server: &NewServer, remove_old_key: bool) -> Res
     } else {
         Some("the rotation with these keys has not begun".to_owned())
     };
-    match (needed, remove_old_key) {
+    if choices.rolling {
+        // Servers that still write with the old key beside a rotation would never let it end.
+        if is_its {
+            let what = "--rolling comes before the rotation with these keys, and that has begun";
+            return Err(Error::new(Id::StepNotSo, what).fix("leave --rolling out: `key` is the new key now"));
+        }
+        return Ok(Keys::OldFirst);
+    }
+    match (needed, choices.remove_old_key) {
         (Some(why), true) => Err(Error::new(Id::StepNotSo, format!("--remove-old-key is too early: {why}"))
             .fix("`keyrotation runbook` says what comes before it")),
         (Some(_), false) => Ok(Keys::Both),

@@ -53,6 +53,7 @@ mod refusals;
 mod report;
 mod ring;
 mod rogue;
+mod rolling;
 mod secrets;
 mod server_keys;
 mod servers;
