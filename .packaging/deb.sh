@@ -34,7 +34,7 @@ gzip -9n "$root"/usr/share/man/man1/*.1
 "$PROGRAM" completions fish >"$root/usr/share/fish/vendor_completions.d/keyrotation.fish"
 install -m 644 README.md "$docs/README.md"
 mkdir -p "$docs/docs/errors"
-install -m 644 docs/*.md "$docs/docs/"
+install -m 644 docs/*.md docs/screen.svg "$docs/docs/"
 install -m 644 docs/errors/*.md "$docs/docs/errors/"
 install -m 644 CHANGELOG.md "$docs/CHANGELOG.md"
 gzip -9nc >"$docs/changelog.gz" <<EOF

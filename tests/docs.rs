@@ -169,31 +169,20 @@ fn every_block_of_commands_is_tagged() {
     assert_eq!(tags.len(), 2, "{tags:?}");
 }
 
-/// The README's sections, from what it is to who makes it.
+/// The README's sections, from what it is to where all else stands; it is read in five minutes.
 #[test]
-fn the_readme_has_its_sections_in_order() {
+fn the_readme_has_its_sections_in_order_and_is_short() {
     let readme = Page::named("README.md");
+    let words = readme.text.split_whitespace().count();
+    assert!(words < 1200, "README.md has {words} words: what is not for everybody belongs into docs");
     let found: Vec<_> = readme.prose().filter_map(|line| line.strip_prefix("## ")).collect();
     let expected = [
-        "Try it in one minute",
+        "Try it",
         "Which way is yours?",
-        "Is it for you?",
-        "Before you start",
         "Install",
-        "properties.yaml and secrets",
-        "Zero-downtime rotation",
-        "Maintenance window",
-        "Clusters, bastion hosts, Kubernetes, tenants",
-        "Commands",
-        "Watching and pacing",
-        "When something goes wrong",
-        "Verify and report",
-        "Rollback",
-        "Retiring the old key, and after a breach",
-        "Coming from the Java tool",
-        "Figures",
-        "Security",
-        "Contributing",
+        "Supported versions and databases",
+        "Documentation",
+        "License",
     ];
     assert_eq!(found, expected);
 }
@@ -208,11 +197,11 @@ fn the_readme_begins_with_the_demo_and_has_one_line_for_all_tests() {
 }
 
 #[test]
-fn every_subcommand_is_in_the_readme() {
-    let readme = Page::named("README.md");
+fn every_subcommand_is_in_the_list_of_commands() {
+    let page = Page::named("docs/commands.md");
     for command in <Cli as clap::CommandFactory>::command().get_subcommands() {
         let name = format!("keyrotation {}", command.get_name());
-        assert!(readme.first_cells().contains(&name.as_str()), "README.md has no row for `{name}`");
+        assert!(page.first_cells().contains(&name.as_str()), "docs/commands.md has no row for `{name}`");
     }
 }
 
@@ -243,12 +232,12 @@ fn the_configuration_page_has_exactly_the_keys_that_are_known() {
 }
 
 #[test]
-fn the_readme_names_every_table_column_and_folder_that_is_rotated() {
-    let readme = Page::named("README.md");
+fn the_page_of_the_scope_names_every_table_column_and_folder_that_is_rotated() {
+    let page = Page::named("docs/scope.md");
     let known = TargetRegistry::built_in();
     for target in known.tables() {
-        let row = readme.prose().find(|line| line.contains(&format!("| `{}` |", target.relation.table)));
-        let row = row.unwrap_or_else(|| panic!("README.md has no row for {}", target.relation.table));
+        let row = page.prose().find(|line| line.contains(&format!("| `{}` |", target.relation.table)));
+        let row = row.unwrap_or_else(|| panic!("docs/scope.md has no row for {}", target.relation.table));
         for column in &target.values {
             assert!(
                 row.contains(&format!("`{}`", column.name)),
@@ -259,15 +248,15 @@ fn the_readme_names_every_table_column_and_folder_that_is_rotated() {
         }
     }
     let tables =
-        readme.prose().filter(|line| line.starts_with("| identity |") || line.starts_with("| registry |"));
+        page.prose().filter(|line| line.starts_with("| identity |") || line.starts_with("| registry |"));
     assert_eq!(tables.count(), known.tables().len());
     for folder in known.files().iter().flat_map(|group| &group.folders) {
-        assert!(readme.text.contains(&format!("`{folder}`")), "README.md does not name {folder}");
+        assert!(page.text.contains(&format!("`{folder}`")), "docs/scope.md does not name {folder}");
     }
 }
 
 #[test]
-fn every_exit_code_is_explained_in_both_places() {
+fn every_exit_code_is_explained() {
     let all = [
         Exit::Done,
         Exit::Differences,
@@ -280,10 +269,84 @@ fn every_exit_code_is_explained_in_both_places() {
         Exit::Interrupted,
     ];
     assert!(Id::ALL.iter().all(|id| all.contains(&id.exit())));
-    for path in ["README.md", "docs/exit-codes.md"] {
-        let page = Page::named(path);
-        let codes: BTreeSet<u8> = page.first_cells().iter().filter_map(|cell| cell.parse().ok()).collect();
-        assert_eq!(codes, all.iter().map(|exit| *exit as u8).collect(), "{path}");
+    let page = Page::named("docs/exit-codes.md");
+    let codes: BTreeSet<u8> = page.first_cells().iter().filter_map(|cell| cell.parse().ok()).collect();
+    assert_eq!(codes, all.iter().map(|exit| *exit as u8).collect());
+}
+
+/// The index leads to every page but those of single errors, once, under one of three headings.
+#[test]
+fn the_index_has_every_page() {
+    let index = Page::named("docs/README.md");
+    let headings: Vec<_> = index.prose().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert_eq!(headings, ["Guides", "Reference", "Inside"]);
+    let linked: Vec<_> =
+        index.first_cells().iter().filter_map(|cell| cell.split(['[', ']']).nth(1)).collect();
+    let unique: BTreeSet<_> = linked.iter().copied().collect();
+    assert_eq!(unique.len(), linked.len(), "a page is in the index twice");
+    let pages = pages();
+    let folder = Path::new(ROOT).join("docs");
+    let there = pages.iter().filter(|page| page.path.parent() == Some(&folder));
+    let names = there.filter_map(|page| page.path.file_name()?.to_str()).filter(|name| *name != "README.md");
+    assert_eq!(unique, names.collect());
+}
+
+/// The texts of string literals in a file, with lines that are continued put together.
+fn literals(relative: &str) -> String {
+    let text = fs::read_to_string(Path::new(ROOT).join(relative)).unwrap();
+    let mut joined = String::new();
+    for part in text.split("\\\n") {
+        joined.push_str(if joined.is_empty() { part } else { part.trim_start() });
+    }
+    joined
+}
+
+/// A section for each reason of the code, and no section without one: its second line is the reason's text.
+#[test]
+fn every_reason_of_a_failure_has_its_section() {
+    let page = Page::named("docs/failures.md");
+    let sections: Vec<_> = page.text.split("\n## ").skip(2).collect();
+    let mut reasons = Vec::new();
+    for section in &sections {
+        let title = section.lines().next().unwrap();
+        let reason = section.lines().nth(2).and_then(|line| line.strip_prefix('`')?.strip_suffix('`'));
+        reasons.push(reason.unwrap_or_else(|| panic!("{title}: the reason does not stand below it")));
+        for part in ["- **Meaning.** ", "- **Remedy.** ", "- **Find it.** "] {
+            assert!(section.contains(part), "{title}: no {part}");
+        }
+    }
+    let codec = literals("src/codec/reason.rs");
+    let in_codec: Vec<String> = codec
+        .split("#[error(")
+        .skip(1)
+        .map(|rest| {
+            let text = rest.split('"').nth(1).unwrap();
+            let holes = text.split('{').map(|part| part.split_once('}').map_or(part, |(_, after)| after));
+            holes.collect::<Vec<_>>().join("…").replace('`', "")
+        })
+        .collect();
+    assert!(in_codec.len() > 10, "the search for reasons is broken: {in_codec:?}");
+    for reason in &in_codec {
+        assert!(reasons.contains(&reason.as_str()), "docs/failures.md has no section for `{reason}`");
+    }
+    let others =
+        ["src/engine/chunk.rs", "src/engine/chunk_planner.rs", "src/plan/job.rs", "src/sink/table.rs"];
+    let others: String = others.iter().chain(&["src/sink/files.rs"]).map(|path| literals(path)).collect();
+    for reason in reasons.iter().filter(|reason| !in_codec.iter().any(|known| known == *reason)) {
+        for part in reason.split('…').map(|part| part.trim_matches([' ', ',', ':'])) {
+            assert!(others.contains(part), "`{part}` of `{reason}` is not in the code");
+        }
+    }
+}
+
+/// How to find a row of each table by its key.
+#[test]
+fn the_page_of_failures_has_a_clause_for_every_table() {
+    let page = Page::named("docs/failures.md");
+    for target in TargetRegistry::built_in().tables() {
+        let columns: Vec<_> = target.relation.key.iter().map(|column| format!("{column} = ?")).collect();
+        let row = format!("| `{}` | `WHERE {}` |", target.relation.table, columns.join(" AND "));
+        assert!(page.text.contains(&row), "docs/failures.md lacks the row {row}");
     }
 }
 

@@ -36,6 +36,7 @@ mod handed;
 mod in_place;
 mod indexes;
 mod jdbc;
+mod json;
 mod keys;
 mod kill;
 mod meddling;

@@ -16,7 +16,7 @@ mod losses;
 mod lost;
 pub(crate) mod pause;
 mod report;
-mod retire;
+pub(crate) mod retire;
 mod retired;
 mod roles;
 pub(crate) mod steps;
