@@ -264,16 +264,15 @@ fn error_ids_are_unique_and_say_what_to_do() {
 fn checks_page() -> String {
     let mut page = String::from(
         "# Preflight checks\n\n\
-         What is looked at before a rotation begins. `keyrotation preflight` makes every check and changes\n\
-         nothing; `keyrotation plan` shows the same list; `keyrotation run` logs the warnings and stops at what it\n\
-         refuses. With `--json` each check has `id`, `title`, `outcome` (`ok`, `warning`, `refuse`, `not_checked`),\n\
-         `found`, `fix` and `error`.\n\n\
-         A check that refuses ends `preflight` and `plan` with the exit code of its error id; warnings and what is\n\
-         not checked leave it at 0. Only what would lose or corrupt data, or cannot work, is refused. A check that cannot be\n\
-         made says why. What `properties.yaml` itself is refused for comes before all checks\n\
+         The program makes these checks before a rotation begins. `keyrotation preflight` makes all of them and changes\n\
+         nothing. `keyrotation plan` shows the same list. `keyrotation run` logs the warnings and stops at what it\n\
+         refuses. What `--json` prints is in [json.md](json.md#keyrotation-preflight).\n\n\
+         A check that refuses ends `preflight` and `plan` with the exit code of its error id. Warnings and checks that\n\
+         were not made leave it at 0. Only what would lose or corrupt data, or cannot work, is refused. A check that cannot be\n\
+         made says why. Errors in `properties.yaml` itself come before all checks\n\
          ([errors.md](errors.md)).\n\n\
-         Every row is read once, as `plan` does, and the rows of old and new databases are counted: on large\n\
-         databases this takes minutes. The old side is read only.\n\n\
+         The checks read every row once, as `plan` does, and count the rows of old and new databases. On large\n\
+         databases this takes minutes. The old side is only read.\n\n\
          This page is generated from the registry in `src/plan/preflight`.\n\n\
          | id | what should be so | warns when | refuses with | what to do |\n\
          |---|---|---|---|---|\n",
@@ -292,9 +291,9 @@ fn checks_page() -> String {
 fn errors_list() -> String {
     let mut page = String::from(
         "# Error ids\n\n\
-         Every error ends the program with one of these. An id never changes its meaning and is never used\n\
-         again. On the screen it stands in brackets before what happened and where; the line after says what\n\
-         to do next. With `--log-format json` it is `error.id`, beside `exit_code`. What the exit codes mean\n\
+         Every error ends the program with one of these ids. An id never changes its meaning and is never used\n\
+         again. On the screen it stands in brackets before what happened and where. The next line says what\n\
+         to do. With `--log-format json` it is `error.id`, beside `exit_code`. What the exit codes mean\n\
          is in [exit-codes.md](exit-codes.md).\n\n\
          Every id has a page: what happened, whether data is safe, and what to do now.\n\n\
          This list is generated from the table in `src/error.rs`.\n\n\

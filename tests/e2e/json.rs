@@ -87,7 +87,9 @@ fn add(known: &BTreeMap<String, Row>, at: &str, value: &Value, found: &mut BTree
 fn compare(command: &str, documents: &[Value]) {
     let known = members(&format!("keyrotation {command}"));
     let mut found = BTreeSet::new();
-    documents.iter().for_each(|document| add(&known, "", document, &mut found));
+    for document in documents {
+        add(&known, "", document, &mut found);
+    }
     // An object that is only there to hold others has no row of its own.
     let holds = |path: &String| known.keys().any(|known| known.starts_with(&format!("{path}.")));
     let unknown: Vec<_> = found.iter().filter(|path| !known.contains_key(*path) && !holds(path)).collect();
@@ -136,15 +138,14 @@ fn add_copies(kit: &Kit) {
 fn what_looks_before_a_rotation_prints_what_the_page_says() {
     let kit = Kit::new();
     let left = json(&kit, &["fingerprint"]);
-    let plain = [json(&kit, &["plan"]), json(&kit, &["plan", "--rehearse"])];
+    let [first, rehearsed] = [json(&kit, &["plan"]), json(&kit, &["plan", "--rehearse"])];
     kit.run(&["confirm", "block"]).exits(0);
     kit.damage();
     with_more_keys(&kit);
     add_copies(&kit);
     kit.configure("rebuildIndexes", Some("always"));
     compare("fingerprint", &[left, json(&kit, &["fingerprint"])]);
-    let [plan, rehearsed] = plain;
-    compare("plan", &[plan, rehearsed, json(&kit, &["plan", "--scan"])]);
+    compare("plan", &[first, rehearsed, json(&kit, &["plan", "--scan"])]);
     compare("preflight", &[json(&kit, &["preflight"])]);
     compare("runbook", &[json(&kit, &["runbook"])]);
     compare("keys", &[json(&kit, &["keys", "--scan"])]);
