@@ -4,24 +4,53 @@ use std::fmt::Write as _;
 
 use crate::plan::preflight::{self, Finding, Outcome};
 
+/// Checks of what the seventh step of the day changes: before it they tell of what is to come.
+const DUE_LATER: [&str; 2] = ["deployment-identity", "deployment-registry"];
+
 /// A line for each check, and one for what is to be done.
 pub fn checks_text(findings: &[Finding]) -> String {
+    let mut out = String::new();
+    findings.iter().for_each(|finding| check(&mut out, finding));
+    out + &summary(findings)
+}
+
+/// What somebody has to look at, and how many checks there were beside.
+pub(super) fn checks_page(findings: &[Finding]) -> String {
+    let mut out = String::new();
+    for wanted in [Outcome::Refuse, Outcome::Warning] {
+        findings
+            .iter()
+            .filter(|finding| finding.outcome == wanted)
+            .for_each(|finding| check(&mut out, finding));
+    }
+    out + &summary(findings) + "`keyrotation preflight` shows all of them.\n"
+}
+
+/// One check.
+fn check(out: &mut String, finding: &Finding) {
+    let mark = match finding.outcome {
+        Outcome::Ok => "ok",
+        Outcome::Warning if DUE_LATER.contains(&finding.id) => "due",
+        Outcome::Warning => "WARN",
+        Outcome::Refuse => "STOP",
+        Outcome::NotChecked => "?",
+    };
+    let id = finding.error.map(|id| format!("[{id}] ")).unwrap_or_default();
+    let before = match mark {
+        "?" => "not checked: ",
+        "due" => "in step 7: ",
+        _ => "",
+    };
+    let _ = writeln!(out, "{mark:<4} {:<55} {id}{before}{}", finding.title, finding.found);
+    if let Some(fix) = &finding.fix {
+        let _ = writeln!(out, "       fix: {fix}");
+    }
+}
+
+/// How many checks came out how.
+fn summary(findings: &[Finding]) -> String {
     let count = |outcome| preflight::count(findings, outcome);
     let mut out = String::new();
-    for finding in findings {
-        let mark = match finding.outcome {
-            Outcome::Ok => "ok",
-            Outcome::Warning => "WARN",
-            Outcome::Refuse => "STOP",
-            Outcome::NotChecked => "?",
-        };
-        let id = finding.error.map(|id| format!("[{id}] ")).unwrap_or_default();
-        let not = if finding.outcome == Outcome::NotChecked { "not checked: " } else { "" };
-        let _ = writeln!(out, "{mark:<4} {:<55} {id}{not}{}", finding.title, finding.found);
-        if let Some(fix) = &finding.fix {
-            let _ = writeln!(out, "       fix: {fix}");
-        }
-    }
     let _ = writeln!(
         out,
         "{} checks: {} ok, {} to look at, {} that stop a rotation, {} not made",

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::json;
 
+use super::checks::checks_page;
 use super::inventory::{outside_text, unseen_text};
 use super::text::{aligned, short_place};
-use super::{bytes, checks_text, printable, thousands};
+use super::{bytes, printable, thousands};
 use crate::engine::Rehearsal;
 use crate::inventory::Scanned;
 use crate::plan::preflight::Finding;
@@ -87,7 +88,7 @@ impl PlanView<'_> {
             let _ = writeln!(out, "{place}: skipped, {reason}");
         }
         let _ = writeln!(out, "\n{}\n{}", self.fingerprints.text(), self.keys);
-        let _ = writeln!(out, "\n{}", checks_text(self.findings));
+        let _ = writeln!(out, "\n{}", checks_page(self.findings));
         self.outside(&mut out);
         self.indexes(&mut out);
         self.needs(&mut out);

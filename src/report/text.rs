@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use keyrotation_journal::step_in_force;
 
-use super::{RETIRABLE, RunState, StatusView, TargetView, VerifiedView};
+use super::{RETIRABLE, RunState, StatusView, TargetView, VERIFIED, VERIFY_DIFFERENCES, VerifiedView};
 use crate::plan::Mode;
 
 /// A number with its thousands divided.
@@ -83,7 +83,9 @@ pub fn status_text(view: &StatusView) -> String {
     if let Some(text) = activity.filter(|text| !text.is_empty()) {
         let _ = writeln!(out, "now: {text}");
     }
-    for step in &view.steps {
+    // What `verify` found has a line of its own.
+    let is_told = |name: &str| [VERIFIED, VERIFY_DIFFERENCES].contains(&name);
+    for step in view.steps.iter().filter(|step| !is_told(&step.name)) {
         let note = if step.note.is_empty() { String::new() } else { format!(": {}", printable(&step.note)) };
         let _ = writeln!(out, "step {} at {} by {}{note}", step.name, step.at, step.by);
     }
@@ -206,6 +208,13 @@ pub fn summary_sentence(view: &StatusView) -> String {
     )
 }
 
+/// Whether every row and file was as recorded, after the last was written.
+fn is_verified(view: &StatusView) -> bool {
+    let is_clean = |last: &VerifiedView| last.found.is_whole() && last.found.differences == 0;
+    view.verified.as_ref().is_some_and(is_clean)
+        && step_in_force(&view.steps, VERIFIED, |step| &step.name).is_some_and(|step| !step.written_since)
+}
+
 fn next_step(view: &StatusView) -> String {
     match view.state {
         RunState::Running if view.activity.as_ref().is_some_and(|activity| activity.paused.is_some()) => {
@@ -237,6 +246,9 @@ fn next_step(view: &StatusView) -> String {
         RunState::Completed if view.sync.is_some() => {
             "next: `keyrotation safe-to-retire`; if the old server still serves users, `keyrotation sync`"
                 .to_owned()
+        }
+        RunState::Completed if view.mode == Mode::BlueGreen && is_verified(view) => {
+            "next: put the new key and the copies into deployment.toml: `keyrotation configure`".to_owned()
         }
         RunState::Completed => match view.mode {
             Mode::BlueGreen => "next: `keyrotation verify`, then put the new key into deployment.toml",
