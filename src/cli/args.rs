@@ -192,6 +192,9 @@ pub struct WorkArgs {
     /// Write no log file.
     #[arg(long, conflicts_with = "log_file")]
     pub no_log_file: bool,
+    /// Write metrics for Prometheus' node exporter to this file, every few seconds and at the end.
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
 }
 
 impl WorkArgs {
@@ -210,6 +213,7 @@ impl WorkArgs {
             log,
             sync,
             new_server_has_run,
+            metrics_file: self.metrics_file.clone(),
             ..Options::default()
         }
     }
@@ -222,7 +226,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub new: bool,
     /// Do everything but write, and tell what would be rotated and what would fail.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "metrics_file")]
     pub dry_run: bool,
     /// With --dry-run: one JSON document on stdout.
     #[arg(long, requires = "dry_run")]
