@@ -110,7 +110,7 @@ fn failures_come_in_groups_without_any_part_of_a_row() {
     course.fail(1);
     assert_eq!(course.after(31)[0]["new_failures"], 2);
     course.fail(4);
-    course.announcer.end(&Ending::Failures, None);
+    course.announcer.end(&Ending::Failures, Some(&course.status));
     let said = course.all();
     assert_eq!((events(&said), &said[0]["new_failures"]), (vec!["failure", "done"], &4.into()));
 }

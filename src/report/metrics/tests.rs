@@ -31,13 +31,18 @@ fn status() -> StatusView {
 }
 
 fn with_sync() -> StatusView {
-    let table =
-        SyncTableView { id: "s1".into(), place: "S".into(), pending: 4, held: 1, ..Default::default() };
-    let skipped = SyncTableView { id: "s2".into(), skipped: Some("no".into()), ..Default::default() };
+    let table = |id: &str| {
+        let mut table = SyncTableView::default();
+        id.clone_into(&mut table.id);
+        table
+    };
+    let (mut kept, mut skipped) = (table("s1"), table("s2"));
+    (kept.place, kept.pending, kept.held) = ("S".into(), 4, 1);
+    skipped.skipped = Some("no".into());
     let sync = SyncView {
         started_at: Some("now".into()),
         lag_milliseconds: Some(2500),
-        tables: vec![table, skipped],
+        tables: vec![kept, skipped],
         ..SyncView::default()
     };
     StatusView { sync: Some(sync), ..status() }
