@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::RebuildIndexes;
-use crate::runner::{LogTo, Options, SyncOptions};
+use crate::runner::{LogTo, Options, SyncOptions, duration};
 use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 
 pub use super::completions::{CompletionsArgs, ManArgs};
@@ -336,18 +336,6 @@ pub struct DemoArgs {
     /// Only make the deployment; do not rotate it.
     #[arg(long)]
     pub no_run: bool,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err("write it as 90s, 5m or 1h".to_owned()),
-    };
-    let number: u64 = digits.parse().map_err(|_| "write it as 90s, 5m or 1h".to_owned())?;
-    Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 fn percent(text: &str) -> Result<f64, String> {

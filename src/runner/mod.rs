@@ -71,7 +71,7 @@ pub use reported::{Opened, check_macs, open_all};
 pub use retire::safe_to_retire;
 pub use steps::{Place, Side, leave, open_side, take_waiting};
 pub use stop::{listen, listen_until};
-pub use stop_time::{PlannedEnd, StopTime, planned};
+pub use stop_time::{PlannedEnd, StopTime, duration, planned};
 pub use triggers::{install_triggers, remove_triggers};
 pub use verified::{Asked, Verified, verify};
 

@@ -1,3 +1,5 @@
+//! What is announced, when, and what a full queue loses.
+
 use keyrotation_journal::{JobState, Rotation, TargetHead, TargetKind};
 
 use super::super::{ActivityView, FailureView, PausedView, SyncView};

@@ -1,3 +1,5 @@
+//! The metrics file: its text by a strict reader, its times, and how it takes its place.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 

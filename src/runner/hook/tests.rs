@@ -1,3 +1,5 @@
+//! The command of `onEvent`: what it is told, and that it holds nothing up.
+
 use std::fs;
 use std::path::Path;
 
