@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::FileTypeExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use tempfile::NamedTempFile;
@@ -58,6 +58,20 @@ pub(crate) fn write_whole(
         Ok(_) => {}
     }
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
+}
+
+/// Replaces the file at `path` by one that everybody may read, at once. It need not outlive a power loss, so nothing waits
+/// for the disk.
+pub(crate) fn replace_readable(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", path.display()));
+    must_be_replaceable(path, "name another file")?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = tempfile::Builder::new().prefix(".keyrotation-").suffix(".tmp").tempfile_in(folder);
+    let mut file = file.map_err(failed)?;
+    file.write_all(bytes).map_err(failed)?;
+    file.as_file().set_permissions(fs::Permissions::from_mode(0o644)).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
 }
 
 /// Moves the files that `make` makes in a folder of its own into the one that the user has named, over those of an earlier

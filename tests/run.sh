@@ -71,6 +71,7 @@ install_tools() {
     "${pip[@]}" --only-binary=:all: --require-hashes --requirement tests/sqlfluff.txt
     "${pip[@]}" cryptography==50.0.2 # an independent reading of what keyrotation seals
     "${pip[@]}" html5lib==1.1 # and of its report, by the rules that browsers follow
+    "${pip[@]}" prometheus-client==0.26.0 # and of its metrics, in two formats
     echo "$wanted" >"$TOOLS/installed"
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::RebuildIndexes;
-use crate::runner::{LogTo, Options, SyncOptions};
+use crate::runner::{LogTo, Options, SyncOptions, duration};
 use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 
 pub use super::completions::{CompletionsArgs, ManArgs};
@@ -192,6 +192,9 @@ pub struct WorkArgs {
     /// Write no log file.
     #[arg(long, conflicts_with = "log_file")]
     pub no_log_file: bool,
+    /// Write metrics for Prometheus' node exporter to this file, every few seconds and at the end.
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
 }
 
 impl WorkArgs {
@@ -210,6 +213,7 @@ impl WorkArgs {
             log,
             sync,
             new_server_has_run,
+            metrics_file: self.metrics_file.clone(),
             ..Options::default()
         }
     }
@@ -222,7 +226,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub new: bool,
     /// Do everything but write, and tell what would be rotated and what would fail.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "metrics_file")]
     pub dry_run: bool,
     /// With --dry-run: one JSON document on stdout.
     #[arg(long, requires = "dry_run")]
@@ -343,18 +347,6 @@ pub struct DemoArgs {
     /// Only make the deployment; do not rotate it.
     #[arg(long)]
     pub no_run: bool,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let seconds = match unit {
-        "" | "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        _ => return Err("write it as 90s, 5m or 1h".to_owned()),
-    };
-    let number: u64 = digits.parse().map_err(|_| "write it as 90s, 5m or 1h".to_owned())?;
-    Ok(Duration::from_secs(number.saturating_mul(seconds)))
 }
 
 fn percent(text: &str) -> Result<f64, String> {

@@ -49,7 +49,7 @@ struct Session {
 impl Session {
     /// Where people see what is done.
     fn screen(&self) -> Screen<'_> {
-        Screen { progress: self.global.progress(), bars: &self.progress, log: &self.log }
+        Screen { progress: self.global.progress(), bars: &self.progress, log: &self.log, watchers: None }
     }
 
     /// Where the rotation's files are.

@@ -86,6 +86,7 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
         log_file: args.log_file.clone(),
         no_log_file: args.no_log_file,
         patience: args.patience,
+        metrics_file: args.metrics_file.clone(),
         ..WorkArgs::default()
     };
     let dir = session.global.journal_dir();

@@ -131,9 +131,7 @@ pub(super) fn run_for(command: &str, folder: &Path, patience: Duration) -> Resul
             "and {who}: what runs here is to be this user's or root's, and closed to others, with its folders"
         )));
     }
-    let mut child = Command::new(path)
-        .env_clear()
-        .envs(std::env::vars_os().filter(|(name, _)| !taken::is_secret(name)))
+    let mut child = taken::without_secrets(&mut Command::new(path))
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null())
@@ -164,12 +162,12 @@ pub(super) fn run_for(command: &str, folder: &Path, patience: Duration) -> Resul
 }
 
 /// A path is relative to the folder of `properties.yaml`; a plain name is looked for in PATH.
-fn found(program: &str, folder: &Path) -> PathBuf {
+pub(super) fn found(program: &str, folder: &Path) -> PathBuf {
     if program.contains('/') { folder.join(program) } else { PathBuf::from(program) }
 }
 
 /// Who else may write to the program, or to a file that is one of its arguments: it may be a script.
-fn someone_elses(program: &Path, arguments: &[&str], folder: &Path) -> Option<String> {
+pub(super) fn someone_elses(program: &Path, arguments: &[&str], folder: &Path) -> Option<String> {
     let program = if program.components().count() > 1 {
         Some(program.to_owned())
     } else {

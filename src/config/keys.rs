@@ -63,6 +63,7 @@ keys! { {
     MaxRowsPerSecond = "maxRowsPerSecond", open;
     RebuildIndexes = "rebuildIndexes", open;
     Replicas = "replicas", secret;
+    OnEvent = "onEvent", open;
     Stores = "stores", secret;
     Targets = "targets", open;
 } {

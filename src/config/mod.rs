@@ -11,6 +11,7 @@ mod databases;
 mod deployment;
 mod draft;
 mod drivers;
+mod event_command;
 mod home;
 mod homes;
 mod interactive;
@@ -20,6 +21,7 @@ mod mode;
 mod new_server;
 mod others;
 mod own;
+mod paths;
 mod resolve;
 mod secret;
 mod secrets;
@@ -46,12 +48,14 @@ use crate::sizes::Sizes;
 
 pub use deployment::{Deployment, Said};
 pub use draft::{DraftConfig, Site, draft};
+pub use event_command::EventCommand;
 pub use home::{DEPLOYMENT, Home, Version};
 pub use keys::Key;
 pub use mode::Mode;
 pub use new_server::{NewDatabase, NewServer, read_url};
 use others::{Stake, who_else_may_write};
 pub use own::{OwnTable, OwnTargets};
+use paths::expand;
 pub use secret::Secret;
 pub use stores::FurtherStore;
 pub use syntax::{Raw, parse};
@@ -153,6 +157,8 @@ pub struct Settings {
     pub own: OwnTargets,
     /// Tables that the deployment lacks, though every version has them: the command line names them.
     pub without_tables: Vec<String>,
+    /// What is told of what happens.
+    pub on_event: Option<EventCommand>,
     /// What the operator should read before the rotation begins.
     pub notices: Vec<Notice>,
 }
@@ -401,19 +407,6 @@ fn located(path: &Path, error: &Error) -> Error {
         return Error::new(error.id(), error.what()).fix(error.remedy());
     }
     Error::new(error.id(), format!("{}: {}", path.display(), error.what())).fix(error.remedy())
-}
-
-/// A path as the file writes it, made absolute. `~` is a shell's word, so it is refused.
-fn expand(path: &str, folder: &Path) -> Result<PathBuf, String> {
-    if path.is_empty() {
-        return Err("names no path".into());
-    }
-    if path == "~" || path.starts_with("~/") {
-        return Err(
-            "begins with ~, which is not replaced by the home folder here; write the whole path".into()
-        );
-    }
-    Ok(folder.join(path))
 }
 
 #[cfg(test)]

@@ -77,6 +77,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         }),
         _ => None,
     };
+    let on_event = resolver.on_event()?;
     resolver.warn_of_exposure(origin);
 
     let (file, folder) = (origin.file.to_owned(), resolver.lookup.folder.to_owned());
@@ -105,6 +106,7 @@ pub(super) fn settings(raw: &Raw, origin: Origin<'_>, overrides: Overrides) -> R
         sizes: if mode.is_in_place() { Sizes::gentle() } else { Sizes::new() },
         upgrade,
         key_id,
+        on_event,
         notices,
     })
 }

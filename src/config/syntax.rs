@@ -46,9 +46,10 @@ impl Raw {
         self.entries.get(&key)
     }
 
-    /// Whether a command is to be run for one of the values.
+    /// Whether a command is to be run for one of the values, or told of what happens.
     pub(super) fn names_a_command(&self) -> bool {
-        self.texts().any(|text| matches!(Origin::of(text), Origin::Command(_)))
+        self.value(Key::OnEvent).is_some_and(|text| !text.is_empty())
+            || self.texts().any(|text| matches!(Origin::of(text), Origin::Command(_)))
     }
 
     /// Every text of every value: the items of lists and of pairs, too.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 
 static NAMES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -12,6 +13,11 @@ pub(super) fn remember(name: &str) {
 }
 
 /// Whether a secret was taken from it.
-pub(super) fn is_secret(name: &OsStr) -> bool {
+fn is_secret(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| NAMES.lock().unwrap_or_else(PoisonError::into_inner).contains(name))
+}
+
+/// The command with the environment of this process, but for these variables.
+pub(super) fn without_secrets(command: &mut Command) -> &mut Command {
+    command.env_clear().envs(std::env::vars_os().filter(|(name, _)| !is_secret(name)))
 }

@@ -1,12 +1,12 @@
-//! What is told of a rotation while it is worked on, and who listens: the screen, the log, the status file and the
-//! control socket.
+//! What is told of a rotation while it is worked on, and who listens: the screen, the log, the status file, the
+//! control socket, and those who watch from outside.
 
 use std::path::{Path, PathBuf};
 
 use keyrotation_journal::TargetKind;
 
 use super::show::Display;
-use super::{ActivityView, StatusView, TargetView, guide_lines};
+use super::{ActivityView, StatusView, TargetView, Watchers, guide_lines};
 use crate::control::StatusFeed;
 use crate::error::Result;
 
@@ -53,6 +53,11 @@ pub(super) trait Listener: Send {
 pub(super) struct Listeners(pub(super) Vec<Box<dyn Listener>>);
 
 impl Listeners {
+    /// Those who watch from outside are told, too.
+    pub(super) fn add(&mut self, watchers: Option<&Watchers>) {
+        self.0.extend(watchers.cloned().map(|watchers| Box::new(watchers) as Box<dyn Listener>));
+    }
+
     /// Tells them.
     pub(super) fn tell(&mut self, event: &ReporterEvent<'_>) {
         self.0.iter_mut().for_each(|listener| listener.hear(event));

@@ -1,6 +1,7 @@
 //! What people and scripts get to see of a rotation: made from the journal's state alone.
 
 mod activity;
+mod announcer;
 mod checks;
 mod compared;
 pub mod document;
@@ -11,8 +12,10 @@ mod gauge;
 mod inventory;
 mod lines;
 mod meter;
+mod metrics;
 mod planned;
 mod progress;
+mod reasons;
 mod retirable;
 mod show;
 mod standing;
@@ -22,8 +25,10 @@ mod sync;
 mod taken_up;
 mod text;
 mod verified;
+mod watchers;
 
 pub use activity::{ActivityView, PausedView, TaskView};
+pub use announcer::{Announcement, Announcements};
 pub use checks::checks_text;
 pub use compared::{comparison_text, verification};
 pub use document::{
@@ -44,3 +49,4 @@ pub use sync::{SyncTableView, SyncView};
 pub use taken_up::taken_up;
 pub use text::{bytes, printable, status_text, summary_sentence, thousands};
 pub use verified::{MAY_HAVE_RUN, RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};
+pub use watchers::{Ending, Watchers};

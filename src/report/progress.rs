@@ -15,7 +15,7 @@ use super::events::{Listeners, Log, ReporterEvent, StatusFile};
 use super::gauge::Gauge;
 use super::show::Display;
 use super::status::time;
-use super::{ActivityView, PausedView, StatusView, SyncView};
+use super::{ActivityView, PausedView, StatusView, SyncView, Watchers};
 use crate::activity::Activity;
 use crate::control::StatusFeed;
 use crate::engine::{JournalHandle, Pacer, Pause};
@@ -74,19 +74,26 @@ struct Shown {
 
 impl Reporter {
     /// Begins to show a rotation whose journal is in the folder `journal`.
-    pub fn start(sources: Sources, journal: PathBuf, progress: Progress, screen: &MultiProgress) -> Self {
+    pub fn start(
+        sources: Sources,
+        journal: PathBuf,
+        progress: Progress,
+        screen: &MultiProgress,
+        watchers: Option<&Watchers>,
+    ) -> Self {
         let view = sources.view();
         let told =
             view.all().filter(|target| is_finished(&target.state)).map(|target| target.id.clone()).collect();
         let now = Instant::now();
         let feed = sources.feed.clone();
         let mut changes = sources.journal.changes();
-        let listeners = Listeners(vec![
+        let mut listeners = Listeners(vec![
             Box::new(StatusFile(journal)),
             Box::new(feed.clone()),
             Box::new(Log),
             Box::new(Display::new(progress, screen)),
         ]);
+        listeners.add(watchers);
         let mut shown = Shown {
             sources,
             gauge: Gauge::new(now),
@@ -114,8 +121,19 @@ impl Reporter {
 
     /// Begins to show work that no journal counts.
     pub fn of(activity: Activity, progress: Progress, screen: &MultiProgress) -> Self {
+        Self::watched(activity, progress, screen, None)
+    }
+
+    /// Likewise, also to those who watch from outside.
+    pub fn watched(
+        activity: Activity,
+        progress: Progress,
+        screen: &MultiProgress,
+        watchers: Option<&Watchers>,
+    ) -> Self {
         let mut gauge = Gauge::new(Instant::now());
         let mut listeners = Listeners(vec![Box::new(Display::new(progress, screen))]);
+        listeners.add(watchers);
         let (end, mut ended) = oneshot::channel();
         let task = tokio::spawn(async move {
             loop {

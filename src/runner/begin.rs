@@ -12,6 +12,7 @@ use super::in_place::{explained, servers_may_run, word};
 use super::row_ownership::keys_of_copy;
 use super::stop::listen_until;
 use super::throttled::refuse_unknown;
+use super::watched::Watched;
 use super::{Explanations, Options, Outcome, Runner, Screen, taken};
 use crate::activity::Activity;
 use crate::cipher::{Digester, SecretKey, chain_key};
@@ -30,6 +31,21 @@ use crate::telemetry::LogFile;
 
 /// Goes on with the rotation of `journal`, which is in `dir`, for this command.
 pub async fn resume(
+    screen: Screen<'_>,
+    settings: &Settings,
+    options: &Options,
+    dir: &Path,
+    command: &'static str,
+    journal: Journal,
+) -> Result<Outcome> {
+    let watched = Watched::begin(settings, options, command);
+    let screen = Screen { watchers: Some(watched.watchers()), ..screen };
+    let outcome = Box::pin(go_on(screen, settings, options, dir, command, journal)).await;
+    watched.end(&outcome).await;
+    outcome
+}
+
+async fn go_on(
     screen: Screen<'_>,
     settings: &Settings,
     options: &Options,
@@ -185,6 +201,20 @@ pub async fn begin(
     settings: &Settings,
     options: &Options,
     dir: &Path,
+    beginning: Beginning,
+) -> Result<Outcome> {
+    let watched = Watched::begin(settings, options, beginning.command);
+    let screen = Screen { watchers: Some(watched.watchers()), ..screen };
+    let outcome = Box::pin(begin_anew(screen, settings, options, dir, beginning)).await;
+    watched.end(&outcome).await;
+    outcome
+}
+
+async fn begin_anew(
+    screen: Screen<'_>,
+    settings: &Settings,
+    options: &Options,
+    dir: &Path,
     Beginning { command, earlier, why }: Beginning,
 ) -> Result<Outcome> {
     if settings.sync_tables.is_some() {
@@ -264,7 +294,7 @@ pub async fn checked(
     let activity = Activity::default();
     deployment.stop_with(stop, &activity);
     tracing::info!("looking at what is there");
-    let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
+    let reporter = Reporter::watched(activity.clone(), screen.progress, screen.bars, screen.watchers);
     let survey = plan::survey(&deployment.jobs, &recoder(settings), &activity, stop).await;
     reporter.finish().await;
     let survey = survey?;

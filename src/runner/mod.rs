@@ -10,6 +10,7 @@ mod endpoint;
 mod explained;
 mod finished;
 mod follow;
+mod hook;
 mod in_place;
 mod indexes;
 mod inventory;
@@ -28,8 +29,9 @@ mod stop_time;
 mod throttled;
 mod triggers;
 mod verified;
+mod watched;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::MultiProgress;
@@ -42,7 +44,7 @@ use crate::control::{Controls, StatusFeed};
 use crate::engine::{self, Context, Flow, JournalHandle, Pacer, Pause, Throttle};
 use crate::error::{Error, Id, Result};
 use crate::plan::{Deployment, KeyFingerprints, SyncPlan};
-use crate::report::{Reporter, Sources, StatusView};
+use crate::report::{Reporter, Sources, StatusView, Watchers};
 use crate::signals::{Stop, Stopper};
 use crate::sink::files;
 use crate::sync::{self, SyncRunner, Watch};
@@ -69,7 +71,7 @@ pub use reported::{Opened, check_macs, open_all};
 pub use retire::safe_to_retire;
 pub use steps::{Place, Side, leave, open_side, take_waiting};
 pub use stop::{listen, listen_until};
-pub use stop_time::{PlannedEnd, StopTime, planned};
+pub use stop_time::{PlannedEnd, StopTime, duration, planned};
 pub use triggers::{install_triggers, remove_triggers};
 pub use verified::{Asked, Verified, verify};
 
@@ -95,6 +97,8 @@ pub struct Options {
     pub sync: SyncOptions,
     /// The new server has run on this copy.
     pub new_server_has_run: bool,
+    /// The file that is written for monitoring.
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// Where people see meanwhile what is done.
@@ -106,6 +110,8 @@ pub struct Screen<'a> {
     pub bars: &'a MultiProgress,
     /// The log.
     pub log: &'a LogFile,
+    /// Who watches from outside; nobody before it is known what is asked for.
+    pub watchers: Option<&'a Watchers>,
 }
 
 /// What came of it.
@@ -183,7 +189,8 @@ impl Runner<'_> {
             end: self.options.end,
             feed,
         };
-        let reporter = Reporter::start(sources, self.dir.to_owned(), self.screen.progress, self.screen.bars);
+        let Screen { progress, bars, watchers, .. } = self.screen;
+        let reporter = Reporter::start(sources, self.dir.to_owned(), progress, bars, watchers);
         let worked = Box::pin(lost_servers::recording(&context, self.work(&context, &watch))).await;
         let worked = match worked {
             // Somebody asked to stop while a server that is gone, or a row that is locked, was waited for.

@@ -75,6 +75,19 @@ fn planned_at(end: PlannedEnd, now: &Zoned) -> Result<Option<Timestamp>> {
     }
 }
 
+/// A time as people type it: `90s`, `5m` or `2h`.
+pub fn duration(text: &str) -> std::result::Result<Duration, String> {
+    let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let seconds = match unit {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err("write it as 90s, 5m or 1h".to_owned()),
+    };
+    let number: u64 = digits.parse().map_err(|_| "write it as 90s, 5m or 1h".to_owned())?;
+    Ok(Duration::from_secs(number.saturating_mul(seconds)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,3 +68,4 @@ mod targets;
 mod values;
 mod verify;
 mod walks;
+mod watched;

@@ -58,4 +58,7 @@ pub struct SyncPhaseArgs {
     /// How long to wait for a database that is gone, in seconds [default: 120].
     #[arg(long, value_name = "SECONDS")]
     pub patience: Option<u64>,
+    /// Write metrics for Prometheus' node exporter to this file, every few seconds and at the end.
+    #[arg(long, value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
 }

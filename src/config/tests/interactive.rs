@@ -112,3 +112,28 @@ fn a_command_is_not_waited_for_for_ever() {
         assert!(begun.elapsed() < Duration::from_mins(1), "{command}");
     }
 }
+
+#[test]
+fn the_command_of_on_event_is_run_in_the_folder_of_the_file_while_nobody_else_may_write_to_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let bench = Bench::new();
+    bench.write("told.sh", "pwd\n");
+    assert_eq!(bench.settings().on_event, None);
+    let bench = bench.set("onEvent", "");
+    assert_eq!(bench.settings().on_event, None);
+    bench.set("onEvent", "'cmd:'").fails(Id::ConfigValue, "onEvent names no command");
+    for text in ["sh told.sh", "cmd:sh   told.sh"] {
+        let bench = Bench::new().set("onEvent", text);
+        bench.write("told.sh", "pwd\n");
+        let settings = bench.settings();
+        let command = settings.on_event.unwrap();
+        assert_eq!(command.program(), "sh");
+        let output = command.to_start().unwrap().output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(std::path::Path::new(said.trim()), bench.dir.path().canonicalize().unwrap());
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(bench.path("told.sh"), open).unwrap();
+        assert!(command.to_start().is_err());
+        bench.fails(Id::ConfigValue, "onEvent names the command sh, and everyone may write to ");
+    }
+}
