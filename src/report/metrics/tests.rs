@@ -50,9 +50,9 @@ fn with_sync() -> StatusView {
     StatusView { sync: Some(sync), ..status() }
 }
 
-fn facts(view: Option<StatusView>) -> Facts {
+fn facts(view: Option<&StatusView>) -> Facts {
     let mut file = MetricsFile::new(PathBuf::new(), "run");
-    if let Some(view) = &view {
+    if let Some(view) = view {
         file.see(view);
     }
     Facts { began: Timestamp::UNIX_EPOCH, ..file.facts }
@@ -114,7 +114,7 @@ fn before_the_rotation_is_known_the_page_is_sound() {
 
 #[test]
 fn the_page_has_what_the_status_has_and_no_part_of_a_row() {
-    let mut facts = facts(Some(with_sync()));
+    let mut facts = facts(Some(&with_sync()));
     facts.activity.task = Some(TaskView { per_second: Some(900), ..TaskView::default() });
     facts.activity.rows_per_second_limit = Some(1000);
     let text = page::text(&facts, Timestamp::from_millisecond(1500).unwrap());
