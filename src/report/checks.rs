@@ -10,7 +10,9 @@ const DUE_LATER: [&str; 2] = ["deployment-identity", "deployment-registry"];
 /// A line for each check, and one for what is to be done.
 pub fn checks_text(findings: &[Finding]) -> String {
     let mut out = String::new();
-    findings.iter().for_each(|finding| check(&mut out, finding));
+    for finding in findings {
+        check(&mut out, finding);
+    }
     out + &summary(findings)
 }
 
