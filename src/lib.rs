@@ -14,6 +14,7 @@ pub mod exit;
 mod failpoint;
 pub mod guard;
 pub mod hidden;
+pub mod invocation;
 pub mod inventory;
 mod placed;
 pub mod plan;

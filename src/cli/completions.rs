@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{command, print};
+use super::command;
+use super::out::print_raw;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::placed::write_all;
@@ -29,7 +30,7 @@ pub struct ManArgs {
 pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit> {
     let mut bytes = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "keyrotation", &mut bytes);
-    print(&String::from_utf8_lossy(&bytes))?;
+    print_raw(&String::from_utf8_lossy(&bytes))?;
     Ok(Exit::Done)
 }
 
@@ -43,6 +44,6 @@ pub(super) fn man(args: &ManArgs) -> Result<Exit> {
     clap_mangen::Man::new(command())
         .render(&mut bytes)
         .map_err(|error| Error::new(Id::System, format!("the page cannot be written: {error}")))?;
-    print(&String::from_utf8_lossy(&bytes))?;
+    print_raw(&String::from_utf8_lossy(&bytes))?;
     Ok(Exit::Done)
 }

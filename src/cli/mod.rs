@@ -32,6 +32,7 @@ use crate::config::{self, Overrides, Settings};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::hidden;
+use crate::invocation::{self, spelled};
 use crate::runner::{Place, Screen, notices};
 use crate::telemetry::{self, LogFile, LogFormat};
 use args::{Cli, Command, Global};
@@ -88,6 +89,7 @@ pub fn main() -> Exit {
             };
         }
     };
+    invocation::is(cli.global.given_config(), cli.global.journal.as_deref());
     let (log, progress) = telemetry::start(cli.global.verbosity());
     let format = cli.global.log_format;
     let session = Session { global: cli.global, log, progress };
@@ -145,7 +147,7 @@ fn explain(error: &Error, format: LogFormat) -> Exit {
     tracing::error!(target: telemetry::LOG_ONLY, "[{}] {}; to do: {}", error.id(), error.what(), error.remedy());
     let mut stderr = std::io::stderr().lock();
     let _ = match format {
-        LogFormat::Text => writeln!(stderr, "error: {error}"),
+        LogFormat::Text => writeln!(stderr, "error: {}", spelled(&error.to_string())),
         LogFormat::Json => {
             let document = serde_json::json!({
                 "error": { "id": error.id().code(), "what": error.what(), "fix": error.remedy() },

@@ -66,3 +66,4 @@ mod targets;
 mod values;
 mod verify;
 mod walks;
+mod words;
