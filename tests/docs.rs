@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use keyrotation::cli::args::Cli;
-use keyrotation::cli::examples::EXAMPLES;
 use keyrotation::config::Key;
 use keyrotation::error::Id;
 use keyrotation::exit::Exit;
+use keyrotation::manual::EXAMPLES;
 use keyrotation::target::TargetRegistry;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");

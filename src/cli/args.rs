@@ -18,6 +18,7 @@ use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 
 pub use super::completions::{CompletionsArgs, ManArgs};
 pub use super::configure::ConfigureArgs;
+pub use super::explain::ExplainArgs;
 pub use accept::{AcceptArgs, PlanArgs, PreflightArgs};
 pub use day::{
     ConfirmArgs, IndexesAction, IndexesArgs, RetireArgs, RunbookArgs, TriggersAction, TriggersArgs,
@@ -142,6 +143,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Write a report on the rotation, from its journal alone.
     Report(ReportArgs),
+    /// Say what an error id, or a check of `preflight`, means and what to do.
+    Explain(ExplainArgs),
     /// Write a commented properties.yaml.
     Init(InitArgs),
     /// Print a new random key.

@@ -7,8 +7,9 @@ mod control;
 #[cfg(feature = "demo")]
 mod demo;
 mod dry_run;
-pub mod examples;
+mod explain;
 mod finished;
+mod help;
 mod indexes;
 mod keys;
 mod out;
@@ -24,9 +25,9 @@ mod triggers;
 mod verify;
 mod watch;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
 use crate::config::{self, Overrides, Settings};
 use crate::error::{Error, Id, Result};
@@ -66,15 +67,10 @@ impl Session {
     }
 }
 
-/// The command line, with examples in the help of every subcommand.
-pub fn command() -> clap::Command {
-    examples::added(Cli::command())
-}
-
 /// Runs the program on the process's arguments.
 pub fn main() -> Exit {
     hidden::hide();
-    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = help::shown().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
@@ -85,7 +81,7 @@ pub fn main() -> Exit {
             }
             return match out::must_be_open().and_then(|()| error.print().or_else(out::trouble)) {
                 Ok(()) => Exit::Done,
-                Err(error) => explain(&error, LogFormat::Text),
+                Err(error) => fail(&error, LogFormat::Text),
             };
         }
     };
@@ -95,11 +91,11 @@ pub fn main() -> Exit {
     let session = Session { global: cli.global, log, progress };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return explain(&Error::new(Id::System, error.to_string()), format),
+        Err(error) => return fail(&Error::new(Id::System, error.to_string()), format),
     };
     let exit = match runtime.block_on(dispatch(session, cli.command)) {
         Ok(exit) => exit,
-        Err(error) => explain(&error, format),
+        Err(error) => fail(&error, format),
     };
     // Work that was dropped on a second signal may still sit in a blocking call: do not wait.
     runtime.shutdown_background();
@@ -132,6 +128,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Stop(args) => control::stop(&session, &args).await,
         Command::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
         Command::Report(args) => Box::pin(report::report(&session, &args)).await,
+        Command::Explain(args) => explain::explain(&args),
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),
         Command::Fingerprint(args) => setup::fingerprint(&session, &args),
@@ -143,10 +140,14 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
 }
 
 /// Says what went wrong, on the screen and in the log, in words or as JSON.
-fn explain(error: &Error, format: LogFormat) -> Exit {
+fn fail(error: &Error, format: LogFormat) -> Exit {
     tracing::error!(target: telemetry::LOG_ONLY, "[{}] {}; to do: {}", error.id(), error.what(), error.remedy());
     let mut stderr = std::io::stderr().lock();
     let _ = match format {
+        LogFormat::Text if stderr.is_terminal() => {
+            let more = invocation::command(&format!("keyrotation explain {}", error.id()));
+            writeln!(stderr, "error: {}\n  more: {more}", spelled(&error.to_string()))
+        }
         LogFormat::Text => writeln!(stderr, "error: {}", spelled(&error.to_string())),
         LogFormat::Json => {
             let document = serde_json::json!({

@@ -51,6 +51,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "source",
         ],
     ),
+    ("manual", &["error", "plan"]),
     ("control", &["engine", "error", "signals"]),
     (
         "sync",
@@ -137,6 +138,7 @@ pub(crate) const ARROWS: &[(&str, &[&str])] = &[
             "exit",
             "hidden",
             "invocation",
+            "manual",
             "placed",
             "plan",
             "report",

@@ -1,7 +1,5 @@
 //! What the long help of every subcommand shows: how it is called, and when.
 
-use clap::Command;
-
 /// A subcommand, and its examples: what to type, and what that does.
 type Examples = (&'static str, &'static [(&'static str, &'static str)]);
 
@@ -148,6 +146,14 @@ pub const EXAMPLES: &[Examples] = &[
         ],
     ),
     (
+        "explain",
+        &[
+            ("keyrotation explain KR-DB-001", "What the error means, whether data is safe, and what to do"),
+            ("keyrotation explain databases-reachable", "The same of a check of `preflight`"),
+            ("keyrotation explain", "List all ids with their titles"),
+        ],
+    ),
+    (
         "init",
         &[("keyrotation init --config /etc/keyrotation/properties.yaml", "Write a file to be filled in")],
     ),
@@ -177,14 +183,9 @@ pub const EXAMPLES: &[Examples] = &[
     ("man", &[("keyrotation man", "Read it with: keyrotation man | man -l -")]),
 ];
 
-/// The same commands with their examples.
-pub(super) fn added(command: Command) -> Command {
-    EXAMPLES.iter().fold(command, |command, (name, examples)| {
-        command.mut_subcommand(name, |subcommand| subcommand.after_long_help(text(examples)))
-    })
-}
-
-fn text(examples: &[(&str, &str)]) -> String {
+/// The examples of a subcommand, as its long help shows them.
+pub fn examples(name: &str) -> Option<String> {
+    let (_, examples) = EXAMPLES.iter().find(|(of, _)| *of == name)?;
     let lines = examples.iter().map(|(typed, does)| format!("  {typed}\n      {does}"));
-    format!("Examples:\n{}", lines.collect::<Vec<_>>().join("\n"))
+    Some(format!("Examples:\n{}", lines.collect::<Vec<_>>().join("\n")))
 }
