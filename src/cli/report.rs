@@ -11,7 +11,7 @@ use super::{Session, out, tell};
 use crate::activity::{Activity, Doing, Task};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::report::{Checked, Document, Format, Made, Reporter, Source, WriteError, check, write_file};
+use crate::report::{Checked, Document, Format, Made, Reporter, Source, WriteError, check, moment, write_file};
 use crate::runner::{Opened, check_macs, open_all, take_waiting};
 use crate::telemetry::Progress;
 use crate::who::whoami;
@@ -89,7 +89,7 @@ fn format_of(args: &ReportArgs) -> Format {
 fn made(args: &ReportArgs) -> Made {
     let (host, user) = whoami();
     Made {
-        at: Timestamp::now().to_string(),
+        at: moment(Timestamp::now()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         user,
         host,

@@ -89,7 +89,7 @@ impl Until {
 
     fn is_reached(self, view: &StatusView) -> bool {
         match self {
-            Self::ReEncrypted => view.finished_at.is_some(),
+            Self::ReEncrypted => view.re_encrypted_at.is_some(),
             Self::Drained => view.sync.as_ref().is_some_and(|sync| sync.drained),
             Self::Finished => view.state == RunState::Completed,
         }

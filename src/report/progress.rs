@@ -15,7 +15,7 @@ use super::events::{Listeners, Log, ReporterEvent, StatusFile};
 use super::gauge::Gauge;
 use super::show::Display;
 use super::status::time;
-use super::{ActivityView, PausedView, StatusView, SyncView};
+use super::{ActivityView, PausedView, StatusView, SyncView, moment};
 use crate::activity::Activity;
 use crate::control::StatusFeed;
 use crate::engine::{JournalHandle, Pacer, Pause};
@@ -164,7 +164,7 @@ impl Sources {
             waiting: self.activity.waiting(),
             paused,
             rows_per_second_limit: self.pacer.pace(),
-            stops_at: self.end.map(|at| at.to_string()),
+            stops_at: self.end.map(moment),
         }
     }
 }

@@ -129,4 +129,44 @@ fn what_comes_next_repeats_how_the_program_was_called() {
 }
 
 /// Texts of moments sort as the moments do, and nothing is finished that runs.
+#[test]
+fn moments_have_three_digits_in_every_document() {
+    let kit = Kit::new();
+    let running = kit.start_slow(300, &["run"]);
+    let document = kit.run_unlooked(&["status", "--json"]).exits(0).json();
+    assert_eq!((&document["state"], &document["finished_at"]), (&"running".into(), &serde_json::Value::Null));
+    running.wait().exits(0);
+    for args in [&["status", "--json"][..], &["report", "--format", "json"], &["runbook", "--json"]] {
+        let text = kit.run(args).exits(0).stdout;
+        let mut seen = 0;
+        for word in
+            text.split('"').filter(|word| word.len() > 18 && word.ends_with('Z') && word.contains('T'))
+        {
+            if word.parse::<jiff::Timestamp>().is_ok() {
+                assert_eq!(word.len(), "2026-11-24T22:30:00.123Z".len(), "{args:?}: {word}");
+                seen += 1;
+            }
+        }
+        assert!(seen > 0, "{args:?}: {text}");
+    }
+    let document = kit.status();
+    assert!(document["finished_at"].is_string() && document["re_encrypted_at"].is_string(), "{document}");
+}
+
 /// A server that is down is no wrong password and no missing database: it has a remedy of its own.
+#[test]
+fn a_server_that_is_down_is_told_as_that() {
+    let kit = Kit::new();
+    for (key, value) in [
+        ("newIdnDBUrl", "jdbc:postgresql://127.0.0.1:1/identity?sslmode=disable"),
+        ("newIdnUsername", "anna"),
+        ("newIdnPassword", "env:PASSWORD_OF_WORDS"),
+    ] {
+        kit.configure(key, Some(value));
+    }
+    let unset = kit.run_unlooked(&["plan"]).refused(2, "KR-CFG-012");
+    assert!(unset.stderr.contains("PASSWORD_OF_WORDS, which is not set"), "{unset}");
+    assert!(unset.stderr.contains("fix: set the variable") && !unset.stderr.contains("readable"), "{unset}");
+    let ran = kit.run_as(kit.command(&["plan"]).env("PASSWORD_OF_WORDS", "secret")).refused(3, "KR-DB-001");
+    assert!(ran.stderr.contains("fix: see that the server runs, and that newIdnDBUrl names"), "{ran}");
+}
