@@ -218,7 +218,7 @@ fn copy(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     to.say("The home, as the user who runs the server:");
     let old = deployment.old_home.as_deref().map_or_else(|| "OLD_IS_HOME".to_owned(), quoted);
     to.run(format!("cp -a -T {old} {new}"));
-    to.say("The identity database. The tools ask for passwords, or have them from ~/.pgpass or ~/.my.cnf; no password belongs into a command.");
+    to.say("The identity database. The tools ask for passwords; no password belongs into a command. Who has them in ~/.pgpass need not type them, nor, without `--password`, who has them in ~/.my.cnf (mode 600, section [client]).");
     to.0.extend(dump::copy(deployment.old_identity.as_ref(), deployment.new_identity.as_ref(), "identity"));
     if deployment.new_registry.is_some() && deployment.new_registry == deployment.new_identity {
         to.say("The registry tables are in the same database.");

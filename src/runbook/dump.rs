@@ -145,7 +145,7 @@ fn postgresql(old: &Login<'_>, new: &Login<'_>, file: &str) -> Vec<Advice> {
     let (old, new) = (word(old.database), word(new.database));
     vec![
         Advice::Command(format!(
-            "{there}pg_dump {from} --format=custom --file={file}.dump {old}"
+            "umask 077 && {there}pg_dump {from} --format=custom --file={file}.dump {old}"
         )),
         Advice::Command(format!("{here}createdb {to} --template=template0 {new}")),
         Advice::Command(format!(
@@ -156,7 +156,7 @@ fn postgresql(old: &Login<'_>, new: &Login<'_>, file: &str) -> Vec<Advice> {
 
 fn mysql(old: &Login<'_>, new: &Login<'_>, file: &str, tools: &Tools) -> Vec<Advice> {
     let [from, to] =
-        [old, new].map(|login| login.options("user") + &login.mysql_options(tools));
+        [old, new].map(|login| login.options("user") + " --password" + &login.mysql_options(tools));
     let Tools { dump, client, options, .. } = tools;
     // The copy's default character set and collation are the old database's, whatever the server's are.
     let create = format!(
@@ -168,7 +168,7 @@ fn mysql(old: &Login<'_>, new: &Login<'_>, file: &str, tools: &Tools) -> Vec<Adv
     let (create, old, new) = (word(&create), word(old.database), word(new.database));
     vec![
         Advice::Command(format!(
-            "{dump} {from} --single-transaction --hex-blob --routines --no-tablespaces{options} --result-file={file}.sql {old}"
+            "umask 077 && {dump} {from} --single-transaction --hex-blob --routines --no-tablespaces{options} --result-file={file}.sql {old}"
         )),
         Advice::Command(format!(
             "{client} {from} --batch --raw --skip-column-names --execute={create} > {file}-create.sql"

@@ -128,6 +128,22 @@ fn what_comes_next_repeats_how_the_program_was_called() {
     );
 }
 
+#[test]
+fn a_report_goes_where_it_can_be_read() {
+    let kit = Kit::rotated();
+    let (screen, code) = on_terminal(&kit, &["report"]);
+    assert_eq!(code, Some(2), "{screen}");
+    assert!(
+        screen.contains("keyrotation report --output report.html") && !screen.contains("<html"),
+        "{screen}"
+    );
+    let pdf = kit.beside("report.pdf");
+    let ran = kit.run(&["report", "--output", pdf.to_str().unwrap()]).refused(2, "KR-CFG-020");
+    assert!(ran.stderr.contains("html, json or csv") && !pdf.exists(), "{ran}");
+    kit.run(&["report", "--output", pdf.to_str().unwrap(), "--format", "html"]).exits(0);
+    assert!(kit.run(&["report"]).exits(0).stdout.contains("<html"), "into a pipe it goes as ever");
+}
+
 /// Texts of moments sort as the moments do, and nothing is finished that runs.
 #[test]
 fn moments_have_three_digits_in_every_document() {
