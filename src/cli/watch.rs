@@ -121,7 +121,7 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
         };
         match (redraws, args.json) {
             (true, _) if exit.is_some() => {
-                screen.draw(&spelled(&status_text(&view)).lines().collect::<Vec<_>>())?
+                screen.draw(&spelled(&status_text(&view)).lines().collect::<Vec<_>>())?;
             }
             (true, _) => {
                 let lines = frame(&view, size());

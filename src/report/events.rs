@@ -70,7 +70,9 @@ impl Listener for Log {
                     tracing::info!("{}: skipped, {reason}", target.place);
                 }
                 // Of what is not there, too: with 0.
-                guide_lines(target, *kind).iter().for_each(|line| tracing::info!("{line}"));
+                for line in guide_lines(target, *kind) {
+                    tracing::info!("{line}");
+                }
             }
             ReporterEvent::SyncAdvanced { lines } => lines.iter().for_each(|line| tracing::info!("{line}")),
             ReporterEvent::Status { .. } | ReporterEvent::Progress { .. } | ReporterEvent::Ended => {}

@@ -30,7 +30,7 @@ fn errors_and_checks_are_explained_without_journal_and_configuration() {
     let check = bare(&kit, &["explain", "databases-reachable"]).exits(0).stdout;
     assert!(check.contains("the databases answer") && check.contains("[KR-DB-001]"), "{check}");
     let list = bare(&kit, &["explain"]).exits(0).stdout;
-    assert!(list.contains("  KR-DB-001  a database cannot be reached, read or written\n"), "{list}");
+    assert!(list.contains("  KR-DB-001   a database cannot be reached, read or written\n"), "{list}");
     let document = bare(&kit, &["explain", "KR-DB-001", "--json"]).exits(0).json();
     assert_eq!((&document["id"], &document["exit_code"]), (&"KR-DB-001".into(), &3.into()));
     let known = bare(&kit, &["explain", "--json"]).exits(0).json();
@@ -94,7 +94,7 @@ fn manual_pages_show_no_marks() {
 #[test]
 fn what_comes_next_repeats_how_the_program_was_called() {
     let kit = Kit::new();
-    let config = kit.beside("key rotation.yaml");
+    let config = kit.folder().join("key rotation.yaml");
     fs::copy(&kit.deployment.config, &config).unwrap();
     let journal = kit.beside("a journal");
     let (config, journal) = (config.to_str().unwrap(), journal.to_str().unwrap());
@@ -148,7 +148,7 @@ fn a_report_goes_where_it_can_be_read() {
 #[test]
 fn moments_have_three_digits_in_every_document() {
     let kit = Kit::new();
-    let running = kit.start_slow(300, &["run"]);
+    let running = kit.start_slow(3000, &["run"]);
     let document = kit.run_unlooked(&["status", "--json"]).exits(0).json();
     assert_eq!((&document["state"], &document["finished_at"]), (&"running".into(), &serde_json::Value::Null));
     running.wait().exits(0);
