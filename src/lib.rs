@@ -15,6 +15,8 @@ mod failpoint;
 pub mod guard;
 pub mod hidden;
 pub mod inventory;
+pub mod invocation;
+pub mod manual;
 mod placed;
 pub mod plan;
 pub mod report;

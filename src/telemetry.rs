@@ -15,6 +15,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::{Layer, fmt};
 
+use crate::invocation::spelled;
+
 /// The target of lines that go to the log file alone, since the screen shows them in another form.
 pub const LOG_ONLY: &str = "keyrotation::log_only";
 
@@ -109,7 +111,7 @@ pub fn start(verbosity: Verbosity) -> (LogFile, MultiProgress) {
         .with_target(false)
         .without_time()
         .with_ansi(verbosity.color.on_stderr())
-        .with_writer(Screen { progress: progress.clone() });
+        .with_writer(Screen { progress: progress.clone(), is_text: verbosity.format == LogFormat::Text });
     let file = fmt::layer().with_target(false).with_ansi(false).with_writer(log.clone());
     let (screen, file) = match verbosity.format {
         LogFormat::Text => (screen.boxed(), file.boxed()),
@@ -128,11 +130,17 @@ pub fn start(verbosity: Verbosity) -> (LogFile, MultiProgress) {
 #[derive(Debug, Clone)]
 struct Screen {
     progress: MultiProgress,
+    /// For people, who may type a command that they read here.
+    is_text: bool,
 }
 
 impl Write for Screen {
+    /// Whole lines, as `fmt` hands them over.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.progress.suspend(|| io::stderr().write(bytes))
+        let text = String::from_utf8_lossy(bytes);
+        let shown = if self.is_text { spelled(&text) } else { text.as_ref().into() };
+        self.progress.suspend(|| io::stderr().write_all(shown.as_bytes()))?;
+        Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
         io::stderr().flush()

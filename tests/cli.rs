@@ -9,5 +9,6 @@ fn commands() {
     let cases = trycmd::TestCases::new();
     cases.env("OLD_KEY_OF_CASES", "0123456789abcdef0123456789abcdef");
     cases.env("NEW_KEY_OF_CASES", "fedcba9876543210fedcba9876543210");
+    cases.env("KEYROTATION_COMMAND", "keyrotation");
     cases.case("tests/cmd/*.toml").case("tests/cmd/*.md");
 }

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 use clap::Parser as _;
 use clap::error::ErrorKind;
 use keyrotation::cli::args::Cli;
-use keyrotation::cli::examples::examples;
 use keyrotation::config::Key;
 use keyrotation::error::Id;
 use keyrotation::exit::Exit;
+use keyrotation::manual::each_example;
 use keyrotation::target::TargetRegistry;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -209,7 +209,7 @@ fn every_subcommand_is_in_the_list_of_commands() {
 #[test]
 fn every_subcommand_has_examples_that_parse() {
     let mut names = BTreeSet::new();
-    for (typed, does) in examples() {
+    for (typed, does) in each_example() {
         assert!(typed.starts_with("keyrotation ") && !does.is_empty(), "{typed}: {does}");
         let typed: Vec<_> = typed.split_whitespace().map(|word| word.trim_matches('\'')).collect();
         names.insert(typed[1]);

@@ -1,7 +1,8 @@
 //! Rules of this tree that no compiler checks: sizes of files, directions between modules, who may
 //! print and who may panic, and that the generated pages of error ids and checks are up to date.
 //!
-//! After a change to the table of ids: `UPDATE_DOCS=1 cargo test --test house_rules`.
+//! After a change to the table of ids: `UPDATE_DOCS=1 cargo test --test house_rules`. A new id needs an empty page first
+//! (`touch docs/errors/KR-….md`), since the program is built with the pages.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
@@ -295,7 +296,9 @@ fn errors_list() -> String {
          again. On the screen it stands in brackets before what happened and where. The next line says what\n\
          to do. With `--log-format json` it is `error.id`, beside `exit_code`. What the exit codes mean\n\
          is in [exit-codes.md](exit-codes.md).\n\n\
-         Every id has a page: what happened, whether data is safe, and what to do now.\n\n\
+         Every id has a page: what happened, whether data is safe, and what to do now. `keyrotation explain`\n\
+         followed by the id prints it, wherever the program runs: it needs neither configuration nor journal. It\n\
+         explains the checks of `preflight`, too; alone it lists all. On a terminal an error ends with that command.\n\n\
          This list is generated from the table in `src/error.rs`.\n\n\
          | id | exit code | what happened |\n\
          |---|---|---|\n",

@@ -38,7 +38,9 @@ verdict=$("$program" --quiet --config "$root/demo/properties.yaml" verify | head
 [[ $verdict == *" rows and files are as recorded, "*" 0 differ." ]] || fail "verify says: $verdict"
 echo "$verdict"
 
-for command in $("$program" help | sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
+commands=$("$program" help | sed -n '/^Prepare:/,/^Options/s/^  \([a-z][a-z-]*\)  .*/\1/p')
+(($(wc -w <<<"$commands") > 20)) || fail "help lists $commands"
+for command in $commands; do
     [[ $command == help || -f $root/usr/share/man/man1/keyrotation-$command.1.gz ]] || fail "no page for $command"
 done
 pages=0

@@ -7,7 +7,7 @@ mod report;
 mod sync;
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -18,6 +18,7 @@ use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
 
 pub use super::completions::{CompletionsArgs, ManArgs};
 pub use super::configure::ConfigureArgs;
+pub use super::explain::ExplainArgs;
 pub use accept::{AcceptArgs, PlanArgs, PreflightArgs};
 pub use day::{
     ConfirmArgs, IndexesAction, IndexesArgs, RetireArgs, RunbookArgs, TriggersAction, TriggersArgs,
@@ -26,6 +27,9 @@ pub use day::{
 pub use live::{EndArgs, Pace, PaceArgs, StatusArgs, StopArgs, Until};
 pub use report::{Reason, ReportArgs, ReportFormat, WhyArgs};
 pub use sync::{SyncArgs, SyncPhaseArgs};
+
+/// The properties file where none is named.
+const PROPERTIES: &str = "properties.yaml";
 
 /// Rotates the data encryption key of a WSO2 Identity Server deployment, resumably.
 ///
@@ -51,7 +55,7 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The properties file.
-    #[arg(short, long, global = true, value_name = "FILE", default_value = "properties.yaml")]
+    #[arg(short, long, global = true, value_name = "FILE", default_value = PROPERTIES)]
     pub config: PathBuf,
     /// The journal's folder [default: keyrotation-journal beside the properties file].
     #[arg(long, global = true, value_name = "DIR")]
@@ -77,6 +81,11 @@ impl Global {
     /// The journal's folder: where it was asked for, else beside the properties file.
     pub fn journal_dir(&self) -> PathBuf {
         self.journal.clone().unwrap_or_else(|| self.config.with_file_name("keyrotation-journal"))
+    }
+
+    /// The properties file, unless it is the one that nobody need name.
+    pub fn given_config(&self) -> Option<&Path> {
+        Some(self.config.as_path()).filter(|config| *config != Path::new(PROPERTIES))
     }
 
     /// How progress is shown; whoever wants little to be said gets none unless it is asked for.
@@ -134,6 +143,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Write a report on the rotation, from its journal alone.
     Report(ReportArgs),
+    /// Say what an error id, or a check of `preflight`, means and what to do.
+    Explain(ExplainArgs),
     /// Write a commented properties.yaml.
     Init(InitArgs),
     /// Print a new random key.

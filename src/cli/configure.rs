@@ -120,7 +120,7 @@ fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
     if show_secrets {
         out::print_secret(&edited.text)?;
     } else {
-        print(&edited.masked)?;
+        out::print_raw(&edited.masked)?;
         if edited.secrets > 0 {
             tracing::warn!(
                 "{} values are masked, so no server can use this as it is: let --key-as and the like refer to them, or \

@@ -7,6 +7,7 @@ use super::{Session, session, tell, verify};
 use crate::demo::{self, Spec};
 use crate::error::Result;
 use crate::exit::Exit;
+use crate::invocation::{self, quoted};
 use crate::report::summary_sentence;
 use crate::runner::view;
 
@@ -34,20 +35,21 @@ pub(super) async fn demo(mut session: Session, args: &DemoArgs) -> Result<Exit> 
 }
 
 fn command(config: &Path, rest: &str) -> String {
-    format!("keyrotation --config {} {rest}", config.display())
+    invocation::command(&format!("keyrotation {rest} --config {}", quoted(config)))
 }
 
 fn afterword(folder: &Path, config: &Path) -> String {
     let again = folder.with_extension("2");
-    let again = again.display();
     format!(
         "\nlook at:  {folder}/properties.yaml, the configuration\n          \
          {folder}/new-identity.db beside old-identity.db\n          \
          {folder}/wso2is-new/repository/deployment/server/userstores beside wso2is-old\n          \
          {folder}/keyrotation-*.log, the log with the guide's lines\n\
          try next: {status}\n          \
-         keyrotation demo {again} --tokens 200000, kill it midway, then keyrotation --config {again}/properties.yaml resume\n",
+         {made} --tokens 200000, kill it midway, then {resume}\n",
         folder = folder.display(),
         status = command(config, "status"),
+        made = invocation::command(&format!("keyrotation demo {}", quoted(&again))),
+        resume = command(&again.join("properties.yaml"), "resume"),
     )
 }

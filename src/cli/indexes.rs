@@ -1,7 +1,8 @@
 //! `indexes`: what an unfinished rotation has dropped.
 
 use super::args::{IndexesAction, IndexesArgs};
-use super::{Session, print, tell};
+use super::out::print_raw;
+use super::{Session, tell};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::runner;
@@ -10,7 +11,7 @@ use crate::runner;
 pub(super) async fn indexes(session: &Session, args: &IndexesArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     match args.action {
-        IndexesAction::Print => print(&runner::print_indexes(&dir).await?)?,
+        IndexesAction::Print => print_raw(&runner::print_indexes(&dir).await?)?,
         IndexesAction::Restore => tell(&runner::restore_indexes(&session.settings()?, &dir).await?)?,
     }
     Ok(Exit::Done)

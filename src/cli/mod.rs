@@ -7,8 +7,9 @@ mod control;
 #[cfg(feature = "demo")]
 mod demo;
 mod dry_run;
-pub mod examples;
+mod explain;
 mod finished;
+mod help;
 mod indexes;
 mod keys;
 mod out;
@@ -24,14 +25,15 @@ mod triggers;
 mod verify;
 mod watch;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
 use crate::config::{self, Overrides, Settings};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::hidden;
+use crate::invocation::{self, spelled};
 use crate::runner::{Place, Screen, notices};
 use crate::telemetry::{self, LogFile, LogFormat};
 use args::{Cli, Command, Global};
@@ -65,15 +67,10 @@ impl Session {
     }
 }
 
-/// The command line, with examples in the help of every subcommand.
-pub fn command() -> clap::Command {
-    examples::added(Cli::command())
-}
-
 /// Runs the program on the process's arguments.
 pub fn main() -> Exit {
     hidden::hide();
-    let parsed = command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = help::shown().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => {
@@ -84,20 +81,21 @@ pub fn main() -> Exit {
             }
             return match out::must_be_open().and_then(|()| error.print().or_else(out::trouble)) {
                 Ok(()) => Exit::Done,
-                Err(error) => explain(&error, LogFormat::Text),
+                Err(error) => fail(&error, LogFormat::Text),
             };
         }
     };
+    invocation::is(cli.global.given_config(), cli.global.journal.as_deref());
     let (log, progress) = telemetry::start(cli.global.verbosity());
     let format = cli.global.log_format;
     let session = Session { global: cli.global, log, progress };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return explain(&Error::new(Id::System, error.to_string()), format),
+        Err(error) => return fail(&Error::new(Id::System, error.to_string()), format),
     };
     let exit = match runtime.block_on(dispatch(session, cli.command)) {
         Ok(exit) => exit,
-        Err(error) => explain(&error, format),
+        Err(error) => fail(&error, format),
     };
     // Work that was dropped on a second signal may still sit in a blocking call: do not wait.
     runtime.shutdown_background();
@@ -130,6 +128,7 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
         Command::Stop(args) => control::stop(&session, &args).await,
         Command::Verify(args) => Box::pin(verify::verify(&session, &args)).await,
         Command::Report(args) => Box::pin(report::report(&session, &args)).await,
+        Command::Explain(args) => explain::explain(&args),
         Command::Init(args) => setup::init(&session, &args),
         Command::Keygen(args) => setup::keygen(&args),
         Command::Fingerprint(args) => setup::fingerprint(&session, &args),
@@ -141,11 +140,15 @@ async fn dispatch(session: Session, command: Command) -> Result<Exit> {
 }
 
 /// Says what went wrong, on the screen and in the log, in words or as JSON.
-fn explain(error: &Error, format: LogFormat) -> Exit {
+fn fail(error: &Error, format: LogFormat) -> Exit {
     tracing::error!(target: telemetry::LOG_ONLY, "[{}] {}; to do: {}", error.id(), error.what(), error.remedy());
     let mut stderr = std::io::stderr().lock();
     let _ = match format {
-        LogFormat::Text => writeln!(stderr, "error: {error}"),
+        LogFormat::Text if stderr.is_terminal() => {
+            let more = invocation::command(&format!("keyrotation explain {}", error.id()));
+            writeln!(stderr, "error: {}\n  more: {more}", spelled(&error.to_string()))
+        }
+        LogFormat::Text => writeln!(stderr, "error: {}", spelled(&error.to_string())),
         LogFormat::Json => {
             let document = serde_json::json!({
                 "error": { "id": error.id().code(), "what": error.what(), "fix": error.remedy() },

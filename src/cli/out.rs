@@ -6,16 +6,27 @@ use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use serde::Serialize;
 
 use crate::error::{Error, Id, Result};
+use crate::invocation::spelled;
 
-/// Prints a result. Where standard output is closed, nobody would have it.
+/// Prints a result for people. Where standard output is closed, nobody would have it.
 pub(super) fn print(text: &str) -> Result<()> {
     must_be_open()?;
     tell(text)
 }
 
+/// Prints a result for programs, as it stands.
+pub(super) fn print_raw(text: &str) -> Result<()> {
+    must_be_open()?;
+    write(text)
+}
+
 /// Prints what came of something that is done, and that the exit code tells, too: whoever has closed standard output goes
 /// by that.
 pub(super) fn tell(text: &str) -> Result<()> {
+    write(&spelled(text))
+}
+
+fn write(text: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).or_else(trouble)
 }
@@ -24,7 +35,7 @@ pub(super) fn tell(text: &str) -> Result<()> {
 pub(super) fn print_json(document: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|error| Error::new(Id::System, format!("the result cannot be written as JSON: {error}")))?;
-    print(&format!("{text}\n"))
+    print_raw(&format!("{text}\n"))
 }
 
 /// Standard output for whoever writes a result piece by piece.
@@ -38,7 +49,7 @@ pub(super) fn stdout() -> Result<io::StdoutLock<'static>> {
 pub(super) fn print_secret(text: &str) -> Result<()> {
     must_be_open()?;
     close_to_others()?;
-    tell(text)
+    write(text)
 }
 
 /// An error if standard output was closed when the program began. What runs before it has put something in its place that

@@ -11,14 +11,22 @@ use super::{Session, out, tell};
 use crate::activity::{Activity, Doing, Task};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::report::{Checked, Document, Format, Made, Reporter, Source, WriteError, check, write_file};
+use crate::report::{
+    Checked, Document, Format, Made, Reporter, Source, WriteError, check, moment, printable, write_file,
+};
 use crate::runner::{Opened, check_macs, open_all, take_waiting};
 use crate::telemetry::Progress;
 use crate::who::whoami;
 
 /// Writes a report, or checks one.
 pub(super) async fn report(session: &Session, args: &ReportArgs) -> Result<Exit> {
-    let format = format_of(args);
+    let format = format_of(args)?;
+    if format == Format::Html && args.output.is_none() && args.check.is_none() && out::is_terminal() {
+        let what = "standard output is a terminal, and a page of HTML is nothing to read there";
+        return Err(Error::new(Id::CommandLineValue, what).fix(
+            "write it into a file with `keyrotation report --output report.html`; --output - shows it all the same",
+        ));
+    }
     if args.rows && format == Format::Html && args.check.is_none() {
         return Err(Error::new(Id::CommandLineValue, "--rows lists every row, which no page can hold")
             .fix("add --format json or --format csv"));
@@ -77,19 +85,24 @@ fn output(args: &ReportArgs) -> Option<&Path> {
 }
 
 /// What was asked for, else what the file's name says, else a page.
-fn format_of(args: &ReportArgs) -> Format {
-    let named = args.output.as_ref().and_then(|path| path.extension()?.to_str());
-    match (args.format, named) {
+fn format_of(args: &ReportArgs) -> Result<Format> {
+    let named = output(args).and_then(Path::extension).map(|ending| ending.to_string_lossy().to_lowercase());
+    Ok(match (args.format, named.as_deref()) {
         (Some(ReportFormat::Json), _) | (None, Some("json")) => Format::Json,
         (Some(ReportFormat::Csv), _) | (None, Some("csv")) => Format::Csv,
-        (Some(ReportFormat::Html) | None, _) => Format::Html,
-    }
+        (Some(ReportFormat::Html), _) | (None, None | Some("html" | "htm")) => Format::Html,
+        (None, Some(other)) => {
+            let what = format!("a report is written as html, json or csv, and not as {}", printable(other));
+            return Err(Error::new(Id::CommandLineValue, what)
+                .fix("let the file's name end in one of these, or say which with --format; a browser prints the page as PDF"));
+        }
+    })
 }
 
 fn made(args: &ReportArgs) -> Made {
     let (host, user) = whoami();
     Made {
-        at: Timestamp::now().to_string(),
+        at: moment(Timestamp::now()),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         user,
         host,

@@ -1,7 +1,8 @@
 //! `triggers`: installs, removes or prints them.
 
 use super::args::{TriggersAction, TriggersArgs};
-use super::{Session, print, tell};
+use super::out::print_raw;
+use super::{Session, tell};
 use crate::db::Access;
 use crate::error::Result;
 use crate::exit::Exit;
@@ -20,7 +21,7 @@ pub(super) async fn triggers(session: &Session, args: &TriggersArgs) -> Result<E
             let db = open_side(&place, Side::Old, Access::ReadOnly).await?;
             let script = triggers::script_for(&db, &plan::built_in(), action).await?;
             db.close().await;
-            print(&script)?;
+            print_raw(&script)?;
         }
     }
     Ok(Exit::Done)

@@ -7,6 +7,7 @@ use super::args::{StatusArgs, Until};
 use super::{Session, out, print, print_json, tell};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::invocation::spelled;
 use crate::report::{RunState, StatusView, frame, line, status_text};
 use crate::runner::{Follow, Seen, absent};
 
@@ -88,7 +89,7 @@ impl Until {
 
     fn is_reached(self, view: &StatusView) -> bool {
         match self {
-            Self::ReEncrypted => view.finished_at.is_some(),
+            Self::ReEncrypted => view.re_encrypted_at.is_some(),
             Self::Drained => view.sync.as_ref().is_some_and(|sync| sync.drained),
             Self::Finished => view.state == RunState::Completed,
         }
@@ -119,14 +120,16 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
             }
         };
         match (redraws, args.json) {
-            (true, _) if exit.is_some() => screen.draw(&status_text(&view).lines().collect::<Vec<_>>())?,
+            (true, _) if exit.is_some() => {
+                screen.draw(&spelled(&status_text(&view)).lines().collect::<Vec<_>>())?;
+            }
             (true, _) => {
                 let lines = frame(&view, size());
                 screen.draw(&lines.iter().map(String::as_str).collect::<Vec<_>>())?;
             }
             (_, true) => {
                 let text = serde_json::to_string(&view).unwrap_or_default();
-                print(&format!("{text}\n"))?;
+                out::print_raw(&format!("{text}\n"))?;
             }
             (false, false) => {
                 let now = line(&view);
@@ -177,7 +180,7 @@ impl Screen {
             text.push('\n');
         }
         self.drawn = lines.len();
-        print(&text)
+        out::print_raw(&text) // each line was spelled before it was cut
     }
 }
 

@@ -149,6 +149,10 @@ pub fn parse(text: &str) -> Result<Content, Reason> {
         }
         Read::Whole(_) | Read::Broken(_) => return Ok(Content::Plain),
     };
+    if t.is_none() && lenient::has(&json, "t") {
+        // Gson sets the field to null then: not the keystore's, but nothing that any server reads.
+        return Err(Reason::Damaged("the envelope names null as its cipher transformation"));
+    }
     let shape = Shape::read(t.as_deref())?;
     let c = decode(c.as_bytes());
     match shape.transformation {

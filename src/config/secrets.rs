@@ -46,7 +46,9 @@ impl Resolver<'_> {
         let found = look_up(key, place, self.lookup).map_err(|problem| {
             let error = wrong(Id::ConfigSecretSource, entry, problem);
             match place {
-                Place::Here(_) | Place::Env(_) | Place::File(_) => error,
+                Place::Here(_) => error,
+                Place::Env(_) => error.fix("set the variable, and export it, where keyrotation is started; sudo passes none on without -E"),
+                Place::File(_) => error.fix("name a file that is there, and let the user who runs keyrotation read it"),
                 Place::Stdin(_) => {
                     error.fix("give the program every line that properties.yaml names: `… < secrets`")
                 }

@@ -94,5 +94,13 @@ mod tests {
             of_login(Kind::MySql, 1226, "42000", "").is_some_and(|remedy| remedy.contains("MAX_QUERIES"))
         );
         assert_eq!(of_login(Kind::MySql, 1213, "40001", ""), None);
+        // A wrong password and a database that is not there are two things; a server that is down is a third (plan::open).
+        for (password, database) in [
+            (postgres("28P01", ""), postgres("3D000", "")),
+            (of_login(Kind::MySql, 1045, "28000", ""), of_login(Kind::MySql, 1049, "42000", "")),
+        ] {
+            assert!(password.is_some_and(|remedy| remedy.contains("user and password")), "{password:?}");
+            assert!(database.is_some_and(|remedy| remedy.contains("the database's name")), "{database:?}");
+        }
     }
 }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use keyrotation_journal::{MAX_FAILURES, TargetHead, TargetKind, TargetState};
 use serde::Serialize;
 
-use super::TargetView;
 use super::text::{failures, table, thousands};
+use super::{TargetView, moment};
 use crate::target::TargetRegistry;
 
 /// The document of `run --dry-run --json`. Targets are as in `status --json`, with every failure.
@@ -46,7 +46,7 @@ impl DryRunView {
             schema: 1,
             dry_run: true,
             exit_code: 0,
-            started_at: started_at.to_string(),
+            started_at: moment(started_at),
             seconds: took.as_secs_f64(),
             targets: view(TargetKind::Table),
             files: view(TargetKind::Files),

@@ -70,10 +70,15 @@ pub(super) struct Log;
 impl Listener for Log {
     fn hear(&mut self, event: &ReporterEvent<'_>) {
         match event {
-            ReporterEvent::TargetFinished { target, kind } => match &target.skipped {
-                Some(reason) => tracing::info!("{}: skipped, {reason}", target.place),
-                None => guide_lines(target, *kind).iter().for_each(|line| tracing::info!("{line}")),
-            },
+            ReporterEvent::TargetFinished { target, kind } => {
+                if let Some(reason) = &target.skipped {
+                    tracing::info!("{}: skipped, {reason}", target.place);
+                }
+                // Of what is not there, too: with 0.
+                for line in guide_lines(target, *kind) {
+                    tracing::info!("{line}");
+                }
+            }
             ReporterEvent::SyncAdvanced { lines } => lines.iter().for_each(|line| tracing::info!("{line}")),
             ReporterEvent::Status { .. } | ReporterEvent::Progress { .. } | ReporterEvent::Ended => {}
         }

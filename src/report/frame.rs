@@ -4,11 +4,12 @@ use std::fmt::Write as _;
 
 use super::text::short_place;
 use super::{StatusView, TargetView, status_text, thousands};
+use crate::invocation::spelled;
 
 /// The status, cut to a terminal of so many columns and lines: what matters least goes first.
 pub fn frame(view: &StatusView, (columns, lines): (usize, usize)) -> Vec<String> {
     let room = lines.saturating_sub(1).max(1); // the cursor stands on the last one
-    let mut text: Vec<String> = status_text(view).lines().map(str::to_owned).collect();
+    let mut text: Vec<String> = spelled(&status_text(view)).lines().map(str::to_owned).collect();
     let is_row = |line: &str, states: &[&str]| {
         view.all().any(|target| {
             states.contains(&&*target.state)

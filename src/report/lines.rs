@@ -1,4 +1,5 @@
-//! The lines that the guide tells people to look for in the log, word for word.
+//! The lines that the guide tells people to look for in the log, word for word, and those that the Java tool writes
+//! in their place.
 
 use super::TargetView;
 use keyrotation_journal::TargetKind;
@@ -9,6 +10,8 @@ pub fn guide_lines(view: &TargetView, kind: TargetKind) -> Vec<String> {
         TargetKind::Files => {
             vec![
                 format!("Updated {}: {}", view.label, view.rotated),
+                // The Java tool's own spelling.
+                format!("Successfully updated {}: {}", view.label, view.rotated),
                 format!("Failed {}: {}", view.label, view.failed),
             ]
         }

@@ -43,7 +43,7 @@ pub use planned::PlanView;
 pub use progress::{Reporter, Sources};
 pub use retirable::Retirable;
 pub use standing::{Found, KeysFound, Standing, Taken};
-pub use status::{FailureView, RunState, StatusView, TargetView, failures_of};
+pub use status::{FailureView, RunState, StatusView, TargetView, failures_of, moment};
 pub use steps::{StepView, VerifiedView};
 pub use sync::{SyncTableView, SyncView};
 pub use taken_up::taken_up;

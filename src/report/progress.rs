@@ -15,7 +15,7 @@ use super::events::{Listeners, Log, ReporterEvent, StatusFile};
 use super::gauge::Gauge;
 use super::show::Display;
 use super::status::time;
-use super::{ActivityView, PausedView, StatusView, SyncView, Watchers};
+use super::{ActivityView, PausedView, StatusView, SyncView, Watchers, moment};
 use crate::activity::Activity;
 use crate::control::StatusFeed;
 use crate::engine::{JournalHandle, Pacer, Pause};
@@ -100,7 +100,8 @@ impl Reporter {
             listeners,
             last: None,
             told,
-            sync_lines: view.sync.iter().flat_map(SyncView::guide_lines).collect(),
+            // Each session tells them once at least, so that a table of which nothing came stands in the log with 0.
+            sync_lines: Vec::new(),
             sync_told: now,
         };
         let (end, mut ended) = oneshot::channel();
@@ -182,7 +183,7 @@ impl Sources {
             waiting: self.activity.waiting(),
             paused,
             rows_per_second_limit: self.pacer.pace(),
-            stops_at: self.end.map(|at| at.to_string()),
+            stops_at: self.end.map(moment),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::ActivityView;
+use super::{ActivityView, moment};
 use crate::telemetry::Progress;
 
 /// When the first line comes, and how long after each the next one may.
@@ -85,7 +85,7 @@ impl Display {
         let object = serde_json::json!({
             "schema": 1,
             "event": "progress",
-            "at": Timestamp::now().to_string(),
+            "at": moment(Timestamp::now()),
             "activity": activity,
         });
         self.screen.suspend(|| {

@@ -72,7 +72,10 @@ pub struct StatusView {
     pub started_at: String,
     /// When this was true, likewise.
     pub updated_at: String,
-    /// When it was finished, likewise.
+    /// When everything was re-encrypted, likewise; changes may be carried over since.
+    #[serde(default)]
+    pub re_encrypted_at: Option<String>,
+    /// When it was finished, likewise; none while a process works on it, and with sync until that is drained.
     pub finished_at: Option<String>,
     /// The process that works on it.
     pub pid: Option<u32>,
@@ -201,8 +204,9 @@ impl StatusView {
             state: run_state,
             resumable: matches!(run_state, RunState::Interrupted | RunState::Failed),
             started_at: time(state.rotation.created_at),
-            updated_at: if running { Timestamp::now().to_string() } else { time(state.updated_at) },
-            finished_at: state.finished_at.map(time),
+            updated_at: if running { moment(Timestamp::now()) } else { time(state.updated_at) },
+            re_encrypted_at: state.finished_at.map(time),
+            finished_at: state.finished_at.map(time).filter(|_| run_state == RunState::Completed),
             pid: session.map(|session| session.pid),
             host: session.map(|session| session.host.clone()),
             activity: None,
@@ -369,6 +373,11 @@ pub(super) fn place(known: &TargetRegistry, head: &TargetHead) -> String {
 }
 
 pub(super) fn time(milliseconds: i64) -> String {
-    Timestamp::from_millisecond(milliseconds)
-        .map_or_else(|_| milliseconds.to_string(), |time| time.to_string())
+    Timestamp::from_millisecond(milliseconds).map_or_else(|_| milliseconds.to_string(), moment)
+}
+
+/// A moment as all documents write it, RFC 3339 in UTC: always with three digits after the point, so that texts sort as the
+/// moments do.
+pub fn moment(at: Timestamp) -> String {
+    format!("{at:.3}")
 }

@@ -144,8 +144,8 @@ impl SyncView {
 
     /// The guide's lines.
     pub fn guide_lines(&self) -> Vec<String> {
-        let tables = self.tables.iter().filter(|table| table.skipped.is_none());
-        tables
+        self.tables
+            .iter()
             .flat_map(|table| {
                 let (label, log) = (&table.label, &table.log);
                 [

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Step, Variant, dump};
 use crate::config::{DraftConfig, Site};
+use crate::invocation::{self, quoted};
 
 /// A line of what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -95,7 +96,17 @@ pub fn advice(step: &Step, variant: Variant, deployment: &DraftConfig) -> Vec<Ad
         ("retire", _) => retire(&mut to, variant, deployment),
         _ => {}
     }
-    to.0
+    to.0.into_iter().map(Advice::spelled).collect()
+}
+
+impl Advice {
+    /// With our commands as they are to be typed here.
+    fn spelled(self) -> Self {
+        match self {
+            Self::Say(text) => Self::Say(invocation::spelled(&text).into_owned()),
+            Self::Command(command) => Self::Command(invocation::command(&command)),
+        }
+    }
 }
 
 /// Lines that grow.
@@ -203,11 +214,11 @@ fn copy(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     if variant == Variant::ZeroDowntime {
         to.say("After the triggers are in: what changes while you copy is carried over later.");
     }
-    let new = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), dump::path);
+    let new = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), quoted);
     to.say("The home, as the user who runs the server:");
-    let old = deployment.old_home.as_deref().map_or_else(|| "OLD_IS_HOME".to_owned(), dump::path);
+    let old = deployment.old_home.as_deref().map_or_else(|| "OLD_IS_HOME".to_owned(), quoted);
     to.run(format!("cp -a -T {old} {new}"));
-    to.say("The identity database. The tools ask for passwords, or have them from ~/.pgpass or ~/.my.cnf; no password belongs into a command.");
+    to.say("The identity database. The tools ask for passwords; no password belongs into a command. Who has them in ~/.pgpass need not type them, nor, without `--password`, who has them in ~/.my.cnf (mode 600, section [client]).");
     to.0.extend(dump::copy(deployment.old_identity.as_ref(), deployment.new_identity.as_ref(), "identity"));
     if deployment.new_registry.is_some() && deployment.new_registry == deployment.new_identity {
         to.say("The registry tables are in the same database.");
@@ -293,7 +304,7 @@ fn start(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     if variant == Variant::ZeroDowntime {
         to.say("Only after `run` has said that NEW_IS_HOME may be started. No users yet: reach it past the load balancer.");
     }
-    let home = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), dump::path);
+    let home = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), quoted);
     to.say(format!("Start one node with the script in {home}/bin. PreflightQuestions for errors in repository/logs/wso2carbon.log, log in to an application, use a token that was issued before; then start the others."));
     to.run("keyrotation confirm start/started");
     to.say("Going back is still free: stop the new server, drop the copies, remove the triggers from the old database, open everything again. Nothing is lost.");

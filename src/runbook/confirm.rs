@@ -71,6 +71,31 @@ fn names(step: &'static Step, variant: Variant) -> impl Iterator<Item = &'static
     whole.into_iter().chain(items)
 }
 
+/// The names of every step, of whatever variant.
+pub fn step_names() -> Vec<&'static str> {
+    once(STEPS.iter().chain(IN_PLACE).map(|step| step.id))
+}
+
+/// Every name that can be confirmed in some variant.
+pub fn confirmable() -> Vec<&'static str> {
+    let variants = [Variant::ZeroDowntime, Variant::MaintenanceWindow, Variant::InPlace];
+    once(variants.into_iter().flat_map(|variant| {
+        let steps = variant.steps().iter().filter(move |step| step.title(variant).is_some());
+        steps.flat_map(move |step| names(step, variant))
+    }))
+}
+
+/// Each name once, in the order of the first.
+fn once(all: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for name in all {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 fn may_be_confirmed(item: &Item) -> bool {
     !matches!(item.known_by, KnownBy::Program(_))
 }

@@ -33,7 +33,7 @@ impl Doubt {
 
 /// All that stands against it, the most telling first.
 pub(super) fn doubts(facts: &Facts) -> Vec<Doubt> {
-    if facts.status.as_ref().is_none_or(|status| status.finished_at.is_none()) {
+    if facts.status.as_ref().is_none_or(|status| status.re_encrypted_at.is_none()) {
         return vec![Doubt::Unseen("not yet".to_owned())];
     }
     let standing = facts.standing();

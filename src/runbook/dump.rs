@@ -1,5 +1,5 @@
-//! Commands that copy databases, for the engines of this deployment. They never hold a password:
-//! each tool asks for it, or has it from a file of its own (`~/.pgpass`, `~/.my.cnf`).
+//! Commands that copy databases, for the engines of this deployment. They never hold a password: each tool asks for it on
+//! the terminal. MySQL's and MariaDB's do so only if told (`--password` without a value). Dumps are closed to others.
 
 use std::path::Path;
 
@@ -7,20 +7,7 @@ use super::Advice;
 use super::vendors::{self, Place};
 use crate::config::Site;
 use crate::db::server::{Host, Kind, Tls, TlsMode};
-
-/// A word for a POSIX shell.
-pub(super) fn word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// A path for a POSIX shell.
-pub(super) fn path(path: &Path) -> String {
-    word(&path.to_string_lossy())
-}
+use crate::invocation::{quoted as path, word};
 
 /// How to copy one database; `file` is what the dump is called, without its ending.
 pub(super) fn copy(old: Option<&Site>, new: Option<&Site>, file: &str) -> Vec<Advice> {
@@ -157,7 +144,9 @@ fn postgresql(old: &Login<'_>, new: &Login<'_>, file: &str) -> Vec<Advice> {
     let (there, here) = (old.pg_environment(), new.pg_environment());
     let (old, new) = (word(old.database), word(new.database));
     vec![
-        Advice::Command(format!("{there}pg_dump {from} --format=custom --file={file}.dump {old}")),
+        Advice::Command(format!(
+            "umask 077 && {there}pg_dump {from} --format=custom --file={file}.dump {old}"
+        )),
         Advice::Command(format!("{here}createdb {to} --template=template0 {new}")),
         Advice::Command(format!(
             "{here}pg_restore {to} --no-owner --exit-on-error --dbname={new} {file}.dump"
@@ -166,7 +155,8 @@ fn postgresql(old: &Login<'_>, new: &Login<'_>, file: &str) -> Vec<Advice> {
 }
 
 fn mysql(old: &Login<'_>, new: &Login<'_>, file: &str, tools: &Tools) -> Vec<Advice> {
-    let [from, to] = [old, new].map(|login| login.options("user") + &login.mysql_options(tools));
+    let [from, to] =
+        [old, new].map(|login| login.options("user") + " --password" + &login.mysql_options(tools));
     let Tools { dump, client, options, .. } = tools;
     // The copy's default character set and collation are the old database's, whatever the server's are.
     let create = format!(
@@ -178,7 +168,7 @@ fn mysql(old: &Login<'_>, new: &Login<'_>, file: &str, tools: &Tools) -> Vec<Adv
     let (create, old, new) = (word(&create), word(old.database), word(new.database));
     vec![
         Advice::Command(format!(
-            "{dump} {from} --single-transaction --hex-blob --routines --no-tablespaces{options} --result-file={file}.sql {old}"
+            "umask 077 && {dump} {from} --single-transaction --hex-blob --routines --no-tablespaces{options} --result-file={file}.sql {old}"
         )),
         Advice::Command(format!(
             "{client} {from} --batch --raw --skip-column-names --execute={create} > {file}-create.sql"

@@ -24,7 +24,7 @@ use crate::config::DraftConfig;
 use crate::report::StatusView;
 
 pub use advice::{Advice, advice};
-pub use confirm::{Named, Objection, find, objections, old_key_is_needed};
+pub use confirm::{Named, Objection, confirmable, find, objections, old_key_is_needed, step_names};
 pub use gap::{copy_is_older, is_preparation};
 pub use progress::{Facts, ItemState, Mark, Progress, StepState, progress};
 pub use retired::{failures, is_retired, retirement};

@@ -183,7 +183,7 @@ impl Facts {
     /// Whether the new server may run.
     pub(super) fn may_start(&self) -> Finding {
         let Some(status) = &self.status else { return Finding::Not("no rotation was begun".to_owned()) };
-        match (&status.sync, &status.finished_at) {
+        match (&status.sync, &status.re_encrypted_at) {
             (Some(sync), _) if sync.started_at.is_none() => {
                 Finding::Not("the sync phase has not begun: not everything is re-encrypted".to_owned())
             }
@@ -285,7 +285,7 @@ pub(super) fn configured(facts: &Facts) -> Finding {
 pub(super) fn re_encrypted(facts: &Facts) -> Finding {
     let Some(status) = &facts.status else { return Finding::Not("no rotation was begun".to_owned()) };
     let failed = status.failed();
-    match &status.finished_at {
+    match &status.re_encrypted_at {
         Some(at) if failed == 0 => {
             let left = status.left_to_others().map(|what| format!("; {what}")).unwrap_or_default();
             Finding::So(format!("every target is done{left}"), Some(at.clone()))
@@ -332,7 +332,7 @@ pub(super) fn verified(facts: &Facts) -> Finding {
 
 /// In place: the last finding of `keys` since everything was rotated.
 pub(super) fn proved(facts: &Facts) -> Finding {
-    if facts.status.as_ref().is_none_or(|status| status.finished_at.is_none()) {
+    if facts.status.as_ref().is_none_or(|status| status.re_encrypted_at.is_none()) {
         return Finding::Not("not yet".to_owned());
     }
     let standing = facts.standing();

@@ -32,7 +32,9 @@ pub fn retirement(status: &StatusView) -> Option<Vec<String>> {
         if !is_gone || !against_carrying_over(&facts).is_empty() {
             return None;
         }
-    } else if status.finished_at.is_none() || !(stands(OLD_KEY_DESTROYED) || stands(OLD_IDENTITY_DESTROYED)) {
+    } else if status.re_encrypted_at.is_none()
+        || !(stands(OLD_KEY_DESTROYED) || stands(OLD_IDENTITY_DESTROYED))
+    {
         return None;
     }
     against.extend(failures(status));

@@ -2,8 +2,8 @@
 //! vendors' documentation's, and were never executed by us. A DBA runs them; no tool is told a password.
 
 use super::Advice;
-use super::dump::word;
 use crate::db::server::Kind;
+use crate::invocation::word;
 
 /// Said before the commands.
 const REHEARSE: &str = "None of these commands was executed by us: rehearse them. DBA stands for a DBA's user; the tools ask for passwords.";

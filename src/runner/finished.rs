@@ -136,6 +136,6 @@ pub fn to_sync(dir: &Path) -> Result<Found> {
 fn finished(dir: &Path, journal: &Journal, retry_failed: bool) -> Result<Option<StatusView>> {
     let view = StatusView::new(journal.state(), false).with_left(&submitted_steps(dir)?);
     let goes_on =
-        !is_retired(&view) && (retry_failed || view.finished_at.is_none() || journal.state().syncs());
+        !is_retired(&view) && (retry_failed || view.re_encrypted_at.is_none() || journal.state().syncs());
     Ok((!goes_on).then_some(view))
 }

@@ -73,7 +73,8 @@ pub(super) fn open(dir: &Path) -> Result<Journal> {
 
 /// That there is no rotation in `dir`; or none yet, since a process has only begun.
 pub fn absent(dir: &Path) -> Error {
-    let place = dir.display();
+    let whole = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let place = whole.display();
     match Journal::holder(dir) {
         Ok(Some(holder)) => {
             let what = format!("{place} holds no rotation yet: {holder} looks at what is there first");

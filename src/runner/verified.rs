@@ -105,7 +105,7 @@ pub async fn verify(
             return Err(error);
         }
     };
-    if status.finished_at.is_none() {
+    if status.re_encrypted_at.is_none() {
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
     let (targets, heads) = (plan::recorded(&rotation), Some(rotation.targets.as_slice()));
@@ -150,7 +150,7 @@ pub async fn verify(
     shared
         .record(step(found.step_name(), &found.note()), &chain_key(settings.keys.new_key(), &rotation.id))
         .await?;
-    let finished = status.finished_at.is_some();
+    let finished = status.re_encrypted_at.is_some();
     Ok(Some(Verified { rotation_id: status.rotation_id, finished, sample, report, found, outside }))
 }
 

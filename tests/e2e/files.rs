@@ -58,6 +58,37 @@ const GUIDE: &[(&str, &str)] = &[
     ("Updated event publisher configuration files: ", "Failed event publisher configuration files: "),
 ];
 
+/// What the Java tool writes where the guide has other words.
+const JAVA_TOOL: [&str; 3] = [
+    "Successfully updated super tenant secondary userstore configuration files: ",
+    "Successfully updated tenant secondary userstore configuration files: ",
+    "Successfully updated event publisher configuration files: ",
+];
+
+/// The guide's last word: "the failed logs count should be 0 for all". A table with nothing in it has its lines, too.
+#[test]
+fn the_log_answers_what_scripts_of_the_guide_look_for() {
+    let kit = Kit::new();
+    kit.sql("DELETE FROM WF_BPS_PROFILE");
+    let chosen = kit.beside("chosen.log");
+    let chosen = chosen.to_str().unwrap();
+    let ran = kit.run(&["run", "--log-file", chosen]).exits(0);
+    let grep = |pattern: &str, file: &str| {
+        let done = std::process::Command::new("grep").args(["-c", pattern, file]).output().unwrap();
+        String::from_utf8(done.stdout).unwrap().trim().parse::<usize>().unwrap()
+    };
+    for (done, failed) in GUIDE {
+        assert_eq!(grep(&format!("{done}[0-9][0-9]*$"), chosen), 1, "{done}");
+        assert_eq!(grep(&format!("{failed}0$"), chosen), 1, "{failed}");
+        assert!(ran.stderr.contains(done) && ran.stderr.contains(failed), "also on the screen: {ran}");
+    }
+    for line in JAVA_TOOL {
+        assert_eq!(grep(&format!("{line}[0-9][0-9]*$"), chosen), 1, "{line}");
+    }
+    assert_eq!(grep("Successfully updated BPS profile data records in WF_BPS_PROFILE: 0$", chosen), 1);
+    assert_eq!(grep("Failed .*: [1-9]", chosen), 0);
+}
+
 /// The count at the end of the one line with this text.
 #[track_caller]
 fn count(log: &str, line: &str) -> u64 {

@@ -206,7 +206,7 @@ fn a_planned_end_comes_at_a_safe_point_and_is_on_record() {
     };
     assert_eq!(names(&place.status()), ["stop-planned", "stop"]);
 
-    let soon = Timestamp::now().checked_add(SignedDuration::from_secs(12)).unwrap().to_string();
+    let soon = format!("{:.3}", Timestamp::now().checked_add(SignedDuration::from_secs(12)).unwrap());
     let begun = std::time::Instant::now();
     let mut running = place.start(&[&["resume", "--stop-at", &soon], &slowly[..]].concat());
     running.until_it_says("from key ");

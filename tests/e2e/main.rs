@@ -69,3 +69,4 @@ mod values;
 mod verify;
 mod walks;
 mod watched;
+mod words;

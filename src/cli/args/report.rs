@@ -43,7 +43,7 @@ impl Reason {
 /// Options of `report`.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// What it looks like [default: what the output's name ends in, else html].
+    /// What it looks like [default: what the output's name ends in; html where that has no ending].
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
     /// The file to write [default: standard output].

@@ -15,6 +15,20 @@ pub(super) struct Found<const N: usize> {
 /// Some text members of an object; of one that occurs twice the last counts. Numbers and truth values count
 /// as texts. None if the text is no object, or if one of these members is neither a text nor null.
 pub(super) fn members<const N: usize>(json: &[u8], names: [&'static str; N]) -> Option<Found<N>> {
+    let (found, whole) = look(json, names)?;
+    Some(Found { members: found.map(Option::flatten), whole })
+}
+
+/// Whether an object has a member, be it null.
+pub(super) fn has(json: &[u8], name: &'static str) -> bool {
+    look(json, [name]).is_some_and(|([found], _)| found.is_some())
+}
+
+/// Members as they were found: absent, null, or a text.
+type Members<const N: usize> = [Option<Option<String>>; N];
+
+/// Likewise, and whether all of the object could be read.
+fn look<const N: usize>(json: &[u8], names: [&'static str; N]) -> Option<(Members<N>, bool)> {
     let first = json.iter().find(|byte| !byte.is_ascii_whitespace())?;
     if !matches!(first, b'{' | b')' | b'/' | b'#' | 0xEF) {
         return None; // most plain values end here
@@ -34,7 +48,7 @@ pub(super) fn members<const N: usize>(json: &[u8], names: [&'static str; N]) -> 
     if matches!(read, Err(Stop::NoText)) {
         return None;
     }
-    Some(Found { members: found, whole: read.is_ok() })
+    Some((found, read.is_ok()))
 }
 
 /// Why an object is not read to its end.
@@ -54,13 +68,13 @@ impl Reader<'_> {
     fn object<const N: usize>(
         &mut self,
         names: [&'static str; N],
-        found: &mut [Option<String>; N],
+        found: &mut Members<N>,
     ) -> Result<(), Stop> {
         let mut first = true;
         while let Some(name) = self.name(first)? {
             first = false;
             match names.iter().zip(found.iter_mut()).find(|(wanted, _)| **wanted == name) {
-                Some((_, place)) => *place = self.scalar()?,
+                Some((_, place)) => *place = Some(self.scalar()?),
                 None => self.skip().ok_or(Stop::Broken)?,
             }
             match self.next().ok_or(Stop::Broken)? {

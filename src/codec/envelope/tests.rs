@@ -115,17 +115,31 @@ fn an_envelope_that_breaks_off_is_damaged_and_not_plain() {
 
 #[test]
 fn without_a_transformation_or_with_rsa_it_is_the_keystores() {
-    for t in [
-        json!("RSA"),
-        json!("RSA/ECB/OAEPwithSHA1andMGF1Padding"),
-        json!("rsa/ecb/pkcs1padding"),
-        json!(null),
-    ] {
+    for t in [json!("RSA"), json!("RSA/ECB/OAEPwithSHA1andMGF1Padding"), json!("rsa/ecb/pkcs1padding")] {
         let text = outer(&json!({"c": "AAAA", "t": t, "tp": "AB", "tpd": "SHA-1"}));
         assert_eq!(parse(&text).unwrap_err(), Reason::KeystoreWrapped);
         assert_eq!(form(&text), Form::Keystore);
     }
     assert_eq!(parse(&outer(&json!({"c": "AAAA"}))).unwrap_err(), Reason::KeystoreWrapped);
+}
+
+/// Only an absent `t` is "RSA" to the server.
+#[test]
+fn with_null_as_its_transformation_it_is_damaged() {
+    for text in [
+        r#"{"c":"AAAA","t":null}"#,
+        r#"{"t":null,"c":"AAAA","iv":"AAAA"}"#,
+        r#"{"c":"AAAA","t":"AES","t":null}"#,
+        "{c:AAAA,t:null}",
+    ] {
+        let text = STANDARD.encode(text);
+        let reason = parse(&text).unwrap_err();
+        assert_eq!(reason, Reason::Damaged("the envelope names null as its cipher transformation"), "{text}");
+        assert!(!reason.to_string().contains("RSA"), "{reason}");
+        assert_eq!(form(&text), Form::Other);
+    }
+    let last_counts = STANDARD.encode(r#"{"c":"AAAA","t":null,"t":"RSA"}"#);
+    assert_eq!(parse(&last_counts).unwrap_err(), Reason::KeystoreWrapped);
 }
 
 #[test]

@@ -212,7 +212,11 @@ fn a_secret_that_is_not_there_is_named_by_its_place() {
             Bench::new().set("oldSecretKey", value).env("NOT_TEXT", OsString::from_vec(vec![0xff; 16]));
         fs::write(bench.path("binary"), [0xff; 16]).unwrap();
         fs::write(bench.path("large"), "a".repeat(70_000)).unwrap();
-        bench.fails(Id::ConfigSecretSource, says);
+        let error = bench.fails(Id::ConfigSecretSource, says);
+        // A variable is no file, and a file no variable.
+        let (other, own) = if value.contains("env:") { ("file", "variable") } else { ("variable", "file") };
+        let is_of = |word: &str| error.remedy().contains(word);
+        assert!(!is_of(other) && is_of(own), "{value}: {error}");
     }
 }
 

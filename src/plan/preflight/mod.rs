@@ -31,6 +31,7 @@ pub use copies::beside;
 pub use facts::Facts;
 
 /// One check.
+#[derive(Debug)]
 pub struct Check {
     /// Its stable name.
     pub id: &'static str,

@@ -193,7 +193,7 @@ impl RotationPart {
             state: view.state.word(),
             started_at: view.started_at.clone(),
             updated_at: time(state.updated_at),
-            finished_at: view.finished_at.clone(),
+            finished_at: view.re_encrypted_at.clone(),
             version: state.rotation.version.clone(),
             reason: reason(&logged),
             plan: PlanPart {

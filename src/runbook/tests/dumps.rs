@@ -37,14 +37,14 @@ fn dump_commands_name_hosts_and_users_and_are_quoted() {
         commands("copy", &outline),
         [
             "cp -a -T '/opt/old is' '/opt/new is'",
-            "pg_dump --host=db1 --port=5000 --username=DBA --format=custom --file=identity.dump identity",
+            "umask 077 && pg_dump --host=db1 --port=5000 --username=DBA --format=custom --file=identity.dump identity",
             "createdb --host=db1 --port=5000 --username=DBA --template=template0 'identity copy'",
             "pg_restore --host=db1 --port=5000 --username=DBA --no-owner --exit-on-error --dbname='identity copy' identity.dump",
-            "mysqldump --host=OLD_HOST --port=OLD_PORT --user=DBA --single-transaction --hex-blob --routines \
+            "umask 077 && mysqldump --host=OLD_HOST --port=OLD_PORT --user=DBA --password --single-transaction --hex-blob --routines \
              --no-tablespaces --loose-set-gtid-purged=OFF --loose-column-statistics=0 --result-file=registry.sql OLD_DATABASE",
-            r"mysql --host=OLD_HOST --port=OLD_PORT --user=DBA --batch --raw --skip-column-names --execute='SELECT CONCAT('\''CREATE DATABASE `reg``copy` CHARACTER SET '\'', DEFAULT_CHARACTER_SET_NAME, '\'' COLLATE '\'', DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '\''OLD_DATABASE'\''' > registry-create.sql",
-            "mysql --host=db1 --port=5000 --user=DBA < registry-create.sql",
-            "mysql --host=db1 --port=5000 --user=DBA 'reg`copy' < registry.sql",
+            r"mysql --host=OLD_HOST --port=OLD_PORT --user=DBA --password --batch --raw --skip-column-names --execute='SELECT CONCAT('\''CREATE DATABASE `reg``copy` CHARACTER SET '\'', DEFAULT_CHARACTER_SET_NAME, '\'' COLLATE '\'', DEFAULT_COLLATION_NAME) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '\''OLD_DATABASE'\''' > registry-create.sql",
+            "mysql --host=db1 --port=5000 --user=DBA --password < registry-create.sql",
+            "mysql --host=db1 --port=5000 --user=DBA --password 'reg`copy' < registry.sql",
         ]
     );
     let file = |path: &str| Some(Site::File(Path::new(path).to_owned()));
@@ -179,10 +179,12 @@ fn dump_commands_are_protected_as_the_connection_is() {
     let said = dump(site(Kind::Postgres, TlsMode::VerifyFull, true));
     let environment = r"PGSSLMODE=verify-full PGSSLROOTCERT='/ca'\''s.pem' PGSSLCERT=/c.pem PGSSLKEY=/k.pem ";
     for (command, tool) in said[1..4].iter().zip(["pg_dump", "createdb", "pg_restore"]) {
-        assert!(command.starts_with(&format!("{environment}{tool} --host=localhost")), "{command}");
+        let dump = if tool == "pg_dump" { "umask 077 && " } else { "" };
+        assert!(command.starts_with(&format!("{dump}{environment}{tool} --host=localhost")), "{command}");
     }
     assert!(
-        dump(site(Kind::Postgres, TlsMode::Required, true))[1].starts_with("PGSSLMODE=require PGSSLCERT=")
+        dump(site(Kind::Postgres, TlsMode::Required, true))[1]
+            .starts_with("umask 077 && PGSSLMODE=require PGSSLCERT=")
     );
     for (mode, files, mariadb, mysql) in [
         (
@@ -202,7 +204,10 @@ fn dump_commands_are_protected_as_the_connection_is() {
                 *is = is_mariadb;
             }
             for command in &dump(site)[1..5] {
-                assert!(command.contains(&format!("--user=DBA --protocol=tcp{options}")), "{command}");
+                assert!(
+                    command.contains(&format!("--user=DBA --password --protocol=tcp{options}")),
+                    "{command}"
+                );
             }
         }
     }

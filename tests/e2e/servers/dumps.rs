@@ -2,6 +2,7 @@
 //! old one had.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -20,11 +21,22 @@ fn execute(engine: Engine, command: &str, folder: &Path) {
     let password = crate::support::ADMIN;
     let administrator = if engine == Engine::Postgres { "postgres" } else { "root" };
     let command = &command.replace("=DBA ", &format!("={administrator} "));
-    let ran = Command::new("sh")
+    let mut shell = Command::new("sh");
+    if command.contains(" --password ") {
+        // On a terminal, where it is asked for, as a person types it.
+        shell = Command::new("python3");
+        shell.args([
+            concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/terminal.py"),
+            password,
+            "--",
+            "/bin/sh",
+        ]);
+    }
+    let ran = shell
         .args(["-euc", command])
         .current_dir(folder)
         .env("PATH", engine.with_its_programs())
-        .envs([("PGPASSWORD", password), ("MYSQL_PWD", password)])
+        .env("PGPASSWORD", password)
         .output()
         .unwrap();
     assert!(ran.status.success(), "{command}\n{}", String::from_utf8_lossy(&ran.stderr));
@@ -77,6 +89,11 @@ fn copies_are_made_as_printed(engine: Engine) {
         assert!(command.contains(&authority), "its TLS is the URL's: {command}");
         execute(engine, command, folder.path());
     }
+    let dump = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).find(|path| {
+        path.file_stem().is_some_and(|name| name == "identity") // not what only makes the database
+    });
+    let mode = fs::metadata(dump.unwrap()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "nobody else reads the dump");
     let rows = content(engine, &old);
     assert!(rows.len() > 60, "{}", rows.len());
     assert_eq!(rows, content(engine, &new));

@@ -159,6 +159,7 @@ impl Place {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyrotation"));
         command.arg("--config").arg(&self.deployment.config).args(args).env_remove("FAILPOINTS");
+        command.env("KEYROTATION_COMMAND", "keyrotation"); // as if nothing had to be named
         command
     }
 

@@ -279,7 +279,15 @@ pub(crate) fn it_runs_until_it_is_stopped_and_one_at_a_time(engine: Engine) {
             .contains("Successfully transformed OAuth token data records in IDN_OAUTH2_ACCESS_TOKEN_TEMP: 1"),
         "{ran}"
     );
+    // Where nothing came, the guide's line says 0.
+    for line in [
+        "Successfully transformed OAuth scope data records in IDN_OAUTH2_ACCESS_TOKEN_SCOPE_TEMP: 0",
+        "Transformation failed totp data records in IDN_IDENTITY_USER_DATA_TEMP: 0",
+    ] {
+        assert!(ran.stderr.contains(line), "{line}: {ran}");
+    }
     let status = pair.run(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["finished_at"], serde_json::Value::Null, "it was not drained");
     assert_eq!((&status["state"], &status["resumable"]), (&"interrupted".into(), &true.into()), "{status}");
     pair.run(&["run"]).refused(4, "KR-JRN-006");
     pair.execute(Side::Old, &set_state("while-it-runs", "REVOKED"));

@@ -1,0 +1,27 @@
+//! The groups in which `--help` shows the commands.
+
+use std::fmt::Write as _;
+
+/// Every command stands in one of them; a test holds that.
+pub const GROUPS: &[(&str, &[&str])] = &[
+    ("Prepare", &["init", "keygen", "fingerprint", "preflight", "plan", "triggers", "configure"]),
+    ("Rotate", &["run", "resume", "sync", "indexes"]),
+    ("Watch", &["status", "pause", "continue", "pace", "stop"]),
+    ("Prove", &["verify", "keys", "report"]),
+    ("Retire", &["runbook", "confirm", "safe-to-retire"]),
+    ("Other", &["explain", "demo", "completions", "man", "help"]),
+];
+
+/// The commands with what they are for, by groups.
+pub fn grouped(commands: &[(String, String)]) -> String {
+    let width = commands.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    let mut out = String::new();
+    for (title, names) in GROUPS {
+        let _ = writeln!(out, "{title}:");
+        for (name, about) in names.iter().filter_map(|name| commands.iter().find(|(of, _)| of == name)) {
+            let _ = writeln!(out, "  {name:<width$}  {about}");
+        }
+        out.push('\n');
+    }
+    out
+}
