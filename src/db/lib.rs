@@ -7,6 +7,7 @@
 pub mod asked;
 mod claim;
 pub mod cluster_lock;
+pub mod columns;
 pub mod copies;
 mod copy;
 mod error;
