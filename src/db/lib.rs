@@ -25,6 +25,7 @@ mod mysql;
 mod native;
 pub mod near;
 mod neighbour;
+pub mod nodes;
 mod own_sessions;
 mod own_words;
 pub mod policies;

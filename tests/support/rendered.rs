@@ -11,7 +11,7 @@ use keyrotation::db::{
 };
 use keyrotation::db::{
     POSTGRES_SESSION, asked, cluster_lock, copies, feeds, history, holdups, identity, indexes, load,
-    log_table, near, policies, proof,
+    log_table, near, nodes, policies, proof,
 };
 use keyrotation::plan::TOKENS;
 use keyrotation::target::sync::{CHANGED_AT, ENTRY, SYNCED};
@@ -141,6 +141,7 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         feeds::STATEMENTS,
         history::STATEMENTS,
         load::STATEMENTS,
+        nodes::STATEMENTS,
         proof::STATEMENTS,
         cluster_lock::STATEMENTS,
         indexes::STATEMENTS,
