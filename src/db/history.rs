@@ -82,6 +82,19 @@ impl History {
         self.had.keys().any(|key| is_others(self.writer(key)))
     }
 
+    /// The number of the last transaction that it wrote itself, summed up over the names that it writes under; none where
+    /// what it writes has no GTID.
+    pub fn written(&self) -> Option<i64> {
+        self.tells.then(|| self.last_of(self).unwrap_or_default())
+    }
+
+    /// Likewise, the last one of another server's own that it has; none if it has none.
+    pub fn last_of(&self, other: &Self) -> Option<i64> {
+        let own = self.had.iter().filter(|(key, _)| other.is_called(self.writer(key)));
+        let last = own.filter_map(|(_, runs)| i64::try_from(runs.iter().map(|(_, last)| *last).max()?).ok());
+        last.fold(None, |sum: Option<i64>, last| Some(sum.unwrap_or_default().saturating_add(last)))
+    }
+
     /// Whether it has transactions of any other server.
     pub(super) fn has_of_others(&self) -> bool {
         self.had.keys().any(|key| !self.is_called(self.writer(key)))
@@ -231,6 +244,21 @@ mod tests {
         let copy = server(true, "7", "0-7-40");
         assert!(!replica.has_of(&copy) && replica.is_apart_from(&copy));
         assert!(!server(true, "2", "").is_apart_from(&copy), "nothing is known of it");
+    }
+
+    #[test]
+    fn how_far_a_replica_has_come_is_told_by_what_it_has() {
+        let source = server(false, P, &format!("{P}:1-900,{C}:1-40"));
+        let late = server(false, R, &format!("{P}:1-700:702,{R}:1-3"));
+        assert_eq!((source.written(), late.last_of(&source)), (Some(900), Some(702)));
+        assert_eq!(server(false, R, &format!("{R}:1-3")).last_of(&source), None);
+        assert_eq!(History { tells: false, ..source }.written(), None);
+        let source = server(true, "1", "0-1-900,7-1-5,0-2-950");
+        assert_eq!(
+            (source.written(), server(true, "2", "0-1-880,7-1-5").last_of(&source)),
+            (Some(905), Some(885))
+        );
+        assert_eq!(server(true, "3", "").written(), Some(0));
     }
 
     #[test]

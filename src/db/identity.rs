@@ -73,7 +73,8 @@ const MYSQL_VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('ho
      'group_replication_view_change_uuid')";
 /// How it stands in its cluster.
 const MYSQL_STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'wsrep_cluster_state_uuid', \
-     'wsrep_cluster_conf_id', 'wsrep_cluster_size', 'wsrep_cluster_status', 'Slaves_running')";
+     'wsrep_cluster_conf_id', 'wsrep_cluster_size', 'wsrep_cluster_status', 'wsrep_incoming_addresses', \
+     'wsrep_local_index', 'Slaves_running')";
 /// The database, and the server's time.
 const MYSQL_DATABASE: &str = "SELECT DATABASE(), UNIX_TIMESTAMP()";
 

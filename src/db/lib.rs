@@ -7,6 +7,7 @@
 pub mod asked;
 mod claim;
 pub mod cluster_lock;
+pub mod columns;
 pub mod copies;
 mod copy;
 mod error;
@@ -24,6 +25,7 @@ mod mysql;
 mod native;
 pub mod near;
 mod neighbour;
+pub mod nodes;
 mod own_sessions;
 mod own_words;
 pub mod policies;

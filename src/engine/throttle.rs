@@ -10,6 +10,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::activity::Activity;
+use crate::db::feeds::{Feed, Feeds};
+use crate::db::history::History;
 use crate::db::load::{Follower, Load};
 use crate::db::server::Kind;
 use crate::db::{Db, DbError};
@@ -80,6 +82,9 @@ pub struct Throttler {
 struct Server {
     db: Db,
     log: Log,
+    /// What it has, by GTIDs, and the numbers of its own transactions (MySQL and MariaDB).
+    history: Option<History>,
+    written: Log,
     /// For how long its cluster had held it up, and when that was asked.
     held_up: Option<(u64, Instant)>,
 }
@@ -107,7 +112,8 @@ impl Log {
 impl Throttler {
     /// Holds `throttle` back by what these servers say.
     pub fn new(throttle: Throttle, limits: Limits, servers: Vec<Db>, replicas: Vec<Db>) -> Self {
-        let server = |db| Server { db, log: Log::default(), held_up: None };
+        let server =
+            |db| Server { db, log: Log::default(), history: None, written: Log::default(), held_up: None };
         Self { throttle, limits, servers: servers.into_iter().map(server).collect(), replicas }
     }
 
@@ -147,8 +153,13 @@ impl Throttler {
             }
         }
         let most = self.limits.lag?;
+        for server in self.servers.iter_mut().filter(|_| !self.replicas.is_empty()) {
+            if let Err(error) = server.note_written(most).await {
+                return Some(format!("{}: {}", server.db.place(), unknown(&error)));
+            }
+        }
         for replica in &self.replicas {
-            if let Some(reason) = behind(replica, most).await {
+            if let Some(reason) = behind(replica, &self.servers, most).await {
                 return Some(format!("{}: {reason}", replica.place()));
             }
         }
@@ -202,6 +213,24 @@ impl Server {
         self.held_up(load, now)
     }
 
+    /// Notes how much it has written, by GTIDs.
+    async fn note_written(&mut self, most: Duration) -> Result<(), DbError> {
+        self.history = self.db.history().await?;
+        if let Some(written) = self.history.as_ref().and_then(History::written) {
+            self.written.note(Instant::now(), written, most);
+        }
+        Ok(())
+    }
+
+    /// How old the first of its transactions is that a replica of it does not have; none if that does not follow it.
+    fn lag_of(&self, replica: &History, feeds: &Feeds, now: Instant) -> Option<Duration> {
+        let ours = self.history.as_ref()?;
+        ours.written()?;
+        let is_source = |feed: &Feed| feed.source.as_deref().is_some_and(|source| ours.is_called(source));
+        let had = replica.last_of(ours).or_else(|| feeds.found.iter().any(is_source).then_some(0))?;
+        Some(self.written.lag(now, had))
+    }
+
     /// Whether the cluster has held its nodes up for a part of the time since it was asked last.
     fn held_up(&mut self, load: &Load, now: Instant) -> Option<String> {
         let (before, asked) = std::mem::replace(&mut self.held_up, load.held_up.map(|held| (held, now)))?;
@@ -219,8 +248,9 @@ const GRANT: &str = "this user may not see it: `GRANT pg_monitor TO` it";
 /// What else it takes.
 const SEEN_BY: &str = "does it run, and may this user see it (REPLICATION CLIENT; on MariaDB SLAVE MONITOR)?";
 
-/// Why a server that follows is too far behind, by what it says itself.
-async fn behind(replica: &Db, most: Duration) -> Option<String> {
+/// Why a server that follows is too far behind: by what it says itself, and by which of the servers' transactions it has.
+/// One whose link is frozen says that it has all.
+async fn behind(replica: &Db, servers: &[Server], most: Duration) -> Option<String> {
     let feeds = match replica.feeds().await {
         Ok(feeds) => feeds,
         Err(error) => return Some(unknown(&error)),
@@ -231,11 +261,21 @@ async fn behind(replica: &Db, most: Duration) -> Option<String> {
     if feeds.found.is_empty() {
         return Some("it follows no other server, so nothing tells how far behind it is".to_owned());
     }
-    feeds.found.iter().find_map(|feed| match feed.lag {
+    let said = feeds.found.iter().find_map(|feed| match feed.lag {
         Some(lag) if lag <= most => None,
         Some(lag) => Some(too_late("the replica", lag, most)),
         None => Some(format!("{}, and how far it is behind is not known: {SEEN_BY}", feed.what)),
-    })
+    });
+    if said.is_some() {
+        return said;
+    }
+    let history = match replica.history().await {
+        Ok(history) => history?,
+        Err(error) => return Some(unknown(&error)),
+    };
+    let now = Instant::now();
+    let lag = servers.iter().filter_map(|server| server.lag_of(&history, &feeds, now)).max()?;
+    (lag > most).then(|| too_late("the replica", lag, most))
 }
 
 fn too_late(name: &str, lag: Duration, most: Duration) -> String {

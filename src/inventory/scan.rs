@@ -16,7 +16,8 @@ use crate::blocking::blocking;
 use crate::cipher::KeyRing;
 use crate::codec::value::{Recoder, Under};
 use crate::codec::{Reason, embedded};
-use crate::db::scan::{LookedThrough, ScanColumn};
+use crate::db::columns::Holds;
+use crate::db::scan::{EARLIER, LookedThrough, ScanColumn};
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
@@ -214,10 +215,7 @@ impl DatabaseScan<'_> {
         self.scanned.left_out.extend(beyond.neighbours.old.iter().map(|(schema, key)| {
             format!("{place}: schema {schema}, the old server's own, which {key} names")
         }));
-        let is_looked_at = |column: &&ScanColumn| {
-            let schema = &column.at.schema;
-            !beyond.neighbours.ours.contains(schema) && !beyond.neighbours.old.contains_key(schema)
-        };
+        let is_looked_at = |column: &&ScanColumn| !beyond.neighbours.is_any(&column.at.schema);
         let (readable, hidden): (Vec<_>, Vec<_>) =
             all.columns.iter().filter(is_looked_at).partition(|column| column.at.is_readable);
         let hidden: BTreeSet<String> = hidden
@@ -228,6 +226,10 @@ impl DatabaseScan<'_> {
             })
             .collect();
         self.scanned.not_looked_at.extend(hidden);
+        for at in all.unseen.iter().filter(|at| !beyond.neighbours.is_any(&at.schema)) {
+            let what = if let Holds::Unseen(what) = &at.holds { what } else { "" };
+            self.scanned.not_looked_at.push(format!("{place}: {at}, {what}"));
+        }
         let own: BTreeSet<&str> =
             all.columns.iter().filter(|it| it.at.schema.is_empty()).map(|it| &*it.at.table).collect();
         let doing = self.activity.begin(Task::Scan, &place, Some(readable.len() as u64));
@@ -252,7 +254,7 @@ impl DatabaseScan<'_> {
         Ok(())
     }
 
-    /// The column, with the rows that no rotation reaches; none if it reaches all.
+    /// The column, with the rows that no rotation reaches, as it never does what a table was; none if it reaches all.
     fn left(&self, db: &Db, own: &BTreeSet<&str>, column: &ScanColumn) -> Option<ScanColumn> {
         let at = &column.at;
         let reach = if at.schema.is_empty() {
@@ -260,11 +262,14 @@ impl DatabaseScan<'_> {
         } else {
             Reach::Nothing
         };
-        match reach {
-            Reach::All => None,
-            Reach::Nothing => Some(column.clone()),
-            Reach::AllBut(rows) => Some(ScanColumn { only_where: Some(rows), ..column.clone() }),
-        }
+        let only_where = match reach {
+            Reach::Nothing => return Some(column.clone()),
+            Reach::All if at.has_history => EARLIER.to_owned(),
+            Reach::All => return None,
+            Reach::AllBut(rows) if at.has_history => format!("(({rows}) OR {EARLIER})"),
+            Reach::AllBut(rows) => rows,
+        };
+        Some(ScanColumn { only_where: Some(only_where), ..column.clone() })
     }
 
     /// Looks through columns of one table, unless an interrupted scan has.

@@ -1,6 +1,7 @@
 //! Tables of people's own that are described so narrowly that nothing of them is rotated.
 
 use super::{Deployment, Job, protect};
+use crate::db::columns::TextColumn;
 use crate::db::scan::ScanColumn;
 use crate::db::sql;
 use crate::error::Result;
@@ -47,7 +48,10 @@ async fn outside(job: &Job, table: &TableSource) -> Result<u64> {
     let columns: Vec<_> = all
         .iter()
         .filter(is_here)
-        .map(|column| ScanColumn { only_where: only_where.clone(), ..column.clone() })
+        .map(|column| ScanColumn {
+            at: TextColumn { has_history: false, ..column.at.clone() },
+            only_where: only_where.clone(),
+        })
         .collect();
     let mut rows = 0;
     let last = columns.len().saturating_sub(1);

@@ -22,6 +22,13 @@ pub struct Neighbours {
     pub old: BTreeMap<String, &'static str>,
 }
 
+impl Neighbours {
+    /// Whether a schema is one of them.
+    pub fn is_any(&self, schema: &str) -> bool {
+        self.ours.contains(schema) || self.old.contains_key(schema)
+    }
+}
+
 impl OldDatabases {
     /// Those that the settings name.
     pub fn of(settings: &Settings) -> Self {

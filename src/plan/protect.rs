@@ -13,6 +13,7 @@ use crate::config::{Database, Settings};
 use crate::db::feeds::Feeds;
 use crate::db::guard::ForeignSession;
 use crate::db::identity::Sameness;
+use crate::db::nodes::OtherNode;
 use crate::db::policies::{Policies, Policy};
 use crate::db::server::Kind;
 use crate::db::{Access, Db, DbError, Server, TransactionLimits};
@@ -253,8 +254,34 @@ pub(super) async fn refuse_fed(db: &Db) -> Result<()> {
     for why in feeds.warnings() {
         tracing::warn!("{}: {why}; what comes from there would overwrite what is rotated", db.place());
     }
-    let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) else { return Ok(()) };
-    Err(fed(&db.place(), feed).fix(format!("end that in it: `{}`; then repeat the command", feed.end)))
+    if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
+        return Err(
+            fed(&db.place(), feed).fix(format!("end that in it: `{}`; then repeat the command", feed.end))
+        );
+    }
+    for OtherNode { place, feeds } in db.other_nodes().await.map_err(|error| failed(db, &error))? {
+        let place = of_node(&db.place(), &place);
+        let feeds = match feeds {
+            Ok(feeds) => feeds,
+            Err(why) => {
+                tracing::warn!("{place}: {why}; what comes from there would overwrite what is rotated");
+                continue;
+            }
+        };
+        for why in feeds.warnings() {
+            tracing::warn!("{place}: {why}; what comes from there would overwrite what is rotated");
+        }
+        if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
+            let fix = format!("end that on that node: `{}`; then repeat the command", feed.end);
+            return Err(fed(&place, feed).fix(fix));
+        }
+    }
+    Ok(())
+}
+
+/// Another node of a database's cluster.
+pub(super) fn of_node(place: &str, node: &str) -> String {
+    format!("{place}, by way of {node}, another node of its cluster")
 }
 
 /// Refuses a database to which others are connected, unless they are expected. This process has the lock:

@@ -5,7 +5,7 @@ use std::fs;
 use keyrotation::db::{Access, Db};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::kit::{Kit, seal};
+use crate::kit::{Kit, hex, seal};
 use crate::targets::target;
 
 fn add_copy(kit: &Kit) {
@@ -146,6 +146,34 @@ fn an_envelope_with_white_space_is_found() {
     }
 }
 
+/// In a column without a type, or with another one; in one that is computed; in a table with a name like SQLite's own.
+#[test]
+fn columns_of_sqlite_are_looked_through_whatever_is_declared() {
+    let kit = Kit::rotated();
+    let value = seal(&kit.deployment.spec.old_key, "a copy");
+    let rest = value.strip_prefix("eyJjIjoi").unwrap();
+    let looked = |number: usize| {
+        let found = kit.run(&["keys", "--scan", "--json"]).exits(1).json()["inventory"].clone();
+        assert_eq!(found["outside"]["found"].as_array().unwrap().len(), number, "{found}");
+        found
+    };
+    kit.sql("CREATE TABLE ELSEWHERE (A, B INTEGER, C CHAR(3), D TEXT AS ('eyJjIjoi' || A))");
+    kit.sql(&format!(
+        "INSERT INTO ELSEWHERE (A, B, C) VALUES ('{rest}', '{value}', x'{}')",
+        hex(value.as_bytes())
+    ));
+    kit.sql(&format!("CREATE TABLE sqlitecopy AS SELECT '{value}' AS NOTE"));
+    looked(4);
+    kit.sql("DROP TABLE ELSEWHERE");
+    kit.sql("DROP TABLE sqlitecopy");
+    kit.sql("CREATE VIRTUAL TABLE ELSEWHERE USING fts5(NOTE)");
+    let found = looked(0);
+    assert!(
+        found["outside"]["not_looked_at"].to_string().contains("ELSEWHERE.*, a virtual table"),
+        "{found}"
+    );
+}
+
 /// Whatever the encoding in which the database has its texts.
 #[test]
 fn bytes_are_looked_through_in_a_database_in_utf_16() {
@@ -155,7 +183,7 @@ fn bytes_are_looked_through_in_a_database_in_utf_16() {
     let count = crate::support::wait(async {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file).create_if_missing(true);
         let mut made = options.pragma("encoding", "'UTF-16le'").connect().await.unwrap();
-        let hex = crate::kit::hex(value.as_bytes());
+        let hex = hex(value.as_bytes());
         for sql in [
             "CREATE TABLE ELSEWHERE (B BLOB, T TEXT)".to_owned(),
             format!("INSERT INTO ELSEWHERE VALUES (x'00FF{hex}', 'a'), (x'00', '{value}'), (x'01', 'b')"),

@@ -91,6 +91,7 @@ class Clusters(Servers):
             settings.update({
                 "binlog-format": "ROW", "innodb-autoinc-lock-mode": 2, "wsrep-on": "ON", "wsrep-provider": provider,
                 "wsrep-cluster-name": "keyrotation", "wsrep-node-name": name, "wsrep-node-address": "127.0.0.1",
+                "wsrep-node-incoming-address": f"127.0.0.1:{port}",
                 "wsrep-provider-options": ";".join(provided), "wsrep-sst-method": "rsync",
                 "wsrep-sst-receive-address": f"127.0.0.1:{transfer}"})
             # The init file changes accounts, which nodes do not tell each other there: each has its own.

@@ -1,8 +1,8 @@
 //! Every statement that the program can send, by dialect and target.
 
+use keyrotation::db::columns;
 use keyrotation::db::guard::{MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions};
 use keyrotation::db::preflight_questions::{self, PREFLIGHT_QUESTIONS, PreflightQuestions};
-use keyrotation::db::scan;
 use keyrotation::db::sql::{self, Ends};
 use keyrotation::db::{
     ColumnInfo, DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION, Expression, Filter, H2, H2_QUESTIONS, Identifier,
@@ -11,7 +11,7 @@ use keyrotation::db::{
 };
 use keyrotation::db::{
     POSTGRES_SESSION, asked, cluster_lock, copies, feeds, history, holdups, identity, indexes, load,
-    log_table, near, policies, proof,
+    log_table, near, nodes, policies, proof,
 };
 use keyrotation::plan::TOKENS;
 use keyrotation::target::sync::{CHANGED_AT, ENTRY, SYNCED};
@@ -141,6 +141,7 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         feeds::STATEMENTS,
         history::STATEMENTS,
         load::STATEMENTS,
+        nodes::STATEMENTS,
         proof::STATEMENTS,
         cluster_lock::STATEMENTS,
         indexes::STATEMENTS,
@@ -151,7 +152,7 @@ fn clusters(syntax: &Syntax) -> Vec<(&'static str, &'static str)> {
         .chain(holdups::statements())
         .chain(policies::statements())
         .chain(copies::statements())
-        .chain(scan::statements())
+        .chain(columns::statements())
         .chain(log_table::statements())
         .chain(near::NEAR.iter().map(|(dialect, sql)| (*dialect, "what is named like a table", *sql)))
         .filter(|(dialect, ..)| *dialect == syntax.name)

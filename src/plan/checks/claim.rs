@@ -34,7 +34,7 @@ impl Deployment {
         }
         for (db, cluster, _) in &self.clusters {
             tracing::info!(
-                "{} is written to on {cluster}; who is connected to other nodes, and what feeds them, is not seen",
+                "{} is written to on {cluster}; who is connected to other nodes is not seen",
                 db.place()
             );
         }

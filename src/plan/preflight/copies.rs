@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::facts::{Asked, Server};
 use super::{Check, Facts, Found, Needs, unless_any};
-use crate::db::copies::TextColumn;
+use crate::db::columns::{Holds, TextColumn};
 use crate::db::preflight_questions::Trigger;
 use crate::db::{Class, Db, DbError};
 use crate::plan::Deployment;
@@ -165,7 +165,8 @@ pub(super) async fn elsewhere(
     targets: &TargetRegistry,
     rotated: &[String],
 ) -> Result<Option<Vec<String>>, DbError> {
-    let Some(columns) = db.text_columns().await? else { return Ok(None) };
+    let Some(mut columns) = db.text_columns().await? else { return Ok(None) };
+    columns.retain(|column| column.holds == Holds::Text);
     let is_target = |column: &&TextColumn| targets.table_named(&column.table.to_uppercase()).is_some();
     // What belongs to another Identity Server is its own affair, and may be in use.
     let servers: BTreeSet<&str> = columns
@@ -181,17 +182,21 @@ pub(super) async fn elsewhere(
         })
         .collect();
     let mut found = Vec::new();
-    for column in &columns {
-        let is_rotated = column.schema.is_empty() && is_target(&column);
-        if is_rotated || !column.is_readable || servers.contains(column.schema.as_str()) {
-            continue;
-        }
-        match db.has_ciphertext(column).await {
-            Ok(Some(false)) => {}
-            Ok(Some(true)) => found.push(column.to_string()),
-            Ok(None) => found.push(format!("{column} (its name is too odd to look into it)")),
-            Err(error) if error.class == Class::Lost => return Err(error),
-            Err(error) => found.push(format!("not looked at: {column}: {error}")),
+    let is_looked_at = |column: &&TextColumn| {
+        let is_rotated = column.schema.is_empty() && is_target(column);
+        !is_rotated && column.is_readable && !servers.contains(column.schema.as_str())
+    };
+    let looked_at: Vec<&TextColumn> = columns.iter().filter(is_looked_at).collect();
+    for table in looked_at.chunk_by(|one, other| (&one.schema, &one.table) == (&other.schema, &other.table)) {
+        let Some(first) = table.first() else { continue };
+        if first.is_foreign {
+            let place = TextColumn { column: "*".to_owned(), ..(*first).clone() };
+            found.push(format!("not looked at: {place}, which stands on another server"));
+        } else if db.has_ciphertext(table).await.ok() != Some(Some(false)) {
+            // Which column it is, or why it cannot be looked into.
+            for column in table {
+                found.extend(in_column(db, column).await?);
+            }
         }
     }
     let foreign = servers.into_iter().filter(|schema| !rotated.iter().any(|ours| ours == schema));
@@ -202,4 +207,15 @@ pub(super) async fn elsewhere(
         unread.into_iter().map(|place| format!("not looked at: {place}: this user may not read all of it")),
     );
     Ok(Some(found))
+}
+
+/// A column of another table, if it holds ciphertext or cannot be looked into.
+async fn in_column(db: &Db, column: &TextColumn) -> Result<Option<String>, DbError> {
+    match db.has_ciphertext(&[column]).await {
+        Ok(Some(false)) => Ok(None),
+        Ok(Some(true)) => Ok(Some(column.to_string())),
+        Ok(None) => Ok(Some(format!("{column} (its name is too odd to look into it)"))),
+        Err(error) if error.class == Class::Lost => Err(error),
+        Err(error) => Ok(Some(format!("not looked at: {column}: {error}"))),
+    }
 }

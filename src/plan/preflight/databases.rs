@@ -169,23 +169,31 @@ fn not_fed(facts: &Facts<'_>) -> Found {
     }
     let (mut warnings, mut unasked) = (Vec::new(), Vec::new());
     for server in &facts.servers {
-        let feeds = match &server.feeds {
-            Ok(feeds) => feeds,
-            Err(why) => {
-                unasked.push(format!("{}: {why}", server.place));
-                continue;
-            }
-        };
-        if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
-            let what = format!("{}: it is fed from elsewhere: {}", server.place, feed.what);
-            let fix = format!("end that in it: `{}`", feed.end);
-            return Found::Refuse(Refusal { id: Id::CopyFed, what, fix });
+        let mut all = vec![(server.place.clone(), server.feeds.as_ref().map_err(String::as_str))];
+        match &server.nodes {
+            Ok(nodes) => all.extend(nodes.iter().map(|node| {
+                (protect::of_node(&server.place, &node.place), node.feeds.as_ref().map_err(String::as_str))
+            })),
+            Err(why) => unasked.push(format!("{}: {why}", server.place)),
         }
-        let place = &server.place;
-        warnings.extend(feeds.found.iter().map(|feed| {
-            format!("{place}: {}, which does not run now; `{}` ends it for good", feed.what, feed.end)
-        }));
-        warnings.extend(feeds.warnings().map(|why| format!("{place}: {why}")));
+        for (place, feeds) in all {
+            let feeds = match feeds {
+                Ok(feeds) => feeds,
+                Err(why) => {
+                    unasked.push(format!("{place}: {why}"));
+                    continue;
+                }
+            };
+            if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
+                let what = format!("{place}: it is fed from elsewhere: {}", feed.what);
+                let fix = format!("end that in it: `{}`", feed.end);
+                return Found::Refuse(Refusal { id: Id::CopyFed, what, fix });
+            }
+            warnings.extend(feeds.found.iter().map(|feed| {
+                format!("{place}: {}, which does not run now; `{}` ends it for good", feed.what, feed.end)
+            }));
+            warnings.extend(feeds.warnings().map(|why| format!("{place}: {why}")));
+        }
     }
     if warnings.is_empty() && !unasked.is_empty() {
         return Found::NotChecked(listed(&unasked));

@@ -9,6 +9,7 @@ use super::old_facts::{self, Old};
 use super::{Ground, Refusal, copies};
 use crate::config::{self, Database, Home, Settings};
 use crate::db::feeds::Feeds;
+use crate::db::nodes::OtherNode;
 use crate::db::policies::Policies;
 use crate::db::{Access, Db, DbError};
 use crate::error::Result;
@@ -60,6 +61,7 @@ pub(super) struct Server {
     pub(super) foreign_sessions: Asked<Vec<String>>,
     pub(super) blind: Asked<bool>,
     pub(super) feeds: Asked<Feeds>,
+    pub(super) nodes: Asked<Vec<OtherNode>>,
     pub(super) lossy: Asked<Vec<String>>,
     pub(super) creators: Asked<Vec<(String, String)>>,
     pub(super) policies: Asked<Policies>,
@@ -165,6 +167,7 @@ impl Server {
             } else {
                 Err("whether it is a standby, or is fed from elsewhere, is not asked there".to_owned())
             },
+            nodes: said(db.other_nodes().await),
             lossy: said(db.lossy_settings().await),
             creators: said(db.creators().await),
             policies: said(db.policies().await),

@@ -36,6 +36,7 @@ fn server(change: impl FnOnce(&mut facts::Server)) -> facts::Server {
         foreign_sessions: Ok(Vec::new()),
         blind: Ok(false),
         feeds: Ok(crate::db::feeds::Feeds::default()),
+        nodes: Ok(Vec::new()),
         lossy: Ok(Vec::new()),
         creators: Ok(Vec::new()),
         policies: Ok(crate::db::policies::Policies::default()),

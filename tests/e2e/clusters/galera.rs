@@ -39,6 +39,78 @@ fn a_node_without_a_quorum_is_passed_over() {
     servers.tell("join", "node2");
 }
 
+/// What another node brings in from outside of the cluster is in all of them.
+#[test]
+fn what_feeds_another_node_is_refused_and_a_node_that_cannot_be_asked_is_named() {
+    fed_by_another_node(&Feeding {
+        cluster: "galera",
+        engine: Engine::MariaDb,
+        rights: &["SLAVE MONITOR ON *.*"],
+        begin: "CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = 1",
+        end: "RESET SLAVE ALL",
+        alone: "SET SESSION wsrep_on = OFF",
+        ask: "SHOW ALL SLAVES STATUS",
+    });
+}
+
+/// Likewise in a replication group.
+#[test]
+fn what_feeds_another_member_is_refused_and_a_member_that_cannot_be_asked_is_named() {
+    let feeding = Feeding {
+        cluster: "group",
+        engine: Engine::MySql,
+        rights: &["REPLICATION CLIENT ON *.*", "SELECT ON performance_schema.replication_group_members"],
+        begin: "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = 1 FOR CHANNEL 'outside'",
+        end: "RESET REPLICA ALL FOR CHANNEL 'outside'",
+        alone: "SET SESSION sql_log_bin = 0",
+        ask: "SHOW REPLICA STATUS",
+    };
+    fed_by_another_node(&feeding);
+}
+
+/// How another node is fed, and how it is told of.
+struct Feeding {
+    cluster: &'static str,
+    engine: Engine,
+    rights: &'static [&'static str],
+    begin: &'static str,
+    end: &'static str,
+    /// What a session does then stays on its node.
+    alone: &'static str,
+    ask: &'static str,
+}
+
+fn fed_by_another_node(feeding: &Feeding) {
+    let servers = OwnServers::cluster(feeding.cluster);
+    let kit = on(feeding.engine, 60);
+    let second = servers.port("SECOND");
+    kit.run(&["plan"]).exits(0); // the user is there from here on
+    let user = format!("'{}'@'%'", kit.site().user());
+    let mut first = Admin::connect(feeding.engine, "mysql");
+    for right in feeding.rights {
+        first.execute(&format!("GRANT {right} TO {user}"));
+    }
+    let mut other = Admin::at(feeding.engine, second, "mysql");
+    eventually("the other node knows the user", || {
+        let rights = other
+            .rows(&format!("SELECT CAST(user AS CHAR) FROM mysql.user WHERE user = '{}'", kit.site().user()));
+        !rights.is_empty()
+    });
+    // It stands still, and begins again with its server.
+    other.execute(feeding.begin);
+    let ran = is_refused(&kit, "KR-CFG-026");
+    assert!(ran.error().contains(&second.to_string()) && ran.error().contains("another node"), "{ran}");
+    other.execute(feeding.end);
+    other.execute(feeding.alone);
+    other.execute(&format!("ALTER USER {user} ACCOUNT LOCK"));
+    let seen = kit.run(&["preflight"]).stdout;
+    assert!(seen.contains(feeding.ask), "{seen}");
+    let ran = kit.run(&["run"]).exits(0);
+    let warned =
+        ran.stderr.lines().any(|line| line.contains(&second.to_string()) && line.contains(feeding.ask));
+    assert!(warned, "{ran}");
+}
+
 /// Sync keeps to what a cluster takes in one transaction.
 #[test]
 fn sync_keeps_to_a_clusters_limits() {

@@ -1,11 +1,13 @@
 //! A server and its replica.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{admin, is_refused, new_is_at, new_is_on, old_is_at, old_is_unknown, on};
-use crate::kit::{Refused as _, eventually};
-use crate::support::{Admin, Engine, Except, OwnServers};
+use crate::kit::{Kit, Refused as _, eventually};
+use crate::support::{Admin, Engine, Except, OwnServers, Proxy, Trouble};
 use crate::sync::pair::{Pair, Side};
 
 /// A replica is no copy, and its source is production.
@@ -242,7 +244,48 @@ fn a_rotation_gives_way_to_a_replica_of_mariadb_that_lags() {
     gives_way("replica", Engine::MariaDb, ["SLAVE", "CHANGE MASTER TO MASTER_DELAY = 60", follows]);
 }
 
-fn gives_way(cluster: &str, engine: Engine, [name, delay, follows]: [&str; 3]) {
+/// A replica whose link is frozen says that it is 0 s behind: what it has tells.
+#[test]
+fn a_rotation_gives_way_to_a_replica_whose_link_is_frozen() {
+    frozen_link("mysql-replica", Engine::MySql, "REPLICA", "CHANGE REPLICATION SOURCE TO SOURCE_PORT =");
+}
+
+/// Likewise on MariaDB.
+#[test]
+fn a_rotation_gives_way_to_a_replica_of_mariadb_whose_link_is_frozen() {
+    frozen_link("replica", Engine::MariaDb, "SLAVE", "CHANGE MASTER TO MASTER_PORT =");
+}
+
+fn frozen_link(cluster: &str, engine: Engine, name: &str, change: &str) {
+    let (servers, kit) = followed(cluster, engine);
+    let second = servers.port("SECOND");
+    // After more than a login, and less than a rotation writes.
+    let proxy = Proxy::to(engine.port(), || Some(Trouble::StallAfter(60_000, Duration::from_mins(10))));
+    let mut replica = admin(&kit, second);
+    let mut fed_by = |port: u16| {
+        for sql in [format!("STOP {name}"), format!("{change} {port}"), format!("START {name}")] {
+            replica.execute(&sql);
+        }
+    };
+    fed_by(proxy.port);
+    let mut running = kit.start(&["resume", "--max-lag", "2s", "--max-rows-per-second", "60"]);
+    running.until_it_says("this will change");
+    let waits = super::waits_for(&kit, "behind");
+    assert!(waits.contains("the replica is"), "{waits}");
+    let status = match engine {
+        Engine::MariaDb => "SHOW SLAVE STATUS",
+        _ => "SHOW REPLICA STATUS",
+    };
+    let said = admin(&kit, second).rows(status);
+    assert_eq!(said[0][32].as_deref(), Some("0"), "it says that it has all: {said:?}");
+    fed_by(engine.port());
+    kit.run_unlooked(&["pace", "off"]).exits(0);
+    running.wait().exits(0);
+    kit.run_unlooked(&["verify"]).exits(0);
+}
+
+/// A small deployment, and a replica of it that properties.yaml names. A rotation of it has begun.
+fn followed(cluster: &str, engine: Engine) -> (OwnServers, Kit) {
     let servers = OwnServers::cluster(cluster);
     let kit = on(engine, 400);
     let second = servers.port("SECOND");
@@ -267,6 +310,12 @@ fn gives_way(cluster: &str, engine: Engine, [name, delay, follows]: [&str; 3]) {
     eventually("the replica has the right", || rights(engine.port()) == rights(second));
     let url = kit.site().url(0, &format!("127.0.0.1:{second}"), "");
     kit.configure("replicas", Some(&format!("[{url}]")));
+    (servers, kit)
+}
+
+fn gives_way(cluster: &str, engine: Engine, [name, delay, follows]: [&str; 3]) {
+    let (servers, kit) = followed(cluster, engine);
+    let second = servers.port("SECOND");
     let mut replica = admin(&kit, second);
     for sql in [format!("STOP {name}"), delay.to_owned(), format!("START {name}")] {
         replica.execute(&sql);

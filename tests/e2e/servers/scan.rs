@@ -10,7 +10,8 @@ use crate::support::{Admin, Engine, seal, seal_short};
 on_each_server!(
     ciphertext_is_found_in_columns_of_every_type,
     a_schema_with_a_table_of_a_target_is_looked_through,
-    what_the_filter_passes_on_is_all_that_is_found
+    what_the_filter_passes_on_is_all_that_is_found,
+    columns_of_every_length_and_shape_are_looked_through_or_named
 );
 
 fn ciphertext_is_found_in_columns_of_every_type(engine: Engine) {
@@ -198,4 +199,132 @@ fn what_the_filter_passes_on_is_all_that_is_found(engine: Engine) {
     }
     assert_eq!(count(&scan(1)), if engine == Engine::Postgres { 1 } else { 2 });
     dba.execute("DROP TABLE elsewhere");
+}
+
+/// The shortest value of all, and whatever may hold one: what cannot be looked into is named.
+fn columns_of_every_length_and_shape_are_looked_through_or_named(engine: Engine) {
+    let kit = on(engine);
+    kit.run(&["run"]).exits(0);
+    let scan = |code: i32| kit.run(&["keys", "--scan", "--json"]).exits(code).json()["inventory"].clone();
+    let short = seal_short(&kit.deployment.spec.old_key, "a copy");
+    let plain = base64::engine::general_purpose::STANDARD.decode(&short).unwrap();
+    let plain = String::from_utf8(plain).unwrap();
+    assert_eq!((short.len(), plain.len()), (56, 42));
+    let mut dba = admin(&kit);
+    dba.execute("CREATE TABLE elsewhere (short VARCHAR(56), plain VARCHAR(42), code VARCHAR(20))");
+    dba.execute(&format!("INSERT INTO elsewhere VALUES ('{short}', '{plain}', 'nothing')"));
+    let places = |found: &serde_json::Value| -> Vec<String> {
+        let found = found["outside"]["found"].as_array().unwrap();
+        found.iter().map(|one| one["place"].as_str().unwrap().to_owned()).collect()
+    };
+    if engine == Engine::Postgres {
+        dba.execute(&format!("GRANT SELECT ON elsewhere TO \"{}\"", kit.site().user()));
+    }
+    let found = scan(1);
+    assert_eq!(places(&found).len(), 2, "{found}");
+    dba.execute("DROP TABLE elsewhere");
+    if engine == Engine::Postgres {
+        shapes_of_postgresql(&kit, &mut dba, &short, &plain, &places);
+    } else {
+        dba.execute(
+            "CREATE TABLE elsewhere (rest VARCHAR(60), bytes VARBINARY(56), \
+             whole VARCHAR(70) AS (CONCAT('eyJjIjoi', rest)) VIRTUAL)",
+        );
+        let rest = short.strip_prefix("eyJjIjoi").unwrap();
+        dba.execute(&format!("INSERT INTO elsewhere (rest, bytes) VALUES ('{rest}', '{short}')"));
+        let found = scan(1);
+        assert_eq!(places(&found).len(), 2, "{found}");
+        dba.execute("DROP TABLE elsewhere");
+    }
+    if engine == Engine::MariaDb {
+        earlier_rows_are_looked_through(&mut dba, &short, &scan);
+    }
+    scan(0);
+}
+
+/// Domains, arrays, types of one's own, a table that stands elsewhere, large objects.
+fn shapes_of_postgresql(
+    kit: &Kit,
+    dba: &mut Admin,
+    short: &str,
+    plain: &str,
+    places: &dyn Fn(&serde_json::Value) -> Vec<String>,
+) {
+    let scan = |code: i32| kit.run(&["keys", "--scan", "--json"]).exits(code).json()["inventory"].clone();
+    let user = kit.site().user();
+    for sql in [
+        "CREATE DOMAIN word AS VARCHAR(300)",
+        "CREATE DOMAIN words AS word CHECK (VALUE <> '')",
+        "CREATE DOMAIN raw AS bytea",
+        "CREATE TYPE pair AS (number INTEGER, word TEXT)",
+        "CREATE TYPE packed AS (content bytea)",
+        "CREATE TABLE elsewhere (a words, b raw, c text[], d jsonb[], e pair, numbers INTEGER[], nested pair[], \
+         packed packed)",
+        &format!("GRANT SELECT ON elsewhere TO \"{user}\""),
+        &format!(
+            "INSERT INTO elsewhere VALUES ('{short}', '{short}', ARRAY['x', '{plain}'], ARRAY['{plain}'::jsonb], \
+             ROW(1, '{plain}'), '{{1,2}}', NULL, NULL)"
+        ),
+        "CREATE MATERIALIZED VIEW kept AS SELECT c FROM elsewhere",
+        &format!("GRANT SELECT ON kept TO \"{user}\""),
+    ] {
+        dba.execute(sql);
+    }
+    let found = scan(1);
+    let mut seen = places(&found);
+    seen.sort();
+    let names: Vec<&str> = seen.iter().map(|place| place.rsplit(' ').next().unwrap()).collect();
+    let all = ["elsewhere.a", "elsewhere.b", "elsewhere.c", "elsewhere.d", "elsewhere.e", "kept.c"];
+    assert_eq!(names, all, "{found}");
+    let unseen = found["outside"]["not_looked_at"].to_string();
+    assert!(unseen.contains("elsewhere.nested, an array of bytes or of rows"), "{unseen}");
+    assert!(unseen.contains("elsewhere.packed, a row that holds bytes"), "{unseen}");
+    assert!(!unseen.contains("numbers"), "{unseen}");
+    dba.execute("DROP TABLE elsewhere CASCADE");
+    // On another server, as far as this one knows.
+    let file = format!("{}/notes.txt", dba.text("SELECT current_setting('data_directory')"));
+    for sql in [
+        &format!("COPY (SELECT '{short}') TO '{file}'"),
+        "CREATE EXTENSION file_fdw",
+        "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw",
+        &format!("CREATE FOREIGN TABLE notes (line TEXT) SERVER files OPTIONS (filename '{file}')"),
+        &format!("GRANT SELECT ON notes TO \"{user}\""),
+    ] {
+        dba.execute(sql);
+    }
+    let found = scan(1);
+    assert_eq!(places(&found).len(), 1, "{found}");
+    let seen = kit.run(&["preflight"]).stdout;
+    assert!(seen.contains("not looked at: notes.*, which stands on another server"), "{seen}");
+    dba.execute("DROP EXTENSION file_fdw CASCADE");
+    let object = dba.text(&format!("SELECT lo_from_bytea(0, convert_to('{short}', 'UTF8'))::text"));
+    let found = scan(1);
+    assert!(found["outside"]["not_looked_at"].to_string().contains("large object"), "{found}");
+    dba.execute(&format!("GRANT SELECT ON LARGE OBJECT {object} TO \"{user}\""));
+    let found = scan(1);
+    assert_eq!(places(&found).len(), 1, "{found}");
+    dba.execute(&format!("SELECT lo_unlink({object})"));
+    for kind in ["DOMAIN words", "DOMAIN word", "DOMAIN raw", "TYPE pair", "TYPE packed"] {
+        dba.execute(&format!("DROP {kind}"));
+    }
+}
+
+/// What a table was, where MariaDB keeps it: of a table that nobody rotates, and of a target's.
+fn earlier_rows_are_looked_through(dba: &mut Admin, short: &str, scan: &dyn Fn(i32) -> serde_json::Value) {
+    dba.execute("CREATE TABLE elsewhere (note TEXT) WITH SYSTEM VERSIONING");
+    dba.execute(&format!("INSERT INTO elsewhere VALUES ('{short}')"));
+    dba.execute("UPDATE elsewhere SET note = 'nothing'");
+    let found = scan(1);
+    assert_eq!(found["outside"]["found"].as_array().unwrap().len(), 1, "{found}");
+    dba.execute("DROP TABLE elsewhere");
+    let table = "IDN_IDENTITY_USER_DATA";
+    dba.execute(&format!("ALTER TABLE {table} ADD SYSTEM VERSIONING"));
+    scan(0);
+    dba.execute(&format!(
+        "INSERT INTO {table} (TENANT_ID, USER_NAME, DATA_KEY, DATA_VALUE) VALUES (-1234, 'was', 'here', '{short}')"
+    ));
+    dba.execute(&format!("DELETE FROM {table} WHERE USER_NAME = 'was'"));
+    let found = scan(1);
+    assert!(found["outside"]["found"].to_string().contains("IDN_IDENTITY_USER_DATA.DATA_VALUE"), "{found}");
+    dba.execute(&format!("ALTER TABLE {table} DROP SYSTEM VERSIONING"));
 }
