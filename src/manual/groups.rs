@@ -4,11 +4,24 @@ use std::fmt::Write as _;
 
 /// Every command stands in one of them; a test holds that.
 pub const GROUPS: &[(&str, &[&str])] = &[
-    ("Prepare", &["init", "keygen", "fingerprint", "preflight", "plan", "triggers", "configure"]),
+    (
+        "Prepare",
+        &[
+            "runbook",
+            "confirm",
+            "init",
+            "keygen",
+            "fingerprint",
+            "preflight",
+            "plan",
+            "triggers",
+            "configure",
+        ],
+    ),
     ("Rotate", &["run", "resume", "sync", "indexes"]),
     ("Watch", &["status", "pause", "continue", "pace", "stop"]),
     ("Prove", &["verify", "keys", "report"]),
-    ("Retire", &["runbook", "confirm", "safe-to-retire"]),
+    ("Retire", &["safe-to-retire"]),
     ("Other", &["explain", "demo", "completions", "man", "help"]),
 ];
 

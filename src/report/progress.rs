@@ -15,7 +15,7 @@ use super::events::{Listeners, Log, ReporterEvent, StatusFile};
 use super::gauge::Gauge;
 use super::show::Display;
 use super::status::time;
-use super::{ActivityView, PausedView, StatusView, SyncView, Watchers, moment};
+use super::{ActivityView, PausedView, StatusView, Watchers, moment};
 use crate::activity::Activity;
 use crate::control::StatusFeed;
 use crate::engine::{JournalHandle, Pacer, Pause};

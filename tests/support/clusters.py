@@ -83,10 +83,10 @@ class Clusters(Servers):
             settings = self.mariadb_options(home, data, port, number)
             talk = talks[number]
             transfer, missing = free_port(), free_port()
-            # Short timeouts: a node that is silent is left out after a few seconds.
+            # A node that is silent is left out after some seconds: a busy machine may keep one waiting for a few.
             provided = [f"base_port={talk}", f"gmcast.listen_addr=tcp://127.0.0.1:{talk}",
-                        f"ist.recv_addr=127.0.0.1:{missing}", "gcache.size=64M", "evs.suspect_timeout=PT2S",
-                        "evs.inactive_timeout=PT4S", "evs.keepalive_period=PT0.5S", "evs.inactive_check_period=PT0.5S",
+                        f"ist.recv_addr=127.0.0.1:{missing}", "gcache.size=64M", "evs.suspect_timeout=PT8S",
+                        "evs.inactive_timeout=PT15S", "evs.keepalive_period=PT0.5S", "evs.inactive_check_period=PT0.5S",
                         "pc.recovery=true"]
             settings.update({
                 "binlog-format": "ROW", "innodb-autoinc-lock-mode": 2, "wsrep-on": "ON", "wsrep-provider": provider,
