@@ -246,7 +246,7 @@ tail -n 1 "$PARTS" | grep -q $'^0\t' || fail "the build failed"
 # Most tests wait, for servers and for each other, so that lanes of them fill two processors and no more.
 start lane "tests" tests
 start lane \
-    "tests on MySQL" "tests_on mysql" \
+    "tests on MySQL" "tests_on mysql -E 'not test(/^indexes::(small_tables|those_that_were_made)/)'" \
     "tests on PostgreSQL" "tests_on postgresql -E 'test(/^(failures|indexes|kill|nothing|smoke|tables|values|verify)::/)'"
 start lane \
     "tests on stand-ins" tests_on_stand_ins \
