@@ -173,7 +173,8 @@ fn word(text: &str) -> String {
 }
 
 fn since(paused: &Paused) -> String {
-    let time = Timestamp::from_millisecond(paused.since).map_or_else(|_| String::new(), |at| at.to_string());
+    let time =
+        Timestamp::from_millisecond(paused.since).map_or_else(|_| String::new(), |at| format!("{at:.3}"));
     format!("since {time} by {}", paused.by)
 }
 

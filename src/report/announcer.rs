@@ -244,7 +244,7 @@ impl Announcer {
         let mut said = Announcement {
             schema: SCHEMA,
             event,
-            at: Timestamp::now().to_string(),
+            at: super::moment(Timestamp::now()),
             command: self.command,
             rotation_id: view.map(|view| view.rotation_id.clone()),
             phase: self.phase.word(),

@@ -74,7 +74,7 @@ impl Cryptoperiods {
             old_days_in_use: days,
             old_server_stopped_at: confirmed(OLD_SERVER_STOPPED),
             old_destroyed_at: confirmed(OLD_KEY_DESTROYED),
-            new_in_use_since: began.to_string(),
+            new_in_use_since: crate::report::moment(began),
             next_rotation_due: match (&made.next_rotation_due, advised) {
                 (Some(due), _) => due.clone(),
                 (None, Ok(date)) => date.to_string(),
