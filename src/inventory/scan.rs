@@ -279,7 +279,8 @@ impl DatabaseScan<'_> {
             scan
         } else {
             let scan = self.look_through(db, columns, beyond).await?;
-            if !self.stop.requested() {
+            // What could not be looked at is tried again.
+            if !self.stop.requested() && scan.not_looked_at.is_none() {
                 self.progress.keep(name, &scan);
             }
             scan

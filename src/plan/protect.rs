@@ -13,7 +13,6 @@ use crate::config::{Database, Settings};
 use crate::db::feeds::Feeds;
 use crate::db::guard::ForeignSession;
 use crate::db::identity::Sameness;
-use crate::db::nodes::OtherNode;
 use crate::db::policies::{Policies, Policy};
 use crate::db::server::Kind;
 use crate::db::{Access, Db, DbError, Server, TransactionLimits};
@@ -248,31 +247,32 @@ pub(super) fn is_old(why: &str) -> Error {
     Error::new(Id::ConfigOldDatabase, format!("a database to be rewritten is the old server's own: {why}"))
 }
 
+/// What feeds a database, or why that is not known: of its server, which answers or ends this, and of the other nodes of
+/// its cluster.
+pub(super) async fn all_feeds(db: &Db) -> Result<Vec<(String, std::result::Result<Feeds, String>)>> {
+    let place = db.place();
+    let own = db.feeds().await.map_err(|error| failed(db, &error))?;
+    let others = db.other_nodes().await.map_err(|error| failed(db, &error))?;
+    let others = others.into_iter().map(|node| (of_node(&place, &node.place), node.feeds));
+    Ok(std::iter::once((place.clone(), Ok(own))).chain(others).collect())
+}
+
 /// Refuses a database into which changes still come from elsewhere: what was rotated would be overwritten.
 pub(super) async fn refuse_fed(db: &Db) -> Result<()> {
-    let feeds = db.feeds().await.map_err(|error| failed(db, &error))?;
-    for why in feeds.warnings() {
-        tracing::warn!("{}: {why}; what comes from there would overwrite what is rotated", db.place());
-    }
-    if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
-        return Err(
-            fed(&db.place(), feed).fix(format!("end that in it: `{}`; then repeat the command", feed.end))
-        );
-    }
-    for OtherNode { place, feeds } in db.other_nodes().await.map_err(|error| failed(db, &error))? {
-        let place = of_node(&db.place(), &place);
+    const COMES: &str = "what comes from there would overwrite what is rotated";
+    for (place, feeds) in all_feeds(db).await? {
         let feeds = match feeds {
             Ok(feeds) => feeds,
             Err(why) => {
-                tracing::warn!("{place}: {why}; what comes from there would overwrite what is rotated");
+                tracing::warn!("{place}: {why}; {COMES}");
                 continue;
             }
         };
         for why in feeds.warnings() {
-            tracing::warn!("{place}: {why}; what comes from there would overwrite what is rotated");
+            tracing::warn!("{place}: {why}; {COMES}");
         }
         if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
-            let fix = format!("end that on that node: `{}`; then repeat the command", feed.end);
+            let fix = format!("end that in it: `{}`; then repeat the command", feed.end);
             return Err(fed(&place, feed).fix(fix));
         }
     }

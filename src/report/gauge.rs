@@ -157,26 +157,11 @@ fn view(stage: &Stage) -> TaskView {
 
 #[cfg(test)]
 mod tests {
-    use keyrotation_journal::{JobState, Rotation, TargetHead, TargetKind};
-
     use super::*;
 
     /// Two tables of 60,000 rows each, of which the first is at work.
     fn status() -> StatusView {
-        let head = |id: &str| TargetHead {
-            id: id.to_owned(),
-            label: id.to_owned(),
-            kind: TargetKind::Table,
-            groups: Vec::new(),
-        };
-        let rotation = Rotation {
-            id: [1; 16],
-            created_at: 1,
-            version: "test".into(),
-            fingerprint: Vec::new(),
-            targets: vec![head("one"), head("two")],
-        };
-        let mut status = StatusView::new(&JobState::new(rotation), true);
+        let mut status = super::super::made::status(&["one", "two"]);
         for target in &mut status.targets {
             target.total = Some(60_000);
         }

@@ -11,6 +11,8 @@ mod frame;
 mod gauge;
 mod inventory;
 mod lines;
+#[cfg(test)]
+mod made;
 mod meter;
 mod metrics;
 mod planned;

@@ -23,8 +23,7 @@ pub enum Reach {
 }
 
 /// What says that this database is, or may be, behind another one, which these feeds bring all of.
-fn behind(db: &Db, feeds: &Feeds, is_one: impl Fn(&Feed) -> bool) -> Vec<String> {
-    let place = db.place();
+fn behind(place: &str, feeds: &Feeds, is_one: impl Fn(&Feed) -> bool) -> Vec<String> {
     let each = |feed: &Feed| {
         let what = &feed.what;
         if feed.runs {
@@ -53,8 +52,12 @@ impl Deployment {
     pub async fn feeds_of_copies(&self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         for db in self.distinct() {
-            let feeds = db.feeds().await.map_err(|error| protect::failed(db, &error))?;
-            lines.extend(behind(db, &feeds, |feed| feed.runs || feed.brings_all()));
+            for (place, feeds) in protect::all_feeds(db).await? {
+                match feeds {
+                    Ok(feeds) => lines.extend(behind(&place, &feeds, |feed| feed.runs || feed.brings_all())),
+                    Err(why) => tracing::warn!("{place}: {why}"),
+                }
+            }
         }
         Ok(lines)
     }
@@ -66,9 +69,16 @@ impl Deployment {
         let old = self.sync.as_ref().map(|sync| &sync.old);
         for (db, is_old) in self.distinct().into_iter().map(|db| (db, false)).chain(old.map(|db| (db, true)))
         {
-            let feeds = db.feeds().await.map_err(|error| protect::failed(db, &error))?;
-            lines.extend(behind(db, &feeds, |feed| feed.brings_all() || (feed.runs && !is_old)));
-            unseen.extend(feeds.unseen_at_rest.map(|why| format!("{}: {why}", db.place())));
+            for (place, feeds) in protect::all_feeds(db).await? {
+                match feeds {
+                    Ok(feeds) => {
+                        let is_one = |feed: &Feed| feed.brings_all() || (feed.runs && !is_old);
+                        lines.extend(behind(&place, &feeds, is_one));
+                        unseen.extend(feeds.unseen_at_rest.map(|why| format!("{place}: {why}")));
+                    }
+                    Err(why) => unseen.push(format!("{place}: {why}")),
+                }
+            }
         }
         Ok((lines, unseen))
     }

@@ -1,25 +1,10 @@
 //! What is announced, when, and what a full queue loses.
 
-use keyrotation_journal::{JobState, Rotation, TargetHead, TargetKind};
-
 use super::super::{ActivityView, FailureView, PausedView, SyncView};
 use super::*;
 
 fn status() -> StatusView {
-    let head = |id: &str| TargetHead {
-        id: id.to_owned(),
-        label: id.to_owned(),
-        kind: TargetKind::Table,
-        groups: Vec::new(),
-    };
-    let rotation = Rotation {
-        id: [1; 16],
-        created_at: 1,
-        version: "test".into(),
-        fingerprint: Vec::new(),
-        targets: vec![head("one"), head("two")],
-    };
-    let mut status = StatusView::new(&JobState::new(rotation), true);
+    let mut status = super::super::made::status(&["one", "two"]);
     status.activity = Some(ActivityView::default());
     status
 }

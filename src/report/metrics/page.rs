@@ -137,12 +137,12 @@ fn rotation(page: &mut Page, facts: &Facts, view: &StatusView) {
     page.gauge("rotation_info", "The rotation, in its labels.", [(labels, 1)]);
     let at = |text: &str| text.parse::<Timestamp>().ok().map(seconds).into_iter().flat_map(one);
     page.gauge("start_timestamp_seconds", "When the rotation began.", at(&view.started_at));
-    let finished = view.finished_at.as_deref();
-    page.gauge("finished", "Whether all rows and files are dealt with.", one(u8::from(finished.is_some())));
+    let done = view.re_encrypted_at.as_deref();
+    page.gauge("finished", "Whether all rows and files are dealt with.", one(u8::from(done.is_some())));
     page.gauge(
         "finished_timestamp_seconds",
         "When all rows and files were dealt with.",
-        at(finished.unwrap_or_default()),
+        at(done.unwrap_or_default()),
     );
     targets(page, "rows", "Rows", &view.targets);
     targets(page, "files", "Files", &view.files);

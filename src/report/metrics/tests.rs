@@ -47,7 +47,9 @@ fn with_sync() -> StatusView {
         tables: vec![kept, skipped],
         ..SyncView::default()
     };
-    StatusView { sync: Some(sync), ..status() }
+    // All is rotated, and what users change is still carried over.
+    let re_encrypted_at = Some("2026-11-24T22:30:00.000Z".into());
+    StatusView { sync: Some(sync), re_encrypted_at, ..status() }
 }
 
 fn facts(view: Option<&StatusView>) -> Facts {
@@ -134,7 +136,7 @@ fn the_page_has_what_the_status_has_and_no_part_of_a_row() {
         ("keyrotation_sync_held_rows{target=\"s1\",table=\"S\"}".to_owned(), 1.0),
         ("keyrotation_start_timestamp_seconds".to_owned(), 1_700_000_000.123),
         ("keyrotation_last_update_timestamp_seconds".to_owned(), 1.5),
-        ("keyrotation_finished".to_owned(), 0.0),
+        ("keyrotation_finished".to_owned(), 1.0),
     ] {
         assert_eq!(value(&found, &series), Some(expected), "{series} in:\n{text}");
     }

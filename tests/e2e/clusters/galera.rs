@@ -100,6 +100,9 @@ fn fed_by_another_node(feeding: &Feeding) {
     other.execute(feeding.begin);
     let ran = is_refused(&kit, "KR-CFG-026");
     assert!(ran.error().contains(&second.to_string()) && ran.error().contains("another node"), "{ran}");
+    // Whoever only looks says so, too.
+    let seen = kit.run(&["keys"]).stdout;
+    assert!(seen.contains(&second.to_string()) && seen.contains("another node"), "{seen}");
     other.execute(feeding.end);
     other.execute(feeding.alone);
     other.execute(&format!("ALTER USER {user} ACCOUNT LOCK"));
@@ -109,6 +112,8 @@ fn fed_by_another_node(feeding: &Feeding) {
     let warned =
         ran.stderr.lines().any(|line| line.contains(&second.to_string()) && line.contains(feeding.ask));
     assert!(warned, "{ran}");
+    let ran = kit.run(&["verify"]).exits(0);
+    assert!(ran.stderr.contains(feeding.ask), "{ran}");
 }
 
 /// Sync keeps to what a cluster takes in one transaction.
