@@ -30,10 +30,17 @@ fn jdk(command: &mut Command) -> String {
     String::from_utf8(output.stdout).expect("Java prints ASCII")
 }
 
+/// The compiler, which soon ends: no time is spent on becoming fast.
+fn javac() -> Command {
+    let mut javac = Command::new("javac");
+    javac.args(["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC"]);
+    javac
+}
+
 /// The compiled helper classes, in a folder of their own.
 fn compile() -> TempDir {
     let classes = tempfile::tempdir().unwrap();
-    let mut javac = Command::new("javac");
+    let mut javac = javac();
     javac.arg("-d").arg(classes.path()).args(["-sourcepath", SOURCES, "-encoding", "UTF-8"]);
     javac.args([format!("{SOURCES}/ReadRequests.java"), format!("{SOURCES}/MakeRequests.java")]);
     jdk(&mut javac);
@@ -184,7 +191,7 @@ fn requests_with_everything_that_java_can_serialize() {
 #[test]
 fn the_values_of_every_writer_are_what_java_makes() {
     let classes = tempfile::tempdir().unwrap();
-    let mut javac = Command::new("javac");
+    let mut javac = javac();
     javac.arg("-d").arg(classes.path()).args(["-encoding", "UTF-8"]);
     jdk(javac.arg(format!("{SOURCES}/MakeVectors.java")));
     let made = java(&classes, "MakeVectors", &[]);

@@ -12,7 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly TOOLS=target/test-tools
 readonly BUILD=(--workspace --features failpoints) # the same for every part, so that all share one build
 export CARGO_TERM_COLOR=never
-[[ ${CI-} != true ]] || export CARGO_INCREMENTAL=0 # one build from nothing is quicker without
+# One build from nothing is quicker without.
+[[ ${CI-} != true && -d ${CARGO_TARGET_DIR:-target}/debug ]] || export CARGO_INCREMENTAL=0
 
 fail() {
     echo "tests/run.sh: $*" >&2
@@ -120,7 +121,7 @@ tests() {
 
 # A part of them with so few rows at a time that every walk crosses the end of a page.
 tests_with_small_pages() {
-    KEYROTATION_SIZES=3 nextest small-pages small-pages-ci
+    KEYROTATION_SIZES=3 KEYROTATION_TEST_SERVERS="" nextest small-pages small-pages-ci
 }
 
 # The same deployments with their databases on a server.
@@ -134,7 +135,7 @@ tests_over_jdbc() {
     for database in h2 postgresql-jdbc mariadb-jdbc; do
         local but=()
         [[ $database == h2 ]] || but=(-E 'test(/^smoke::/)') # the others have drivers that are quicker
-        KEYROTATION_E2E=$database nextest "$database" jdbc-ci "${but[@]}"
+        KEYROTATION_E2E=$database KEYROTATION_TEST_SERVERS=${database%-jdbc} nextest "$database" jdbc-ci "${but[@]}"
     done
 }
 
@@ -148,13 +149,14 @@ tests_on_stand_ins() {
     done
 }
 
-# With the tests' crash points, and as it is packaged: without, and without the demo.
+# With the tests' crash points, and as it is packaged: without, and without the demo. To ask for examples, of which there is
+# one, has the second take every dependency as the first has read it, with what tests need of them.
 lints() {
     cargo clippy "${BUILD[@]}" --all-targets --quiet -- -D warnings
-    cargo clippy --workspace --no-default-features --quiet -- -D warnings
+    cargo clippy --workspace --no-default-features --lib --bins --examples --quiet -- -D warnings
 }
 
-# There are no examples: to ask for them has cargo take the dependencies as clippy has read them, with what tests need of them.
+# Examples are asked for once more, so that cargo takes the dependencies as clippy has read them.
 documentation() {
     RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --lib --examples --no-deps --document-private-items --quiet
 }

@@ -1,7 +1,7 @@
 //! No key, password, plaintext or ciphertext leaves the deployment: not to the screen, the log, an
 //! error, a panic, nor to any file of the journal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 
 use crate::kit::{Kit, open_values, tree};
@@ -82,11 +82,17 @@ impl Secrets {
         }
     }
 
+    /// Looks for all of them at once, by their first bytes.
     #[track_caller]
     fn must_not_be_in(&self, place: &str, bytes: &[u8]) {
-        for (what, secret) in &self.all {
-            let at = memchr(bytes, secret);
-            assert!(at.is_none(), "{what} is in {place} at byte {}", at.unwrap_or_default());
+        let mut by_start: HashMap<&[u8], Vec<&(String, Vec<u8>)>> = HashMap::new();
+        for secret in &self.all {
+            by_start.entry(&secret.1[..SHORTEST]).or_default().push(secret);
+        }
+        for (at, start) in bytes.windows(SHORTEST).enumerate() {
+            for (what, secret) in by_start.get(start).into_iter().flatten() {
+                assert!(!bytes[at..].starts_with(secret), "{what} is in {place} at byte {at}");
+            }
         }
     }
 
@@ -95,19 +101,6 @@ impl Secrets {
         self.must_not_be_in("stdout", ran.stdout.as_bytes());
         self.must_not_be_in("stderr", ran.stderr.as_bytes());
     }
-}
-
-/// Where `needle` stands in `hay`.
-fn memchr(hay: &[u8], needle: &[u8]) -> Option<usize> {
-    let first = *needle.first()?;
-    let mut from = 0;
-    while let Some(at) = hay[from..].iter().position(|byte| *byte == first) {
-        if hay[from + at..].starts_with(needle) {
-            return Some(from + at);
-        }
-        from += at + 1;
-    }
-    None
 }
 
 /// Everything in these bytes that looks like an envelope.

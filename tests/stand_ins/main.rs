@@ -11,7 +11,10 @@ mod rendered;
 mod scripts;
 mod statements;
 
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 const SUPPORT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support");
@@ -38,16 +41,44 @@ fn fed(command: &mut Command, input: &str) -> Result<String, String> {
     }
 }
 
-/// Runs statements in a new database of a stand-in and gives the rows of its queries.
-fn run(url: &str, statements: &[String]) -> Result<String, String> {
-    run_with(JARS, url, statements)
+/// A folder with the stand-ins' Java, compiled; in its `driver` what makes the stand-in a driver. It is compiled once
+/// for all tests, which have a process each.
+fn classes() -> String {
+    let sources = ["RunStatements", "StandIn"].map(|name| format!("{SUPPORT}/java/{name}.java"));
+    let mut hasher = DefaultHasher::new();
+    sources.each_ref().map(|source| fs::read(source).unwrap()).hash(&mut hasher);
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let folder = place.join(format!("stand-ins-{:x}", hasher.finish()));
+    let lock = File::create(place.join("stand-ins.lock")).unwrap();
+    lock.lock().unwrap();
+    if !folder.exists() {
+        let made = tempfile::tempdir_in(place).unwrap(); // what is cut short is none
+        let mut javac = Command::new("javac");
+        javac.args(QUICKLY.map(|option| format!("-J{option}"))).args(["--release", "17", "-cp", JARS, "-d"]);
+        assert!(javac.arg(made.path()).args(&sources).status().unwrap().success());
+        let services = made.path().join("driver/META-INF/services");
+        fs::create_dir_all(&services).unwrap();
+        fs::write(services.join("java.sql.Driver"), "StandIn\n").unwrap();
+        fs::rename(made.keep(), &folder).unwrap();
+    }
+    folder.into_os_string().into_string().unwrap()
 }
 
-/// Likewise, with these drivers.
+/// Runs statements in a new database of a stand-in and gives the rows of its queries.
+fn run(url: &str, statements: &[String]) -> Result<String, String> {
+    run_with(&usual(), url, statements)
+}
+
+/// The classes for a stand-in that is a database of its own.
+fn usual() -> String {
+    format!("{}:{JARS}", classes())
+}
+
+/// Likewise, with these classes.
 fn run_with(classes: &str, url: &str, statements: &[String]) -> Result<String, String> {
     let mut java = Command::new("java");
     java.args(QUICKLY).args(["-Dderby.stream.error.file=/dev/null", "-cp", classes]);
-    java.args([&format!("{SUPPORT}/java/RunStatements.java"), url]);
+    java.args(["RunStatements", url]);
     fed(&mut java, &statements.join("\0"))
 }
 

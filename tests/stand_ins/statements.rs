@@ -1,13 +1,11 @@
 //! The statements of a rotation and of sync: read by another parser, and compiled by stand-ins against tables like
 //! WSO2's. A part of them is executed, too, in whole rotations: `tests/support/java/StandIn.java`.
 
-use std::collections::BTreeMap;
-use std::process::Command;
-
 use keyrotation::db::{DB2, Filter, Identifier, MSSQL, ORACLE, Syntax};
 use keyrotation::target::TargetRegistry;
+use std::collections::BTreeMap;
 
-use super::{DERBY, JARS, SUPPORT, must_be_understood, rendered, run_with};
+use super::{DERBY, JARS, classes, must_be_understood, rendered, run_with, usual};
 
 /// Sections with every kind of statement: keys of one column and of three, bytes, a filter, a change log.
 /// The others differ from them in names.
@@ -97,20 +95,14 @@ fn must_compile(classes: &str, url: &str, syntax: &Syntax, words: impl Fn(&str) 
 
 #[test]
 fn h2_compiles_every_statement_in_its_mode_for_each() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut javac = Command::new("javac");
-    javac.args(["-cp", JARS, "-d"]).arg(folder.path()).arg(format!("{SUPPORT}/java/StandIn.java"));
-    assert!(javac.status().unwrap().success());
-    let services = folder.path().join("META-INF/services");
-    std::fs::create_dir_all(&services).unwrap();
-    std::fs::write(services.join("java.sql.Driver"), "StandIn\n").unwrap();
-    let classes = format!("{}:{JARS}", folder.path().display());
+    let folder = classes();
+    let drivers = format!("{folder}/driver:{folder}:{JARS}");
     for (syntax, url) in [
         (&ORACLE, "jdbc:oracle:thin:@//mem/stand_in"),
         (&MSSQL, "jdbc:sqlserver://mem;databaseName=stand_in"),
         (&DB2, "jdbc:db2://mem/stand_in"),
     ] {
-        must_compile(&classes, url, syntax, str::to_owned);
+        must_compile(&drivers, url, syntax, str::to_owned);
     }
 }
 
@@ -120,10 +112,10 @@ fn hsqldb_compiles_every_statement_for_oracle_and_sql_server_but_for_locks_and_t
         Some((head, rest)) => format!("{head}0{}", rest.split_once(to).unwrap().1),
         None => sql.to_owned(),
     };
-    must_compile(JARS, "jdbc:hsqldb:mem:stand_in;sql.syntax_ora=true", &ORACLE, |sql| {
+    must_compile(&usual(), "jdbc:hsqldb:mem:stand_in;sql.syntax_ora=true", &ORACLE, |sql| {
         without_times(&sql.replace(" FOR UPDATE WAIT 30", ""), "ROUND(", "* 86400000)")
     });
-    must_compile(JARS, "jdbc:hsqldb:mem:stand_in;sql.syntax_mss=true", &MSSQL, |sql| {
+    must_compile(&usual(), "jdbc:hsqldb:mem:stand_in;sql.syntax_mss=true", &MSSQL, |sql| {
         let sql = sql.replace(" WITH (UPDLOCK, ROWLOCK)", "").replace("TOP (1000)", "TOP 1000");
         let sql = sql.replace("TOP (1)", "TOP 1").replace("TOP (2)", "TOP 2");
         without_times(&sql, "DATEDIFF_BIG(", "SYSUTCDATETIME())")
@@ -132,7 +124,7 @@ fn hsqldb_compiles_every_statement_for_oracle_and_sql_server_but_for_locks_and_t
 
 #[test]
 fn derby_compiles_every_statement_for_db2_but_for_times() {
-    must_compile(JARS, DERBY, &DB2, |sql| {
+    must_compile(&usual(), DERBY, &DB2, |sql| {
         let sql = sql.replace(" FOR READ ONLY WITH RS USE AND KEEP UPDATE LOCKS", " FOR READ ONLY WITH RS");
         match sql.split_once("((CAST(DAYS(") {
             Some((head, rest)) => format!("{head}0{}", rest.split_once("* 1000)").unwrap().1),

@@ -143,6 +143,9 @@ def mysql(servers):
     servers.environment["KEYROTATION_TEST_MYSQL"] = str(port)
 
 
+SMALLEST = 8 << 20  # bytes of a redo log of MySQL's; 100 MB are usual
+
+
 def mysql_at(servers, name, port, extra=()):
     """Another one, in a folder of its own, with more options."""
     root = os.environ.setdefault("KEYROTATION_MYSQL_ROOT", MYSQL)
@@ -158,7 +161,7 @@ def mysql_at(servers, name, port, extra=()):
     if not user and os.getuid() == 0:
         paths.append("--user=root")  # a folder above the program is closed to others
     fresh(servers, "mysql", data, lambda: servers.quietly(
-        [server, "--no-defaults", *paths, "--initialize-insecure"], cwd=home, **user))
+        [server, "--no-defaults", *paths, f"--innodb-redo-log-capacity={SMALLEST}", "--initialize-insecure"], cwd=home, **user))
     if os.path.exists(os.path.join(data, "auto.cnf")):
         os.remove(os.path.join(data, "auto.cnf"))  # each server finds a number of its own
     servers.copy_certificate(home, "mysql")
@@ -172,6 +175,8 @@ def mysql_at(servers, name, port, extra=()):
                 "init-file": first, "pid-file": os.path.join(home, "pid"), "secure-file-priv": "NULL",
                 "ssl-cert": os.path.join(home, "server.pem"), "ssl-key": os.path.join(home, "server.key"),
                 "ssl-ca": servers.environment["KEYROTATION_TEST_CA"]}
+    if "KEYROTATION_TEST_FOLDER" in os.environ:  # one of a test's own: most of its short life would be writing of empty logs
+        settings["innodb-redo-log-capacity"] = SMALLEST
     options = [f"--{name}={value}" for name, value in settings.items()]
     servers.spawn(name, [server, "--no-defaults", *paths, *options, *extra], home, user, port)
     servers.environment["KEYROTATION_TEST_MYSQL_PROGRAMS"] = os.path.abspath(os.path.join(root, "../bin"))
@@ -183,7 +188,7 @@ QUICKLY = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
 
 def bridge(servers, java, javac, home):
     """A JAVA_HOME whose java has compiled the program's bridge: else each start of the program does so for a second. It
-    is for the stand-ins alone; by way of the real drivers Java gets the source, as it does from users."""
+    is for H2 and what it stands in for; by way of the other drivers Java gets the source, as it does from users."""
     folder = os.path.join(home, "java")
     os.makedirs(os.path.join(folder, "bin"))
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../src/db/jdbc/Bridge.java")
@@ -195,7 +200,7 @@ def bridge(servers, java, javac, home):
 # java OPTIONS -cp DRIVERS …/Bridge.java
 arguments=("$@")
 [[ ${{arguments[-3]}} == -cp ]] && cmp -s "${{arguments[-1]}}" "{source}" || exit 3
-exec "{java}" "${{arguments[@]:0:$#-2}}" "${{arguments[-2]}}:{folder}/bridge" Bridge
+exec "{java}" "${{arguments[@]:0:$#-3}}" -Dcompiled="${{arguments[-1]}}" -cp "${{arguments[-2]}}:{folder}/bridge" Bridge
 """)
     os.chmod(script, 0o755)
     servers.environment["JAVA_HOME"] = folder
@@ -210,8 +215,7 @@ def h2(servers):
     sources = os.path.join(os.path.dirname(os.path.abspath(__file__)), "java")
     names = [os.path.join(sources, f"{name}.java") for name in ("H2Server", "CountUpdates", "NoteChange", "StandIn")]
     servers.quietly([javac, *[f"-J{option}" for option in QUICKLY], "-cp", jar, "-d", home, *names])
-    if os.environ["KEYROTATION_E2E"].startswith("h2-as-"):
-        bridge(servers, java, javac, home)
+    bridge(servers, java, javac, home)
     # The driver with which the server stands in for others: h2/stand-in.jar.
     with zipfile.ZipFile(os.path.join(home, "stand-in.jar"), "w") as driver:
         driver.writestr("META-INF/services/java.sql.Driver", "StandIn\n")

@@ -16,7 +16,7 @@ durable as in production. Where they are is told in environment variables:
     KEYROTATION_TEST_CA           the authority that signed the servers' certificates (PEM)
     KEYROTATION_TEST_FOLDER       their folder; pid files are in it
 
-KEYROTATION_TEST_SERVERS names those to start, such as "mysql,mariadb"; all without it. PostgreSQL and
+KEYROTATION_TEST_SERVERS names those to start, such as "mysql,mariadb"; all without it, none if it is empty. PostgreSQL and
 MariaDB are the installed ones, MySQL is target/test-servers/mysql-9.7: KEYROTATION_POSTGRESQL_ROOT,
 KEYROTATION_MARIADB_ROOT and KEYROTATION_MYSQL_ROOT name others that tests/support/unpack.sh has unpacked.
 
@@ -100,7 +100,8 @@ class Servers:
             engines.h2(self)
             return
         self.certificates()
-        for name in os.environ.get("KEYROTATION_TEST_SERVERS", "postgresql,mariadb,mysql").split(","):
+        names = os.environ.get("KEYROTATION_TEST_SERVERS", "postgresql,mariadb,mysql")
+        for name in filter(None, names.split(",")):
             engines.ENGINES[name](self)
 
     def certificates(self):

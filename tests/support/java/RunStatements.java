@@ -6,7 +6,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 
 /**
- * Runs statements in a database that comes as a jar: {@code java -cp JARS RunStatements.java URL}.
+ * Runs statements in a database that comes as a jar: {@code java -cp CLASSES:JARS RunStatements URL}.
  *
  * <p>Statements come in on standard input, each followed by a zero byte, and are committed one by one. Of a query
  * each row is printed as a line, its values with tabs between them. What follows {@code PREPARE} is only compiled, with
