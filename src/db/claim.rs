@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use tokio::sync::Mutex;
 
 use super::cluster_lock::{self, ClusterLock};
-use super::guard::{LockRow, Questions};
+use super::dialect::{LockRow, Questions};
 use super::identity::Told;
 use super::pool::Session;
 use super::server::Kind;

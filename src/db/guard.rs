@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::claim::{Claim, DedicatedSession};
+use super::dialect::Questions;
 use super::own_sessions::OwnSessions;
-pub use super::questions::{LockRow, MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions, Room};
 use super::remote::{self, SILENCE};
 use super::server::Server;
-use super::{Class, Db, DbError, Record, Value};
+use super::{Class, Db, DbError, MYSQL, POSTGRES, Record, Value};
 
 /// Somebody else's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,8 +130,8 @@ impl Db {
     pub(super) fn claimed(&self) -> Option<(&Claim, &'static Questions)> {
         match self {
             Self::Sqlite(_) => None,
-            Self::Postgres(db) => Some((&db.claim, &POSTGRES_QUESTIONS)),
-            Self::MySql(db) => Some((&db.claim, &MYSQL_QUESTIONS)),
+            Self::Postgres(db) => Some((&db.claim, POSTGRES.questions)),
+            Self::MySql(db) => Some((&db.claim, MYSQL.questions)),
             // Nobody else can open the file.
             Self::Jdbc(db) => (!db.is_sole()).then(|| (db.claim(), db.questions())),
         }

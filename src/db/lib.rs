@@ -1,6 +1,6 @@
 //! Databases: one enum over thin drivers, SQL as data.
 //!
-//! Invariants: this crate knows nothing of ours; every statement stands in a [`Syntax`] or is
+//! Invariants: this crate knows nothing of ours; every statement stands in a [`Dialect`] or is
 //! rendered in [`sql`] from one and a [`Relation`]; names in it are [`Identifier`]s, which are checked when they are
 //! made, and values are always bound; an error never carries a value.
 
@@ -10,6 +10,7 @@ pub mod cluster_lock;
 pub mod columns;
 pub mod copies;
 mod copy;
+pub mod dialect;
 mod error;
 pub mod feeds;
 pub mod guard;
@@ -27,22 +28,19 @@ pub mod near;
 mod neighbour;
 pub mod nodes;
 mod own_sessions;
-mod own_words;
 pub mod policies;
 mod pool;
 mod postgres;
 pub mod preflight_questions;
 pub mod proof;
-mod questions;
 mod refusal;
-mod remedy;
+mod relation;
 mod remote;
 pub mod scan;
 pub mod server;
 pub mod sizes;
 pub mod sql;
 mod sqlite;
-mod syntax;
 mod table;
 mod told;
 mod value;
@@ -52,20 +50,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use claim::LockState;
+pub use dialect::{
+    DB2, DIALECTS, Dialect, H2, MSSQL, MYSQL, ORACLE, POSTGRES, Paging, Rewrite, SQLITE, Write,
+};
 pub use error::{Class, DbError};
 pub use identifier::{Expression, Identifier, Literal, Unfit};
-pub use postgres::SESSION as POSTGRES_SESSION;
 pub use refusal::Refusal;
-pub use server::Server;
-pub use sql::{Filter, Lifetimes, Relation};
-pub use syntax::{
-    DB2, DB2_BLIND, DB2_QUESTIONS, DB2_SESSION, DIALECTS, H2, H2_1_QUESTIONS, H2_FLUSH, H2_QUESTIONS, MSSQL,
-    MSSQL_QUESTIONS, MSSQL_SESSION, MYSQL, ORACLE, ORACLE_BLIND, ORACLE_QUESTIONS, ORACLE_SESSION, POSTGRES,
-    Paging, Rewrite, SQLITE, Syntax, Write,
-};
+pub use relation::{Filter, Relation};
+pub use server::{Access, Server};
+pub use sql::Lifetimes;
 pub use table::{ColumnInfo, Kind, Limit, Shape, Table, TableInfo, Unit};
 pub use told::TransactionLimits;
-pub use value::Value;
+pub use value::{Record, Value};
 pub use write::{CompareAndSet, WriteMode};
 
 use jdbc::{JdbcDb, JdbcTransaction};
@@ -77,20 +73,8 @@ use sqlite::{Sqlite, SqliteTransaction};
 use crate::sizes::Sizes;
 use crate::write::keys_at_once;
 
-/// A row as read: one value for each selected column.
-pub type Record = Vec<Value>;
-
 /// The most bytes of values in one statement, where the server sets no lower limit.
 const STATEMENT_BYTES: usize = 8 << 20;
-
-/// What a database is opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
-    /// Only to read: not a byte of it changes.
-    ReadOnly,
-    /// To read and write.
-    ReadWrite,
-}
 
 /// A connected database.
 #[derive(Debug, Clone)]
@@ -172,12 +156,12 @@ impl Db {
     }
 
     /// The dialect.
-    pub fn syntax(&self) -> &'static Syntax {
+    pub fn dialect(&self) -> &'static Dialect {
         match self {
             Self::Sqlite(_) => &SQLITE,
             Self::Postgres(_) => &POSTGRES,
             Self::MySql(_) => &MYSQL,
-            Self::Jdbc(db) => db.syntax(),
+            Self::Jdbc(db) => db.dialect(),
         }
     }
 
@@ -211,10 +195,10 @@ impl Db {
         upto: Option<&[Value]>,
         limit: usize,
     ) -> Result<Vec<Record>, DbError> {
-        let syntax = self.syntax();
+        let dialect = self.dialect();
         let ends = Ends { after: after.is_some(), upto: upto.is_some() };
-        let params = sql::page_values(syntax, after, upto, limit);
-        self.read(&sql::page(syntax, table, columns, ends, limit), &params).await
+        let params = sql::page_values(dialect, after, upto, limit);
+        self.read(&sql::page(dialect, table, columns, ends, limit), &params).await
     }
 
     /// The rows with these keys, in any order; those that are gone are absent.
@@ -226,11 +210,11 @@ impl Db {
     ) -> Result<Vec<Record>, DbError> {
         tracing::trace!("{}: reads {} rows by key", table.relation.table, keys.len());
         let mut rows = Vec::with_capacity(keys.len());
-        let (syntax, most) = (self.syntax(), keys_at_once(self.syntax(), table, Sizes::new().keys));
+        let (dialect, most) = (self.dialect(), keys_at_once(self.dialect(), table, Sizes::new().keys));
         for batch in keys.chunks(most) {
-            let length = if syntax.write == Write::Batch { 1 } else { write::padded(batch.len(), most) };
-            let sql = sql::by_keys(syntax, table, columns, length);
-            rows.extend(match (self, syntax.write) {
+            let length = if dialect.write == Write::Batch { 1 } else { write::padded(batch.len(), most) };
+            let sql = sql::by_keys(dialect, table, columns, length);
+            rows.extend(match (self, dialect.write) {
                 (Self::Postgres(db), _) => db.read_arrays(&sql, &write::keys_by_column(table, batch)).await?,
                 (Self::Jdbc(db), Write::Arrays) => {
                     db.read_arrays(&sql, &write::keys_by_column(table, batch)).await?
@@ -247,7 +231,7 @@ impl Db {
     pub async fn rehearse(&self, table: &mut Table, columns: &[&Identifier]) -> Result<(), DbError> {
         let mut transaction = self.begin().await?;
         let allowed = transaction.run(&sql::rehearse(table, columns), &[]).await;
-        if allowed.is_ok() && table.insertable && self.syntax().write == Write::LockFirst {
+        if allowed.is_ok() && table.insertable && self.dialect().write == Write::LockFirst {
             table.insertable = transaction.run(&sql::rehearse_insert(table), &[]).await.is_ok();
         }
         allowed?;
@@ -296,30 +280,49 @@ impl Db {
 
     /// What the catalogue says of a table; `None` if there is no such table.
     pub async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.table(name).await,
-            Self::Postgres(db) => db.table(name).await,
-            Self::MySql(db) => db.table(name).await,
-            Self::Jdbc(db) => db.table(name).await,
+        let catalogue = match self {
+            Self::Jdbc(db) => match &self.dialect().catalogue {
+                Some(catalogue) => catalogue,
+                None => return db.table(name).await,
+            },
+            Self::Sqlite(_) | Self::Postgres(_) | Self::MySql(_) => match &self.dialect().catalogue {
+                Some(catalogue) => catalogue,
+                None => return Ok(None),
+            },
+        };
+        let name = [Value::Text(name.to_owned())];
+        let columns = self.read(catalogue.columns, &name).await?;
+        if columns.is_empty() {
+            return Ok(None);
         }
+        let mut info = (catalogue.table)(&columns, self.read(catalogue.unique, &name).await?);
+        if !catalogue.triggers.is_empty() {
+            info.has_triggers |= !self.read(catalogue.triggers, &name).await?.is_empty();
+        }
+        if !catalogue.engine.is_empty() {
+            let answer = self.read(catalogue.engine, &name).await?;
+            info.without_transactions =
+                answer.first().and_then(|record| Some(record.first()?.as_text()?.to_owned()));
+        }
+        Ok(Some(info))
     }
 
     /// The bytes that a table has on disk with its indexes, where the database tells.
     pub async fn table_bytes(&self, name: &str) -> Result<Option<u64>, DbError> {
-        let records = self.read(self.syntax().table_bytes, &[Value::Text(name.to_owned())]).await?;
+        let records = self.read(self.dialect().table_bytes, &[Value::Text(name.to_owned())]).await?;
         let bytes = records.first().and_then(|record| record.first()?.as_length());
         Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()))
     }
 
     /// The names of all tables and triggers, in upper case.
     pub async fn object_names(&self) -> Result<Vec<String>, DbError> {
-        let records = self.read(self.syntax().objects, &[]).await?;
+        let records = self.read(self.dialect().objects, &[]).await?;
         Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
 
     /// The names of all tables, in upper case.
     pub async fn table_names(&self) -> Result<Vec<String>, DbError> {
-        let records = self.read(self.syntax().tables, &[]).await?;
+        let records = self.read(self.dialect().tables, &[]).await?;
         Ok(records.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
     }
 
@@ -372,17 +375,17 @@ impl Transaction {
 
     /// Marks a point to which a refused statement is rolled back.
     pub async fn savepoint(&mut self) -> Result<(), DbError> {
-        self.unprepared(self.syntax().savepoint).await
+        self.unprepared(self.dialect().savepoint).await
     }
 
     /// Goes back to that point.
     pub async fn back_to_savepoint(&mut self) -> Result<(), DbError> {
-        self.unprepared(self.syntax().to_savepoint).await
+        self.unprepared(self.dialect().to_savepoint).await
     }
 
     /// Forgets that point.
     pub async fn release_savepoint(&mut self) -> Result<(), DbError> {
-        self.unprepared(self.syntax().release_savepoint).await
+        self.unprepared(self.dialect().release_savepoint).await
     }
 
     /// Runs a statement without values or rows, unless it is empty.

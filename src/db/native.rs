@@ -8,7 +8,7 @@ use super::claim::Claim;
 use super::own_sessions::OwnSessions;
 use super::pool::{Native, Pool, PooledSession, Session};
 use super::server::Server;
-use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value, remote};
+use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Value, remote};
 
 /// A database on a server.
 #[derive(Debug)]
@@ -33,15 +33,16 @@ impl<C: Native> NativeDb<C> {
     ) -> Result<Arc<Self>, DbError> {
         let own = OwnSessions::default();
         let mut session = Box::pin(reach::<C>(server, access, &own, None)).await?;
-        let statement_bytes = match C::MAX_PACKET {
+        let statement_bytes = match C::DIALECT.max_packet {
             "" => STATEMENT_BYTES,
             packet => remote::statement_bytes(&session.fetch(packet, C::Values::default()).await?),
         };
         let mut answers = Vec::new();
-        for ask in C::ROOM.asks {
+        let room = &C::DIALECT.questions.room;
+        for ask in room.asks {
             answers.push(session.fetch(ask, C::Values::default()).await?);
         }
-        let connections = remote::within_room(connections, (C::ROOM.left)(&answers));
+        let connections = remote::within_room(connections, (room.left)(&answers));
         let session = session.limited(server.socket_timeout);
         let pool = Pool::new(session, connections, server.connect_timeout);
         let (server, claim) = (server.clone(), Claim::default());
@@ -103,19 +104,6 @@ impl<C: Native> NativeDb<C> {
         let mut lent = self.lend().await?;
         lent.session()?.begin(self.server.lock_wait).await?;
         Ok(NativeTransaction { lent })
-    }
-
-    /// What the catalogue says of a table: its columns, and those of its unique indexes.
-    pub(super) async fn catalogue(
-        &self,
-        syntax: &Syntax,
-        name: &[Value],
-    ) -> Result<Option<[Vec<Record>; 2]>, DbError> {
-        let columns = self.read(syntax.columns, name).await?;
-        if columns.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some([columns, self.read(syntax.unique, name).await?]))
     }
 
     /// Closes the sessions that nobody uses now.
@@ -238,14 +226,15 @@ async fn look<C: Native>(
     own: &OwnSessions,
 ) -> Result<State, DbError> {
     C::prepare(session, server, access, own).await?;
-    if let Some([is_node, is_ready]) = C::READINESS.filter(|_| server.hosts.len() > 1)
+    if let Some([is_node, is_ready]) = C::DIALECT.readiness.filter(|_| server.hosts.len() > 1)
         && says(session, is_node, "ON").await?
         && says(session, is_ready, "OFF").await?
     {
         let text = "is not ready: its cluster has no quorum, or it is not in it";
         return Err(DbError::new(Class::Lost, text));
     }
-    let ask = if access == Access::ReadOnly { C::IS_STANDBY } else { C::IS_READ_ONLY };
+    let dialect = C::DIALECT;
+    let ask = if access == Access::ReadOnly { dialect.is_standby } else { dialect.is_read_only };
     let records = session.fetch(ask, C::Values::default()).await?;
     let is_standby =
         records.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0);

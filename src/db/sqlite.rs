@@ -4,7 +4,6 @@
 //! would wait for the first as soon as its changed pages outgrow the cache. The journal mode of
 //! the file is left as it is.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +18,6 @@ use sqlx::{
 };
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
 use super::{Access, Class, DbError, Record, SQLITE, Value, sql};
 
 /// How long a statement waits for another process's lock.
@@ -159,40 +157,6 @@ impl Sqlite {
         Ok(SqliteTransaction { connection: Arc::clone(&self.connection), open: true })
     }
 
-    pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
-        let name = [Value::Text(name.to_owned())];
-        let columns = self.read(SQLITE.columns, &name).await?;
-        if columns.is_empty() {
-            return Ok(None);
-        }
-        let mut info = TableInfo::default();
-        let mut primary = Vec::new();
-        for record in &columns {
-            let [Value::Text(column), declared, Value::Int(position)] = record.as_slice() else { continue };
-            let column = column.to_uppercase();
-            if *position > 0 {
-                primary.push(column.clone());
-            }
-            let limit = declared.as_text().and_then(declared_length);
-            // Any column takes anything, whatever it is declared to hold.
-            let column_info = ColumnInfo { kind: Kind::Other, limit, ..ColumnInfo::default() };
-            info.columns.insert(column, column_info);
-        }
-        if !primary.is_empty() {
-            info.unique.push(primary);
-        }
-        let indexes = self.read(SQLITE.unique, &name).await?;
-        let mut unique: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for record in indexes {
-            // An index over an expression has no column name: it is no key.
-            let [Value::Text(index), column] = record.as_slice() else { continue };
-            let column = column.as_text().unwrap_or_default().to_uppercase();
-            unique.entry(index.clone()).or_default().push(column);
-        }
-        info.unique.extend(unique.into_values());
-        Ok(Some(info))
-    }
-
     pub(super) async fn close(&self) {
         if let Some(connection) = self.connection.connection.lock().await.take() {
             let _ = connection.close().await; // nothing is left to lose
@@ -305,17 +269,6 @@ fn is_filled(path: &Path, suffix: &str) -> bool {
     std::fs::metadata(beside).is_ok_and(|found| found.len() > 0)
 }
 
-/// The `n` of a declared type like `VARCHAR(n)`; SQLite counts characters, and does not enforce it.
-fn declared_length(declared: &str) -> Option<Limit> {
-    let upper = declared.to_uppercase();
-    let (kind, rest) = upper.split_once('(')?;
-    if !kind.contains("CHAR") && !kind.contains("TEXT") && !kind.contains("CLOB") {
-        return None;
-    }
-    let length = rest.split([')', ',']).next()?.trim().split(' ').next()?.parse().ok()?;
-    Some(Limit { length, unit: Unit::Characters })
-}
-
 #[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
 fn explain(error: sqlx::Error) -> DbError {
     const BUSY: i32 = 5;
@@ -340,19 +293,4 @@ fn explain(error: sqlx::Error) -> DbError {
         _ => Class::Environment,
     };
     DbError::new(class, database.message().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_declared_length_counts_only_for_texts() {
-        let characters = |length| Some(Limit { length, unit: Unit::Characters });
-        assert_eq!(declared_length("VARCHAR(2048)"), characters(2048));
-        assert_eq!(declared_length("varchar2(255 char)"), characters(255));
-        assert_eq!(declared_length("DECIMAL(31,0)"), None);
-        assert_eq!(declared_length("BLOB"), None);
-        assert_eq!(declared_length("VARCHAR"), None);
-    }
 }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// A row as read: one value for each selected column.
+pub type Record = Vec<Value>;
+
 /// What a column can hold, as far as this program reads columns.
 #[derive(Clone, PartialEq)]
 pub enum Value {

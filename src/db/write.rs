@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::table::Kind;
-use super::{Class, DbError, Expression, Identifier, Record, Syntax, Table, Transaction, Value, Write, sql};
+use super::{Class, DbError, Dialect, Expression, Identifier, Record, Table, Transaction, Value, Write, sql};
 use crate::sizes::Sizes;
 
 /// What a JDBC driver says of a change in a batch that it made but did not count.
@@ -42,8 +42,8 @@ pub enum WriteMode {
 }
 
 /// How many keys a statement names, of `most`.
-pub(super) fn keys_at_once(syntax: &Syntax, table: &Table, most: usize) -> usize {
-    let is_wide = table.relation.key.len() > 1 && syntax.write == Write::LockThenBatch;
+pub(super) fn keys_at_once(dialect: &Dialect, table: &Table, most: usize) -> usize {
+    let is_wide = table.relation.key.len() > 1 && dialect.write == Write::LockThenBatch;
     if is_wide { Sizes::new().wide_keys } else { most }
 }
 
@@ -57,7 +57,7 @@ impl Transaction {
         rows: &[&CompareAndSet<'_>],
         mode: WriteMode,
     ) -> Result<Vec<Record>, DbError> {
-        match self.syntax().write {
+        match self.dialect().write {
             Write::Values => self.by_values(table, columns, rows).await,
             Write::Arrays => self.by_arrays(table, columns, rows).await,
             Write::Batch => self.by_batch(table, columns, rows).await,
@@ -71,7 +71,7 @@ impl Transaction {
         columns: &[&Identifier],
         rows: &[&CompareAndSet<'_>],
     ) -> Result<Vec<Record>, DbError> {
-        let sql = sql::set_from_values(self.syntax(), table, columns, rows.len());
+        let sql = sql::set_from_values(self.dialect(), table, columns, rows.len());
         let params: Vec<Value> = rows.iter().flat_map(|row| row.all()).cloned().collect();
         self.run(&sql, &params).await
     }
@@ -82,7 +82,7 @@ impl Transaction {
         columns: &[&Identifier],
         rows: &[&CompareAndSet<'_>],
     ) -> Result<Vec<Record>, DbError> {
-        let sql = sql::set_from_arrays(self.syntax(), table, columns);
+        let sql = sql::set_from_arrays(self.dialect(), table, columns);
         let kinds = || columns.iter().map(|column| table.kind(column)).enumerate();
         let arrays: Vec<(Kind, Vec<&Value>)> =
             (key_arrays(table, &rows.iter().map(|row| row.key.as_slice())).into_iter())
@@ -98,7 +98,7 @@ impl Transaction {
         columns: &[&Identifier],
         rows: &[&CompareAndSet<'_>],
     ) -> Result<Vec<Record>, DbError> {
-        let sql = sql::set_if_same(self.syntax(), table, columns);
+        let sql = sql::set_if_same(self.dialect(), table, columns);
         let mut bound: Vec<Vec<&Value>> = Vec::with_capacity(rows.len());
         for row in rows {
             bound.push(row.new.iter().copied().chain(&row.key).chain(row.old.iter().copied()).collect());
@@ -126,14 +126,14 @@ impl Transaction {
         rows: &[&CompareAndSet<'_>],
         mode: WriteMode,
     ) -> Result<Vec<Record>, DbError> {
-        let syntax = self.syntax();
+        let dialect = self.dialect();
         let keys: Vec<Vec<Value>> = rows.iter().map(|row| row.key.clone()).collect();
         let mut locked = Vec::with_capacity(rows.len());
-        let most = keys_at_once(syntax, table, syntax.rows_of_a_statement());
+        let most = keys_at_once(dialect, table, dialect.rows_of_a_statement());
         let selected: Vec<Expression> = columns.iter().map(|name| Expression::from(*name)).collect();
         for part in keys.chunks(most) {
             let length = padded(part.len(), most);
-            let sql = sql::lock(syntax, table, &selected, length);
+            let sql = sql::lock(dialect, table, &selected, length);
             locked.extend(self.run(&sql, &padded_keys(part, length)).await?);
         }
         let width = table.relation.key.len();
@@ -149,8 +149,8 @@ impl Transaction {
         if same.is_empty() {
             return Ok(Vec::new());
         }
-        if syntax.write == Write::LockThenBatch {
-            let sql = sql::copy::set_one(syntax, table, columns);
+        if dialect.write == Write::LockThenBatch {
+            let sql = sql::copy::set_one(dialect, table, columns);
             let bound: Vec<Vec<&Value>> =
                 same.iter().map(|row| row.new.iter().copied().chain(&row.key).collect()).collect();
             for count in self.batch(&sql, &bound).await? {
@@ -158,14 +158,14 @@ impl Transaction {
                 must_be(if count == SUCCESS_NO_INFO { 1 } else { u64::try_from(count).unwrap_or(0) }, 1)?;
             }
         } else if table.insertable && mode == WriteMode::Fast {
-            for part in parts(&same, syntax.rows_of_a_statement()) {
-                let sql = sql::set_locked(syntax, table, columns, part.len());
+            for part in parts(&same, dialect.rows_of_a_statement()) {
+                let sql = sql::set_locked(dialect, table, columns, part.len());
                 let params = part.iter().flat_map(|row| row.key.iter().chain(row.new.iter().copied()));
                 let affected = self.change(&sql, params.collect()).await?;
                 must_be(affected, 2 * part.len())?; // the server counts a replaced row twice
             }
         } else {
-            let sql = sql::copy::set_one(syntax, table, columns);
+            let sql = sql::copy::set_one(dialect, table, columns);
             for row in &same {
                 let params = row.new.iter().copied().chain(&row.key);
                 let affected = self.change(&sql, params.collect()).await?;

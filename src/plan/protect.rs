@@ -35,7 +35,7 @@ pub(super) async fn claim(db: &Db, all: &[&Db]) -> Result<()> {
         if db.claim().await.map_err(|error| failed(db, &error))? {
             return Ok(());
         }
-        if matches!(db, Db::Sqlite(_)) || begun.elapsed() >= AFTERLIFE {
+        if db.server_kind().is_none() || begun.elapsed() >= AFTERLIFE {
             let text = format!(
                 "another keyrotation process is working on the database {}{}; this one has written nothing to it",
                 db.place(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::table::Kind;
-use super::super::{Class, DbError, Record, Syntax, Value, remote};
+use super::super::{Class, DbError, Dialect, Record, Value, remote};
 use super::session::{Ask, Session};
 use super::stalled::Awaiting;
 use super::wire::{Done, Operation};
-use super::{Inner, postgres};
+use super::{Inner, errors, postgres};
 
 /// A session that is borrowed from the pool, or alone. Dropped, it goes back, rolled back.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl BridgeSession {
         let _awaiting = Awaiting::from(&self.db, session);
         let outcome = remote::within(timeout, async { Ok(session.ask(ask).await) }).await?;
         outcome.map_err(|failure| {
-            let error = self.db.dialect.explain(&failure);
+            let error = errors::explain(self.db.dialect, &failure);
             if error.class == Class::Lost {
                 session.give_up();
                 self.db.idle().clear(); // the others were lost with it
@@ -52,7 +52,7 @@ impl BridgeSession {
     }
 
     pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        let sql = self.db.dialect.marks(sql).into_owned();
+        let sql = postgres::marks(self.db.dialect, sql).into_owned();
         self.ask(Ask::Query(&sql, params)).await.map(|(rows, _)| rows)
     }
 
@@ -106,8 +106,8 @@ pub struct JdbcTransaction {
 }
 
 impl JdbcTransaction {
-    pub(crate) fn syntax(&self) -> &'static Syntax {
-        self.lease.db.dialect.syntax
+    pub(crate) fn dialect(&self) -> &'static Dialect {
+        self.lease.db.dialect
     }
 
     pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {

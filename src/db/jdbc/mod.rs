@@ -1,7 +1,6 @@
 //! Databases by way of their JDBC drivers: a bridge in Java moves statements and rows, nothing else.
 //! All SQL comes from here, as for the other drivers.
 
-mod dialect;
 mod errors;
 mod lease;
 mod postgres;
@@ -17,13 +16,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use super::claim::Claim;
-use super::guard::Questions;
+use super::dialect::Questions;
 use super::own_sessions::{Greeting, OwnSessions};
 use super::remote;
 use super::server::{Route, Server};
 use super::table::{Kind, TableInfo};
-use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value};
-use dialect::Dialect;
+use super::{Access, Class, DbError, Dialect, Record, STATEMENT_BYTES, Value};
 pub(crate) use lease::{BridgeSession, JdbcTransaction};
 use process::Process;
 use session::{Ask, Opening, Session};
@@ -45,7 +43,8 @@ struct Inner {
     server: Server,
     route: Route,
     access: Access,
-    dialect: Dialect,
+    dialect: &'static Dialect,
+    questions: &'static Questions,
     connections: u32,
     statement_bytes: usize,
     permits: Arc<Semaphore>,
@@ -63,32 +62,33 @@ impl JdbcDb {
         connections: u32,
     ) -> Result<Self, DbError> {
         let (mut session, major) = connect(server, route, access, None).await?;
-        let mut dialect = Dialect::of(server.kind, major);
+        let dialect = Dialect::of(server.kind, major);
+        let mut questions = dialect.questions;
         // First of all: a process of ours that looks meanwhile is not to take it for a stranger.
         let own = OwnSessions::at(&server.to_string());
-        greet(&mut session, &dialect, server, &own).await?;
+        greet(&mut session, dialect, server, &own).await?;
         if let Some(blind) = dialect.blind
-            && answer(&mut session, &dialect, server, dialect.questions.sessions).await.is_err()
+            && answer(&mut session, dialect, server, questions.sessions).await.is_err()
         {
-            dialect.questions = blind;
+            questions = blind;
         }
-        if access == Access::ReadWrite && !dialect.is_replica.is_empty() {
-            let answer = answer(&mut session, &dialect, server, dialect.is_replica).await?;
+        if access == Access::ReadWrite && !dialect.is_read_only.is_empty() {
+            let answer = answer(&mut session, dialect, server, dialect.is_read_only).await?;
             if answer.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0) {
                 let text = "is a replica, or set to read only: give the primary's host";
                 return Err(DbError::new(Class::Environment, text));
             }
         }
         if access == Access::ReadWrite && !dialect.flush.is_empty() {
-            answer(&mut session, &dialect, server, dialect.flush).await?; // whether that is allowed shows now
+            answer(&mut session, dialect, server, dialect.flush).await?; // whether that is allowed shows now
         }
         let statement_bytes = match dialect.max_packet {
             "" => STATEMENT_BYTES,
-            packet => remote::statement_bytes(&answer(&mut session, &dialect, server, packet).await?),
+            packet => remote::statement_bytes(&answer(&mut session, dialect, server, packet).await?),
         };
-        let (room, mut answers) = (&dialect.questions.room, Vec::new());
+        let (room, mut answers) = (&questions.room, Vec::new());
         for ask in room.asks {
-            answers.push(answer(&mut session, &dialect, server, ask).await?);
+            answers.push(answer(&mut session, dialect, server, ask).await?);
         }
         let connections = remote::within_room(connections, (room.left)(&answers));
         let inner = Inner {
@@ -96,6 +96,7 @@ impl JdbcDb {
             route: route.clone(),
             access,
             dialect,
+            questions,
             connections,
             statement_bytes,
             permits: Arc::new(Semaphore::new(usize::try_from(connections).unwrap_or(1))),
@@ -120,12 +121,12 @@ impl JdbcDb {
         &self.inner.server
     }
 
-    pub(super) fn syntax(&self) -> &'static Syntax {
-        self.inner.dialect.syntax
+    pub(super) fn dialect(&self) -> &'static Dialect {
+        self.inner.dialect
     }
 
     pub(super) fn questions(&self) -> &'static Questions {
-        self.inner.dialect.questions
+        self.inner.questions
     }
 
     pub(super) fn connections(&self) -> u32 {
@@ -207,13 +208,10 @@ impl JdbcDb {
         Ok(JdbcTransaction { lease })
     }
 
+    /// A table, as the driver describes it.
     pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
-        table::describe(self, name).await
-    }
-
-    async fn describe(&self, name: &str) -> Result<Vec<Record>, DbError> {
-        let asked = self.acquire().await?.ask(Ask::Text(Operation::Describe, name)).await;
-        asked.map(|(rows, _)| rows)
+        let (rows, _) = self.acquire().await?.ask(Ask::Text(Operation::Describe, name)).await?;
+        Ok(table::by_driver(rows))
     }
 
     /// Closes the sessions that nobody uses now.
@@ -227,7 +225,7 @@ impl JdbcDb {
     pub(super) async fn close(&self) {
         if let Some(claim) = self.inner.claim.lock().await.take() {
             claim.close().await;
-            if let Some(row) = self.inner.dialect.questions.lock_row {
+            if let Some(row) = self.inner.questions.lock_row {
                 let _ = self.script(row.remove).await; // it does no harm where it stays
             }
         }
@@ -247,8 +245,8 @@ impl Inner {
     /// A new session.
     async fn session(&self) -> Result<Session, DbError> {
         let _opening = self.own.opening();
-        let (mut session, _) = connect(&self.server, &self.route, self.access, Some(&self.dialect)).await?;
-        greet(&mut session, &self.dialect, &self.server, &self.own).await?;
+        let (mut session, _) = connect(&self.server, &self.route, self.access, Some(self.dialect)).await?;
+        greet(&mut session, self.dialect, &self.server, &self.own).await?;
         Ok(session)
     }
 }
@@ -260,10 +258,10 @@ async fn greet(
     server: &Server,
     own: &OwnSessions,
 ) -> Result<(), DbError> {
-    if !dialect.by_number {
+    let questions = dialect.questions;
+    if !questions.by_number {
         return Ok(());
     }
-    let questions = dialect.questions;
     let mut greeting = Greeting::new(questions);
     let mut rows = answer(session, dialect, server, &greeting.sql).await;
     if greeting.mark.is_some() && rows.as_ref().is_err_and(|error| error.class == Class::Environment) {
@@ -281,10 +279,10 @@ async fn answer(
     server: &Server,
     sql: &str,
 ) -> Result<Vec<Record>, DbError> {
-    let sql = dialect.marks(sql);
+    let sql = postgres::marks(dialect, sql);
     let asked = async { Ok(session.ask(Ask::Query(&sql, &[])).await) };
     let asked = remote::within(Some(patience(server)), asked).await?;
-    asked.map(|(rows, _)| rows).map_err(|failure| dialect.explain(&failure))
+    asked.map(|(rows, _)| rows).map_err(|failure| errors::explain(dialect, &failure))
 }
 
 /// How long a session may take to open, and to answer what is no work. The driver keeps to the URL's own
@@ -308,15 +306,21 @@ async fn connect(
         Access::ReadWrite => (*route.url).clone(),
     };
     let url = zeroize::Zeroizing::new(url);
-    let setup = dialect::setup(server, access);
+    let unversioned = Dialect::of(server.kind, i64::MAX);
+    let driver = &unversioned.driver;
+    let mut setup: Vec<String> = unversioned.session.iter().map(|&sql| sql.to_owned()).collect();
+    setup.extend((unversioned.setup)(server, access));
     let mut properties = vec![("user", server.user.as_str()), ("password", server.password.as_str())];
-    properties.extend(dialect::properties(server.kind));
+    if !driver.program.is_empty() {
+        properties.push((driver.program, remote::application()));
+    }
+    properties.extend(driver.properties);
     properties.extend(route.properties.iter().map(|(name, value)| (*name, value.as_str())));
     let opening = Opening {
         url: &url,
         read_only: access == Access::ReadOnly,
-        nulls: dialect::null_type(server.kind),
-        utf8_driver: dialect::utf8_driver(server.kind),
+        nulls: driver.null_type,
+        utf8_driver: driver.utf8,
         properties: &properties,
         setup: &setup,
     };
@@ -325,14 +329,14 @@ async fn connect(
         let mut session = Session::new(Arc::clone(&process));
         let opened = session.ask(Ask::Open(&opening));
         let opened = remote::within(Some(patience(server)), async { Ok(opened.await) }).await?;
-        let is_held = opened.as_ref().is_err_and(dialect::is_in_use) && route.sole;
+        let is_held =
+            opened.as_ref().is_err_and(|failure| Some(failure.code) == unversioned.in_use) && route.sole;
         if !is_held || begun.elapsed() >= AFTERLIFE {
             break (session, opened);
         }
         tokio::time::sleep(PAUSE).await;
     };
-    let unversioned = Dialect::of(server.kind, i64::MAX);
-    let (_, done) = opened.map_err(|failure| dialect.unwrap_or(&unversioned).explain(&failure))?;
+    let (_, done) = opened.map_err(|failure| errors::explain(dialect.unwrap_or(unversioned), &failure))?;
     remote::set_up_sockets_of(session.process().pid);
     let mut told = done.reader();
     let product = (told.text(), told.text(), told.text());
