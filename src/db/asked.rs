@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::dialect::postgresql::statements as postgresql;
 use super::server::Kind;
+use super::value::first_number;
 use super::{Db, DbError, Record};
 
 /// MySQL's word for a privilege that is missing.
@@ -35,17 +36,17 @@ impl Db {
 
     /// Whether sessions of other users are hidden from this one.
     pub async fn is_blind(&self) -> Result<bool, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let Some(questions) = self.questions() else { return Ok(false) };
         let answer = match self.read(questions.is_blind, &[]).await {
             Err(error) if error.to_string().contains(NO_PRIVILEGE) => return Ok(true),
             answer => answer?,
         };
-        Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
+        Ok(first_number(&answer) == Some(1))
     }
 
     /// After how long the server ends a statement, if it does.
     pub async fn statement_limit(&self) -> Result<Option<Duration>, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(None) };
+        let Some(questions) = self.questions() else { return Ok(None) };
         let limit = |record: &Record| {
             let value: f64 = record.get(1)?.as_text()?.parse().ok()?;
             let is_seconds = record.first()?.as_text()? == "max_statement_time"; // MariaDB's; the others, milliseconds
@@ -60,18 +61,17 @@ impl Db {
 
     /// Settings of the server with which it may lose what it has acknowledged.
     pub async fn lossy_settings(&self) -> Result<Vec<String>, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
+        let Some(questions) = self.questions() else { return Ok(Vec::new()) };
         if questions.lossy.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self.read(questions.lossy, &[]).await?;
-        Ok(answer.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
+        self.texts(questions.lossy, &[]).await
     }
 
     /// Whether two connections share a session of the server: a pooler stands between that gives
     /// each transaction another one, and a lock taken in one would not be ours in the next.
     pub async fn shares_sessions(&self) -> Result<bool, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let Some(questions) = self.questions() else { return Ok(false) };
         let (mut one, mut other) = (self.dedicated().await?, self.dedicated().await?);
         let is_one = one.number(questions.session).await? == other.number(questions.session).await?;
         one.close().await;

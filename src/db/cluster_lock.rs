@@ -8,12 +8,14 @@
 
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
+use super::claimed::ClusterLock;
+use super::database::Db;
 use super::dialect::mysql::statements as mysql;
-use super::identity::{Told, number, word};
-use super::{Class, Db, DbError, Value};
+use super::error::{Class, DbError};
+use super::told::{Told, number, word};
+use super::value::Value;
 
 /// After how long without a beat a lease is nobody's.
 const DEAD: Duration = Duration::from_secs(30);
@@ -23,19 +25,6 @@ const ALIVE: Duration = Duration::from_secs(4);
 
 /// How often the row is counted up, whatever else the rotation does.
 const PACE: Duration = Duration::from_secs(2);
-
-/// The row of a cluster, as this process has it or waits for it.
-#[derive(Debug)]
-pub(super) struct ClusterLock {
-    token: String,
-    node: String,
-    /// Whether it is ours.
-    held: bool,
-    /// Counts up meanwhile.
-    beats: Option<AbortHandle>,
-    /// How it stood when it was seen first: whose, at which count.
-    seen: Option<(String, String, Instant)>,
-}
 
 impl ClusterLock {
     /// One for a cluster, if the server is in one.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::copies::text;
+use super::value::text_at;
 use super::{Db, DbError, Record, Value};
 
 /// What every envelope of a server begins with: base64 of `{"c":"`.
@@ -65,13 +65,13 @@ impl TextColumn {
     fn of(record: &Record) -> Self {
         let how = record.get(3).and_then(Value::as_int);
         Self {
-            schema: text(record, 0),
-            table: text(record, 1),
-            column: text(record, 2),
+            schema: text_at(record, 0).to_owned(),
+            table: text_at(record, 1).to_owned(),
+            column: text_at(record, 2).to_owned(),
             is_readable: how != Some(0),
             is_foreign: how == Some(2),
             has_history: how == Some(3),
-            holds: Holds::of(&text(record, 4)),
+            holds: Holds::of(text_at(record, 4)),
         }
     }
 }

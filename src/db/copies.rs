@@ -1,7 +1,8 @@
 //! Where a server itself keeps copies of what stands in its tables: history, rules, logs of statements.
 //! SQL as data; what a dialect has no question for is not known, and said to be so.
 
-use super::{Db, DbError, Record, Value};
+use super::value::text_at;
+use super::{Db, DbError};
 
 impl Db {
     /// Tables of which the server itself keeps or sends on what stood there, in upper case, and how. None where
@@ -21,7 +22,7 @@ impl Db {
         if sql.is_empty() {
             return Ok(None);
         }
-        Ok(self.read(sql, &[]).await?.first().map(|record| text(record, 0)))
+        Ok(self.read(sql, &[]).await?.first().map(|record| text_at(record, 0).to_owned()))
     }
 
     async fn pairs(&self, sql: &str) -> Result<Option<Vec<(String, String)>>, DbError> {
@@ -29,11 +30,7 @@ impl Db {
             return Ok(None);
         }
         let pairs = self.read(sql, &[]).await?;
-        let pairs = pairs.iter().map(|record| (text(record, 0), text(record, 1)));
+        let pairs = pairs.iter().map(|record| (text_at(record, 0).to_owned(), text_at(record, 1).to_owned()));
         Ok(Some(pairs.filter(|(_, how)| !how.is_empty()).collect()))
     }
-}
-
-pub(super) fn text(record: &Record, at: usize) -> String {
-    record.get(at).and_then(Value::as_text).unwrap_or_default().trim().to_owned()
 }

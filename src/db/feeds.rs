@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::dialect::mysql::statements as mysql;
 use super::dialect::postgresql::statements as postgresql;
-use super::identity::{Told, number, word};
 use super::server::Kind;
+use super::told::{Told, number, word};
+use super::value::text_at;
 use super::{Class, Db, DbError, Record, Value};
 
 /// One thing that brings changes from elsewhere.
@@ -210,7 +211,7 @@ impl Db {
 
 /// Whether a line of SHOW PROCESSLIST is a thread of a replica: user, command and state tell.
 fn is_replicas(shown: &Record) -> bool {
-    let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
+    let text = |at| text_at(shown, at);
     let is_at_it = ["Connect", "Query", "Slave_IO", "Slave_SQL", "Slave_worker"].contains(&text(4));
     text(1) == "system user" && is_at_it && !text(6).starts_with("wsrep")
 }
@@ -218,7 +219,7 @@ fn is_replicas(shown: &Record) -> bool {
 /// Whether it is the thread by which a member of a replication group applies what other members write. With it come
 /// threads that cannot be told from those that apply what a source sends.
 fn is_groups(shown: &Record) -> bool {
-    let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
+    let text = |at| text_at(shown, at);
     text(1) == "system user"
         && [text(6), text(7)].iter().any(|text| text.to_ascii_lowercase().starts_with("group replication"))
 }
@@ -231,7 +232,7 @@ fn is_groups_channel(record: &Record) -> bool {
 
 /// Whether it is the thread that reads from a source, as its state tells: a group has none.
 fn reads_from_source(shown: &Record) -> bool {
-    let state = shown.get(6).and_then(Value::as_text).unwrap_or_default();
+    let state = text_at(shown, 6);
     is_replicas(shown) && ["source", "master", "binlog dump"].iter().any(|word| state.contains(word))
 }
 

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use super::dialect::mysql::statements as mysql;
 use super::feeds::unless_denied;
-use super::identity::{Told, word};
 use super::server::Kind;
+use super::told::{Told, word};
 use super::{Db, DbError};
 
 /// Numbers of transactions, from and to.

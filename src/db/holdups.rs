@@ -2,8 +2,10 @@
 //! somebody else has. SQL as data; of a dialect that has none of it only the driver is asked, which knows what
 //! takes long.
 
-use super::claim::DedicatedSession;
-use super::{Db, DbError, Record, Value};
+use super::claimed::DedicatedSession;
+use super::database::{AnyDriver, Db};
+use super::error::DbError;
+use super::value::{Record, text_at};
 
 /// What a server waits for that is not asked.
 const UNNAMED: &str = "something that it does not name: a lock, its disk, or much work";
@@ -41,7 +43,7 @@ impl Db {
         let records = dedicated.ask(sql).await.unwrap_or_default();
         let mut found = Vec::new();
         for holdup in records.iter().filter_map(holdup) {
-            if self.own().is_none() || self.is_ours(dedicated, holdup.session).await {
+            if !self.dialect().questions.by_number || self.is_ours(dedicated, holdup.session).await {
                 found.push(holdup);
             }
         }
@@ -50,7 +52,7 @@ impl Db {
 
     /// Whether a session is this process's: a number alone comes again after a restart.
     async fn is_ours(&self, dedicated: &mut DedicatedSession, number: i64) -> bool {
-        let (Some(own), Some((_, questions))) = (self.own(), self.claimed()) else { return false };
+        let (Some(own), Some(questions)) = (self.own(), self.questions()) else { return false };
         for known in own.candidates(number, None) {
             let Some(mark) = known.mark else { return true };
             let holder = questions.marked_by.replace('?', &format!("'{mark}'"));
@@ -63,19 +65,19 @@ impl Db {
 
     /// Sessions whose statement takes long, where nothing else is known.
     fn unnamed(&self) -> Vec<Holdup> {
-        let Self::Jdbc(db) = self else { return Vec::new() };
+        let AnyDriver::Jdbc(db) = &self.driver else { return Vec::new() };
         let holdup = |session: u32| Holdup { session: session.into(), what: UNNAMED.to_owned() };
-        db.stalled().into_iter().map(holdup).collect()
+        db.at_work().stalled().into_iter().map(holdup).collect()
     }
 
     /// Ends what these sessions are at.
     pub async fn cancel(&self, holdups: &[Holdup]) -> Result<(), DbError> {
         let Some(asks) = &self.dialect().holdups else {
-            if let Self::Jdbc(db) = self {
+            if let AnyDriver::Jdbc(db) = &self.driver {
                 holdups
                     .iter()
                     .filter_map(|holdup| holdup.session.try_into().ok())
-                    .for_each(|it| db.cancel(it));
+                    .for_each(|it| db.at_work().cancel(it));
             }
             return Ok(());
         };
@@ -90,8 +92,7 @@ impl Db {
 
 fn holdup(record: &Record) -> Option<Holdup> {
     let session = record.first()?.as_int()?;
-    let text = |at: usize| record.get(at).and_then(Value::as_text).unwrap_or_default().trim();
-    let (event, owner) = (text(1), text(2));
+    let (event, owner) = (text_at(record, 1), text_at(record, 2));
     let what = if owner.is_empty() { event.to_owned() } else { format!("{event}, held by {owner}") };
     Some(Holdup { session, what })
 }

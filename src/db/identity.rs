@@ -9,7 +9,7 @@ use super::dialect::mysql::statements as mysql;
 use super::dialect::postgresql::statements as postgresql;
 use super::dialect::{mssql, oracle};
 use super::server::Kind;
-pub(super) use super::told::{Told, number, word};
+use super::told::{Told, number, word};
 use super::{Class, Db, DbError, TransactionLimits};
 
 /// Whether two connections lead to the same data.
@@ -324,7 +324,7 @@ impl Db {
 
     /// Which server and database this is, as the dialect says it.
     async fn in_words(&self) -> Result<Option<String>, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(None) };
+        let Some(questions) = self.questions() else { return Ok(None) };
         if questions.identity.is_empty() {
             return Ok(None);
         }

@@ -6,11 +6,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::database::{AnyDriver, Db};
 use super::dialect::mysql::statements as mysql;
 use super::dialect::postgresql::statements as postgresql;
 use super::dialect::sqlite;
+use super::driver::Driver as _;
+use super::error::{Class, DbError};
+use super::identifier::Identifier;
 use super::mysql::MySqlDb;
-use super::{Class, Db, DbError, Identifier, Record, Table, Value};
+use super::table::Table;
+use super::value::{Record, Value};
 
 /// An index, in the catalogue's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +38,7 @@ const NO_INDEX: &str = "keyrotation_no_such_index";
 impl Db {
     /// Whether indexes can be dropped and made again: by the drivers of this program.
     pub fn can_rebuild_indexes(&self) -> bool {
-        !matches!(self, Self::Jdbc(_))
+        !matches!(self.driver, AnyDriver::Jdbc(_))
     }
 
     /// The indexes of a table that slow down writing to these columns and that nothing but queries needs.
@@ -50,28 +55,28 @@ impl Db {
         let listed: Vec<&str> = columns.iter().map(Identifier::as_str).collect();
         let params =
             [Value::Text(name.to_owned()), Value::Text(format!(",{},", listed.join(",").to_uppercase()))];
-        match self {
-            Self::Sqlite(db) => {
+        match &self.driver {
+            AnyDriver::Sqlite(db) => {
                 Ok(db.read(sqlite::INDEXES, &params).await?.iter().filter_map(of_sqlite).collect())
             }
-            Self::Postgres(db) => {
+            AnyDriver::Postgres(db) => {
                 Ok(db.read(postgresql::INDEXES, &params).await?.iter().filter_map(of_postgresql).collect())
             }
-            Self::MySql(db) => of_mysql(db, name, columns).await,
-            Self::Jdbc(_) => Ok(Vec::new()),
+            AnyDriver::MySql(db) => of_mysql(db, name, columns).await,
+            AnyDriver::Jdbc(_) => Ok(Vec::new()),
         }
     }
 
     /// What this user lacks to drop the indexes of a table and make them again, in words. Changes nothing.
     pub async fn lacks_for_indexes(&self, table: &Table) -> Result<Option<String>, DbError> {
         let name = table.relation.table.as_str();
-        match self {
-            Self::Sqlite(_) | Self::Jdbc(_) => Ok(None),
-            Self::Postgres(db) => {
+        match &self.driver {
+            AnyDriver::Sqlite(_) | AnyDriver::Jdbc(_) => Ok(None),
+            AnyDriver::Postgres(db) => {
                 let lacks = db.read(postgresql::LACKS_FOR_INDEXES, &[Value::Text(name.to_owned())]).await?;
                 Ok(lacks.first().and_then(|record| Some(record.first()?.as_text()?.to_owned())))
             }
-            Self::MySql(db) => {
+            AnyDriver::MySql(db) => {
                 let nothing = format!("ALTER TABLE {} DROP INDEX {NO_INDEX}", backquoted(name));
                 match db.statements(&[nothing]).await {
                     // There is no such index: it was allowed to look.
@@ -97,15 +102,17 @@ impl Db {
         let there =
             self.found(table, columns).await?.into_iter().filter(|found| indexes.contains(&found.index));
         let drops: Vec<String> = there.map(|found| format!("DROP INDEX {}", found.identifier)).collect();
-        match self {
+        match &self.driver {
             _ if drops.is_empty() => Ok(()),
-            Self::Sqlite(db) => db.script(&format!("BEGIN IMMEDIATE; {}; COMMIT", drops.join("; "))).await,
-            Self::Postgres(db) => db.script(&format!("BEGIN; {}; COMMIT", drops.join("; "))).await,
-            Self::MySql(db) => {
+            AnyDriver::Sqlite(db) => {
+                db.script(&format!("BEGIN IMMEDIATE; {}; COMMIT", drops.join("; "))).await
+            }
+            AnyDriver::Postgres(db) => db.script(&format!("BEGIN; {}; COMMIT", drops.join("; "))).await,
+            AnyDriver::MySql(db) => {
                 let begin = mysql_alter(&table.relation.table);
                 db.statements(&mysql_session(format!("{begin}{}", drops.join(", ")))).await
             }
-            Self::Jdbc(_) => Ok(()),
+            AnyDriver::Jdbc(_) => Ok(()),
         }
     }
 
@@ -118,13 +125,13 @@ impl Db {
     ) -> Result<(), DbError> {
         let there = self.rebuildable_indexes(table, columns).await?;
         let missing: Vec<&Index> = indexes.iter().filter(|index| !there.contains(index)).collect();
-        match self {
+        match &self.driver {
             _ if missing.is_empty() => return Ok(()),
-            Self::Sqlite(db) => {
+            AnyDriver::Sqlite(db) => {
                 let all = missing.iter().map(|index| (index.name.as_str(), index.create.join("; ")));
                 db.make_indexes(&all.collect::<Vec<_>>()).await?;
             }
-            Self::Postgres(db) => {
+            AnyDriver::Postgres(db) => {
                 for index in missing {
                     // With its comment or not at all: one without it would pass for another of its name.
                     let create = format!("BEGIN; {}; COMMIT", index.create.join("; "));
@@ -136,7 +143,7 @@ impl Db {
                     db.statements(&all).await.map_err(|error| error.about(&index.name))?;
                 }
             }
-            Self::MySql(db) => {
+            AnyDriver::MySql(db) => {
                 let begin = mysql_alter(&table.relation.table);
                 let adds: Vec<&str> = missing
                     .iter()
@@ -145,7 +152,7 @@ impl Db {
                     .collect();
                 db.statements(&mysql_session(format!("{begin}{}", adds.join(", ")))).await?;
             }
-            Self::Jdbc(_) => {
+            AnyDriver::Jdbc(_) => {
                 let text = "only this program's own driver makes indexes again: take `driver: jdbc` out of properties.yaml";
                 return Err(DbError::new(Class::Environment, text));
             }

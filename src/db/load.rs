@@ -2,8 +2,8 @@
 
 use super::dialect::mysql::statements as mysql;
 use super::dialect::postgresql::statements as postgresql;
-use super::identity::{number, word};
 use super::server::Kind;
+use super::told::{number, word};
 use super::{Db, DbError, Value};
 
 /// What a server tells of its work.

@@ -1,6 +1,7 @@
 //! The driver of MySQL and MariaDB: moves values, nothing else.
 
 mod login;
+mod refused;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use sqlx::mysql::{
@@ -9,11 +10,14 @@ use sqlx::mysql::{
 use sqlx::{AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo as _, ValueRef as _};
 
 use super::dialect::mysql::session::{FRESH_SIZES, READ_COMMITTED, READ_ONLY, WHOLE_TRUTH};
+use super::dialect::{Dialect, MYSQL};
+use super::error::{Class, DbError};
 use super::native::{NativeDb, NativeTransaction};
 use super::own_sessions::{Greeting, OwnSessions};
 use super::pool::{Native, Session};
-use super::server::{Host, Server, TlsMode};
-use super::{Access, Class, DbError, Dialect, MYSQL, Record, Value, remote};
+use super::remote;
+use super::server::{Access, Host, Server, TlsMode};
+use super::value::{Record, Value};
 
 /// How often a user is made known to a server that has forgotten it.
 const LOGINS: usize = 3;
@@ -179,17 +183,7 @@ fn record(row: &MySqlRow) -> Result<Record, sqlx::Error> {
 fn explain(error: sqlx::Error) -> DbError {
     let sqlx::Error::Database(database) = &error else { return explain_unsaid(&error) };
     let number = database.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
-    refusal(number, &database.code().unwrap_or_default(), database.message())
-}
-
-/// What the server has refused.
-fn refusal(number: u16, state: &str, message: &str) -> DbError {
-    let text = format!("{} (error {number})", remote::redact(message));
-    DbError::new((MYSQL.class)(number.into(), state), text).with_remedy((MYSQL.remedy)(
-        number.into(),
-        state,
-        message,
-    ))
+    refused::refusal(number, &database.code().unwrap_or_default(), database.message())
 }
 
 /// An error that no server sent. A way to log in that sqlx does not know is none that comes back.

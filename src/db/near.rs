@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::{Class, Db, DbError, Value};
+use super::value::text_at;
+use super::{Class, Db, DbError, Record, Value};
 
 /// How many are named.
 const NAMED: usize = 5;
@@ -49,10 +50,9 @@ impl Db {
 
     async fn all_near(&self, table: &str) -> Result<Vec<Near>, DbError> {
         let found = self.read(self.dialect().near, &[Value::Text(table.to_owned())]).await?;
-        let text = |record: &super::Record, at: usize| {
-            record.get(at).and_then(Value::as_text).unwrap_or_default().trim().to_owned()
-        };
-        let near = |record| Near { schema: text(record, 0), name: text(record, 1), kind: text(record, 2) };
+        let text = |record: &Record, at| text_at(record, at).to_owned();
+        let near =
+            |record: &Record| Near { schema: text(record, 0), name: text(record, 1), kind: text(record, 2) };
         Ok(found.iter().map(near).collect())
     }
 

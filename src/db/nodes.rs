@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::dialect::mysql::statements as mysql;
 use super::feeds::{Feeds, unless_denied};
-use super::identity::{Told, word};
 use super::server::{Host, Kind, Server};
+use super::told::{Told, word};
 use super::{Access, Db, DbError, Record};
 
 /// How long a node may take beyond the time for its connection.
@@ -46,7 +46,7 @@ impl Db {
                 "what feeds it is not seen: {why}; else make sure yourself: `{statement}` in it"
             )),
         };
-        let Some(server) = self.native_server() else {
+        let Some(server) = self.server().filter(|server| server.route.is_none()) else {
             let why = "its JDBC URL names one node";
             return Ok(vec![unseen("the other nodes of its cluster".to_owned(), why)]);
         };
@@ -97,14 +97,6 @@ impl Db {
         let members = unless_denied(self.read(mysql::MEMBERS, &[]).await)?;
         let text = |member: &Record| format!("{}:{}", word(member.first()), word(member.get(1)));
         Ok(members.map(|members| members.iter().filter_map(|member| address(&text(member))).collect()))
-    }
-
-    /// The server, where it is reached by this program's own driver.
-    fn native_server(&self) -> Option<&Server> {
-        match self {
-            Self::MySql(db) => Some(db.server()),
-            _ => None,
-        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! PostgreSQL's sessions refuse what a policy would hide (`row_security`); SQLite, H2, MySQL and MariaDB have
 //! nothing of the kind. What a catalogue does not tell this user is said, never taken for "none".
 
-use super::{Class, Db, DbError, Value};
+use super::value::{first_number, text_at};
+use super::{Class, Db, DbError};
 
 /// What hides rows or values of a table from this user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,12 +37,9 @@ impl Db {
             }
             match self.read(asks.found, &[]).await {
                 Ok(records) => {
-                    let text = |value: Option<&Value>| {
-                        value.and_then(Value::as_text).unwrap_or_default().trim().to_owned()
-                    };
                     policies.found.extend(records.iter().map(|record| Policy {
-                        table: text(record.first()).to_uppercase(),
-                        how: text(record.get(1)),
+                        table: text_at(record, 0).to_uppercase(),
+                        how: text_at(record, 1).to_owned(),
                         fix: asks.fix,
                     }));
                 }
@@ -53,6 +51,6 @@ impl Db {
     }
 
     async fn says_yes(&self, sql: &str) -> Result<bool, DbError> {
-        Ok(self.read(sql, &[]).await?.first().and_then(|record| record.first()?.as_int()) == Some(1))
+        Ok(first_number(&self.read(sql, &[]).await?) == Some(1))
     }
 }

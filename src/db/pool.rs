@@ -13,10 +13,14 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
+use super::dialect::Dialect;
+use super::driver::unsupported;
+use super::error::{Class, DbError};
 use super::own_sessions::OwnSessions;
 use super::remote::{LAST_ANSWER, place, within};
-use super::server::{Host, Server};
-use super::{Access, Class, DbError, Dialect, Record, Value};
+use super::server::{Access, Host, Server};
+use super::table::Kind;
+use super::value::{Record, Value};
 
 /// After how long without use a session is asked whether it is still there.
 const IDLE: Duration = Duration::from_secs(30);
@@ -47,6 +51,11 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
 
     /// Binds values to a statement.
     fn bind<'a>(params: impl IntoIterator<Item = &'a Value>) -> Result<Self::Values, DbError>;
+
+    /// Likewise, one array for each column.
+    fn bind_arrays(_arrays: &[(Kind, Vec<&Value>)]) -> Result<Self::Values, DbError> {
+        Err(unsupported("arrays"))
+    }
 
     /// Runs a prepared statement, and returns its rows.
     fn fetch(

@@ -8,39 +8,21 @@ use sqlx::{
     Arguments as _, AssertSqlSafe, ConnectOptions as _, Postgres, Row as _, TypeInfo as _, ValueRef as _,
 };
 
+use super::dialect::{Dialect, POSTGRES};
+use super::error::DbError;
 use super::native::{NativeDb, NativeTransaction};
 use super::own_sessions::OwnSessions;
 use super::pool::{Native, Session};
-use super::server::{Host, Server, TlsMode};
+use super::remote;
+use super::server::{Access, Host, Server, TlsMode};
 use super::table::Kind;
-use super::{Access, DbError, Dialect, POSTGRES, Record, Value, remote};
+use super::value::{Record, Value};
 
 /// A PostgreSQL database.
 pub(super) type PostgresDb = NativeDb<PgConnection>;
 
-impl PostgresDb {
-    pub(super) async fn read_arrays(
-        &self,
-        sql: &str,
-        arrays: &[(Kind, Vec<&Value>)],
-    ) -> Result<Vec<Record>, DbError> {
-        let values = bind_arrays(arrays)?;
-        self.lend().await?.session()?.fetch(sql, values).await
-    }
-}
-
 /// A writing transaction.
 pub(super) type PostgresTransaction = NativeTransaction<PgConnection>;
-
-impl PostgresTransaction {
-    pub(super) async fn run_arrays(
-        &mut self,
-        sql: &str,
-        arrays: &[(Kind, Vec<&Value>)],
-    ) -> Result<Vec<Record>, DbError> {
-        self.lent.session()?.fetch(sql, bind_arrays(arrays)?).await
-    }
-}
 
 fn options(server: &Server, host: &Host) -> PgConnectOptions {
     let mode = match server.tls.mode {
@@ -98,6 +80,22 @@ impl Native for PgConnection {
         remote::bind::<Postgres>(params)
     }
 
+    fn bind_arrays(arrays: &[(Kind, Vec<&Value>)]) -> Result<PgArguments, DbError> {
+        let mut arguments = PgArguments::default();
+        for (kind, values) in arrays {
+            match kind {
+                Kind::Integer => arguments.add(values.iter().map(|value| number(value)).collect::<Vec<_>>()),
+                Kind::Bytes => arguments.add(values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>()),
+                Kind::Decimal => arguments.add(values.iter().map(|value| decimal(value)).collect::<Vec<_>>()),
+                Kind::Text | Kind::Other => {
+                    arguments.add(values.iter().map(|value| value.as_text()).collect::<Vec<_>>())
+                }
+            }
+            .map_err(remote::not_encoded)?;
+        }
+        Ok(arguments)
+    }
+
     async fn fetch(&mut self, sql: &str, values: PgArguments) -> Result<Vec<Record>, DbError> {
         let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), values);
         let rows = query.fetch(self).map(|row| row.and_then(|row| record(&row)));
@@ -133,23 +131,6 @@ fn decimal(value: &Value) -> Option<Cow<'_, str>> {
         Value::Int(number) => Some(number.to_string().into()),
         value => value.as_text().map(Cow::from),
     }
-}
-
-/// Binds one array for each column.
-fn bind_arrays(arrays: &[(Kind, Vec<&Value>)]) -> Result<PgArguments, DbError> {
-    let mut arguments = PgArguments::default();
-    for (kind, values) in arrays {
-        match kind {
-            Kind::Integer => arguments.add(values.iter().map(|value| number(value)).collect::<Vec<_>>()),
-            Kind::Bytes => arguments.add(values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>()),
-            Kind::Decimal => arguments.add(values.iter().map(|value| decimal(value)).collect::<Vec<_>>()),
-            Kind::Text | Kind::Other => {
-                arguments.add(values.iter().map(|value| value.as_text()).collect::<Vec<_>>())
-            }
-        }
-        .map_err(remote::not_encoded)?;
-    }
-    Ok(arguments)
 }
 
 fn record(row: &PgRow) -> Result<Record, sqlx::Error> {

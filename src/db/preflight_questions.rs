@@ -1,7 +1,8 @@
 //! What a preflight asks of a database, beyond what a rotation itself has to know. SQL as data; a
 //! dialect that has none of it is not asked.
 
-use super::{Db, DbError, Dialect, Identifier, Record, Value};
+use super::value::{first_number, text_at};
+use super::{Db, DbError, Dialect, Identifier, Record};
 
 /// A trigger of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,7 @@ impl Db {
         if sql.is_empty() {
             return Ok(None);
         }
-        Ok(self.read(sql, &[]).await?.first().and_then(|record| record.first()?.as_int()))
+        Ok(first_number(&self.read(sql, &[]).await?))
     }
 
     /// Settings by which the server keeps its logs for long; none for a file.
@@ -61,16 +62,15 @@ impl Db {
             return Ok(None);
         }
         let sql = newest(self.dialect(), table, column);
-        Ok(self.read(&sql, &[]).await?.first().and_then(|record| record.first()?.as_int()))
+        Ok(first_number(&self.read(&sql, &[]).await?))
     }
 }
 
 fn trigger(record: &Record) -> Trigger {
-    let text = |at: usize| record.get(at).and_then(Value::as_text).unwrap_or_default().trim().to_owned();
+    let text = |at| text_at(record, at).to_owned();
     Trigger { table: text(0), name: text(1), fires_for: text(2), idle: text(3) }
 }
 
 fn pairs(records: &[Record]) -> Vec<(String, String)> {
-    let text = |value: Option<&Value>| value.and_then(Value::as_text).unwrap_or_default().to_owned();
-    records.iter().map(|record| (text(record.first()), text(record.get(1)))).collect()
+    records.iter().map(|record| (text_at(record, 0).to_owned(), text_at(record, 1).to_owned())).collect()
 }

@@ -9,8 +9,8 @@
 
 use super::dialect::mysql::statements as mysql;
 use super::dialect::postgresql::statements as postgresql;
-use super::identity::{number, word};
 use super::server::Kind;
+use super::told::{number, word};
 use super::{Class, Db, DbError, Value};
 
 /// A token that was put down.

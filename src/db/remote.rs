@@ -12,7 +12,10 @@ use sqlx::{Arguments as _, Database, Encode, Type};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::server::Host;
-use super::{Class, DbError, Record, STATEMENT_BYTES, Value};
+use super::{Class, DbError, Record, Value};
+
+/// The most bytes of values in one statement, where the server sets no lower limit.
+pub(super) const STATEMENT_BYTES: usize = 8 << 20;
 
 /// What the names of all keyrotation processes begin with.
 pub(super) const APPLICATION: &str = "keyrotation ";

@@ -90,6 +90,9 @@ impl Db {
         let history = if first.at.has_history { HISTORY } else { "" };
         let sql =
             format!("SELECT {} FROM {table}{history} WHERE {}", selected.join(", "), conditions.join(" OR "));
+        // By way of a driver that does not hand rows on as they come, only so many.
+        let most = (!self.hands_on()).then(|| Sizes::new().looked_through);
+        let sql = most.map_or_else(|| sql.clone(), |most| (dialect.limited)(&sql, &most.to_string()));
         let mut count = 0;
         let mut each = |record: Record| {
             count += 1;
@@ -97,18 +100,9 @@ impl Db {
                 found(at, value);
             }
         };
-        match self {
-            Self::Sqlite(db) => db.each(&sql, &mut each).await?,
-            Self::Postgres(db) => db.each(&sql, &mut each).await?,
-            Self::MySql(db) => db.each(&sql, &mut each).await?,
-            Self::Jdbc(db) => {
-                let most = Sizes::new().looked_through;
-                let records = db.read(&(dialect.limited)(&sql, &most.to_string()), &[]).await?;
-                records.into_iter().for_each(each);
-                if count == most {
-                    return Ok(LookedThrough::Part(most));
-                }
-            }
+        self.each(&sql, &mut each).await?;
+        if most == Some(count) {
+            return Ok(LookedThrough::Part(count));
         }
         tracing::trace!("{table}: reads {count} rows in which ciphertext may stand");
         Ok(LookedThrough::Whole)

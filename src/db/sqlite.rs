@@ -18,7 +18,12 @@ use sqlx::{
 };
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{Access, Class, DbError, Record, SQLITE, Value, sql};
+use super::dialect::{Dialect, Questions, SQLITE};
+use super::driver::{Driver, DriverTransaction};
+use super::error::{Class, DbError};
+use super::server::{Access, Server};
+use super::sql;
+use super::value::{Record, Value};
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,7 +46,7 @@ const WAL_AUTOCHECKPOINT: &str = "16384";
 
 /// An SQLite database file.
 #[derive(Debug, Clone)]
-pub struct Sqlite {
+pub(crate) struct Sqlite {
     path: PathBuf,
     connection: Arc<Shared>,
     claim: Arc<Mutex<Option<File>>>,
@@ -85,18 +90,39 @@ impl Sqlite {
         Ok(db)
     }
 
-    pub(super) fn is_same_handle(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.claim, &other.claim)
+    /// Makes indexes, with another thread that sorts.
+    pub(super) async fn make_indexes(&self, statements: &[(&str, String)]) -> Result<(), DbError> {
+        self.script("PRAGMA threads = 1").await?;
+        for (name, create) in statements {
+            self.script(create).await.map_err(|error| error.about(name))?;
+        }
+        self.script("PRAGMA threads = 0").await
+    }
+}
+
+impl Driver for Sqlite {
+    type Transaction = SqliteTransaction;
+
+    fn dialect(&self) -> &'static Dialect {
+        &SQLITE
     }
 
-    pub(super) fn place(&self) -> String {
+    fn server(&self) -> Option<&Server> {
+        None
+    }
+
+    fn questions(&self) -> Option<&'static Questions> {
+        None
+    }
+
+    fn place(&self) -> String {
         self.path.display().to_string()
     }
 
     /// Takes an advisory lock on the file. `flock` does not meet the `fcntl` locks that SQLite
     /// takes, but closing any handle of the file would drop those: so it stays open as long as
     /// the database does.
-    pub(super) fn claim(&self) -> Result<bool, DbError> {
+    fn claim(&self) -> Result<bool, DbError> {
         let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
         if claim.is_some() {
             return Ok(true);
@@ -114,15 +140,11 @@ impl Sqlite {
         }
     }
 
-    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+    async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         self.connection.run(sql, params).await
     }
 
-    pub(super) async fn each(
-        &self,
-        sql: &str,
-        found: &mut (dyn FnMut(Record) + Send),
-    ) -> Result<(), DbError> {
+    async fn each(&self, sql: &str, found: &mut (dyn FnMut(Record) + Send)) -> Result<(), DbError> {
         let mut guard = self.connection.connection.lock().await;
         let connection = guard.as_mut().ok_or_else(closed)?;
         let mut rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(connection);
@@ -132,7 +154,7 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
+    async fn script(&self, sql: &str) -> Result<(), DbError> {
         let mut guard = self.connection.connection.lock().await;
         let connection = guard.as_mut().ok_or_else(closed)?;
         let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
@@ -143,21 +165,12 @@ impl Sqlite {
         ran
     }
 
-    /// Makes indexes, with another thread that sorts.
-    pub(super) async fn make_indexes(&self, statements: &[(&str, String)]) -> Result<(), DbError> {
-        self.script("PRAGMA threads = 1").await?;
-        for (name, create) in statements {
-            self.script(create).await.map_err(|error| error.about(name))?;
-        }
-        self.script("PRAGMA threads = 0").await
-    }
-
-    pub(super) async fn begin(&self) -> Result<SqliteTransaction, DbError> {
+    async fn begin(&self, _beside: bool) -> Result<SqliteTransaction, DbError> {
         self.connection.run(SQLITE.begin, &[]).await?;
         Ok(SqliteTransaction { connection: Arc::clone(&self.connection), open: true })
     }
 
-    pub(super) async fn close(&self) {
+    async fn close(&self) {
         if let Some(connection) = self.connection.connection.lock().await.take() {
             let _ = connection.close().await; // nothing is left to lose
         }
@@ -182,23 +195,27 @@ fn closed() -> DbError {
 
 /// A writing transaction.
 #[derive(Debug)]
-pub struct SqliteTransaction {
+pub(crate) struct SqliteTransaction {
     connection: Arc<Shared>,
     open: bool,
 }
 
-impl SqliteTransaction {
-    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+impl DriverTransaction for SqliteTransaction {
+    async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         self.connection.run(sql, params).await
     }
 
-    pub(super) async fn commit(mut self) -> Result<(), DbError> {
+    async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
+        self.run(sql, &[]).await.map(drop)
+    }
+
+    async fn commit(mut self) -> Result<(), DbError> {
         self.connection.run(sql::COMMIT, &[]).await?;
         self.open = false;
         Ok(())
     }
 
-    pub(super) async fn rollback(mut self) -> Result<(), DbError> {
+    async fn rollback(mut self) -> Result<(), DbError> {
         self.connection.run(sql::ROLLBACK, &[]).await?;
         self.open = false;
         Ok(())

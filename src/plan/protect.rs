@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Database, Settings};
 use crate::db::feeds::Feeds;
-use crate::db::guard::ForeignSession;
 use crate::db::identity::Sameness;
 use crate::db::policies::{Policies, Policy};
 use crate::db::server::Kind;
+use crate::db::sessions::ForeignSession;
 use crate::db::{Access, Db, DbError, Server, TransactionLimits};
 use crate::error::{Error, Id, Result};
 use crate::guard::{fed, refused};

@@ -1,7 +1,7 @@
 //! Db2 for Linux, UNIX and Windows, by way of its JDBC driver.
 
-use super::parts::JdbcDriver;
-use super::{Dialect, LockRow, PolicyQuestion, Questions, VARCHAR, by_state, fetch_first};
+use super::parts::{JdbcDriver, VARCHAR, by_state, fetch_first};
+use super::{Dialect, LockRow, PolicyQuestion, Questions};
 use crate::error::Class;
 use crate::server::Kind;
 

@@ -1,7 +1,7 @@
 //! H2, embedded and on a server: by way of its JDBC driver.
 
-use super::parts::LOCK_ROWS;
-use super::{Dialect, LockRow, Paging, Questions, Rewrite, Write, by_state};
+use super::parts::{LOCK_ROWS, by_state};
+use super::{Dialect, LockRow, Paging, Questions, Rewrite, Write};
 use crate::error::Class;
 use crate::server::Kind as ServerKind;
 use crate::table::Kind;

@@ -1,7 +1,7 @@
 //! SQL Server, by way of its JDBC driver.
 
-use super::parts::JdbcDriver;
-use super::{Dialect, PolicyQuestion, Questions, VARCHAR};
+use super::parts::{JdbcDriver, VARCHAR};
+use super::{Dialect, PolicyQuestion, Questions};
 use crate::error::Class;
 use crate::server::Kind;
 

@@ -1,7 +1,7 @@
 //! Oracle, by way of its JDBC driver. A database is a schema there: the user's own, as a rule.
 
-use super::parts::JdbcDriver;
-use super::{Dialect, LockRow, PolicyQuestion, Questions, Rewrite, fetch_first};
+use super::parts::{JdbcDriver, fetch_first};
+use super::{Dialect, LockRow, PolicyQuestion, Questions, Rewrite};
 use crate::error::Class;
 use crate::server::Kind;
 

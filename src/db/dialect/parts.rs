@@ -1,5 +1,6 @@
 //! Parts of a description.
 
+use crate::error::Class;
 use crate::table::TableInfo;
 use crate::value::Record;
 
@@ -145,4 +146,21 @@ pub enum Paging {
     /// and of all that the first: so every one is a piece of the index, whatever the optimizer thinks.
     /// The limit is written out, not bound: it is what makes an optimizer choose the index.
     Branches,
+}
+
+/// `VARCHAR` of `java.sql.Types`.
+pub(super) const VARCHAR: u32 = 12;
+
+/// By the first two digits of an SQLSTATE.
+pub(super) fn by_state(state: &str) -> Class {
+    match state.get(..2) {
+        Some("08") => Class::Lost,
+        Some("22" | "23") => Class::Row,
+        Some("40") => Class::Retry,
+        _ => Class::Environment,
+    }
+}
+
+pub(super) fn fetch_first(select: &str, rows: &str) -> String {
+    format!("{select} FETCH FIRST {rows} ROWS ONLY")
 }
