@@ -4,13 +4,13 @@
 //! rendered in [`sql`] from one and a [`Relation`]; names in it are [`Identifier`]s, which are checked when they are
 //! made, and values are always bound; an error never carries a value.
 
-pub mod asked;
+mod asked;
 mod batches;
 mod claim;
 mod claimed;
-pub mod cluster_lock;
+mod cluster_lock;
 pub mod columns;
-pub mod copies;
+mod copies;
 mod copy;
 mod database;
 pub mod dialect;
@@ -24,10 +24,10 @@ pub mod identity;
 pub mod indexes;
 mod jdbc;
 pub mod load;
-pub mod log_table;
+mod log_table;
 mod mysql;
 mod native;
-pub mod near;
+mod near;
 mod neighbour;
 pub mod nodes;
 mod own_sessions;

@@ -11,7 +11,7 @@ const NAMED: usize = 5;
 
 /// Something that is named like a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Near {
+struct Near {
     schema: String,
     name: String,
     kind: String,

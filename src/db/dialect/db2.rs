@@ -111,7 +111,6 @@ const QUESTIONS: Questions = Questions {
     session: "SELECT APPLICATION_HANDLE, VARCHAR(CONNECTION_START_TIME) \
               FROM TABLE(MON_GET_CONNECTION(MON_GET_APPLICATION_HANDLE(), -1)) AS t",
     identity: "SELECT 'schema ' || CURRENT SCHEMA FROM SYSIBM.SYSDUMMY1",
-    tells_server: false,
     is_blind: "SELECT 0 FROM SYSIBM.SYSDUMMY1",
     ..Questions::PLAIN
 };

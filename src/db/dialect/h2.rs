@@ -105,8 +105,7 @@ const QUESTIONS: Questions = Questions {
     session: "SELECT SESSION_ID(), CAST(SESSION_START AS VARCHAR) FROM INFORMATION_SCHEMA.SESSIONS \
               WHERE SESSION_ID = SESSION_ID()",
     identity: "", // nothing tells one server from another: by its name
-    tells_server: false,
-    lossy: "", // each commit is flushed
+    lossy: "",    // each commit is flushed
     // Without that right a session sees itself alone.
     is_blind: "SELECT COUNT(*) = 0 FROM INFORMATION_SCHEMA.USERS WHERE USER_NAME = CURRENT_USER AND IS_ADMIN",
     ..Questions::PLAIN

@@ -1,7 +1,7 @@
 //! What differs between databases, as data: one description for each, with its SQL.
 //!
-//! A new database is a file here, a line in [`DIALECTS`] and one in [`Dialect::of`]. What it does not say is as
-//! [`Dialect::PLAIN`] has it; an empty text is a question that is not asked there.
+//! A new database is a file here, a line in [`DIALECTS`] and one in `Dialect::of`. What it does not say is as
+//! `Dialect::PLAIN` has it; an empty text is a question that is not asked there.
 
 mod db2;
 mod description;

@@ -153,7 +153,6 @@ const QUESTIONS: Questions = Questions {
         schema!(),
         ")"
     ),
-    tells_server: true,
     // Only what is forced: what is merely allowed has to be asked for.
     lossy: "SELECT CONCAT(N'DELAYED_DURABILITY = ', delayed_durability_desc) FROM sys.databases \
             WHERE database_id = DB_ID() AND delayed_durability = 2",

@@ -124,7 +124,6 @@ const QUESTIONS: Questions = Questions {
     identity: "SELECT 'schema ' || SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') || ' of ' \
                || SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME') || '/' || SYS_CONTEXT('USERENV', 'CON_NAME') \
                || ' on ' || SYS_CONTEXT('USERENV', 'SERVER_HOST') FROM DUAL",
-    tells_server: true,
     is_blind: "SELECT 0 FROM DUAL",
     ..Questions::PLAIN
 };

@@ -31,8 +31,6 @@ pub struct Questions {
     pub(crate) by_number: bool,
     /// What tells this server from all others, and the database's name. Empty where nothing does.
     pub identity: &'static str,
-    /// Whether that tells servers apart, not only what is on one: else its name has to.
-    pub tells_server: bool,
     /// Settings with which the server may lose what it has acknowledged: one text each. Not asked where
     /// it is empty.
     pub lossy: &'static str,
@@ -59,7 +57,6 @@ impl Questions {
         kin_mark: "",
         by_number: true,
         identity: "",
-        tells_server: true,
         lossy: "",
         is_blind: "",
         room: Room::UNKNOWN,
