@@ -8,6 +8,8 @@
 
 #[path = "support/arrows.rs"]
 mod arrows;
+#[path = "support/circles.rs"]
+mod circles;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -15,6 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arrows::{ARROWS, CRATES};
+use circles::{assert_no_circle, behind_crate};
 use keyrotation::error::Id;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -114,19 +117,41 @@ fn modules_import_only_what_the_arrows_allow() {
 
 #[test]
 fn the_arrows_form_no_circle() {
-    let imports: BTreeMap<&str, &[&str]> = ARROWS.iter().copied().collect();
-    let mut settled: BTreeSet<&str> = BTreeSet::new();
-    while settled.len() < imports.len() {
-        let next = imports.iter().find(|(module, below)| {
-            let is_settled = |below: &&str| settled.contains(below) || !imports.contains_key(below);
-            !settled.contains(*module) && below.iter().all(is_settled)
-        });
-        let Some((module, _)) = next else {
-            let left: Vec<_> = imports.keys().filter(|module| !settled.contains(*module)).collect();
-            panic!("these import each other in a circle: {left:?}");
-        };
-        settled.insert(module);
+    assert_no_circle(&ARROWS.iter().map(|(module, below)| (*module, below.to_vec())).collect());
+}
+
+/// A name that the crate gives away is of the module that has it.
+#[test]
+fn the_modules_of_databases_form_no_circle() {
+    let sources = sources(&["src/db"]);
+    let below = |source: &Source| source.path.strip_prefix("src/db").unwrap().with_extension("");
+    let texts: Vec<(String, String)> = sources
+        .iter()
+        .map(|source| {
+            let (path, mut text) = (below(source), source.program().to_owned());
+            text = text.lines().map(|line| line.split("//").next().unwrap()).collect::<Vec<_>>().join("\n");
+            let is_folder = path.ends_with("mod");
+            let up = "super::".repeat(path.components().count() - usize::from(is_folder));
+            (
+                path.components().next().unwrap().as_os_str().to_str().unwrap().to_owned(),
+                text.replace(&up, "crate::"),
+            )
+        })
+        .collect();
+    let root = &texts.iter().find(|(name, _)| name == "lib").unwrap().1;
+    let mut homes = BTreeMap::new();
+    for given in root.split("pub use ").skip(1) {
+        let (module, names) = given.split(';').next().unwrap().split_once("::").unwrap();
+        let names = names.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        homes.extend(names.filter(|name| !name.is_empty()).map(|name| (name, module)));
     }
+    let mut needs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (module, text) in texts.iter().filter(|(name, _)| name != "lib") {
+        let named = behind_crate(text).into_iter().map(|name| *homes.get(name).unwrap_or(&name));
+        needs.entry(module).or_default().extend(named.filter(|name| name != module));
+    }
+    assert!(needs.len() > 30 && needs["claim"].contains(&"database"), "{needs:?}");
+    assert_no_circle(&needs);
 }
 
 #[test]

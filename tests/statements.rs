@@ -15,9 +15,9 @@ use keyrotation::db::DIALECTS;
 #[test]
 fn every_statement() {
     let mut out = String::new();
-    for syntax in DIALECTS {
-        let _ = writeln!(out, "# {}", syntax.name);
-        for section in rendered::sections(syntax) {
+    for dialect in DIALECTS {
+        let _ = writeln!(out, "# {}", dialect.name);
+        for section in rendered::sections(dialect) {
             if let Some(title) = section.title {
                 let _ = writeln!(out, "\n## {title}");
             }

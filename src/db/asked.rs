@@ -2,41 +2,13 @@
 
 use std::time::Duration;
 
+use super::dialect::postgresql::statements as postgresql;
 use super::server::Kind;
+use super::value::first_number;
 use super::{Db, DbError, Record};
 
 /// MySQL's word for a privilege that is missing.
 const NO_PRIVILEGE: &str = "(error 1227)";
-
-/// Who may make objects where a session of PostgreSQL resolves names, besides this user, superusers, and who owns the
-/// schema or the database. Whoever owns tables there is no exception: anybody who may make one does.
-const CREATORS: &str = "SELECT n.nspname::text, CASE WHEN a.grantee OPERATOR(pg_catalog.=) 0::oid \
-     THEN 'every role (PUBLIC)' ELSE pg_catalog.pg_get_userbyid(a.grantee)::text END FROM pg_catalog.pg_namespace n \
-     CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(n.nspacl, pg_catalog.acldefault('n'::\"char\", n.nspowner))) a \
-     WHERE n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)) \
-     AND a.privilege_type OPERATOR(pg_catalog.=) 'CREATE'::text \
-     AND (a.grantee OPERATOR(pg_catalog.<>) n.nspowner OR n.nspname OPERATOR(pg_catalog.=) current_user) \
-     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles r WHERE r.oid OPERATOR(pg_catalog.=) a.grantee AND (r.rolsuper \
-     OR r.rolname OPERATOR(pg_catalog.=) current_user OR EXISTS (SELECT 1 FROM pg_catalog.pg_database d \
-     WHERE d.datdba OPERATOR(pg_catalog.=) r.oid AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))) \
-     ORDER BY 1, 2";
-
-/// The tables and views that a session finds by name, and that are of neither this user, a superuser, nor who owns the
-/// schema or the database; each with its role.
-const FOREIGN_OWNERS: &str = "SELECT c.relname::text, r.rolname::text FROM pg_catalog.pg_class c \
-     JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) c.relowner \
-     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace \
-     WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,f}'::\"char\"[]) AND pg_catalog.pg_table_is_visible(c.oid) \
-     AND n.nspname OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false)) AND NOT r.rolsuper \
-     AND r.rolname OPERATOR(pg_catalog.<>) current_user AND c.relowner OPERATOR(pg_catalog.<>) n.nspowner \
-     AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_database d WHERE d.datdba OPERATOR(pg_catalog.=) r.oid \
-     AND d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()) ORDER BY 1, 2";
-
-/// Every statement of this file: dialect, what it is for, text.
-pub const STATEMENTS: &[(&str, &str, &str)] = &[
-    ("PostgreSQL", "who may make objects", CREATORS),
-    ("PostgreSQL", "tables of other roles", FOREIGN_OWNERS),
-];
 
 impl Db {
     /// Other roles that may make objects where this program's session resolves names, each with the schema; only
@@ -45,7 +17,7 @@ impl Db {
         if self.server_kind() != Some(Kind::Postgres) {
             return Ok(Vec::new());
         }
-        self.named_with_roles(CREATORS).await
+        self.named_with_roles(postgresql::CREATORS).await
     }
 
     /// The tables that are of other roles than the schema's and this user, each with its role (PostgreSQL).
@@ -53,7 +25,7 @@ impl Db {
         if self.server_kind() != Some(Kind::Postgres) {
             return Ok(Vec::new());
         }
-        self.named_with_roles(FOREIGN_OWNERS).await
+        self.named_with_roles(postgresql::FOREIGN_OWNERS).await
     }
 
     async fn named_with_roles(&self, sql: &str) -> Result<Vec<(String, String)>, DbError> {
@@ -64,17 +36,17 @@ impl Db {
 
     /// Whether sessions of other users are hidden from this one.
     pub async fn is_blind(&self) -> Result<bool, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let Some(questions) = self.questions() else { return Ok(false) };
         let answer = match self.read(questions.is_blind, &[]).await {
             Err(error) if error.to_string().contains(NO_PRIVILEGE) => return Ok(true),
             answer => answer?,
         };
-        Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
+        Ok(first_number(&answer) == Some(1))
     }
 
     /// After how long the server ends a statement, if it does.
     pub async fn statement_limit(&self) -> Result<Option<Duration>, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(None) };
+        let Some(questions) = self.questions() else { return Ok(None) };
         let limit = |record: &Record| {
             let value: f64 = record.get(1)?.as_text()?.parse().ok()?;
             let is_seconds = record.first()?.as_text()? == "max_statement_time"; // MariaDB's; the others, milliseconds
@@ -89,18 +61,17 @@ impl Db {
 
     /// Settings of the server with which it may lose what it has acknowledged.
     pub async fn lossy_settings(&self) -> Result<Vec<String>, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
+        let Some(questions) = self.questions() else { return Ok(Vec::new()) };
         if questions.lossy.is_empty() {
             return Ok(Vec::new());
         }
-        let answer = self.read(questions.lossy, &[]).await?;
-        Ok(answer.iter().filter_map(|record| record.first()?.as_text().map(str::to_owned)).collect())
+        self.texts(questions.lossy, &[]).await
     }
 
     /// Whether two connections share a session of the server: a pooler stands between that gives
     /// each transaction another one, and a lock taken in one would not be ours in the next.
     pub async fn shares_sessions(&self) -> Result<bool, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let Some(questions) = self.questions() else { return Ok(false) };
         let (mut one, mut other) = (self.dedicated().await?, self.dedicated().await?);
         let is_one = one.number(questions.session).await? == other.number(questions.session).await?;
         one.close().await;

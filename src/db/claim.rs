@@ -1,17 +1,12 @@
 //! Whose a database is: one rotation at a time, by an advisory lock, a locked row, or a cluster's row.
 
-use std::sync::Arc;
-
-use sqlx::mysql::{MySqlArguments, MySqlConnection};
-use sqlx::postgres::{PgArguments, PgConnection};
-use tokio::sync::Mutex;
-
-use super::cluster_lock::{self, ClusterLock};
-use super::guard::{LockRow, Questions};
-use super::identity::Told;
-use super::pool::Session;
+use super::claimed::{Claimed, ClusterLock};
+use super::cluster_lock;
+use super::database::Db;
+use super::dialect::LockRow;
+use super::error::{Class, DbError};
 use super::server::Kind;
-use super::{Access, Class, Db, DbError, Record};
+use super::told::Told;
 
 /// How a claim stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,90 +19,12 @@ pub enum LockState {
     ByAnother,
 }
 
-/// A connection outside the pool.
-#[derive(Debug)]
-pub(super) enum DedicatedSession {
-    Postgres(Box<Session<PgConnection>>),
-    MySql(Box<Session<MySqlConnection>>),
-    Jdbc(super::jdbc::BridgeSession),
-}
-
-/// How this process has a database's lock, if it has it.
-pub(super) type Claim = Arc<Mutex<Claimed>>;
-
-/// What holds the lock.
-#[derive(Debug, Default)]
-pub(super) struct Claimed {
-    /// The session that has the advisory lock.
-    dedicated: Option<DedicatedSession>,
-    /// The row of a cluster, beside it; also while it is waited for.
-    cluster_lock: Option<ClusterLock>,
-    /// What the server tells of its cluster, once it was asked (MySQL and MariaDB).
-    told: Option<Told>,
-}
-
-impl Claimed {
-    /// The session, to close it.
-    pub(super) fn take(&mut self) -> Option<DedicatedSession> {
-        self.dedicated.take()
-    }
-}
-
-impl DedicatedSession {
-    pub(super) async fn ask(&mut self, sql: &str) -> Result<Vec<Record>, DbError> {
-        match self {
-            Self::Postgres(session) => session.fetch(sql, PgArguments::default()).await,
-            Self::MySql(session) => session.fetch(sql, MySqlArguments::default()).await,
-            Self::Jdbc(cluster_lock) => cluster_lock.run(sql, &[]).await,
-        }
-    }
-
-    async fn is_true(&mut self, sql: &str) -> Result<bool, DbError> {
-        let answer = self.ask(sql).await?;
-        Ok(answer.first().and_then(|record| record.first()?.as_int()) == Some(1))
-    }
-
-    /// Takes the lock, if nobody else has it.
-    async fn claim(&mut self, questions: &Questions) -> Result<bool, DbError> {
-        if let (Some(row), Self::Jdbc(cluster_lock)) = (questions.lock_row, &mut *self) {
-            if !row.patience.is_empty() {
-                cluster_lock.run(row.patience, &[]).await?;
-            }
-            cluster_lock.begin().await?;
-        }
-        match self.is_true(questions.claim).await {
-            Err(error) if error.class == Class::Retry && questions.lock_row.is_some() => Ok(false),
-            asked => asked,
-        }
-    }
-
-    /// Gives everything back, the lock with it.
-    pub(super) async fn close(self) {
-        match self {
-            Self::Postgres(session) => session.close().await,
-            Self::MySql(session) => session.close().await,
-            Self::Jdbc(cluster_lock) => cluster_lock.close().await,
-        }
-    }
-
-    pub(super) async fn number(&mut self, sql: &str) -> Result<i64, DbError> {
-        let answer = self.ask(sql).await?;
-        let number = answer.first().and_then(|record| record.first()?.as_int());
-        number.ok_or_else(|| DbError::new(Class::Environment, "the server gave no number for its session"))
-    }
-}
-
 impl Db {
     /// Claims the database for this process; false if another rotation has it. Held until the
     /// database is closed, or the connection is lost: see [`Db::hold`].
     pub async fn claim(&self) -> Result<bool, DbError> {
-        let Some((claim, questions)) = self.claimed() else {
-            return match self {
-                Self::Sqlite(db) => db.claim(),
-                Self::Postgres(_) | Self::MySql(_) | Self::Jdbc(_) => Ok(true),
-            };
-        };
-        let mut held = claim.lock().await;
+        let Some(questions) = self.questions() else { return self.claim_file() };
+        let mut held = self.claim.lock().await;
         if held.dedicated.is_some() {
             return Ok(true);
         }
@@ -155,8 +72,8 @@ impl Db {
 
     /// Makes sure that the claim still stands, and takes it again where its connection was lost.
     pub async fn hold(&self) -> Result<LockState, DbError> {
-        let Some((claim, questions)) = self.claimed() else { return Ok(LockState::Kept) };
-        let mut held = claim.lock().await;
+        let Some(questions) = self.questions() else { return Ok(LockState::Kept) };
+        let mut held = self.claim.lock().await;
         let Claimed { dedicated, cluster_lock, told } = &mut *held;
         if let Some(dedicated) = dedicated {
             let has_locks = told.as_ref().is_none_or(Told::has_named_locks);
@@ -183,23 +100,29 @@ impl Db {
 
     /// Whether this process has a cluster's lock by its row.
     pub(super) async fn has_cluster_lock(&self) -> bool {
-        let Some((claim, _)) = self.claimed() else { return false };
-        claim.lock().await.cluster_lock.is_some()
+        self.claim.lock().await.cluster_lock.is_some()
     }
 
-    /// Gives back a cluster's lock; the advisory lock goes with its session.
-    pub(super) async fn unclaim(&self) {
-        let Some((claim, _)) = self.claimed() else { return };
-        let mut held = claim.lock().await;
+    /// Gives the claim back, and closes all connections.
+    pub async fn close(&self) {
+        let mut held = self.claim.lock().await;
         if let Some(cluster_lock) = held.cluster_lock.take() {
             cluster_lock.give_up(self).await;
         }
+        if let Some(dedicated) = held.dedicated.take() {
+            dedicated.close().await;
+            if let Some(row) = self.dialect().questions.lock_row {
+                let _ = self.script(row.remove).await; // it does no harm where it stays
+            }
+        }
+        drop(held);
+        self.close_driver().await;
     }
 
     /// Whether somebody holds the claim on this database: asked of the old database while this
     /// process has that of the new one, it tells whether they are one.
     pub async fn is_claimed(&self) -> Result<bool, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(false) };
+        let Some(questions) = self.questions() else { return Ok(false) };
         if let Some(row) = questions.lock_row
             && !self.has_lock_row(row).await?
         {
@@ -221,14 +144,6 @@ impl Db {
         }
         dedicated.close().await;
         Ok(!is_free)
-    }
-
-    fn only_reads(&self) -> bool {
-        match self {
-            Self::MySql(db) => db.access() == Access::ReadOnly,
-            Self::Jdbc(db) => db.access() == Access::ReadOnly,
-            Self::Sqlite(_) | Self::Postgres(_) => false,
-        }
     }
 
     async fn has_lock_row(&self, row: &LockRow) -> Result<bool, DbError> {

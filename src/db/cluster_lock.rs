@@ -8,12 +8,14 @@
 
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use super::identity::{Told, number, word};
-use super::proof::{DROP_TABLE, MAKE_TABLE};
-use super::{Class, Db, DbError, Value};
+use super::claimed::ClusterLock;
+use super::database::Db;
+use super::dialect::mysql::statements as mysql;
+use super::error::{Class, DbError};
+use super::told::{Told, number, word};
+use super::value::Value;
 
 /// After how long without a beat a lease is nobody's.
 const DEAD: Duration = Duration::from_secs(30);
@@ -21,36 +23,8 @@ const DEAD: Duration = Duration::from_secs(30);
 /// How often, at least, a rotation that writes counts up.
 const ALIVE: Duration = Duration::from_secs(4);
 
-const LOOK: &str = "SELECT TOKEN, NODE, BEAT FROM KEYROTATION_LOCK WHERE ID = 1";
-const MAKE: &str = "INSERT INTO KEYROTATION_LOCK (ID, TOKEN, NODE, BEAT) VALUES (1, ?, ?, 0)";
-const TAKE_OVER: &str = "UPDATE KEYROTATION_LOCK SET TOKEN = ?, NODE = ?, BEAT = BEAT + 1 WHERE ID = 1 AND TOKEN = ? AND BEAT = ?";
-const BEAT: &str = "UPDATE KEYROTATION_LOCK SET BEAT = BEAT + 1 WHERE ID = 1 AND TOKEN = ?";
-const GIVE_UP: &str = "DELETE FROM KEYROTATION_LOCK WHERE ID = 1 AND TOKEN = ?";
-
 /// How often the row is counted up, whatever else the rotation does.
 const PACE: Duration = Duration::from_secs(2);
-
-/// Every statement of this file: dialect, what it is for, text.
-pub const STATEMENTS: &[(&str, &str, &str)] = &[
-    ("MySQL and MariaDB", "who has a cluster's lock", LOOK),
-    ("MySQL and MariaDB", "take it", MAKE),
-    ("MySQL and MariaDB", "take it over", TAKE_OVER),
-    ("MySQL and MariaDB", "count up in it", BEAT),
-    ("MySQL and MariaDB", "give it up", GIVE_UP),
-];
-
-/// The row of a cluster, as this process has it or waits for it.
-#[derive(Debug)]
-pub(super) struct ClusterLock {
-    token: String,
-    node: String,
-    /// Whether it is ours.
-    held: bool,
-    /// Counts up meanwhile.
-    beats: Option<AbortHandle>,
-    /// How it stood when it was seen first: whose, at which count.
-    seen: Option<(String, String, Instant)>,
-}
 
 impl ClusterLock {
     /// One for a cluster, if the server is in one.
@@ -77,7 +51,7 @@ impl ClusterLock {
     }
 
     async fn try_claim(&mut self, db: &Db, has_node: bool) -> Result<bool, DbError> {
-        let made = db.own_table(MAKE_TABLE).await;
+        let made = db.own_table(mysql::MAKE_TABLE).await;
         made.map_err(|error| {
             let text =
                 format!("the table KEYROTATION_LOCK, which is a cluster's lock, cannot be made: {error}");
@@ -85,8 +59,8 @@ impl ClusterLock {
             let class = if error.is_lock_wait() { Class::Environment } else { error.class };
             DbError::new(class, text)
         })?;
-        let Some(row) = db.read(LOOK, &[]).await?.into_iter().next() else {
-            db.read(MAKE, &[text(&self.token), text(&self.node)]).await?;
+        let Some(row) = db.read(mysql::LOCK, &[]).await?.into_iter().next() else {
+            db.read(mysql::MAKE_LOCK, &[text(&self.token), text(&self.node)]).await?;
             self.held = self.is_ours(db).await?;
             return Ok(self.held);
         };
@@ -105,7 +79,7 @@ impl ClusterLock {
             return Ok(false);
         }
         let values = [text(&self.token), text(&self.node), text(&owner), Value::Int(number(row.get(2)))];
-        db.read(TAKE_OVER, &values).await?;
+        db.read(mysql::TAKE_OVER_LOCK, &values).await?;
         self.held = self.is_ours(db).await?;
         Ok(self.held)
     }
@@ -121,7 +95,7 @@ impl ClusterLock {
             loop {
                 tokio::time::sleep(PACE).await;
                 // What is lost, or was taken over, shows when the lock is asked for.
-                let _ = db.read(BEAT, &[text(&token)]).await;
+                let _ = db.read(mysql::BEAT_LOCK, &[text(&token)]).await;
             }
         });
         self.beats = Some(beats.abort_handle());
@@ -129,7 +103,7 @@ impl ClusterLock {
 
     /// Counts up, and says whether it is still ours.
     pub(super) async fn beat(&mut self, db: &Db) -> Result<bool, DbError> {
-        match db.read(BEAT, &[text(&self.token)]).await {
+        match db.read(mysql::BEAT_LOCK, &[text(&self.token)]).await {
             // Somebody else counts up on another node, or has taken it over.
             Err(error) if error.class != Class::Retry => return Err(error),
             Ok(_) | Err(_) => {}
@@ -138,7 +112,7 @@ impl ClusterLock {
     }
 
     async fn is_ours(&self, db: &Db) -> Result<bool, DbError> {
-        let answer = db.read(LOOK, &[]).await?;
+        let answer = db.read(mysql::LOCK, &[]).await?;
         Ok(answer.first().is_some_and(|row| word(row.first()) == self.token))
     }
 
@@ -147,15 +121,15 @@ impl ClusterLock {
         if let Some(beats) = &self.beats {
             beats.abort();
         }
-        if self.held && db.read(GIVE_UP, &[text(&self.token)]).await.is_ok() {
-            let _ = db.own_table(DROP_TABLE).await; // it does no harm where it stays
+        if self.held && db.read(mysql::GIVE_UP_LOCK, &[text(&self.token)]).await.is_ok() {
+            let _ = db.own_table(mysql::DROP_TABLE).await; // it does no harm where it stays
         }
     }
 }
 
 /// Whether somebody counts up in the row now.
 pub(super) async fn is_alive(db: &Db) -> Result<bool, DbError> {
-    let count = async || match db.read(LOOK, &[]).await {
+    let count = async || match db.read(mysql::LOCK, &[]).await {
         Ok(answer) => Ok(answer.first().map(|row| (word(row.first()), word(row.get(2))))),
         Err(error) if error.class == Class::Environment => Ok(None), // there is no such table
         Err(error) => Err(error),

@@ -1,20 +1,16 @@
 //! Whole rows on their way from one database to another.
 
-use super::table::Kind;
-use super::write::{each, key_arrays, keys_at_once, keys_by_column, padded, padded_keys, parts};
-use super::{Db, DbError, Expression, Identifier, Record, Syntax, Table, Transaction, Value, Write, sql};
-use crate::sizes::Sizes;
+use super::batches::{each, key_arrays, keys_at_once, keys_by_column, padded, padded_keys, parts};
+use super::database::{Db, Transaction};
+use super::dialect::{Dialect, Write};
+use super::error::DbError;
+use super::identifier::{Expression, Identifier};
+use super::sizes::Sizes;
+use super::sql;
+use super::table::{Kind, Table};
+use super::value::{Record, Value, first_number};
 
 impl Transaction {
-    pub(super) fn syntax(&self) -> &'static Syntax {
-        match self {
-            Self::Sqlite(_) => &super::SQLITE,
-            Self::Postgres(_) => &super::POSTGRES,
-            Self::MySql(_) => &super::MYSQL,
-            Self::Jdbc(transaction) => transaction.syntax(),
-        }
-    }
-
     /// Reads rows by their keys and keeps others from changing them: the key's columns, then
     /// `columns`. Rows that are not there are absent.
     pub async fn lock_rows(
@@ -23,29 +19,29 @@ impl Transaction {
         columns: &[Expression],
         keys: &[Vec<Value>],
     ) -> Result<Vec<Record>, DbError> {
-        let syntax = self.syntax();
-        if syntax.write == Write::Batch {
-            return self.each(&sql::lock(syntax, table, columns, 1), &each(keys)).await;
+        let dialect = self.dialect;
+        if dialect.write == Write::Batch {
+            return self.each(&sql::lock(dialect, table, columns, 1), &each(keys)).await;
         }
-        self.by_keys(table, keys, |rows| sql::lock(syntax, table, columns, rows)).await
+        self.by_keys(table, keys, |rows| sql::lock(dialect, table, columns, rows)).await
     }
 
     /// Deletes rows by their keys.
     pub async fn delete_rows(&mut self, table: &Table, keys: &[Vec<Value>]) -> Result<(), DbError> {
-        let syntax = self.syntax();
-        if in_batches(syntax) {
-            return self.batch(&sql::copy::delete(syntax, table, 1), &each(keys)).await.map(drop);
+        let dialect = self.dialect;
+        if in_batches(dialect) {
+            return self.batch(&sql::copy::delete(dialect, table, 1), &each(keys)).await.map(drop);
         }
-        self.by_keys(table, keys, |rows| sql::copy::delete(syntax, table, rows)).await.map(drop)
+        self.by_keys(table, keys, |rows| sql::copy::delete(dialect, table, rows)).await.map(drop)
     }
 
     /// Says of a change log's entries that they were carried over.
     pub async fn acknowledge(&mut self, log: &Table, entries: &[Vec<Value>]) -> Result<(), DbError> {
-        let syntax = self.syntax();
-        if in_batches(syntax) {
-            return self.batch(&sql::copy::acknowledge(syntax, log, 1), &each(entries)).await.map(drop);
+        let dialect = self.dialect;
+        if in_batches(dialect) {
+            return self.batch(&sql::copy::acknowledge(dialect, log, 1), &each(entries)).await.map(drop);
         }
-        self.by_keys(log, entries, |rows| sql::copy::acknowledge(syntax, log, rows)).await.map(drop)
+        self.by_keys(log, entries, |rows| sql::copy::acknowledge(dialect, log, rows)).await.map(drop)
     }
 
     /// Runs one statement for each batch of keys, rendered for so many.
@@ -56,11 +52,11 @@ impl Transaction {
         render: impl Fn(usize) -> String,
     ) -> Result<Vec<Record>, DbError> {
         let mut records = Vec::new();
-        let most = keys_at_once(self.syntax(), table, Sizes::new().changed_keys);
+        let most = keys_at_once(self.dialect, table, Sizes::new().changed_keys);
         for batch in keys.chunks(most) {
             let length = padded(batch.len(), most);
             let sql = render(length);
-            let found = if self.syntax().write == Write::Arrays {
+            let found = if self.dialect.write == Write::Arrays {
                 self.run_arrays(&sql, &keys_by_column(table, batch)).await?
             } else {
                 self.run(&sql, &padded_keys(batch, length)).await?
@@ -77,26 +73,23 @@ impl Transaction {
         columns: &[&Identifier],
         rows: &[Vec<&Value>],
     ) -> Result<(), DbError> {
-        match self.syntax().write {
+        match self.dialect.write {
             Write::Arrays => {
                 for part in rows.chunks(Sizes::new().changed_keys) {
-                    let sql = sql::copy::insert(self.syntax(), table, columns, part.len());
+                    let sql = sql::copy::insert(self.dialect, table, columns, part.len());
                     self.run_arrays(&sql, &arrays(table, columns, part)).await?;
                 }
                 return Ok(());
             }
             Write::Batch | Write::LockThenBatch => {
-                return self
-                    .batch(&sql::copy::insert(self.syntax(), table, columns, 1), rows)
-                    .await
-                    .map(drop);
+                return self.batch(&sql::copy::insert(self.dialect, table, columns, 1), rows).await.map(drop);
             }
             Write::Values | Write::LockFirst => {}
         }
         let sizes = Sizes::new();
         let most = (sizes.inserted_values / columns.len().max(1)).clamp(1, sizes.inserted);
         for part in parts(rows, most) {
-            let sql = sql::copy::insert(self.syntax(), table, columns, part.len());
+            let sql = sql::copy::insert(self.dialect, table, columns, part.len());
             let params: Vec<Value> = part.iter().flatten().map(|value| (*value).clone()).collect();
             self.run(&sql, &params).await?;
         }
@@ -110,8 +103,8 @@ impl Transaction {
         columns: &[&Identifier],
         rows: &[(Vec<Value>, Vec<&Value>)],
     ) -> Result<(), DbError> {
-        let sql = sql::copy::update(self.syntax(), table, columns);
-        match self.syntax().write {
+        let sql = sql::copy::update(self.dialect, table, columns);
+        match self.dialect.write {
             Write::Arrays => {
                 for part in rows.chunks(Sizes::new().changed_keys) {
                     let values: Vec<Vec<&Value>> = part.iter().map(|(_, values)| values.clone()).collect();
@@ -143,9 +136,9 @@ impl Transaction {
         columns: &[&Identifier],
         values: &[Value],
     ) -> Result<Vec<Record>, DbError> {
-        let exact = self.run(&sql::copy::holders(self.syntax(), table, columns, false), values).await?;
-        if exact.is_empty() && self.syntax().write == Write::Arrays {
-            return self.run(&sql::copy::holders(self.syntax(), table, columns, true), values).await;
+        let exact = self.run(&sql::copy::holders(self.dialect, table, columns, false), values).await?;
+        if exact.is_empty() && self.dialect.write == Write::Arrays {
+            return self.run(&sql::copy::holders(self.dialect, table, columns, true), values).await;
         }
         Ok(exact)
     }
@@ -154,23 +147,23 @@ impl Transaction {
 impl Db {
     /// The expressions that read all of these columns so that they can be written again.
     pub fn portable(&self, table: &Table, columns: &[&Identifier]) -> Vec<Expression> {
-        columns.iter().map(|column| sql::copy::portable(self.syntax(), table, column)).collect()
+        columns.iter().map(|column| sql::copy::portable(self.dialect(), table, column)).collect()
     }
 
     /// How many entries of a change log wait.
     pub async fn pending(&self, log: &Table) -> Result<u64, DbError> {
-        self.number(&sql::copy::pending(self.syntax(), log)).await
+        self.number(&sql::copy::pending(self.dialect(), log)).await
     }
 
     /// How many entries of a change log do not wait.
     pub async fn acknowledged(&self, log: &Table) -> Result<u64, DbError> {
-        self.number(&sql::copy::acknowledged(self.syntax(), log)).await
+        self.number(&sql::copy::acknowledged(self.dialect(), log)).await
     }
 
     /// Lets all entries of a change log wait again.
     pub async fn reopen(&self, log: &Table) -> Result<(), DbError> {
         let mut transaction = self.begin().await?;
-        transaction.run(&sql::copy::reopen(self.syntax(), log), &[]).await?;
+        transaction.run(&sql::copy::reopen(self.dialect(), log), &[]).await?;
         transaction.commit().await
     }
 
@@ -180,15 +173,15 @@ impl Db {
     }
 
     async fn number(&self, sql: &str) -> Result<u64, DbError> {
-        let answer = self.read(sql, &[]).await?;
-        let number = answer.first().and_then(|record| record.first()?.as_int());
-        Ok(number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default())
+        Ok(first_number(&self.read(sql, &[]).await?)
+            .and_then(|number| u64::try_from(number).ok())
+            .unwrap_or_default())
     }
 }
 
 /// Whether changes go one by one, many in a batch.
-fn in_batches(syntax: &Syntax) -> bool {
-    matches!(syntax.write, Write::Batch | Write::LockThenBatch)
+fn in_batches(dialect: &Dialect) -> bool {
+    matches!(dialect.write, Write::Batch | Write::LockThenBatch)
 }
 
 /// An array for each column.

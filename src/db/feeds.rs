@@ -3,8 +3,11 @@
 
 use std::time::Duration;
 
-use super::identity::{Told, number, word};
+use super::dialect::mysql::statements as mysql;
+use super::dialect::postgresql::statements as postgresql;
 use super::server::Kind;
+use super::told::{Told, number, word};
+use super::value::text_at;
 use super::{Class, Db, DbError, Record, Value};
 
 /// One thing that brings changes from elsewhere.
@@ -68,44 +71,7 @@ impl Feeds {
     }
 }
 
-/// The subscriptions of this database.
-const SUBSCRIPTIONS: &str = "SELECT s.subname::text, s.subenabled, coalesce(s.subslotname::text, '') \
-     FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.subdbid \
-     WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database() ORDER BY 1";
-/// Whether this database has a slot of that name for subscriptions, and whether one reads it now.
-const SLOT: &str = "SELECT active FROM pg_catalog.pg_replication_slots \
-     WHERE slot_type OPERATOR(pg_catalog.=) 'logical'::text AND database OPERATOR(pg_catalog.=) pg_catalog.current_database() \
-     AND slot_name::text OPERATOR(pg_catalog.=) $1::text";
-/// Whether it is a standby, and by how many milliseconds it is behind what it has received.
-const STANDBY: &str = "SELECT pg_catalog.pg_is_in_recovery(), CASE WHEN pg_catalog.pg_last_wal_receive_lsn()::pg_lsn \
-     IS NOT DISTINCT FROM pg_catalog.pg_last_wal_replay_lsn() THEN 0 \
-     ELSE (EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) \
-     pg_catalog.pg_last_xact_replay_timestamp())::numeric OPERATOR(pg_catalog.*) 1000::numeric)::bigint END";
-
-/// Triggers that do not always fire: by name, with `O` where they fire for sessions of users and not for what
-/// a subscription applies, `R` the other way round, `D` where they are disabled.
-const TRIGGER_STATES: &str = "SELECT pg_catalog.upper(t.tgname::text), t.tgenabled::text FROM pg_catalog.pg_trigger t \
-     JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid WHERE NOT t.tgisinternal \
-     AND pg_catalog.pg_table_is_visible(c.oid) AND t.tgenabled OPERATOR(pg_catalog.<>) 'A'::\"char\" ORDER BY 1";
-
-/// All that a replica is fed by: MariaDB's several sources, and what MySQL calls it since 8.0.22 and before.
-const SOURCES: [&str; 3] = ["SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"];
 const GROUPS_CHANNELS: [&str; 2] = ["group_replication_applier", "group_replication_recovery"];
-/// The threads of a replica, as PROCESS lets one see them. A cluster's own appliers sleep, or wait for its
-/// provider.
-const THREADS: &str = "SHOW PROCESSLIST";
-
-/// Every statement of this file: dialect, what it is for, text.
-pub const STATEMENTS: &[(&str, &str, &str)] = &[
-    ("PostgreSQL", "is it a standby", STANDBY),
-    ("PostgreSQL", "subscriptions", SUBSCRIPTIONS),
-    ("PostgreSQL", "the slot of a subscription", SLOT),
-    ("PostgreSQL", "triggers that do not always fire", TRIGGER_STATES),
-    ("MySQL and MariaDB", "MariaDB's sources", SOURCES[0]),
-    ("MySQL and MariaDB", "MySQL's sources", SOURCES[1]),
-    ("MySQL and MariaDB", "an older MySQL's sources", SOURCES[2]),
-    ("MySQL and MariaDB", "threads of a replica", THREADS),
-];
 
 impl Db {
     /// What brings changes into this database from elsewhere.
@@ -119,7 +85,7 @@ impl Db {
 
     /// Whether this database has a slot of this name for subscriptions, and if so, whether one reads it now (PostgreSQL).
     pub async fn reads_slot(&self, slot: &str) -> Result<Option<bool>, DbError> {
-        let answer = self.read(SLOT, &[Value::Text(slot.to_owned())]).await?;
+        let answer = self.read(postgresql::SLOT, &[Value::Text(slot.to_owned())]).await?;
         Ok(answer.first().map(|record| number(record.first()) == 1))
     }
 
@@ -128,7 +94,7 @@ impl Db {
         if self.server_kind() != Some(Kind::Postgres) {
             return Ok(Vec::new());
         }
-        let records = self.read(TRIGGER_STATES, &[]).await?;
+        let records = self.read(postgresql::TRIGGER_STATES, &[]).await?;
         Ok(records.iter().map(|record| (word(record.first()), word(record.get(1)))).collect())
     }
 
@@ -150,7 +116,7 @@ impl Db {
 
     async fn postgres_feeds(&self) -> Result<Feeds, DbError> {
         let mut feeds = Feeds::default();
-        if let Some(answer) = unless_denied(self.read(STANDBY, &[]).await)?
+        if let Some(answer) = unless_denied(self.read(postgresql::STANDBY, &[]).await)?
             && let Some(record) = answer.first()
             && number(record.first()) == 1
         {
@@ -163,7 +129,7 @@ impl Db {
                 source: None,
             });
         }
-        match unless_denied(self.read(SUBSCRIPTIONS, &[]).await)? {
+        match unless_denied(self.read(postgresql::SUBSCRIPTIONS, &[]).await)? {
             None => feeds.unseen = Some("this user may not see subscriptions".to_owned()),
             Some(answer) => feeds.found.extend(answer.iter().map(|record| {
                 let name = word(record.first());
@@ -200,7 +166,7 @@ impl Db {
     async fn replicas_feeds(&self, told: &Told, is_mariadb: bool) -> Result<Feeds, DbError> {
         let mut feeds = Feeds::default();
         let mut seen = false;
-        for sql in if is_mariadb { &SOURCES[..1] } else { &SOURCES[1..] } {
+        for sql in if is_mariadb { &mysql::SOURCES[..1] } else { &mysql::SOURCES[1..] } {
             if let Some(answer) = unless_denied(self.read(sql, &[]).await)? {
                 let others = answer.iter().filter(|record| !is_groups_channel(record));
                 feeds.found = others.map(|record| source(record, is_mariadb)).collect();
@@ -219,7 +185,7 @@ impl Db {
         };
         feeds.unseen_at_rest =
             Some(format!("this user may not see a replica that stands still: grant it {grant}"));
-        let threads = self.read(THREADS, &[]).await?;
+        let threads = self.read(mysql::THREADS, &[]).await?;
         let in_group = threads.iter().any(is_groups);
         let is_feed = if in_group { reads_from_source } else { is_replicas };
         let runs = threads.iter().any(is_feed);
@@ -245,7 +211,7 @@ impl Db {
 
 /// Whether a line of SHOW PROCESSLIST is a thread of a replica: user, command and state tell.
 fn is_replicas(shown: &Record) -> bool {
-    let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
+    let text = |at| text_at(shown, at);
     let is_at_it = ["Connect", "Query", "Slave_IO", "Slave_SQL", "Slave_worker"].contains(&text(4));
     text(1) == "system user" && is_at_it && !text(6).starts_with("wsrep")
 }
@@ -253,7 +219,7 @@ fn is_replicas(shown: &Record) -> bool {
 /// Whether it is the thread by which a member of a replication group applies what other members write. With it come
 /// threads that cannot be told from those that apply what a source sends.
 fn is_groups(shown: &Record) -> bool {
-    let text = |at: usize| shown.get(at).and_then(Value::as_text).unwrap_or_default();
+    let text = |at| text_at(shown, at);
     text(1) == "system user"
         && [text(6), text(7)].iter().any(|text| text.to_ascii_lowercase().starts_with("group replication"))
 }
@@ -266,7 +232,7 @@ fn is_groups_channel(record: &Record) -> bool {
 
 /// Whether it is the thread that reads from a source, as its state tells: a group has none.
 fn reads_from_source(shown: &Record) -> bool {
-    let state = shown.get(6).and_then(Value::as_text).unwrap_or_default();
+    let state = text_at(shown, 6);
     is_replicas(shown) && ["source", "master", "binlog dump"].iter().any(|word| state.contains(word))
 }
 

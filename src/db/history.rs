@@ -6,22 +6,11 @@
 
 use std::collections::HashMap;
 
+use super::dialect::mysql::statements as mysql;
 use super::feeds::unless_denied;
-use super::identity::{Told, word};
 use super::server::Kind;
+use super::told::{Told, word};
 use super::{Db, DbError};
-
-/// All that MySQL has.
-const MYSQL_SET: &str = "SELECT @@GLOBAL.gtid_executed";
-/// The last of each server that MariaDB has had, where it has a binary log; the last of each domain without one.
-const MARIADB_SET: &str =
-    "SELECT CONCAT_WS(',', @@GLOBAL.gtid_slave_pos, @@GLOBAL.gtid_binlog_pos, @@GLOBAL.gtid_binlog_state)";
-
-/// Every statement of this file: dialect, what it is for, text.
-pub const STATEMENTS: &[(&str, &str, &str)] = &[
-    ("MySQL and MariaDB", "which transactions MySQL has", MYSQL_SET),
-    ("MySQL and MariaDB", "which transactions MariaDB has", MARIADB_SET),
-];
 
 /// Numbers of transactions, from and to.
 type Runs = Vec<(u64, u64)>;
@@ -129,7 +118,9 @@ impl Db {
         }
         let told = self.told().await?;
         let is_mariadb = told.is_mariadb();
-        let answer = unless_denied(self.read(if is_mariadb { MARIADB_SET } else { MYSQL_SET }, &[]).await)?;
+        let answer = unless_denied(
+            self.read(if is_mariadb { mysql::MARIADB_EXECUTED } else { mysql::EXECUTED }, &[]).await,
+        )?;
         let set = word(answer.unwrap_or_default().first().and_then(|record| record.first()));
         Ok(Some(of(&told, is_mariadb, &set)))
     }

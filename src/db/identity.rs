@@ -5,8 +5,11 @@
 //! cluster have different ones; so two answers are certain, and the third is "undecided": then
 //! [`super::proof`] has to show it.
 
+use super::dialect::mysql::statements as mysql;
+use super::dialect::postgresql::statements as postgresql;
+use super::dialect::{mssql, oracle};
 use super::server::Kind;
-pub(super) use super::told::{Told, number, word};
+use super::told::{Told, number, word};
 use super::{Class, Db, DbError, TransactionLimits};
 
 /// Whether two connections lead to the same data.
@@ -53,51 +56,6 @@ struct Log {
     at: i64,
     followers: i64,
 }
-
-/// Which PostgreSQL this is: only one process began then and has that port.
-const POSTGRES_SERVER: &str = "SELECT pg_catalog.current_database()::text, \
-     pg_catalog.concat_ws(' ', pg_catalog.pg_postmaster_start_time()::text, pg_catalog.current_setting('port'))";
-/// What all servers that began as one have.
-const POSTGRES_CLUSTER: &str = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()";
-/// Where it is in its log: a standby, in what it has replayed. And how many follow it.
-const POSTGRES_LOG: &str = "SELECT pg_catalog.pg_is_in_recovery(), (CASE WHEN pg_catalog.pg_is_in_recovery() \
-     THEN coalesce(pg_catalog.pg_last_wal_replay_lsn(), '0/0') ELSE pg_catalog.pg_current_wal_insert_lsn() END \
-     OPERATOR(pg_catalog.-) '0/0'::pg_lsn)::bigint, (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication)";
-
-/// Which MySQL or MariaDB this is. By name, since each version has some of them.
-const MYSQL_VARIABLES: &str = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('hostname', 'port', 'server_id', \
-     'server_uuid', 'server_uid', 'datadir', 'wsrep_on', 'wsrep_cluster_name', 'wsrep_node_name', \
-     'group_replication_group_name', 'wsrep_max_ws_rows', 'wsrep_max_ws_size', \
-     'group_replication_transaction_size_limit', 'pxc_strict_mode', 'innodb_read_only', 'read_only', \
-     'slave_run_triggers_for_rbr', 'version', 'version_comment', 'log_bin', 'gtid_mode', \
-     'group_replication_view_change_uuid')";
-/// How it stands in its cluster.
-const MYSQL_STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN ('Uptime', 'wsrep_cluster_state_uuid', \
-     'wsrep_cluster_conf_id', 'wsrep_cluster_size', 'wsrep_cluster_status', 'wsrep_incoming_addresses', \
-     'wsrep_local_index', 'Slaves_running')";
-/// The database, and the server's time.
-const MYSQL_DATABASE: &str = "SELECT DATABASE(), UNIX_TIMESTAMP()";
-
-/// The database of SQL Server, and what all replicas of an availability group have.
-const MSSQL_SERVER: &str = "SELECT DB_NAME(), CAST(SERVERPROPERTY('ServerName') AS NVARCHAR(256)), \
-     COALESCE(CAST(group_database_id AS NVARCHAR(36)), N'') FROM sys.databases WHERE database_id = DB_ID()";
-/// The schema of Oracle, and what all instances and standbys of one database have.
-const ORACLE_SERVER: &str = "SELECT SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') || ' in ' \
-     || SYS_CONTEXT('USERENV', 'CON_NAME'), SYS_CONTEXT('USERENV', 'DB_UNIQUE_NAME') || ' ' \
-     || SYS_CONTEXT('USERENV', 'SERVER_HOST') || ' ' || SYS_CONTEXT('USERENV', 'INSTANCE_NAME'), \
-     SYS_CONTEXT('USERENV', 'DB_NAME'), SYS_CONTEXT('USERENV', 'CON_NAME') FROM DUAL";
-
-/// Every statement of this file and of those that rest on it: dialect, what it is for, text.
-pub const STATEMENTS: &[(&str, &str, &str)] = &[
-    ("PostgreSQL", "which server and database", POSTGRES_SERVER),
-    ("PostgreSQL", "which cluster", POSTGRES_CLUSTER),
-    ("PostgreSQL", "where in its log", POSTGRES_LOG),
-    ("MySQL and MariaDB", "which server", MYSQL_VARIABLES),
-    ("MySQL and MariaDB", "how it stands in its cluster", MYSQL_STATUS),
-    ("MySQL and MariaDB", "which database", MYSQL_DATABASE),
-    ("SQL Server", "which server and database", MSSQL_SERVER),
-    ("Oracle", "which server and schema", ORACLE_SERVER),
-];
 
 impl Identity {
     /// Server and database in words.
@@ -254,8 +212,8 @@ impl Db {
         match kind {
             Some(Kind::Postgres) => self.postgres_identity(kind).await,
             Some(Kind::MySql) => self.mysql_identity(kind).await,
-            Some(Kind::SqlServer) => self.vendor_identity(MSSQL_SERVER, kind).await,
-            Some(Kind::Oracle) => self.vendor_identity(ORACLE_SERVER, kind).await,
+            Some(Kind::SqlServer) => self.vendor_identity(mssql::SERVER, kind).await,
+            Some(Kind::Oracle) => self.vendor_identity(oracle::SERVER, kind).await,
             Some(Kind::H2 | Kind::Db2) => {
                 let mut identity = by_place();
                 if let Some(words) = self.in_words().await? {
@@ -269,14 +227,14 @@ impl Db {
     }
 
     async fn postgres_identity(&self, kind: Option<Kind>) -> Result<Identity, DbError> {
-        let answer = self.read(POSTGRES_SERVER, &[]).await?;
+        let answer = self.read(postgresql::SERVER, &[]).await?;
         let record = answer.first().ok_or_else(nothing)?;
-        let cluster = match self.read(POSTGRES_CLUSTER, &[]).await {
+        let cluster = match self.read(postgresql::CLUSTER, &[]).await {
             Ok(answer) => word(answer.first().and_then(|record| record.first())),
             Err(error) if error.class == Class::Environment => String::new(), // somebody has revoked it
             Err(error) => return Err(error),
         };
-        let log = match self.read(POSTGRES_LOG, &[]).await {
+        let log = match self.read(postgresql::LOG, &[]).await {
             Ok(answer) => answer.first().map(|record| Log {
                 follows: number(record.first()) == 1,
                 at: number(record.get(1)),
@@ -301,7 +259,7 @@ impl Db {
 
     async fn mysql_identity(&self, kind: Option<Kind>) -> Result<Identity, DbError> {
         let told = self.told().await?;
-        let answer = self.read(MYSQL_DATABASE, &[]).await?;
+        let answer = self.read(mysql::DATABASE, &[]).await?;
         let record = answer.first().ok_or_else(nothing)?;
         let database = word(record.first());
         let began = told.number("Uptime").and_then(|uptime| i64::try_from(uptime).ok());
@@ -366,7 +324,7 @@ impl Db {
 
     /// Which server and database this is, as the dialect says it.
     async fn in_words(&self) -> Result<Option<String>, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(None) };
+        let Some(questions) = self.questions() else { return Ok(None) };
         if questions.identity.is_empty() {
             return Ok(None);
         }
@@ -387,8 +345,8 @@ impl Db {
     /// What MySQL or MariaDB tells of itself and its cluster.
     pub(super) async fn told(&self) -> Result<Told, DbError> {
         let mut told = Told::default();
-        told.add(&self.read(MYSQL_VARIABLES, &[]).await?);
-        told.add(&self.read(MYSQL_STATUS, &[]).await?);
+        told.add(&self.read(mysql::VARIABLES, &[]).await?);
+        told.add(&self.read(mysql::STATUS, &[]).await?);
         Ok(told)
     }
 }

@@ -6,8 +6,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::database::{AnyDriver, Db};
+use super::dialect::mysql::statements as mysql;
+use super::dialect::postgresql::statements as postgresql;
+use super::dialect::sqlite;
+use super::driver::Driver as _;
+use super::error::{Class, DbError};
+use super::identifier::Identifier;
 use super::mysql::MySqlDb;
-use super::{Class, Db, DbError, Identifier, Record, Table, Value};
+use super::table::Table;
+use super::value::{Record, Value};
 
 /// An index, in the catalogue's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,95 +32,13 @@ struct Found {
     identifier: String,
 }
 
-/// The ones of a table on SQLite that hold one of the columns: name and text. None where a view or a trigger
-/// names an index.
-const SQLITE: &str = "SELECT m.name, m.sql FROM sqlite_master AS m JOIN pragma_index_list(m.tbl_name) AS l ON l.name = m.name \
-     WHERE m.type = 'index' AND m.tbl_name = ?1 COLLATE NOCASE AND m.sql IS NOT NULL AND l.\"unique\" = 0 \
-     AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(m.name) AS x WHERE x.key = 1 AND x.cid = -2) \
-     AND EXISTS (SELECT 1 FROM pragma_index_info(m.name) AS i WHERE instr(?2, ',' || upper(i.name) || ',') > 0) \
-     AND NOT EXISTS (SELECT 1 FROM sqlite_master AS v WHERE v.type IN ('view', 'trigger') AND v.sql LIKE '%INDEXED%BY%') \
-     ORDER BY m.name";
-
-/// All of a table on PostgreSQL, since no update of an indexed column leaves the others untouched: name, schema and
-/// name as an identifier, text, tablespace and comment, both quoted. Not one that a new value may be too long for:
-/// with the index in its place that value's row alone is refused.
-const POSTGRES: &str = "SELECT i.relname::text, pg_catalog.format('%I.%I', n.nspname, i.relname), \
-     pg_catalog.pg_get_indexdef(i.oid), (SELECT pg_catalog.quote_ident(s.spcname::text) \
-     FROM pg_catalog.pg_tablespace s WHERE s.oid OPERATOR(pg_catalog.=) i.reltablespace), \
-     pg_catalog.quote_literal(pg_catalog.obj_description(i.oid, 'pg_class')) \
-     FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid \
-     JOIN pg_catalog.pg_class t ON t.oid OPERATOR(pg_catalog.=) x.indrelid \
-     JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) i.relam \
-     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) i.relnamespace \
-     WHERE x.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.lower($1::text))::oid \
-     AND t.relkind OPERATOR(pg_catalog.=) 'r'::\"char\" AND NOT t.relispartition \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits h \
-     WHERE h.inhparent OPERATOR(pg_catalog.=) t.oid OR h.inhrelid OPERATOR(pg_catalog.=) t.oid) \
-     AND i.relkind OPERATOR(pg_catalog.=) 'i'::\"char\" AND m.amname OPERATOR(pg_catalog.=) ANY ('{btree,hash}'::name[]) \
-     AND x.indisvalid AND x.indisready AND x.indislive \
-     AND NOT (x.indisunique OR x.indisprimary OR x.indisexclusion OR x.indisclustered OR x.indisreplident) \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint c WHERE c.conindid OPERATOR(pg_catalog.=) i.oid) \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
-     WHERE d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass::oid AND d.refobjid OPERATOR(pg_catalog.=) i.oid) \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d \
-     WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass::oid AND d.objid OPERATOR(pg_catalog.=) i.oid \
-     AND d.deptype OPERATOR(pg_catalog.<>) ALL ('{a,n}'::\"char\"[])) \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) i.oid \
-     AND coalesce(a.attstattarget, -1) OPERATOR(pg_catalog.>=) 0) \
-     AND NOT EXISTS (SELECT FROM pg_catalog.pg_seclabel l \
-     WHERE l.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::regclass::oid AND l.objoid OPERATOR(pg_catalog.=) i.oid) \
-     AND (i.reltablespace OPERATOR(pg_catalog.=) 0::oid OR pg_catalog.has_tablespace_privilege(i.reltablespace, 'CREATE')) \
-     AND (m.amname OPERATOR(pg_catalog.=) 'hash'::name OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a \
-     WHERE a.attrelid OPERATOR(pg_catalog.=) i.oid AND pg_catalog.strpos($2::text, \
-     pg_catalog.concat(',', pg_catalog.upper(a.attname::text), ',')) OPERATOR(pg_catalog.>) 0) \
-     OR 2600::bigint OPERATOR(pg_catalog.>=) (SELECT pg_catalog.sum(CASE WHEN a.atttypmod OPERATOR(pg_catalog.>) 4 \
-     THEN a.atttypmod OPERATOR(pg_catalog.-) 4 WHEN a.attlen OPERATOR(pg_catalog.>) 0 THEN a.attlen ELSE 9999 END) \
-     FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) i.oid \
-     AND a.attnum OPERATOR(pg_catalog.>) 0)) ORDER BY 1";
-/// What this user lacks to drop and make them on PostgreSQL, in words; no row, if nothing.
-const POSTGRES_LACKS: &str = "SELECT CASE WHEN NOT pg_catalog.pg_has_role(t.relowner, 'USAGE') \
-     THEN pg_catalog.format('membership in the role %I, which owns the table', r.rolname) \
-     ELSE pg_catalog.format('GRANT CREATE ON SCHEMA %I', n.nspname) END \
-     FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) t.relnamespace \
-     JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) t.relowner \
-     WHERE t.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(pg_catalog.lower($1::text))::oid \
-     AND NOT (pg_catalog.pg_has_role(t.relowner, 'USAGE') AND pg_catalog.has_schema_privilege(n.oid, 'CREATE'))";
-/// How a session makes indexes on PostgreSQL: for as long as it takes, where they belong, with room to sort.
-const POSTGRES_SESSION: [&str; 4] = [
-    "SET statement_timeout = 0",
-    "SET default_tablespace = ''",
-    "SELECT pg_catalog.set_config('maintenance_work_mem', '256MB', false) WHERE pg_catalog.pg_size_bytes(\
-     pg_catalog.current_setting('maintenance_work_mem')) OPERATOR(pg_catalog.<) 268435456::bigint",
-    "SET client_min_messages = warning",
-];
-
-/// The B-trees of a table on MySQL and MariaDB that are not unique: name, its columns in their order.
-const MYSQL: &str = "SELECT INDEX_NAME, UPPER(COLUMN_NAME), INDEX_TYPE, NON_UNIQUE FROM information_schema.STATISTICS \
-     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY INDEX_NAME, SEQ_IN_INDEX";
-/// The columns of its foreign keys, and those that others refer to.
-const MYSQL_FOREIGN_KEYS: &str = "SELECT UPPER(COLUMN_NAME) FROM information_schema.KEY_COLUMN_USAGE \
-     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND REFERENCED_TABLE_NAME IS NOT NULL \
-     UNION SELECT UPPER(REFERENCED_COLUMN_NAME) FROM information_schema.KEY_COLUMN_USAGE \
-     WHERE REFERENCED_TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME = ?";
-/// How a session drops and makes them: it waits for nobody for long, may take its time, and has room to sort.
-const MYSQL_SESSION: &str = "SET SESSION lock_wait_timeout = 20 /*M!100300 , SESSION max_statement_time = 0 */ \
-     /*!80027 , SESSION innodb_ddl_buffer_size = 134217728, SESSION innodb_ddl_threads = 4 */";
 /// An index that no table has: who may not change the table is refused before that is noticed.
 const NO_INDEX: &str = "keyrotation_no_such_index";
-
-/// The catalogue's questions of this file: dialect, what it is for, text.
-pub const STATEMENTS: &[(&str, &str, &str)] = &[
-    ("SQLite", "indexes", SQLITE),
-    ("PostgreSQL", "indexes", POSTGRES),
-    ("PostgreSQL", "indexes: what this user lacks", POSTGRES_LACKS),
-    ("MySQL and MariaDB", "indexes", MYSQL),
-    ("MySQL and MariaDB", "indexes: foreign keys", MYSQL_FOREIGN_KEYS),
-];
 
 impl Db {
     /// Whether indexes can be dropped and made again: by the drivers of this program.
     pub fn can_rebuild_indexes(&self) -> bool {
-        !matches!(self, Self::Jdbc(_))
+        !matches!(self.driver, AnyDriver::Jdbc(_))
     }
 
     /// The indexes of a table that slow down writing to these columns and that nothing but queries needs.
@@ -129,24 +55,28 @@ impl Db {
         let listed: Vec<&str> = columns.iter().map(Identifier::as_str).collect();
         let params =
             [Value::Text(name.to_owned()), Value::Text(format!(",{},", listed.join(",").to_uppercase()))];
-        match self {
-            Self::Sqlite(db) => Ok(db.read(SQLITE, &params).await?.iter().filter_map(sqlite).collect()),
-            Self::Postgres(db) => Ok(db.read(POSTGRES, &params).await?.iter().filter_map(postgres).collect()),
-            Self::MySql(db) => mysql(db, name, columns).await,
-            Self::Jdbc(_) => Ok(Vec::new()),
+        match &self.driver {
+            AnyDriver::Sqlite(db) => {
+                Ok(db.read(sqlite::INDEXES, &params).await?.iter().filter_map(of_sqlite).collect())
+            }
+            AnyDriver::Postgres(db) => {
+                Ok(db.read(postgresql::INDEXES, &params).await?.iter().filter_map(of_postgresql).collect())
+            }
+            AnyDriver::MySql(db) => of_mysql(db, name, columns).await,
+            AnyDriver::Jdbc(_) => Ok(Vec::new()),
         }
     }
 
     /// What this user lacks to drop the indexes of a table and make them again, in words. Changes nothing.
     pub async fn lacks_for_indexes(&self, table: &Table) -> Result<Option<String>, DbError> {
         let name = table.relation.table.as_str();
-        match self {
-            Self::Sqlite(_) | Self::Jdbc(_) => Ok(None),
-            Self::Postgres(db) => {
-                let lacks = db.read(POSTGRES_LACKS, &[Value::Text(name.to_owned())]).await?;
+        match &self.driver {
+            AnyDriver::Sqlite(_) | AnyDriver::Jdbc(_) => Ok(None),
+            AnyDriver::Postgres(db) => {
+                let lacks = db.read(postgresql::LACKS_FOR_INDEXES, &[Value::Text(name.to_owned())]).await?;
                 Ok(lacks.first().and_then(|record| Some(record.first()?.as_text()?.to_owned())))
             }
-            Self::MySql(db) => {
+            AnyDriver::MySql(db) => {
                 let nothing = format!("ALTER TABLE {} DROP INDEX {NO_INDEX}", backquoted(name));
                 match db.statements(&[nothing]).await {
                     // There is no such index: it was allowed to look.
@@ -172,15 +102,17 @@ impl Db {
         let there =
             self.found(table, columns).await?.into_iter().filter(|found| indexes.contains(&found.index));
         let drops: Vec<String> = there.map(|found| format!("DROP INDEX {}", found.identifier)).collect();
-        match self {
+        match &self.driver {
             _ if drops.is_empty() => Ok(()),
-            Self::Sqlite(db) => db.script(&format!("BEGIN IMMEDIATE; {}; COMMIT", drops.join("; "))).await,
-            Self::Postgres(db) => db.script(&format!("BEGIN; {}; COMMIT", drops.join("; "))).await,
-            Self::MySql(db) => {
+            AnyDriver::Sqlite(db) => {
+                db.script(&format!("BEGIN IMMEDIATE; {}; COMMIT", drops.join("; "))).await
+            }
+            AnyDriver::Postgres(db) => db.script(&format!("BEGIN; {}; COMMIT", drops.join("; "))).await,
+            AnyDriver::MySql(db) => {
                 let begin = mysql_alter(&table.relation.table);
                 db.statements(&mysql_session(format!("{begin}{}", drops.join(", ")))).await
             }
-            Self::Jdbc(_) => Ok(()),
+            AnyDriver::Jdbc(_) => Ok(()),
         }
     }
 
@@ -193,17 +125,17 @@ impl Db {
     ) -> Result<(), DbError> {
         let there = self.rebuildable_indexes(table, columns).await?;
         let missing: Vec<&Index> = indexes.iter().filter(|index| !there.contains(index)).collect();
-        match self {
+        match &self.driver {
             _ if missing.is_empty() => return Ok(()),
-            Self::Sqlite(db) => {
+            AnyDriver::Sqlite(db) => {
                 let all = missing.iter().map(|index| (index.name.as_str(), index.create.join("; ")));
                 db.make_indexes(&all.collect::<Vec<_>>()).await?;
             }
-            Self::Postgres(db) => {
+            AnyDriver::Postgres(db) => {
                 for index in missing {
                     // With its comment or not at all: one without it would pass for another of its name.
                     let create = format!("BEGIN; {}; COMMIT", index.create.join("; "));
-                    let all: Vec<String> = POSTGRES_SESSION
+                    let all: Vec<String> = postgresql::SESSION_FOR_INDEXES
                         .iter()
                         .map(|setting| (*setting).to_owned())
                         .chain([create])
@@ -211,7 +143,7 @@ impl Db {
                     db.statements(&all).await.map_err(|error| error.about(&index.name))?;
                 }
             }
-            Self::MySql(db) => {
+            AnyDriver::MySql(db) => {
                 let begin = mysql_alter(&table.relation.table);
                 let adds: Vec<&str> = missing
                     .iter()
@@ -220,7 +152,7 @@ impl Db {
                     .collect();
                 db.statements(&mysql_session(format!("{begin}{}", adds.join(", ")))).await?;
             }
-            Self::Jdbc(_) => {
+            AnyDriver::Jdbc(_) => {
                 let text = "only this program's own driver makes indexes again: take `driver: jdbc` out of properties.yaml";
                 return Err(DbError::new(Class::Environment, text));
             }
@@ -240,14 +172,14 @@ fn text(record: &Record, at: usize) -> Option<&str> {
     record.get(at)?.as_text()
 }
 
-fn sqlite(record: &Record) -> Option<Found> {
+fn of_sqlite(record: &Record) -> Option<Found> {
     let (name, create) = (text(record, 0)?.to_owned(), vec![text(record, 1)?.to_owned()]);
     let identifier = format!("\"{}\"", name.replace('"', "\"\""));
     Some(Found { index: Index { name, create }, identifier })
 }
 
 /// A text that the catalogue gives names no tablespace, and no comment.
-fn postgres(record: &Record) -> Option<Found> {
+fn of_postgresql(record: &Record) -> Option<Found> {
     let (identifier, create) = (text(record, 1)?, text(record, 2)?.to_owned());
     let tablespace = text(record, 3);
     let before = tablespace.map(|name| format!("SET default_tablespace = {name}"));
@@ -259,15 +191,15 @@ fn postgres(record: &Record) -> Option<Found> {
 }
 
 /// What MySQL and MariaDB say of a table's own text: each index has a line in it, which tells all of it.
-async fn mysql(db: &MySqlDb, table: &str, columns: &[Identifier]) -> Result<Vec<Found>, DbError> {
+async fn of_mysql(db: &MySqlDb, table: &str, columns: &[Identifier]) -> Result<Vec<Found>, DbError> {
     let name = [Value::Text(table.to_owned())];
     let mut parts: BTreeMap<String, Vec<(Option<String>, bool)>> = BTreeMap::new();
-    for record in db.read(MYSQL, &name).await? {
+    for record in db.read(mysql::INDEXES, &name).await? {
         let is_plain = text(&record, 2) == Some("BTREE") && record.get(3).and_then(Value::as_int) == Some(1);
         let Some(index) = text(&record, 0) else { continue };
         parts.entry(index.to_owned()).or_default().push((text(&record, 1).map(str::to_owned), is_plain));
     }
-    let keys = db.read(MYSQL_FOREIGN_KEYS, &[name[0].clone(), name[0].clone()]).await?;
+    let keys = db.read(mysql::FOREIGN_KEYS, &[name[0].clone(), name[0].clone()]).await?;
     let foreign: HashSet<&str> = keys.iter().filter_map(|record| text(record, 0)).collect();
     let begin = mysql_alter(table);
     let shown = db.read(&format!("SHOW CREATE TABLE {}", backquoted(table)), &[]).await?;
@@ -300,7 +232,7 @@ fn mysql_alter(table: &str) -> String {
 
 /// A statement that changes a table, in a session for it.
 fn mysql_session(statement: String) -> Vec<String> {
-    vec![MYSQL_SESSION.to_owned(), statement]
+    vec![mysql::SESSION_FOR_INDEXES.to_owned(), statement]
 }
 
 fn backquoted(name: &str) -> String {

@@ -1,27 +1,27 @@
 //! A database on a server that one of sqlx's drivers speaks to: all but what the driver itself does.
 
-#![allow(private_bounds, reason = "the drivers are this program's own")]
-
 use std::sync::Arc;
 
-use super::claim::Claim;
+use super::dialect::Dialect;
+use super::driver::{Driver, DriverTransaction};
+use super::error::{Class, DbError};
 use super::own_sessions::OwnSessions;
 use super::pool::{Native, Pool, PooledSession, Session};
-use super::server::Server;
-use super::{Access, Class, DbError, Record, STATEMENT_BYTES, Syntax, Value, remote};
+use super::remote::{self, STATEMENT_BYTES};
+use super::server::{Access, Server};
+use super::table::Kind;
+use super::value::{Record, Value, first_number};
 
 /// A database on a server.
 #[derive(Debug)]
-pub struct NativeDb<C> {
+pub(super) struct NativeDb<C> {
     server: Server,
     access: Access,
     pool: Arc<Pool<C>>,
     /// How many connections share the work.
-    pub(super) connections: u32,
+    connections: u32,
     /// The most bytes of values that one statement may carry.
-    pub(super) statement_bytes: usize,
-    /// Who holds the database's advisory lock, if this process has it.
-    pub(super) claim: Claim,
+    statement_bytes: usize,
     own: OwnSessions,
 }
 
@@ -33,19 +33,20 @@ impl<C: Native> NativeDb<C> {
     ) -> Result<Arc<Self>, DbError> {
         let own = OwnSessions::default();
         let mut session = Box::pin(reach::<C>(server, access, &own, None)).await?;
-        let statement_bytes = match C::MAX_PACKET {
+        let statement_bytes = match C::DIALECT.max_packet {
             "" => STATEMENT_BYTES,
             packet => remote::statement_bytes(&session.fetch(packet, C::Values::default()).await?),
         };
         let mut answers = Vec::new();
-        for ask in C::ROOM.asks {
+        let room = &C::DIALECT.questions.room;
+        for ask in room.asks {
             answers.push(session.fetch(ask, C::Values::default()).await?);
         }
-        let connections = remote::within_room(connections, (C::ROOM.left)(&answers));
+        let connections = remote::within_room(connections, (room.left)(&answers));
         let session = session.limited(server.socket_timeout);
         let pool = Pool::new(session, connections, server.connect_timeout);
-        let (server, claim) = (server.clone(), Claim::default());
-        Ok(Arc::new(Self { server, access, pool, connections, statement_bytes, claim, own }))
+        let server = server.clone();
+        Ok(Arc::new(Self { server, access, pool, connections, statement_bytes, own }))
     }
 
     /// A session of its own, outside the pool. Its answers may take as long as a connection may.
@@ -53,112 +54,110 @@ impl<C: Native> NativeDb<C> {
         Box::pin(reach(&self.server, self.access, &self.own, Some(self.pool.host()))).await
     }
 
-    pub(super) fn access(&self) -> Access {
-        self.access
-    }
-
-    pub(super) fn server(&self) -> &Server {
-        &self.server
-    }
-
-    /// Which of the server's sessions are this process's, where it knows them by number.
-    pub(super) fn own(&self) -> &OwnSessions {
-        &self.own
-    }
-
     pub(super) async fn lend(&self) -> Result<PooledSession<C>, DbError> {
         let new = async { Ok(self.connect().await?.limited(self.server.socket_timeout)) };
         self.pool.lend(new).await
     }
 
-    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+    /// Runs statements one by one, in a session that is closed then.
+    pub(super) async fn statements(&self, statements: &[String]) -> Result<(), DbError> {
+        self.lend().await?.scripts(statements).await
+    }
+}
+
+impl<C: Native> Driver for NativeDb<C> {
+    type Transaction = NativeTransaction<C>;
+
+    fn dialect(&self) -> &'static Dialect {
+        C::DIALECT
+    }
+
+    fn server(&self) -> Option<&Server> {
+        Some(&self.server)
+    }
+
+    fn connections(&self) -> u32 {
+        self.connections
+    }
+
+    fn statement_bytes(&self) -> usize {
+        self.statement_bytes
+    }
+
+    fn only_reads(&self) -> bool {
+        self.access == Access::ReadOnly
+    }
+
+    fn own(&self) -> Option<&OwnSessions> {
+        C::DIALECT.questions.by_number.then_some(&self.own)
+    }
+
+    async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         let values = C::bind(params)?;
         self.lend().await?.session()?.fetch(sql, values).await
     }
 
-    pub(super) async fn each(
-        &self,
-        sql: &str,
-        found: &mut (dyn FnMut(Record) + Send),
-    ) -> Result<(), DbError> {
+    async fn read_arrays(&self, sql: &str, arrays: &[(Kind, Vec<&Value>)]) -> Result<Vec<Record>, DbError> {
+        let values = C::bind_arrays(arrays)?;
+        self.lend().await?.session()?.fetch(sql, values).await
+    }
+
+    async fn each(&self, sql: &str, found: &mut (dyn FnMut(Record) + Send)) -> Result<(), DbError> {
         self.lend().await?.session()?.each(sql, found).await
     }
 
-    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
+    async fn script(&self, sql: &str) -> Result<(), DbError> {
         self.lend().await?.scripts(&[sql]).await
     }
 
-    pub(super) async fn statements(&self, statements: &[String]) -> Result<(), DbError> {
-        self.lend().await?.scripts(statements).await
-    }
-
-    pub(super) async fn begin(&self) -> Result<NativeTransaction<C>, DbError> {
+    async fn begin(&self, beside: bool) -> Result<NativeTransaction<C>, DbError> {
         let mut lent = self.lend().await?;
-        lent.session()?.begin(None).await?;
+        lent.session()?.begin(self.server.lock_wait.filter(|_| beside)).await?;
         Ok(NativeTransaction { lent })
     }
 
-    /// Likewise, and waits for nothing that others have locked for longer than [`Server::lock_wait`].
-    pub(super) async fn begin_beside(&self) -> Result<NativeTransaction<C>, DbError> {
-        let mut lent = self.lend().await?;
-        lent.session()?.begin(self.server.lock_wait).await?;
-        Ok(NativeTransaction { lent })
-    }
-
-    /// What the catalogue says of a table: its columns, and those of its unique indexes.
-    pub(super) async fn catalogue(
-        &self,
-        syntax: &Syntax,
-        name: &[Value],
-    ) -> Result<Option<[Vec<Record>; 2]>, DbError> {
-        let columns = self.read(syntax.columns, name).await?;
-        if columns.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some([columns, self.read(syntax.unique, name).await?]))
-    }
-
-    /// Closes the sessions that nobody uses now.
-    pub(super) async fn rest(&self) {
+    async fn rest(&self) {
         self.pool.rest().await;
     }
 
-    pub(super) async fn close(&self) {
-        let claim = self.claim.lock().await.take();
-        if let Some(claim) = claim {
-            claim.close().await;
-        }
+    async fn close(&self) {
         self.pool.close().await;
     }
 }
 
 /// A writing transaction.
 #[derive(Debug)]
-pub struct NativeTransaction<C: Native> {
+pub(super) struct NativeTransaction<C: Native> {
     /// The session that it is in.
     pub(super) lent: PooledSession<C>,
 }
 
-impl<C: Native> NativeTransaction<C> {
-    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+impl<C: Native> DriverTransaction for NativeTransaction<C> {
+    async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         self.lent.session()?.fetch(sql, C::bind(params)?).await
     }
 
-    /// Runs a statement that is not prepared, without values or rows.
-    pub(super) async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
+    async fn run_arrays(
+        &mut self,
+        sql: &str,
+        arrays: &[(Kind, Vec<&Value>)],
+    ) -> Result<Vec<Record>, DbError> {
+        self.lent.session()?.fetch(sql, C::bind_arrays(arrays)?).await
+    }
+
+    async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
         self.lent.session()?.script(sql).await
     }
 
-    /// Runs a statement and returns how many rows the server says it affected.
-    pub(super) async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+    async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
         self.lent.session()?.change(sql, C::bind(params)?).await
     }
 
-    pub(super) async fn commit(self) -> Result<(), DbError> {
+    async fn commit(self) -> Result<(), DbError> {
         self.lent.commit().await
     }
 
-    pub(super) async fn rollback(self) -> Result<(), DbError> {
+    async fn rollback(self) -> Result<(), DbError> {
         self.lent.rollback().await
     }
 }
@@ -238,16 +237,16 @@ async fn look<C: Native>(
     own: &OwnSessions,
 ) -> Result<State, DbError> {
     C::prepare(session, server, access, own).await?;
-    if let Some([is_node, is_ready]) = C::READINESS.filter(|_| server.hosts.len() > 1)
+    if let Some([is_node, is_ready]) = C::DIALECT.readiness.filter(|_| server.hosts.len() > 1)
         && says(session, is_node, "ON").await?
         && says(session, is_ready, "OFF").await?
     {
         let text = "is not ready: its cluster has no quorum, or it is not in it";
         return Err(DbError::new(Class::Lost, text));
     }
-    let ask = if access == Access::ReadOnly { C::IS_STANDBY } else { C::IS_READ_ONLY };
+    let dialect = C::DIALECT;
+    let ask = if access == Access::ReadOnly { dialect.is_standby } else { dialect.is_read_only };
     let records = session.fetch(ask, C::Values::default()).await?;
-    let is_standby =
-        records.first().and_then(|record| record.first()?.as_int()).is_some_and(|flag| flag != 0);
+    let is_standby = first_number(&records).is_some_and(|flag| flag != 0);
     Ok(if is_standby { State::Standby } else { State::Primary })
 }

@@ -4,18 +4,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::dialect::mysql::statements as mysql;
 use super::feeds::{Feeds, unless_denied};
-use super::identity::{Told, word};
 use super::server::{Host, Kind, Server};
+use super::told::{Told, word};
 use super::{Access, Db, DbError, Record};
-
-/// The other members of a replication group.
-const MEMBERS: &str = "SELECT MEMBER_HOST, MEMBER_PORT FROM performance_schema.replication_group_members \
-     WHERE MEMBER_ID <> @@GLOBAL.server_uuid AND MEMBER_HOST <> ''";
-
-/// Every statement of this file: dialect, what it is for, text.
-pub const STATEMENTS: &[(&str, &str, &str)] =
-    &[("MySQL and MariaDB", "the other members of a replication group", MEMBERS)];
 
 /// How long a node may take beyond the time for its connection.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -53,7 +46,7 @@ impl Db {
                 "what feeds it is not seen: {why}; else make sure yourself: `{statement}` in it"
             )),
         };
-        let Some(server) = self.native_server() else {
+        let Some(server) = self.server().filter(|server| server.route.is_none()) else {
             let why = "its JDBC URL names one node";
             return Ok(vec![unseen("the other nodes of its cluster".to_owned(), why)]);
         };
@@ -101,17 +94,9 @@ impl Db {
 
     /// The addresses of the other members of a replication group; none where this user may not see them.
     async fn other_members(&self) -> Result<Option<Vec<Host>>, DbError> {
-        let members = unless_denied(self.read(MEMBERS, &[]).await)?;
+        let members = unless_denied(self.read(mysql::MEMBERS, &[]).await)?;
         let text = |member: &Record| format!("{}:{}", word(member.first()), word(member.get(1)));
         Ok(members.map(|members| members.iter().filter_map(|member| address(&text(member))).collect()))
-    }
-
-    /// The server, where it is reached by this program's own driver.
-    fn native_server(&self) -> Option<&Server> {
-        match self {
-            Self::MySql(db) => Some(db.server()),
-            _ => None,
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::guard::Questions;
+use super::dialect::Questions;
 use super::{Record, Value};
 
 /// The sessions that this process has or had.
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn each_session_has_a_mark_of_its_own() {
-        let questions = &crate::guard::MYSQL_QUESTIONS;
+        let questions = crate::MYSQL.questions;
         let [one, other] = [(); 2].map(|()| Greeting::new(questions));
         assert_ne!(one.mark, other.mark);
         let mark = one.mark.unwrap();

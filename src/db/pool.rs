@@ -13,11 +13,14 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
-use super::guard::Room;
+use super::dialect::Dialect;
+use super::driver::unsupported;
+use super::error::{Class, DbError};
 use super::own_sessions::OwnSessions;
 use super::remote::{LAST_ANSWER, place, within};
-use super::server::{Host, Server};
-use super::{Access, Class, DbError, Record, Value};
+use super::server::{Access, Host, Server};
+use super::table::Kind;
+use super::value::{Record, Value};
 
 /// After how long without use a session is asked whether it is still there.
 const IDLE: Duration = Duration::from_secs(30);
@@ -27,23 +30,10 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
     /// Values that are bound to a statement.
     type Values: Send + Default;
 
-    /// Asks how many sessions the server has room for.
-    const ROOM: &'static Room;
-    /// Asks whether the server takes no writes.
-    const IS_READ_ONLY: &str;
-    /// Likewise, in a session that takes none itself.
-    const IS_STANDBY: &str;
-    /// Asks whether it is a node of a cluster, which is ON, and whether that is ready, or OFF: it lets one log in all the
-    /// same. Nothing elsewhere.
-    const READINESS: Option<[&str; 2]>;
-    /// What is said of one that takes none.
+    /// How its server answers.
+    const DIALECT: &'static Dialect;
+    /// What is said of one that takes no writes.
     const READ_ONLY: &str;
-    /// Asks for the most bytes that a statement may have; empty where nothing limits them.
-    const MAX_PACKET: &str;
-
-    /// What begins a writing transaction that waits no longer than this for what others have locked; without a limit of
-    /// its own, as long as the session does.
-    fn how_to_begin(lock_wait: Option<Duration>) -> String;
 
     /// Whether a server has refused a user for a reason that may pass, though it does not say so.
     fn is_login_refused(error: &DbError) -> bool;
@@ -61,6 +51,11 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
 
     /// Binds values to a statement.
     fn bind<'a>(params: impl IntoIterator<Item = &'a Value>) -> Result<Self::Values, DbError>;
+
+    /// Likewise, one array for each column.
+    fn bind_arrays(_arrays: &[(Kind, Vec<&Value>)]) -> Result<Self::Values, DbError> {
+        Err(unsupported("arrays"))
+    }
 
     /// Runs a prepared statement, and returns its rows.
     fn fetch(
@@ -158,7 +153,8 @@ impl<C: Native> Session<C> {
     /// Begins a transaction, in which no statement waits longer for what others have locked.
     pub(super) async fn begin(&mut self, lock_wait: Option<Duration>) -> Result<(), DbError> {
         self.is_working = true;
-        self.script(&C::how_to_begin(lock_wait)).await
+        let limit = C::DIALECT.lock_wait.zip(lock_wait).map_or_else(String::new, |(limit, wait)| limit(wait));
+        self.script(&format!("{}{limit}", C::DIALECT.begin)).await
     }
 
     /// Ends it, by `COMMIT` or `ROLLBACK`.

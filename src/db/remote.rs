@@ -12,7 +12,10 @@ use sqlx::{Arguments as _, Database, Encode, Type};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::server::Host;
-use super::{Class, DbError, Record, STATEMENT_BYTES, Value, remedy};
+use super::{Class, DbError, Record, Value};
+
+/// The most bytes of values in one statement, where the server sets no lower limit.
+pub(super) const STATEMENT_BYTES: usize = 8 << 20;
 
 /// What the names of all keyrotation processes begin with.
 pub(super) const APPLICATION: &str = "keyrotation ";
@@ -161,21 +164,6 @@ pub(super) fn text(bytes: &[u8]) -> Value {
     }
 }
 
-/// The column sets of unique indexes, from rows of (index, column) in order.
-pub(super) fn unique_sets(records: Vec<Record>) -> Vec<Vec<String>> {
-    let mut sets: Vec<(Value, Vec<String>)> = Vec::new();
-    for record in records {
-        let Ok([index, column]) = <[Value; 2]>::try_from(record) else { continue };
-        // An index over an expression has no column name: it is no key.
-        let column = column.as_text().unwrap_or_default().to_owned();
-        match sets.last_mut() {
-            Some((last, columns)) if *last == index => columns.push(column),
-            _ => sets.push((index, vec![column])),
-        }
-    }
-    sets.into_iter().map(|(_, columns)| columns).collect()
-}
-
 /// An error that no server sent.
 pub(super) fn explain(error: &sqlx::Error) -> DbError {
     let of_certificate = of_certificate(&error.to_string());
@@ -185,17 +173,25 @@ pub(super) fn explain(error: &sqlx::Error) -> DbError {
         _ => Class::Environment,
     };
     let (text, remedy) = match error {
-        sqlx::Error::Tls(cause) => (format!("TLS: {cause}"), of_certificate.or(Some(remedy::CERTIFICATE))),
+        sqlx::Error::Tls(cause) => (format!("TLS: {cause}"), of_certificate.or(Some(CERTIFICATE))),
         other => (redact(&other.to_string()), of_certificate),
     };
     DbError::new(class, without_links(&text)).with_remedy(remedy)
 }
 
+/// The remedy for a certificate that is not trusted.
+const CERTIFICATE: &str =
+    "name a PEM file with the authority that signed the server's certificate: tlsCaFile in properties.yaml";
+
+/// The remedy for a certificate of another host.
+const CERTIFICATE_NAME: &str = "give the host by the name that its certificate has, or let a DBA make one for this \
+     name; sslMode=VERIFY_CA compares no names (PostgreSQL: sslmode=verify-ca)";
+
 /// What to do about a certificate that is not accepted, if it is one: MySQL's driver has that as an error of the network.
 fn of_certificate(text: &str) -> Option<&'static str> {
     let is_one = text.contains("invalid peer certificate");
     let is_name = text.contains("not valid for") || text.contains("NotValidForName");
-    is_one.then_some(if is_name { remedy::CERTIFICATE_NAME } else { remedy::CERTIFICATE })
+    is_one.then_some(if is_name { CERTIFICATE_NAME } else { CERTIFICATE })
 }
 
 /// A library's message in one line, without links to its documentation.
@@ -283,9 +279,9 @@ mod tests {
             (error.class, error.remedy())
         };
         let unknown = explained("invalid peer certificate: UnknownIssuer");
-        assert_eq!(unknown, (Class::Environment, Some(remedy::CERTIFICATE)));
+        assert_eq!(unknown, (Class::Environment, Some(CERTIFICATE)));
         let named = "invalid peer certificate: certificate not valid for name \"db\"; certificate is only valid for ...";
-        assert_eq!(explained(named), (Class::Environment, Some(remedy::CERTIFICATE_NAME)));
+        assert_eq!(explained(named), (Class::Environment, Some(CERTIFICATE_NAME)));
         assert_eq!(explained("connection reset by peer"), (Class::Lost, None));
     }
 
@@ -330,12 +326,5 @@ mod tests {
     fn connections_keep_within_the_room_there_is() {
         assert_eq!([90, 9, 5, 1, 0, -3].map(|left| within_room(5, Some(left))), [5, 3, 1, 1, 1, 1]);
         assert_eq!(within_room(5, None), 5);
-    }
-
-    #[test]
-    fn unique_sets_follow_the_indexes() {
-        let row = |index: &str, column: &str| vec![Value::Text(index.into()), Value::Text(column.into())];
-        let sets = unique_sets(vec![row("PRIMARY", "A"), row("PRIMARY", "B"), row("U", "C")]);
-        assert_eq!(sets, [vec!["A", "B"], vec!["C"]]);
     }
 }

@@ -1,60 +1,8 @@
 //! Looking for ciphertext in columns that nobody rotates: all texts, documents and bytes of a database. SQL as data.
 
 use super::columns::{Holds, TextColumn};
-use super::near::{quoted, quoted_name};
 use super::{Db, DbError, Record, Value};
 use crate::sizes::Sizes;
-
-/// How a dialect is asked.
-struct Scan {
-    dialect: &'static str,
-    /// Whether bytes can be looked through.
-    has_bytes: bool,
-    /// Whether `{text}` stands anywhere in `{column}`, of texts and documents; `{hex}` are its bytes.
-    in_text: &'static str,
-    /// Likewise, of bytes.
-    in_bytes: &'static str,
-    /// What `{column}` is read as.
-    text: &'static str,
-}
-
-/// One of which no more is known than that it has LIKE.
-const fn plain(dialect: &'static str) -> Scan {
-    let in_text = "{column} LIKE '%{text}%'";
-    Scan { dialect, has_bytes: false, in_text, in_bytes: "", text: "{column}" }
-}
-
-const SCANS: &[Scan] = &[
-    Scan {
-        dialect: "SQLite",
-        has_bytes: true,
-        // Beside a text, bytes are taken for one in the database's encoding, which may be UTF-16.
-        in_text: "(instr({column}, '{text}') > 0 OR (typeof({column}) = 'blob' AND instr({column}, x'{hex}') > 0))",
-        in_bytes: "",
-        text: "{column}",
-    },
-    Scan {
-        dialect: "PostgreSQL",
-        has_bytes: true,
-        // By its bytes: a collation that takes different texts for equal finds nothing in any.
-        in_text: "pg_catalog.strpos({column}::text COLLATE pg_catalog.\"C\", '{text}'::text) \
-                  OPERATOR(pg_catalog.>) 0",
-        in_bytes: "pg_catalog.\"position\"({column}, pg_catalog.convert_to('{text}'::text, 'UTF8'::name)) \
-                   OPERATOR(pg_catalog.>) 0",
-        text: "{column}::text",
-    },
-    Scan {
-        dialect: "MySQL and MariaDB",
-        has_bytes: true,
-        in_text: "LOCATE('{text}', {column}) > 0",
-        in_bytes: "LOCATE('{text}', {column}) > 0",
-        text: "CAST({column} AS CHAR)",
-    },
-    plain("H2"),
-    plain("Oracle"),
-    plain("SQL Server"),
-    plain("Db2"),
-];
 
 /// What stands in everything that the finder of envelopes takes for one, whatever white space it has
 /// (`MARKS` in `src/codec/embedded.rs`).
@@ -92,17 +40,13 @@ pub enum LookedThrough {
 }
 
 impl Db {
-    fn scan(&self) -> Option<&'static Scan> {
-        SCANS.iter().find(|scan| scan.dialect == self.syntax().name)
-    }
-
-    /// All columns in which ciphertext may stand, in all schemas that this user sees. None where it cannot be asked.
-    pub async fn scan_columns(&self) -> Result<Option<ScanColumns>, DbError> {
-        let (Some(scan), Some(all)) = (self.scan(), self.text_columns().await?) else { return Ok(None) };
+    /// All columns in which ciphertext may stand, in all schemas that this user sees.
+    pub async fn scan_columns(&self) -> Result<ScanColumns, DbError> {
+        let all = self.text_columns().await?;
         let (unseen, seen): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|column| matches!(column.holds, Holds::Unseen(_)));
         let columns = seen.into_iter().map(|at| ScanColumn { at, only_where: None }).collect();
-        Ok(Some(ScanColumns { columns, unseen, without_bytes: !scan.has_bytes }))
+        Ok(ScanColumns { columns, unseen, without_bytes: !self.dialect().scan.has_bytes })
     }
 
     /// Hands on every value of these columns of one table in which an envelope may stand, with the column's place
@@ -112,18 +56,24 @@ impl Db {
         columns: &[ScanColumn],
         mut found: impl FnMut(usize, &Value) + Send,
     ) -> Result<LookedThrough, DbError> {
-        let (syntax, scan) = (self.syntax(), self.scan());
-        let (Some(scan), Some(first)) = (scan, columns.first()) else { return Ok(LookedThrough::OddName) };
-        let Some(table) = quoted(syntax, &first.at.schema, &first.at.table) else {
+        let (dialect, scan) = (self.dialect(), &self.dialect().scan);
+        let Some(first) = columns.first() else { return Ok(LookedThrough::OddName) };
+        let Some(table) = dialect.quoted_table(&first.at.schema, &first.at.table) else {
             return Ok(LookedThrough::OddName);
         };
         let (mut selected, mut conditions) = (Vec::new(), Vec::new());
         for column in columns {
-            let Some(name) = quoted_name(syntax, &column.at.column) else {
+            let Some(name) = dialect.quoted(&column.at.column) else {
                 return Ok(LookedThrough::OddName);
             };
             let is_bytes = matches!(column.at.holds, Holds::Bytes | Holds::Objects);
-            let name = shown(&column.at.holds).replace("{column}", &name);
+            let shown = match column.at.holds {
+                Holds::List => scan.list,
+                Holds::Printed => scan.printed,
+                Holds::Objects => scan.objects,
+                Holds::Text | Holds::Document | Holds::Bytes | Holds::Unseen(_) => "{column}",
+            };
+            let name = shown.replace("{column}", &name);
             let read = if is_bytes { name.clone() } else { scan.text.replace("{column}", &name) };
             selected.push(match &column.only_where {
                 Some(rows) => format!("CASE WHEN {rows} THEN {read} END"),
@@ -140,6 +90,9 @@ impl Db {
         let history = if first.at.has_history { HISTORY } else { "" };
         let sql =
             format!("SELECT {} FROM {table}{history} WHERE {}", selected.join(", "), conditions.join(" OR "));
+        // By way of a driver that does not hand rows on as they come, only so many.
+        let most = (!self.hands_on()).then(|| Sizes::new().looked_through);
+        let sql = most.map_or_else(|| sql.clone(), |most| (dialect.limited)(&sql, &most.to_string()));
         let mut count = 0;
         let mut each = |record: Record| {
             count += 1;
@@ -147,34 +100,12 @@ impl Db {
                 found(at, value);
             }
         };
-        match self {
-            Self::Sqlite(db) => db.each(&sql, &mut each).await?,
-            Self::Postgres(db) => db.each(&sql, &mut each).await?,
-            Self::MySql(db) => db.each(&sql, &mut each).await?,
-            Self::Jdbc(db) => {
-                let most = Sizes::new().looked_through;
-                let records = db.read(&(syntax.limited)(&sql, &most.to_string()), &[]).await?;
-                records.into_iter().for_each(each);
-                if count == most {
-                    return Ok(LookedThrough::Part(most));
-                }
-            }
+        self.each(&sql, &mut each).await?;
+        if most == Some(count) {
+            return Ok(LookedThrough::Part(count));
         }
         tracing::trace!("{table}: reads {count} rows in which ciphertext may stand");
         Ok(LookedThrough::Whole)
-    }
-}
-
-/// As what a column's values are looked at: elements without what an array puts around them, and what a type of
-/// somebody's own prints without the quotes that stand for one.
-const fn shown(holds: &Holds) -> &'static str {
-    match holds {
-        Holds::List => "pg_catalog.array_to_string({column}, pg_catalog.chr(10))",
-        Holds::Printed => {
-            "pg_catalog.replace(pg_catalog.replace({column}::text, '\\\"'::text, '\"'::text), '\"\"'::text, '\"'::text)"
-        }
-        Holds::Objects => "pg_catalog.lo_get({column})",
-        Holds::Text | Holds::Document | Holds::Bytes | Holds::Unseen(_) => "{column}",
     }
 }
 

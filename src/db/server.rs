@@ -8,6 +8,15 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+/// What a database is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Only to read: not a byte of it changes.
+    ReadOnly,
+    /// To read and write.
+    ReadWrite,
+}
+
 /// A kind of database server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {

@@ -4,7 +4,6 @@
 //! would wait for the first as soon as its changed pages outgrow the cache. The journal mode of
 //! the file is left as it is.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,8 +18,12 @@ use sqlx::{
 };
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
-use super::{Access, Class, DbError, Record, SQLITE, Value, sql};
+use super::dialect::{Dialect, Questions, SQLITE};
+use super::driver::{Driver, DriverTransaction};
+use super::error::{Class, DbError};
+use super::server::{Access, Server};
+use super::sql;
+use super::value::{Record, Value};
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -43,7 +46,7 @@ const WAL_AUTOCHECKPOINT: &str = "16384";
 
 /// An SQLite database file.
 #[derive(Debug, Clone)]
-pub struct Sqlite {
+pub(crate) struct Sqlite {
     path: PathBuf,
     connection: Arc<Shared>,
     claim: Arc<Mutex<Option<File>>>,
@@ -87,18 +90,39 @@ impl Sqlite {
         Ok(db)
     }
 
-    pub(super) fn is_same_handle(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.claim, &other.claim)
+    /// Makes indexes, with another thread that sorts.
+    pub(super) async fn make_indexes(&self, statements: &[(&str, String)]) -> Result<(), DbError> {
+        self.script("PRAGMA threads = 1").await?;
+        for (name, create) in statements {
+            self.script(create).await.map_err(|error| error.about(name))?;
+        }
+        self.script("PRAGMA threads = 0").await
+    }
+}
+
+impl Driver for Sqlite {
+    type Transaction = SqliteTransaction;
+
+    fn dialect(&self) -> &'static Dialect {
+        &SQLITE
     }
 
-    pub(super) fn place(&self) -> String {
+    fn server(&self) -> Option<&Server> {
+        None
+    }
+
+    fn questions(&self) -> Option<&'static Questions> {
+        None
+    }
+
+    fn place(&self) -> String {
         self.path.display().to_string()
     }
 
     /// Takes an advisory lock on the file. `flock` does not meet the `fcntl` locks that SQLite
     /// takes, but closing any handle of the file would drop those: so it stays open as long as
     /// the database does.
-    pub(super) fn claim(&self) -> Result<bool, DbError> {
+    fn claim(&self) -> Result<bool, DbError> {
         let mut claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner);
         if claim.is_some() {
             return Ok(true);
@@ -116,15 +140,11 @@ impl Sqlite {
         }
     }
 
-    pub(super) async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+    async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         self.connection.run(sql, params).await
     }
 
-    pub(super) async fn each(
-        &self,
-        sql: &str,
-        found: &mut (dyn FnMut(Record) + Send),
-    ) -> Result<(), DbError> {
+    async fn each(&self, sql: &str, found: &mut (dyn FnMut(Record) + Send)) -> Result<(), DbError> {
         let mut guard = self.connection.connection.lock().await;
         let connection = guard.as_mut().ok_or_else(closed)?;
         let mut rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(connection);
@@ -134,7 +154,7 @@ impl Sqlite {
         Ok(())
     }
 
-    pub(super) async fn script(&self, sql: &str) -> Result<(), DbError> {
+    async fn script(&self, sql: &str) -> Result<(), DbError> {
         let mut guard = self.connection.connection.lock().await;
         let connection = guard.as_mut().ok_or_else(closed)?;
         let script = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
@@ -145,55 +165,12 @@ impl Sqlite {
         ran
     }
 
-    /// Makes indexes, with another thread that sorts.
-    pub(super) async fn make_indexes(&self, statements: &[(&str, String)]) -> Result<(), DbError> {
-        self.script("PRAGMA threads = 1").await?;
-        for (name, create) in statements {
-            self.script(create).await.map_err(|error| error.about(name))?;
-        }
-        self.script("PRAGMA threads = 0").await
-    }
-
-    pub(super) async fn begin(&self) -> Result<SqliteTransaction, DbError> {
+    async fn begin(&self, _beside: bool) -> Result<SqliteTransaction, DbError> {
         self.connection.run(SQLITE.begin, &[]).await?;
         Ok(SqliteTransaction { connection: Arc::clone(&self.connection), open: true })
     }
 
-    pub(super) async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {
-        let name = [Value::Text(name.to_owned())];
-        let columns = self.read(SQLITE.columns, &name).await?;
-        if columns.is_empty() {
-            return Ok(None);
-        }
-        let mut info = TableInfo::default();
-        let mut primary = Vec::new();
-        for record in &columns {
-            let [Value::Text(column), declared, Value::Int(position)] = record.as_slice() else { continue };
-            let column = column.to_uppercase();
-            if *position > 0 {
-                primary.push(column.clone());
-            }
-            let limit = declared.as_text().and_then(declared_length);
-            // Any column takes anything, whatever it is declared to hold.
-            let column_info = ColumnInfo { kind: Kind::Other, limit, ..ColumnInfo::default() };
-            info.columns.insert(column, column_info);
-        }
-        if !primary.is_empty() {
-            info.unique.push(primary);
-        }
-        let indexes = self.read(SQLITE.unique, &name).await?;
-        let mut unique: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for record in indexes {
-            // An index over an expression has no column name: it is no key.
-            let [Value::Text(index), column] = record.as_slice() else { continue };
-            let column = column.as_text().unwrap_or_default().to_uppercase();
-            unique.entry(index.clone()).or_default().push(column);
-        }
-        info.unique.extend(unique.into_values());
-        Ok(Some(info))
-    }
-
-    pub(super) async fn close(&self) {
+    async fn close(&self) {
         if let Some(connection) = self.connection.connection.lock().await.take() {
             let _ = connection.close().await; // nothing is left to lose
         }
@@ -218,23 +195,27 @@ fn closed() -> DbError {
 
 /// A writing transaction.
 #[derive(Debug)]
-pub struct SqliteTransaction {
+pub(crate) struct SqliteTransaction {
     connection: Arc<Shared>,
     open: bool,
 }
 
-impl SqliteTransaction {
-    pub(super) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+impl DriverTransaction for SqliteTransaction {
+    async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         self.connection.run(sql, params).await
     }
 
-    pub(super) async fn commit(mut self) -> Result<(), DbError> {
+    async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
+        self.run(sql, &[]).await.map(drop)
+    }
+
+    async fn commit(mut self) -> Result<(), DbError> {
         self.connection.run(sql::COMMIT, &[]).await?;
         self.open = false;
         Ok(())
     }
 
-    pub(super) async fn rollback(mut self) -> Result<(), DbError> {
+    async fn rollback(mut self) -> Result<(), DbError> {
         self.connection.run(sql::ROLLBACK, &[]).await?;
         self.open = false;
         Ok(())
@@ -305,17 +286,6 @@ fn is_filled(path: &Path, suffix: &str) -> bool {
     std::fs::metadata(beside).is_ok_and(|found| found.len() > 0)
 }
 
-/// The `n` of a declared type like `VARCHAR(n)`; SQLite counts characters, and does not enforce it.
-fn declared_length(declared: &str) -> Option<Limit> {
-    let upper = declared.to_uppercase();
-    let (kind, rest) = upper.split_once('(')?;
-    if !kind.contains("CHAR") && !kind.contains("TEXT") && !kind.contains("CLOB") {
-        return None;
-    }
-    let length = rest.split([')', ',']).next()?.trim().split(' ').next()?.parse().ok()?;
-    Some(Limit { length, unit: Unit::Characters })
-}
-
 #[allow(clippy::needless_pass_by_value)] // as `map_err` wants it
 fn explain(error: sqlx::Error) -> DbError {
     const BUSY: i32 = 5;
@@ -340,19 +310,4 @@ fn explain(error: sqlx::Error) -> DbError {
         _ => Class::Environment,
     };
     DbError::new(class, database.message().to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_declared_length_counts_only_for_texts() {
-        let characters = |length| Some(Limit { length, unit: Unit::Characters });
-        assert_eq!(declared_length("VARCHAR(2048)"), characters(2048));
-        assert_eq!(declared_length("varchar2(255 char)"), characters(255));
-        assert_eq!(declared_length("DECIMAL(31,0)"), None);
-        assert_eq!(declared_length("BLOB"), None);
-        assert_eq!(declared_length("VARCHAR"), None);
-    }
 }

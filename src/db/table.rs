@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Identifier;
-use super::sql::Relation;
+use crate::identifier::Identifier;
+use crate::relation::Relation;
+use crate::value::{Record, Value};
 
 /// What a column holds, as far as statements must care.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -161,5 +162,32 @@ impl Table {
 
     pub(super) fn key_kinds(&self) -> impl Iterator<Item = (&Identifier, Kind)> {
         self.relation.key.iter().map(|name| (name, self.kind(name)))
+    }
+}
+
+/// The column sets of unique indexes, from rows of (index, column) in order.
+pub(crate) fn unique_sets(records: Vec<Record>) -> Vec<Vec<String>> {
+    let mut sets: Vec<(Value, Vec<String>)> = Vec::new();
+    for record in records {
+        let Ok([index, column]) = <[Value; 2]>::try_from(record) else { continue };
+        // An index over an expression has no column name: it is no key.
+        let column = column.as_text().unwrap_or_default().to_owned();
+        match sets.last_mut() {
+            Some((last, columns)) if *last == index => columns.push(column),
+            _ => sets.push((index, vec![column])),
+        }
+    }
+    sets.into_iter().map(|(_, columns)| columns).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unique_sets_follow_the_indexes() {
+        let row = |index: &str, column: &str| vec![Value::Text(index.into()), Value::Text(column.into())];
+        let sets = unique_sets(vec![row("PRIMARY", "A"), row("PRIMARY", "B"), row("U", "C")]);
+        assert_eq!(sets, [vec!["A", "B"], vec!["C"]]);
     }
 }

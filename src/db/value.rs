@@ -2,6 +2,19 @@
 
 use std::fmt;
 
+/// A row as read: one value for each selected column.
+pub type Record = Vec<Value>;
+
+/// The text at a place of a row, without blanks around it; an empty one where there is none.
+pub(crate) fn text_at(record: &[Value], at: usize) -> &str {
+    record.get(at).and_then(Value::as_text).unwrap_or_default().trim()
+}
+
+/// The number that answers a question: the first value of the first row.
+pub(crate) fn first_number(answer: &[Record]) -> Option<i64> {
+    answer.first()?.first()?.as_int()
+}
+
 /// What a column can hold, as far as this program reads columns.
 #[derive(Clone, PartialEq)]
 pub enum Value {

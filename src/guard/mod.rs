@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, watch};
 use crate::activity::Activity;
 use crate::db::LockState;
 use crate::db::feeds::Feed;
-use crate::db::guard::ForeignSession;
+use crate::db::sessions::ForeignSession;
 use crate::db::{Class, Db, DbError};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;

@@ -1,17 +1,17 @@
 //! Whether a table has the columns and the key that WSO2 makes.
 
-use crate::db::{Filter, Identifier, Kind, Syntax, TableInfo};
+use crate::db::{Dialect, Filter, Identifier, Kind, TableInfo};
 use crate::error::{Error, Id, Result};
 use crate::target::Target;
 
 /// Refuses a table that cannot be rotated as it is.
-pub(super) fn check(target: &Target, info: &TableInfo, syntax: &Syntax) -> Result<()> {
+pub(super) fn check(target: &Target, info: &TableInfo, dialect: &Dialect) -> Result<()> {
     let group = target.groups.iter().map(|groups| &groups.column);
     let filter = target.relation.filter.iter().flat_map(Filter::columns);
     let needed = target.relation.key.iter().chain(target.value_names()).chain(group).chain(filter);
     // A table may be called so, too: `FROM USER` is a row of PostgreSQL's own.
-    if let Some(word) = needed.clone().chain([&target.relation.table]).find(|name| syntax.has_own(name)) {
-        return Err(own_word(&target.relation.table, word, syntax));
+    if let Some(word) = needed.clone().chain([&target.relation.table]).find(|name| dialect.has_own(name)) {
+        return Err(own_word(&target.relation.table, word, dialect));
     }
     if let Some(missing) = needed.clone().find(|column| !info.columns.contains_key(column.as_str())) {
         return Err(Error::new(
@@ -61,7 +61,7 @@ pub(super) fn check(target: &Target, info: &TableInfo, syntax: &Syntax) -> Resul
 }
 
 /// Why a column, or the table, cannot be named in a statement, though it is there.
-pub(super) fn own_word(table: &str, column: &str, syntax: &Syntax) -> Error {
-    let text = format!("{table}: {column} means something else to {} unless it is quoted", syntax.name);
+pub(super) fn own_word(table: &str, column: &str, dialect: &Dialect) -> Error {
+    let text = format!("{table}: {column} means something else to {} unless it is quoted", dialect.name);
     Error::new(Id::Schema, text).fix("rename it, or do without it")
 }

@@ -37,14 +37,14 @@ impl Deployment {
 async fn outside(job: &Job, table: &TableSource) -> Result<u64> {
     let (db, relation) = (table.db(), &table.table().relation);
     let failed = |error| protect::failed(db, &error);
-    let all = db.scan_columns().await.map_err(failed)?.unwrap_or_default().columns;
+    let all = db.scan_columns().await.map_err(failed)?.columns;
     let is_here = |column: &&ScanColumn| {
         let at = &column.at;
         at.schema.is_empty()
             && relation.table.eq_ignore_ascii_case(&at.table)
             && job.columns.iter().any(|value| value.eq_ignore_ascii_case(&at.column))
     };
-    let only_where = sql::left_out(db.syntax(), relation);
+    let only_where = sql::left_out(db.dialect(), relation);
     let columns: Vec<_> = all
         .iter()
         .filter(is_here)

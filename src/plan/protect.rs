@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Database, Settings};
 use crate::db::feeds::Feeds;
-use crate::db::guard::ForeignSession;
 use crate::db::identity::Sameness;
 use crate::db::policies::{Policies, Policy};
 use crate::db::server::Kind;
+use crate::db::sessions::ForeignSession;
 use crate::db::{Access, Db, DbError, Server, TransactionLimits};
 use crate::error::{Error, Id, Result};
 use crate::guard::{fed, refused};
@@ -35,7 +35,7 @@ pub(super) async fn claim(db: &Db, all: &[&Db]) -> Result<()> {
         if db.claim().await.map_err(|error| failed(db, &error))? {
             return Ok(());
         }
-        if matches!(db, Db::Sqlite(_)) || begun.elapsed() >= AFTERLIFE {
+        if db.server_kind().is_none() || begun.elapsed() >= AFTERLIFE {
             let text = format!(
                 "another keyrotation process is working on the database {}{}; this one has written nothing to it",
                 db.place(),

@@ -16,7 +16,7 @@ pub(super) fn exact<'a>(
         let [Some(here), Some(there)] = &of else { continue };
         let is_inexact = |column: &Column<'_>| {
             let name = column.type_name.split('(').next().unwrap_or_default().trim();
-            column.kind == Kind::Other && new.syntax().inexact.contains(&name)
+            column.kind == Kind::Other && new.dialect().inexact.contains(&name)
         };
         if is_inexact(here) || is_inexact(there) {
             let odd = if is_inexact(there) { there } else { here };

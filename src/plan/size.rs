@@ -62,7 +62,7 @@ impl Deployment {
             let Some(told) = db.table_bytes(&job.place).await.map_err(failed)? else { continue };
             // InnoDB counts anew some time after rows were loaded: until then it tells of an empty table.
             let bytes = told.max(found.bytes);
-            let rewrite = db.syntax().rewrite;
+            let rewrite = db.dialect().rewrite;
             let share = |percent: u64| {
                 let whole = u128::from(bytes) * u128::from(percent) / 100;
                 let part = whole * u128::from(found.encrypted_rows) / u128::from(found.rows.max(1));
@@ -89,7 +89,7 @@ impl Deployment {
         if !needed.all(|column| info.columns.contains_key(column.as_str())) {
             return Ok(None);
         }
-        let answer = db.read(&sql::outlived(db.syntax(), &TOKENS), &[]).await.map_err(failed)?;
+        let answer = db.read(&sql::outlived(db.dialect(), &TOKENS), &[]).await.map_err(failed)?;
         let count = |at: usize| answer.first()?.get(at)?.as_int().and_then(|count| u64::try_from(count).ok());
         let (Some(rows), Some(inactive), Some(expired)) = (count(0), count(1), count(2)) else {
             return Ok(None);

@@ -272,8 +272,8 @@ async fn job(plan: &SyncPlan, index: TargetId, sync: &Arc<SyncTable>) -> Result<
     let values = plan.targets.values_of(sync);
     let columns = carried_columns(sync, values, &old_info, &new_info)?;
     let own_word = |db: &Db| {
-        let word = columns.iter().find(|column| db.syntax().has_own(column))?;
-        Some(super::columns::own_word(place, word, db.syntax()))
+        let word = columns.iter().find(|column| db.dialect().has_own(column))?;
+        Some(super::columns::own_word(place, word, db.dialect()))
     };
     if let Some(refusal) = own_word(old).or_else(|| own_word(new)) {
         return Err(refusal);
@@ -294,7 +294,7 @@ async fn job(plan: &SyncPlan, index: TargetId, sync: &Arc<SyncTable>) -> Result<
         values.iter().filter_map(|value| at(&value.name).map(|column| Cipher { column, hash: hash(value) }));
     let unique = sync.unique.iter().filter(|name| is_key(name) || at(name).is_some());
     let has_times = log_info.columns.contains_key(&*CHANGED_AT);
-    let age = has_times.then(|| sql::copy::age(old.syntax(), &CHANGED_AT));
+    let age = has_times.then(|| sql::copy::age(old.dialect(), &CHANGED_AT));
     if age.is_none() {
         tracing::info!(
             "{}: another tool has made it: it has no times, so no lag is told for it, and with an index on \
@@ -311,7 +311,7 @@ async fn job(plan: &SyncPlan, index: TargetId, sync: &Arc<SyncTable>) -> Result<
         ciphers: ciphers.collect(),
         unique: unique.cloned().collect(),
         key_kinds,
-        folds: sync.names && new.syntax().ignores_case,
+        folds: sync.names && new.dialect().ignores_case,
         old: old_table,
         new: new_table,
         log,

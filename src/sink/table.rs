@@ -121,13 +121,13 @@ impl TableSink {
 
     async fn begin(&self) -> Result<TableTransaction, DbError> {
         async_failpoint!("table-before-write", planned_failure());
-        let syntax = self.db.syntax();
+        let dialect = self.db.dialect();
         Ok(TableTransaction {
             inner: self.db.begin_beside().await?,
             target: Arc::clone(&self.target),
             table: Arc::clone(&self.table),
-            rows_at_once: syntax.rows_of_a_statement(),
-            max_parameters: syntax.max_parameters,
+            rows_at_once: dialect.rows_of_a_statement(),
+            max_parameters: dialect.max_parameters,
             statement_bytes: self.db.statement_bytes(),
         })
     }

@@ -174,7 +174,7 @@ async fn compare(
         let may_be_null = !relation.key.iter().all(not_null);
         let to = Table::new(relation.clone(), &[], &there);
         let from = Arc::new(Table::new(relation, &[], &here));
-        let ask = sql::null_key(old.syntax(), &from);
+        let ask = sql::null_key(old.dialect(), &from);
         if may_be_null && !old.read(&ask, &[]).await?.is_empty() {
             continue;
         }

@@ -192,7 +192,7 @@ fn bytes_are_looked_through_in_a_database_in_utf_16() {
         }
         made.close().await.unwrap();
         let db = Db::open_sqlite(&file, Access::ReadOnly).await.unwrap();
-        let columns = db.scan_columns().await.unwrap().unwrap().columns;
+        let columns = db.scan_columns().await.unwrap().columns;
         let mut count = 0;
         let each = |_: usize, found: &keyrotation::db::Value| {
             let bytes = found.as_bytes().unwrap_or_default();

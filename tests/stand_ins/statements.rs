@@ -1,7 +1,7 @@
 //! The statements of a rotation and of sync: read by another parser, and compiled by stand-ins against tables like
 //! WSO2's. A part of them is executed, too, in whole rotations: `tests/support/java/StandIn.java`.
 
-use keyrotation::db::{DB2, Filter, Identifier, MSSQL, ORACLE, Syntax};
+use keyrotation::db::{DB2, Dialect, Filter, Identifier, MSSQL, ORACLE};
 use keyrotation::target::TargetRegistry;
 use std::collections::BTreeMap;
 
@@ -28,17 +28,17 @@ const NOT_KNOWN: [&str; 6] = [
 ];
 
 /// Statements in a dialect, with values for their marks.
-fn statements(syntax: &Syntax) -> Vec<String> {
+fn statements(dialect: &Dialect) -> Vec<String> {
     let is_wanted = |title: &Option<String>| title.as_deref().is_none_or(|title| SECTIONS.contains(&title));
-    let sections = rendered::sections(syntax).into_iter().filter(|section| is_wanted(&section.title));
+    let sections = rendered::sections(dialect).into_iter().filter(|section| is_wanted(&section.title));
     let all = sections.flat_map(|section| section.statements).map(|(_, sql)| sql.replace('?', "'1'"));
     all.filter(|sql| !NOT_KNOWN.iter().any(|start| sql.starts_with(start))).collect()
 }
 
 #[test]
 fn another_parser_reads_every_kind_of_statement() {
-    for (syntax, dialect) in [(&ORACLE, "oracle"), (&MSSQL, "tsql"), (&DB2, "db2")] {
-        let asked: Vec<_> = statements(syntax).into_iter().map(|sql| (dialect, sql)).collect();
+    for (described, dialect) in [(&ORACLE, "oracle"), (&MSSQL, "tsql"), (&DB2, "db2")] {
+        let asked: Vec<_> = statements(described).into_iter().map(|sql| (dialect, sql)).collect();
         assert!(asked.len() > 60, "{dialect}: nearly nothing was asked");
         must_be_understood(&asked);
     }
@@ -84,8 +84,8 @@ fn type_of(table: &str, column: &str) -> &'static str {
 }
 
 /// Lets a stand-in compile all statements of a dialect that name our tables, in its words.
-fn must_compile(classes: &str, url: &str, syntax: &Syntax, words: impl Fn(&str) -> String) {
-    let sections = rendered::sections(syntax).into_iter().filter(|section| section.title.is_some());
+fn must_compile(classes: &str, url: &str, dialect: &Dialect, words: impl Fn(&str) -> String) {
+    let sections = rendered::sections(dialect).into_iter().filter(|section| section.title.is_some());
     let all = sections.flat_map(|section| section.statements).map(|(_, sql)| sql);
     let compiled: Vec<_> = all.map(|sql| format!("PREPARE {}", words(&sql))).collect();
     assert!(compiled.len() > 200, "nearly nothing was compiled");
@@ -97,12 +97,12 @@ fn must_compile(classes: &str, url: &str, syntax: &Syntax, words: impl Fn(&str) 
 fn h2_compiles_every_statement_in_its_mode_for_each() {
     let folder = classes();
     let drivers = format!("{folder}/driver:{folder}:{JARS}");
-    for (syntax, url) in [
+    for (dialect, url) in [
         (&ORACLE, "jdbc:oracle:thin:@//mem/stand_in"),
         (&MSSQL, "jdbc:sqlserver://mem;databaseName=stand_in"),
         (&DB2, "jdbc:db2://mem/stand_in"),
     ] {
-        must_compile(&drivers, url, syntax, str::to_owned);
+        must_compile(&drivers, url, dialect, str::to_owned);
     }
 }
 

@@ -1,6 +1,7 @@
-//! Errors of databases that only their JDBC drivers reach: what to do about each, by its code.
+//! What a JDBC driver says of an error, and what of that is shown.
 
-use super::super::Class;
+use super::super::remote::redact;
+use super::super::{Class, DbError, Dialect};
 use super::wire::Failure;
 
 /// What comes behind these in a message are values, or the statement with values in it.
@@ -13,164 +14,70 @@ const BEFORE_VALUES: [&str; 5] = [
 ];
 
 /// The part of a message that has no values in it, as far as that is known.
-pub(super) fn without_values(text: &str) -> &str {
+fn without_values(text: &str) -> &str {
     let text = text.lines().next().unwrap_or_default(); // details come below
     BEFORE_VALUES.iter().fold(text, |text, mark| text.split(mark).next().unwrap_or_default()).trim()
 }
 
-/// By the first two digits of an SQLSTATE.
-fn by_state(failure: &Failure) -> Class {
-    match failure.state.get(..2) {
-        Some("08") => Class::Lost,
-        Some("22" | "23") => Class::Row,
-        Some("40") => Class::Retry,
-        _ => Class::Environment,
+/// An error, as it is said and what to do about it.
+pub(super) fn explain(dialect: &Dialect, failure: &Failure) -> DbError {
+    if let Some(text) = (dialect.own_words_for)(failure.code, &failure.text) {
+        return DbError::new(Class::Environment, text);
     }
+    let mut class = (dialect.class)(failure.code, &failure.state);
+    if failure.gone && class == Class::Environment && is_connection(&failure.state) {
+        class = Class::Lost;
+    }
+    let text = without_values(&failure.text);
+    let code = match (failure.state.as_str(), failure.code) {
+        ("", 0) => String::new(), // the bridge's own
+        (state, code) => format!(" ({})", (dialect.code)(code, state)),
+    };
+    let error = DbError::new(class, format!("{}{code}", redact(text))).with_remedy((dialect.remedy)(
+        failure.code,
+        &failure.state,
+        text,
+    ));
+    if (dialect.hides_rows)(&failure.state, None, &failure.text) { error.hiding_rows() } else { error }
 }
 
-pub(super) fn of_h2(failure: &Failure) -> Class {
-    match failure.code {
-        // deadlock, lock timeout, concurrent update, canceled, row was removed meanwhile
-        40_001 | 50_200 | 90_131 | 57_014 | 90_112 => Class::Retry,
-        // connection broken, database closed, closed object, closed by an administrator
-        90_067 | 90_098 | 90_121 | 90_007 | 90_135 => Class::Lost,
-        // raised by a trigger
-        90_044 => Class::Row,
-        _ => by_state(failure),
-    }
-}
-
-/// By the number behind `ORA-`.
-pub(super) fn of_oracle(failure: &Failure) -> Class {
-    match failure.code {
-        // deadlocks, busy, waited too long, cannot serialize, cancelled, snapshot too old
-        60 | 4_020 | 54 | 4_021 | 30_006 | 8_177 | 1_013 | 1_555 => Class::Retry,
-        // killed, idle for too long, not logged on, end of file, not connected, contact lost
-        28 | 2_396 | 1_012 | 3_113 | 3_114 | 3_135
-        // starting, stopping, not there, process died, too many processes or sessions
-        | 1_033 | 1_034 | 1_089 | 1_090 | 1_092 | 20 | 18 | 2_391
-        // the listener and the network
-        | 12_170 | 12_514 | 12_516 | 12_518..=12_520 | 12_526..=12_528 | 12_537 | 12_541 | 12_547 | 12_570
-        | 12_571
-        // the driver: input and output, closed, no more data
-        | 17_002 | 17_008 | 17_410 => Class::Lost,
-        // unique, NULL, checks, keys, too large, out of range, partition, trigger's own
-        1 | 1_400 | 1_407 | 2_290 | 2_291 | 2_292 | 12_899 | 1_438 | 1_461 | 14_402 | 20_000..=20_999 => Class::Row,
-        // Its SQLSTATEs say less: 23000 is most of the above, 72000 nearly all else.
-        _ if failure.state.starts_with("08") => Class::Lost,
-        _ => Class::Environment,
-    }
-}
-
-pub(super) fn of_sql_server(failure: &Failure) -> Class {
-    match failure.code {
-        // deadlock, lock timeout, conflict under snapshot isolation
-        1_205 | 1_222 | 3_960 | 3_961 => Class::Retry,
-        // killed, stopping, no more connections, moving to another server
-        596 | 6_005 | 17_809 | 976 | 983 | 10_928 | 10_929 | 40_197 | 40_501 | 40_613 | 49_918..=49_920 => {
-            Class::Lost
-        }
-        // unique, checks and keys, NULL, too long, out of range, no number, a trigger's own
-        2_601 | 2_627 | 547 | 515 | 2_628 | 8_152 | 8_115 | 245 | 50_000 => Class::Row,
-        // Its SQLSTATEs are the driver's: S0001 for most. Cancelled, or too long at it:
-        0 if matches!(failure.state.as_str(), "HY008" | "HYT00") => Class::Retry,
-        _ if failure.state.starts_with("08") => Class::Lost,
-        _ => Class::Environment,
-    }
-}
-
-/// By the SQLCODE.
-pub(super) fn of_db2(failure: &Failure) -> Class {
-    match failure.code {
-        // deadlock or timeout, rolled back or not; locks full; interrupted
-        -911 | -913 | -912 | -952 => Class::Retry,
-        // communication, forced off, the driver's own, another server taken over, not started, quiesced
-        -30_081 | -1_224 | -4_499 | -4_498 | -1_776 | -1_032 | -1_035 | -20_157 => Class::Lost,
-        // too long, CHECK, NULL, unique, foreign keys, a trigger's own, within a trigger
-        -302 | -404 | -433 | -545 | -407 | -803 | -530 | -531 | -532 | -438 | -723 => Class::Row,
-        _ => by_state(failure),
-    }
+/// Connections, and what SQLSTATEs that begin with 08 are of; without one nobody answered.
+fn is_connection(state: &str) -> bool {
+    state.is_empty() || state.starts_with("08")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::{H2, POSTGRES};
+    use crate::server::Kind;
 
-    fn failure(state: &str, code: i64) -> Failure {
-        Failure { state: state.into(), code, ..Failure::default() }
-    }
-
-    #[track_caller]
-    fn are(of: fn(&Failure) -> Class, class: Class, failures: &[(&str, i64)]) {
-        for (state, code) in failures {
-            assert_eq!(of(&failure(state, *code)), class, "{state} {code}");
-        }
+    fn failure(state: &str, code: i64, text: &str) -> Failure {
+        Failure { gone: false, state: state.into(), code, text: text.into() }
     }
 
     #[test]
-    fn errors_of_h2_are_told_apart() {
-        are(of_h2, Class::Retry, &[("HYT00", 50_200)]);
-        are(of_h2, Class::Lost, &[("90067", 90_067)]);
-        are(of_h2, Class::Row, &[("23505", 23_505), ("22001", 22_001)]);
-        are(of_h2, Class::Environment, &[("28000", 28_000), ("90020", 90_020)]);
+    fn a_connection_that_the_driver_calls_gone_is_lost_unless_the_server_said_more() {
+        let gone = |state: &str| Failure { gone: true, state: state.into(), ..Failure::default() };
+        let class = |kind, state| explain(Dialect::of(kind, 99), &gone(state)).class;
+        assert_eq!(class(Kind::MySql, "08000"), Class::Lost);
+        assert_eq!(class(Kind::Postgres, ""), Class::Lost);
+        assert_eq!(class(Kind::MySql, "28000"), Class::Environment);
     }
 
     #[test]
-    fn errors_of_oracle_are_told_apart() {
-        are(of_oracle, Class::Retry, &[("61000", 60), ("72000", 8_177), ("61000", 54), ("72000", 30_006)]);
-        are(
-            of_oracle,
-            Class::Lost,
-            &[
-                ("", 3_113),
-                ("08000", 28),
-                ("08006", 17_002),
-                ("66000", 12_541),
-                ("", 12_514),
-                ("72000", 1_033),
-            ],
+    fn neither_statement_nor_values_are_shown() {
+        let secret = "eyJjIjoi".repeat(20);
+        let text = format!(
+            "Value too long for column \"V\": \"'{secret}'\"; SQL statement:\nUPDATE T SET V = '{secret}' [22001-214]"
         );
-        are(
-            of_oracle,
-            Class::Row,
-            &[("23000", 1), ("23000", 2_290), ("72000", 12_899), ("23000", 1_400), ("72000", 20_001)],
+        let shown = explain(&H2, &failure("22001", 22_001, &text)).to_string();
+        assert_eq!(shown, "Value too long for column \"V\": \"…\" (error 22001)");
+        let text = format!(
+            "ERROR: duplicate key value violates unique constraint \"U\"\n  Detail: Key (v)=({secret}) already exists."
         );
-        // no such table, no privilege, wrong password, no room
-        are(
-            of_oracle,
-            Class::Environment,
-            &[("42000", 942), ("42000", 1_031), ("72000", 1_017), ("72000", 1_653)],
-        );
-    }
-
-    #[test]
-    fn errors_of_sql_server_are_told_apart() {
-        are(of_sql_server, Class::Retry, &[("40001", 1_205), ("S0051", 1_222)]);
-        are(of_sql_server, Class::Lost, &[("08S01", 0), ("08003", 0), ("S0001", 40_613), ("S0001", 596)]);
-        are(
-            of_sql_server,
-            Class::Row,
-            &[("23000", 2_627), ("23000", 547), ("S0001", 8_152), ("S0001", 2_628), ("S0001", 50_000)],
-        );
-        // no such table, no privilege, wrong password, log full
-        are(
-            of_sql_server,
-            Class::Environment,
-            &[("S0002", 208), ("S0005", 229), ("S0001", 18_456), ("S0002", 9_002)],
-        );
-    }
-
-    #[test]
-    fn errors_of_db2_are_told_apart() {
-        are(of_db2, Class::Retry, &[("40001", -911), ("57033", -913)]);
-        are(of_db2, Class::Lost, &[("08001", -4_499), ("08001", -30_081), ("55032", -1_224)]);
-        are(
-            of_db2,
-            Class::Row,
-            &[("23505", -803), ("23513", -545), ("22001", -302), ("22001", -433), ("75000", -438)],
-        );
-        // no such table, no privilege, no room
-        are(of_db2, Class::Environment, &[("42704", -204), ("42501", -551), ("57011", -289)]);
+        let shown = explain(&POSTGRES, &failure("23505", 0, &text)).to_string();
+        assert_eq!(shown, "ERROR: duplicate key value violates unique constraint \"U\" (SQLSTATE 23505)");
     }
 
     #[test]

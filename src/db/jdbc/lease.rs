@@ -4,19 +4,23 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::super::table::Kind;
-use super::super::{Class, DbError, Record, Syntax, Value, remote};
+use super::opened::Opened;
 use super::session::{Ask, Session};
 use super::stalled::Awaiting;
 use super::wire::{Done, Operation};
-use super::{Inner, postgres};
+use super::{errors, postgres};
+use crate::driver::DriverTransaction;
+use crate::error::{Class, DbError};
+use crate::remote;
+use crate::table::Kind;
+use crate::value::{Record, Value};
 
 /// A session that is borrowed from the pool, or alone. Dropped, it goes back, rolled back.
 #[derive(Debug)]
 pub(crate) struct BridgeSession {
     /// None only while it is given back.
     pub(super) session: Option<Session>,
-    pub(super) db: Arc<Inner>,
+    pub(super) db: Arc<Opened>,
     pub(super) permit: Option<OwnedSemaphorePermit>,
 }
 
@@ -26,10 +30,10 @@ impl BridgeSession {
             return Err(DbError::new(Class::Environment, "the connection is closed"));
         };
         let timeout = self.db.server.socket_timeout;
-        let _awaiting = Awaiting::from(&self.db, session);
+        let _awaiting = Awaiting::from(&self.db.at_work, session);
         let outcome = remote::within(timeout, async { Ok(session.ask(ask).await) }).await?;
         outcome.map_err(|failure| {
-            let error = self.db.dialect.explain(&failure);
+            let error = errors::explain(self.db.dialect, &failure);
             if error.class == Class::Lost {
                 session.give_up();
                 self.db.idle().clear(); // the others were lost with it
@@ -52,7 +56,7 @@ impl BridgeSession {
     }
 
     pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        let sql = self.db.dialect.marks(sql).into_owned();
+        let sql = postgres::marks(self.db.dialect, sql).into_owned();
         self.ask(Ask::Query(&sql, params)).await.map(|(rows, _)| rows)
     }
 
@@ -101,20 +105,16 @@ impl Drop for BridgeSession {
 
 /// A writing transaction.
 #[derive(Debug)]
-pub struct JdbcTransaction {
+pub(crate) struct JdbcTransaction {
     pub(super) lease: BridgeSession,
 }
 
-impl JdbcTransaction {
-    pub(crate) fn syntax(&self) -> &'static Syntax {
-        self.lease.db.dialect.syntax
-    }
-
-    pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
+impl DriverTransaction for JdbcTransaction {
+    async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         self.lease.run(sql, params).await
     }
 
-    pub(crate) async fn run_arrays(
+    async fn run_arrays(
         &mut self,
         sql: &str,
         arrays: &[(Kind, Vec<&Value>)],
@@ -122,27 +122,23 @@ impl JdbcTransaction {
         self.lease.run(sql, &postgres::literals(arrays)).await
     }
 
-    /// Runs a statement that is not prepared.
-    pub(crate) async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
+    async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
         self.lease.unprepared(sql).await
     }
 
-    /// Runs a statement and returns how many rows the server says it affected.
-    pub(crate) async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+    async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
         self.lease.change(sql, params).await
     }
 
-    /// Runs one query for each set of values.
-    pub(crate) async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
+    async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
         self.lease.each(sql, rows).await
     }
 
-    /// Runs one change for each set of values, and says how many rows each changed.
-    pub(crate) async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
+    async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
         self.lease.batch(sql, rows).await
     }
 
-    pub(crate) async fn commit(mut self) -> Result<(), DbError> {
+    async fn commit(mut self) -> Result<(), DbError> {
         self.lease.end(Operation::Commit).await?;
         match self.lease.db.dialect.flush {
             "" => Ok(()),
@@ -153,7 +149,7 @@ impl JdbcTransaction {
         }
     }
 
-    pub(crate) async fn rollback(mut self) -> Result<(), DbError> {
+    async fn rollback(mut self) -> Result<(), DbError> {
         self.lease.end(Operation::Rollback).await
     }
 }

@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::super::Value;
 use super::super::table::Kind;
+use super::super::{Dialect, Value, Write};
 
 /// `$1`, `$2` … as `?`. They stand in a statement in their order, each once.
-pub(super) fn marks(sql: &str) -> Cow<'_, str> {
+pub(super) fn marks<'a>(dialect: &Dialect, sql: &'a str) -> Cow<'a, str> {
+    if dialect.write == Write::Arrays { without_numbers(sql) } else { sql.into() }
+}
+
+fn without_numbers(sql: &str) -> Cow<'_, str> {
     let mut parts = sql.split('$');
     let Some(first) = parts.next() else { return sql.into() };
     let mut out = first.to_owned();
@@ -69,8 +73,11 @@ mod tests {
 
     #[test]
     fn marks_lose_their_numbers() {
-        assert_eq!(marks("K > $1::text AND K <= $2::text LIMIT $3"), "K > ?::text AND K <= ?::text LIMIT ?");
-        assert_eq!(marks("SELECT 1"), "SELECT 1");
+        assert_eq!(
+            without_numbers("K > $1::text AND K <= $2::text LIMIT $3"),
+            "K > ?::text AND K <= ?::text LIMIT ?"
+        );
+        assert_eq!(without_numbers("SELECT 1"), "SELECT 1");
     }
 
     #[test]

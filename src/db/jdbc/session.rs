@@ -14,7 +14,7 @@ pub(super) struct Opening<'a> {
     pub(super) read_only: bool,
     /// As what a NULL is bound, of `java.sql.Types`.
     pub(super) nulls: u32,
-    /// The driver whose bytes of a text are UTF-8, see [`super::dialect::utf8_driver`].
+    /// The driver whose bytes of a text are UTF-8, see `JdbcDriver::utf8`.
     pub(super) utf8_driver: &'a str,
     pub(super) properties: &'a [(&'a str, &'a str)],
     /// Statements to run first.

@@ -1,39 +1,10 @@
-//! What a table is like: by the catalogue where the dialect asks it, else by the driver.
+//! What a table is like, as a driver describes it.
 
-use super::super::server::Kind as ServerKind;
-use super::super::table::{ColumnInfo, Kind, Limit, Shape, TableInfo, Unit};
-use super::super::{DbError, Record, Value, mysql, postgres, remote};
-use super::JdbcDb;
-
-pub(super) async fn describe(db: &JdbcDb, name: &str) -> Result<Option<TableInfo>, DbError> {
-    let named = [Value::Text(name.to_owned())];
-    let syntax = db.syntax();
-    match db.server().kind {
-        ServerKind::Postgres => {
-            let columns = db.read(syntax.columns, &named).await?;
-            if columns.is_empty() {
-                return Ok(None);
-            }
-            Ok(Some(postgres::table_info(&columns, db.read(syntax.unique, &named).await?)))
-        }
-        ServerKind::MySql => {
-            let columns = db.read(syntax.columns, &named).await?;
-            if columns.is_empty() {
-                return Ok(None);
-            }
-            let mut info = mysql::table_info(&columns, db.read(syntax.unique, &named).await?);
-            info.has_triggers |= !db.read(mysql::TRIGGERS, &named).await?.is_empty();
-            info.without_transactions = mysql::engine(&db.read(mysql::ENGINE, &named).await?);
-            Ok(Some(info))
-        }
-        ServerKind::H2 | ServerKind::Oracle | ServerKind::SqlServer | ServerKind::Db2 => {
-            Ok(by_driver(db.describe(name).await?))
-        }
-    }
-}
+use super::super::table::{ColumnInfo, Kind, Limit, Shape, TableInfo, Unit, unique_sets};
+use super::super::{Record, Value};
 
 /// From rows as the bridge describes a table: columns (0, …), then the columns of unique sets (1, …).
-fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
+pub(super) fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
     let (columns, unique): (Vec<Record>, Vec<Record>) =
         records.into_iter().partition(|record| record.first() == Some(&Value::Int(0)));
     if columns.is_empty() {
@@ -80,7 +51,7 @@ fn by_driver(records: Vec<Record>) -> Option<TableInfo> {
         let (index, column) = (parts.next()?, parts.next()?);
         Some(vec![index, Value::Text(column.as_text()?.to_uppercase())])
     };
-    info.unique = remote::unique_sets(unique.into_iter().filter_map(upper).collect());
+    info.unique = unique_sets(unique.into_iter().filter_map(upper).collect());
     Some(info)
 }
 

@@ -182,7 +182,7 @@ fn refusal(packet: &[u8]) -> DbError {
         Some((state, message)) => (String::from_utf8_lossy(state).into_owned(), message),
         None => (String::new(), rest),
     };
-    super::refusal(number, &state, &String::from_utf8_lossy(message))
+    super::refused::refusal(number, &state, &String::from_utf8_lossy(message))
 }
 
 fn not_allowed() -> DbError {

@@ -7,70 +7,31 @@ mod page;
 
 pub use page::{Ends, page, page_values};
 
-use serde::{Deserialize, Serialize};
-
-use super::syntax::{Paging, Write, postgres_type};
+use super::dialect::{Paging, Write, postgresql::type_of};
 use super::table::Kind;
-use super::{Expression, Identifier, Literal, Syntax, Table};
-
-/// A table as the program sees it: its key, and which of its rows matter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Relation {
-    /// The table's name, in upper case as WSO2's scripts have it.
-    pub table: Identifier,
-    /// The columns of its primary key, in order.
-    pub key: Vec<Identifier>,
-    /// Which rows matter; all of them without one.
-    pub filter: Option<Filter>,
-}
-
-/// Which rows of a table matter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Filter {
-    /// The column has one of these values.
-    OneOf(Identifier, Vec<Literal>),
-    /// The column is true.
-    IsTrue(Identifier),
-    /// The column is the number zero.
-    IsZero(Identifier),
-    /// Those among the first, or among all, that are not among the second.
-    But(Option<Box<Filter>>, Box<Filter>),
-}
-
-impl Filter {
-    /// The columns that decide.
-    pub fn columns(&self) -> Vec<&Identifier> {
-        match self {
-            Self::OneOf(column, _) | Self::IsTrue(column) | Self::IsZero(column) => vec![column],
-            Self::But(first, second) => {
-                first.iter().flat_map(|first| first.columns()).chain(second.columns()).collect()
-            }
-        }
-    }
-}
+use super::{Dialect, Expression, Filter, Identifier, Literal, Relation, Table};
 
 /// Numbers the parameters of a statement.
 struct Marks<'a> {
-    syntax: &'a Syntax,
+    dialect: &'a Dialect,
     next: usize,
 }
 
 impl<'a> Marks<'a> {
-    fn new(syntax: &'a Syntax) -> Self {
-        Self { syntax, next: 1 }
+    fn new(dialect: &'a Dialect) -> Self {
+        Self { dialect, next: 1 }
     }
 
     fn mark(&mut self, kind: Kind) -> String {
         let number = self.next;
         self.next += 1;
-        (self.syntax.parameter)(number, kind)
+        (self.dialect.parameter)(number, kind)
     }
 
     /// The mark of what a column is compared with.
     fn compared(&mut self, table: &Table, column: &str) -> String {
         let mark = self.mark(table.kind(column));
-        (self.syntax.compared)(mark, table.type_name(column).unwrap_or_default())
+        (self.dialect.compared)(mark, table.type_name(column).unwrap_or_default())
     }
 
     fn key(&mut self, table: &Table) -> String {
@@ -79,35 +40,35 @@ impl<'a> Marks<'a> {
 }
 
 /// The rows with given keys. Bound: `rows` keys; with arrays, one for each column of the key.
-pub fn by_keys(syntax: &Syntax, table: &Table, columns: &[Expression], rows: usize) -> String {
-    by_keys_with(syntax, table, columns, rows, ["", ""])
+pub fn by_keys(dialect: &Dialect, table: &Table, columns: &[Expression], rows: usize) -> String {
+    by_keys_with(dialect, table, columns, rows, ["", ""])
 }
 
 /// Likewise, and keeps others from changing them until the transaction ends.
-pub fn lock(syntax: &Syntax, table: &Table, columns: &[Expression], rows: usize) -> String {
-    by_keys_with(syntax, table, columns, rows, syntax.lock)
+pub fn lock(dialect: &Dialect, table: &Table, columns: &[Expression], rows: usize) -> String {
+    by_keys_with(dialect, table, columns, rows, dialect.lock)
 }
 
 fn by_keys_with(
-    syntax: &Syntax,
+    dialect: &Dialect,
     table: &Table,
     columns: &[Expression],
     rows: usize,
     [hint, lock]: [&str; 2],
 ) -> String {
     let name = &table.relation.table;
-    if syntax.write == Write::Arrays {
-        let (arrays, names, same) = (key_arrays(table), key_names(table), same_key(syntax, table));
+    if dialect.write == Write::Arrays {
+        let (arrays, names, same) = (key_arrays(table), key_names(table), same_key(dialect, table));
         let keys = unnested(&arrays);
         return format!(
             "SELECT {} FROM {name} AS t JOIN {keys} AS v ({names}) ON {same}{lock}",
-            selected(syntax, table, columns, "t."),
+            selected(dialect, table, columns, "t."),
         );
     }
     format!(
         "SELECT {} FROM {name}{hint} WHERE {}{lock}",
-        selected(syntax, table, columns, ""),
-        is_one_of(&mut Marks::new(syntax), table, rows)
+        selected(dialect, table, columns, ""),
+        is_one_of(&mut Marks::new(dialect), table, rows)
     )
 }
 
@@ -116,7 +77,7 @@ fn is_one_of(marks: &mut Marks<'_>, table: &Table, rows: usize) -> String {
     if let [only] = key {
         return format!("{only} IN ({})", join((0..rows).map(|_| marks.key(table)), ", "));
     }
-    if marks.syntax.paging == Paging::Rows {
+    if marks.dialect.paging == Paging::Rows {
         let rows = join((0..rows).map(|_| format!("({})", marks.key(table))), ", ");
         return format!("({}) IN (VALUES {rows})", key.join(", "));
     }
@@ -128,7 +89,7 @@ fn is_one_of(marks: &mut Marks<'_>, table: &Table, rows: usize) -> String {
 
 /// Replaces values, each only where it still is what was read, and gives back the keys of the
 /// rows that it changed. Bound, for each of `rows` rows: its key, the values read, the new values.
-pub fn set_from_values(syntax: &Syntax, table: &Table, columns: &[&Identifier], rows: usize) -> String {
+pub fn set_from_values(dialect: &Dialect, table: &Table, columns: &[&Identifier], rows: usize) -> String {
     let keys = table.relation.key.len();
     let set = columns
         .iter()
@@ -138,7 +99,7 @@ pub fn set_from_values(syntax: &Syntax, table: &Table, columns: &[&Identifier], 
         table.relation.key.iter().enumerate().map(|(at, name)| format!("t.{name} = v.column{}", at + 1));
     let same_value =
         columns.iter().enumerate().map(|(at, name)| format!("t.{name} IS v.column{}", keys + at + 1));
-    let mut marks = Marks::new(syntax);
+    let mut marks = Marks::new(dialect);
     let mut one = || join((0..keys + 2 * columns.len()).map(|_| marks.mark(Kind::Other)), ", ");
     format!(
         "UPDATE {} AS t SET {} FROM (VALUES {}) AS v WHERE {} RETURNING {}",
@@ -151,11 +112,11 @@ pub fn set_from_values(syntax: &Syntax, table: &Table, columns: &[&Identifier], 
 }
 
 /// Likewise, with an array for each column. Bound: the key's columns, the values read, the new values.
-pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&Identifier]) -> String {
+pub fn set_from_arrays(dialect: &Dialect, table: &Table, columns: &[&Identifier]) -> String {
     let keys = table.relation.key.len();
     let values = |offset: usize| {
         let array = move |(at, name): (usize, &&Identifier)| {
-            format!("${}::{}[]", keys + offset + at + 1, postgres_type(table.kind(name)))
+            format!("${}::{}[]", keys + offset + at + 1, type_of(table.kind(name)))
         };
         join(columns.iter().enumerate().map(array), ", ")
     };
@@ -165,7 +126,7 @@ pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&Identifier]) 
         // Bytes, not what a collation takes for equal; and of two texts, so that no operator fits better.
         let exact = match table.kind(name) {
             Kind::Bytes => format!("t.{name}::bytea"),
-            _ => format!("{} COLLATE \"C\"", (syntax.as_text)(&format!("t.{name}"))),
+            _ => format!("{} COLLATE \"C\"", (dialect.as_text)(&format!("t.{name}"))),
         };
         format!("{exact} IS NOT DISTINCT FROM v.o{}", at + 1)
     });
@@ -179,22 +140,22 @@ pub fn set_from_arrays(syntax: &Syntax, table: &Table, columns: &[&Identifier]) 
         key_names(table),
         numbered("o"),
         numbered("n"),
-        same_key(syntax, table),
+        same_key(dialect, table),
         join(same, " AND "),
-        join(table.key_kinds().map(|(name, kind)| (syntax.key_column)(&format!("t.{name}"), kind)), ", ")
+        join(table.key_kinds().map(|(name, kind)| (dialect.key_column)(&format!("t.{name}"), kind)), ", ")
     )
 }
 
 /// Replaces one row's values, if it still holds what was read. Bound: the new values, its key, the
 /// values read.
-pub fn set_if_same(syntax: &Syntax, table: &Table, columns: &[&Identifier]) -> String {
-    let mut marks = Marks::new(syntax);
+pub fn set_if_same(dialect: &Dialect, table: &Table, columns: &[&Identifier]) -> String {
+    let mut marks = Marks::new(dialect);
     let set: Vec<_> =
         columns.iter().map(|name| format!("{name} = {}", marks.mark(table.kind(name)))).collect();
     let key = is_one_of(&mut marks, table, 1);
     let same = columns.iter().map(|name| {
         let kind = table.kind(name);
-        (syntax.same)(name, &marks.mark(kind), kind)
+        (dialect.same)(name, &marks.mark(kind), kind)
     });
     format!(
         "UPDATE {} SET {} WHERE {}",
@@ -206,8 +167,8 @@ pub fn set_if_same(syntax: &Syntax, table: &Table, columns: &[&Identifier]) -> S
 
 /// Replaces the values of `rows` locked rows. Each is there, so none is inserted; the comparison of
 /// keys keeps another unique index from ever deciding. Bound, for each row: its key, its new values.
-pub fn set_locked(syntax: &Syntax, table: &Table, columns: &[&Identifier], rows: usize) -> String {
-    let mut marks = Marks::new(syntax);
+pub fn set_locked(dialect: &Dialect, table: &Table, columns: &[&Identifier], rows: usize) -> String {
+    let mut marks = Marks::new(dialect);
     let key = &table.relation.key;
     let same = join(key.iter().map(|name| format!("{name} = VALUES({name})")), " AND ");
     let set = columns.iter().map(|name| format!("{name} = IF({same}, VALUES({name}), {name})"));
@@ -250,11 +211,11 @@ pub struct Lifetimes {
 }
 
 /// Counts rows: all, those out of use, and those in use of which no value lives any more.
-pub fn outlived(syntax: &Syntax, lifetimes: &Lifetimes) -> String {
-    let (own, is) = (syntax.own, syntax.operator);
-    let (state, in_use) = ((syntax.as_text)(&lifetimes.state.0), lifetimes.state.1.as_str());
+pub fn outlived(dialect: &Dialect, lifetimes: &Lifetimes) -> String {
+    let (own, is) = (dialect.own, dialect.operator);
+    let (state, in_use) = ((dialect.as_text)(&lifetimes.state.0), lifetimes.state.1.as_str());
     let ended = lifetimes.values.iter().map(|[value, since, period]| {
-        let age = (syntax.age)(since);
+        let age = (dialect.age)(since);
         format!("({value} IS NULL OR ({period} {} 0 AND {age} {} {period}))", is(">="), is(">"))
     });
     format!(
@@ -268,10 +229,10 @@ pub fn outlived(syntax: &Syntax, lifetimes: &Lifetimes) -> String {
 }
 
 /// One row whose key has a NULL in it, if there is any: such rows cannot be paged.
-pub fn null_key(syntax: &Syntax, table: &Table) -> String {
+pub fn null_key(dialect: &Dialect, table: &Table) -> String {
     let conditions = table.relation.key.iter().map(|name| format!("{name} IS NULL"));
     let select = format!("SELECT 1 FROM {} WHERE {}", table.relation.table, join(conditions, " OR "));
-    (syntax.limited)(&select, "1")
+    (dialect.limited)(&select, "1")
 }
 
 /// Makes a transaction's changes last.
@@ -285,7 +246,7 @@ fn kept(table: &Table) -> impl Iterator<Item = String> + '_ {
 }
 
 fn key_arrays(table: &Table) -> String {
-    let array = |(at, (_, kind)): (usize, (_, Kind))| format!("${}::{}[]", at + 1, postgres_type(kind));
+    let array = |(at, (_, kind)): (usize, (_, Kind))| format!("${}::{}[]", at + 1, type_of(kind));
     join(table.key_kinds().enumerate().map(array), ", ")
 }
 
@@ -299,18 +260,18 @@ fn unnested(arrays: &str) -> String {
     format!("{qualified}unnest({arrays})")
 }
 
-fn same_key(syntax: &Syntax, table: &Table) -> String {
-    let equals = (syntax.operator)("=");
+fn same_key(dialect: &Dialect, table: &Table) -> String {
+    let equals = (dialect.operator)("=");
     let same = |(at, name): (usize, &Identifier)| format!("t.{name} {equals} v.k{}", at + 1);
     join(table.relation.key.iter().enumerate().map(same), " AND ")
 }
 
-fn selected_key(syntax: &Syntax, table: &Table) -> String {
-    selected(syntax, table, &[], "")
+fn selected_key(dialect: &Dialect, table: &Table) -> String {
+    selected(dialect, table, &[], "")
 }
 
-fn selected(syntax: &Syntax, table: &Table, columns: &[Expression], prefix: &str) -> String {
-    let key = table.key_kinds().map(|(name, kind)| (syntax.key_column)(&format!("{prefix}{name}"), kind));
+fn selected(dialect: &Dialect, table: &Table, columns: &[Expression], prefix: &str) -> String {
+    let key = table.key_kinds().map(|(name, kind)| (dialect.key_column)(&format!("{prefix}{name}"), kind));
     join(key.chain(columns.iter().map(|column| format!("{prefix}{}", column.as_str()))), ", ")
 }
 
@@ -319,31 +280,31 @@ fn join(parts: impl Iterator<Item = String>, separator: &str) -> String {
 }
 
 /// The condition for rows of the relation's table that are not among its rows; none if all are.
-pub fn left_out(syntax: &Syntax, relation: &Relation) -> Option<String> {
-    relation.filter.as_ref().map(|filter| without(syntax, filter))
+pub fn left_out(dialect: &Dialect, relation: &Relation) -> Option<String> {
+    relation.filter.as_ref().map(|filter| without(dialect, filter))
 }
 
 /// The condition for rows that are not among those of a filter: one of which that is not known is none of them.
-fn without(syntax: &Syntax, filter: &Filter) -> String {
-    let equals = (syntax.operator)("=");
-    format!("CASE WHEN {} THEN 0 ELSE 1 END {equals} 1", condition(syntax, filter))
+fn without(dialect: &Dialect, filter: &Filter) -> String {
+    let equals = (dialect.operator)("=");
+    format!("CASE WHEN {} THEN 0 ELSE 1 END {equals} 1", condition(dialect, filter))
 }
 
-fn filter(syntax: &Syntax, table: &Table) -> Option<String> {
-    table.relation.filter.as_ref().map(|filter| condition(syntax, filter))
+fn filter(dialect: &Dialect, table: &Table) -> Option<String> {
+    table.relation.filter.as_ref().map(|filter| condition(dialect, filter))
 }
 
-fn condition(syntax: &Syntax, filter: &Filter) -> String {
+fn condition(dialect: &Dialect, filter: &Filter) -> String {
     match filter {
         Filter::OneOf(column, values) => {
             let values = join(values.iter().map(|value| format!("'{}'", value.as_str())), ", ");
-            format!("{} IN ({values})", (syntax.as_text)(column))
+            format!("{} IN ({values})", (dialect.as_text)(column))
         }
-        Filter::IsTrue(column) => (syntax.is_true)(column),
-        Filter::IsZero(column) => format!("{column} {} 0", (syntax.operator)("=")),
+        Filter::IsTrue(column) => (dialect.is_true)(column),
+        Filter::IsZero(column) => format!("{column} {} 0", (dialect.operator)("=")),
         Filter::But(first, second) => {
-            let first = first.iter().map(|first| condition(syntax, first));
-            join(first.chain([without(syntax, second)]), " AND ")
+            let first = first.iter().map(|first| condition(dialect, first));
+            join(first.chain([without(dialect, second)]), " AND ")
         }
     }
 }

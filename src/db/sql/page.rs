@@ -1,8 +1,8 @@
 //! Pages by key: statements, and what is bound for them.
 
-use super::super::syntax::Paging;
+use super::super::dialect::Paging;
 use super::super::table::Kind;
-use super::super::{Expression, Syntax, Table, Value};
+use super::super::{Dialect, Expression, Table, Value};
 use super::{Marks, filter, join, selected, where_clause};
 
 /// Which ends a range of keys has. The ends are bound in this order.
@@ -15,11 +15,11 @@ pub struct Ends {
 }
 
 /// A page of up to `rows` rows by key: first the key's columns, then `columns`. Bound: [`page_values`].
-pub fn page(syntax: &Syntax, table: &Table, columns: &[Expression], ends: Ends, rows: usize) -> String {
-    if syntax.paging == Paging::Branches {
-        return branches(syntax, table, columns, ends, &rows.to_string());
+pub fn page(dialect: &Dialect, table: &Table, columns: &[Expression], ends: Ends, rows: usize) -> String {
+    if dialect.paging == Paging::Branches {
+        return branches(dialect, table, columns, ends, &rows.to_string());
     }
-    let mut marks = Marks::new(syntax);
+    let mut marks = Marks::new(dialect);
     let mut conditions = Vec::new();
     if ends.after {
         conditions.push(behind(&mut marks, table));
@@ -27,26 +27,26 @@ pub fn page(syntax: &Syntax, table: &Table, columns: &[Expression], ends: Ends, 
     if ends.upto {
         conditions.push(up_to(&mut marks, table));
     }
-    conditions.extend(filter(syntax, table));
+    conditions.extend(filter(dialect, table));
     let select = format!(
         "SELECT {} FROM {}{} ORDER BY {}",
-        selected(syntax, table, columns, ""),
+        selected(dialect, table, columns, ""),
         table.relation.table,
         where_clause(&conditions),
         order(table)
     );
-    (syntax.limited)(&select, &marks.mark(Kind::Integer))
+    (dialect.limited)(&select, &marks.mark(Kind::Integer))
 }
 
 /// What is bound for a [`page`] of up to `rows` rows.
 pub fn page_values(
-    syntax: &Syntax,
+    dialect: &Dialect,
     after: Option<&[Value]>,
     upto: Option<&[Value]>,
     rows: usize,
 ) -> Vec<Value> {
     let end = |key: &[Value]| -> Vec<Value> {
-        match syntax.paging {
+        match dialect.paging {
             Paging::Rows => key.to_vec(),
             Paging::Ways | Paging::Branches => {
                 (1..=key.len()).flat_map(|length| key.iter().take(length)).cloned().collect()
@@ -55,9 +55,9 @@ pub fn page_values(
     };
     let upto: Vec<Value> = upto.map(end).unwrap_or_default();
     let Some(after) = after else {
-        return if syntax.paging == Paging::Branches { upto } else { [upto, vec![count(rows)]].concat() };
+        return if dialect.paging == Paging::Branches { upto } else { [upto, vec![count(rows)]].concat() };
     };
-    if syntax.paging != Paging::Branches {
+    if dialect.paging != Paging::Branches {
         return [end(after), upto, vec![count(rows)]].concat();
     }
     let branch = |length| after.iter().take(length).chain(&upto).cloned();
@@ -69,17 +69,17 @@ fn count(rows: usize) -> Value {
 }
 
 /// A page as pieces of the index: first the rows that differ from the key in its last column alone.
-fn branches(syntax: &Syntax, table: &Table, columns: &[Expression], ends: Ends, rows: &str) -> String {
-    let mut marks = Marks::new(syntax);
+fn branches(dialect: &Dialect, table: &Table, columns: &[Expression], ends: Ends, rows: &str) -> String {
+    let mut marks = Marks::new(dialect);
     let width = table.relation.key.len();
     let mut branch = |way: Option<usize>, selected: &str| {
         let after = way.map(|length| way_behind(&mut marks, table, length, ">"));
         let upto = ends.upto.then(|| up_to(&mut marks, table));
-        let conditions: Vec<_> = after.into_iter().chain(upto).chain(filter(syntax, table)).collect();
+        let conditions: Vec<_> = after.into_iter().chain(upto).chain(filter(dialect, table)).collect();
         let from = (&table.relation.table, where_clause(&conditions), order(table));
-        (syntax.limited)(&format!("SELECT {selected} FROM {}{} ORDER BY {}", from.0, from.1, from.2), rows)
+        (dialect.limited)(&format!("SELECT {selected} FROM {}{} ORDER BY {}", from.0, from.1, from.2), rows)
     };
-    let key = table.key_kinds().map(|(name, kind)| (syntax.key_column)(name, kind));
+    let key = table.key_kinds().map(|(name, kind)| (dialect.key_column)(name, kind));
     let all: Vec<_> = key.chain(columns.iter().map(|column| column.as_str().to_owned())).collect();
     if !ends.after || width == 1 {
         return branch(ends.after.then_some(1), &all.join(", "));
@@ -93,7 +93,7 @@ fn branches(syntax: &Syntax, table: &Table, columns: &[Expression], ends: Ends, 
         join(ways, " UNION ALL "),
         join((1..=width).map(|at| format!("c{at}")), ", ")
     );
-    (syntax.limited)(&select, rows)
+    (dialect.limited)(&select, rows)
 }
 
 /// By the table's columns, never by what is selected under their names: a decimal is selected as text.
@@ -115,8 +115,8 @@ fn up_to(marks: &mut Marks<'_>, table: &Table) -> String {
 /// The key beyond a bound one: `operator` for all columns but the last, `last` for that one.
 fn compare(marks: &mut Marks<'_>, table: &Table, operator: &str, last: &str) -> String {
     let key = &table.relation.key;
-    if marks.syntax.paging == Paging::Rows {
-        let operator = (marks.syntax.operator)(last);
+    if marks.dialect.paging == Paging::Rows {
+        let operator = (marks.dialect.operator)(last);
         return format!("({}) {operator} ({})", key.join(", "), marks.key(table));
     }
     let ways = (1..=key.len())

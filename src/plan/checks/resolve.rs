@@ -35,7 +35,7 @@ impl Deployment {
             self.absent.push((index, absent::reason(target, self.version, left_out)));
             return Ok(());
         };
-        columns::check(target, &info, db.syntax())?;
+        columns::check(target, &info, db.dialect())?;
         let values = target.value_names();
         let mut table = Table::new(target.relation.clone(), &values, &info);
         if access == Access::ReadWrite && db.server_kind().is_some() {
@@ -45,7 +45,8 @@ impl Deployment {
         let not_null =
             |column: &Identifier| info.columns.get(&**column).is_some_and(|column| column.not_null);
         let may_be_null = !target.relation.key.iter().all(not_null);
-        if may_be_null && !db.read(&sql::null_key(db.syntax(), &table), &[]).await.map_err(failed)?.is_empty()
+        if may_be_null
+            && !db.read(&sql::null_key(db.dialect(), &table), &[]).await.map_err(failed)?.is_empty()
         {
             return Err(Error::new(Id::Schema, format!("{place}: there is a row with NULL in its key")));
         }

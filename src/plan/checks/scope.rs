@@ -99,7 +99,7 @@ impl Deployment {
         };
         let mut left = Vec::new();
         for target in self.targets.tables().iter().filter(is_it) {
-            match sql::left_out(db.syntax(), &target.relation) {
+            match sql::left_out(db.dialect(), &target.relation) {
                 None => return Reach::All,
                 Some(rows) => left.push(rows),
             }

@@ -165,7 +165,7 @@ pub(super) async fn elsewhere(
     targets: &TargetRegistry,
     rotated: &[String],
 ) -> Result<Option<Vec<String>>, DbError> {
-    let Some(mut columns) = db.text_columns().await? else { return Ok(None) };
+    let mut columns = db.text_columns().await?;
     columns.retain(|column| column.holds == Holds::Text);
     let is_target = |column: &&TextColumn| targets.table_named(&column.table.to_uppercase()).is_some();
     // What belongs to another Identity Server is its own affair, and may be in use.

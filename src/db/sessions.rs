@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::claim::{Claim, DedicatedSession};
+use super::claimed::DedicatedSession;
+use super::database::{AnyDriver, Db};
+use super::dialect::Questions;
+use super::error::{Class, DbError};
 use super::own_sessions::OwnSessions;
-pub use super::questions::{LockRow, MYSQL_QUESTIONS, POSTGRES_QUESTIONS, Questions, Room};
 use super::remote::{self, SILENCE};
-use super::server::Server;
-use super::{Class, Db, DbError, Record, Value};
+use super::value::{Record, Value, first_number};
 
 /// Somebody else's session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,11 +33,6 @@ const IDLE: Duration = Duration::from_secs(3);
 /// Who is gone when looked at again was no session to speak of, or one of ours that had just begun.
 const SECOND_LOOK: Duration = Duration::from_millis(250);
 
-/// How long the answer to such a question may take: none is work for the server.
-fn patience(server: &Server) -> Duration {
-    server.socket_timeout.unwrap_or(SILENCE)
-}
-
 impl Db {
     /// Sessions of others in this database, as seen twice within a moment in which none of ours was being
     /// opened.
@@ -58,8 +54,8 @@ impl Db {
     }
 
     async fn sessions_of_others(&self) -> Result<Vec<ForeignSession>, DbError> {
-        let Some((_, questions)) = self.claimed() else { return Ok(Vec::new()) };
-        let database = self.database();
+        let Some(questions) = self.questions() else { return Ok(Vec::new()) };
+        let (database, user) = self.server().map_or(("", ""), |server| (&*server.database, &*server.user));
         let records = self.read(questions.sessions, &[]).await?;
         let records: Vec<Record> =
             records.iter().filter_map(|record| (questions.session_of)(record, database)).collect();
@@ -77,7 +73,7 @@ impl Db {
             let at_work = record.get(4).and_then(Value::as_int) == Some(1);
             let is_keyrotation = program.starts_with(remote::APPLICATION);
             let afterlife = match at_work {
-                _ if !text(1).eq_ignore_ascii_case(self.user()) => Duration::ZERO,
+                _ if !text(1).eq_ignore_ascii_case(user) => Duration::ZERO,
                 true => AT_WORK,
                 false => IDLE,
             };
@@ -100,9 +96,7 @@ impl Db {
             }
             let mark = Value::Text(format!("{}{id}", questions.kin_mark));
             let holder = self.read(questions.marked_by, &[mark]).await?;
-            kin.extend(
-                holder.first().and_then(|record| record.first()?.as_int()).filter(|holder| *holder == id),
-            );
+            kin.extend(first_number(&holder).filter(|holder| *holder == id));
         }
         Ok(kin)
     }
@@ -118,7 +112,7 @@ impl Db {
                     None => true,
                     Some(mark) => {
                         let holder = self.read(questions.marked_by, &[Value::Text(mark)]).await?;
-                        holder.first().and_then(|record| record.first()?.as_int()) == Some(number)
+                        first_number(&holder) == Some(number)
                     }
                 };
                 ours.extend(is_it.then_some(number));
@@ -127,53 +121,18 @@ impl Db {
         Ok(ours)
     }
 
-    pub(super) fn claimed(&self) -> Option<(&Claim, &'static Questions)> {
-        match self {
-            Self::Sqlite(_) => None,
-            Self::Postgres(db) => Some((&db.claim, &POSTGRES_QUESTIONS)),
-            Self::MySql(db) => Some((&db.claim, &MYSQL_QUESTIONS)),
-            // Nobody else can open the file.
-            Self::Jdbc(db) => (!db.is_sole()).then(|| (db.claim(), db.questions())),
-        }
-    }
-
-    fn database(&self) -> &str {
-        match self {
-            Self::Sqlite(_) => "",
-            Self::Postgres(db) => &db.server().database,
-            Self::MySql(db) => &db.server().database,
-            Self::Jdbc(db) => &db.server().database,
-        }
-    }
-
-    fn user(&self) -> &str {
-        match self {
-            Self::Sqlite(_) => "",
-            Self::Postgres(db) => &db.server().user,
-            Self::MySql(db) => &db.server().user,
-            Self::Jdbc(db) => &db.server().user,
-        }
-    }
-
     pub(super) async fn dedicated(&self) -> Result<DedicatedSession, DbError> {
-        match self {
-            Self::Postgres(db) => Ok(DedicatedSession::Postgres(Box::new(
-                db.connect().await?.limited(Some(patience(db.server()))),
-            ))),
-            Self::MySql(db) => Ok(DedicatedSession::MySql(Box::new(
-                db.connect().await?.limited(Some(patience(db.server()))),
-            ))),
-            Self::Jdbc(db) => db.connect().await.map(DedicatedSession::Jdbc),
-            Self::Sqlite(_) => Err(DbError::new(Class::Environment, "an SQLite file has no sessions")),
-        }
-    }
-
-    /// Our own sessions, where they go by number; elsewhere by their program's name.
-    pub(super) fn own(&self) -> Option<&OwnSessions> {
-        match self {
-            Self::Sqlite(_) | Self::Postgres(_) => None,
-            Self::MySql(db) => Some(db.own()),
-            Self::Jdbc(db) => Some(db.own()),
+        // None is work for the server.
+        let patience = self.server().map(|server| server.socket_timeout.unwrap_or(SILENCE));
+        match &self.driver {
+            AnyDriver::Postgres(db) => {
+                Ok(DedicatedSession::Postgres(Box::new(db.connect().await?.limited(patience))))
+            }
+            AnyDriver::MySql(db) => {
+                Ok(DedicatedSession::MySql(Box::new(db.connect().await?.limited(patience))))
+            }
+            AnyDriver::Jdbc(db) => db.connect().await.map(DedicatedSession::Jdbc),
+            AnyDriver::Sqlite(_) => Err(DbError::new(Class::Environment, "an SQLite file has no sessions")),
         }
     }
 }
