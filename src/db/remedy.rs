@@ -67,6 +67,10 @@ pub(super) fn of_login(kind: Kind, number: i64, state: &str, message: &str) -> O
     }
 }
 
+/// The remedy for a transaction that a crash left unfinished in an SQLite file that is only to be read.
+pub(super) const UNFINISHED: &str = "`keyrotation run` rolls it back in the new database, as `resume` and `plan --rehearse` \
+     do; in the old one the old server does, when it starts";
+
 /// The remedy for a certificate that is not trusted.
 pub(super) const CERTIFICATE: &str =
     "name a PEM file with the authority that signed the server's certificate: tlsCaFile in properties.yaml";

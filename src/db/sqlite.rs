@@ -20,7 +20,7 @@ use sqlx::{
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::table::{ColumnInfo, Kind, Limit, TableInfo, Unit};
-use super::{Access, Class, DbError, Record, SQLITE, Value, sql};
+use super::{Access, Class, Db, DbError, Record, SQLITE, Value, remedy, sql};
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -200,6 +200,27 @@ impl Sqlite {
     }
 }
 
+impl Db {
+    /// Rolls back what a killed process has left unfinished in an SQLite file, and says whether there was something:
+    /// whoever only looks would be refused. Nothing is opened for writing unless there is.
+    pub async fn roll_back_unfinished(path: &Path) -> Result<bool, DbError> {
+        if !is_filled(path, "-journal") {
+            return Ok(false);
+        }
+        match Sqlite::open(path, Access::ReadOnly).await {
+            Ok(db) => {
+                db.close().await; // whoever writes is at it
+                Ok(false)
+            }
+            Err(error) if error.remedy() == Some(remedy::UNFINISHED) => {
+                Sqlite::open(path, Access::ReadWrite).await?.close().await;
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl Shared {
     async fn run(&self, statement: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         let mut guard = self.connection.lock().await;
@@ -329,9 +350,8 @@ fn explain(error: sqlx::Error) -> DbError {
     };
     let code = database.code().and_then(|code| code.parse::<i32>().ok());
     if code == Some(READONLY_ROLLBACK) {
-        let text = "a transaction that a crash left unfinished must be rolled back first: \
-                    open the database once with the server or with sqlite3";
-        return DbError::new(Class::Environment, text);
+        let text = "a transaction that a crash left unfinished must be rolled back first";
+        return DbError::new(Class::Environment, text).with_remedy(Some(remedy::UNFINISHED));
     }
     let primary = code.map(|code| code & 0xff);
     let class = match primary {
