@@ -94,8 +94,8 @@ pub struct Activity(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     stage: Option<Stage>,
-    /// What is waited for, each thing under the number of whoever waits.
-    waits: BTreeMap<u64, String>,
+    /// What is waited for, and whether that is to give way, each under the number of whoever waits.
+    waits: BTreeMap<u64, (String, bool)>,
     next: u64,
 }
 
@@ -119,10 +119,19 @@ impl Activity {
 
     /// Says what is waited for from now on.
     pub fn wait(&self, what: String) -> Waiting {
+        self.hold(what, false)
+    }
+
+    /// Says to what it gives way from now on: a server that has too much to do, or those that follow it.
+    pub fn give_way(&self, what: String) -> Waiting {
+        self.hold(what, true)
+    }
+
+    fn hold(&self, what: String, gives_way: bool) -> Waiting {
         let mut inner = self.lock();
         let number = inner.next;
         inner.next += 1;
-        inner.waits.insert(number, what);
+        inner.waits.insert(number, (what, gives_way));
         Waiting { activity: self.clone(), number }
     }
 
@@ -133,7 +142,12 @@ impl Activity {
 
     /// What is waited for, by whoever has waited longest.
     pub fn waiting(&self) -> Option<String> {
-        self.lock().waits.values().next().cloned()
+        self.lock().waits.values().next().map(|(what, _)| what.clone())
+    }
+
+    /// Whether what has been waited for longest is that servers have room again.
+    pub fn gives_way(&self) -> bool {
+        self.lock().waits.values().next().is_some_and(|(_, gives_way)| *gives_way)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod exit;
 mod failpoint;
+pub mod fit;
 pub mod guard;
 pub mod hidden;
 pub mod inventory;

@@ -3,6 +3,7 @@
 //! Library code only uses `tracing`; this is the only subscriber. The log file's name needs the
 //! rotation's id, so lines are kept until [`LogFile::open`] names it.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -10,11 +11,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::MultiProgress;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::{Layer, fmt};
 
+use crate::fit::wrapped;
 use crate::invocation::spelled;
 
 /// The target of lines that go to the log file alone, since the screen shows them in another form.
@@ -33,7 +35,7 @@ pub enum LogFormat {
 /// Whether to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
+    /// On a terminal that knows colours, unless `NO_COLOR` is set.
     #[default]
     Auto,
     /// Always.
@@ -48,9 +50,14 @@ impl Color {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => std::env::var_os("NO_COLOR").is_none() && io::stderr().is_terminal(),
+            Self::Auto => std::env::var_os("NO_COLOR").is_none() && !is_dumb() && io::stderr().is_terminal(),
         }
     }
+}
+
+/// Whether the terminal can do no more than show lines.
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// How progress is shown.
@@ -73,9 +80,8 @@ impl Progress {
     /// What `auto` comes to on this stderr.
     #[must_use]
     pub fn resolved(self) -> Self {
-        let dumb = || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         match self {
-            Self::Auto if io::stderr().is_terminal() && !dumb() => Self::Bar,
+            Self::Auto if io::stderr().is_terminal() && !is_dumb() => Self::Bar,
             Self::Auto => Self::Plain,
             other => other,
         }
@@ -107,12 +113,12 @@ pub fn start(verbosity: Verbosity) -> (LogFile, MultiProgress) {
     };
     // The crates' names all begin like this; what others log is not for people.
     let ours = |level| Targets::new().with_target("keyrotation", level);
-    let screen = fmt::layer()
+    let screen = tracing_subscriber::fmt::layer()
         .with_target(false)
         .without_time()
         .with_ansi(verbosity.color.on_stderr())
         .with_writer(Screen { progress: progress.clone(), is_text: verbosity.format == LogFormat::Text });
-    let file = fmt::layer().with_target(false).with_ansi(false).with_writer(log.clone());
+    let file = tracing_subscriber::fmt::layer().with_target(false).with_ansi(false).with_writer(log.clone());
     let (screen, file) = match verbosity.format {
         LogFormat::Text => (screen.boxed(), file.boxed()),
         LogFormat::Json => (screen.json().boxed(), file.json().boxed()),
@@ -126,6 +132,12 @@ pub fn start(verbosity: Verbosity) -> (LogFile, MultiProgress) {
     (log, progress)
 }
 
+/// The columns of the terminal on which lines are shown, if they are.
+pub fn columns_of_stderr() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(io::stderr()).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col.into())
+}
+
 /// Stderr, with the progress bars out of the way.
 #[derive(Debug, Clone)]
 struct Screen {
@@ -137,8 +149,10 @@ struct Screen {
 impl Write for Screen {
     /// Whole lines, as `fmt` hands them over.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = String::from_utf8_lossy(bytes);
-        let shown = if self.is_text { spelled(&text) } else { text.as_ref().into() };
+        // What is as it should be needs no colour.
+        let text = String::from_utf8_lossy(bytes).replacen("\u{1b}[32m INFO\u{1b}[0m", " INFO", 1);
+        let shown = if self.is_text { spelled(&text) } else { text.as_str().into() };
+        let shown = if self.is_text { wrapped(&shown, columns_of_stderr()) } else { shown.as_ref().into() };
         self.progress.suspend(|| io::stderr().write_all(shown.as_bytes()))?;
         Ok(bytes.len())
     }
@@ -160,12 +174,21 @@ pub struct LogFile {
     state: Arc<Mutex<State>>,
 }
 
-#[derive(Debug)]
 enum State {
     Waiting(Vec<u8>),
-    Open(File),
+    Open(Box<dyn Write + Send>),
     /// Nobody wants one.
     Off,
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waiting(_) => "Waiting",
+            Self::Open(_) => "Open",
+            Self::Off => "Off",
+        })
+    }
 }
 
 impl Default for State {
@@ -178,12 +201,16 @@ impl LogFile {
     /// Names the file: what was said so far is appended to it, and all that follows. It names rows, so it is this user's
     /// own: nothing that a link leads to, and nothing that others own or may write to.
     pub fn open(&self, path: &Path) -> io::Result<()> {
-        let mut file = own_file(path)?;
+        self.write_to(Box::new(own_file(path)?))
+    }
+
+    /// Likewise, into something that is open already. A reader that goes away ends nothing.
+    pub fn write_to(&self, mut out: Box<dyn Write + Send>) -> io::Result<()> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let State::Waiting(lines) = &*state {
-            file.write_all(lines)?;
+            unless_nobody_reads(out.write_all(lines).and_then(|()| out.flush()))?;
         }
-        *state = State::Open(file);
+        *state = State::Open(out);
         Ok(())
     }
 
@@ -191,6 +218,10 @@ impl LogFile {
     pub fn off(&self) {
         *self.state.lock().unwrap_or_else(PoisonError::into_inner) = State::Off;
     }
+}
+
+fn unless_nobody_reads(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if error.kind() == ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
 }
 
 /// Opens a file to append to it, or makes it for its owner only.
@@ -225,7 +256,10 @@ impl Write for LogFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match &mut *self.state.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Waiting(lines) => lines.write(bytes),
-            State::Open(file) => file.write(bytes),
+            State::Open(out) => {
+                unless_nobody_reads(out.write_all(bytes).and_then(|()| out.flush()))?;
+                Ok(bytes.len())
+            }
             State::Off => Ok(bytes.len()),
         }
     }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::out;
 use crate::config::RebuildIndexes;
 use crate::runner::{LogTo, Options, SyncOptions, duration};
 use crate::telemetry::{Color, LogFormat, Progress, Verbosity};
@@ -160,6 +161,17 @@ pub enum Command {
     Man(ManArgs),
 }
 
+impl Command {
+    /// The properties file that `demo` writes and works with.
+    pub fn config_of_demo(&self) -> Option<PathBuf> {
+        match self {
+            #[cfg(feature = "demo")]
+            Self::Demo(args) => Some(args.folder.join(PROPERTIES)),
+            _ => None,
+        }
+    }
+}
+
 /// Options of what writes.
 #[derive(Debug, Clone, Default, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option")]
@@ -197,7 +209,7 @@ pub struct WorkArgs {
     /// Rotate to a key that can be guessed or is shorter than the old one.
     #[arg(long)]
     pub accept_weak_key: bool,
-    /// The log file; by default `keyrotation-<id>.log` beside the journal.
+    /// The log file, or `-` for standard output; by default `keyrotation-<id>.log` beside the journal.
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
     /// Write no log file.
@@ -213,6 +225,7 @@ impl WorkArgs {
     pub(in crate::cli) fn options(&self, sync: SyncOptions, new_server_has_run: bool) -> Options {
         let log = match (self.no_log_file, &self.log_file) {
             (true, _) => LogTo::Nowhere,
+            (false, Some(path)) if path.as_os_str() == "-" => LogTo::Output(out::for_log),
             (false, Some(path)) => LogTo::File(path.clone()),
             (false, None) => LogTo::BesideJournal,
         };

@@ -9,7 +9,7 @@ use super::{Session, tell};
 use crate::control::Ask;
 use crate::error::{Id, Result};
 use crate::exit::Exit;
-use crate::report::RunState;
+use crate::report::{RunState, state_words};
 use crate::runner::{done, not_running, reach, view};
 
 /// How often it is looked whether the process has ended.
@@ -74,6 +74,6 @@ pub(super) async fn stop(session: &Session, args: &StopArgs) -> Result<Exit> {
         RunState::Interrupted | RunState::Failed => "; `keyrotation resume` goes on",
         RunState::Running | RunState::Completed => "",
     };
-    tell(&format!("rotation {} is {}{next}\n", view.rotation_id, view.state.word()))?;
+    tell(&format!("rotation {} is {}{next}\n", view.rotation_id, state_words(&view)))?;
     Ok(Exit::Done)
 }

@@ -32,8 +32,10 @@ use clap::FromArgMatches as _;
 use crate::config::{self, Overrides, Settings};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::fit::{self, wrapped};
 use crate::hidden;
 use crate::invocation::{self, spelled};
+use crate::report::FrameStyle;
 use crate::runner::{Place, Screen, notices};
 use crate::telemetry::{self, LogFile, LogFormat};
 use args::{Cli, Command, Global};
@@ -59,6 +61,12 @@ impl Session {
         Place { config: self.global.config.clone(), journal: self.global.journal_dir() }
     }
 
+    /// How what is drawn again and again looks on standard output.
+    fn frame_style(&self) -> FrameStyle {
+        let size = out::size().unwrap_or((80, 24));
+        FrameStyle { size, verbose: self.global.verbose > 0, coloured: self.global.color.on_stderr() }
+    }
+
     /// What the properties file says.
     fn settings(&self) -> Result<Settings> {
         let settings = config::load(&self.global.config, &Overrides::default())?;
@@ -70,6 +78,7 @@ impl Session {
 /// Runs the program on the process's arguments.
 pub fn main() -> Exit {
     hidden::hide();
+    fit::is(out::size().map(|(columns, _)| columns));
     let parsed = help::shown().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
@@ -85,7 +94,9 @@ pub fn main() -> Exit {
             };
         }
     };
-    invocation::is(cli.global.given_config(), cli.global.journal.as_deref());
+    let demo = cli.command.config_of_demo();
+    let journal = cli.global.journal.as_deref().filter(|_| demo.is_none());
+    invocation::is(demo.as_deref().or(cli.global.given_config()), journal);
     let (log, progress) = telemetry::start(cli.global.verbosity());
     let format = cli.global.log_format;
     let session = Session { global: cli.global, log, progress };
@@ -144,11 +155,12 @@ fn fail(error: &Error, format: LogFormat) -> Exit {
     tracing::error!(target: telemetry::LOG_ONLY, "[{}] {}; to do: {}", error.id(), error.what(), error.remedy());
     let mut stderr = std::io::stderr().lock();
     let _ = match format {
-        LogFormat::Text if stderr.is_terminal() => {
-            let more = invocation::command(&format!("keyrotation explain {}", error.id()));
-            writeln!(stderr, "error: {}\n  more: {more}", spelled(&error.to_string()))
+        LogFormat::Text => {
+            let explain = || invocation::command(&format!("keyrotation explain {}", error.id()));
+            let more = if stderr.is_terminal() { format!("\n  more: {}", explain()) } else { String::new() };
+            let text = spelled(&format!("error: {error}{more}")).into_owned();
+            writeln!(stderr, "{}", wrapped(&text, telemetry::columns_of_stderr()))
         }
-        LogFormat::Text => writeln!(stderr, "error: {}", spelled(&error.to_string())),
         LogFormat::Json => {
             let document = serde_json::json!({
                 "error": { "id": error.id().code(), "what": error.what(), "fix": error.remedy() },

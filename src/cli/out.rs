@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, IsTerminal as _, Write};
 use serde::Serialize;
 
 use crate::error::{Error, Id, Result};
+use crate::fit::{self, wrapped};
 use crate::invocation::spelled;
 
 /// Prints a result for people. Where standard output is closed, nobody would have it.
@@ -23,7 +24,7 @@ pub(super) fn print_raw(text: &str) -> Result<()> {
 /// Prints what came of something that is done, and that the exit code tells, too: whoever has closed standard output goes
 /// by that.
 pub(super) fn tell(text: &str) -> Result<()> {
-    write(&spelled(text))
+    write(&wrapped(&spelled(text), fit::columns()))
 }
 
 fn write(text: &str) -> Result<()> {
@@ -50,6 +51,11 @@ pub(super) fn print_secret(text: &str) -> Result<()> {
     must_be_open()?;
     close_to_others()?;
     write(text)
+}
+
+/// Standard output for a log, beside results for people.
+pub(super) fn for_log() -> Box<dyn io::Write + Send> {
+    Box::new(io::stdout())
 }
 
 /// An error if standard output was closed when the program began. What runs before it has put something in its place that

@@ -108,6 +108,7 @@ fn made(args: &ReportArgs) -> Made {
         host,
         rows: args.rows,
         redacted: args.redact,
+        title: args.title.clone(),
         key_in_use_since: args.key_in_use_since.map(|date| date.to_string()),
         next_rotation_due: args.next_rotation_due.map(|date| date.to_string()),
         of: Vec::new(),

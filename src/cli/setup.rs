@@ -34,14 +34,7 @@ pub(super) fn fingerprint(session: &Session, args: &FingerprintArgs) -> Result<E
     say(&notices);
     let keys = KeyFingerprints::of(&keys);
     if args.json {
-        let mut document = serde_json::json!({ "schema": 1, "old": keys.old_key, "new": keys.new_key });
-        if !keys.further_old_keys.is_empty() {
-            document["further_old"] = serde_json::json!(keys.further_old_keys);
-        }
-        if let Some([old, new]) = &keys.totp_keys {
-            document["totp"] = serde_json::json!({ "old": old, "new": new });
-        }
-        print_json(&document)?;
+        print_json(&serde_json::json!({ "schema": 1, "keys": keys }))?;
         return Ok(Exit::Done);
     }
     let mut lines = vec![("oldSecretKey", &keys.old_key), ("newSecretKey", &keys.new_key)];

@@ -8,8 +8,9 @@ use super::{Session, out, print, print_json, tell};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
 use crate::invocation::spelled;
-use crate::report::{RunState, StatusView, frame, line, status_text};
+use crate::report::{RunState, StatusView, frame, line, state_words, status_text};
 use crate::runner::{Follow, Seen, absent};
+use crate::telemetry::is_dumb;
 
 /// The least time between two frames or lines.
 const SHOW_EVERY: Duration = Duration::from_millis(500);
@@ -69,7 +70,7 @@ pub(super) async fn wait(session: &Session, args: &StatusArgs, until: Until) -> 
             return Ok(Exit::Done);
         }
         if !runs {
-            let (name, state) = (&view.rotation_id, view.state.word());
+            let (name, state) = (&view.rotation_id, state_words(&view));
             let text =
                 format!("no process works on rotation {name}, which is {state} and not {}", until.word());
             return Err(Error::new(Id::NotRunning, text));
@@ -100,8 +101,7 @@ impl Until {
 pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let mut follow = Follow::new(dir.clone());
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let redraws = out::is_terminal() && !args.json && !dumb;
+    let redraws = out::is_terminal() && !args.json && !is_dumb();
     let mut screen = Screen::default();
     let mut last = (String::new(), Instant::now());
     let mut waiting = Waiting::default();
@@ -124,7 +124,7 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
                 screen.draw(&spelled(&status_text(&view)).lines().collect::<Vec<_>>())?;
             }
             (true, _) => {
-                let lines = frame(&view, size());
+                let lines = frame(&view, session.frame_style());
                 screen.draw(&lines.iter().map(String::as_str).collect::<Vec<_>>())?;
             }
             (_, true) => {
@@ -182,9 +182,4 @@ impl Screen {
         self.drawn = lines.len();
         out::print_raw(&text) // each line was spelled before it was cut
     }
-}
-
-/// Columns and lines of the terminal.
-fn size() -> (usize, usize) {
-    out::size().unwrap_or((80, 24))
 }

@@ -18,12 +18,17 @@ use sqlx::{
 };
 use tokio::sync::Mutex as AsyncMutex;
 
+use super::database::Db;
 use super::dialect::{Dialect, Questions, SQLITE};
 use super::driver::{Driver, DriverTransaction};
 use super::error::{Class, DbError};
 use super::server::{Access, Server};
 use super::sql;
 use super::value::{Record, Value};
+
+/// The remedy for a transaction that a crash left unfinished in a file that is only to be read.
+const UNFINISHED: &str = "`keyrotation run` rolls it back in the new database, as `resume` and `plan --rehearse` \
+     do; in the old one the old server does, when it starts";
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -177,6 +182,27 @@ impl Driver for Sqlite {
     }
 }
 
+impl Db {
+    /// Rolls back what a killed process has left unfinished in an SQLite file, and says whether there was something:
+    /// whoever only looks would be refused. Nothing is opened for writing unless there is.
+    pub async fn roll_back_unfinished(path: &Path) -> Result<bool, DbError> {
+        if !is_filled(path, "-journal") {
+            return Ok(false);
+        }
+        match Sqlite::open(path, Access::ReadOnly).await {
+            Ok(db) => {
+                db.close().await; // whoever writes is at it
+                Ok(false)
+            }
+            Err(error) if error.remedy() == Some(UNFINISHED) => {
+                Sqlite::open(path, Access::ReadWrite).await?.close().await;
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
 impl Shared {
     async fn run(&self, statement: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         let mut guard = self.connection.lock().await;
@@ -299,9 +325,8 @@ fn explain(error: sqlx::Error) -> DbError {
     };
     let code = database.code().and_then(|code| code.parse::<i32>().ok());
     if code == Some(READONLY_ROLLBACK) {
-        let text = "a transaction that a crash left unfinished must be rolled back first: \
-                    open the database once with the server or with sqlite3";
-        return DbError::new(Class::Environment, text);
+        let text = "a transaction that a crash left unfinished must be rolled back first";
+        return DbError::new(Class::Environment, text).with_remedy(Some(UNFINISHED));
     }
     let primary = code.map(|code| code & 0xff);
     let class = match primary {

@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 
 use super::counts::{Cell, Kind};
 use super::java_request::{Parameter, Request, Value};
-use super::world::{World, pick, time};
+use super::world::{World, pick};
 use super::{Sizes, database};
 use crate::error::Result;
 
@@ -126,8 +126,8 @@ async fn request(db: &mut SqliteConnection, world: &mut World, number: u64) -> R
         .bind("admin")
         .bind(user.tenant)
         .bind(event)
-        .bind(time(number * 977))
-        .bind(time(number * 977 + 60))
+        .bind(world.time(number * 977))
+        .bind(world.time(number * 977 + 60))
         .bind(pick(&["PENDING", "PENDING", "APPROVED", "REJECTED", "DELETED"], number))
         .bind(blob)
         .execute(db)
@@ -204,8 +204,8 @@ async fn secrets(db: &mut SqliteConnection, world: &mut World) -> Result<()> {
                 .bind(World::user(number).tenant)
                 .bind(format!("{}:{}:{number}", world.random.uuid(), name.to_lowercase()))
                 .bind(secret.stored)
-                .bind(time(number * 7211))
-                .bind(time(number * 7211))
+                .bind(world.time(number * 7211))
+                .bind(world.time(number * 7211))
                 .bind(&id)
                 .bind("made by the demo")
                 .execute(&mut *db)

@@ -49,6 +49,10 @@ pub struct Spec {
     pub new_key: String,
     /// Whether the registry is a database of its own; else the identity database has its tables.
     pub separate_registry: bool,
+    /// The moment at which the first token is made, in Unix seconds; each takes [`Spec::TOKEN_EVERY`] of them.
+    pub began: i64,
+    /// Whether properties.yaml names the old server's home and registry, too, which are then compared with the copies.
+    pub names_old_side: bool,
     /// For the benchmark: only the token table is large, the others hold the least.
     pub rows_only_tokens: bool,
 }
@@ -61,8 +65,24 @@ impl Default for Spec {
             old_key: "7f3a9c51e8b24d60a1c7f05e92d4b836".to_owned(),
             new_key: "2d8e61b7f94c03a5d6e18b7c40f9a253".to_owned(),
             separate_registry: true,
+            began: world::EPOCH,
+            names_old_side: false,
             rows_only_tokens: false,
         }
+    }
+}
+
+impl Spec {
+    /// Seconds from one token to the next.
+    pub const TOKEN_EVERY: u64 = 5;
+
+    /// A deployment of so many tokens to try things on: it has been in use until now, or for some days at least, and all
+    /// that can be compared is named.
+    pub fn to_try(tokens: u64, now: i64) -> Self {
+        const SOME_DAYS: u64 = 4 * 24 * 60 * 60;
+        let took = tokens.saturating_mul(Self::TOKEN_EVERY).max(SOME_DAYS);
+        let took = i64::try_from(took).unwrap_or(i64::MAX);
+        Self { tokens, began: now.saturating_sub(took), names_old_side: true, ..Self::default() }
     }
 }
 
@@ -261,12 +281,20 @@ fn write_private(path: &Path, content: &str) -> Result<()> {
 
 fn properties(spec: &Spec) -> String {
     let registry = if spec.separate_registry { "registry" } else { "identity" };
+    let old_side = format!(
+        "oldISHome: wso2is-old\n\
+         oldRegDBUrl: jdbc:sqlite:old-{registry}.db\n\
+         oldRegUsername:\n\
+         oldRegPassword:\n"
+    );
+    let old_side = if spec.names_old_side { old_side.as_str() } else { "" };
     format!(
         "# The rotation of the demo's deployment. Paths are relative to this file.\n\
          oldSecretKey: '{}'\n\
          newSecretKey: '{}'\n\
          \n\
          newISHome: wso2is-new\n\
+         {old_side}\
          \n\
          oldIdnDBUrl: jdbc:sqlite:old-identity.db\n\
          oldIdnUsername:\n\

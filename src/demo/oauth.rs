@@ -4,8 +4,8 @@ use sha2::{Digest as _, Sha256};
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::counts::{Cell, Kind};
-use super::world::{TENANTS, World, hash, hex, pick, time};
-use super::{Sizes, database};
+use super::world::{TENANTS, World, hash, hex, pick};
+use super::{Sizes, Spec, database};
 use crate::error::Result;
 
 /// How many applications there are.
@@ -119,7 +119,7 @@ async fn applications(db: &mut SqliteConnection, world: &mut World) -> Result<()
             .bind(world.random.uuid())
             .bind(number(application))
             .bind(secret.stored)
-            .bind(time(application * 3600))
+            .bind(world.time(application * 3600))
             .bind(number(1_799_539_200_000 + application))
             .execute(&mut *db)
             .await
@@ -144,7 +144,7 @@ async fn code(db: &mut SqliteConnection, world: &mut World, turn: u64) -> Result
         .bind(user.name.as_str())
         .bind(user.tenant)
         .bind(user.domain)
-        .bind(time(turn * 41))
+        .bind(world.time(turn * 41))
         .bind(state)
         .bind((state == "INACTIVE").then(|| world.random.uuid()))
         .bind(user.name.as_str())
@@ -167,7 +167,7 @@ async fn refresh_token(db: &mut SqliteConnection, world: &mut World, turn: u64) 
         .bind(user.name.as_str())
         .bind(user.tenant)
         .bind(user.domain)
-        .bind(time(turn * 17))
+        .bind(world.time(turn * 17))
         .bind(24 * 30 * HOUR_MS)
         .bind(scope_hash(pick(&SCOPES, turn)))
         .bind(pick(&["ACTIVE", "INACTIVE"], turn))
@@ -183,6 +183,7 @@ async fn refresh_token(db: &mut SqliteConnection, world: &mut World, turn: u64) 
 /// A row of the token table, or of its audit copy.
 struct Token {
     turn: u64,
+    created: String,
     id: String,
     access: Cell,
     refresh: Cell,
@@ -218,6 +219,7 @@ impl Token {
         let active = state == "ACTIVE";
         Ok(Self {
             turn,
+            created: world.time(turn * Spec::TOKEN_EVERY),
             id: world.random.uuid(),
             access_hash: hash(&access_plaintext, turn.is_multiple_of(2)),
             refresh_hash: refresh.stored.is_some().then(|| hash(&refresh_plaintext, turn.is_multiple_of(3))),
@@ -237,10 +239,6 @@ impl Token {
         })
     }
 
-    fn created(&self) -> String {
-        time(self.turn * 5)
-    }
-
     async fn insert_audit(&self, db: &mut SqliteConnection, world: &mut World) -> Result<()> {
         sqlx::query(INSERT_AUDIT)
             .bind(number(self.turn + 1))
@@ -253,8 +251,8 @@ impl Token {
             .bind(self.domain)
             .bind(self.user_type)
             .bind(self.grant)
-            .bind(self.created())
-            .bind(self.created())
+            .bind(&self.created)
+            .bind(&self.created)
             .bind(HOUR_MS)
             .bind(24 * 30 * HOUR_MS)
             .bind(scope_hash(self.scopes))
@@ -263,7 +261,7 @@ impl Token {
             .bind(&self.user)
             .bind(&self.access_hash)
             .bind(&self.refresh_hash)
-            .bind(time(self.turn * 5 + 3600))
+            .bind(world.time(self.turn * Spec::TOKEN_EVERY + 3600))
             .execute(db)
             .await
             .map_err(database)?;
@@ -285,8 +283,8 @@ async fn insert_tokens(db: &mut SqliteConnection, world: &mut World, tokens: &[T
             .push_bind(token.domain)
             .push_bind(token.user_type)
             .push_bind(token.grant)
-            .push_bind(token.created())
-            .push_bind(token.created())
+            .push_bind(&token.created)
+            .push_bind(&token.created)
             .push_bind(HOUR_MS)
             .push_bind(if refreshable { 24 * 30 * HOUR_MS } else { 0 })
             .push_bind(scope_hash(token.scopes))

@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 
 use super::counts::Cell;
-use super::world::{TENANTS, World, pick, time};
+use super::world::{TENANTS, World, pick};
 use super::{Sizes, database};
 use crate::error::Result;
 
@@ -88,7 +88,7 @@ async fn key_store(db: &mut SqliteConnection, world: &mut World, number: u64) ->
     let key_password =
         if number == 1 { Cell::null() } else { world.sealed(&format!("tenant{number}-key"))? };
     let content: Vec<u8> = (0..64).flat_map(|_| world.random.next().to_be_bytes()).collect();
-    let created = time(number * 86_400);
+    let created = world.time(number * 86_400);
     sqlx::query(INSERT_KEY_STORE)
         .bind(i64::try_from(number + 1).unwrap_or_default())
         .bind(format!("tenant{number}-example-com.p12"))

@@ -19,8 +19,8 @@ const FIRST_NAMES: [&str; 12] =
 /// How many different users there are.
 const USERS: u64 = 240;
 
-/// The one second that all else is counted from: 2026-01-10 00:00:00 UTC.
-const EPOCH: i64 = 1_768_003_200;
+/// The one second that all else is counted from, unless another is asked for: 2026-01-10 00:00:00 UTC.
+pub(super) const EPOCH: i64 = 1_768_003_200;
 
 /// Every `RARE_EVERY` values, each [`Form`] comes once; else a usual one.
 const RARE_EVERY: u64 = 211;
@@ -45,13 +45,14 @@ pub(super) struct World {
     pub(super) counts: Counts,
     forge: Forge,
     sealed: u64,
+    began: i64,
 }
 
 impl World {
     pub(super) fn new(old_key: SecretKey, spec: &Spec) -> Self {
         let mut random = Random::new(spec.seed);
         let forge = Forge::new(old_key, &mut random);
-        Self { random, counts: Counts::default(), forge, sealed: 0 }
+        Self { random, counts: Counts::default(), forge, sealed: 0, began: spec.began }
     }
 
     /// The user with this number; numbers come round.
@@ -80,6 +81,13 @@ impl World {
         self.forge.seal(form, plaintext).map(Cell::sealed)
     }
 
+    /// A point in time, so many seconds after the demo's beginning, as SQLite's text.
+    pub(super) fn time(&self, seconds: u64) -> String {
+        let seconds = i64::try_from(seconds).unwrap_or_default();
+        let millis = (self.began + seconds).saturating_mul(1000) + seconds % 997;
+        Timestamp::from_millisecond(millis).unwrap_or_default().strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
+    }
+
     /// The empty text, as servers store it.
     pub(super) fn empty(&mut self) -> Cell {
         Cell::empty(self.forge.empty())
@@ -91,13 +99,6 @@ pub(super) fn pick<T: Copy, const N: usize>(items: &[T; N], turn: u64) -> T {
     const { assert!(N > 0) };
     let at = usize::try_from(turn % N as u64).unwrap_or_default();
     items.get(at).copied().unwrap_or(items[0])
-}
-
-/// A point in time, so many seconds after the demo's beginning, as SQLite's text.
-pub(super) fn time(seconds: u64) -> String {
-    let seconds = i64::try_from(seconds).unwrap_or_default();
-    let millis = (EPOCH + seconds).saturating_mul(1000) + seconds % 997;
-    Timestamp::from_millisecond(millis).unwrap_or_default().strftime("%Y-%m-%d %H:%M:%S%.3f").to_string()
 }
 
 /// A value's hash as the server keeps it beside the value. Its JSON library keeps no order.

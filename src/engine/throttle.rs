@@ -45,7 +45,7 @@ impl Throttle {
         loop {
             let reason = reasons.borrow_and_update().clone();
             let Some(reason) = reason else { return };
-            let _waiting = activity.wait(reason);
+            let _waiting = activity.give_way(reason);
             if reasons.changed().await.is_err() {
                 return;
             }
@@ -330,6 +330,7 @@ mod tests {
         let lifts = async {
             tokio::time::sleep(Duration::from_secs(3)).await;
             assert_eq!(activity.waiting().as_deref(), Some("a replica is behind"));
+            assert!(activity.gives_way());
             throttle.set(Some("another one is".to_owned()));
             tokio::time::sleep(Duration::from_secs(3)).await;
             assert_eq!(activity.waiting().as_deref(), Some("another one is"));

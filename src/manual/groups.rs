@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use crate::fit::{self, wrapped};
+
 /// Every command stands in one of them; a test holds that.
 pub const GROUPS: &[(&str, &[&str])] = &[
     (
@@ -32,7 +34,8 @@ pub fn grouped(commands: &[(String, String)]) -> String {
     for (title, names) in GROUPS {
         let _ = writeln!(out, "{title}:");
         for (name, about) in names.iter().filter_map(|name| commands.iter().find(|(of, _)| of == name)) {
-            let _ = writeln!(out, "  {name:<width$}  {about}");
+            let line = format!("  {name:<width$}  {about}");
+            let _ = writeln!(out, "{}", wrapped(&line, fit::columns()));
         }
         out.push('\n');
     }

@@ -33,7 +33,7 @@ pub use job::Job;
 pub use key_fingerprints::KeyFingerprints;
 pub use neighbours::{Neighbours, OldDatabases};
 pub use nodes::{ServerKeys, changes_totp_key, has_both_keys, has_keys, totp_keys_in_use};
-pub use open::open_alone;
+pub use open::{open_alone, roll_back_unfinished};
 pub use registry::{built_in, described_otherwise, recorded, registry, whole_registry};
 pub use size::{Disk, TOKENS, Tokens};
 pub use survey::{JobSurvey, Survey, is_too_many, survey};

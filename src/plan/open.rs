@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::protect;
-use crate::config::{Database, JdbcUrl, Settings};
+use crate::config::{Database, DatabaseJob, JdbcUrl, Settings};
 use crate::db::identity::Sameness;
 use crate::db::{Access, Class, Db, DbError, Server};
 use crate::error::{Error, Id, Result};
@@ -15,6 +15,23 @@ pub async fn open_alone(database: &Database, access: Access) -> Result<Db> {
 
 /// How long a statement waits for a row that a server has locked, where servers work with the database.
 const LOCK_WAIT: Duration = Duration::from_millis(100);
+
+/// Rolls back what a killed process of the rotation has left unfinished in new databases that are SQLite files, so that
+/// they can be looked at. The old server's are left to it.
+pub async fn roll_back_unfinished(settings: &Settings) -> Result<()> {
+    for database in settings.databases.iter().flat_map(DatabaseJob::new_ones) {
+        let JdbcUrl::Sqlite { path } = &database.url else { continue };
+        let rolled_back = Db::roll_back_unfinished(path).await.map_err(|error| {
+            let what = format!("{}: {}: {error}", database.key, path.display());
+            Error::new(Id::Database, what)
+                .fix("the same command as a user who may write to that file and its folder")
+        })?;
+        if rolled_back {
+            tracing::info!("{}: rolled back what a killed process had left unfinished", path.display());
+        }
+    }
+    Ok(())
+}
 
 pub(super) async fn open(database: &Database, settings: &Settings, access: Access) -> Result<Db> {
     // One connection reads while the others write.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::meter::about;
+use super::text::second;
 use super::{printable, thousands};
 
 /// What the process is at.
@@ -17,6 +18,9 @@ pub struct ActivityView {
     /// What it waits for, such as a server that is gone.
     #[serde(default)]
     pub waiting: Option<String>,
+    /// Whether it waits since a server has too much to do, or those that follow it are behind.
+    #[serde(default)]
+    pub throttled: bool,
     /// Who wants it to stand still; none while nobody does.
     pub paused: Option<PausedView>,
     /// The most rows that it writes in a second; none without a limit.
@@ -41,6 +45,10 @@ pub struct TaskView {
     pub total: Option<u64>,
     /// How many were done in a second over the last minute of work; none before that is known.
     pub per_second: Option<u64>,
+    /// How far everything is, in thousandths, where that is known: what is to be rotated and checked, all tables and files
+    /// together. It never becomes less while a process works.
+    #[serde(default)]
+    pub permille: Option<u64>,
     /// How long everything that is to be rotated and checked will take; none while that cannot be told.
     pub seconds_left: Option<u64>,
     /// How long this place alone will take, likewise.
@@ -69,10 +77,10 @@ impl ActivityView {
         }
     }
 
-    /// In one line: what it does, how far it is, and why it is slow.
+    /// In one line: why it waits or is slow, what it does, and how far it is.
     pub fn text(&self) -> String {
         let counts = self.task.as_ref().map(|task| format!("{}: {}", task.title(), task.counts()));
-        [counts, self.reason()].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        [self.reason(), counts].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -107,7 +115,7 @@ impl PausedView {
     /// In words, fit to follow "it is running, ".
     pub fn text(&self) -> String {
         let word = if self.still { "paused" } else { "about to pause, asked" };
-        format!("{word} since {} by {}", self.since, printable(&self.by))
+        format!("{word} since {} by {}", second(&self.since), printable(&self.by))
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::fmt::Write as _;
 
+use crate::fit;
 use crate::plan::preflight::{self, Finding, Outcome};
 
 /// Checks of what the seventh step of the day changes: before it they tell of what is to come.
 const DUE_LATER: [&str; 2] = ["deployment-identity", "deployment-registry"];
+
+/// From how many columns on what was found stands in one of its own.
+const WIDE: usize = 120;
 
 /// A line for each check, and one for what is to be done.
 pub fn checks_text(findings: &[Finding]) -> String {
@@ -43,9 +47,16 @@ fn check(out: &mut String, finding: &Finding) {
         "due" => "in step 7: ",
         _ => "",
     };
-    let _ = writeln!(out, "{mark:<4} {:<55} {id}{before}{}", finding.title, finding.found);
+    // Columns are for terminals that have room for them.
+    let is_narrow = fit::columns().is_some_and(|columns| columns < WIDE);
+    let (title, indent) = if is_narrow {
+        (format!("{}:", finding.title), "  ")
+    } else {
+        (format!("{:<55}", finding.title), "       ")
+    };
+    let _ = writeln!(out, "{mark:<4} {title} {id}{before}{}", finding.found);
     if let Some(fix) = &finding.fix {
-        let _ = writeln!(out, "       fix: {fix}");
+        let _ = writeln!(out, "{indent}fix: {fix}");
     }
 }
 
@@ -53,12 +64,15 @@ fn check(out: &mut String, finding: &Finding) {
 fn summary(findings: &[Finding]) -> String {
     let count = |outcome| preflight::count(findings, outcome);
     let mut out = String::new();
+    let is_due = |finding: &&Finding| finding.outcome == Outcome::Warning && DUE_LATER.contains(&finding.id);
+    let due = findings.iter().filter(is_due).count();
+    let later = if due > 0 { format!("{due} due in step 7, ") } else { String::new() };
     let _ = writeln!(
         out,
-        "{} checks: {} ok, {} to look at, {} that stop a rotation, {} not made",
+        "{} checks: {} ok, {} to look at, {later}{} that stop a rotation, {} not made",
         findings.len(),
         count(Outcome::Ok),
-        count(Outcome::Warning),
+        count(Outcome::Warning) - due,
         count(Outcome::Refuse),
         count(Outcome::NotChecked)
     );

@@ -31,12 +31,14 @@ pub(super) struct Gauge {
     checked: u64,
     other: Clocked,
     last: Option<Stage>,
+    /// The most that was said of how far everything is.
+    permille: u64,
 }
 
 impl Gauge {
     pub(super) fn new(now: Instant) -> Self {
         let [rotating, checking, other] = [(), (), ()].map(|()| Clocked::default());
-        Self { read: now, rotating, checking, checked: 0, other, last: None }
+        Self { read: now, rotating, checking, checked: 0, other, last: None, permille: 0 }
     }
 
     /// What is on now. While the work is `held_up` no time passes for it.
@@ -46,6 +48,7 @@ impl Gauge {
         status: Option<&StatusView>,
         activity: &Activity,
         held_up: bool,
+        limit: Option<u32>,
     ) -> Option<TaskView> {
         let passed = now.saturating_duration_since(std::mem::replace(&mut self.read, now));
         let passed = if held_up { Duration::ZERO } else { passed };
@@ -60,20 +63,48 @@ impl Gauge {
         }
         self.last.clone_from(&stage);
         let task = match &stage {
-            Some(stage) if stage.task == Task::Check => self.check(passed, stage, status),
+            Some(stage) if stage.task == Task::Check => self.check(passed, stage, status, limit),
             Some(stage) => self.count(passed, stage),
-            None => self.rotate(passed, status?)?,
+            None => self.rotate(passed, status?, limit)?,
         };
-        Some(task)
+        Some(TaskView { permille: self.whole(status, stage.as_ref()), ..task })
     }
 
-    fn check(&mut self, passed: Duration, stage: &Stage, status: Option<&StatusView>) -> TaskView {
+    /// How far everything is, in thousandths. A row that is written takes about twice as long as one that is checked. What
+    /// turns up late, or has to be checked again, holds it up and does not take it back.
+    fn whole(&mut self, status: Option<&StatusView>, stage: Option<&Stage>) -> Option<u64> {
+        let (done, total) = match (status, stage) {
+            (None, Some(stage)) if stage.task == Task::Chain => (stage.done, stage.total?),
+            (None, _) => return None,
+            (Some(status), _) if status.sync.as_ref().is_some_and(|sync| sync.started_at.is_some()) => {
+                return None;
+            }
+            (Some(status), stage) => {
+                let is_done = |target: &TargetView| target.state == "done";
+                let written = sum(status, |target| if is_done(target) { of(target) } else { target.rows });
+                let checked = sum(status, |target| if is_done(target) { of(target) } else { 0 });
+                let here = stage.filter(|stage| stage.task == Task::Check).map_or(0, |stage| stage.done);
+                (2 * written + checked + here, 3 * sum(status, of))
+            }
+        };
+        let permille = (done.min(total) * 1000).checked_div(total)?;
+        self.permille = self.permille.max(permille);
+        Some(self.permille)
+    }
+
+    fn check(
+        &mut self,
+        passed: Duration,
+        stage: &Stage,
+        status: Option<&StatusView>,
+        limit: Option<u32>,
+    ) -> TaskView {
         self.checking.note(passed, self.checked + stage.done);
         let left_here = stage.total.map(|total| total.saturating_sub(stage.done));
         let meter = &self.checking.meter;
         TaskView {
             per_second: meter.rate(),
-            seconds_left: status.and_then(|status| self.left(status, stage.done)),
+            seconds_left: status.and_then(|status| self.left(status, stage.done, limit)),
             seconds_left_here: left_here.and_then(|left| meter.time_for(left)).map(|left| left.as_secs()),
             ..view(stage)
         }
@@ -90,7 +121,7 @@ impl Gauge {
         }
     }
 
-    fn rotate(&mut self, passed: Duration, status: &StatusView) -> Option<TaskView> {
+    fn rotate(&mut self, passed: Duration, status: &StatusView, limit: Option<u32>) -> Option<TaskView> {
         let (done, total) = (sum(status, |target| target.rows), sum(status, of));
         if let Some(sync) = status.sync.as_ref().filter(|sync| sync.started_at.is_some()) {
             self.other.note(passed, sync.applied);
@@ -114,14 +145,15 @@ impl Gauge {
             done,
             total: Some(total.max(done)),
             per_second: meter.rate(),
-            seconds_left: self.left(status, 0),
-            seconds_left_here: meter.time_for(left_here).map(|left| left.as_secs()),
+            seconds_left: self.left(status, 0, limit),
+            seconds_left_here: paced(left_here, meter.time_for(left_here), limit).map(|left| left.as_secs()),
+            ..TaskView::default()
         })
     }
 
     /// How long everything will take, of which each row is to be rotated and checked. With sync more
     /// comes after that, so that nothing is said.
-    fn left(&self, status: &StatusView, checked_here: u64) -> Option<u64> {
+    fn left(&self, status: &StatusView, checked_here: u64, limit: Option<u32>) -> Option<u64> {
         if status.sync.is_some() {
             return None;
         }
@@ -130,9 +162,20 @@ impl Gauge {
             sum(status, |target| if open(target) { of(target) - target.rows.min(of(target)) } else { 0 });
         let check = sum(status, |target| if open(target) { of(target) } else { 0 });
         let check = check.saturating_sub(checked_here);
-        let rotating = if rotate == 0 { Some(Duration::ZERO) } else { self.rotating.meter.time_for(rotate) };
+        let rotating = if rotate == 0 {
+            Some(Duration::ZERO)
+        } else {
+            paced(rotate, self.rotating.meter.time_for(rotate), limit)
+        };
         Some((rotating? + self.checking.meter.time_for(check)?).as_secs())
     }
+}
+
+/// How long so many rows will take where no more than some may be written in a second: what was measured before that was
+/// said holds no more.
+fn paced(rows: u64, measured: Option<Duration>, limit: Option<u32>) -> Option<Duration> {
+    let least = limit.and_then(|most| rows.checked_div(most.into())).map(Duration::from_secs);
+    measured.max(least)
 }
 
 /// The rows of a target, as far as they are known.
@@ -174,17 +217,18 @@ mod tests {
         now: Instant,
         status: StatusView,
         activity: Activity,
+        limit: Option<u32>,
     }
 
     impl Course {
         fn new() -> Self {
             let now = Instant::now();
-            Self { gauge: Gauge::new(now), now, status: status(), activity: Activity::default() }
+            Self { gauge: Gauge::new(now), now, status: status(), activity: Activity::default(), limit: None }
         }
 
         fn second(&mut self, held_up: bool) -> Option<TaskView> {
             self.now += Duration::from_secs(1);
-            self.gauge.read(self.now, Some(&self.status), &self.activity, held_up)
+            self.gauge.read(self.now, Some(&self.status), &self.activity, held_up, self.limit)
         }
     }
 
@@ -228,6 +272,45 @@ mod tests {
         assert!((85..=95).contains(&left), "{left}: the rest takes 60 + 30 s");
         course.status.sync = Some(super::super::SyncView::default());
         assert_eq!(course.second(false).unwrap().seconds_left, None, "with sync more comes after it");
+    }
+
+    #[test]
+    fn how_far_everything_is_never_becomes_less() {
+        let mut course = Course::new();
+        let mut seen = Vec::new();
+        let mut look = |course: &mut Course| seen.extend(course.second(false).and_then(|task| task.permille));
+        for target in 0..2 {
+            course.status.targets[target].state = "running".into();
+            for _ in 0..6 {
+                course.status.targets[target].rows += 10_000;
+                look(&mut course);
+            }
+            course.status.targets[target].state = "sweeping".into();
+            // The second pass is for what the first has found.
+            for _ in 0..2 {
+                let doing = course.activity.begin(Task::Check, "one", Some(60_000));
+                for _ in 0..6 {
+                    doing.advance(10_000);
+                    look(&mut course);
+                }
+            }
+            course.status.targets[target].state = "done".into();
+        }
+        assert!(seen.is_sorted(), "{seen:?}");
+        assert_eq!((seen.first(), seen.last()), (Some(&55), Some(&1000)), "{seen:?}");
+        assert_eq!(seen[5], 333, "half of what is written, which is two thirds of the work: {seen:?}");
+    }
+
+    #[test]
+    fn a_pace_that_was_just_asked_for_tells_how_long_it_takes() {
+        let mut course = Course::new();
+        for _ in 0..40 {
+            course.status.targets[0].rows += 1000;
+            course.second(false);
+        }
+        assert_eq!(course.second(false).unwrap().seconds_left_here, Some(20));
+        course.limit = Some(10);
+        assert_eq!(course.second(false).unwrap().seconds_left_here, Some(2000));
     }
 
     #[test]

@@ -74,8 +74,9 @@ fn per_second(time: Duration, done: u64) -> u64 {
 
 /// A guess in words: no finer than it is good.
 pub(super) fn about(time: Duration) -> String {
-    let minutes = time.as_secs().div_ceil(60);
+    let (tens, minutes) = (time.as_secs().div_ceil(10).max(1), time.as_secs().div_ceil(60));
     match minutes {
+        0 | 1 if tens < 6 => format!("about {} s left", tens * 10),
         0 | 1 => "about a minute left".to_owned(),
         2..60 => format!("about {minutes} min left"),
         _ => {
@@ -143,8 +144,14 @@ mod tests {
     fn guesses_are_no_finer_than_they_are_good() {
         let about = |seconds| about(Duration::from_secs(seconds));
         assert_eq!(
-            [0, 59, 61, 3540].map(about),
-            ["about a minute left", "about a minute left", "about 2 min left", "about 59 min left"]
+            [0, 12, 59, 61, 3540].map(about),
+            [
+                "about 10 s left",
+                "about 20 s left",
+                "about a minute left",
+                "about 2 min left",
+                "about 59 min left"
+            ]
         );
         assert_eq!(
             [3600, 3700, 6000, 7200, 90_000].map(about),

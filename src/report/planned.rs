@@ -48,13 +48,8 @@ impl PlanView<'_> {
         json!({
             "schema": 1,
             "changes": self.places,
-            "keys": {
-                "old": self.fingerprints.old_key,
-                "further_old": self.fingerprints.further_old_keys,
-                "totp": self.fingerprints.totp_keys.as_ref().map(|[old, new]| json!({ "old": old, "new": new })),
-                "new": self.fingerprints.new_key,
-                "sample": self.keys,
-            },
+            "keys": self.fingerprints,
+            "sample": self.keys,
             "targets": self.survey.jobs,
             "absent": self.absent,
             "ambiguous": self.survey.ambiguous(),

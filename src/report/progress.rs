@@ -139,7 +139,7 @@ impl Reporter {
         let task = tokio::spawn(async move {
             loop {
                 let waiting = activity.waiting();
-                let task = gauge.read(Instant::now(), None, &activity, waiting.is_some());
+                let task = gauge.read(Instant::now(), None, &activity, waiting.is_some(), None);
                 let activity = ActivityView { task, waiting, ..ActivityView::default() };
                 listeners.tell(&ReporterEvent::Progress { activity: &activity, is_last: false });
                 tokio::select! {
@@ -181,6 +181,7 @@ impl Sources {
         ActivityView {
             task: None,
             waiting: self.activity.waiting(),
+            throttled: self.activity.gives_way(),
             paused,
             rows_per_second_limit: self.pacer.pace(),
             stops_at: self.end.map(moment),
@@ -205,7 +206,8 @@ impl Shown {
         let mut view = self.sources.view();
         let mut activity = self.sources.activity();
         let held_up = activity.paused.is_some() || activity.waiting.is_some();
-        activity.task = self.gauge.read(Instant::now(), Some(&view), &self.sources.activity, held_up);
+        let limit = activity.rows_per_second_limit;
+        activity.task = self.gauge.read(Instant::now(), Some(&view), &self.sources.activity, held_up, limit);
         view.activity = Some(activity.clone());
         // That time has passed is no news.
         let is_news = self.last.as_ref().is_none_or(|last| {

@@ -7,7 +7,8 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::{ActivityView, moment};
-use crate::telemetry::Progress;
+use crate::fit::wrapped;
+use crate::telemetry::{Progress, columns_of_stderr};
 
 /// When the first line comes, and how long after each the next one may.
 const FIRST_LINE: Duration = Duration::from_secs(3);
@@ -16,6 +17,9 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// The least and the most time between two objects of JSON.
 const OBJECT_EVERY: Duration = Duration::from_secs(1);
 const OBJECT_AFTER: Duration = Duration::from_secs(10);
+
+/// What a bar takes at the least, with its frame and its number.
+const LEAST_BAR: usize = 20;
 
 /// Where progress is shown.
 #[derive(Debug)]
@@ -39,7 +43,7 @@ impl Display {
     /// As was asked for; on the screen beside what else is said there.
     pub(super) fn new(progress: Progress, screen: &MultiProgress) -> Self {
         let kind = match progress.resolved() {
-            Progress::Bar => Kind::Bar(screen.add(ProgressBar::new(0).with_style(style(false)))),
+            Progress::Bar => Kind::Bar(screen.add(ProgressBar::new(0).with_style(style(false, true)))),
             Progress::Plain => Kind::Plain,
             Progress::Json => Kind::Json,
             Progress::Auto | Progress::None => Kind::None,
@@ -100,23 +104,31 @@ fn draw(bar: &ProgressBar, activity: &ActivityView) {
         prefix = task.title();
         message = match message.as_str() {
             "" => task.counts(),
-            reason => format!("{}; {reason}", task.counts()),
+            reason => format!("{reason}; {}", task.counts()),
         };
     }
-    let total = activity.task.as_ref().and_then(|task| task.total.map(|total| (task.done, total)));
-    bar.set_style(style(total.is_some()));
-    if let Some((done, total)) = total {
-        bar.set_length(total);
-        bar.set_position(done);
+    let permille = activity.task.as_ref().and_then(|task| task.permille);
+    let has_room = columns_of_stderr().is_none_or(|columns| columns >= prefix.chars().count() + LEAST_BAR);
+    bar.set_style(style(permille.is_some(), has_room));
+    if let Some(permille) = permille {
+        bar.set_length(1000);
+        bar.set_position(permille);
+    }
+    if let Some(columns) = columns_of_stderr() {
+        message = wrapped(&message, Some(columns)).into_owned();
     }
     bar.set_prefix(prefix);
     bar.set_message(message);
     bar.tick();
 }
 
-fn style(has_total: bool) -> ProgressStyle {
-    let style =
-        if has_total { "{prefix} [{wide_bar}] {percent}%\n{wide_msg}" } else { "{prefix}\n{wide_msg}" };
+/// A bar of everything, what is done now, and how far that is. Each has a line of its own where it must.
+fn style(has_bar: bool, has_room: bool) -> ProgressStyle {
+    let style = match (has_bar, has_room) {
+        (true, true) => "{prefix} [{wide_bar}] {percent}%\n{msg}",
+        (true, false) => "{prefix}\n[{wide_bar}] {percent}%\n{msg}",
+        (false, _) => "{prefix}\n{msg}",
+    };
     // The templates are constants; the default style stands in if they were wrong.
     ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
 }

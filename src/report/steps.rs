@@ -3,10 +3,25 @@
 use keyrotation_journal::{JobState, Step};
 use serde::{Deserialize, Serialize};
 
-use super::Verification;
-use super::standing::{Found, Taken, events_at};
+use super::standing::{Found, KeysFound, Taken, events_at};
 use super::status::time;
+use super::{Verification, thousands};
 use crate::sync::OLD_ROWS;
+
+/// Recorded by `run` and `resume`: the databases and folders as they were reached, one a line.
+pub const PLACES: &str = "places";
+
+/// Steps that are recorded for the program itself, or for the report.
+pub(super) const UNSHOWN: [&str; 2] = [OLD_ROWS, PLACES];
+
+/// What was said of a step, in words: some notes are for programs.
+pub(super) fn words_of(name: &str, note: &str) -> String {
+    if let Some(found) = Verification::of_step(name, note) {
+        let (same, differ) = (thousands(found.same), thousands(found.differences));
+        return format!("{same} rows and files as recorded, {differ} differ");
+    }
+    KeysFound::of_step(name, note).map_or_else(|| note.to_owned(), |found| found.words)
+}
 
 /// What `verify` found, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,7 +75,7 @@ impl StepView {
 
     /// The steps of a state, in the order of recording.
     pub(super) fn all(state: &JobState) -> Vec<Self> {
-        let steps = (1..).zip(&state.steps).filter(|(_, step)| step.name != OLD_ROWS);
+        let steps = (1..).zip(&state.steps).filter(|(_, step)| !UNSHOWN.contains(&&*step.name));
         // What is written while somebody looks may be what was not seen.
         let is_before_the_last_write = |step: &Step| {
             events_at(&step.name, &step.note).is_some_and(|events| events <= state.since.written_by)

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use keyrotation_journal::step_in_force;
 
+use super::steps::words_of;
 use super::{RETIRABLE, RunState, StatusView, TargetView, VERIFIED, VERIFY_DIFFERENCES, VerifiedView};
+use crate::fit::{self, wrapped};
 use crate::plan::Mode;
 
 /// A number with its thousands divided.
@@ -36,22 +38,34 @@ pub fn bytes(number: u64) -> String {
     }
 }
 
+/// A moment without the parts of its second.
+pub fn second(at: &str) -> String {
+    match at.split_once('.') {
+        Some((whole, rest)) if rest.ends_with('Z') => format!("{whole}Z"),
+        _ => at.to_owned(),
+    }
+}
+
 /// Text from a database or a file name, safe for a terminal: control characters are escaped.
 pub fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-/// The status for people: a headline, a table, what failed, what to do next.
-pub fn status_text(view: &StatusView) -> String {
-    let failed = match view.failed() {
-        0 => String::new(),
-        failed => format!(", {} failed", thousands(failed)),
-    };
+/// The state, with what failed: what can be resumed has not failed.
+pub fn state_words(view: &StatusView) -> String {
     let state = match view.state {
         RunState::Failed => "stopped by an error",
         state => state.word(),
     };
-    let mut out = format!("rotation {} is {state}{failed}", view.rotation_id);
+    match view.failed() {
+        0 => state.to_owned(),
+        failed => format!("{state}, {} failed", thousands(failed)),
+    }
+}
+
+/// The status for people: a headline, a table, what failed, what to do next.
+pub fn status_text(view: &StatusView) -> String {
+    let mut out = format!("rotation {} is {}", view.rotation_id, state_words(view));
     let paused = view.activity.as_ref().and_then(|activity| activity.paused.as_ref());
     if let Some(paused) = paused {
         let _ = write!(out, ", {}", paused.text());
@@ -63,7 +77,8 @@ pub fn status_text(view: &StatusView) -> String {
     if let Some(keys) = &view.keys {
         let _ = write!(out, "\n{}", keys.text());
     }
-    let _ = write!(out, "\nstarted {}, last change {}\n\n", view.started_at, view.updated_at);
+    let _ =
+        write!(out, "\nstarted {}, last change {}\n\n", second(&view.started_at), second(&view.updated_at));
     out.push_str(&table(&view.all().collect::<Vec<_>>()));
     out.push_str(&failures(&view.all().collect::<Vec<_>>(), usize::MAX));
     if view.all().any(|target| target.failures.len() < usize::try_from(target.failed).unwrap_or(usize::MAX)) {
@@ -77,7 +92,7 @@ pub fn status_text(view: &StatusView) -> String {
         out.push_str(&sync.text());
     }
     if let Some(at) = view.activity.as_ref().and_then(|activity| activity.stops_at.as_ref()) {
-        let _ = writeln!(out, "it stops at a safe point at {at}");
+        let _ = writeln!(out, "it stops at a safe point at {}", second(at));
     }
     let activity = view.activity.as_ref().map(super::ActivityView::text);
     if let Some(text) = activity.filter(|text| !text.is_empty()) {
@@ -86,8 +101,9 @@ pub fn status_text(view: &StatusView) -> String {
     // What `verify` found has a line of its own.
     let is_told = |name: &str| [VERIFIED, VERIFY_DIFFERENCES].contains(&name);
     for step in view.steps.iter().filter(|step| !is_told(&step.name)) {
-        let note = if step.note.is_empty() { String::new() } else { format!(": {}", printable(&step.note)) };
-        let _ = writeln!(out, "step {} at {} by {}{note}", step.name, step.at, step.by);
+        let note = words_of(&step.name, &step.note);
+        let note = if note.is_empty() { String::new() } else { format!(": {}", printable(&note)) };
+        let _ = writeln!(out, "step {} at {} by {}{note}", step.name, second(&step.at), step.by);
     }
     for verified in view.verified.iter().chain(&view.sampled) {
         out.push_str(&verified_line(verified));
@@ -110,7 +126,7 @@ fn verified_line(verified: &VerifiedView) -> String {
     let (same, differ) = (thousands(found.same), thousands(found.in_targets()));
     let is_all = found.in_targets() == found.differences;
     let more = if is_all { String::new() } else { format!("; {}", found.words()) };
-    let (at, by) = (&verified.at, &verified.by);
+    let (at, by) = (second(&verified.at), &verified.by);
     format!("verified at {at} by {by}: {same} rows and files as recorded{part}, {differ} differ{more}\n")
 }
 
@@ -129,7 +145,8 @@ pub(super) fn failures(targets: &[&TargetView], most: usize) -> String {
 /// A column of the table: its title, and its number for a target.
 type Counts = (&'static str, fn(&TargetView) -> u64);
 
-/// The counts of tables and files, one a line: what is not there is left out, and so is a column of zeros alone.
+/// The counts of tables and files, one a line: what has nothing to count is named below, and a column of zeros alone is
+/// left out.
 pub(super) fn table(targets: &[&TargetView]) -> String {
     const ALWAYS: [Counts; 3] = [
         ("failed", |target| target.failed),
@@ -145,31 +162,54 @@ pub(super) fn table(targets: &[&TargetView]) -> String {
     let columns: Vec<Counts> = ALWAYS.into_iter().chain(IF_ANY.into_iter().filter(is_any)).collect();
     let titles = ["table or files", "state"].into_iter().chain(columns.iter().map(|(title, _)| *title));
     let mut lines: Vec<Vec<String>> = vec![titles.map(str::to_owned).collect()];
-    for target in targets.iter().filter(|target| target.state != "skipped") {
+    for target in targets.iter().filter(|target| group(target).is_none()) {
         let counts = columns.iter().map(|(_, count)| thousands(count(target)));
         let place = short_place(&target.place).to_owned();
         lines.push([place, target.state.clone()].into_iter().chain(counts).collect());
     }
     let mut out = aligned(&lines, 2);
-    let skipped: Vec<&str> = targets
-        .iter()
-        .filter(|target| target.state == "skipped")
-        .map(|target| short_place(&target.place))
-        .collect();
-    if !skipped.is_empty() {
-        let _ = writeln!(out, "skipped: {}", skipped.join(", "));
+    for word in ["pending", "empty", "skipped"] {
+        let places: Vec<&str> = targets
+            .iter()
+            .filter(|target| group(target) == Some(word))
+            .map(|target| short_place(&target.place))
+            .collect();
+        if !places.is_empty() {
+            let _ = writeln!(out, "{word}: {}", places.join(", "));
+        }
     }
     out.push('\n');
     out
 }
 
-/// Lines of cells in columns: the first so many begin at the left, the others end at the right.
+/// What a target is listed under that has nothing to count.
+pub(super) fn group(target: &TargetView) -> Option<&'static str> {
+    match &*target.state {
+        "skipped" => Some("skipped"),
+        "pending" if target.rows == 0 => Some("pending"),
+        "done" if target.rows + target.gone == 0 => Some("empty"),
+        _ => None,
+    }
+}
+
+/// Lines of cells in columns, under their titles: the first so many begin at the left, the others end at the right. On a
+/// terminal that is too narrow for them each line becomes two.
 pub(super) fn aligned(lines: &[Vec<String>], left: usize) -> String {
+    aligned_in(lines, left, fit::columns())
+}
+
+fn aligned_in(lines: &[Vec<String>], left: usize, room: Option<usize>) -> String {
     let columns = lines.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
         lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max()
     };
     let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let needs = |gap: usize| widths.iter().sum::<usize>() + gap * columns.saturating_sub(1);
+    let gap = match room {
+        Some(room) if needs(1) > room => return stacked(lines, left, room),
+        Some(room) if needs(2) > room => " ",
+        _ => "  ",
+    };
     let mut out = String::new();
     for line in lines {
         let cells = line.iter().zip(&widths).enumerate();
@@ -178,9 +218,28 @@ pub(super) fn aligned(lines: &[Vec<String>], left: usize) -> String {
                 if at < left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
             },
         );
-        let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join(gap).trim_end());
     }
     out
+}
+
+/// Each line as its first cell, and below it what the others say that is not nothing.
+fn stacked(lines: &[Vec<String>], left: usize, room: usize) -> String {
+    let mut out = String::new();
+    let Some((titles, lines)) = lines.split_first() else { return out };
+    for line in lines {
+        let mut said = Vec::new();
+        for (at, (cell, title)) in line.iter().zip(titles).enumerate().skip(1) {
+            match cell.as_str() {
+                "" | "0" => {}
+                text if at < left => said.push(text.to_owned()),
+                text => said.push(format!("{title}: {text}").replace(' ', "\u{a0}")), // one word
+            }
+        }
+        let place = line.first().map_or("", String::as_str);
+        let _ = writeln!(out, "{place}\n{}", wrapped(&format!("  {}", said.join(", ")), Some(room)));
+    }
+    out.replace('\u{a0}', " ")
 }
 
 /// The table, or the kind of files in few words.
@@ -262,7 +321,25 @@ fn next_step(view: &StatusView) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, thousands};
+    use super::{aligned_in, bytes, thousands};
+
+    #[test]
+    fn a_table_takes_the_width_that_there_is() {
+        let line = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        let lines = [
+            line(["table or files", "state", "failed", "rows"]),
+            line(["IDN_OAUTH2_ACCESS_TOKEN", "running", "0", "1,200"]),
+            line(["WF_REQUEST", "done", "2", "40"]),
+        ];
+        let wide = aligned_in(&lines, 2, None);
+        assert_eq!(wide.lines().nth(1), Some("IDN_OAUTH2_ACCESS_TOKEN  running       0  1,200"));
+        assert_eq!(aligned_in(&lines, 2, Some(47)), wide);
+        let close = aligned_in(&lines, 2, Some(46));
+        assert_eq!(close.lines().nth(2), Some("WF_REQUEST              done         2    40"));
+        let narrow =
+            "IDN_OAUTH2_ACCESS_TOKEN\n  running, rows: 1,200\nWF_REQUEST\n  done, failed: 2, rows: 40\n";
+        assert_eq!(aligned_in(&lines, 2, Some(40)), narrow);
+    }
 
     #[test]
     fn bytes_have_two_or_three_digits() {

@@ -77,7 +77,7 @@ pub fn advice(step: &Step, variant: Variant, deployment: &DraftConfig) -> Vec<Ad
             to.say("The dump has brought triggers and temp tables into the copy. There they would record the new server's own work.");
             to.run("keyrotation triggers remove --on new");
         }
-        ("configure", _) => configure(&mut to, variant, deployment),
+        ("properties", _) => configure(&mut to, variant, deployment),
         ("both-keys", _) => both_keys(&mut to, deployment),
         ("run", Variant::InPlace) => rotate_in_place(&mut to),
         ("one-key", _) => one_key(&mut to),
@@ -305,7 +305,7 @@ fn start(to: &mut To, variant: Variant, deployment: &DraftConfig) {
         to.say("Only after `run` has said that NEW_IS_HOME may be started. No users yet: reach it past the load balancer.");
     }
     let home = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), quoted);
-    to.say(format!("Start one node with the script in {home}/bin. PreflightQuestions for errors in repository/logs/wso2carbon.log, log in to an application, use a token that was issued before; then start the others."));
+    to.say(format!("Start one node with the script in {home}/bin. Look for errors in repository/logs/wso2carbon.log, log in to an application, use a token that was issued before; then start the others."));
     to.run("keyrotation confirm start/started");
     to.say("Going back is still free: stop the new server, drop the copies, remove the triggers from the old database, open everything again. Nothing is lost.");
 }

@@ -3,7 +3,7 @@
 use super::doubts::{Doubt, against_safety, doubts};
 use super::progress::{Facts, proved};
 use super::retired::failures;
-use super::steps::{BY_HAND, IN_PLACE, OLD_KEY_DESTROYED, ONE_KEY, PROVED, STEPS};
+use super::steps::{BY_HAND, IN_PLACE, OLD_KEY_DESTROYED, ONE_KEY, PROVED, STEPS, todays};
 use super::{Finding, Item, KnownBy, Step, Variant};
 
 /// What a typed name stands for.
@@ -28,6 +28,7 @@ pub enum Objection {
 
 /// Finds what a name stands for; an error says why not, with the nearest name.
 pub fn find(variant: Variant, typed: &str) -> Result<Named, String> {
+    let typed = todays(typed);
     let steps = || variant.steps().iter().filter(|step| step.title(variant).is_some());
     for step in steps() {
         if let Some(item) = step.items(variant).find(|item| item.name == typed) {

@@ -1,11 +1,11 @@
 //! How far the day is: a fold over what is known. Same facts, same progress.
 
 use jiff::Timestamp;
-use keyrotation_journal::step_in_force;
+use keyrotation_journal::{TAKEN_BACK, step_in_force};
 use serde::Serialize;
 
 use super::doubts::{against_safety, doubts};
-use super::steps::{BY_HAND, CONFIGURED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen};
+use super::steps::{BY_HAND, CONFIGURED, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, seen, todays};
 use super::{Finding, Item, KnownBy, Step, Variant};
 use crate::report::{MAY_HAVE_RUN, RETIRABLE, RunState, Standing, StatusView, StepView, thousands};
 
@@ -102,7 +102,7 @@ pub fn progress(variant: Variant, facts: &Facts) -> Progress {
     let mut steps: Vec<StepState> =
         variant.steps().iter().map(|step| step_state(step, variant, facts)).collect();
     // What is done proves that the day has come so far, save that a file can be written at any time.
-    let proven = |step: &StepState| step.state == Mark::Done && step.id != "configure";
+    let proven = |step: &StepState| step.state == Mark::Done && step.id != "properties";
     let done = steps.iter().rposition(proven).map_or(0, |last| last + 1);
     let before = variant.steps().iter().filter(|step| step.comes_before).count();
     let begun = if facts.status.is_some() { before } else { 0 };
@@ -133,10 +133,16 @@ impl Progress {
 impl Facts {
     /// What a status tells, or the steps that were left before there is one.
     pub fn new(status: Option<StatusView>, left: &[keyrotation_journal::Step]) -> Self {
-        let steps = match &status {
+        let mut steps: Vec<StepView> = match &status {
             Some(status) => status.steps.clone(),
             None => left.iter().map(StepView::new).collect(),
         };
+        for step in &mut steps {
+            step.name = match step.name.strip_prefix(TAKEN_BACK) {
+                Some(undone) => format!("{TAKEN_BACK}{}", todays(undone)),
+                None => todays(&step.name).to_owned(),
+            };
+        }
         Self { status, steps, ..Self::default() }
     }
 

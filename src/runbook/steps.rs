@@ -35,6 +35,14 @@ pub const CONFIGURED: &str = "configured";
 /// What stands in the note of that step before what is left to people.
 pub const BY_HAND: &str = "; by hand: ";
 
+/// Names that items had in earlier journals and scripts, each with today's.
+const FORMER: &[(&str, &str)] = &[("configure/key-kept", "properties/key-kept")];
+
+/// The name that an item has today.
+pub(super) fn todays(name: &str) -> &str {
+    FORMER.iter().find(|(former, _)| *former == name).map_or(name, |(_, today)| today)
+}
+
 const fn item(name: &'static str, title: &'static str, known_by: KnownBy) -> Item {
     Item { name, title, only: None, known_by }
 }
@@ -49,8 +57,8 @@ const VERIFY: Item =
     item(VERIFIED, "every row and file is as recorded (`keyrotation verify`)", Program(verified));
 
 const CONFIGURE: &[Item] = &[
-    item("configure/key-kept", "the new key is kept where keys are kept, and can be had again", People),
-    item("configure/properties", "properties.yaml is complete", Program(configured)),
+    item("properties/key-kept", "the new key is kept where keys are kept, and can be had again", People),
+    item("properties/complete", "properties.yaml is complete", Program(configured)),
 ];
 
 /// Every step, in order.
@@ -116,7 +124,7 @@ pub const STEPS: &[Step] = &[
     Step {
         number: 5,
         comes_before: true,
-        id: "configure",
+        id: "properties",
         title: "Make the new key and write properties.yaml",
         in_window: "Make the new key and write properties.yaml",
         item_by_item: false,
@@ -203,7 +211,7 @@ pub const IN_PLACE: &[Step] = &[
     Step {
         number: 1,
         comes_before: true,
-        id: "configure",
+        id: "properties",
         title: "Make the new key and write properties.yaml",
         in_window: "",
         item_by_item: false,

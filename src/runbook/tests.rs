@@ -145,20 +145,32 @@ fn before_the_rotation_what_was_left_counts() {
 
 #[test]
 fn a_file_that_is_complete_is_no_step_that_was_taken() {
-    let facts = Facts { configured: Some(Ok(())), ..Facts::new(None, &[taken(1, "configure/key-kept")]) };
+    let facts = Facts { configured: Some(Ok(())), ..Facts::new(None, &[taken(1, "properties/key-kept")]) };
     assert_eq!(at(Zero, &facts), "NxooDooooo");
     let facts = Facts { configured: Some(Err("newIdnDBUrl is missing".into())), ..facts };
     assert_eq!(at(Zero, &facts), "Nxoooooooo");
 }
 
 #[test]
+fn an_item_is_known_by_its_earlier_name_too() {
+    let complete = |names: &[&str]| {
+        let left: Vec<_> = names.iter().map(|name| taken(1, name)).collect();
+        Facts { configured: Some(Ok(())), ..Facts::new(None, &left) }
+    };
+    assert_eq!(at(Zero, &complete(&["configure/key-kept"])), "NxooDooooo");
+    let undone = ["configure/key-kept", "undo:properties/key-kept"];
+    assert_eq!(at(Zero, &complete(&undone)), "Nxoooooooo");
+    assert_eq!(find(Zero, "configure/key-kept").unwrap().items[0].name, "properties/key-kept");
+}
+
+#[test]
 fn a_rotation_that_was_begun_proves_what_it_needs() {
     let facts_now = facts(true, Vec::new(), &[]);
     assert_eq!(at(Zero, &facts_now), "oDDDoNxooo", "blocks and keys are known to people alone");
-    let all = ["block/admin", "block/flows", "configure/key-kept"].map(|name| taken(5, name));
+    let all = ["block/admin", "block/flows", "properties/key-kept"].map(|name| taken(5, name));
     assert_eq!(at(Zero, &facts(true, Vec::new(), &all)), "DDDDDNxooo");
     assert_eq!(at(Zero, &facts(true, finished(true), &all)), "DDDDDDNxoo");
-    let window = ["old-server-stopped", "configure/key-kept"].map(|name| taken(5, name));
+    let window = ["old-server-stopped", "properties/key-kept"].map(|name| taken(5, name));
     assert_eq!(at(Window, &facts(false, finished(false), &window)), "D-D-DNxooo", "it is not verified");
 }
 
@@ -226,7 +238,7 @@ fn drained_means_after_traffic_was_switched() {
 #[test]
 fn the_same_facts_give_the_same_and_a_longer_journal_never_less() {
     let all: Vec<Event> = {
-        let names = ["block/admin", "block/flows", "configure/key-kept"];
+        let names = ["block/admin", "block/flows", "properties/key-kept"];
         let steps = names.map(|name| Event::StepTaken(taken(11, name)));
         let later = ["deployment/edited", "start/started", "route-traffic"].map(|name| taken(30, name));
         steps.into_iter().chain(synced(40, 0)).chain(later.map(Event::StepTaken)).collect()
@@ -332,8 +344,8 @@ fn without_a_file_the_first_step_is_to_write_it() {
         let advice = advice(step, Window, &DraftConfig { written, ..DraftConfig::default() });
         advice.contains(&Advice::Command("keyrotation init".to_owned()))
     };
-    assert!(runs("block", false) && runs("configure", false));
-    assert!(!runs("block", true) && !runs("configure", true));
+    assert!(runs("block", false) && runs("properties", false));
+    assert!(!runs("block", true) && !runs("properties", true));
 }
 
 /// `run` holds the journal until it has ended.

@@ -3,10 +3,15 @@
 use std::fmt::Write as _;
 
 use super::{Advice, IN_PLACE, Mark, Progress, STEPS, StepState};
-use crate::report::printable;
+use crate::fit;
+use crate::invocation::spelled;
+use crate::report::{printable, second};
 
-/// How wide a line may be, in characters; commands may be wider.
+/// How wide a line may be at most, in characters; commands may be wider.
 const WIDTH: usize = 100;
+
+/// Where the titles of the steps begin.
+const TITLES: usize = 12;
 
 /// The list of steps with where they stand.
 pub fn list(progress: &Progress) -> String {
@@ -15,15 +20,19 @@ pub fn list(progress: &Progress) -> String {
     let mut out =
         format!("runbook ({}): {done} of {} steps are done\n", progress.variant.words(), needed().count());
     for step in &progress.steps {
-        let line = format!(
-            "{} {:>2}  {:<4}  {:<44}  {}",
-            if step.state == Mark::Now { ">" } else { " " },
-            step.number,
-            step.state.word(),
-            step.title,
-            remark(step)
-        );
-        let _ = writeln!(out, "{}", line.trim_end());
+        let mark = if step.state == Mark::Now { ">" } else { " " };
+        let title = format!("{} ({})", step.title, step.id);
+        let (head, remark) = (format!("{mark} {:>2}  {:<4}  ", step.number, step.state.word()), remark(step));
+        let line = format!("{head}{title:<54}  {remark}");
+        let room = fit::columns().filter(|columns| *columns < line.trim_end().chars().count());
+        let _ = match room {
+            None => writeln!(out, "{}", line.trim_end()),
+            Some(columns) => {
+                let texts = [title, remark].into_iter().filter(|text| !text.is_empty());
+                let texts: Vec<String> = texts.map(|text| hung(&text, TITLES, TITLES, columns)).collect();
+                writeln!(out, "{head}{}", texts.join("\n").trim_start())
+            }
+        };
     }
     let missed: Vec<_> = progress.missed().map(|item| item.name).collect();
     if !missed.is_empty() {
@@ -57,8 +66,8 @@ fn remark(step: &StepState) -> String {
     }
     let last = step.items.iter().filter(|item| item.at.is_some()).max_by_key(|item| item.at.clone());
     match last.map(|item| (item.at.as_deref(), item.by.as_deref())) {
-        Some((Some(at), Some(by))) => format!("{at} by {by}"),
-        Some((Some(at), None)) => at.to_owned(),
+        Some((Some(at), Some(by))) => format!("{} by {by}", second(at)),
+        Some((Some(at), None)) => second(at),
         _ => String::new(),
     }
 }
@@ -79,13 +88,19 @@ pub fn page(state: &StepState, advice: &[Advice]) -> String {
 
 /// Words in lines of a terminal's width, indented; an item of a list hangs.
 fn wrapped(text: &str) -> String {
-    let (first, rest) = if text.starts_with("  ") { ("     ", "       ") } else { ("   ", "   ") };
-    let (mut out, mut width) = (first.to_owned(), first.len());
+    let most = fit::columns().map_or(WIDTH, |columns| columns.min(WIDTH));
+    let (first, rest) = if text.starts_with("  ") { (5, 7) } else { (3, 3) };
+    hung(&spelled(text), first, rest, most)
+}
+
+/// Words in lines of no more than so many columns: the first is indented by `first`, the others by `rest`.
+fn hung(text: &str, first: usize, rest: usize, most: usize) -> String {
+    let (mut out, mut width) = (" ".repeat(first), first);
     for (at, word) in text.split_whitespace().enumerate() {
         let length = word.chars().count();
-        if at > 0 && width + 1 + length > WIDTH {
-            let _ = write!(out, "\n{rest}{word}");
-            width = rest.len() + length;
+        if at > 0 && width + 1 + length > most {
+            let _ = write!(out, "\n{:rest$}{word}", "");
+            width = rest + length;
         } else {
             let space = if at > 0 { " " } else { "" };
             let _ = write!(out, "{space}{word}");
@@ -110,7 +125,7 @@ fn items_of(state: &StepState, out: &mut String) {
         let mark = if item.done { "x" } else { " " };
         let _ = write!(out, "   [{mark}] {:<22}  {}", item.name, item.title);
         if let Some(at) = &item.at {
-            let _ = write!(out, "; {at}");
+            let _ = write!(out, "; {}", second(at));
         }
         if let Some(by) = &item.by {
             let _ = write!(out, " by {by}");

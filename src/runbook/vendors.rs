@@ -139,7 +139,7 @@ fn db2(old: Option<Place<'_>>, new: Place<'_>, file: &str) -> Vec<Advice> {
             "db2 RESTORE DATABASE {from} FROM DUMP_FOLDER TAKEN AT TIMESTAMP INTO {to} LOGTARGET LOG_FOLDER REDIRECT GENERATE SCRIPT {file}.clp"
         )),
         say(format!(
-            "PreflightQuestions into {file}.clp: where the old database is on the same machine its containers and paths must be others. Then:"
+            "Look into {file}.clp: where the old database is on the same machine its containers and paths must be others. Then:"
         )),
         Advice::Command(format!("db2 -tvf {file}.clp")),
         Advice::Command(format!(

@@ -24,7 +24,7 @@ use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::preflight::{self, Ground};
 use crate::plan::{self, Deployment, Fingerprint, KeyFingerprints, Survey};
-use crate::report::{Reporter, StatusView, publish, taken_up};
+use crate::report::{PLACES, Reporter, StatusView, publish, taken_up};
 use crate::runbook::copy_is_older;
 use crate::signals::Stop;
 use crate::telemetry::LogFile;
@@ -97,6 +97,7 @@ async fn go_on(
     let context = runner.context(journal);
     let mut first = context.journal.state(|state| skipped(&runner.deployment, Some(state)));
     first.extend(added_keys(settings, &rotation, &state.steps)?);
+    first.extend(places(&runner.deployment, &state.steps));
     first.extend(word(options.servers_have_both_keys, settings, &state.steps));
     if !syncs {
         let looked = engine::check_evidence(&context, &runner.deployment.jobs);
@@ -105,6 +106,13 @@ async fn go_on(
         }
     }
     Box::pin(runner.run(context, first)).await
+}
+
+/// Where the databases and folders are reached, unless that is on record already: the report names it.
+fn places(deployment: &Deployment, steps: &[Step]) -> Option<Event> {
+    let now = deployment.places.join("\n");
+    let last = steps.iter().rev().find(|step| step.name == PLACES);
+    last.is_none_or(|last| last.note != now).then(|| taken(PLACES, &now))
 }
 
 /// Old keys that the settings have and the rotation was not begun with, each recorded once.
@@ -250,8 +258,15 @@ async fn begin_anew(
         .map(|(found, job)| Event::TargetStarted { target: job.index, total: Some(found.rows) });
     let given = word(options.servers_have_both_keys, settings, &[]);
     let keys = keys_of_copy(&runner.deployment, &survey, settings);
-    let first =
-        why.map(Event::StepTaken).into_iter().chain(given).chain(keys).chain(absent).chain(started).collect();
+    let first = why
+        .map(Event::StepTaken)
+        .into_iter()
+        .chain(places(&runner.deployment, &[]))
+        .chain(given)
+        .chain(keys)
+        .chain(absent)
+        .chain(started)
+        .collect();
     Box::pin(runner.run(context, first)).await
 }
 
@@ -326,6 +341,8 @@ pub enum LogTo {
     BesideJournal,
     /// Into this file.
     File(PathBuf),
+    /// Where this leads, which is standard output.
+    Output(fn() -> Box<dyn io::Write + Send>),
     /// Nowhere.
     Nowhere,
 }
@@ -337,6 +354,11 @@ impl LogTo {
             Self::Nowhere => {
                 log.off();
                 return Ok(());
+            }
+            Self::Output(open) => {
+                return log
+                    .write_to(open())
+                    .map_err(|error| Error::new(Id::Output, format!("the log on standard output: {error}")));
             }
             Self::File(path) => path.clone(),
             Self::BesideJournal => dir.with_file_name(format!("keyrotation-{rotation}.log")),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use keyrotation_journal::{Journal, Phase, TargetState};
 
 use super::planned::dry_planner;
+use super::unfinished::roll_back_unfinished;
 use super::{Checked, Explanations, Options, Screen, checked, listen_until};
 use crate::config::Settings;
 use crate::engine;
@@ -33,6 +34,7 @@ pub async fn dry_run(
     }
     let (_, stop) = listen_until(options.end)?;
     let ask = Explanations::default();
+    roll_back_unfinished(settings, dir).await?;
     let found = checked(screen, settings, options, dir, &stop, Access::ReadOnly, ask).await?;
     let Some(found) = found else { return Ok(interrupted()) };
     let Checked { deployment, activity, .. } = found;

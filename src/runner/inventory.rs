@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use super::reading::view;
+use super::unfinished::roll_back_unfinished;
 use super::{Explanations, Screen, listen, proved};
 use crate::activity::Activity;
 use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
@@ -46,6 +47,7 @@ pub async fn take_inventory(
         (databases.old_identity, databases.old_registry) = (None, None);
         databases.stores.iter_mut().for_each(|store| store.old = None);
     }
+    roll_back_unfinished(&settings, dir).await?;
     let deployment =
         plan::connect(&settings, &plan::whole_registry(&settings)?, None, Access::ReadOnly).await?;
     let (_, stop) = listen()?;

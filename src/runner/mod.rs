@@ -28,6 +28,7 @@ mod stop;
 mod stop_time;
 mod throttled;
 mod triggers;
+mod unfinished;
 mod verified;
 mod watched;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use keyrotation_journal::{Journal, submitted_steps};
 
 use super::inventory::surroundings;
+use super::unfinished::roll_back_unfinished;
 use super::{Accept, Explanations, Screen, listen, recoder};
 use crate::activity::Activity;
 use crate::cipher::Digester;
@@ -64,6 +65,7 @@ pub async fn plan(
     dir: &Path,
 ) -> Result<Option<Plan>> {
     let access = if more.rehearse { Access::ReadWrite } else { Access::ReadOnly };
+    roll_back_unfinished(settings, dir).await?;
     let deployment = plan::connect(settings, &plan::registry(settings)?, None, access).await?;
     if more.rehearse {
         deployment.claim(settings, access, false).await?;
@@ -217,6 +219,7 @@ pub async fn examine(
     let activity = Activity::default();
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
     let targets = plan::registry(settings)?;
+    let _ = roll_back_unfinished(settings, journal).await; // connecting says what is in the way
     let deployment = plan::connect(settings, &targets, None, Access::ReadOnly).await;
     let survey = match &deployment {
         Ok(deployment) => {

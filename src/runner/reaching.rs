@@ -8,6 +8,7 @@ use keyrotation_journal::{Holder, Journal};
 use super::reading::view;
 use crate::control::{Answer, Ask, Client};
 use crate::error::{Error, Id, Result};
+use crate::report::state_words;
 use crate::who::whoami;
 
 /// How long a process that holds the journal may take until it listens.
@@ -62,7 +63,7 @@ pub fn done(answer: std::io::Result<Option<Answer>>) -> Result<Option<Answer>> {
 /// That nothing runs, with the state that the rotation is in; an error if there is no rotation.
 pub fn not_running(dir: &Path) -> Result<Error> {
     let view = view(dir)?;
-    let (name, state) = (&view.rotation_id, view.state.word());
+    let (name, state) = (&view.rotation_id, state_words(&view));
     Ok(Error::new(Id::NotRunning, format!("no process works on rotation {name}, which is {state}")))
 }
 

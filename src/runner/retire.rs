@@ -7,6 +7,7 @@ use keyrotation_journal::{Event, Journal, TAKEN_BACK};
 
 use super::inventory::surroundings;
 use super::reading::open;
+use super::unfinished::roll_back_unfinished;
 use super::verified::{check_chain, compare_all};
 use super::{Screen, SharedJournal, listen, planner, step, unlock};
 use crate::activity::Activity;
@@ -47,6 +48,7 @@ pub async fn safe_to_retire(
         return Err(Error::new(Id::SyncNotReady, "nothing was kept in step yet"));
     }
     publish(dir, &StatusView::by_this_process(journal.state()));
+    roll_back_unfinished(settings, dir).await?;
     let deployment = plan::connect_both(settings, &plan::recorded(&rotation), &rotation.targets).await?;
     let Some(plan) = &deployment.sync else {
         return Err(Error::new(Id::SyncNotEnabled, "the old identity database is not known"));

@@ -6,6 +6,7 @@ use keyrotation_journal::{ChainReport, Journal};
 
 use super::inventory::{ended, scan_progress, surroundings};
 use super::reading::{open, read};
+use super::unfinished::roll_back_unfinished;
 use super::{Screen, SharedJournal, listen, planner, step, unlock};
 use crate::activity::{Activity, Task};
 use crate::cipher::chain_key;
@@ -109,6 +110,7 @@ pub async fn verify(
         tracing::warn!("the rotation is not finished: what it has not reached yet counts as bad");
     }
     let (targets, heads) = (plan::recorded(&rotation), Some(rotation.targets.as_slice()));
+    roll_back_unfinished(settings, dir).await?;
     let deployment = plan::connect(settings, &targets, heads, plan::Access::ReadOnly).await?;
     for feed in deployment.feeds_of_copies().await? {
         tracing::warn!("{feed}");

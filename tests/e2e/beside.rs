@@ -106,13 +106,13 @@ fn a_torn_step_swallows_none_that_comes_after_it() {
     plant(&kit, "copy/home", "torn");
     let torn = fs::read(inbox(&kit)).unwrap();
     fs::write(inbox(&kit), &torn[..whole.len() + 20]).unwrap();
-    let ran = kit.run(&["confirm", "configure/key-kept"]).exits(0);
+    let ran = kit.run(&["confirm", "properties/key-kept"]).exits(0);
     assert!(ran.stderr.contains("torn by a crash"), "{ran}");
     let status = kit.run(&["confirm", "--list"]).exits(0).stdout;
-    assert!(status.contains("configure/key-kept"), "{status}");
+    assert!(status.contains("properties/key-kept"), "{status}");
     kit.run(&["run"]).exits(0);
     let names = kit.status()["steps"].to_string();
-    assert!(names.contains("configure/key-kept") && !names.contains("copy/home"), "{names}");
+    assert!(names.contains("properties/key-kept") && !names.contains("copy/home"), "{names}");
     // One that was changed after it was left is refused.
     plant(&kit, "start/started", "one");
     plant(&kit, "switch/opened", "two");

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use rustix::process::Signal;
 
@@ -79,28 +80,56 @@ fn plan_folds_no_log_of_a_crashed_server_into_its_database() {
 fn plan_says_that_a_transaction_must_be_rolled_back_first() {
     let kit = Kit::new();
     let database = &kit.deployment.new_identity;
-    let rollback = database.with_extension("db-journal");
-    // A server that died in the middle of a transaction leaves its rollback journal behind.
-    let (file, journal) = crate::support::wait(async {
-        use sqlx::{ConnectOptions as _, Connection as _};
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
-        let mut server =
-            options.pragma("cache_size", "5").pragma("cache_spill", "ON").connect().await.unwrap();
-        sqlx::raw_sql("BEGIN; UPDATE IDN_OAUTH2_ACCESS_TOKEN SET AUTHZ_USER = 'x', REFRESH_TOKEN = 'y'")
-            .execute(&mut server)
-            .await
-            .unwrap();
-        let left = (fs::read(database).unwrap(), fs::read(&rollback).unwrap());
-        server.close().await.unwrap();
-        left
-    });
-    fs::write(database, file).unwrap();
-    fs::write(&rollback, journal).unwrap();
+    let rollback = leave_unfinished(database);
 
     let before = tree(kit.folder());
     let done = kit.run(&["plan"]).refused(3, "KR-DB-001");
     assert!(done.error().contains("rolled back first"), "{}", done.error());
+    assert!(done.error().contains("`keyrotation run` rolls it back"), "{}", done.error());
     same_tree(&before, &tree(kit.folder()));
+    kit.run(&["run"]).exits(0);
+    assert!(!rollback.exists());
+}
+
+/// A transaction that was killed after a part of it was written to the file: SQLite keeps what is to be rolled back
+/// beside it.
+fn leave_unfinished(database: &Path) -> PathBuf {
+    let rollback = database.with_extension("db-journal");
+    let (file, journal) = crate::support::wait(async {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+        let mut writer =
+            options.pragma("cache_size", "5").pragma("cache_spill", "ON").connect().await.unwrap();
+        sqlx::raw_sql("BEGIN; UPDATE IDN_OAUTH2_ACCESS_TOKEN SET AUTHZ_USER = 'x', REFRESH_TOKEN = 'y'")
+            .execute(&mut writer)
+            .await
+            .unwrap();
+        let left = (fs::read(database).unwrap(), fs::read(&rollback).unwrap());
+        writer.close().await.unwrap();
+        left
+    });
+    fs::write(database, file).unwrap();
+    fs::write(&rollback, journal).unwrap();
+    rollback
+}
+
+#[test]
+#[cfg(feature = "failpoints")]
+fn what_a_killed_rotation_left_unfinished_is_rolled_back_by_the_next_command() {
+    for (command, code) in [("plan", 0), ("keys", 1), ("preflight", 0), ("verify", 1)] {
+        let kit = Kit::new();
+        kit.interrupt();
+        let rollback = leave_unfinished(&kit.deployment.new_identity);
+        kit.run(&["status"]).exits(0);
+        assert!(rollback.exists(), "status opens no database");
+
+        let looked = kit.run(&[command]);
+        assert!(looked.stderr.contains("had left unfinished"), "{command}: {looked}");
+        assert!(!rollback.exists(), "{command}: {looked}");
+        looked.exits(code);
+        kit.run(&["resume"]).exits(0);
+        kit.run(&["verify"]).exits(0);
+    }
 }
 
 #[test]
@@ -312,14 +341,44 @@ fn the_demo_ends_with_one_sentence_and_says_what_to_look_at() {
             String::from_utf8(output.stderr).unwrap(),
         )
     };
-    let (code, stdout, _) = demo(&["--tokens", "150"]);
+    let (code, stdout, stderr) = demo(&["--tokens", "150"]);
     assert_eq!(code, Some(0));
+    assert!(!stderr.contains("WARN"), "{stderr}");
     let last = stdout.lines().last().unwrap();
     assert!(last.starts_with("Demo done and verified: ") && last.ends_with("0 failed."), "{last}");
     for path in ["properties.yaml", "old-identity.db", "new-identity.db", "keyrotation-journal"] {
         assert!(folder.join(path).exists(), "{path}");
     }
-    assert!(stdout.contains("try next: ") && stdout.contains("resume"), "{stdout}");
+    assert!(stdout.contains("try next:") && stdout.contains("resume"), "{stdout}");
+    // What it prints can be typed as it stands, and everything that can be compared is named.
+    let typed = |wanted: &str| {
+        let is_it = |line: &&str| line.starts_with("     ") && line.contains(wanted);
+        let command = stdout.lines().find(is_it).unwrap_or_else(|| panic!("no {wanted} in {stdout}"));
+        let output = std::process::Command::new("sh").args(["-c", command]).output().unwrap();
+        assert!(output.status.success(), "{command}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(typed(" status ").contains("is completed"));
+    let again = kit.beside("again");
+    let program = |args: &[&str]| {
+        let output =
+            std::process::Command::new(env!("CARGO_BIN_EXE_keyrotation")).args(args).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        output.stdout
+    };
+    program(&["demo", again.to_str().unwrap(), "--tokens", "150", "--no-run"]);
+    let config = again.join("properties.yaml");
+    let plan = program(&["plan", "--json", "--config", config.to_str().unwrap()]);
+    let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap();
+    let outcome = |id: &str| {
+        let checks = plan["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id}"))["outcome"].clone()
+    };
+    assert_eq!(outcome("old-registry-rows"), "ok");
+    assert_eq!(outcome("old-files"), "ok");
+    let tokens = &plan["tokens"];
+    let count = |name: &str| tokens[name].as_u64().unwrap();
+    assert!(count("inactive") + count("expired") < count("rows"), "some tokens live: {tokens}");
     // A folder with something in it is never written to.
     let before = tree(&folder);
     let (code, stdout, stderr) = demo(&[]);

@@ -132,7 +132,7 @@ fn without_a_running_program_each_says_so_in_one_line() {
     kit.interrupt();
     for command in [&["pause"][..], &["continue"], &["pace", "off"]] {
         let ran = kit.run(command).refused(6, "KR-CTL-001");
-        assert!(ran.stderr.contains(", which is failed"), "{ran}");
+        assert!(ran.stderr.contains(", which is stopped by an error"), "{ran}");
     }
     let ran = kit.run(&["stop"]).exits(0);
     assert!(ran.stdout.starts_with("there is nothing to stop: no process works on rotation "), "{ran}");

@@ -236,7 +236,7 @@ fn nothing_is_retired_after_a_window_against_what_is_on_record() {
 fn what_differs_after_the_last_step_is_to_be_done_now() {
     let kit = verified_in_place();
     kit.run(&["keys"]).exits(0);
-    kit.run(&["confirm", "configure/key-kept"]).exits(0);
+    kit.run(&["confirm", "properties/key-kept"]).exits(0);
     for step in
         ["one-key", "retire/proved", "retire/dumps", "retire/logs", "retire/backups", "retire/old-key"]
     {

@@ -187,3 +187,15 @@ fn what_is_no_regular_file_is_not_replaced() {
         kit.run(&["man", pages.to_str().unwrap()]).exits(0);
     }
 }
+
+/// As with the Java tool, whose lines all go there.
+#[test]
+fn the_log_goes_to_standard_output_if_that_is_asked_for() {
+    let kit = Kit::new();
+    let ran = kit.run(&["run", "--quiet", "--log-file", "-"]).exits(0);
+    let lines: Vec<&str> = ran.stdout.lines().filter(|line| line.contains("data records in")).collect();
+    assert!(lines.iter().any(|line| line.contains("Successfully updated OAuth2 access")), "{ran}");
+    assert!(ran.stdout.lines().last().unwrap().ends_with("0 failed."), "the result comes last: {ran}");
+    assert!(!ran.stderr.contains("data records in"), "{ran}");
+    assert!(kit.logs().is_empty());
+}

@@ -37,8 +37,17 @@ fn a_machine_gets_one_object_a_line_with_reasons() {
         object["at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
         let Value::Object(task) = &object["activity"]["task"] else { continue };
         let members: Vec<_> = task.keys().map(String::as_str).collect();
-        let expected =
-            ["name", "place", "unit", "done", "total", "per_second", "seconds_left", "seconds_left_here"];
+        let expected = [
+            "name",
+            "place",
+            "unit",
+            "done",
+            "total",
+            "per_second",
+            "permille",
+            "seconds_left",
+            "seconds_left_here",
+        ];
         assert_eq!(members, expected);
         let total = task["total"].as_u64().unwrap_or(u64::MAX);
         assert!(task["done"].as_u64().unwrap() <= total, "{object}");

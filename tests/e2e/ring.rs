@@ -50,7 +50,7 @@ fn values_under_several_old_keys_all_move() {
     kit.configure("oldSecretKeys", Some(&format!("[{OLDER}, env:THE_OLD_KEY]")));
     let plan = kit.command(&["plan", "--json"]).env("THE_OLD_KEY", &old).output().unwrap();
     let plan: Value = serde_json::from_slice(&plan.stdout).unwrap();
-    assert_eq!(plan["keys"]["further_old"], serde_json::json!([fingerprint(OLDER)]));
+    assert_eq!(plan["keys"]["further_old_keys"], serde_json::json!([fingerprint(OLDER)]));
     let tokens_of = |plan: &Value| {
         plan["targets"]
             .as_array()
@@ -61,7 +61,7 @@ fn values_under_several_old_keys_all_move() {
             .clone()
     };
     assert_eq!(tokens_of(&plan)["under"][fingerprint(OLDER)], 40, "{plan}");
-    assert!(plan["keys"]["sample"].as_str().unwrap().contains("under the old keys ("), "{}", plan["keys"]);
+    assert!(plan["sample"].as_str().unwrap().contains("under the old keys ("), "{}", plan["keys"]);
 
     kit.configure("oldSecretKeys", Some(OLDER));
     let done = kit.run(&["run"]).exits(0);
@@ -134,7 +134,7 @@ fn totp_secrets_go_from_their_own_key_to_their_own() {
     assert!(open_values(&new, &[&stored])[0]["plaintext"].is_null());
     kit.run(&["verify"]).exits(0);
     let fingerprints = kit.run(&["fingerprint", "--json"]).exits(0).json();
-    assert_eq!(fingerprints["totp"]["new"], fingerprint(TOTP_NEW));
+    assert_eq!(fingerprints["keys"]["totp_keys"][1], fingerprint(TOTP_NEW));
 }
 
 /// What a server opens values with beside its key stands in its deployment.toml.

@@ -61,6 +61,9 @@ pub struct ReportArgs {
     /// Put keyed digests in place of user names and keys of rows.
     #[arg(long)]
     pub redact: bool,
+    /// Which deployment it is about, such as "Customer login, production".
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
     /// Since when the old key was in use, such as 2024-03-01.
     #[arg(long, value_name = "DATE")]
     pub key_in_use_since: Option<jiff::civil::Date>,

@@ -16,7 +16,7 @@ const SHOWN: usize = 120;
 
 /// What stands in a report that no journal knows: it is made again with what the report itself says there.
 const ITS_MAKERS: &str = "what was not checked: when it was made, by which user and on which host, whether a process was at \
-     work then, key-in-use-since and next-rotation-due, with what is counted from these (how long the old key was in use, \
+     work then, its title, key-in-use-since and next-rotation-due, with what is counted from these (how long the old key was in use, \
      when the new one is due), are its maker's own words, which no journal knows";
 
 /// What came of comparing a report with its journal.

@@ -92,6 +92,9 @@ pub struct Made {
     pub rows: bool,
     /// Whether names are redacted.
     pub redacted: bool,
+    /// Which deployment it is about, as the report's maker says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// Since when the old key was in use, as the report's maker says.
     pub key_in_use_since: Option<String>,
     /// When the next rotation is due, as the report's maker says.

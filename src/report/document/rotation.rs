@@ -12,7 +12,8 @@ use super::{Bound, REASON, Source, hex};
 use crate::error::{Error, Id, Result};
 use crate::plan::{self, Fingerprint, KeyFingerprints, Mode};
 use crate::report::status::time;
-use crate::report::{MAY_HAVE_RUN, Standing, StatusView, SyncView, Taken, TargetView, Verification};
+use crate::report::steps::UNSHOWN;
+use crate::report::{MAY_HAVE_RUN, PLACES, Standing, StatusView, SyncView, Taken, TargetView, Verification};
 use crate::target::{Presence, TargetRegistry};
 
 /// What one journal tells.
@@ -84,6 +85,9 @@ pub struct PlanPart {
     pub home: Option<String>,
     /// The old identity database that changes were carried over from.
     pub old_identity_database: Option<String>,
+    /// The databases and folders as the last session reached them, with hosts and ports; empty if the journal is of an
+    /// earlier version.
+    pub places: Vec<String>,
     /// `each value's own`, or the one that values were moved to.
     pub transformation: &'static str,
 }
@@ -204,6 +208,7 @@ impl RotationPart {
                 stores: begun_with.stores,
                 home: begun_with.home,
                 old_identity_database: begun_with.old_identity,
+                places: places(&logged),
                 transformation: if begun_with.upgrade { "AES/GCM/NoPadding" } else { "each value's own" },
             },
             error: view.error.clone(),
@@ -273,6 +278,12 @@ fn reason(steps: &[(&Step, bool)]) -> Option<(String, String)> {
     Some((word.to_owned(), note.to_owned()))
 }
 
+/// Where the last session reached what it worked on.
+fn places(steps: &[(&Step, bool)]) -> Vec<String> {
+    let last = steps.iter().rev().find(|(step, _)| step.name == PLACES);
+    last.map(|(step, _)| step.note.lines().map(str::to_owned).collect()).unwrap_or_default()
+}
+
 fn steps(steps: &[(&Step, bool)], redactor: &Redactor) -> Vec<StepPart> {
     let part = |(at, (step, in_log)): (usize, &(&Step, bool))| StepPart {
         at: time(step.at),
@@ -286,7 +297,7 @@ fn steps(steps: &[(&Step, bool)], redactor: &Redactor) -> Vec<StepPart> {
             .skip(at + 1)
             .any(|(later, _)| later.name.strip_prefix(TAKEN_BACK) == Some(step.name.as_str())),
     };
-    steps.iter().enumerate().map(part).collect()
+    steps.iter().enumerate().filter(|(_, (step, _))| !UNSHOWN.contains(&&*step.name)).map(part).collect()
 }
 
 fn verifications(steps: &[(&Step, bool)], history: &History, redactor: &Redactor) -> Vec<VerificationPart> {

@@ -21,16 +21,19 @@ const EVERY: Duration = Duration::from_secs(5);
 enum Rest {
     /// Somebody has asked for it.
     Asked,
-    /// A server, a lock or a limit is waited for.
+    /// A server has too much to do, or those that follow it are behind.
+    Throttled,
+    /// A server or a lock is waited for.
     Waiting,
 }
 
 impl Rest {
-    const ALL: [Self; 2] = [Self::Asked, Self::Waiting];
+    const ALL: [Self; 3] = [Self::Asked, Self::Throttled, Self::Waiting];
 
     fn of(activity: &ActivityView) -> Option<Self> {
         match (&activity.paused, &activity.waiting) {
             (Some(_), _) => Some(Self::Asked),
+            (None, Some(_)) if activity.throttled => Some(Self::Throttled),
             (None, Some(_)) => Some(Self::Waiting),
             (None, None) => None,
         }
@@ -39,6 +42,7 @@ impl Rest {
     const fn word(self) -> &'static str {
         match self {
             Self::Asked => "asked",
+            Self::Throttled => "throttled",
             Self::Waiting => "waiting",
         }
     }
@@ -52,7 +56,7 @@ struct Facts {
     phase: WorkPhase,
     view: Option<StatusView>,
     activity: ActivityView,
-    rests: [Duration; 2],
+    rests: [Duration; 3],
     ending: Option<Ending>,
 }
 
@@ -74,7 +78,7 @@ impl MetricsFile {
             phase: WorkPhase::default(),
             view: None,
             activity: ActivityView::default(),
-            rests: [Duration::ZERO; 2],
+            rests: [Duration::ZERO; 3],
             ending: None,
         };
         Self { path, facts, looked: Instant::now(), written: None, warned: false }

@@ -160,10 +160,13 @@ fn pauses_are_counted_by_their_reason() {
     assert_eq!(value(&found, "keyrotation_paused{reason=\"asked\"}"), Some(1.0));
     assert_eq!(value(&found, "keyrotation_paused_seconds_total{reason=\"asked\"}"), Some(0.0));
     pass(&mut file, 7, &waiting);
-    let found = pass(&mut file, 2, &ActivityView::default());
+    let throttled = ActivityView { throttled: true, ..waiting };
+    pass(&mut file, 2, &throttled);
+    let found = pass(&mut file, 4, &ActivityView::default());
     assert_eq!(value(&found, "keyrotation_paused{reason=\"asked\"}"), Some(0.0));
     assert_eq!(value(&found, "keyrotation_paused_seconds_total{reason=\"asked\"}"), Some(7.0));
     assert_eq!(value(&found, "keyrotation_paused_seconds_total{reason=\"waiting\"}"), Some(2.0));
+    assert_eq!(value(&found, "keyrotation_paused_seconds_total{reason=\"throttled\"}"), Some(4.0));
 }
 
 #[test]

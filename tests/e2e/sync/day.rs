@@ -69,8 +69,8 @@ fn a_day_without_downtime_from_the_first_step_to_the_last() {
     confirm(&pair, &["copy"]);
     assert_eq!(now(&pair), "clean-copy");
     pair.run(&["triggers", "remove", "--on", "new"]).exits(0);
-    assert_eq!(now(&pair), "configure");
-    confirm(&pair, &["configure/key-kept"]);
+    assert_eq!(now(&pair), "properties");
+    confirm(&pair, &["properties/key-kept"]);
     assert_eq!(now(&pair), "run");
     let plan = pair.run(&["plan"]).exits(0).stdout;
     assert!(plan.contains(">  6  now   Rotate") && plan.contains("5 of 10 steps are done"), "{plan}");
@@ -168,7 +168,7 @@ fn the_document_is_stable() {
         "triggers",
         "copy",
         "clean-copy",
-        "configure",
+        "properties",
         "run",
         "deployment",
         "start",

@@ -11,16 +11,19 @@ use crate::report::document::{Series, Throughput};
 use crate::report::{TargetView, thousands};
 
 /// An outcome of rows: the name of its colour, what it is called, and the count.
-type Outcome = (&'static str, &'static str, fn(&TargetView) -> u64);
+type Outcome = (&'static str, &'static str, Count);
 
-/// What a table's rows can come to.
+/// A count of a table.
+pub(super) type Count = fn(&TargetView) -> u64;
+
+/// What a table's rows can come to; what somebody has to see to first.
 pub(super) const OUTCOMES: [Outcome; 6] = [
+    ("failed", "failed", |view| view.failed),
     ("rotated", "rotated", |view| view.rotated),
     ("already", "already new", |view| view.already_new),
     ("plain", "plain", |view| view.plain),
     ("null", "NULL", |view| view.null),
     ("gone", "gone", |view| view.gone),
-    ("failed", "failed", |view| view.failed),
 ];
 
 /// A thousandth of the width is the least that is seen.

@@ -28,7 +28,8 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 pub(super) fn page(document: &Document) -> String {
     // A struct of texts and numbers always serializes.
     let made = serde_json::to_string(&document.made).unwrap_or_default();
-    let title = format!("Key rotation report: {}", document.verdict.headline);
+    let of = document.made.title.as_deref().map(|title| format!(", {}", visible(title))).unwrap_or_default();
+    let title = format!("Key rotation report{of}: {}", document.verdict.headline);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -48,6 +49,9 @@ pub(super) fn page(document: &Document) -> String {
                 (header(document))
                 (contents(document))
                 main #main tabindex="-1" {
+                    @for (number, rotation) in (1_usize..).zip(&document.rotations) {
+                        (parts::first(document, rotation, number))
+                    }
                     (periods(document))
                     @for (number, rotation) in (1_usize..).zip(&document.rotations) {
                         (parts::rotation(document, rotation, number))
@@ -74,7 +78,10 @@ fn header(document: &Document) -> Markup {
         document.rotations.iter().map(|rotation| rotation.finished_at.as_ref()).collect();
     html! {
         header class=(class) {
-            p.kicker { "Key rotation report" }
+            p.kicker {
+                "Key rotation report"
+                @if let Some(title) = &document.made.title { ": " bdi { (super::safe::excerpt(title, 300)) } }
+            }
             h1 { span.mark aria-hidden="true" { (mark) } " " (document.verdict.headline) }
             p.lead {
                 strong { (thousands(totals.rotated_rows)) } " rows and "
@@ -131,6 +138,9 @@ fn contents(document: &Document) -> Markup {
     html! {
         nav aria-label="Contents" {
             ul {
+                @for (number, _) in (1_usize..).zip(&document.rotations).filter(|(_, rotation)| parts::has_failures(rotation)) {
+                    li { a href={ "#failures-" (number) } { "Failures" } }
+                }
                 li { a href="#cryptoperiods" { "Cryptoperiods" } }
                 @for (number, rotation) in (1_usize..).zip(&document.rotations) {
                     @if is_one {

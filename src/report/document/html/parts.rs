@@ -4,17 +4,16 @@ use maud::{Markup, html};
 
 use super::charts;
 use super::words::{foreign, moment, mono, span};
-use crate::report::document::{Document, RotationPart, SyncPart, TargetPart};
-use crate::report::thousands;
+use crate::report::document::{Document, RotationPart, StepPart, SyncPart, TargetPart};
+use crate::report::steps::words_of;
+use crate::report::{VERIFIED, VERIFY_DIFFERENCES, thousands};
 
 /// The sections that a journal has, with their titles.
 pub(super) fn sections(rotation: &RotationPart) -> Vec<(&'static str, &'static str)> {
-    let has_failures = rotation.all().any(|target| target.view.failed > 0);
     let has_course = !rotation.throughput.rows.values.is_empty();
     [
         ("scope", "Scope", true),
         ("tables", "What was rotated", true),
-        ("failures", "Failures", has_failures),
         ("throughput", "Throughput", has_course),
         ("sync", "Sync", rotation.sync.is_some()),
         ("verification", "Verification", true),
@@ -26,6 +25,27 @@ pub(super) fn sections(rotation: &RotationPart) -> Vec<(&'static str, &'static s
     .filter(|(.., is_there)| *is_there)
     .map(|(id, title, _)| (id, title))
     .collect()
+}
+
+/// Whether something could not be moved to the new key.
+pub(super) fn has_failures(rotation: &RotationPart) -> bool {
+    rotation.all().any(|target| target.view.failed > 0)
+}
+
+/// What somebody has to see to before anything else.
+pub(super) fn first(document: &Document, rotation: &RotationPart, number: usize) -> Markup {
+    let id = format!("failures-{number}");
+    html! {
+        @if has_failures(rotation) {
+            section aria-labelledby=(id) {
+                h2 id=(id) {
+                    "Failures"
+                    @if document.rotations.len() > 1 { " of rotation " (mono(&rotation.rotation_id)) }
+                }
+                (failures(rotation))
+            }
+        }
+    }
 }
 
 /// Everything on one journal.
@@ -51,7 +71,6 @@ fn section(rotation: &RotationPart, name: &str, id: &str) -> Markup {
     match name {
         "scope" => scope(rotation),
         "tables" => tables(rotation, id),
-        "failures" => failures(rotation),
         "throughput" => charts::throughput(&rotation.throughput, id),
         "sync" => html! { @if let Some(part) = &rotation.sync { (sync(part, id)) } },
         "verification" => verification(rotation),
@@ -60,6 +79,11 @@ fn section(rotation: &RotationPart, name: &str, id: &str) -> Markup {
         _ => evidence(rotation),
     }
 }
+
+/// What is counted of a table that is kept in step, and of a verification.
+const SYNCED: [&str; 5] = ["carried over", "superseded", "waiting", "held", "failed"];
+const COMPARED: [&str; 8] =
+    ["compared", "as recorded", "gone", "new", "changed", "failed", "bad", "differences"];
 
 /// A table that may be wider than the screen.
 fn wide(label: &str, table: &Markup) -> Markup {
@@ -87,6 +111,9 @@ fn scope(rotation: &RotationPart) -> Markup {
             @if plan.old_identity_database.is_some() {
                 div { dt { "Changes carried over from" } dd { (place(&plan.old_identity_database)) } }
             }
+            @if !plan.places.is_empty() {
+                div { dt { "As it was reached" } dd { @for place in &plan.places { div { (mono(place)) } } } }
+            }
             div { dt { "Transformation" } dd { (plan.transformation) } }
             div { dt { "Begun with" } dd { "keyrotation " (rotation.version) } }
         }
@@ -94,7 +121,7 @@ fn scope(rotation: &RotationPart) -> Markup {
 }
 
 fn tables(rotation: &RotationPart, id: &str) -> Markup {
-    let sum = |count: fn(&TargetPart) -> u64| thousands(rotation.all().map(count).sum());
+    let sum = |count: charts::Count| thousands(rotation.all().map(|target| count(&target.view)).sum());
     let row = |place: usize, target: &TargetPart| {
         html! {
             tr {
@@ -111,9 +138,9 @@ fn tables(rotation: &RotationPart, id: &str) -> Markup {
                     }
                 }
                 td.bar { (charts::outcomes(&target.view, &format!("{id}-bar-{place}"))) }
-                @for (_, _, count) in charts::OUTCOMES { (number(count(&target.view))) }
-                td.n { (sweeps(target)) }
-                td.n { @match target.times.milliseconds { Some(time) => (span(time)), None => span.none { (target.view.state) } } }
+                @for (_, word, count) in charts::OUTCOMES { (number(word, count(&target.view))) }
+                td.n data-label="sweeps" { (sweeps(target)) }
+                td.n data-label="time" { @match target.times.milliseconds { Some(time) => (span(time)), None => span.none { (target.view.state) } } }
             }
         }
     };
@@ -136,9 +163,7 @@ fn tables(rotation: &RotationPart, id: &str) -> Markup {
                     tr {
                         th scope="row" { "In all" }
                         td {}
-                        @for count in [|t: &TargetPart| t.view.rotated, |t| t.view.already_new, |t| t.view.plain, |t| t.view.null, |t| t.view.gone, |t| t.view.failed] as [fn(&TargetPart) -> u64; 6] {
-                            td.n { (sum(count)) }
-                        }
+                        @for (_, word, count) in charts::OUTCOMES { td.n data-label=(word) { (sum(count)) } }
                         td {} td {}
                     }
                 }
@@ -152,9 +177,9 @@ fn tables(rotation: &RotationPart, id: &str) -> Markup {
     }
 }
 
-/// A count; a zero steps back.
-fn number(count: u64) -> Markup {
-    html! { @if count == 0 { td.n.zero { "0" } } @else { td.n { (thousands(count)) } } }
+/// A count of what a word says; a zero steps back. On a small screen the word stands beside it.
+fn number(word: &str, count: u64) -> Markup {
+    html! { @if count == 0 { td.n.zero data-label=(word) { "0" } } @else { td.n data-label=(word) { (thousands(count)) } } }
 }
 
 fn sweeps(target: &TargetPart) -> Markup {
@@ -182,8 +207,8 @@ fn failures(rotation: &RotationPart) -> Markup {
                             tr {
                                 td { code.name { (target.view.place) } }
                                 th.text scope="row" { (foreign(&failure.key)) }
-                                td { code.name { (failure.column) } }
-                                td { (foreign(&failure.reason)) }
+                                td data-label="column" { code.name { (failure.column) } }
+                                td data-label="reason" { (foreign(&failure.reason)) }
                             }
                         }
                     }
@@ -218,14 +243,14 @@ fn sync(part: &SyncPart, id: &str) -> Markup {
                 caption.hidden { "Sync by table" }
                 thead { tr {
                     th scope="col" { "Table" }
-                    @for word in ["carried over", "superseded", "waiting", "held", "failed"] { th.n scope="col" { (word) } }
+                    @for word in SYNCED { th.n scope="col" { (word) } }
                 } }
                 tbody { @for table in &view.tables { tr {
                     th scope="row" {
                         code.name { (table.place) }
                         @if let Some(reason) = &table.skipped { span.label { "skipped: " (foreign(reason)) } }
                     }
-                    @for count in [table.applied, table.superseded, table.pending, table.held, table.failed] { (number(count)) }
+                    @for (word, count) in SYNCED.into_iter().zip([table.applied, table.superseded, table.pending, table.held, table.failed]) { (number(word, count)) }
                 } } }
             }
         }))
@@ -242,7 +267,7 @@ fn verification(rotation: &RotationPart) -> Markup {
                 caption.hidden { "What keyrotation verify found" }
                 thead { tr {
                     th scope="col" { "When" } th scope="col" { "By" } th scope="col" { "Mode" }
-                    @for word in ["compared", "as recorded", "gone", "new", "changed", "failed", "bad", "differences"] {
+                    @for word in COMPARED {
                         th.n scope="col" { (word) }
                     }
                 } }
@@ -252,7 +277,7 @@ fn verification(rotation: &RotationPart) -> Markup {
                         @if each.is_stale { span.label { "rows were written after it" } }
                     }
                     td.by { (foreign(&each.user)) " on " (foreign(&each.host)) }
-                    td {
+                    td.mode {
                         @if each.found.is_whole() { "every row" } @else { "sample of " (each.found.sample) }
                         @if each.found.live { ", server running" }
                         @if each.found.outside.is_some() { ", outside the targets, too" }
@@ -260,7 +285,7 @@ fn verification(rotation: &RotationPart) -> Markup {
                         span.label { (thousands(each.found.chunks_checked)) " of " (thousands(each.found.chunks)) " chunks" }
                     }
                     @let found = &each.found;
-                    @for count in [found.rows, found.same, found.gone, found.new, found.changed, found.failed, found.bad, found.differences] { (number(count)) }
+                    @for (word, count) in COMPARED.into_iter().zip([found.rows, found.same, found.gone, found.new, found.changed, found.failed, found.bad, found.differences]) { (number(word, count)) }
                 } } }
             }
         }))
@@ -278,7 +303,7 @@ fn sessions(rotation: &RotationPart) -> Markup {
                 } }
                 tbody { @for each in &rotation.sessions { tr {
                     th scope="row" { (moment(Some(&each.started_at))) }
-                    td { (moment(Some(&each.ended_at))) @if matches!(each.end, "killed" | "running") { span.label { "last heard of" } } }
+                    td data-label="ended" { (moment(Some(&each.ended_at))) @if matches!(each.end, "killed" | "running") { span.label { "last heard of" } } }
                     td.text { (each.end) @if let Some(error) = &each.error { span.label { (foreign(error)) } } }
                     td.by { (foreign(&each.user)) " on " (foreign(&each.host)) span.label { "process " (each.pid) ", version " (each.version) } }
                     td.text { code { (foreign(&each.command)) } }
@@ -292,7 +317,11 @@ fn sessions(rotation: &RotationPart) -> Markup {
 }
 
 fn steps(rotation: &RotationPart) -> Markup {
-    if rotation.steps.is_empty() {
+    // What `verify` found stands above; a clock that was put back is no reason to tell it later.
+    let is_told = |step: &&StepPart| [VERIFIED, VERIFY_DIFFERENCES].contains(&&*step.name);
+    let mut steps: Vec<&StepPart> = rotation.steps.iter().filter(|step| !is_told(step)).collect();
+    steps.sort_by(|one, other| one.at.cmp(&other.at));
+    if steps.is_empty() {
         return html! { p { "No step was recorded." } };
     }
     html! {
@@ -300,19 +329,19 @@ fn steps(rotation: &RotationPart) -> Markup {
             table {
                 caption.hidden { "Steps that people took, or the program outside of a session" }
                 thead { tr { th scope="col" { "When" } th scope="col" { "Step" } th scope="col" { "By" } th scope="col" { "Note" } } }
-                tbody { @for step in &rotation.steps { tr {
+                tbody { @for step in &steps { tr {
                     td { (moment(Some(&step.at))) }
-                    th.text scope="row" {
+                    th.step scope="row" {
                         (foreign(&step.name))
                         @if step.taken_back { span.label { "taken back later" } }
                         @if !step.in_log { span.label { "beside the log" } }
                     }
                     td.by { (foreign(&step.user)) " on " (foreign(&step.host)) }
-                    td.text { (foreign(&step.note)) }
+                    td.text { (foreign(&words_of(&step.name, &step.note))) }
                 } } }
             }
         }))
-        @if rotation.steps.iter().any(|step| !step.in_log) {
+        @if steps.iter().any(|step| !step.in_log) {
             p.small { "Steps beside the log were left after the last session; the chain does not cover them until the next one takes them over." }
         }
     }
