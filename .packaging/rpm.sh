@@ -10,6 +10,7 @@ TARGET=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 readonly TARGET OUT=$TARGET/rpm
 VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+MAINTAINER=${KEYROTATION_MAINTAINER:-$(git log -1 --format='%an <%ae>')}
 export SOURCE_DATE_EPOCH
 umask 022
 
@@ -24,6 +25,8 @@ Version: $VERSION
 Release: 1
 Summary: Rotation of the data encryption key of a WSO2 Identity Server
 License: Apache-2.0
+Group: System Environment/Base
+Packager: $MAINTAINER
 
 %description
 Decrypts every value that an Identity Server stored encrypted, in its databases
@@ -42,6 +45,10 @@ cp -a $OUT/tree/. %{buildroot}/
 /usr/share/bash-completion/completions/keyrotation
 /usr/share/zsh/site-functions/_keyrotation
 /usr/share/fish/vendor_completions.d/keyrotation.fish
+
+%changelog
+* $(LC_ALL=C date --utc --date="@$SOURCE_DATE_EPOCH" "+%a %b %d %Y") $MAINTAINER - $VERSION-1
+- What changed is in CHANGELOG.md.
 EOS
 rpmbuild -bb --quiet --define "_topdir $OUT/build" --define "_rpmdir $OUT" --define "_build_name_fmt %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" \
     --define "_buildhost localhost" --define "use_source_date_epoch_as_buildtime 1" \

@@ -121,8 +121,10 @@ cmp "$root/usr/share/zsh/vendor-completions/_keyrotation" "$root/rpm/usr/share/z
 needs=$(rpm -qp --requires "$rpm")
 [[ $needs == *"libc.so.6"* ]] || fail "the RPM package does not require the C library that it links to: $needs"
 if command -v rpmlint >/dev/null; then
-    rpmlint "$rpm" >"$root/log" 2>&1 || fail "rpmlint finds errors: $(<"$root/log")"
-    tail -n 1 "$root/log"
+    # It has no signature, since the project has no signing key.
+    errors=$(rpmlint "$rpm" 2>&1 | grep ': E: ' | grep -v ': E: no-signature' || true)
+    [[ -z $errors ]] || fail "rpmlint finds errors: $errors"
+    echo "rpmlint finds no error but the missing signature"
 else
     echo "NOT CHECKED: rpmlint is not installed"
 fi

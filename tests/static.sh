@@ -43,6 +43,7 @@ mounted() { # FOLDER: a file of standard input's text is to be in it, at the pat
     ln -sfn ..data_of_today "$folder$1/..data"
     ln -sfn "..data/$2" "$folder$1/$2"
 }
+chmod 755 "$folder" # its user must reach it; the keys in it are the demo's
 job=docs/deploy/job.yaml
 mapfile -t arguments < <(sed -n '/^          args:/,/^          [^ ]/s/^            - //p' $job)
 [[ ${arguments[-1]} == resume ]] || fail "the job's arguments are ${arguments[*]}"
