@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Debian package from a build of the profile `dist`, without the demo: `bash .packaging/deb.sh`. Prints
-# its path. KEYROTATION_PROGRAM names a program that is built already.
+# Makes the Debian package: `bash .packaging/deb.sh`. Prints its path. KEYROTATION_PROGRAM names a program that is built
+# already.
 #
 # One tree makes one package, byte for byte: times are those of the last commit, names are sorted, and owners are root.
 set -euo pipefail
@@ -15,37 +15,17 @@ MAINTAINER=${KEYROTATION_MAINTAINER:-$(git log -1 --format='%an <%ae>')}
 export SOURCE_DATE_EPOCH
 umask 022
 
-readonly PROGRAM=${KEYROTATION_PROGRAM:-$TARGET/dist/keyrotation}
-[[ -n ${KEYROTATION_PROGRAM-} ]] || cargo build --profile dist --no-default-features --locked --quiet
-
-rm -rf "$OUT/root" "$OUT/shlibs"
 root=$OUT/root
 docs=$root/usr/share/doc/keyrotation
-mkdir -p "$root/usr/share/man/man1" "$docs/examples" "$OUT/shlibs/debian" \
-    "$root/usr/share/bash-completion/completions" "$root/usr/share/zsh/vendor-completions" \
-    "$root/usr/share/fish/vendor_completions.d"
-
-install -D -m 755 "$PROGRAM" "$root/usr/bin/keyrotation"
-strip --strip-unneeded "$root/usr/bin/keyrotation"
-"$PROGRAM" man "$root/usr/share/man/man1"
-gzip -9n "$root"/usr/share/man/man1/*.1
-"$PROGRAM" completions bash >"$root/usr/share/bash-completion/completions/keyrotation"
-"$PROGRAM" completions zsh >"$root/usr/share/zsh/vendor-completions/_keyrotation"
-"$PROGRAM" completions fish >"$root/usr/share/fish/vendor_completions.d/keyrotation.fish"
-install -m 644 README.md "$docs/README.md"
-mkdir -p "$docs/docs/errors"
-install -m 644 docs/*.md docs/screen.svg "$docs/docs/"
-install -m 644 docs/errors/*.md "$docs/docs/errors/"
-install -m 644 CHANGELOG.md "$docs/CHANGELOG.md"
-gzip -9nc >"$docs/changelog.gz" <<EOF
+bash .packaging/tree.sh "$root" /usr/share/zsh/vendor-completions
+gzip -9nc >"$docs/changelog.gz" <<EOS
 keyrotation ($VERSION) unstable; urgency=medium
 
   * What changed is in CHANGELOG.md.
 
  -- $MAINTAINER  $(date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")
-EOF
-install -m 644 docs/keyrotation.service "$docs/examples/keyrotation.service"
-cat >"$docs/copyright" <<EOF
+EOS
+cat >"$docs/copyright" <<EOS
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: keyrotation
 
@@ -54,16 +34,18 @@ Copyright: $(date --utc --date="@$SOURCE_DATE_EPOCH" +%Y) the authors of keyrota
 License: Apache-2.0
  On Debian systems the full text of the licence is in
  /usr/share/common-licenses/Apache-2.0.
-EOF
+EOS
 
 # What the program links to, as Debian's own tools find it out.
+rm -rf "$OUT/shlibs"
+mkdir -p "$OUT/shlibs/debian"
 printf 'Source: keyrotation\n\nPackage: keyrotation\nArchitecture: any\n' >"$OUT/shlibs/debian/control"
 depends=$(cd "$OUT/shlibs" && dpkg-shlibdeps -O "$root/usr/bin/keyrotation" 2>/dev/null | sed -n 's/^shlibs:Depends=//p')
 [[ -n $depends ]] || { echo "deb.sh: what the program links to is not known" >&2; exit 1; }
 
 mkdir "$root/DEBIAN"
 (cd "$root" && find usr -type f | LC_ALL=C sort | xargs md5sum) >"$root/DEBIAN/md5sums"
-cat >"$root/DEBIAN/control" <<EOF
+cat >"$root/DEBIAN/control" <<EOS
 Package: keyrotation
 Version: $VERSION
 Architecture: $ARCH
@@ -73,11 +55,11 @@ Depends: $depends
 Section: admin
 Priority: optional
 Description: rotation of the data encryption key of a WSO2 Identity Server
- Opens every value that an Identity Server stored encrypted, in its databases
- and configuration files, and seals it with a new key, in a copy of the
- deployment. A journal of every row and file lets it go on after any
+ Decrypts every value that an Identity Server stored encrypted, in its
+ databases and configuration files, and encrypts it with a new key, in a copy
+ of the deployment. A journal of every row and file lets it resume after any
  interruption, and proves afterwards what was done.
-EOF
+EOS
 find "$root" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 package=$OUT/keyrotation_${VERSION}_${ARCH}.deb
 dpkg-deb --root-owner-group -Zxz --build "$root" "$package" >/dev/null

@@ -1,5 +1,5 @@
 //! What the program is at, beyond what the journal tells: the long work that is on, how far it is, and
-//! what it waits for. Whoever works says so, whoever shows it looks; nobody waits for anybody.
+//! what it waits for. Workers record it and displays read it; neither waits for the other.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -94,7 +94,7 @@ pub struct Activity(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     stage: Option<Stage>,
-    /// What is waited for, and whether that is to give way, each under the number of whoever waits.
+    /// What is waited for, and whether that is to give way, each under the number of the waiting task.
     waits: BTreeMap<u64, (String, bool)>,
     next: u64,
 }
@@ -140,7 +140,7 @@ impl Activity {
         self.lock().stage.clone()
     }
 
-    /// What is waited for, by whoever has waited longest.
+    /// What the task waits for that has waited longest.
     pub fn waiting(&self) -> Option<String> {
         self.lock().waits.values().next().map(|(what, _)| what.clone())
     }

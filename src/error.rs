@@ -69,9 +69,11 @@ impl std::error::Error for Error {}
 const fn usually_safe(exit: Exit) -> &'static str {
     match exit {
         Exit::Usage => "Yes: nothing was written.",
-        Exit::Environment => "Yes: what was in flight was rolled back, or `keyrotation resume` settles it.",
+        Exit::Environment => "Yes: an open transaction was rolled back, or `keyrotation resume` settles it.",
         Exit::Journal => "Yes: the journal is evidence, and the data does not depend on it.",
-        Exit::Human => "Yes: what was found was not touched, and nothing was written after it was found.",
+        Exit::Human => {
+            "Yes: the values in question were not changed, and nothing was written after they were found."
+        }
         Exit::NotRunning | Exit::TimedOut => "Yes: nothing was changed by asking.",
         Exit::Done | Exit::Differences | Exit::Interrupted => "Yes.",
     }
@@ -118,126 +120,126 @@ ids! {
         "correct or remove the line; `keyrotation init` writes a file with every key";
     ConfigMissingKey = "KR-CFG-004", Usage, "properties.yaml lacks a key that the enabled parts need",
         "add what is missing; `keyrotation init` writes a file with every key";
-    ConfigValue = "KR-CFG-005", Usage, "a value in properties.yaml is not one that its key takes",
+    ConfigValue = "KR-CFG-005", Usage, "a value in properties.yaml is not valid for its key",
         "correct the value";
     ConfigDuplicateKey = "KR-CFG-006", Usage, "properties.yaml gives a key twice",
         "keep one of the two lines";
-    ConfigKeyLength = "KR-CFG-007", Usage, "a secret key has a length that no AES key has",
+    ConfigKeyLength = "KR-CFG-007", Usage, "a secret key does not have the length of an AES key",
         "give the key as deployment.toml has it, decrypted; `keyrotation keygen` makes a new one";
     ConfigKeyHex = "KR-CFG-008", Usage, "a secret key of 48 or 64 characters is not hexadecimal",
-        "keys of these lengths are hexadecimal digits; copy it again, whole";
+        "keys of these lengths consist of hexadecimal digits; copy the complete key again";
     ConfigSameKeys = "KR-CFG-009", Usage, "the old and the new secret key are the same bytes",
         "make a new key with `keyrotation keygen` and set newSecretKey to it";
     ConfigDefaultKey = "KR-CFG-010", Usage, "the new secret key is the one that WSO2 publishes with every release",
         "make a new key with `keyrotation keygen` and set newSecretKey to it";
     ConfigWeakKey = "KR-CFG-059", Usage, "the new secret key can be guessed, or is shorter than the old one",
-        "make a new key with `keyrotation keygen`; to use this one all the same, repeat with --accept-weak-key",
+        "make a new key with `keyrotation keygen`; to use this one anyway, repeat with --accept-weak-key",
         "Yes: nothing was written.";
     ConfigBase64 = "KR-CFG-011", Usage, "a password in properties.yaml is not base64 of UTF-8 text",
-        "encode it with `printf %s 'the password' | base64 -w0`, or use `env:NAME` or `file:/path`, which take it as it is";
-    ConfigSecretSource = "KR-CFG-012", Usage, "a secret cannot be read from where properties.yaml says it is",
+        "encode it with `printf %s 'the password' | base64 -w0`, or use `env:NAME` or `file:/path`, which need no base64";
+    ConfigSecretSource = "KR-CFG-012", Usage, "a secret cannot be read from the place that properties.yaml names",
         "set the variable, or make the file readable for the user who runs keyrotation";
-    ConfigUrl = "KR-CFG-013", Usage, "a database URL is not one that can be used",
+    ConfigUrl = "KR-CFG-013", Usage, "a database URL is not valid",
         "write `jdbc:postgresql://host:port/database`, `jdbc:mysql://host:port/database`, `jdbc:h2:/path/to/database`, `jdbc:oracle:thin:@//host:1521/service`, `jdbc:sqlserver://host:1433;databaseName=…`, `jdbc:db2://host:50000/database` or `jdbc:sqlite:/path/to/file.db`";
     ConfigUnsupportedDatabase = "KR-CFG-014", Usage, "this cannot be done on this kind of database",
         "stop the old server while you rotate, and set `enableSyncMigrator: false`";
     ConfigDatabaseFile = "KR-CFG-015", Usage, "a database file does not exist or is not a regular file",
         "correct the path; keyrotation never creates a database";
     ConfigOldDatabase = "KR-CFG-016", Usage, "a database to be rewritten is the old server's own",
-        "give the copy that was made for the new server (step 3 of the guide)";
+        "name the copy that was made for the new server (step 3 of the guide)";
     ConfigHome = "KR-CFG-017", Usage, "newISHome is not the folder of an Identity Server",
         "give the absolute path of the new server's folder, the one with `repository` in it";
     ConfigNothingEnabled = "KR-CFG-019", Usage, "properties.yaml enables no part of the rotation",
         "set `enableDBMigrator: true` and `enableConfigMigrator: true`";
     ConfigOldHome = "KR-CFG-023", Usage, "the folder whose files are to be rewritten is the old server's own",
-        "give the copy that was made for the new server (step 3 of the guide)";
-    CommandLineValue = "KR-CFG-020", Usage, "a value on the command line is not one that its option takes",
+        "name the copy that was made for the new server (step 3 of the guide)";
+    CommandLineValue = "KR-CFG-020", Usage, "a value on the command line is not valid for its option",
         "correct the value";
-    ConfigJdbc = "KR-CFG-022", Usage, "a database needs a JDBC driver, and Java or the driver is not found",
+    ConfigJdbc = "KR-CFG-022", Usage, "a database needs a JDBC driver, but Java or the driver was not found",
         "set JAVA_HOME to a JDK, 11 or later, and name the driver's file with jdbcDrivers; both come with the Identity Server";
     NoRandomness = "KR-CFG-021", Environment, "the operating system gives no random bytes",
-        "make a key elsewhere: `openssl rand -hex 16`",
+        "make a key on another machine: `openssl rand -hex 16`",
         "Yes: nothing was written.";
-    StepNotSo = "KR-CFG-024", Usage, "a step was confirmed that is not done, as far as the program can see",
+    StepNotSo = "KR-CFG-024", Usage, "a step was confirmed, but the program can see that it is not done",
         "`keyrotation runbook` says what to do; confirm it when it is done",
         "Yes: nothing was written, and nothing was recorded.";
-    OldUndecided = "KR-CFG-025", Usage, "it cannot be told whether a database to be rewritten is the old server's own",
-        "name the old server's primary as oldIdnDBUrl, or let its user see what docs/databases.md lists";
-    CopyFed = "KR-CFG-026", Usage, "a database to be rewritten still gets changes from elsewhere",
-        "end what brings them, then repeat the command",
+    OldUndecided = "KR-CFG-025", Usage, "the program cannot tell whether a database to be rewritten is the old server's own",
+        "name the old server's primary as oldIdnDBUrl, or give its user the rights that docs/databases.md lists";
+    CopyFed = "KR-CFG-026", Usage, "a database to be rewritten still receives changes from another server",
+        "end the replication that the message names, then repeat the command",
         "Yes: nothing was written.";
-    SyncLeftovers = "KR-CFG-050", Usage, "the new identity database carries sync tables or triggers",
-        "this is the old database, or step 4 of the guide is missing: drop the sync triggers and the _TEMP tables in the copy";
+    SyncLeftovers = "KR-CFG-050", Usage, "the new identity database has sync tables or triggers",
+        "either this is the old database, or step 4 of the guide was left out: drop the sync triggers and the _TEMP tables in the copy";
     SyncNoTriggers = "KR-CFG-052", Usage, "enableSyncMigrator is on, and the old identity database has no sync triggers",
-        "run `keyrotation triggers install` before the copy is made, or let a DBA run what `keyrotation triggers print` prints";
-    TriggersOnNew = "KR-CFG-053", Usage, "sync triggers belong into the old identity database only",
+        "run `keyrotation triggers install` before the copy is made, or let a DBA run the output of `keyrotation triggers print`";
+    TriggersOnNew = "KR-CFG-053", Usage, "sync triggers belong only in the old identity database",
         "install them there, and remove them from the copy with `keyrotation triggers remove --on new`";
     SyncNotEnabled = "KR-CFG-054", Usage, "the command needs sync, and it is not enabled",
         "set `enableSyncMigrator: true` and oldIdnDBUrl";
-    TriggersNeeded = "KR-CFG-058", Usage, "the sync triggers were to be removed from an old database that is not known to be safe to retire",
-        "`keyrotation safe-to-retire` says what is missing; to remove them all the same, and lose what changes there, repeat with --force",
+    TriggersNeeded = "KR-CFG-058", Usage, "the sync triggers are still needed: the old database is not known to be safe to retire",
+        "`keyrotation safe-to-retire` says what is missing; to remove them anyway, and lose later changes there, repeat with --force",
         "Yes: nothing was removed.";
-    WrongOldKey = "KR-CFG-051", Usage, "no encrypted value opens under the old or the new key",
+    WrongOldKey = "KR-CFG-051", Usage, "neither the old nor the new key decrypts any value",
         "take oldSecretKey from [encryption] key in the old server's deployment.toml, decrypted if it is a $secret";
-    ConfigTargets = "KR-CFG-063", Usage, "`targets` in properties.yaml is not understood, or does not fit what is rotated",
+    ConfigTargets = "KR-CFG-063", Usage, "`targets` in properties.yaml is not valid, or does not fit the rotation",
         "write it as docs/targets.md shows";
-    ConfigStores = "KR-CFG-064", Usage, "`stores` in properties.yaml is not understood, or names a database twice",
+    ConfigStores = "KR-CFG-064", Usage, "`stores` in properties.yaml is not valid, or names a database twice",
         "write it as docs/targets.md shows";
-    ServersLackKeys = "KR-CFG-062", Usage, "a server that runs cannot read what would be written",
+    ServersLackKeys = "KR-CFG-062", Usage, "a running server could not read the new values",
         "write into [encryption] of every node's deployment.toml: key = the new key, old_key = the old one, and not enable_key_id = false; restart every node, then repeat the command",
         "Yes: nothing was written.";
     DeploymentMissing = "KR-CFG-060", Usage, "deployment.toml of the new server cannot be read",
-        "see that newISHome is the new server's folder and its repository/conf/deployment.toml can be read, or name the file with --file",
-        "Yes: the file was not touched.";
+        "check that newISHome is the new server's folder and that its repository/conf/deployment.toml is readable, or name the file with --file",
+        "Yes: the file was not changed.";
     DeploymentShape = "KR-CFG-061", Usage, "deployment.toml of the new server is written in a way that cannot be changed safely",
-        "put right what the message names, or set the entries that docs/configure.md lists by hand; the file is as it was",
-        "Yes: the file is as it was.";
+        "correct what the message names, or set the entries that docs/configure.md lists by hand",
+        "Yes: the file was not changed.";
     Database = "KR-DB-001", Environment, "a database cannot be reached, read or written",
-        "put right what the message names, then `keyrotation resume`";
+        "correct what the message names, then `keyrotation resume`";
     Schema = "KR-DB-002", Environment, "a table is not as WSO2 makes it",
         "compare the table with WSO2's script for this database; a key must be unique and NOT NULL",
-        "Yes: the table was not touched.";
+        "Yes: the table was not changed.";
     DatabaseBusy = "KR-DB-003", Environment, "another rotation is working on this database",
         "wait for it to end, or stop it",
-        "Yes: this process has written nothing; the other one goes on.";
+        "Yes: this process has written nothing; the other one continues.";
     OthersConnected = "KR-DB-004", Usage, "other programs are connected to a database that is to be rewritten",
-        "stop them; if they are known and change nothing, repeat with --others-connected",
-        "Yes: nothing was written, or as many rows as the message says, which are recorded: `keyrotation resume` goes on.";
-    Pooler = "KR-DB-005", Usage, "a connection pooler stands before the database and breaks sessions",
-        "give the database's own host and port, or a pool in session mode";
-    Privilege = "KR-DB-006", Environment, "the database user may not do what a rotation needs",
+        "stop them; if you know them and they change nothing, repeat with --others-connected",
+        "Yes: nothing was written, or the rows that the message counts, which are recorded: `keyrotation resume` continues.";
+    Pooler = "KR-DB-005", Usage, "a connection pooler in front of the database breaks sessions",
+        "use the database's own host and port, or a pool in session mode";
+    Privilege = "KR-DB-006", Environment, "the database user lacks a right that a rotation needs",
         "let a DBA grant what docs/databases.md lists",
-        "Yes: nothing was written, or what was is recorded, and `keyrotation resume` goes on.";
+        "Yes: all written rows, if any, are recorded, and `keyrotation resume` continues.";
     DatabaseLost = "KR-DB-007", Environment, "a database did not come back in time",
-        "see that the server is up, then `keyrotation resume`";
+        "check that the server is up, then `keyrotation resume`";
     RowsHidden = "KR-DB-008", Environment, "a policy of the server would hide rows or values of a table from the database user",
-        "let the user see every row as it is: on PostgreSQL a superuser runs `ALTER ROLE … BYPASSRLS` for it, or name the table's owner (without `FORCE ROW LEVEL SECURITY`), or take the policy away for the rotation; then run the same command again",
-        "Yes: nothing that could not be seen was counted, compared or deleted.";
-    TableAbsent = "KR-DB-020", Environment, "a table that should be there is not",
-        "see that the URL names the right database and schema; what the deployment really lacks is named with --without-table",
+        "let the user see every row as it is: on PostgreSQL a superuser runs `ALTER ROLE … BYPASSRLS` for it, or name the table's owner (without `FORCE ROW LEVEL SECURITY`), or remove the policy for the rotation; then run the same command again",
+        "Yes: hidden rows were not counted, compared or deleted.";
+    TableAbsent = "KR-DB-020", Environment, "a table that should exist is missing",
+        "check that the URL names the right database and schema; if the deployment really lacks the table, name it with --without-table",
         "Yes: nothing was written after it was found.";
-    IndexesMissing = "KR-DB-021", Environment, "indexes that were dropped while a table was rewritten cannot be made again",
-        "put right what the message names, then `keyrotation resume`; or run the statements that `keyrotation indexes print` gives",
-        "Yes: every row is rotated and committed; only queries are slow until the indexes are there again.";
+    IndexesMissing = "KR-DB-021", Environment, "indexes that were dropped for the rewrite of a table cannot be created again",
+        "correct what the message names, then `keyrotation resume`; or run the statements that `keyrotation indexes print` prints",
+        "Yes: every row is rotated and committed. Queries are slow until the indexes exist again.";
     File = "KR-ENV-001", Environment, "a file or folder cannot be read or written",
-        "put right what the message names, then run the same command again";
+        "correct what the message names, then run the same command again";
     System = "KR-ENV-002", Environment, "the operating system refused something",
-        "put right what the message names, then run the same command again";
+        "correct what the message names, then run the same command again";
     Output = "KR-ENV-003", Environment, "the result cannot be written to standard output",
-        "make room where standard output goes, then run the same command again";
-    HomeUnreadable = "KR-ENV-020", Environment, "newISHome, or a folder under allowedRoots, is not there or cannot be read",
+        "free space where standard output goes, then run the same command again";
+    HomeUnreadable = "KR-ENV-020", Environment, "newISHome, or a folder under allowedRoots, does not exist or cannot be read",
         "correct newISHome or allowedRoots, and let the user who runs keyrotation read the folder",
         "Yes: no file was written.";
     FolderUnreadable = "KR-ENV-021", Environment, "a folder with configuration files cannot be read",
         "let the user who runs keyrotation read the folder, then `keyrotation resume`";
-    FileNotReplaced = "KR-ENV-022", Environment, "a configuration file could not be replaced; it is as it was",
+    FileNotReplaced = "KR-ENV-022", Environment, "a configuration file could not be replaced and is unchanged",
         "free disk space, or let the user who runs keyrotation write to its folder and keep its owner; then `keyrotation resume --retry-failed`",
-        "Yes: the file is as it was, byte for byte.";
+        "Yes: the file is unchanged, byte for byte.";
     FileNotFlushed = "KR-ENV-023", Environment, "a configuration file was replaced, but the disk did not confirm it",
-        "check the disk, then `keyrotation resume`, which looks at the file again",
-        "Yes, but look again after a power cut: the file is whole, with its new content or its old one.";
-    LeftoverStays = "KR-ENV-024", Environment, "a temporary file that an interrupted run left behind cannot be removed",
-        "remove the file by hand; it is named `.keyrotation-….tmp` and nothing reads it",
+        "check the disk, then `keyrotation resume`, which checks the file again",
+        "Yes, but check again after a power cut: the file is complete, with its new or its old content.";
+    LeftoverStays = "KR-ENV-024", Environment, "a temporary file of an interrupted run cannot be removed",
+        "remove the file by hand; its name is `.keyrotation-….tmp`, and nothing reads it",
         "Yes: nothing reads the file.";
     DemoFolder = "KR-ENV-030", Environment, "the folder for the demo is not empty",
         "name a folder that is empty or absent, or delete it",
@@ -252,60 +254,60 @@ ids! {
         "give keys of 16, 24 or 32 characters, or of 48 or 64 hexadecimal digits",
         "Yes: a demo touches nothing outside its folder.";
     JournalLocked = "KR-JRN-001", Journal, "another process holds the journal",
-        "wait for it, or stop it; `keyrotation status` shows how far it is",
-        "Yes: this process has written nothing; the other one goes on.";
+        "wait for it, or stop it; `keyrotation status` shows its progress",
+        "Yes: this process has written nothing; the other one continues.";
     JournalDamaged = "KR-JRN-002", Journal, "the journal is damaged",
-        "move the journal folder away and start again with `keyrotation run`: what is rotated is recognised";
+        "move the journal folder away and start again with `keyrotation run`, which recognizes rotated values";
     JournalFormat = "KR-JRN-003", Journal, "the journal was written by another version of this program",
         "use the version that wrote it";
     JournalWrite = "KR-JRN-004", Journal, "the journal cannot be written",
-        "make room or give access, then `keyrotation resume`",
+        "free space or give access, then `keyrotation resume`",
         "Yes: nothing is written to a database or file without a record of it first.";
     JournalOther = "KR-JRN-005", Journal, "the journal belongs to another rotation",
-        "use the properties.yaml that it was started with, or another --journal folder";
-    JournalUnfinished = "KR-JRN-006", Journal, "the journal holds a rotation that is not finished",
-        "go on with `keyrotation resume`";
+        "use the properties.yaml with which it was started, or another --journal folder";
+    JournalUnfinished = "KR-JRN-006", Journal, "the journal has a rotation that is not finished",
+        "continue it with `keyrotation resume`";
     JournalAbsent = "KR-JRN-007", Journal, "there is no rotation in the journal",
-        "`keyrotation runbook` says what to do now, and `keyrotation run` starts one; if there is one, name its folder with --journal";
-    JournalOrder = "KR-JRN-008", Journal, "the program tried to record something impossible: a fault of its own",
+        "`keyrotation runbook` says what to do now, and `keyrotation run` starts a rotation; if you have started one, name its folder with --journal";
+    JournalOrder = "KR-JRN-008", Journal, "the program tried to record an impossible event; this is a defect of the program",
         "nothing was written; please report this with the log";
-    JournalForeign = "KR-JRN-009", Journal, "the folder for the journal holds something else",
+    JournalForeign = "KR-JRN-009", Journal, "the folder for the journal contains other files",
         "name an empty or a new folder with --journal";
-    JournalExposed = "KR-JRN-010", Journal, "the folder for the journal is another user's, a link, or open to others",
-        "run keyrotation as the user whose folder it is, or name a folder of your own with --journal, closed to others (mode 0700)",
-        "Yes: nothing in it was touched.";
+    JournalExposed = "KR-JRN-010", Journal, "the folder for the journal belongs to another user, is a link, or is open to others",
+        "run keyrotation as the owner of the folder, or name a folder of your own with --journal, closed to others (mode 0700)",
+        "Yes: nothing in it was changed.";
     NotRunning = "KR-CTL-001", NotRunning, "no process works on the rotation",
-        "`keyrotation status` shows where it stands, `keyrotation resume` goes on";
+        "`keyrotation status` shows the progress, `keyrotation resume` continues";
     NotListening = "KR-CTL-002", Environment, "the process that holds the journal cannot be controlled",
-        "if it only reads (report, status), ask again once it has ended; SIGTERM stops any other at a safe point",
+        "if it only reads (report, status), repeat the command after it has ended; SIGTERM stops any other process at a safe point",
         "Yes: nothing was changed by asking.";
-    ControlRefused = "KR-CTL-003", Environment, "the running program refused what was asked of it",
-        "use the keyrotation that runs it, as the same user or as root",
+    ControlRefused = "KR-CTL-003", Environment, "the running program refused the request",
+        "use the same version of keyrotation, as the same user or as root",
         "Yes: nothing was changed by asking.";
     SyncNotReady = "KR-SYN-001", Usage, "the sync phase has not begun",
         "finish the re-encryption first: `keyrotation resume`";
-    SyncNotBegun = "KR-SYN-002", Journal, "the rotation was begun without sync",
-        "begin again with sync: make a new copy, then `keyrotation run --new`";
-    OldRowsLost = "KR-SYN-003", Human, "the old database has lost rows, more than users delete",
-        "look at the old database: is it the right one, was it emptied or restored? if the rows are rightly gone, repeat with --accept-deletes and their number",
+    SyncNotBegun = "KR-SYN-002", Journal, "the rotation was started without sync",
+        "start again with sync: make a new copy, then `keyrotation run --new`";
+    OldRowsLost = "KR-SYN-003", Human, "the old database has lost more rows than users delete",
+        "check the old database: is it the right one, was it emptied or restored? if the rows were deleted on purpose, repeat with --accept-deletes and their number",
         "Yes: these rows were not deleted in the copy.";
     NewServerHasRun = "KR-SYN-004", Human, "values were under the new key before this rotation, so the new server may have run on this copy",
-        "make the copy anew and begin again with `keyrotation run --new`; or, to keep what the new server did, go on with `keyrotation resume --new-server-has-run`",
-        "Yes: nothing is carried over before this is decided.";
-    AnotherCopy = "KR-RUN-001", Human, "the database or home is not the one that the journal tells of",
-        "bring back the rotated copy, or begin again on this one with `keyrotation run --new`",
+        "make a new copy and start again with `keyrotation run --new`; or, to keep the changes of the new server, continue with `keyrotation resume --new-server-has-run`",
+        "Yes: no change is carried over before this is decided.";
+    AnotherCopy = "KR-RUN-001", Human, "the database or home is not the one in the journal",
+        "bring back the rotated copy, or start again on this one with `keyrotation run --new`",
         "Yes: nothing was written to it.";
-    Ambiguous = "KR-RUN-002", Human, "values open under both keys, and nothing tells which one is right",
-        "look at the rows; to leave them as they are, repeat with --accept-ambiguous and their number";
+    Ambiguous = "KR-RUN-002", Human, "both keys decrypt some values, and nothing shows which key is right",
+        "check the rows; to leave them as they are, repeat with --accept-ambiguous and their number";
     CopyTooOld = "KR-RUN-008", Human, "the copy was made before changes to the old database were recorded",
-        "make the copy anew (step 3 of the guide), then `keyrotation run --new`; if it was made after the triggers were installed, say so with `keyrotation confirm copy`",
+        "make a new copy (step 3 of the guide), then `keyrotation run --new`; if the copy was made after the triggers were installed, confirm that with `keyrotation confirm copy`",
         "Yes: nothing was written.";
-    KeepsChanging = "KR-RUN-003", Human, "somebody keeps writing values under the old key",
-        "stop whatever server still uses this database with the old key, then `keyrotation resume`";
-    AllAlreadyNew = "KR-RUN-010", Human, "nothing, or next to nothing, is under the old key, and no journal says why",
-        "see that the two keys are not the wrong way round: oldSecretKey is [encryption] key of the server that is still in use; if everything was moved before, repeat with --all-already-new";
-    MostUnreadable = "KR-RUN-011", Human, "many values open under neither key",
-        "see whether they are under a third key, and whether this is the right copy; to leave them as they are and rotate the rest, repeat with --accept-unreadable and their number";
+    KeepsChanging = "KR-RUN-003", Human, "a server keeps writing values under the old key",
+        "stop every server that still uses this database with the old key, then `keyrotation resume`";
+    AllAlreadyNew = "KR-RUN-010", Human, "no values, or very few, are under the old key, and no journal explains it",
+        "check that the two keys are not swapped: oldSecretKey is [encryption] key of the server that is still in use; if all values were rotated before, repeat with --all-already-new";
+    MostUnreadable = "KR-RUN-011", Human, "neither key decrypts many of the values",
+        "check whether they are under a third key, and whether this is the right copy; to leave them as they are and rotate the rest, repeat with --accept-unreadable and their number";
 }
 
 impl From<keyrotation_journal::Error> for Error {

@@ -174,7 +174,7 @@ pub struct KeyVerdict {
     pub values: u64,
     /// Of these, those that do not name it.
     pub without_id: u64,
-    /// Ciphertexts outside the targets that are under it, or may be; none if nobody looked.
+    /// Ciphertexts outside the targets that are under it, or may be; none if they were not counted.
     pub outside: Option<u64>,
     /// Whether nothing needs it any more, where everything was looked at; none of a new key.
     pub may_go: Option<bool>,
@@ -196,7 +196,7 @@ pub struct Inventory {
     pub absent: Vec<(String, String)>,
     /// What was not looked at, and should have been before a key goes.
     pub not_looked_at: Vec<String>,
-    /// What stands outside the targets; none if nobody looked.
+    /// What is outside the targets; none without a scan.
     pub outside: Option<Scanned>,
     /// Why nothing is under an old key, where that had to be explained and could be.
     pub explained: Option<String>,
@@ -211,7 +211,7 @@ pub struct Looked {
     pub absent: Vec<(String, String)>,
     /// What was not looked at, and should have been before a key goes.
     pub not_looked_at: Vec<String>,
-    /// What stands outside the targets; none if nobody looked.
+    /// What is outside the targets; none without a scan.
     pub outside: Option<Scanned>,
     /// The fingerprints of keys that servers go on writing with, each with the file that says so.
     pub in_use: BTreeMap<String, String>,
@@ -261,7 +261,7 @@ impl Inventory {
                 (false, true) => "totp-new",
             };
             let fingerprint = ring.key(key).fingerprint();
-            // Where somebody looked everywhere else, what stands beside values is among what was found.
+            // A scan includes the ciphertexts beside the values.
             let beside = if outside.is_some() { 0 } else { beside(fingerprint) };
             let outside = outside.as_ref().map(|scanned| scanned.under(fingerprint));
             let (is_old, doubt) = (replacement.is_some(), replacement.and_then(doubt));
@@ -286,7 +286,7 @@ impl Inventory {
         old.map(|key| key.values + doubtful(key)).sum()
     }
 
-    /// Likewise outside of them; none if nobody looked there.
+    /// Likewise outside of them; none without a scan.
     pub fn outside_under_old_keys(&self) -> Option<u64> {
         self.outside.as_ref()?;
         let old = self.keys.iter().filter(|key| key.may_go.is_some());
@@ -314,7 +314,7 @@ struct Asked<'a> {
     is_old: bool,
     /// Why it may be none of those that were in use, if it may.
     doubt: Option<String>,
-    /// Ciphertexts beside the values of the targets, where nobody looked everywhere else.
+    /// Ciphertexts beside the values of the targets, without a scan.
     beside: u64,
     outside: Option<u64>,
     /// The `deployment.toml` by which a server goes on writing with it.

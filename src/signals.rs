@@ -3,10 +3,10 @@
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-/// How urgently somebody wants the program to stop.
+/// How urgently the program is asked to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// Nobody asked.
+    /// No stop was requested.
     None,
     /// Finish the chunks in flight.
     AtSafePoint,
@@ -14,7 +14,7 @@ pub enum Urgency {
     Now,
 }
 
-/// Whether somebody asked to stop; cheap to clone and to ask.
+/// Whether a stop was requested; cheap to clone and to ask.
 #[derive(Debug, Clone)]
 pub struct Stop {
     urgency: watch::Receiver<Urgency>,
@@ -27,7 +27,7 @@ pub struct Stopper {
 }
 
 impl Stop {
-    /// A stop that nobody has asked for yet, and the end that asks.
+    /// A stop that was not requested yet, and the end that requests it.
     pub fn new() -> (Stopper, Self) {
         let (sender, receiver) = watch::channel(Urgency::None);
         (Stopper { urgency: sender }, Self { urgency: receiver })
@@ -51,13 +51,13 @@ impl Stop {
     async fn at_least(&self, wanted: Urgency) {
         let mut urgency = self.urgency.clone();
         if urgency.wait_for(|urgency| *urgency >= wanted).await.is_err() {
-            std::future::pending::<()>().await; // nobody is left who could ask
+            std::future::pending::<()>().await; // no sender is left that could request it
         }
     }
 }
 
 impl Stopper {
-    /// Asks to stop at the next safe point, however often it is asked; says whether nobody had before.
+    /// Requests a stop at the next safe point; says whether this was the first request.
     pub fn ask_once(&self) -> bool {
         self.urgency.send_if_modified(|urgency| {
             let is_new = *urgency == Urgency::None;
@@ -66,7 +66,7 @@ impl Stopper {
         })
     }
 
-    /// Whether somebody has asked.
+    /// Whether a stop was requested.
     pub fn is_asked(&self) -> bool {
         *self.urgency.borrow() != Urgency::None
     }

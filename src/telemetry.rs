@@ -177,7 +177,7 @@ pub struct LogFile {
 enum State {
     Waiting(Vec<u8>),
     Open(Box<dyn Write + Send>),
-    /// Nobody wants one.
+    /// No log file was requested.
     Off,
 }
 
@@ -230,7 +230,7 @@ fn own_file(path: &Path) -> io::Result<File> {
     if path.symlink_metadata().is_ok_and(|found| found.is_symlink()) {
         return refused("it is a link, and links are not followed".to_owned());
     }
-    // Whoever puts a link or a FIFO there meanwhile gains nothing.
+    // Replacing it by a link or a FIFO meanwhile has no effect.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let file = OpenOptions::new()
         .create(true)

@@ -18,7 +18,7 @@ pub fn whoami() -> (String, String) {
 }
 
 /// A user as it is recorded: the name that people give, and the number that the kernel knows. `SUDO_UID` is
-/// believed of nobody but root, who alone is made by sudo.
+/// trusted for root only, since any other process can set it.
 fn described(name: Option<String>, id: u32, sudo: Option<u32>) -> String {
     let by = sudo.filter(|_| id == 0).map(|sudo| format!(", sudo by uid {sudo}")).unwrap_or_default();
     format!("{} (uid {id}{by})", name.unwrap_or_else(|| id.to_string()))

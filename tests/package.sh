@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the Debian package and tests it: `bash tests/package.sh`. Not a part of tests/run.sh, since its build
-# takes its time. Needs Debian, as root (or fakeroot), with dpkg-dev, man-db and systemd; lintian, zsh and fish are
-# used where they are.
+# Builds the Debian package and the RPM package and tests them: `bash tests/package.sh`. Not a part of tests/run.sh,
+# since its build takes its time. Needs Debian, as root, with dpkg-dev, man-db, systemd and rpm; lintian, rpmlint, zsh
+# and fish are used where they are.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -10,15 +10,19 @@ fail() {
     exit 1
 }
 
-for tool in dpkg-deb dpkg-shlibdeps man systemd-analyze; do
+for tool in dpkg-deb dpkg-shlibdeps man systemd-analyze rpmbuild; do
     command -v $tool >/dev/null || fail "$tool is missing"
 done
 
 package=$(bash .packaging/deb.sh)
-first=$(sha256sum <"$package")
+rpm=$(bash .packaging/rpm.sh)
+first=$(cat "$package" "$rpm" | sha256sum)
 bash .packaging/deb.sh >/dev/null
-[[ $(sha256sum <"$package") == "$first" ]] || fail "built twice, it is not the same file"
-echo "built $package: $(stat -c %s "$package") bytes, the same twice"
+bash .packaging/rpm.sh >/dev/null
+[[ $(cat "$package" "$rpm" | sha256sum) == "$first" ]] || fail "built twice, the packages are not the same files"
+for built in "$package" "$rpm"; do
+    echo "built $built: $(stat -c %s "$built") bytes, the same twice"
+done
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
@@ -103,6 +107,31 @@ if command -v lintian >/dev/null; then
 else
     echo "NOT CHECKED: lintian is not installed"
 fi
+
+# The RPM package has the same program, pages and completions.
+rpm_in_root=(rpm --root "$root/rpm" --nodeps)
+rpm --root "$root/rpm" --initdb
+"${rpm_in_root[@]}" --install "$rpm" >"$root/log" 2>&1 || fail "the RPM package cannot be installed: $(<"$root/log")"
+"${rpm_in_root[@]}" --verify keyrotation || fail "the RPM package's files are not as recorded"
+own="changelog.gz|copyright|licenses/|vendor-completions/_keyrotation|site-functions/_keyrotation"
+differ=$(diff <(cd "$root/usr" && find . -type f -exec sha256sum {} + | grep -vE "$own" | sort) \
+    <(cd "$root/rpm/usr" && find . -type f ! -path './lib/sysimage/*' -exec sha256sum {} + | grep -vE "$own" | sort)) ||
+    fail "the two packages differ: $differ"
+cmp "$root/usr/share/zsh/vendor-completions/_keyrotation" "$root/rpm/usr/share/zsh/site-functions/_keyrotation"
+needs=$(rpm -qp --requires "$rpm")
+[[ $needs == *"libc.so.6"* ]] || fail "the RPM package does not require the C library that it links to: $needs"
+if command -v rpmlint >/dev/null; then
+    # It has no signature, since the project has no signing key.
+    errors=$(rpmlint "$rpm" 2>&1 | grep ': E: ' | grep -v ': E: no-signature' || true)
+    [[ -z $errors ]] || fail "rpmlint finds errors: $errors"
+    echo "rpmlint finds no error but the missing signature"
+else
+    echo "NOT CHECKED: rpmlint is not installed"
+fi
+"${rpm_in_root[@]}" --erase keyrotation
+left=$(find "$root/rpm/usr" -name '*keyrotation*')
+[[ -z $left ]] || fail "after the RPM package was removed, these stay: $left"
+echo "the RPM package: installed, compared and removed; it needs $(grep -o 'GLIBC_[0-9.]*' <<<"$needs" | sort -Vu | tail -n 1)"
 
 "${in_root[@]}" --purge keyrotation >"$root/log" 2>&1 || fail "it cannot be removed: $(<"$root/log")"
 left=$(find "$root/usr" -type f 2>/dev/null || true)

@@ -150,7 +150,7 @@ pub enum Event {
         at: i64,
     },
     /// Rows are about to be carried over. Durable before their commit. One that comes while another
-    /// is open stands in its place: the transaction was rolled back, or nobody knows.
+    /// is open stands in its place: the transaction was rolled back, or its outcome is unknown.
     CopyStarted {
         /// The table.
         target: TargetId,
@@ -168,7 +168,7 @@ pub enum Event {
     },
     /// The change logs were looked at.
     SyncSeen(Seen),
-    /// Somebody took a step.
+    /// A step was taken.
     StepTaken(Step),
     /// Indexes of a table are about to be dropped, so that it is rewritten without them. Durable before
     /// the first of them is. Since format 2.

@@ -10,13 +10,13 @@ const CHECKED: u8 = 0;
 
 /// A step that waits beside the log, with what is known of where it belongs.
 ///
-/// The file is no part of the chain: whoever may write to the folder may write to it. So a step says for
-/// which rotation it was left, and whoever has that rotation's key proves it.
+/// The file is no part of the chain: a user who may write to the folder may write to it. So a step says for
+/// which rotation it was left, and a MAC under that rotation's key proves it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
     /// The step.
     pub step: Step,
-    /// The rotation that it was left for; none if there was none, or whoever left it did not know.
+    /// The rotation that it was left for; none if there was none, or if it was unknown.
     pub rotation: Option<[u8; 16]>,
     pub(crate) mac: Option<MacBytes>,
 }
@@ -27,13 +27,13 @@ impl Submission {
         Self { step, rotation, mac: None }
     }
 
-    /// A step of this rotation, left by somebody who has its chain key.
+    /// A step of this rotation, left by a holder of its chain key.
     pub fn proved(step: Step, rotation: [u8; 16], chain_key: &[u8; 32]) -> Self {
         let mac = proof(&Chain::new(chain_key), &rotation, &step).ok();
         Self { step, rotation: Some(rotation), mac }
     }
 
-    /// Whether it is one of this rotation, left by somebody who has its key.
+    /// Whether it is one of this rotation, left by a holder of its key.
     pub(crate) fn is_proved(&self, rotation: &[u8; 16], chain: &Chain) -> bool {
         let expected = proof(chain, rotation, &self.step).ok();
         self.rotation.as_ref() == Some(rotation) && self.mac.is_some() && self.mac == expected

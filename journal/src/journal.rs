@@ -188,7 +188,7 @@ impl Journal {
         &self.state
     }
 
-    /// The same, for whoever keeps it while more is recorded.
+    /// The same, for a caller that keeps it while more is recorded.
     pub fn kept_state(&self) -> Arc<JobState> {
         Arc::clone(&self.state)
     }
@@ -250,13 +250,13 @@ impl Journal {
         }
     }
 
-    /// Whether a step beside the log was left by somebody who has this rotation's key; no while locked.
+    /// Whether a step beside the log was left by a holder of this rotation's key; no while locked.
     pub fn vouches_for(&self, left: &Submission) -> bool {
         let id = &self.state.rotation.id;
         self.chain.as_ref().is_some_and(|chain| left.is_proved(id, chain))
     }
 
-    /// Who holds the journal in `dir` now; none if nobody does. Makes nothing.
+    /// Who holds the journal in `dir` now; none if no process does. Makes nothing.
     pub fn holder(dir: &Path) -> Result<Option<Holder>> {
         lock::holder(dir)
     }

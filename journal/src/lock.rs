@@ -90,7 +90,7 @@ impl Lock {
     }
 }
 
-/// Who holds the journal in `dir` now; none if nobody does. A holder that has not yet written its
+/// Who holds the journal in `dir` now; none if no process does. A holder that has not yet written its
 /// particulars is unknown.
 pub(crate) fn holder(dir: &Path) -> Result<Option<Holder>> {
     let path = dir.join(LOCK);

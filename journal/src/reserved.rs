@@ -55,7 +55,7 @@ impl Reserved {
 impl Drop for Folder {
     fn drop(&mut self) {
         if !self.stays {
-            // Whoever waits for the lock sees that its file is gone, and begins anew.
+            // A process that waits for the lock sees that its file is gone, and starts again.
             let _ = fs::remove_file(self.dir.join(LOCK));
             if self.made {
                 let _ = fs::remove_dir(&self.dir); // not where a step was left meanwhile

@@ -108,7 +108,7 @@ impl SledStore {
             let opened = quietly(|| config.open())
                 .map_err(|panic| Error::damaged(dir, format!("sled cannot read it ({panic})")))?;
             match opened {
-                // Nobody else has our lock: it is this process, whose sled lets go of an earlier journal
+                // No other process has our lock: it is this one, whose sled lets go of an earlier journal
                 // in a thread of its own.
                 Err(error) if is_locked(&error) && attempts < LETTING_GO => {
                     attempts += 1;
@@ -371,7 +371,7 @@ fn restrict(path: &Path, mode: u32) -> Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(Error::io("restrict", path))
 }
 
-/// Whether somebody has sled's file open. sled has no kind for it: it is told by its text.
+/// Whether sled's file is open elsewhere. sled has no error kind for it, so the text decides.
 fn is_locked(error: &sled::Error) -> bool {
     matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }

@@ -1,6 +1,6 @@
 //! The live status file: what a running program shows to others while it holds the journal.
 //!
-//! It is the word of whoever holds the journal now: taking the journal removes what an earlier
+//! The holder of the journal writes it: taking the journal removes what an earlier
 //! holder said. Its content is the caller's own. It is replaced at once, so a reader sees the old or the new, and
 //! not synced: after a crash the journal itself tells the state.
 
@@ -18,7 +18,7 @@ pub(crate) const LIVE: &str = "live";
 pub(crate) const LIVE_TEMPORARY: &str = "live.tmp";
 
 /// The name that is kept free in the folder for a socket on which the holder of the journal listens.
-/// Whoever holds the journal may replace it: it is an earlier holder's.
+/// The holder of the journal may replace it: it is an earlier holder's.
 pub const CONTROL: &str = "control";
 
 /// Replaces the live status of the journal in `dir`.

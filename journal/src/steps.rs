@@ -124,7 +124,7 @@ pub(crate) fn swap_with_steps(dir: &Path, aside: &Path) -> Result<bool> {
         return Ok(false);
     }
     make_folder(aside)?;
-    // One file under both names: whoever is about to leave a step in it does so in both.
+    // One file under both names: a step that is about to be written to one is in both.
     let swapped = fs::hard_link(dir.join(STEPS), aside.join(STEPS)).and_then(|()| {
         sync_folder(aside).map_err(io::Error::other)?;
         Ok(renameat_with(CWD, dir, CWD, aside, RenameFlags::EXCHANGE)?)

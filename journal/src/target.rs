@@ -180,7 +180,7 @@ impl TargetState {
                 self.indexes_missing = false;
             }
             (Event::TargetReopened { .. }, Phase::Done) => {
-                // Whoever lost rows may have lost an index: all are looked for once more.
+                // A server that lost rows may have lost an index: all are checked once more.
                 self.indexes_missing = !self.dropped_indexes.is_empty();
                 self.phase = Phase::Running;
             }

@@ -32,16 +32,16 @@ pub use sync::{SyncArgs, SyncPhaseArgs};
 /// The properties file where none is named.
 const PROPERTIES: &str = "properties.yaml";
 
-/// Rotates the data encryption key of a WSO2 Identity Server deployment, resumably.
+/// Rotates the data encryption key of a WSO2 Identity Server deployment.
 ///
-/// Values in the identity and registry databases and in configuration files of the *copy* of the
-/// deployment (the blue-green guide's NEW_IS_HOME) are opened with the old key and sealed with the
-/// new one. Every step is recorded in a journal: interrupt it whenever you like, `resume` goes on.
+/// It decrypts values in the identity and registry databases and in configuration files of the *copy* of
+/// the deployment (the blue-green guide's NEW_IS_HOME) with the old key, and encrypts them with the new
+/// one. A journal records every step: you can interrupt it at any time, and `resume` continues.
 #[derive(Debug, Parser)]
 #[command(name = "keyrotation", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 done; 1 finished, but rows failed or verify found differences; \
 2 usage or configuration; 3 environment; 4 journal; 5 a human must look; 6 no process works on it; \
-124 not in time; 130 interrupted, resumable.")]
+124 time is over; 130 interrupted, can be resumed.")]
 pub struct Cli {
     /// What every subcommand takes.
     #[command(flatten)]
@@ -61,16 +61,16 @@ pub struct Global {
     /// The journal's folder [default: keyrotation-journal beside the properties file].
     #[arg(long, global = true, value_name = "DIR")]
     pub journal: Option<PathBuf>,
-    /// Say more; twice says everything.
+    /// Print more; twice prints everything.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Say nothing but warnings and errors.
+    /// Print only warnings and errors.
     #[arg(short, long, global = true)]
     pub quiet: bool,
     /// When to use colours.
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: Color,
-    /// How lines on the screen and in the log look.
+    /// The format of lines on the screen and in the log.
     #[arg(long, global = true, value_name = "FORMAT", default_value = "text")]
     pub log_format: LogFormat,
     /// How progress is shown.
@@ -84,12 +84,12 @@ impl Global {
         self.journal.clone().unwrap_or_else(|| self.config.with_file_name("keyrotation-journal"))
     }
 
-    /// The properties file, unless it is the one that nobody need name.
+    /// The properties file, unless it is the default.
     pub fn given_config(&self) -> Option<&Path> {
         Some(self.config.as_path()).filter(|config| *config != Path::new(PROPERTIES))
     }
 
-    /// How progress is shown; whoever wants little to be said gets none unless it is asked for.
+    /// How progress is shown; with `--quiet` it is not shown unless `--progress` asks for it.
     pub fn progress(&self) -> Progress {
         match (self.progress, self.quiet) {
             (Progress::Auto, true) => Progress::None,
@@ -108,43 +108,43 @@ impl Global {
 pub enum Command {
     /// Start a rotation.
     Run(RunArgs),
-    /// Go on with an interrupted rotation, or start one.
+    /// Continue an interrupted rotation, or start one.
     Resume(ResumeArgs),
-    /// Carry over what end users change on the old server: the sync phase alone.
+    /// Carry over changes that users make on the old server: the sync phase alone.
     Sync(SyncPhaseArgs),
-    /// Install, remove or print what records changes in the old identity database.
+    /// Install, remove or print the triggers that record changes in the old identity database.
     Triggers(TriggersArgs),
-    /// Print or make again the indexes that an unfinished rotation has dropped.
+    /// Print or restore the indexes that an unfinished rotation has dropped.
     Indexes(IndexesArgs),
-    /// Show the steps of the whole day: what is done, what to do now and how.
+    /// Show all steps of the day: which are done, and what to do now.
     Runbook(RunbookArgs),
-    /// Record a step that people take, such as `route-traffic`.
+    /// Record a step that people do by hand, such as `route-traffic`.
     Confirm(ConfirmArgs),
-    /// Say whether the old identity database can be retired.
+    /// Check whether the old identity database can be retired.
     SafeToRetire(RetireArgs),
-    /// Put the new key and the copies into the new server's deployment.toml (step 7).
+    /// Write the new key and the copies into the new server's deployment.toml (step 7).
     Configure(ConfigureArgs),
     /// Show what `run` would do, and change nothing.
     Plan(PlanArgs),
-    /// Count the values under each key, and say whether an old key may go.
+    /// Count the values under each key, and say whether an old key can be removed.
     Keys(KeysArgs),
-    /// Check all that should be so before a rotation, and change nothing.
+    /// Check everything that a rotation needs, and change nothing.
     Preflight(PreflightArgs),
-    /// Show where the rotation stands, also while it runs.
+    /// Show the progress of the rotation, also while it runs.
     Status(StatusArgs),
-    /// Let the running rotation stand still at a safe point, until `continue`.
+    /// Pause the running rotation at a safe point, until `continue`.
     Pause,
-    /// Let a paused rotation go on.
+    /// Continue a paused rotation.
     Continue,
-    /// Let the running rotation write no more rows in a second.
+    /// Limit the running rotation to N rows per second.
     Pace(PaceArgs),
     /// End the running rotation at a safe point.
     Stop(StopArgs),
-    /// Check the journal, then every row and file against it.
+    /// Check the journal, then compare every row and file with it.
     Verify(VerifyArgs),
-    /// Write a report on the rotation, from its journal alone.
+    /// Write a report on the rotation, from its journal only.
     Report(ReportArgs),
-    /// Say what an error id, or a check of `preflight`, means and what to do.
+    /// Explain an error id, or a check of `preflight`, and what to do.
     Explain(ExplainArgs),
     /// Write a commented properties.yaml.
     Init(InitArgs),
@@ -172,38 +172,38 @@ impl Command {
     }
 }
 
-/// Options of what writes.
+/// Options of commands that write.
 #[derive(Debug, Clone, Default, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is an option")]
 pub struct WorkArgs {
-    /// Rows in a chunk, taken literally; without it chunks adapt between 100 and 10,000 rows.
+    /// Rows in a chunk; without it chunks adapt between 100 and 10,000 rows.
     #[arg(long, value_name = "N")]
     pub chunk_size: Option<u32>,
-    /// Connections to each server that write at once [default: the machine's cores, 2 to 4].
+    /// Connections to each server that write at the same time [default: the machine's cores, 2 to 4].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub connections: Option<u32>,
-    /// Write no more rows in a second, over all connections.
+    /// Limit writing to N rows per second, over all connections.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_rows_per_second: Option<u32>,
-    /// Write nothing while a server that follows is further behind, such as 2s.
+    /// Pause while a replica lags further behind than this, such as 2s.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub max_lag: Option<Duration>,
-    /// Write nothing while more statements run in a server, this program's among them.
+    /// Pause while a server runs more statements than this, including this program's.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_load: Option<u32>,
-    /// Drop indexes while a table is rewritten, and make them again [default: auto, for 50,000 rows and more].
+    /// Drop indexes before a table is rewritten, and create them again [default: auto, from 50,000 rows on].
     #[arg(long, value_name = "WHEN")]
     pub rebuild_indexes: Option<RebuildIndexes>,
     /// How long to wait for a database that is gone, in seconds [default: 120].
     #[arg(long, value_name = "SECONDS")]
     pub patience: Option<u64>,
-    /// Go on although other programs are connected to the new databases.
+    /// Continue although other programs are connected to the new databases.
     #[arg(long)]
     pub others_connected: bool,
-    /// With `mode: in-place`: every server on the database was restarted with both keys, and may run.
+    /// With `mode: in-place`: all servers on the database were restarted with both keys, and may run.
     #[arg(long)]
     pub servers_have_both_keys: bool,
-    /// What somebody has looked at.
+    /// What the operator accepts.
     #[command(flatten)]
     pub accept: AcceptArgs,
     /// Rotate to a key that can be guessed or is shorter than the old one.
@@ -246,10 +246,10 @@ impl WorkArgs {
 /// Options of `run`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// Put the journal of an earlier rotation aside under its id, and begin again.
+    /// Move the journal of an earlier rotation aside under its id, and start again.
     #[arg(long)]
     pub new: bool,
-    /// Do everything but write, and tell what would be rotated and what would fail.
+    /// Do everything except writing, and say what would be rotated and what would fail.
     #[arg(long, conflicts_with = "metrics_file")]
     pub dry_run: bool,
     /// With --dry-run: one JSON document on stdout.
@@ -295,7 +295,7 @@ pub struct VerifyArgs {
     /// Check only a random part of the chunks, such as 5%.
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub sample: Option<f64>,
-    /// The new server is running: only what is broken is a difference, not what it changed.
+    /// The new server is running: its changes are no differences, only broken values are.
     #[arg(long)]
     pub live: bool,
     /// Where else is looked.
@@ -309,7 +309,7 @@ pub struct ScanArgs {
     /// Also look for ciphertext in all other columns of the databases and all other files under the homes.
     #[arg(long)]
     pub scan: bool,
-    /// Go on with the next table where a scan that was interrupted has stopped; it may be a day old.
+    /// Continue an interrupted scan with its next table; the scan may be a day old.
     #[arg(long, requires = "scan")]
     pub resume_scan: bool,
 }
@@ -323,13 +323,13 @@ pub struct KeysArgs {
     /// Where else is looked.
     #[command(flatten)]
     pub look: ScanArgs,
-    /// Read no more rows in a second: a server that is in use has other work.
+    /// Limit reading to N rows per second, to spare a server that is in use.
     #[arg(long, value_name = "N")]
     pub max_rows_per_second: Option<NonZeroU32>,
-    /// Everything was moved before: that nothing is under an old key needs no journal that says why.
+    /// All values were rotated before: accept that none is under an old key and no journal explains it.
     #[arg(long)]
     pub all_already_new: bool,
-    /// Go on without a table that every version has; may be repeated.
+    /// Continue without a table that every version has; may be repeated.
     #[arg(long, value_name = "TABLE")]
     pub without_table: Vec<String>,
 }

@@ -23,7 +23,7 @@ pub struct CompletionsArgs {
 /// Options of `man`.
 #[derive(Debug, Clone, Args)]
 pub struct ManArgs {
-    /// The folder, which must be there.
+    /// The folder, which must exist.
     #[arg(value_name = "DIR")]
     pub folder: Option<PathBuf>,
 }

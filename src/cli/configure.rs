@@ -17,42 +17,42 @@ use crate::runner::leave;
 #[derive(Debug, Clone, Default, Args)]
 #[allow(clippy::struct_excessive_bools)] // flags of the command line, each on its own
 pub struct ConfigureArgs {
-    /// Show the difference, its secrets masked, and write nothing.
+    /// Show the differences with masked secrets, and write nothing.
     #[arg(long, conflicts_with = "print")]
     pub dry_run: bool,
-    /// Print the whole new file, its secrets masked, and write nothing.
+    /// Print the whole new file with masked secrets, and write nothing.
     #[arg(long)]
     pub print: bool,
     /// Print it with its secrets, as for a Kubernetes Secret.
     #[arg(long, requires = "print")]
     pub show_secrets: bool,
-    /// What is to stand for the key, such as '$env{IS_KEY}' or '$secret{key}'.
+    /// The text to write for the key, such as '$env{IS_KEY}' or '$secret{key}'.
     #[arg(long, value_name = "REFERENCE", value_parser = parse_reference)]
     pub key_as: Option<String>,
-    /// In place: what is to stand for the old key, such as '$env{IS_OLD_KEY}' or '$secret{old_key}'.
+    /// In place: the text to write for the old key, such as '$env{IS_OLD_KEY}' or '$secret{old_key}'.
     #[arg(long, value_name = "REFERENCE", value_parser = parse_reference)]
     pub old_key_as: Option<String>,
-    /// What is to stand for the identity database's password.
+    /// The text to write for the identity database's password.
     #[arg(long, value_name = "REFERENCE", value_parser = parse_reference)]
     pub identity_password_as: Option<String>,
-    /// What is to stand for the shared database's password.
+    /// The text to write for the shared database's password.
     #[arg(long, value_name = "REFERENCE", value_parser = parse_reference)]
     pub shared_password_as: Option<String>,
-    /// Leave users and passwords of the databases: the rotation has a user of its own.
+    /// Keep users and passwords of the databases, because the rotation has its own database user.
     #[arg(long)]
     pub keep_credentials: bool,
-    /// Remove `[encryption]` old_key: nothing is left under another key than the new one. In place it is refused before
+    /// Remove `[encryption]` old_key, because all values are under the new key. In place it is refused before
     /// everything is rotated and verified.
     #[arg(long)]
     pub remove_old_key: bool,
-    /// In place, the first of two restarts of one node after the other: `key` stays the old key and `old_key` is the new
-    /// one. Only where every value names its key.
+    /// In place, for the first of two rolling restarts: `key` stays the old key and `old_key` is the new
+    /// one. Only if every value names its key.
     #[arg(long, conflicts_with = "remove_old_key")]
     pub rolling: bool,
-    /// A file in place of newISHome/repository/conf/deployment.toml; repeat it for more.
+    /// A file to use instead of newISHome/repository/conf/deployment.toml; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub file: Vec<PathBuf>,
-    /// A node's home in place of newISHome; repeat it for more.
+    /// A node's home to use instead of newISHome; may be repeated.
     #[arg(long, value_name = "DIR")]
     pub home: Vec<PathBuf>,
     /// One JSON document on stdout.

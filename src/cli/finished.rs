@@ -1,4 +1,4 @@
-//! Rotations of which nothing more is to come: whoever would go on is told so.
+//! Rotations that are complete: a command that would continue one says so.
 
 use super::{Session, tell};
 use crate::error::Result;

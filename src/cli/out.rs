@@ -9,7 +9,7 @@ use crate::error::{Error, Id, Result};
 use crate::fit::{self, wrapped};
 use crate::invocation::spelled;
 
-/// Prints a result for people. Where standard output is closed, nobody would have it.
+/// Prints a result for people. If standard output is closed, the result would be lost.
 pub(super) fn print(text: &str) -> Result<()> {
     must_be_open()?;
     tell(text)
@@ -39,7 +39,7 @@ pub(super) fn print_json(document: &impl Serialize) -> Result<()> {
     print_raw(&format!("{text}\n"))
 }
 
-/// Standard output for whoever writes a result piece by piece.
+/// Standard output for a result that is written piece by piece.
 pub(super) fn stdout() -> Result<io::StdoutLock<'static>> {
     must_be_open()?;
     Ok(io::stdout().lock())
@@ -96,7 +96,7 @@ fn close_to_others() -> Result<()> {
     Ok(())
 }
 
-/// Whether somebody looks at it.
+/// Whether it is a terminal.
 pub(super) fn is_terminal() -> bool {
     io::stdout().is_terminal()
 }

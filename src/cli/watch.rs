@@ -1,4 +1,4 @@
-//! `status --watch` and `status --wait`: following a rotation, whoever works on it.
+//! `status --watch` and `status --wait`: following a rotation that any process works on.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -97,7 +97,7 @@ impl Until {
     }
 }
 
-/// Shows the rotation until nobody works on it any more, and ends as it did.
+/// Shows the rotation until no process works on it, and ends with its exit code.
 pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> {
     let dir = session.global.journal_dir();
     let mut follow = Follow::new(dir.clone());
@@ -146,7 +146,7 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
     }
 }
 
-/// The exit code that a rotation ended with on which nobody works any more.
+/// The exit code of a rotation on which no process works any more.
 fn exit_of(view: &StatusView) -> Exit {
     let stuck = view.sync.as_ref().map_or(0, |sync| sync.failed + sync.held);
     match view.state {

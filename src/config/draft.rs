@@ -1,5 +1,5 @@
 //! What `properties.yaml` says so far: enough to tell people what to do next, long before it is
-//! complete. Nothing here is an error, nobody is asked for a secret, and nothing is connected to.
+//! complete. Nothing here is an error, no secret is asked for, and no connection is made.
 
 use std::path::{Path, PathBuf};
 
@@ -147,7 +147,7 @@ pub fn draft(path: &Path) -> DraftConfig {
     }
 }
 
-/// Whether somebody must be asked for a secret, or a command run.
+/// Whether a secret needs a prompt or a command.
 pub(super) fn is_asked_for(raw: &Raw, key: Key) -> bool {
     given_parts(raw, key).iter().any(|value| ASKED_FOR.iter().any(|origin| value.starts_with(origin)))
 }

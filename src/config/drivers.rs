@@ -43,7 +43,7 @@ const IN_HOME: &[&str] =
 /// What else of a JDK runs, beside `bin/java`.
 const IN_JDK: &[&str] = &["lib/modules", "lib/server/libjvm.so"];
 
-/// Java gets the passwords, and what is read and written goes through it: nobody else may put another in its place.
+/// Java gets the passwords, and what is read and written goes through it: no other user may replace it.
 fn must_be_nobody_elses(program: &Path) -> Result<()> {
     let home = program.canonicalize().ok().and_then(|java| Some(java.parent()?.parent()?.to_owned()));
     let parts = home.iter().flat_map(|home| IN_JDK.iter().map(|part| home.join(part)));

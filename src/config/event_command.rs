@@ -1,7 +1,7 @@
 //! The command that is told of what happens to a rotation (`onEvent`).
 //!
 //! It runs as the commands of `cmd:` do: no shell, the folder of `properties.yaml`, an environment without secrets, and
-//! only while nobody else may write to it.
+//! only while no other user may write to it.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

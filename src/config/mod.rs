@@ -71,7 +71,7 @@ pub const CHUNK_DEFAULT: u32 = 1_000;
 /// The largest size that the command line may ask for.
 pub const CHUNK_LITERAL_MAX: u32 = 100_000;
 
-/// How long a server that is gone is waited for when nobody says.
+/// How long the program waits for a server that is gone, by default.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The most connections that may write at once.
@@ -167,7 +167,7 @@ pub struct Settings {
 /// has cores between them. More than the server has cores only wait for each other.
 const WRITERS: (u32, u32) = (2, 4);
 
-/// How many rows are written in a second beside servers that work with them, by one connection, when nobody says.
+/// How many rows are written in a second beside servers that work with them, by one connection, by default.
 const BESIDE_SERVERS: u32 = 500;
 
 impl Settings {
@@ -318,7 +318,7 @@ pub fn load_keys(path: &Path) -> Result<(KeyRing, Vec<Notice>)> {
     resolved(path, secrets::keys)
 }
 
-/// The keys, if nobody must be asked for any of them and no command run.
+/// The keys, if none of them needs a prompt or a command.
 pub fn keys_at_hand(path: &Path) -> Result<Option<KeyRing>> {
     let all = [Key::OldSecretKey, Key::NewSecretKey, Key::OldSecretKeys, Key::TotpKey];
     at_hand(path, &all, |raw, origin| secrets::keys(raw, origin).map(|(keys, _)| keys))

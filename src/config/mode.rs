@@ -26,7 +26,7 @@ impl Mode {
         self == Self::InPlace
     }
 
-    /// Whether it is the one that nobody has to name.
+    /// Whether it is the default.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }

@@ -1,4 +1,4 @@
-//! Whether somebody else may write to a file, or put another in its place, on any folder or link on the way.
+//! Whether another user may write to a file or replace it, through any folder or link on the way.
 //!
 //! One mechanism for all that this program believes or runs: properties.yaml, files with secrets, commands with
 //! their arguments, JDBC drivers.
@@ -15,7 +15,7 @@ use std::path::{Component, Path, PathBuf};
 pub(super) enum Stake {
     /// It runs as this user: it is to be root's or this user's own, with all folders on the way.
     Runs,
-    /// What it says is believed. Its owner has been chosen, but nobody besides.
+    /// Its content is trusted: only the owner, whom the user has chosen, may write to it.
     IsBelieved,
 }
 
@@ -26,7 +26,7 @@ const GROUP: u32 = 0o020;
 /// Set on a folder, it keeps what is in it from all but its owners.
 const STICKY: u32 = 0o1000;
 
-/// Who else may write there, in words; none if nobody may, or if there is no such file.
+/// Who else may write there, in words; none if no other user may, or if there is no such file.
 pub(super) fn who_else_may_write(path: &Path, stake: Stake) -> Option<String> {
     let own = rustix::process::geteuid().as_raw();
     let is_ours = |user: u32| user == 0 || user == own;
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_is_another_users_does_not_run() {
         if !rustix::process::geteuid().is_root() {
-            return; // nobody else gives files away
+            return; // only root can give files away
         }
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");

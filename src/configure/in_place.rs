@@ -99,7 +99,7 @@ impl Edit<'_, '_> {
             return Ok(());
         }
         let Some(here) = here else {
-            // Whoever keeps the one key elsewhere does not want the other one here.
+            // A user who keeps one key elsewhere does not want the other one here.
             if let Some(kept) = self.toml.get(&ENCRYPTION, "key")?.filter(|key| reference(key).is_some()) {
                 return Err(format!(
                     "[encryption] key is {kept}, so old_key is not written as it is: say what stands for it, such as \

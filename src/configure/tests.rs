@@ -185,7 +185,7 @@ fn what_cannot_be_changed_safely_is_refused() {
     }
 }
 
-/// Whatever a password or user is: the server reads it back, and nobody sees it.
+/// Whatever a password or user is: the server reads it back, and no output shows it.
 #[derive(Debug)]
 struct Odd(String);
 

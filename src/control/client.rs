@@ -1,4 +1,4 @@
-//! The side of whoever asks.
+//! The client's side.
 
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::socket::connect;
 use super::{Answer, Ask, LONGEST_ANSWER, Request, VERSION};
 
-/// The longest that an answer takes: whoever asks for news is told after ten seconds that there is
+/// The longest that an answer takes: a client that asks for news is told after ten seconds that there is
 /// none, a pause is answered after five seconds at the latest, and the journal's disk may be slow.
 const PATIENCE: Duration = Duration::from_mins(1);
 

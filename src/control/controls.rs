@@ -12,11 +12,11 @@ use super::{Answer, Answering, Ask, Handed, Request, StatusFeed};
 use crate::engine::{JournalHandle, Pacer, Pause, Paused};
 use crate::signals::Stopper;
 
-/// How long whoever asks to pause waits for the program to stand still before it is told that it
+/// How long a client that asks to pause waits for the program to pause before it is told that it
 /// soon will.
 const UNTIL_STILL: Duration = Duration::from_secs(5);
 
-/// How long whoever asks for news waits for any.
+/// How long a client that asks for news waits for it.
 pub(super) const UNTIL_NEWS: Duration = Duration::from_secs(10);
 
 /// The longest name of a user or host that is recorded.
@@ -35,7 +35,7 @@ pub struct Controls {
     pub journal: JournalHandle,
     /// What it is doing.
     pub feed: StatusFeed,
-    /// Held by whoever changes something: one after the other.
+    /// Held by a client that changes something: one after the other.
     pub turn: Arc<Mutex<()>>,
 }
 
@@ -55,7 +55,7 @@ impl Answering for Controls {
             Ask::Stop => return self.stop(who).await,
         };
         if answer.changed {
-            self.feed.renew().await; // whoever asks for the status next is to see it
+            self.feed.renew().await; // the next request for the status must show it
         }
         answer
     }
@@ -120,7 +120,7 @@ impl Controls {
         recorded.with(Answer::done(true, "it stops at the next safe point"))
     }
 
-    /// Leaves in the journal what somebody did.
+    /// Records in the journal what a user did.
     async fn record(&self, name: &str, note: &str, who: &Who) -> Recorded {
         let at = Timestamp::now().as_millisecond();
         let (user, host) = (who.user.clone(), who.host.clone());
@@ -133,7 +133,7 @@ impl Controls {
     }
 }
 
-/// A part of the journal, for whoever reads along.
+/// A part of the journal, for a process that reads along.
 pub(super) async fn hand_over(journal: &JournalHandle, from: Option<String>) -> Answer {
     match journal.read(move |journal| Handed::of(journal, from.as_deref())).await {
         Ok(part) => Answer { journal: Some(part), ..Answer::done(false, "") },

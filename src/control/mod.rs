@@ -68,14 +68,14 @@ pub enum Ask {
     },
     /// To end at the next safe point.
     Stop,
-    /// A part of the journal, for whoever reads along.
+    /// A part of the journal, for a process that reads along.
     Journal {
         /// From which key of the log on, in base64; none for the state.
         from: Option<String>,
     },
 }
 
-/// Whoever answers clients.
+/// What answers clients.
 pub trait Answering: Clone + Send + Sync + 'static {
     /// The answer, once there is one.
     fn answer(&self, request: &Request) -> impl Future<Output = Answer> + Send;

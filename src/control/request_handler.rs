@@ -13,7 +13,7 @@ use super::{Answer, Answering, Ask, Controls, Request, StatusFeed};
 use crate::engine::JournalHandle;
 use crate::signals::Stopper;
 
-/// How long whoever asks for a change waits for a process that has only begun.
+/// How long a client that asks for a change waits for a process that has only begun.
 const UNTIL_IT_WORKS: Duration = Duration::from_secs(3);
 
 /// Where others ask; all clones are one.
@@ -74,7 +74,7 @@ impl RequestHandler {
     }
 
     async fn status(&self, after: Option<u64>) -> Answer {
-        // Whoever asks for the first time is told at once that there is nothing yet.
+        // The first request is answered at once: there is nothing yet.
         let nothing_yet = after.is_none() && self.journal.is_none();
         let (number, status) =
             if nothing_yet { self.feed.now() } else { self.feed.look(after, UNTIL_NEWS).await };

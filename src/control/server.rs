@@ -14,14 +14,14 @@ use tokio::time::timeout;
 use super::socket::{Socket, listen};
 use super::{Answer, Answering, Ask, LONGEST_REQUEST, Request, VERSION};
 
-/// Connections at once. More are closed at once: whoever opens so many does not mean well.
+/// Connections at once. More are closed at once: so many are an error or an attack.
 const CONNECTIONS: usize = 16;
 
 /// How long a client may say nothing, and how long it may take to read an answer.
 const SILENCE: Duration = Duration::from_mins(1);
 const READING: Duration = Duration::from_secs(10);
 
-/// How long a program that ends waits until whoever changed something has the answer.
+/// How long a program that ends waits until the client that changed something has the answer.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Why accepting may fail for a moment: no more files can be opened.
@@ -45,7 +45,7 @@ impl Server {
         Ok(Self { task, answering, _socket: socket })
     }
 
-    /// Listens no more, once whoever asked for a change has its answer: the one who asked to stop, say.
+    /// Stops listening once the client that asked for a change has its answer, such as one that asked to stop.
     pub async fn close(self) {
         let all = u32::try_from(CONNECTIONS).unwrap_or(u32::MAX);
         let _ = timeout(LAST_WORDS, self.answering.acquire_many(all)).await;
@@ -94,7 +94,7 @@ async fn serve(mut client: UnixStream, handler: impl Answering, answering: Arc<S
             Ok(Ok(Some(line))) => understand(&line),
             _ => return,
         };
-        // Whoever only looks may wait long for an answer, and loses nothing without one.
+        // A client that only reads may wait long for an answer, and loses nothing without one.
         let changes = request
             .as_ref()
             .is_ok_and(|request| !matches!(request.ask, Ask::Status { .. } | Ask::Journal { .. }));

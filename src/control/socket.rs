@@ -67,14 +67,14 @@ pub(super) fn listen(dir: &Path) -> io::Result<(Socket, UnixListener)> {
     let address = Address::of(dir)?;
     rustix::net::bind(&socket, &address.unix)?;
     let bound = Socket { path };
-    // Nobody can connect before it listens, so nobody connects with other rights.
+    // No client can connect before it listens, so none connects with other rights.
     fs::set_permissions(&address.path, fs::Permissions::from_mode(0o600))?;
     rustix::net::listen(&socket, BACKLOG)?;
     let listener = UnixListener::from_std(std::os::unix::net::UnixListener::from(socket))?;
     Ok((bound, listener))
 }
 
-/// Connects to whoever listens in `dir`.
+/// Connects to the process that listens in `dir`.
 pub(super) async fn connect(dir: &Path) -> io::Result<UnixStream> {
     let address = Address::of(dir)?;
     UnixStream::connect(&address.path).await

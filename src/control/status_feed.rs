@@ -1,4 +1,4 @@
-//! What the program is doing now, for whoever asks.
+//! What the program is doing now, for clients.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{Notify, watch};
 
-/// How long whoever has changed something waits until it is seen.
+/// How long a client that has changed something waits until it is visible.
 const UNTIL_SEEN: Duration = Duration::from_secs(1);
 
 /// A status, with its number.
@@ -25,7 +25,7 @@ pub struct StatusFeed {
 }
 
 impl StatusFeed {
-    /// Hangs out a status. Whoever waits for news is told only if it is any.
+    /// Publishes a status. Clients that wait for news are told only if it is new.
     pub fn show(&self, status: &impl Serialize, is_news: bool) {
         let Ok(status) = serde_json::to_value(status) else { return };
         self.current.send_if_modified(|current| {
@@ -35,12 +35,12 @@ impl StatusFeed {
         });
     }
 
-    /// Returns when somebody wants a new status to be hung out at once.
+    /// Returns when a client wants a new status to be published at once.
     pub async fn wanted(&self) {
         self.wanted.notified().await;
     }
 
-    /// Lets a new status be hung out, which whoever looks next is to find.
+    /// Has a new status published, which the next request will find.
     pub(super) async fn renew(&self) {
         let mut current = self.current.subscribe();
         self.wanted.notify_one();

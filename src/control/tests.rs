@@ -1,4 +1,4 @@
-//! The socket and whoever talks to it: in time, too late, nonsense, at once, or not at all.
+//! The socket and its clients: in time, too late, with nonsense, at once, or not at all.
 
 use std::fs;
 use std::io;

@@ -10,7 +10,7 @@ use crate::signals::Stop;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Attempts while somebody else is in the way.
+/// Attempts while another session is in the way.
 const ATTEMPTS: u32 = 10;
 
 /// Pauses between the attempts at one thing. They are random, so that those who stood in each
@@ -44,7 +44,7 @@ impl Backoff {
     }
 
     /// Waits before another attempt, and says why; gives the error back if another makes no sense. Where
-    /// somebody asks to stop, what was waited for counts as lost.
+    /// a stop is requested, what was waited for counts as lost.
     pub async fn after(&mut self, mut error: DbError) -> Result<(), DbError> {
         let begun = *self.begun.get_or_insert_with(Instant::now);
         self.attempts += 1;

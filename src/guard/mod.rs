@@ -39,7 +39,7 @@ pub struct Guard {
     stop: OnceLock<Stop>,
     activity: OnceLock<Activity>,
     asked: Mutex<Asked>,
-    /// The lock was taken again, and nobody has asked since whether what answers now is fed from elsewhere.
+    /// The lock was taken again. Whether the server that answers now is fed by another one was not checked since.
     feeds_unasked: AtomicBool,
 }
 
@@ -68,7 +68,7 @@ impl Guard {
         }
     }
 
-    /// From now on waits end when somebody asks to stop, and it is known what is waited for.
+    /// From now on waits end when a stop is requested, and it is known what is waited for.
     pub fn stop_with(&self, stop: Stop, activity: Activity) {
         let _ = self.stop.set(stop); // there is only one
         let _ = self.activity.set(activity);
@@ -111,13 +111,13 @@ impl Guard {
         }
     }
 
-    /// Returns once the server was lost, and nobody has seen to that; or, of `false`, once all was seen to.
+    /// Returns once the server was lost and that was not handled yet; or, for `false`, once it was handled.
     pub async fn until_lost_is(&self, doubted: bool) {
         // It fails only without a sender, and there is this one.
         let _ = self.lost.subscribe().wait_for(|lost| *lost == doubted).await;
     }
 
-    /// Whether the server was lost, and nobody has seen to that.
+    /// Whether the server was lost and that was not handled yet.
     pub fn is_lost(&self) -> bool {
         *self.lost.borrow()
     }
@@ -133,7 +133,7 @@ impl Guard {
         self.hold_unless_asked(INTERVAL).await
     }
 
-    /// Likewise, as it is at this moment: a loss that nobody has noticed yet shows.
+    /// Likewise, as it is at this moment: it includes a loss that was not noticed yet.
     pub async fn hold_now(&self) -> Result<()> {
         self.hold_unless_asked(Duration::ZERO).await
     }
@@ -174,7 +174,7 @@ impl Guard {
     }
 
     /// Keeps the database's lock while nothing is done with it. A server that is gone, or a lock that
-    /// somebody else has taken meanwhile, counts once work goes on: then [`Guard::hold`] sees to it.
+    /// another process has taken meanwhile, counts once work continues: then [`Guard::hold`] handles it.
     pub async fn keep(&self) {
         if self.db.server_kind().is_none() {
             return;
@@ -273,7 +273,7 @@ impl Guard {
     async fn foreign_sessions(&self) -> Result<Vec<ForeignSession>, DbError> {
         async_failpoint!("guard-lost", DbError::new(Class::Lost, "failure planned by a test"));
         let mut foreign_sessions = self.db.foreign_sessions().await?;
-        // Whoever waits for the lock, or only looks: without it no keyrotation writes.
+        // A process that waits for the lock, or only reads: without the lock no keyrotation writes.
         foreign_sessions.retain(|session| !session.is_keyrotation);
         Ok(foreign_sessions)
     }

@@ -17,7 +17,7 @@ const LOOK: Duration = Duration::from_secs(3);
 const LAST: Duration = Duration::from_secs(5);
 
 impl Guard {
-    /// Awaits work in the database. What it waits for there is said; where somebody asks to stop meanwhile, it
+    /// Awaits work in the database. What it waits for there is shown; if a stop is requested meanwhile, it
     /// is cancelled, and given up if that does not help: then it counts as lost, and the rows tell later what
     /// came of it.
     pub async fn watched<T, E: From<DbError>>(

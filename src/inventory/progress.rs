@@ -259,7 +259,7 @@ mod tests {
         drop(second);
         assert_eq!(fs::read_to_string(&path).unwrap(), whole);
 
-        // What somebody else has written is not believed, nor what follows.
+        // A line that this program has not written is not trusted, and neither is what follows.
         let planted = whole.replace("\"table\":\"A\"", "\"table\":\"C\"");
         assert_ne!(planted, whole);
         fs::write(&path, planted).unwrap();

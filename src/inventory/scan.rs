@@ -36,7 +36,7 @@ pub struct Outside {
     pub one_of: u64,
     /// Under none of the keys.
     pub unknown: u64,
-    /// Cut off, or damaged in another way: nobody knows under which key they were.
+    /// Cut off, or damaged in another way: their key is unknown.
     #[serde(default, skip_serializing_if = "is_none")]
     pub damaged: u64,
 }

@@ -101,7 +101,7 @@ impl Deployment {
             }
             let Some(target) = self.targets.table(&head.id) else { continue };
             let begun = !matches!(phase, None | Some(Phase::Pending | Phase::Skipped { .. }));
-            // Whoever died before anything was recorded of it has not said that it may be absent.
+            // A process that died before it recorded the table has not recorded that it may be absent.
             let unsaid = phase == Some(&Phase::Pending)
                 && target.presence.is_certain_in(self.version)
                 && !self.without.iter().any(|name| target.relation.table.eq_ignore_ascii_case(name));
@@ -138,7 +138,7 @@ impl Deployment {
             match found {
                 Ok(found) => near.extend(found),
                 Err(error) if error.class == Class::Lost => return Err(failed(db, &error)),
-                // Whoever cannot tell what is near says at least what is missing.
+                // If similar objects cannot be found, the message still names what is missing.
                 Err(error) => tracing::warn!("{table}: what is named like it is not looked at: {error}"),
             }
         }

@@ -1,4 +1,4 @@
-//! What somebody has looked at and accepts: words without which a rotation does not begin.
+//! What the operator has checked and accepts: options without which a rotation does not begin.
 
 /// The words that were given.
 #[derive(Debug, Clone, Default)]

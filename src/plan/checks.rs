@@ -73,7 +73,7 @@ pub async fn connect(
     journaled: Option<&[TargetHead]>,
     access: Access,
 ) -> Result<Deployment> {
-    // Whoever only looks at a rotation that was begun needs nothing of the old deployment.
+    // A command that only reads a rotation that was begun needs nothing of the old deployment.
     let with_old = access == Access::ReadWrite || journaled.is_none();
     connect_with(settings, targets, journaled, access, with_old).await
 }
@@ -238,7 +238,7 @@ impl Deployment {
         Ok(())
     }
 
-    /// From now on waits for a database end when somebody asks to stop, and it is known what is waited
+    /// From now on waits for a database end when a stop is requested, and it is known what is waited
     /// for.
     pub fn stop_with(&self, stop: &Stop, activity: &Activity) {
         let old = self.sync.iter().map(|sync| &sync.old_guard);

@@ -64,7 +64,7 @@ async fn open_with(
         let refused = Error::new(Id::Database, format!("{}: {place}: {error}", database.key));
         match error.remedy() {
             Some(remedy) => refused.fix(remedy),
-            // Nobody answers there. Whatever command this is, it was not begun.
+            // The server does not answer. Whatever command this is, it was not begun.
             None if error.class == Class::Lost => refused.fix(format!(
                 "see that the server runs, and that {} names its host and port; then the same command again",
                 database.key

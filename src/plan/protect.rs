@@ -2,7 +2,7 @@
 //!
 //! Names lie: an alias, a default port or another user lead to the same database. So the servers
 //! themselves say which they are, an advisory lock taken on one is tried on the other, a token written to
-//! one must not show in the other, and whoever else is connected is named.
+//! one must not show in the other, and other connected sessions are named.
 
 mod planted;
 mod token;
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 const NAMED: usize = 5;
 
 /// Claims a database for this rotation, waiting for one that was killed. While it waits it has no sessions in
-/// any of the rotation's databases, so whoever was first does not take it for a stranger.
+/// any of the rotation's databases, so the first rotation does not take it for a stranger.
 pub(super) async fn claim(db: &Db, all: &[&Db]) -> Result<()> {
     let (begun, mut said) = (Instant::now(), false);
     loop {
@@ -119,7 +119,7 @@ async fn compared(
         };
         pairs.push(token::Pair { old, new: db, ours, doubt, server });
     }
-    // Whoever holds the lock there is either us or another rotation: neither may be.
+    // The holder of the lock there is either this process or another rotation: neither may be.
     if old.is_claimed().await.map_err(|error| failed(old, &error))? {
         return Err(is_old(&format!("the lock of the one is taken in the other, {}", theirs.words())));
     }

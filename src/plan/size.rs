@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::guard::refused;
 use crate::source::Source;
 
-/// Access tokens: a row serves nobody when it is not active, or when neither token in it is valid.
+/// Access tokens: a row is useless when it is not active, or when neither token in it is valid.
 pub static TOKENS: Lifetimes = Lifetimes {
     table: Identifier::constant("IDN_OAUTH2_ACCESS_TOKEN"),
     state: (Identifier::constant("TOKEN_STATE"), Literal::constant("ACTIVE")),
@@ -40,7 +40,7 @@ pub struct Disk {
     pub log: u64,
 }
 
-/// Tokens that nobody needs any more.
+/// Tokens that are not needed any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Tokens {
     /// All rows.

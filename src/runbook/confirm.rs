@@ -20,7 +20,7 @@ pub struct Named {
 pub enum Objection {
     /// It is not so, and to say so would do harm.
     Refuse(String),
-    /// What is on record speaks against it: that is refused, too, unless somebody who knows better says so.
+    /// A record contradicts it: that is refused, too, unless the user insists with `--despite-findings`.
     Against(String),
     /// It may be so, but it is not in order.
     Warn(String),
@@ -161,7 +161,7 @@ fn beside_a_copy(item: &Item, facts: &Facts, is_synced: bool) -> Vec<Objection> 
 
 /// In place there is no other deployment to go back to: what the old key opens is gone with it.
 fn in_place(item: &Item, facts: &Facts) -> Vec<Objection> {
-    // What the program says is nothing that somebody may know better.
+    // The program's own findings cannot be overruled by a user.
     let against = if item.name == PROVED { Objection::Refuse } else { Objection::Against };
     let (proof, mut all) = (proved(facts), Vec::new());
     match &proof {

@@ -16,7 +16,7 @@ pub struct Facts {
     pub status: Option<StatusView>,
     /// Steps that were recorded, in order.
     pub steps: Vec<StepView>,
-    /// Whether properties.yaml is complete, and why not; none if nobody has looked.
+    /// Whether properties.yaml is complete, and why not; none if it was not checked.
     pub configured: Option<Result<(), String>>,
     /// Whether both identity databases were looked at just now: triggers in the old one, none in the
     /// copy.
@@ -33,7 +33,7 @@ pub enum Mark {
     Now,
     /// It comes after that.
     Next,
-    /// It is not done; if it comes before the present one, nobody has confirmed it.
+    /// It is not done; if it comes before the current one, it was not confirmed.
     Open,
     /// This variant does not have it.
     NotNeeded,
@@ -229,7 +229,7 @@ fn item_state(step: &Step, item: &Item, facts: &Facts) -> ItemState {
     };
     let said = if step.comes_before { facts.recorded(item.name) } else { facts.recorded_since(item.name) };
     match (seen(item.known_by, facts), said) {
-        // Whoever did it says more than that it is done.
+        // The user's confirmation has a note, which says more than that it is done.
         (found @ (Finding::So(..) | Finding::Unknown), Some(said)) => ItemState {
             done: true,
             at: Some(said.at.clone()),

@@ -14,7 +14,7 @@ pub const TRIGGERS_INSTALLED: &str = "triggers-installed";
 pub const TRIGGERS_REMOVED: &str = "triggers-removed";
 /// Recorded by `triggers remove --on new`, also when there was nothing to remove.
 pub const COPY_CLEANED: &str = "clean-copy/removed";
-/// People's word that nobody uses the old server any more.
+/// The confirmation that the old server is not in use any more.
 pub const OLD_SERVER_STOPPED: &str = "old-server-stopped";
 /// What stands in the note of `triggers-installed` where there was nothing to install.
 pub const ALREADY: &str = "already";
@@ -28,7 +28,7 @@ pub(super) const PROVED: &str = "retire/proved";
 pub const ONE_KEY: &str = "one-key/restarted";
 /// In place: people's word that every server has both keys.
 pub const BOTH_KEYS: &str = "both-keys/restarted";
-/// People's word that nobody has the old key any more.
+/// The confirmation that all copies of the old key are destroyed.
 pub const OLD_KEY_DESTROYED: &str = "retire/old-key";
 /// Recorded by `configure` once the new server's file is as it should be.
 pub const CONFIGURED: &str = "configured";

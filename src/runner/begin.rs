@@ -139,7 +139,7 @@ fn skipped(deployment: &Deployment, state: Option<&JobState>) -> Vec<Event> {
 /// The step by which a key is recorded that the rotation was not begun with.
 const OLD_KEY_ADDED: &str = "old-key-added";
 
-/// Somebody asked to stop before this process had done anything.
+/// A stop was requested before this process had done anything.
 async fn stopped_early(endpoint: ControlEndpoint) -> Outcome {
     endpoint.close().await;
     tracing::warn!("interrupted before it went on; `keyrotation resume` goes on");
@@ -183,7 +183,7 @@ fn keep_indexes_of_live_data(
     }
 }
 
-/// What comes of `work`, which writes nothing; none if somebody asks to stop meanwhile.
+/// The result of `work`, which writes nothing; none if a stop is requested meanwhile.
 async fn unless_stopped<T>(stop: &Stop, work: impl Future<Output = Result<T>>) -> Result<Option<T>> {
     tokio::select! {
         done = work => done.map(Some),
@@ -203,7 +203,7 @@ pub struct Beginning {
 }
 
 /// Checks everything, then begins a journal and works it off. The journal of an earlier rotation
-/// is put aside once all checks are passed; until then it is held, so that nobody goes on with it.
+/// is put aside once all checks are passed; until then it is held, so that no other process continues it.
 pub async fn begin(
     screen: Screen<'_>,
     settings: &Settings,

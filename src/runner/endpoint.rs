@@ -36,7 +36,7 @@ impl ControlEndpoint {
         self.handler.work(controls);
     }
 
-    /// Listens no more, once whoever changed something has its answer.
+    /// Stops listening once the client that changed something has its answer.
     pub(super) async fn close(self) {
         if let Some(server) = self.server {
             server.close().await;
@@ -92,9 +92,9 @@ pub(super) struct JournalReservation<'a> {
 
 /// What is in the folder meanwhile.
 enum FolderContents {
-    /// Nothing, and nobody else begins one there.
+    /// Nothing, and no other process begins one there.
     Nothing(Reserved),
-    /// The journal of an earlier rotation, with which nobody is to go on.
+    /// The journal of an earlier rotation, which must not be continued.
     Earlier(JournalHandle),
 }
 

@@ -9,7 +9,7 @@ use crate::config::{Deployment, Said, Settings};
 use crate::plan::{Accepted, Survey};
 use crate::report::{StatusView, published};
 
-/// What somebody has looked at and accepts.
+/// What the operator has checked and accepts.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Accept {
     /// So many values that open under both keys are left as they are.

@@ -1,4 +1,4 @@
-//! Following a rotation, whoever works on it.
+//! Following a rotation that any process works on.
 //!
 //! While its process listens, news comes over the control socket as soon as there is any; else the
 //! status file is looked at once a second.
@@ -77,7 +77,7 @@ impl Follow {
                 return Ok(Seen::Absent);
             }
             return match seen(&self.dir) {
-                Err(error) if error.id() == Id::JournalLocked => continue, // somebody has just begun
+                Err(error) if error.id() == Id::JournalLocked => continue, // another process has just begun
                 seen => seen,
             };
         }

@@ -1,6 +1,6 @@
 //! A rotation in place: whether the servers may work with the database meanwhile.
 //!
-//! Invariant: they may only if somebody has given the word that each was restarted with both keys, and no
+//! Invariant: they may only if the operator has confirmed that each was restarted with both keys, and no
 //! `deployment.toml` that can be read says otherwise.
 
 use keyrotation_journal::{Event, Step};
@@ -51,7 +51,7 @@ pub(super) fn servers_may_run(settings: &Settings, options: &Options, steps: &[S
     }
 }
 
-/// Whoever is connected may be a server.
+/// A connected session may be a server.
 fn others_are_not_enough() -> Error {
     let what = "--others-connected: with `mode: in-place` whoever is connected may be a server, and a server needs both keys";
     Error::new(Id::CommandLineValue, what)

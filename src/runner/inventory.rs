@@ -27,7 +27,7 @@ pub struct Asked {
     pub everywhere: bool,
     /// That look goes on where an interrupted one has stopped.
     pub resume_scan: bool,
-    /// Somebody's word that everything was moved before, so that nothing is under an old key.
+    /// The user's word that all values were rotated before, so that none is under an old key.
     pub all_already_new: bool,
 }
 

@@ -80,7 +80,7 @@ pub use verified::{Asked, Verified, verify};
 #[derive(Debug, Clone, Default)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a word that somebody gave")]
 pub struct Options {
-    /// What somebody has looked at and accepts.
+    /// What the operator has checked and accepts.
     pub accept: Accept,
     /// The new key may be weak.
     pub accept_weak_key: bool,
@@ -111,14 +111,14 @@ pub struct Screen<'a> {
     pub bars: &'a MultiProgress,
     /// The log.
     pub log: &'a LogFile,
-    /// Who watches from outside; nobody before it is known what is asked for.
+    /// The watchers from outside; none before the options are known.
     pub watchers: Option<&'a Watchers>,
 }
 
 /// What came of it.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Somebody asked to stop before it had done anything.
+    /// A stop was requested before it had done anything.
     NotBegun,
     /// It was worked on.
     Worked {
@@ -194,7 +194,7 @@ impl Runner<'_> {
         let reporter = Reporter::start(sources, self.dir.to_owned(), progress, bars, watchers);
         let worked = Box::pin(lost_servers::recording(&context, self.work(&context, &watch))).await;
         let worked = match worked {
-            // Somebody asked to stop while a server that is gone, or a row that is locked, was waited for.
+            // A stop was requested during a wait for a lost server or a locked row.
             Err(error) if error.id() == Id::DatabaseLost && self.stop.requested() => Ok(End::Interrupted),
             Err(error) if matches!(error.id(), Id::OthersConnected | Id::DatabaseBusy) => {
                 let rows: u64 = context

@@ -1,4 +1,4 @@
-//! Reading a rotation, whoever holds its journal: its status, or the journal itself.
+//! Reading a rotation whose journal any process may hold: its status, or the journal itself.
 
 use std::path::Path;
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub fn view(dir: &Path) -> Result<StatusView> {
         return Err(absent(dir));
     }
     let left = submitted_steps(dir)?; // first: what is recorded meanwhile is then in both, and not in neither
-    // Whoever holds the journal says at once how it stands; until then there is no status file.
+    // The holder of the journal writes its status at once; until then there is no status file.
     for attempt in 0..PATIENCE {
         let Some(holder) = Journal::holder(dir)? else { break };
         let knows_steps = attempt >= UNTIL_ITS_NEXT_WORD || live_knows_steps(dir)?; // first: see above
@@ -46,7 +46,7 @@ pub async fn read(dir: &Path) -> Result<(Journal, bool)> {
     }
     if Journal::holder(dir)?.is_none() {
         match Journal::open(dir) {
-            Err(keyrotation_journal::Error::Locked { .. }) => {} // somebody has just taken it
+            Err(keyrotation_journal::Error::Locked { .. }) => {} // another process has just taken it
             opened => return Ok((opened?.ok_or_else(|| absent(dir))?, false)),
         }
     }

@@ -95,7 +95,7 @@ async fn take_over(dir: &Path, key: impl FnOnce() -> Result<Option<SecretKey>>) 
     };
     let taken: Result<()> = taken.await;
     match taken {
-        Err(error) if error.id() == Id::JournalLocked => {} // whoever has it takes the step over
+        Err(error) if error.id() == Id::JournalLocked => {} // the process that has it takes the step over
         Err(error) => tracing::warn!(
             "the step waits beside the journal's log, where nothing protects it, until a command takes it over: {}",
             error.what()

@@ -15,7 +15,7 @@ impl Drop for Asking {
     }
 }
 
-/// Refuses a limit that was asked for, and of which nobody could ever tell whether it is kept.
+/// Refuses a requested limit that cannot be measured.
 pub(super) async fn refuse_unknown(deployment: &Deployment, settings: &Settings) -> Result<()> {
     let throttler = throttler(deployment, settings, Throttle::default()).await?;
     let why = throttler.cannot_tell().await;

@@ -78,7 +78,7 @@ fn gap(dir: &Path) -> Result<Option<String>> {
     Ok(copy_is_older(&steps, Some(moment(&status.started_at))))
 }
 
-/// Without the change log nobody would ever know what is missing in the new database.
+/// Without the change log, changes that the new database lacks could not be found.
 async fn refuse_before_the_verdict(place: &Place, db: &Db, targets: &TargetRegistry) -> Result<()> {
     let database = config::load_identity(&place.config, true)?.0.identity();
     let status = match view(&place.journal) {

@@ -29,7 +29,7 @@ pub struct Verified {
     report: Report,
     /// What was recorded of it.
     found: Verification,
-    /// What stands outside the targets, and how many values of it are under an old key, or may be; none if nobody looked.
+    /// What stands outside the targets, and how many values of it are under an old key, or may be; none without a scan.
     outside: Option<(u64, Scanned)>,
 }
 
@@ -142,7 +142,7 @@ pub async fn verify(
     if stop.requested() {
         return Ok(None);
     }
-    // First: it is so also if nobody can be told.
+    // First: it holds even if the result cannot be printed.
     let found = verification(&report, chain.entries, sample, live);
     let outside = outside.map(|scanned| (scanned.under_old(&settings.keys), scanned));
     let found = match &outside {

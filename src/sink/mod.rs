@@ -43,7 +43,7 @@ pub enum Applied {
     Written,
     /// The row is gone, or no longer holds what was read: nothing was written.
     Missed,
-    /// Somebody else has it locked: nothing was written, and it is to be tried again later.
+    /// Another session has locked it: nothing was written, and it is tried again later.
     Held,
     /// The server or file system refuses this very change: nothing was written.
     Refused(String),
@@ -109,7 +109,7 @@ impl Sink {
 
     /// Applies all changes in one transaction (a table) or one by one (files) and says what
     /// became of each, in their order. On an error nothing is committed in a table. All are
-    /// [`Applied::Missed`] when nobody knows what the commit came to: read again, each row tells.
+    /// [`Applied::Missed`] when the outcome of the commit is unknown: the rows are read again.
     pub async fn apply(&self, changes: &[&Change]) -> Result<Vec<Applied>> {
         match self {
             Self::Table(table) => table.apply(changes).await,

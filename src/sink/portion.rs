@@ -37,7 +37,7 @@ impl Portion {
         changes.iter().take(most).take_while(fits).count().max(1)
     }
 
-    /// Whether nobody has been in the way yet, or not for long.
+    /// Whether no other session has been in the way yet, or not for long.
     pub(super) fn is_whole(&self) -> bool {
         self.rows.load(Ordering::Relaxed) == usize::MAX
     }

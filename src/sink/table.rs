@@ -71,7 +71,7 @@ impl TableSink {
                 Err(error) if error.class == Class::Row && mode == WriteMode::Fast => {
                     mode = WriteMode::RowByRow;
                 }
-                // Whoever has the row goes first: the others of this part are tried without it.
+                // The session that has locked the row goes first: the other rows of this part are tried without it.
                 Err(error) if self.gives_way && (error.is_lock_wait() || error.is_conflict()) => {
                     if let [_] = part {
                         applied.push(Applied::Held);

@@ -95,7 +95,7 @@ type Found = (String, Result<Candidate, Refusal>);
 #[derive(Debug)]
 pub(super) struct FileWalk {
     files: FileRows,
-    /// What is there, in order; none before somebody asks.
+    /// What is there, in order; none before the first request.
     found: Option<Vec<Found>>,
     course: Course<String>,
 }

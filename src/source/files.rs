@@ -141,7 +141,7 @@ pub enum Refusal {
 /// Lists the files of a group. Folders that are not there hold no files.
 ///
 /// Fails with [`Id::HomeUnreadable`] if `home` or an allowed root is not there, and with
-/// [`Id::FolderUnreadable`] if a folder cannot be read: nobody knows what it holds.
+/// [`Id::FolderUnreadable`] if a folder cannot be read: its content is unknown.
 pub fn list(group: &FileGroup, home: &Path, allowed_roots: &[PathBuf]) -> Result<Listing> {
     let mut lister = Lister::new(group, home, allowed_roots)?;
     for folder in &group.folders {

@@ -54,7 +54,7 @@ impl Rows {
         }
     }
 
-    /// Reads on while somebody looks at a page.
+    /// Reads on while a page is being processed.
     pub fn ahead(self, limit: usize) -> Pages {
         let mut pages = Pages { limit, reading: JoinSet::new() };
         pages.read(self);

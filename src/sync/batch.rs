@@ -39,7 +39,7 @@ pub(super) struct Done {
     pub(super) superseded: Vec<Key>,
     /// How many of those the commit takes out of use, since the old server did.
     pub(super) merged: u64,
-    /// Whether rows were read that nobody had asked for.
+    /// Whether rows were read that were not requested.
     pub(super) fetched: bool,
 }
 
@@ -321,7 +321,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         })
     }
 
-    /// Lets a row step aside: its state's id becomes one that nobody has.
+    /// Lets a row step aside: its state's id becomes one that no row has.
     async fn set_aside(&mut self, key: &Key) -> Result<bool, ApplyError> {
         let park = self.job.table.park.as_ref();
         let Some(column) = park.filter(|column| self.job.column(column).is_some()) else {

@@ -85,7 +85,7 @@ impl Looks {
         }
     }
 
-    /// How many rows somebody has accepted that are not gone yet.
+    /// How many accepted deletes are left.
     pub(super) fn accepted(&self) -> u64 {
         self.budget.left
     }

@@ -122,7 +122,7 @@ impl SyncRunner<'_> {
     }
 
     /// Writes rows in one transaction, again and again until one is committed, as soon as the pace allows; in several
-    /// where the database takes no more in one, or somebody is in the way.
+    /// where the database takes no more in one, or another session is in the way.
     async fn write(&mut self, job: &SyncJob, rows: &[(Key, Option<Row>)]) -> Result<HashMap<Key, Outcome>> {
         if rows.len() > 1 && exceeds(self.plan.limits, rows) {
             return self.write_halves(job, rows).await;
@@ -144,13 +144,13 @@ impl SyncRunner<'_> {
                 Err(ApplyError::Db(error)) => {
                     let is_in_the_way = error.class == Class::Retry;
                     match backoff.after(error).await {
-                        // Of fewer rows fewer are in somebody's way.
+                        // Of fewer rows fewer are locked by others.
                         Ok(()) if is_in_the_way && rows.len() > 1 => {
                             self.settle_open().await?;
                             return self.write_halves(job, rows).await;
                         }
                         Ok(()) => {}
-                        // Whoever is in the way holds up these rows, and no others.
+                        // A session in the way delays these rows, and no others.
                         Err(error) if error.class == Class::Retry => {
                             self.settle_open().await?; // or what comes next would meet rows on their way
                             let outcome = Outcome::Failed(format!("somebody is in the way: {error}"));
@@ -185,7 +185,7 @@ impl SyncRunner<'_> {
         Ok(outcomes)
     }
 
-    /// Nobody knows what came of a commit whose answer was lost: the rows tell.
+    /// After a lost COMMIT reply the outcome is unknown; the rows are read again.
     async fn settle_open(&mut self) -> Result<()> {
         self.context.journal.flush().await?;
         settle(self.context, self.plan).await?;

@@ -1,6 +1,6 @@
 //! The old tables against what the copy holds, once as each session begins. A change log tells of changes that were
 //! made while its triggers were there, and nothing in it says since when they are: those that were made between
-//! the copy and its triggers, or while somebody had taken them away, are in no log.
+//! the copy and its triggers, or while they were removed, are in no log.
 //!
 //! Only the old tables are read: the journal has a digest of every row of the copy. A row that is not as its digest
 //! says is carried over like one that an entry names, parents first. The change logs get their turn meanwhile.

@@ -45,7 +45,7 @@ pub struct Drift {
     pub only_old: Option<u64>,
     /// The first of them.
     pub keys: Vec<String>,
-    /// How many of the old one have a key that cannot be read, so that nobody can tell whether the new one has them.
+    /// How many of the old one have an unreadable key, so that they cannot be compared with the new one's.
     pub nameless: u64,
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Feed {
     has_worked: bool,
     /// Whether it came to its end since it was asked to look again, and there was nothing to do.
     pub(super) is_quiet: bool,
-    /// Entries since its beginning of which nobody can tell which row they name, or which they are.
+    /// Entries since its beginning whose row or number is unreadable.
     unreadable: u64,
     /// Those that there were when it came to its end.
     pub(super) left_unread: u64,
@@ -91,7 +91,7 @@ impl SyncRunner<'_> {
         Ok(Some(entries))
     }
 
-    /// Whether there are entries of which nobody can tell what they say: they wait for people.
+    /// Whether there are unreadable entries: they wait for people.
     pub(super) fn leaves_out_entries(&self) -> bool {
         for (feed, job) in self.feeds.iter().zip(&self.plan.jobs) {
             if feed.left_unread > 0 {

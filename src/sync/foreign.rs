@@ -1,7 +1,7 @@
 //! Change logs that another tool has made, and may have read before.
 //!
 //! The Java tool marks entries as carried over before it carries them over: what it had marked when it died
-//! is in no copy. Nobody can tell those entries from the others, so all of them are seen to once more. A row
+//! is in no copy. Those entries look like the others, so all of them are processed once more. A row
 //! that is the same in both databases is not written again.
 
 use super::failed;

@@ -90,7 +90,7 @@ pub struct Options {
 /// How the sync phase ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// Somebody asked to stop.
+    /// A stop was requested.
     Interrupted,
     /// Nothing is left.
     Drained,
@@ -182,7 +182,7 @@ impl<'a> SyncRunner<'a> {
         self.looks.accepted()
     }
 
-    /// Carries over what comes until it is drained, if that was asked for, or somebody asks to stop. None if
+    /// Carries over changes until it is drained, if that was asked for, or until a stop is requested. None if
     /// a server was lost meanwhile: what was done in it is to be looked through again, then it goes on.
     pub async fn run(&mut self) -> Result<Option<End>> {
         prepare(&self.plan.new).await?;
@@ -288,7 +288,7 @@ impl<'a> SyncRunner<'a> {
         Ok(())
     }
 
-    /// Stands still while somebody wants it to. What comes meanwhile waits, and is counted.
+    /// Pauses as long as it is asked to. Changes that come meanwhile wait, and are counted.
     async fn stand(&mut self) -> Result<()> {
         self.acknowledged().await?;
         self.context.journal.flush().await?;
@@ -357,7 +357,7 @@ impl<'a> SyncRunner<'a> {
                 let outcome = self.first_sight(at, key, outcomes.remove(key).unwrap_or(Outcome::Later));
                 worked |= outcome.is_final();
                 if outcome.is_final() {
-                    // With those that waited: alone, they would speak of a row that nobody finds any more.
+                    // With those that waited: alone, they would name a row that does not exist any more.
                     seen_to.extend(self.forget(at, key));
                     seen_to.extend(numbers);
                     let age = entries.ages.get(key).copied().unwrap_or_default() + read.elapsed();

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::plan::{SyncJob, SyncPlan};
 
 /// Those of these keys, by fingerprint, that no value of the old tables that are kept in step is under. None if
-/// somebody asks to stop. Reads until each of them was seen.
+/// a stop is requested. Reads until each of them was seen.
 pub async fn not_in_old(
     context: &Context,
     plan: &SyncPlan,

@@ -101,7 +101,7 @@ impl SyncRunner<'_> {
     /// them.
     pub(super) async fn known(&self, job: &SyncJob, keys: Vec<Key>) -> Result<Vec<(Row, bool)>> {
         let mut marks = self.marks(job, keys.into_iter().collect()).await?;
-        marks.retain(|_, mark| *mark != RowMark::OF_THE_NEW_SERVER); // of these nobody knows what they were
+        marks.retain(|_, mark| *mark != RowMark::OF_THE_NEW_SERVER); // their earlier content is unknown
         let values: Vec<Vec<Value>> = marks.keys().map(key_values).collect();
         let read = || self.plan.new.rows(&job.new, &job.read_new, &values);
         let records = self.plan.guard.try_reading(job.place(), read).await;

@@ -1,5 +1,5 @@
-//! Whether the old database can be retired: nothing waits, nobody is there, and both databases say
-//! the same. What was not looked at is named; what nobody has confirmed is a reason against it.
+//! Whether the old database can be retired: nothing waits, no session is there, and both databases say
+//! the same. What was not checked is named; a missing confirmation is a reason against it.
 
 use std::collections::{HashMap, HashSet};
 
@@ -36,7 +36,7 @@ pub struct Verdict {
     pub drift: Vec<Drift>,
     /// What was not looked at, or not wholly.
     pub not_looked_at: Vec<String>,
-    /// Tables whose drift is no reason, since whoever asked has looked at it.
+    /// Tables whose drift is no reason, because the user has accepted it.
     pub accepted: Vec<String>,
     /// Copies of ciphertext beside what was rotated: they stay under the old key.
     pub copies: Vec<String>,
@@ -59,14 +59,14 @@ pub struct Compared {
     pub differing: Vec<String>,
     /// How many there are.
     pub differences: u64,
-    /// Rows of the old table that do not open, so that nobody can tell.
+    /// Rows of the old table that do not decrypt, so that they cannot be compared.
     pub unreadable: u64,
     /// Rows that the old table has no more, and that the new one has as this program left them: nothing has said
     /// that they were deleted.
     pub left_over: u64,
     /// The first of them.
     pub left_over_keys: Vec<String>,
-    /// Rows of the new table whose key cannot be read, so that nobody can tell what they are.
+    /// Rows of the new table with an unreadable key, so that they cannot be identified.
     pub nameless: u64,
 }
 
@@ -100,7 +100,7 @@ pub struct Said {
     pub stopped: bool,
     /// Tables of which they know rows that only one of the databases has.
     pub accepted: Vec<String>,
-    /// Whoever is connected to the old database is known, or cannot be seen.
+    /// Sessions in the old database are known, or cannot be seen.
     pub others_connected: bool,
     /// Places beside the tables of the old identity database of which they may say that.
     pub places: Vec<String>,
@@ -194,7 +194,7 @@ pub async fn verdict(
     Ok(verdict)
 }
 
-/// What nobody has confirmed, and must be so.
+/// Required confirmations that are missing.
 fn unsaid(said: &Said) -> Vec<String> {
     let mut reasons = Vec::new();
     if !said.switched {

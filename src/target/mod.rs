@@ -72,7 +72,7 @@ pub enum Presence {
 }
 
 impl Presence {
-    /// Whether this version has it; none if nobody knows.
+    /// Whether this version has it; none if that is unknown.
     pub fn in_version(self, version: Option<Version>) -> Option<bool> {
         match self {
             Self::Always | Self::Own => Some(true),

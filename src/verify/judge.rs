@@ -190,7 +190,7 @@ impl Judge {
     }
 
     /// Whether an envelope under an old key stands beside the values. What a server reads of a configuration file is
-    /// known: a comment there is nobody's value, and for `--scan` to find.
+    /// known: a comment there is no value of the target; `--scan` finds it.
     fn holds_old_beside(&self, stored: &[u8]) -> bool {
         self.job.codec != Codec::Xml && self.planner.recoder().has_old_beside(&self.job.codec, stored)
     }

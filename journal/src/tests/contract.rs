@@ -106,7 +106,7 @@ fn a_planned_failure_keeps_all_or_nothing() {
     }
 }
 
-/// sled lets go of its file in a thread of its own: whoever opens the journal again waits for that.
+/// sled lets go of its file in a thread of its own: opening the journal again waits for that.
 #[test]
 fn a_journal_that_this_process_has_just_closed_opens_again() {
     let folder = OnDisk(tempfile::tempdir().unwrap());

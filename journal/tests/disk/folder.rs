@@ -29,7 +29,7 @@ fn looking_makes_nothing() {
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
 }
 
-/// Whoever waits for a folder whose holder begins nothing has it in the end, and for itself alone.
+/// A process that waits for a folder whose holder begins nothing gets it in the end, and exclusively.
 #[test]
 fn a_reserved_folder_is_held_and_leaves_nothing_unless_a_journal_begins() {
     let base = TempDir::new().unwrap();

@@ -4,19 +4,19 @@ use clap::Args;
 
 use crate::runner::Accept;
 
-/// What somebody has looked at and accepts.
+/// What the operator has checked and accepts.
 #[derive(Debug, Clone, Default, Args)]
 pub struct AcceptArgs {
-    /// Leave this many values that open under both keys as they are.
+    /// Skip this many values that both keys decrypt.
     #[arg(long, value_name = "N")]
     pub accept_ambiguous: Option<u64>,
-    /// Leave values that open under neither key as they are, if there are no more than this.
+    /// Skip values that neither key decrypts, if there are no more than this.
     #[arg(long, value_name = "N")]
     pub accept_unreadable: Option<u64>,
-    /// Go on although nothing, or next to nothing, is under the old key, and no journal says why.
+    /// Continue although no values, or very few, are under the old key, and no journal explains it.
     #[arg(long)]
     pub all_already_new: bool,
-    /// Go on without a table that every version has; may be repeated.
+    /// Continue without a table that every version has; may be repeated.
     #[arg(long, value_name = "TABLE")]
     pub without_table: Vec<String>,
 }
@@ -44,7 +44,7 @@ pub struct PlanArgs {
     /// Also look for ciphertext in all other columns of the databases and all other files under the homes.
     #[arg(long)]
     pub scan: bool,
-    /// What somebody has looked at.
+    /// What the operator accepts.
     #[command(flatten)]
     pub accept: AcceptArgs,
 }
@@ -55,7 +55,7 @@ pub struct PreflightArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
-    /// What somebody has looked at.
+    /// What the operator accepts.
     #[command(flatten)]
     pub accept: AcceptArgs,
 }

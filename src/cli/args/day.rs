@@ -29,8 +29,8 @@ pub struct TriggersWhere {
     /// The database.
     #[arg(long, value_name = "DATABASE")]
     pub on: Side,
-    /// Also from an old database that is not known to be safe to retire: what changes there from then
-    /// on is lost.
+    /// Also from an old database that is not known to be safe to retire. Later changes there are
+    /// lost.
     #[arg(long)]
     pub force: bool,
 }
@@ -38,7 +38,7 @@ pub struct TriggersWhere {
 /// What `triggers print` prints.
 #[derive(Debug, Clone, Args)]
 pub struct TriggersPrint {
-    /// The script that removes them, not the one that installs them.
+    /// Print the script that removes them, not the one that installs them.
     #[arg(long)]
     pub remove: bool,
 }
@@ -54,18 +54,18 @@ pub struct IndexesArgs {
 /// What `indexes` does.
 #[derive(Debug, Clone, Subcommand)]
 pub enum IndexesAction {
-    /// Print the statements that make the indexes that are dropped now.
+    /// Print the statements that create the dropped indexes.
     Print,
-    /// Make them again, without going on with the rotation.
+    /// Create them again, without continuing the rotation.
     Restore,
 }
 
 /// Options of `runbook`.
 #[derive(Debug, Clone, Args)]
 pub struct RunbookArgs {
-    /// The step to show, by its number or name [default: the present one].
+    /// The step to show, by its number or name [default: the current one].
     pub step: Option<String>,
-    /// Show every step, to be printed.
+    /// Show every step, for printing.
     #[arg(long, conflicts_with = "step")]
     pub all: bool,
     /// One JSON document on stdout.
@@ -79,16 +79,16 @@ pub struct ConfirmArgs {
     /// The step, or an item of it: `block`, `route-traffic`, `retire/dumps`.
     #[arg(required_unless_present = "list", value_name = "STEP[/ITEM]")]
     pub step: Option<String>,
-    /// What there is to say of it.
+    /// A note on it.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub note: String,
-    /// Record it although what was found speaks against it, which the step's note then says.
+    /// Record it although a finding speaks against it; the step's note then says so.
     #[arg(long, conflicts_with = "undo")]
     pub despite_findings: bool,
-    /// Take a confirmation back.
+    /// Withdraw a confirmation.
     #[arg(long)]
     pub undo: bool,
-    /// List every name, and what is confirmed.
+    /// List every name, and which steps are confirmed.
     #[arg(long, conflicts_with_all = ["step", "undo", "note", "despite_findings"])]
     pub list: bool,
 }
@@ -99,11 +99,11 @@ pub struct RetireArgs {
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
-    /// Rows that only one of the databases has in this table are known, and may be lost or stay; may be
+    /// Accept rows of this table that only one of the databases has: they may be lost or stay. May be
     /// repeated.
     #[arg(long, value_name = "TABLE")]
     pub accept_drift: Vec<String>,
-    /// Whoever is seen in the old database, or hidden from its user, is known, and serves nobody.
+    /// Accept sessions in the old database, seen or hidden: they are known and serve no users.
     #[arg(long)]
     pub others_connected: bool,
 }

@@ -16,10 +16,10 @@ pub struct StatusArgs {
     /// List every failure, not only the first hundred of each table.
     #[arg(long)]
     pub failures: bool,
-    /// Show it again and again until no process works on it any more, and end with its exit code.
+    /// Repeat it until no process works on the rotation, and end with that process's exit code.
     #[arg(long, conflicts_with_all = ["failures", "wait"])]
     pub watch: bool,
-    /// Show nothing, and return once the rotation is so far; exit code 6 if it ends before.
+    /// Print nothing, and return when the rotation is this far; exit code 6 if it ends before.
     #[arg(long, value_name = "STATE", conflicts_with = "failures")]
     pub wait: Option<Until>,
     /// Wait no longer than this, such as 90s, 5m or 2h; exit code 124 when the time is over.
@@ -30,22 +30,22 @@ pub struct StatusArgs {
 /// What can be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Until {
-    /// Every row and file is dealt with; with sync NEW_IS_HOME may be started.
+    /// Every row and file is processed; with sync NEW_IS_HOME can be started.
     ReEncrypted,
-    /// Nothing waits to be carried over but what is held or has failed.
+    /// All changes are carried over, except held and failed ones.
     Drained,
-    /// The rotation is finished, and no process works on it any more.
+    /// The rotation is finished, and no process works on it.
     Finished,
 }
 
 /// A planned end.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct EndArgs {
-    /// End at a safe point at the next 05:00 by the clock on the wall, or at
-    /// 2026-11-25T05:00:00+01:00; `resume` goes on.
+    /// End at a safe point at the next 05:00 local time, or at a time such as
+    /// 2026-11-25T05:00:00+01:00; `resume` continues.
     #[arg(long, value_name = "TIME", conflicts_with = "stop_after")]
     pub stop_at: Option<StopTime>,
-    /// End at a safe point after this time, such as 90s, 5m or 2h; `resume` goes on.
+    /// End at a safe point after this time, such as 90s, 5m or 2h; `resume` continues.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub stop_after: Option<Duration>,
 }
@@ -60,7 +60,7 @@ impl EndArgs {
 /// Options of `pace`.
 #[derive(Debug, Clone, Args)]
 pub struct PaceArgs {
-    /// Rows in a second, over all connections; `off` lifts the limit.
+    /// Rows per second, over all connections; `off` removes the limit.
     #[arg(value_name = "N|off", value_parser = pace)]
     pub pace: Pace,
 }
@@ -72,7 +72,7 @@ pub struct Pace(pub Option<u32>);
 /// Options of `stop`.
 #[derive(Debug, Clone, Args)]
 pub struct StopArgs {
-    /// Do not wait until it has ended.
+    /// Do not wait for its end.
     #[arg(long)]
     pub no_wait: bool,
 }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum as _};
 
-/// Why a rotation is made.
+/// The reason of a rotation.
 #[derive(Debug, Clone, Default, Args)]
 pub struct WhyArgs {
-    /// Why the key is replaced, for the report.
+    /// The reason for replacing the key, for the report.
     #[arg(long, value_name = "REASON")]
     pub reason: Option<Reason>,
-    /// What else there is to say of the reason.
+    /// A note on the reason.
     #[arg(long, value_name = "TEXT", default_value = "", requires = "reason")]
     pub note: String,
 }
@@ -18,11 +18,11 @@ pub struct WhyArgs {
 /// Why a key is replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Reason {
-    /// Its cryptoperiod is over, or a policy says so.
+    /// Its cryptoperiod is over, or a policy requires it.
     Policy,
-    /// It is, or may be, known to somebody who should not know it.
+    /// It is, or may be, compromised.
     Breach,
-    /// Somebody who knew it has left or changed roles.
+    /// A person who knew it has left or changed roles.
     Personnel,
     /// A longer key or another transformation.
     Upgrade,
@@ -43,7 +43,7 @@ impl Reason {
 /// Options of `report`.
 #[derive(Debug, Clone, Args)]
 pub struct ReportArgs {
-    /// What it looks like [default: what the output's name ends in; html where that has no ending].
+    /// The format [default: the ending of the output's name, or html without one].
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<ReportFormat>,
     /// The file to write [default: standard output].
@@ -55,19 +55,19 @@ pub struct ReportArgs {
     /// A further journal of the same two keys, such as another node's; may be repeated.
     #[arg(long, value_name = "DIR")]
     pub also: Vec<PathBuf>,
-    /// List every row and file (json and csv).
+    /// Include every row and file (json and csv).
     #[arg(long)]
     pub rows: bool,
-    /// Put keyed digests in place of user names and keys of rows.
+    /// Replace user names and keys of rows by keyed digests.
     #[arg(long)]
     pub redact: bool,
-    /// Which deployment it is about, such as "Customer login, production".
+    /// The deployment that the report is about, such as "Customer login, production".
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
-    /// Since when the old key was in use, such as 2024-03-01.
+    /// The date since which the old key was in use, such as 2024-03-01.
     #[arg(long, value_name = "DATE")]
     pub key_in_use_since: Option<jiff::civil::Date>,
-    /// When the next rotation is due [default: two years on, as NIST SP 800-57 advises].
+    /// The date of the next rotation [default: two years later, as NIST SP 800-57 advises].
     #[arg(long, value_name = "DATE")]
     pub next_rotation_due: Option<jiff::civil::Date>,
     /// Write nothing: compare this report with the journal.

@@ -12,19 +12,19 @@ use crate::runner::SyncOptions;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Sync")]
 pub struct SyncArgs {
-    /// End once nothing that can be carried over has come for as long as --quiet-for says.
+    /// End when no change that can be carried over has come for the time of --quiet-for.
     #[arg(long)]
     pub until_drained: bool,
-    /// How long that is, such as 60s or 5m.
+    /// The time for --until-drained, such as 60s or 5m.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration, requires = "until_drained")]
     pub quiet_for: Duration,
-    /// Keep entries of the change log once they are acknowledged.
+    /// Keep acknowledged entries of the change log.
     #[arg(long)]
     pub keep_acknowledged: bool,
-    /// Let the old database lose so many rows: delete in the copy what it does not have any more.
+    /// Accept that the old database has lost this many rows, and delete them in the copy.
     #[arg(long, value_name = "N")]
     pub accept_deletes: Option<u64>,
-    /// The new server has run on this copy: take every row that it holds for the new server's own.
+    /// The new server has run on this copy: treat every row in it as the new server's own.
     #[arg(long)]
     pub new_server_has_run: bool,
 }

@@ -207,7 +207,7 @@ fn two_users_of_one_oracle_have_two_databases() {
     assert_ne!(databases.identity.identity(), databases.registry.identity());
     assert!(bench("WSO2Carbon", "old").settings().databases.unwrap().same_database());
     bench("registry", "WSO2CARBON").fails(Id::ConfigOldDatabase, "is the same database as oldIdnDBUrl");
-    // A schema in the URL is one whoever logs on.
+    // A schema in the URL is the same for every user.
     let url = "jdbc:db2://db:50000/is:currentSchema=WSO2;";
     let bench = bench("registry", "old").set("newIdnDBUrl", url).set("newRegDBUrl", url).unset("oldIdnDBUrl");
     assert!(bench.settings().databases.unwrap().same_database());
@@ -304,7 +304,7 @@ fn what_a_url_asks_of_tls_is_told_in_the_words_of_all_versions_of_its_driver() {
         ("jdbc:mysql://h/d?sslMode=REQUIRED", "useSSL=true requireSSL=true"),
         ("jdbc:mysql://h/d?sslMode=VERIFY_CA", "useSSL=true requireSSL=true verifyServerCertificate=true"),
         ("jdbc:postgresql://h/d?ssl=true", "sslmode=verify-full"),
-        // Whoever brings a factory has said so; preflight warns.
+        // A factory in the URL is accepted; preflight warns.
         ("jdbc:postgresql://h/d?ssl=true&sslfactory=org.postgresql.ssl.NonValidatingFactory", ""),
     ] {
         assert_eq!(told(url), expected, "{url}");

@@ -26,7 +26,7 @@ pub enum JdbcUrl {
         /// Absolute, without symbolic links.
         path: PathBuf,
     },
-    /// A database on a server; nobody has connected to it yet.
+    /// A database on a server; there is no connection to it yet.
     Server(Box<ServerUrl>),
     /// A database that only its JDBC driver can reach.
     Bridged(Box<BridgedUrl>),
@@ -41,7 +41,7 @@ pub enum UrlError {
     Said(String),
     /// A path with `~`, explained.
     Path(String),
-    /// A scheme that nobody knows.
+    /// An unknown scheme.
     Unknown(String),
     /// No such file, or one that cannot be looked at.
     Missing(PathBuf, String),

@@ -159,7 +159,7 @@ pub(super) struct Wanted {
     pub(super) public_key: PublicKey,
     /// Whether the URL itself said how TLS is to be.
     pub(super) tls_said: bool,
-    /// Names that nobody knows.
+    /// Unknown names.
     pub(super) unknown: Vec<String>,
     /// Names of what narrows down how a JDBC driver connects, and nothing here.
     pub(super) idle: Vec<String>,

@@ -57,7 +57,7 @@ pub(super) fn oracle(rest: &str) -> Result<BridgedUrl, UrlError> {
     }
     let (place, name) = connect_identifier(connect)?;
     let url = format!("jdbc:oracle:thin:@{connect}");
-    // Whoever logs on is in a schema of his own.
+    // Each user has a schema of its own.
     Ok(log_on.url(Kind::Oracle, url, place, name, true))
 }
 
@@ -174,7 +174,7 @@ pub(super) fn db2(rest: &str) -> Result<BridgedUrl, UrlError> {
     let separator = if kept.is_empty() { "" } else { ":" };
     let url = format!("jdbc:db2://{host}/{database}{separator}{kept}");
     let (place, name) = (format!("{host}/{database}{schema}"), format!("{database}{schema}"));
-    // Without a schema it is that of whoever logs on.
+    // Without a schema it is the user's own.
     Ok(log_on.url(Kind::Db2, url, place, name, schema.is_empty()))
 }
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::guard::Guard;
 
 impl Deployment {
-    /// Claims the databases for this rotation, and makes sure that nobody else is at them, unless
+    /// Claims the databases for this rotation, and makes sure that no other session is connected, unless
     /// others are expected. Where they are only read no token is written, so what no identifier settles is said.
     pub async fn claim(&self, settings: &Settings, access: Access, others_expected: bool) -> Result<()> {
         for db in self.distinct() {

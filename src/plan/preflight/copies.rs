@@ -1,4 +1,4 @@
-//! Checks for copies of ciphertext beside what is rotated: they stay under the old key, whoever holds it.
+//! Checks for copies of ciphertext beside what is rotated: they stay under the old key.
 
 use std::collections::BTreeSet;
 

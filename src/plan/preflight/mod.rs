@@ -92,11 +92,11 @@ impl From<&Error> for Refusal {
 pub enum Outcome {
     /// As it should be.
     Ok,
-    /// The rotation goes on, and somebody should know.
+    /// The rotation continues, and the user should know.
     Warning,
     /// The rotation does not begin.
     Refuse,
-    /// Nobody knows.
+    /// It is unknown.
     NotChecked,
 }
 
@@ -142,11 +142,11 @@ pub struct Ground<'a> {
     pub journal: &'a Path,
     /// What can be rotated and kept in step.
     pub targets: &'a TargetRegistry,
-    /// What there is to rotate, or why nobody knows.
+    /// What there is to rotate, or why it is unknown.
     pub deployment: Result<&'a Deployment, &'a Error>,
-    /// What stands in it, or why nobody knows.
+    /// Its content, or why it is unknown.
     pub survey: Result<&'a Survey, &'a Error>,
-    /// What somebody has looked at and accepts.
+    /// What the operator has checked and accepts.
     pub accepted: &'a Accepted,
     /// The databases are claimed for this process, strangers and privileges have been asked for.
     pub claimed: bool,

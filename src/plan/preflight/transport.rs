@@ -1,4 +1,4 @@
-//! Whether what goes to a database, the password first, can be read or answered by somebody else.
+//! Whether what goes to a database, the password first, can be read or answered by an attacker.
 
 use std::net::IpAddr;
 

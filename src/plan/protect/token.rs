@@ -105,7 +105,7 @@ impl Pair<'_> {
     async fn watch(&self, token: &Token, theirs: &Identity, feeds: &Feeds) -> Result<Proved> {
         let old = self.old;
         let others: Vec<&Feed> = feeds.found.iter().filter(|feed| feed.brings_all()).collect();
-        // How far a node is behind its cluster nobody sees, so it is made to catch up.
+        // The lag of a node behind its cluster is not visible, so it is made to catch up.
         let by_cluster = self.ours.is_node() && theirs.is_node();
         let lag = others.iter().filter_map(|feed| feed.lag).max().unwrap_or_default();
         let may_come_late = !others.is_empty() || feeds.all_unseen().is_some();

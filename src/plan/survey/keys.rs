@@ -20,7 +20,7 @@ const OLD_SHARE: u64 = 10;
 const OLD_FEW: u64 = 2;
 const AMONG: u64 = 4;
 
-/// Whether so many of the values that were opened open under neither key that somebody has to look.
+/// Whether neither key decrypts so many of the values that a human has to look.
 pub fn is_too_many(unreadable: u64, opened: u64) -> bool {
     unreadable > UNREADABLE_FEW && unreadable * UNREADABLE_SHARE > opened
 }
@@ -74,7 +74,7 @@ impl Survey {
     }
 
     /// What the values say of the keys, for the screen; an error if the old key cannot be the right one, or
-    /// if somebody has to look and has not said the word.
+    /// if a human has to look and has not accepted it.
     pub fn check_keys(&self, accepted: &Accepted) -> Result<String> {
         let (old, new) = (self.sum(|job| job.under_old), self.sum(|job| job.under_new));
         let sampled = old + new + self.unreadable();

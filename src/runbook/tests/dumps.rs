@@ -135,7 +135,7 @@ fn the_vendors_commands_name_this_deployments_databases() {
     );
 }
 
-/// What nobody has tried says so.
+/// A command that was never executed says so.
 #[test]
 fn dumps_that_were_never_executed_say_so() {
     let step = STEPS.iter().find(|step| step.id == "copy").unwrap();

@@ -61,7 +61,7 @@ fn one_that_fails_is_told_of_with_its_last_words() {
     assert!(tell_for(&absent, LIMIT).unwrap_err().starts_with("cannot be started: "));
 }
 
-/// One that reads nothing, or goes on in the background, keeps nobody waiting.
+/// A command that reads nothing, or continues in the background, delays nothing.
 #[test]
 fn one_that_reads_nothing_or_leaves_children_is_not_waited_for() {
     let (_dir, command) = told("exec <&-; sleep 20 & exit 3");

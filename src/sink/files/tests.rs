@@ -60,7 +60,7 @@ fn asking_whether_a_file_may_be_replaced_writes_nothing() {
     symlink(&path, &link).unwrap();
     let (foreseen, happened) = (may_replace(&link).unwrap_err(), replace(&link, OLD, NEW).unwrap_err());
     assert_eq!((foreseen.id(), foreseen.what()), (happened.id(), happened.what()));
-    // Whoever is root may do both.
+    // root may do both.
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o555)).unwrap();
     let said = |error: Error| (error.id(), error.what().to_owned());
     let (foreseen, happened) = (may_replace(&path), replace(&path, OLD, NEW));

@@ -1,4 +1,4 @@
-//! Walks over tables with keys that nobody would want, on SQLite.
+//! Walks over tables with difficult keys, on SQLite.
 
 use std::path::Path;
 use std::time::Duration;
