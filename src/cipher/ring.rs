@@ -25,7 +25,8 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
-    const NEW: RingKey = RingKey(0);
+    /// The new key of all values without a key of their own.
+    pub const NEW: RingKey = RingKey(0);
     const OLD: RingKey = RingKey(1);
 
     /// The ring of one old key and the new one, which is another.

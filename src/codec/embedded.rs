@@ -24,7 +24,8 @@ pub fn envelopes(bytes: &[u8]) -> Vec<String> {
 /// slots, or in one that is no envelope as a whole.
 pub fn beside(codec: &Codec, stored: &[u8]) -> Vec<String> {
     // Most values are one envelope and nothing else.
-    if codec.is_envelope() && words(stored).next().is_some_and(|word| word.range == (0..stored.len())) {
+    let is_one = || words(stored).next().is_some_and(|word| word.range == (0..stored.len()));
+    if codec.is_envelope() && (envelope::is_as_servers_write(stored) || is_one()) {
         return Vec::new();
     }
     let mut places = places(stored);

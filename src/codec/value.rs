@@ -84,12 +84,20 @@ const MOST_LAYERS: usize = 4;
 pub struct Recoder {
     ring: KeyRing,
     policy: Policy,
+    /// What is tried first where a value does not name its key.
+    new_key_first: bool,
 }
 
 impl Recoder {
     /// A recoder from the old keys of the ring to the new ones.
     pub fn new(ring: KeyRing, policy: Policy) -> Self {
-        Self { ring, policy }
+        Self { ring, policy, new_key_first: false }
+    }
+
+    /// The same, for values of which most are under the new key already: that one is tried first.
+    #[must_use]
+    pub fn expecting_new(&self) -> Self {
+        Self { new_key_first: true, ..self.clone() }
     }
 
     /// Its keys.
@@ -230,11 +238,11 @@ impl Recoder {
         }
     }
 
-    /// Tries the key first that the value names, then the old ones, under which most values of a rotation are.
+    /// Tries the key first that the value names, then those under which most values are.
     fn open_authenticated(&self, sealed: &Sealed) -> Result<(RingKey, Plaintext), Reason> {
-        let named = self.named(sealed);
-        let others = self.ring.in_order().filter(|key| Some(*key) != named);
-        for key in named.into_iter().chain(others) {
+        let likely = self.named(sealed).or(self.new_key_first.then_some(KeyRing::NEW));
+        let others = self.ring.in_order().filter(|key| Some(*key) != likely);
+        for key in likely.into_iter().chain(others) {
             if let Some(plaintext) = open_with(self.ring.key(key), sealed)? {
                 return Ok((key, plaintext));
             }

@@ -54,7 +54,7 @@ impl Sizes {
         chunk_min: 100,
         chunk_max: 10_000,
         side_by_side: 1000,
-        transaction: 25_000,
+        transaction: 200_000,
         rehearsed: 250,
         named: 1000,
         carried: 1000,

@@ -291,8 +291,8 @@ fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
                 return Ok(Value::Null);
             }
             // The value's own type counts, not the column's: SQLite stores anything anywhere.
-            let kind = raw.type_info().name().to_owned();
-            Ok(match kind.as_str() {
+            let info = raw.type_info();
+            Ok(match info.name() {
                 "INTEGER" | "BOOLEAN" => Value::Int(row.try_get_unchecked(column)?),
                 "REAL" => Value::Real(row.try_get_unchecked(column)?),
                 "TEXT" => match String::from_utf8(row.try_get_unchecked(column)?) {

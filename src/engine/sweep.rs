@@ -1,6 +1,7 @@
 //! The read-only pass after which a target is done: nothing under the old key is left.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use keyrotation_journal::{Event, Key, Phase};
@@ -8,7 +9,7 @@ use keyrotation_journal::{Event, Key, Phase};
 use super::{Context, Flow, drive, settle};
 use crate::activity::Task;
 use crate::blocking::blocking;
-use crate::codec::value::{Evidence, Verdict};
+use crate::codec::value::{Evidence, Recoder, Verdict};
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
 use crate::source::Row;
@@ -88,6 +89,7 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
     let at_once = job.sizes.named.max(usize::try_from(rows / PART).unwrap_or(usize::MAX));
     let doing = context.activity.begin(Task::Check, &job.place, Some(rows));
     let mut pages = job.source.walk_all().ahead(job.page_rows());
+    let recoder = Arc::new(context.planner.recoder().expecting_new());
     let mut found = 0;
     let mut strays = in_use;
     loop {
@@ -98,7 +100,7 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
         let Some(page) = pages.next().await? else { break };
         doing.advance(page.len() as u64);
         strays.extend(
-            under_old(context, job, page)
+            under_old(&recoder, job, page)
                 .await?
                 .into_iter()
                 .filter(|key| !known.contains(key) && !again.contains(key)),
@@ -114,15 +116,15 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
     Ok((settle::strays(context, job, &strays).await? == Flow::Finished).then_some(found))
 }
 
-async fn under_old(context: &Context, job: &Job, page: Vec<Row>) -> Result<Vec<Key>> {
-    let (planner, job) = (context.planner.clone(), job.clone());
+async fn under_old(recoder: &Arc<Recoder>, job: &Job, page: Vec<Row>) -> Result<Vec<Key>> {
+    let (recoder, job) = (Arc::clone(recoder), job.clone());
     blocking(move || {
         let stray = |row: &Row| {
             row.values.iter().enumerate().any(|(column, value)| {
                 let evidence =
                     Evidence { hash: row.hashes.get(column).and_then(Option::as_deref), recorded: None };
                 value.as_bytes().is_some_and(|stored| {
-                    let verdict = planner.recoder().classify(&job.codec, stored, evidence);
+                    let verdict = recoder.classify(&job.codec, stored, evidence);
                     matches!(verdict, Verdict::UnderOld(_) | Verdict::WithoutId(_))
                 })
             })

@@ -310,3 +310,21 @@ fn a_deployment_of_which_a_half_was_not_rotated_is_not_finished() {
         assert_eq!(both["verdict"]["level"], "good", "{}", both["verdict"]);
     }
 }
+
+/// What was seen before an interruption may have changed since: the record says so.
+#[test]
+fn a_scan_that_was_taken_up_again_is_on_record_as_one() {
+    let kit = verified_in_place();
+    let killed = kit.run_at("scan-after-table=2*off->1*return(kill)", &["keys", "--scan"]);
+    assert_eq!(killed.signal(), Some(9), "{killed}");
+    let on_record = |options: &[&str]| {
+        kit.run(&[&["keys", "--scan"], options].concat()).exits(0);
+        let steps = kit.run(&["status", "--json"]).exits(0).json()["steps"].clone();
+        steps.as_array().unwrap().last().unwrap()["note"].to_string()
+    };
+    let part = "3 tables were looked through before an interruption";
+    let resumed = on_record(&["--resume-scan"]);
+    assert!(resumed.contains(part), "{resumed}");
+    let whole = on_record(&[]);
+    assert!(!whole.contains(part), "{whole}");
+}

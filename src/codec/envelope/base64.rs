@@ -10,7 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 
 /// The bytes that the server reads from `text`.
 pub(super) fn decode(text: &[u8]) -> Vec<u8> {
-    STANDARD.decode(text).unwrap_or_else(|_| decode_leniently(text))
+    strict(text).unwrap_or_else(|_| decode_leniently(text))
+}
+
+/// The bytes of a text in which all is in order.
+pub(super) fn strict(text: &[u8]) -> Result<Vec<u8>, ::base64::DecodeError> {
+    STANDARD.decode(text)
 }
 
 /// Appends the base64 of `bytes`: standard alphabet, padded, in one line.
