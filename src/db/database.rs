@@ -59,6 +59,12 @@ impl Db {
         Sqlite::open(path, access).await.map(AnyDriver::Sqlite).map(Self::by)
     }
 
+    /// Rolls back what a killed process has left unfinished in an SQLite file, which a read-only open would refuse, and says
+    /// whether there was something.
+    pub async fn roll_back_unfinished(path: &Path) -> Result<bool, DbError> {
+        Sqlite::roll_back_unfinished(path).await
+    }
+
     /// Connects to a server, with no more than so many connections that share the work.
     pub async fn open_server(server: &Server, access: Access, connections: u32) -> Result<Self, DbError> {
         let driver = match (&server.route, server.kind) {

@@ -18,7 +18,6 @@ use sqlx::{
 };
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::database::Db;
 use super::dialect::{Dialect, Questions, SQLITE};
 use super::driver::{Driver, DriverTransaction};
 use super::error::{Class, DbError};
@@ -93,6 +92,25 @@ impl Sqlite {
         let db = Self { path: path.to_owned(), connection: Arc::new(shared), claim: Arc::default() };
         db.read(SQLITE.objects, &[]).await?; // a file that is no database shows here
         Ok(db)
+    }
+
+    /// Rolls back what a killed process has left unfinished, and says whether there was something. Nothing is opened for
+    /// writing unless there is.
+    pub(super) async fn roll_back_unfinished(path: &Path) -> Result<bool, DbError> {
+        if !is_filled(path, "-journal") {
+            return Ok(false);
+        }
+        match Self::open(path, Access::ReadOnly).await {
+            Ok(db) => {
+                db.close().await; // another process is writing to it
+                Ok(false)
+            }
+            Err(error) if error.remedy() == Some(UNFINISHED) => {
+                Self::open(path, Access::ReadWrite).await?.close().await;
+                Ok(true)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Makes indexes, with another thread that sorts.
@@ -178,27 +196,6 @@ impl Driver for Sqlite {
     async fn close(&self) {
         if let Some(connection) = self.connection.connection.lock().await.take() {
             let _ = connection.close().await; // nothing is left to lose
-        }
-    }
-}
-
-impl Db {
-    /// Rolls back what a killed process has left unfinished in an SQLite file, and says whether there was something:
-    /// whoever only looks would be refused. Nothing is opened for writing unless there is.
-    pub async fn roll_back_unfinished(path: &Path) -> Result<bool, DbError> {
-        if !is_filled(path, "-journal") {
-            return Ok(false);
-        }
-        match Sqlite::open(path, Access::ReadOnly).await {
-            Ok(db) => {
-                db.close().await; // whoever writes is at it
-                Ok(false)
-            }
-            Err(error) if error.remedy() == Some(UNFINISHED) => {
-                Sqlite::open(path, Access::ReadWrite).await?.close().await;
-                Ok(true)
-            }
-            Err(error) => Err(error),
         }
     }
 }

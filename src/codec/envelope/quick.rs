@@ -35,15 +35,67 @@ pub(super) fn members<'json, const N: usize>(
 /// A text that begins here, and what stands behind it.
 fn text(json: &str) -> Option<(Cow<'_, str>, &str)> {
     let (raw, behind) = json.strip_prefix('"')?.split_once('"')?;
-    // All bytes are looked at, as this is quicker than to stop at the first.
-    let is_as_it_stands = raw.bytes().fold(true, |so_far, byte| so_far & (byte >= b' ') & (byte != b'\\'));
-    if is_as_it_stands {
+    // To count them is quicker than to stop at the first: a processor looks at many bytes at once.
+    if raw.bytes().filter(|byte| is_odd(*byte)).count() == 0 {
         return Some((Cow::Borrowed(raw), behind));
     }
     let start = raw.trim_end_matches(EQUALS);
-    if start.bytes().any(|byte| byte < b' ' || byte == b'\\') {
+    if start.bytes().any(is_odd) {
         return None;
     }
     let count = (raw.len() - start.len()) / EQUALS.len();
     Some((Cow::Owned(format!("{start}{}", "=".repeat(count))), behind))
+}
+
+/// Whether it begins an escape, or must not stand in a text.
+const fn is_odd(byte: u8) -> bool {
+    byte < b' ' || byte == b'\\'
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Read, read_any};
+    use super::members;
+
+    /// What looks much like the objects that servers write, and is in part.
+    fn nearly_an_object() -> impl Strategy<Value = String> {
+        let text = prop::sample::select(vec![
+            "c",
+            "t",
+            "iv",
+            "kid",
+            "",
+            "AAAA",
+            r"AA\u003d\u003d",
+            r"\u003dA",
+            r"\\",
+            r"\n",
+            "\n",
+            "é",
+            "}",
+            "{",
+            "a b",
+        ]);
+        let member = (text.clone(), text).prop_map(|(name, value)| format!(r#""{name}":"{value}""#));
+        let odd =
+            prop::sample::select(vec![r#""c":null"#, r#""t":1"#, r#""x":{"c":"y"}"#, r#" "c" : "z" "#, ""]);
+        let members = prop::collection::vec(prop_oneof![8 => member, 1 => odd.prop_map(str::to_owned)], 0..5);
+        let ends = prop::sample::select(vec!["}", "}", "}", "", "}}", "} ", ",}"]);
+        (members, ends).prop_map(|(members, end)| format!("{{{}{end}", members.join(",")))
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_quickly_is_read_the_same_by_the_standard(json in nearly_an_object()) {
+            let names = ["c", "t", "iv"];
+            if let Some(quick) = members(json.as_bytes(), names) {
+                let Read::Whole(whole) = read_any(json.as_bytes(), names) else {
+                    return Err(TestCaseError::fail("the standard does not read it"));
+                };
+                prop_assert_eq!(quick, whole);
+            }
+        }
+    }
 }

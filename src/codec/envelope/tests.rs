@@ -367,31 +367,6 @@ fn a_lenient_envelope_that_breaks_off_is_damaged() {
     }
 }
 
-/// What looks much like the objects that servers write, and is in part.
-fn nearly_an_object() -> impl Strategy<Value = String> {
-    let text = prop::sample::select(vec![
-        "c", "t", "iv", "kid", "", "AAAA", r"AA\u003d\u003d", r"\u003dA", r"\\", r"\n", "\n", "é", "}", "{", "a b",
-    ]);
-    let member = (text.clone(), text).prop_map(|(name, value)| format!(r#""{name}":"{value}""#));
-    let odd = prop::sample::select(vec![r#""c":null"#, r#""t":1"#, r#""x":{"c":"y"}"#, r#" "c" : "z" "#, ""]);
-    let members = prop::collection::vec(prop_oneof![8 => member, 1 => odd.prop_map(str::to_owned)], 0..5);
-    let ends = prop::sample::select(vec!["}", "}", "}", "", "}}", "} ", ",}"]);
-    (members, ends).prop_map(|(members, end)| format!("{{{}{end}", members.join(",")))
-}
-
-proptest! {
-    #[test]
-    fn what_is_read_quickly_is_read_the_same_by_the_standard(json in nearly_an_object()) {
-        let names = ["c", "t", "iv"];
-        if let Some(quick) = quick::members(json.as_bytes(), names) {
-            let Read::Whole(whole) = read_any(json.as_bytes(), names) else {
-                return Err(TestCaseError::fail("the standard does not read it"));
-            };
-            prop_assert_eq!(quick, whole);
-        }
-    }
-}
-
 #[test]
 fn what_servers_write_is_read_quickly() {
     for (text, is_read) in [

@@ -141,6 +141,8 @@ pub struct Dialect {
     pub(crate) max_packet: &'static str,
     /// Run behind each commit, to make it last; empty where the server sees to that.
     pub(crate) flush: &'static str,
+    /// The setting by which commits are acknowledged before they are written, where there is one.
+    pub(crate) write_delay: Option<WriteDelay>,
     /// What each session is told first, whatever it is for.
     pub session: &'static [&'static str],
     /// Likewise by way of a JDBC driver, and what else that is told.
@@ -164,6 +166,17 @@ pub struct Dialect {
     pub(crate) hides_rows: fn(&str, Option<&str>, &str) -> bool,
     /// What its JDBC driver needs.
     pub(crate) driver: JdbcDriver,
+}
+
+/// A setting of a database: for how long it may keep back what was committed. It lasts until it is set again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WriteDelay {
+    /// What it is, in milliseconds; no number where nobody has set it.
+    pub ask: &'static str,
+    /// What it is then.
+    pub usual: u32,
+    /// Sets it.
+    pub set: fn(u32) -> String,
 }
 
 impl Dialect {
@@ -222,6 +235,7 @@ impl Dialect {
         readiness: None,
         max_packet: "",
         flush: "",
+        write_delay: None,
         session: &[],
         setup: |_, _| Vec::new(),
         tokens: LOCK_ROWS,

@@ -16,6 +16,7 @@ pub(crate) mod sqlite;
 
 pub use db2::DB2;
 pub use description::Dialect;
+pub(crate) use description::WriteDelay;
 pub use h2::H2;
 pub use mssql::MSSQL;
 pub use mysql::MYSQL;

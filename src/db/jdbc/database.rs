@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::Semaphore;
 
 use super::lease::{BridgeSession, JdbcTransaction};
-use super::opened::{Opened, answer, connect, greet, patience};
+use super::opened::{Opened, answer, connect, greet, patience, without_delay};
 use super::session::{Ask, Session};
 use super::stalled::AtWork;
 use super::wire::Operation;
@@ -53,6 +53,10 @@ impl JdbcDb {
         if access == Access::ReadWrite && !dialect.flush.is_empty() {
             answer(&mut session, dialect, server, dialect.flush).await?; // whether that is allowed shows now
         }
+        let set_back = match access {
+            Access::ReadOnly => None,
+            Access::ReadWrite => without_delay(&mut session, dialect, server).await?,
+        };
         let statement_bytes = match dialect.max_packet {
             "" => STATEMENT_BYTES,
             packet => remote::statement_bytes(&answer(&mut session, dialect, server, packet).await?),
@@ -74,6 +78,7 @@ impl JdbcDb {
             idle: Mutex::default(),
             own,
             at_work: AtWork::default(),
+            set_back,
         };
         opened.idle().push(session);
         Ok(Self { opened: Arc::new(opened) })
@@ -200,7 +205,10 @@ impl Driver for JdbcDb {
 
     async fn close(&self) {
         self.opened.permits.close();
-        let idle = std::mem::take(&mut *self.opened.idle());
+        let mut idle = std::mem::take(&mut *self.opened.idle());
+        if let Some(session) = idle.iter_mut().find(|session| session.is_usable()) {
+            self.opened.set_back(session).await;
+        }
         for session in idle {
             session.close().await;
         }
