@@ -8,7 +8,7 @@ use super::{Session, print, print_json};
 use crate::config;
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
-use crate::report::{StatusView, status_text};
+use crate::report::{StatusView, status_text, whole_status_text};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
 use crate::runner::{all_failures, read, view};
 
@@ -32,11 +32,8 @@ pub(super) async fn status(session: &Session, args: &StatusArgs) -> Result<Exit>
     if args.json {
         print_json(&Document { status: facts.status.as_ref(), runbook: progress })?;
     } else {
-        print(&format!(
-            "{}\n{}",
-            facts.status.as_ref().map(status_text).unwrap_or_default(),
-            list(&progress)
-        ))?;
+        let text = if session.global.verbose > 0 { whole_status_text } else { status_text };
+        print(&format!("{}\n{}", facts.status.as_ref().map(text).unwrap_or_default(), list(&progress)))?;
     }
     Ok(Exit::Done)
 }

@@ -241,12 +241,11 @@ impl Guard {
             }
             if waiting.is_none() {
                 let what = format!("the lock of the {} database: {problem}", self.store.name());
-                waiting = self.activity.get().map(|activity| activity.wait(what));
-            }
-            if begun.elapsed() < PAUSE {
+                waiting = Some(self.activity.get().map(|activity| activity.wait(what)));
                 tracing::warn!(
-                    "{} database: the rotation's lock was lost ({problem}); waiting for it",
-                    self.store.name()
+                    "{} database: the rotation's lock was lost ({problem}); waiting for it for up to {} s",
+                    self.store.name(),
+                    self.patience.as_secs()
                 );
             }
             tokio::time::sleep(PAUSE).await;

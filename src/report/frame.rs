@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::meter::about;
 use super::text::{failures, group, second, state_words, table};
-use super::{ActivityView, StatusView, TargetView, status_text, thousands};
+use super::{ActivityView, StatusView, TargetView, thousands, whole_status_text};
 use crate::fit::wrapped;
 use crate::invocation::spelled;
 
@@ -32,7 +32,7 @@ pub fn frame(view: &StatusView, look: FrameStyle) -> Vec<String> {
     let (columns, lines) = look.size;
     let room = lines.saturating_sub(1).max(1); // the cursor stands on the last one
     let mut parts =
-        if look.verbose { vec![headline(view, look), status_text(view)] } else { parts(view, look) };
+        if look.verbose { vec![headline(view, look), whole_status_text(view)] } else { parts(view, look) };
     let broken = |parts: &[String]| -> Vec<String> {
         let text = spelled(&parts.concat()).into_owned();
         wrapped(&text, Some(columns)).lines().map(|line| line.replace('\u{a0}', " ")).collect()
@@ -170,6 +170,7 @@ pub fn line(view: &StatusView) -> String {
 mod tests {
     use keyrotation_journal::{JobState, Rotation, TargetHead, TargetKind};
 
+    use super::super::text::short_place;
     use super::*;
     use crate::fit::width;
     use crate::target::{Target, TargetRegistry};
@@ -239,7 +240,10 @@ mod tests {
         }
         assert_eq!(frame(&view, look(0, 0)).len(), 1);
         let verbose = frame(&view, FrameStyle { verbose: true, ..look(900, 90) });
-        assert_eq!(verbose.len(), status_text(&view).lines().count() + 1);
+        assert_eq!(verbose.len(), whole_status_text(&view).lines().count() + 1);
+        let waiting = short_place(&view.targets[2].place);
+        let has_line = |lines: &[String]| lines.iter().any(|line| line.starts_with(waiting));
+        assert!(has_line(&verbose) && !has_line(&whole), "{waiting}: {verbose:#?}");
         let coloured = frame(&view, FrameStyle { coloured: true, ..look(200, 60) });
         assert!(coloured[0].contains("\u{1b}[31m9 failed\u{1b}[0m"), "{coloured:?}");
     }

@@ -51,6 +51,8 @@ pub use status::{FailureView, RunState, StatusView, TargetView, failures_of, mom
 pub use steps::{PLACES, StepView, VerifiedView};
 pub use sync::{SyncTableView, SyncView};
 pub use taken_up::taken_up;
-pub use text::{bytes, printable, second, state_words, status_text, summary_sentence, thousands};
+pub use text::{
+    bytes, printable, second, state_words, status_text, summary_sentence, thousands, whole_status_text,
+};
 pub use verified::{MAY_HAVE_RUN, RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};
 pub use watchers::{Ending, Watchers};

@@ -65,6 +65,22 @@ pub fn state_words(view: &StatusView) -> String {
 
 /// The status for people: a headline, a table, what failed, what to do next.
 pub fn status_text(view: &StatusView) -> String {
+    status_with(view, Lines::WithCounts)
+}
+
+/// Likewise, with a line for each table and a column for each count, also where there is nothing to count.
+pub fn whole_status_text(view: &StatusView) -> String {
+    status_with(view, Lines::All)
+}
+
+/// Which tables and files have a line of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    WithCounts,
+    All,
+}
+
+fn status_with(view: &StatusView, lines: Lines) -> String {
     let mut out = format!("rotation {} is {}", view.rotation_id, state_words(view));
     let paused = view.activity.as_ref().and_then(|activity| activity.paused.as_ref());
     if let Some(paused) = paused {
@@ -79,7 +95,7 @@ pub fn status_text(view: &StatusView) -> String {
     }
     let _ =
         write!(out, "\nstarted {}, last change {}\n\n", second(&view.started_at), second(&view.updated_at));
-    out.push_str(&table(&view.all().collect::<Vec<_>>()));
+    out.push_str(&table_of(&view.all().collect::<Vec<_>>(), lines));
     out.push_str(&failures(&view.all().collect::<Vec<_>>(), usize::MAX));
     if view.all().any(|target| target.failures.len() < usize::try_from(target.failed).unwrap_or(usize::MAX)) {
         out.push_str("more rows failed than are listed; `keyrotation status --failures` lists them all\n");
@@ -148,6 +164,10 @@ type Counts = (&'static str, fn(&TargetView) -> u64);
 /// The counts of tables and files, one a line: what has nothing to count is named below, and a column of zeros alone is
 /// left out.
 pub(super) fn table(targets: &[&TargetView]) -> String {
+    table_of(targets, Lines::WithCounts)
+}
+
+fn table_of(targets: &[&TargetView], shown: Lines) -> String {
     const ALWAYS: [Counts; 3] = [
         ("failed", |target| target.failed),
         ("rows", |target| target.rows),
@@ -158,7 +178,8 @@ pub(super) fn table(targets: &[&TargetView]) -> String {
         ("plain, NULL", |target| target.plain + target.null),
         ("gone", |target| target.gone),
     ];
-    let is_any = |(_, count): &Counts| targets.iter().any(|target| count(target) > 0);
+    let is_any = |(_, count): &Counts| shown == Lines::All || targets.iter().any(|target| count(target) > 0);
+    let group = |target: &TargetView| group(target).filter(|_| shown == Lines::WithCounts);
     let columns: Vec<Counts> = ALWAYS.into_iter().chain(IF_ANY.into_iter().filter(is_any)).collect();
     let titles = ["table or files", "state"].into_iter().chain(columns.iter().map(|(title, _)| *title));
     let mut lines: Vec<Vec<String>> = vec![titles.map(str::to_owned).collect()];

@@ -186,7 +186,8 @@ fn the_page_tells_who_did_what_when_and_why() {
     };
     let ends = ends(&page);
     assert!(
-        ends[0].starts_with("failed[KR-DB-001]") || ends[0].starts_with("failed [KR-DB-001]"),
+        ends[0].starts_with("stopped by an error[KR-DB-001]")
+            || ends[0].starts_with("stopped by an error [KR-DB-001]"),
         "{ends:?}"
     );
     assert_eq!((ends[1].as_str(), ends[2].as_str()), ("killed", "completed"), "{ends:?}");

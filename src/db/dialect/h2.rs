@@ -43,13 +43,15 @@ pub const H2: Dialect = Dialect {
            FROM INFORMATION_SCHEMA.TABLES WHERE UPPER(TABLE_NAME) = UPPER(CAST(? AS VARCHAR)) ORDER BY 1, 2",
     log_table: "SELECT CASE WHEN TABLE_TYPE IN ('TABLE', 'BASE TABLE') THEN '' ELSE CONCAT('is a ', LOWER(TABLE_TYPE)) END \
                 FROM INFORMATION_SCHEMA.TABLES WHERE TABLE_SCHEMA = SCHEMA() AND UPPER(TABLE_NAME) = CAST(? AS VARCHAR)",
-    // The types that are no texts are bytes, by their numbers in 1.4 and, without a length, by their names in 2.x.
+    // Types by their numbers in 1.4, by their names in 2.x. Those that are no texts are bytes, or cannot be looked into.
     text_columns: "SELECT CASE WHEN c.TABLE_SCHEMA = SCHEMA() THEN '' ELSE c.TABLE_SCHEMA END, \
-                   c.TABLE_NAME, c.COLUMN_NAME, 1 FROM INFORMATION_SCHEMA.COLUMNS AS c JOIN INFORMATION_SCHEMA.TABLES AS t \
+                   c.TABLE_NAME, c.COLUMN_NAME, 1, CASE WHEN CAST(c.DATA_TYPE AS VARCHAR) IN ('ARRAY', '2003') THEN 'an array' \
+                   WHEN CAST(c.DATA_TYPE AS VARCHAR) IN ('ROW', '2002') THEN 'a row' ELSE '' END \
+                   FROM INFORMATION_SCHEMA.COLUMNS AS c JOIN INFORMATION_SCHEMA.TABLES AS t \
                    ON t.TABLE_SCHEMA = c.TABLE_SCHEMA AND t.TABLE_NAME = c.TABLE_NAME \
                    WHERE c.TABLE_SCHEMA <> 'INFORMATION_SCHEMA' AND t.TABLE_TYPE NOT IN ('VIEW', 'SYSTEM TABLE') \
-                   AND c.CHARACTER_MAXIMUM_LENGTH >= 30 \
-                   AND CAST(c.DATA_TYPE AS VARCHAR) NOT IN ('-2', '-3', '-4', '2004', '1111', '2000', '2003') ORDER BY 1, 2, 3",
+                   AND (CAST(c.DATA_TYPE AS VARCHAR) IN ('ARRAY', '2003', 'ROW', '2002') OR c.CHARACTER_MAXIMUM_LENGTH >= 30 \
+                   AND CAST(c.DATA_TYPE AS VARCHAR) NOT IN ('-2', '-3', '-4', '2004', '1111', '2000')) ORDER BY 1, 2, 3",
     own_schema: "SELECT SCHEMA()",
     own_words: "CURRENT_CATALOG CURRENT_DATE CURRENT_PATH CURRENT_ROLE CURRENT_SCHEMA CURRENT_TIME \
                 CURRENT_TIMESTAMP CURRENT_USER DEFAULT FALSE LOCALTIME LOCALTIMESTAMP NULL ROWNUM \

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{Admin, Engine, Except, Place};
+use crate::support::{Admin, Engine, Except, Place, seal};
 
 /// A deployment whose databases are files, by their paths; the server has them open. Updates are not
 /// counted: the class of that trigger is the server's own.
@@ -74,6 +74,25 @@ fn the_delay_of_writes_is_as_it_was() {
     let resumed = place.run_unlooked(&["resume"]);
     assert_eq!(resumed.code(), Some(0), "{resumed}");
     assert_eq!(delay(), [Some("250".to_owned())], "{resumed}");
+}
+
+/// What H2 does not show as a text is named.
+#[test]
+fn a_scan_names_the_columns_that_it_cannot_look_into() {
+    assert_eq!(Engine::asked(), Engine::H2);
+    let place = Place::new(5);
+    let mut admin = Admin::connect(Engine::H2, &place.site().database(0));
+    admin.execute(
+        "CREATE TABLE ELSEWHERE (LIST VARCHAR(99) ARRAY, PAIR ROW(ONE VARCHAR(99), TWO INTEGER), NOTE VARCHAR(99), \
+         DOCUMENT JSON)",
+    );
+    let value = seal(&place.deployment.spec.old_key, "a copy");
+    admin.execute(&format!("INSERT INTO ELSEWHERE (DOCUMENT) VALUES (JSON '{{\"a\": \"{value}\"}}')"));
+    let inventory = place.run(&["keys", "--scan", "--json"]).json()["inventory"].clone();
+    assert!(inventory["outside"]["found"].to_string().contains("ELSEWHERE.DOCUMENT"), "{inventory}");
+    let left = inventory["not_looked_at"].to_string();
+    assert!(left.contains("ELSEWHERE.LIST, an array") && left.contains("ELSEWHERE.PAIR, a row"), "{left}");
+    assert!(!left.contains("NOTE"), "{left}");
 }
 
 #[test]

@@ -293,6 +293,11 @@ fn verification(rotation: &RotationPart) -> Markup {
     }
 }
 
+/// What can be resumed has not failed.
+fn how_it_ended(word: &str) -> &str {
+    if word == "failed" { "stopped by an error" } else { word }
+}
+
 fn sessions(rotation: &RotationPart) -> Markup {
     html! {
         (wide("Sessions", &html! {
@@ -304,7 +309,7 @@ fn sessions(rotation: &RotationPart) -> Markup {
                 tbody { @for each in &rotation.sessions { tr {
                     th scope="row" { (moment(Some(&each.started_at))) }
                     td data-label="ended" { (moment(Some(&each.ended_at))) @if matches!(each.end, "killed" | "running") { span.label { "last heard of" } } }
-                    td.text { (each.end) @if let Some(error) = &each.error { span.label { (foreign(error)) } } }
+                    td.text { (how_it_ended(each.end)) @if let Some(error) = &each.error { span.label { (foreign(error)) } } }
                     td.by { (foreign(&each.user)) " on " (foreign(&each.host)) span.label { "process " (each.pid) ", version " (each.version) } }
                     td.text { code { (foreign(&each.command)) } }
                 } } }
