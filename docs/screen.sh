@@ -39,7 +39,7 @@ wait $! 2>/dev/null || true
         fold -w $COLUMNS_SHOWN | sed -e 's/ *$//; /^$/d'
     echo Killed
     echo
-    show "keyrotation status | head -n 9"
+    show "keyrotation status | head -n 8"
     show "keyrotation --quiet resume | tail -n 1"
     show "keyrotation --quiet verify | head -n 1"
 } | sed -e '$d' >screen.txt
