@@ -3,7 +3,7 @@
 use super::claimed::{Claimed, ClusterLock};
 use super::cluster_lock;
 use super::database::Db;
-use super::dialect::LockRow;
+use super::dialect::{LockRow, Questions};
 use super::error::{Class, DbError};
 use super::server::Kind;
 use super::told::Told;
@@ -21,9 +21,19 @@ pub enum LockState {
 
 impl Db {
     /// Claims the database for this process; false if another rotation has it. Held until the
-    /// database is closed, or the connection is lost: see [`Db::hold`].
+    /// database is closed, or the connection is lost: see [`Db::hold`]. From then on its commits last.
     pub async fn claim(&self) -> Result<bool, DbError> {
-        let Some(questions) = self.questions() else { return self.claim_file() };
+        let is_ours = match self.questions() {
+            Some(questions) => self.claim_on_server(questions).await?,
+            None => self.claim_file()?,
+        };
+        if is_ours {
+            self.write_at_once().await?;
+        }
+        Ok(is_ours)
+    }
+
+    async fn claim_on_server(&self, questions: &Questions) -> Result<bool, DbError> {
         let mut held = self.claim.lock().await;
         if held.dedicated.is_some() {
             return Ok(true);

@@ -154,6 +154,10 @@ impl Db {
         of_each!(AnyDriver, &self.driver, db => db.claim())
     }
 
+    pub(crate) async fn write_at_once(&self) -> Result<(), DbError> {
+        of_each!(AnyDriver, &self.driver, db => db.write_at_once().await)
+    }
+
     /// Runs a reading statement.
     pub async fn read(&self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         of_each!(AnyDriver, &self.driver, db => db.read(sql, params).await)

@@ -98,6 +98,11 @@ pub(crate) trait Driver {
         ready(Ok(None))
     }
 
+    /// Has the server write each commit before it acknowledges it, until this is closed.
+    fn write_at_once(&self) -> impl Future<Output = Result<(), DbError>> + Send {
+        ready(Ok(()))
+    }
+
     /// Closes the sessions that nobody uses now.
     fn rest(&self) -> impl Future<Output = ()> + Send {
         ready(())

@@ -1,11 +1,11 @@
 //! A database that is reached through its JDBC driver.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
 use super::lease::{BridgeSession, JdbcTransaction};
-use super::opened::{Opened, answer, connect, greet, patience, without_delay};
+use super::opened::{Opened, answer, connect, greet, patience};
 use super::session::{Ask, Session};
 use super::stalled::AtWork;
 use super::wire::Operation;
@@ -53,10 +53,6 @@ impl JdbcDb {
         if access == Access::ReadWrite && !dialect.flush.is_empty() {
             answer(&mut session, dialect, server, dialect.flush).await?; // whether that is allowed shows now
         }
-        let set_back = match access {
-            Access::ReadOnly => None,
-            Access::ReadWrite => without_delay(&mut session, dialect, server).await?,
-        };
         let statement_bytes = match dialect.max_packet {
             "" => STATEMENT_BYTES,
             packet => remote::statement_bytes(&answer(&mut session, dialect, server, packet).await?),
@@ -78,7 +74,7 @@ impl JdbcDb {
             idle: Mutex::default(),
             own,
             at_work: AtWork::default(),
-            set_back,
+            set_back: Mutex::default(),
         };
         opened.idle().push(session);
         Ok(Self { opened: Arc::new(opened) })
@@ -201,6 +197,24 @@ impl Driver for JdbcDb {
         for session in idle {
             session.close().await;
         }
+    }
+
+    async fn write_at_once(&self) -> Result<(), DbError> {
+        let Some(delay) = &self.opened.dialect.write_delay else { return Ok(()) };
+        if self.opened.access == Access::ReadOnly {
+            return Ok(());
+        }
+        let found = first_number(&self.read(delay.ask, &[]).await?);
+        let before = found.and_then(|found| u32::try_from(found).ok()).unwrap_or(delay.usual);
+        if before > 0 {
+            self.read(&(delay.set)(0), &[]).await?;
+            tracing::debug!(
+                "{}: commits were written up to {before} ms later, now at once",
+                self.opened.server
+            );
+            *self.opened.set_back.lock().unwrap_or_else(PoisonError::into_inner) = Some((delay.set)(before));
+        }
+        Ok(())
     }
 
     async fn close(&self) {

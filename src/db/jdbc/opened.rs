@@ -15,7 +15,7 @@ use crate::error::{Class, DbError};
 use crate::own_sessions::{Greeting, OwnSessions};
 use crate::remote;
 use crate::server::{Access, Route, Server};
-use crate::value::{Record, first_number};
+use crate::value::Record;
 
 /// How long a file may be held by the bridge of a process that was killed: until its Java has noticed.
 const AFTERLIFE: Duration = Duration::from_secs(5);
@@ -35,8 +35,8 @@ pub(super) struct Opened {
     pub(super) idle: Mutex<Vec<Session>>,
     pub(super) own: OwnSessions,
     pub(super) at_work: AtWork,
-    /// Sets back, at the end, what [`without_delay`] has set.
-    pub(super) set_back: Option<String>,
+    /// Gives the database its delay of writes back, where it was taken away.
+    pub(super) set_back: Mutex<Option<String>>,
 }
 
 impl Opened {
@@ -54,8 +54,9 @@ impl Opened {
 
     /// Gives the database its delay of writes back. If that does not last it is none, which is safe, and slower.
     pub(super) async fn set_back(&self, session: &mut Session) {
-        let Some(set_back) = &self.set_back else { return };
-        for statement in [set_back, self.dialect.flush] {
+        let taken = self.set_back.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(set_back) = taken else { return };
+        for statement in [&*set_back, self.dialect.flush] {
             if let Err(error) = answer(session, self.dialect, &self.server, statement).await {
                 tracing::warn!("{}: {error}; run `{set_back}` there", self.server);
                 return;
@@ -96,21 +97,6 @@ pub(super) async fn answer(
     let asked = async { Ok(session.ask(Ask::Query(&sql, &[])).await) };
     let asked = remote::within(Some(patience(server)), asked).await?;
     asked.map(|(rows, _)| rows).map_err(|failure| errors::explain(dialect, &failure))
-}
-
-/// Has the database write each commit before it acknowledges it, and returns the statement that sets this back; none if
-/// it did so before, as after a rotation that was killed.
-pub(super) async fn without_delay(
-    session: &mut Session,
-    dialect: &Dialect,
-    server: &Server,
-) -> Result<Option<String>, DbError> {
-    let Some(delay) = &dialect.write_delay else { return Ok(None) };
-    let found = first_number(&answer(session, dialect, server, delay.ask).await?);
-    let before = found.and_then(|found| u32::try_from(found).ok()).unwrap_or(delay.usual);
-    answer(session, dialect, server, &(delay.set)(0)).await?;
-    tracing::debug!("{server}: commits were written up to {before} ms later, and are written at once now");
-    Ok((before > 0).then(|| (delay.set)(before)))
 }
 
 /// How long a session may take to open, and to answer what is no work. The driver keeps to the URL's own

@@ -43,6 +43,13 @@ pub(crate) fn triggers_come_and_go_without_a_trace(engine: Engine) {
         status["steps"].as_array().unwrap().iter().map(|step| step["name"].as_str().unwrap()).collect();
     let installed = "triggers-installed";
     assert_eq!(steps, [installed, installed, "clean-copy/removed", "triggers-removed", installed]);
+    if engine == Engine::H2 {
+        // A setting that only a database to be rewritten gets for a while.
+        let delay =
+            "SELECT SETTING_VALUE FROM INFORMATION_SCHEMA.SETTINGS WHERE SETTING_NAME = 'WRITE_DELAY'";
+        assert_eq!(pair.rows(Side::Old, delay).concat(), []);
+        assert_eq!(pair.rows(Side::New, delay).concat(), [Some("500".to_owned())]);
+    }
 }
 
 pub(crate) fn a_copy_with_triggers_is_refused_and_cleaned(engine: Engine) {
