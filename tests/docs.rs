@@ -2,7 +2,7 @@
 //!
 //! Every line of a fenced `sh` block counts as a command, and so does inline code that begins with
 //! `keyrotation`. Nothing is executed here: a block is tagged `fast` if a test does that
-//! (`tests/e2e/documented.rs`), and `long` if not.
+//! (`tests/e2e/sqlite/documented.rs`), and `long` if not.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
@@ -385,20 +385,22 @@ fn every_link_leads_somewhere() {
     assert!(followed > 10, "only {followed} links were found: the search for them is broken");
 }
 
-/// With `UPDATE_DOCS` they are written.
+/// What a row of reliability.md names as its proof is there.
 #[test]
-fn scripts_of_triggers_are_what_the_templates_make() {
-    let folder = Path::new(ROOT).join("triggers");
-    let mut names = BTreeSet::from(["templates".to_owned()]);
-    for (name, script) in keyrotation::triggers::scripts(&TargetRegistry::built_in()) {
-        let path = folder.join(&name);
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            fs::write(&path, &script).unwrap();
+fn every_test_that_is_named_exists() {
+    let folders = ["src", "journal", "tests"].map(|name| walkdir::WalkDir::new(Path::new(ROOT).join(name)));
+    let paths = folders.into_iter().flatten().map(|entry| entry.unwrap().into_path());
+    let code = paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let code: String = code.map(|path| fs::read_to_string(path).unwrap()).collect();
+    let mut named = 0;
+    for page in pages() {
+        for name in page.prose().flat_map(inline_code).filter(|name| name.contains("::")) {
+            let test = name.rsplit("::").next().unwrap();
+            if test.matches('_').count() > 2 && test.chars().all(|c| c.is_ascii_lowercase() || c == '_') {
+                assert!(code.contains(&format!("fn {test}(")), "{}: no test `{name}`", page.path.display());
+                named += 1;
+            }
         }
-        let written = fs::read_to_string(&path).unwrap_or_default();
-        assert!(written == script, "triggers/{name} is old: UPDATE_DOCS=1 cargo test --test docs");
-        names.insert(name);
     }
-    let there = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    assert_eq!(there.collect::<BTreeSet<_>>(), names);
+    assert!(named > 100, "only {named} tests were found: the search for them is broken");
 }

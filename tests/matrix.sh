@@ -49,7 +49,7 @@ on() {
     }
     KEYROTATION_TEST_SERVERS=$engine run servers 'all()'
     run default "test(/^(servers|sync)::.*$engine/)"
-    KEYROTATION_TEST_SERVERS=$engine KEYROTATION_ROUNDS=$rounds run torture 'test(/^kill::killed_at/)'
+    KEYROTATION_TEST_SERVERS=$engine KEYROTATION_ROUNDS=$rounds run torture 'test(/^contract::kill::/)'
     return "$failed"
 }
 

@@ -134,7 +134,7 @@ tests_over_jdbc() {
     local database
     for database in h2 postgresql-jdbc mariadb-jdbc; do
         local but=()
-        [[ $database == h2 ]] || but=(-E 'test(/^smoke::/)') # the others have drivers that are quicker
+        [[ $database == h2 ]] || but=(-E 'test(/^contract::smoke::/)') # the others have drivers that are quicker
         KEYROTATION_E2E=$database KEYROTATION_TEST_SERVERS=${database%-jdbc} nextest "$database" jdbc-ci "${but[@]}"
     done
 }
@@ -144,7 +144,7 @@ tests_on_stand_ins() {
     local database
     for database in h2-as-oracle h2-as-sqlserver h2-as-db2; do
         local but=() # refused rows take longest, and differ only in the words of savepoints
-        [[ $database == h2-as-sqlserver ]] || but=(-E 'not test(/^failures::/)')
+        [[ $database == h2-as-sqlserver ]] || but=(-E 'not test(/^contract::/)')
         KEYROTATION_E2E=$database nextest "$database" stand-ins-ci "${but[@]}"
     done
 }
@@ -248,12 +248,12 @@ tail -n 1 "$PARTS" | grep -q $'^0\t' || fail "the build failed"
 # Most tests wait, for servers and for each other, so that lanes of them fill two processors and no more.
 start lane "tests" tests
 start lane \
-    "tests on MySQL" "tests_on mysql -E 'not test(/^indexes::(small_tables|those_that_were_made)/)'" \
-    "tests on PostgreSQL" "tests_on postgresql -E 'test(/^(failures|indexes|kill|nothing|smoke|tables|values|verify)::/)'"
+    "tests on MySQL" "tests_on mysql" \
+    "tests on PostgreSQL" "tests_on postgresql"
 start lane \
     "tests on stand-ins" tests_on_stand_ins \
     "tests over JDBC" tests_over_jdbc \
-    "tests on MariaDB" "tests_on mariadb -E 'test(/^(smoke|values)::|^failures::they_fail_alone/)'" \
+    "tests on MariaDB" "tests_on mariadb -E 'test(/^contract::(failures|smoke|values)::/)'" \
     "tests, small pages" tests_with_small_pages \
     "demo" demo
 start behind \

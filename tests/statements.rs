@@ -8,9 +8,13 @@
 #[path = "support/rendered.rs"]
 mod rendered;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
 
 use keyrotation::db::DIALECTS;
+use keyrotation::target::TargetRegistry;
 
 #[test]
 fn every_statement() {
@@ -200,4 +204,22 @@ fn no_statement_for_postgresql_calls_what_another_role_may_make() {
     ] {
         assert!(!shadowed(sql).is_empty(), "{sql}");
     }
+}
+
+/// With `UPDATE_DOCS` they are written.
+#[test]
+fn scripts_of_triggers_are_what_the_templates_make() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("triggers");
+    let mut names = BTreeSet::from(["templates".to_owned()]);
+    for (name, script) in keyrotation::triggers::scripts(&TargetRegistry::built_in()) {
+        let path = folder.join(&name);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, &script).unwrap();
+        }
+        let written = fs::read_to_string(&path).unwrap_or_default();
+        assert!(written == script, "triggers/{name} is old: UPDATE_DOCS=1 cargo test --test statements");
+        names.insert(name);
+    }
+    let there = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(there.collect::<BTreeSet<_>>(), names);
 }

@@ -54,14 +54,14 @@ case $what in
     small-pages)
         export KEYROTATION_SIZES=${rounds:-3}
         rounds=20 filter='not test(/^servers::/)' default=20 ;;
-    kill) filter='test(/^kill::killed_at/)' default=1000 ;;
-    points) filter='test(/^(points|prefixes)::/)' default=1 ;;
-    power) filter='test(/^disk::/)' default=400 ;;
-    damage) filter='test(/^damage::/)' default=3000 ;;
+    kill) filter='test(/^contract::kill::/)' default=1000 ;;
+    points) filter='test(/::(points|prefixes)::/)' default=1 ;;
+    power) filter='test(/^sqlite::disk::/)' default=400 ;;
+    damage) filter='test(/^sqlite::damage::/)' default=3000 ;;
     clusters) filter='test(/^clusters::/)' default=1 ;;
     network) filter='test(/^servers::network::/)' default=400 ;;
-    placements) filter='test(/^placements::|::verify_raises_no_false_alarm/)' default=100 ;;
-    bad-data) filter='test(/^bad_data::/)' default=10000 ;;
+    placements) filter='test(/^sqlite::placements::|::verify_raises_no_false_alarm/)' default=100 ;;
+    bad-data) filter='test(/^sqlite::bad_data::/)' default=10000 ;;
     fuzz) exec cargo test --features failpoints --workspace --test fuzz -- --seconds "$seconds" --seed "$seed" ;;
     *) usage ;;
 esac
@@ -104,7 +104,7 @@ if [[ $what == suite || $what == small-pages ]]; then
     run servers 'all()' || failed=1
     case $on in
         *-jdbc) run jdbc-ci 'test(/^jdbc::/) & not test(/^jdbc::(h2|sync)::/)' || failed=1
-            run default "test(/^sync::.*::${on%-jdbc}::/)" || failed=1 ;;
+            run default "test(/^sync::.*::${on%-jdbc}$/)" || failed=1 ;;
         h2) run jdbc-ci 'test(/^jdbc::/) & not test(/^jdbc::sync::/)' || failed=1
             run stand-ins 'test(/^jdbc::sync::/)' || failed=1 ;;
         h2-as-*) run stand-ins 'all()' || failed=1 ;;

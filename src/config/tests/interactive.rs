@@ -1,4 +1,4 @@
-//! Secrets from standard input and from commands. Those from a terminal: `tests/e2e/handed.rs`.
+//! Secrets from standard input and from commands. Those from a terminal: `tests/e2e/sqlite/handed.rs`.
 
 use std::time::{Duration, Instant};
 

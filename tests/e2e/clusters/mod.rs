@@ -1,10 +1,10 @@
 //! Clusters and replicas, real ones: each test starts servers of its own (`tests/support/clusters.py`).
-//! What takes minutes is in `long`, which `tests/torture.sh clusters` runs.
+//! What takes minutes is in `slow`, which `tests/torture.sh clusters` runs.
 
 mod galera;
-mod long;
 mod postgresql;
 mod replica;
+mod slow;
 mod undecided;
 
 use base64::Engine as _;

@@ -113,7 +113,9 @@ fn copies_are_made_as_printed(engine: Engine) {
     Admin::connect(engine, engine.home()).execute(&format!("DROP DATABASE {quote}{new}{quote}"));
 }
 
-super::on_each_server!(copies_are_made_as_printed);
+crate::support::on_engines! {
+    copies_are_made_as_printed: postgresql mysql mariadb;
+}
 
 #[test]
 fn a_file_of_sqlite_is_copied_as_printed() {

@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{admin, on, on_each_server};
+use super::{admin, on};
 use crate::kit::{Kit, Refused as _};
 use crate::support::server_keys::ServerKeys;
 use crate::support::{Admin, Engine};
 
-on_each_server!(
-    servers_with_both_keys_read_and_write_meanwhile,
-    a_server_without_both_keys_is_refused,
-    a_row_that_a_server_holds_is_passed_over_and_comes_last,
-    a_row_that_is_never_let_go_is_named,
-    a_table_that_is_locked_for_a_moment_is_waited_for,
-);
+crate::support::on_engines! {
+    servers_with_both_keys_read_and_write_meanwhile: postgresql mysql, slow: mariadb;
+    a_server_without_both_keys_is_refused: postgresql, slow: mysql mariadb;
+    a_row_that_a_server_holds_is_passed_over_and_comes_last: postgresql, slow: mysql mariadb;
+    a_row_that_is_never_let_go_is_named: postgresql, slow: mysql mariadb;
+    a_table_that_is_locked_for_a_moment_is_waited_for: postgresql, slow: mysql mariadb;
+}
 
 const WORD: &str = "--servers-have-both-keys";
 

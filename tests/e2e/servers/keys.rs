@@ -3,15 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::{admin, on, on_each_server, outside};
+use super::{admin, on, outside};
 use crate::kit::{Kit, plaintext, seal};
 use crate::support::{Engine, Ran};
 use crate::sync::pair::{Pair, Side};
 
-on_each_server!(
-    numbers_of_many_digits_are_walked_to_their_end,
-    keys_of_many_digits_are_compared_to_their_end
-);
+crate::support::on_engines! {
+    numbers_of_many_digits_are_walked_to_their_end: postgresql mysql mariadb;
+    keys_of_many_digits_are_compared_to_their_end: postgresql mysql mariadb;
+}
 
 /// Rows of a table of one's own: more than a page has.
 const ROWS: u64 = 60;
@@ -63,7 +63,7 @@ fn numbers_of_many_digits_are_walked_to_their_end(engine: Engine) {
         }
         targets += &format!("  - table: E2E_LONG_{at}\n    key: [ID]\n    values: [SECRET]\n");
     }
-    crate::targets::target(&kit, &targets);
+    crate::sqlite::targets::target(&kit, &targets);
     run(&kit, &["run"]).exits(0);
     run(&kit, &["verify"]).exits(0);
     for (at, (kind, ..)) in numbers(engine).into_iter().enumerate() {

@@ -3,6 +3,7 @@
 
 mod dumps;
 mod in_place;
+mod indexes;
 mod keys;
 mod mysql;
 mod network;
@@ -17,25 +18,10 @@ mod shadows;
 mod targets;
 mod trouble;
 mod waits;
+mod walks;
 
 use crate::kit::Kit;
 use crate::support::{Admin, Engine, Place};
-
-/// Makes a test of each function for each server.
-macro_rules! on_each_server {
-    ($($name:ident),+ $(,)?) => {
-        mod postgresql {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::Postgres) })+
-        }
-        mod mariadb {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::MariaDb) })+
-        }
-        mod mysql {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::MySql) })+
-        }
-    };
-}
-pub(crate) use on_each_server;
 
 /// A small deployment on a server.
 fn on(engine: Engine) -> Kit {

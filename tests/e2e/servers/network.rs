@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use keyrotation::db::{Access, Db};
 
-use super::{on, on_each_server, outside};
+use super::{on, outside};
 use crate::kit::{Kit, Refused as _};
 use crate::support::{
     Engine, Except, Place, Proxy, Random, Snapshot, Trouble, database_of_its_own, rounds, wait,
 };
 
-on_each_server!(
-    connections_that_break_anywhere_cost_nothing,
-    connections_that_are_never_answered_again_hold_up_nothing,
-    a_session_that_is_slow_to_open_is_no_stranger,
-    a_server_that_moves_to_another_address_is_followed,
-    a_server_without_room_for_connections_is_named,
-);
+crate::support::on_engines! {
+    connections_that_break_anywhere_cost_nothing: mysql, slow: postgresql mariadb;
+    connections_that_are_never_answered_again_hold_up_nothing: postgresql mysql, slow: mariadb;
+    a_session_that_is_slow_to_open_is_no_stranger: mysql, slow: postgresql mariadb;
+    a_server_that_moves_to_another_address_is_followed: mysql, slow: postgresql mariadb;
+    a_server_without_room_for_connections_is_named: postgresql mysql, slow: mariadb;
+}
 
 /// Lets the program reach its databases through this port only, unencrypted: the proxy must see commits.
 fn through(kit: &Kit, hosts: &str, parameters: &str) {

@@ -1,14 +1,14 @@
 //! Preflight against a server: what only it can tell.
 
-use super::{admin, before_update, on, on_each_server, outside};
+use super::{admin, before_update, on, outside};
 use crate::kit::Kit;
 use crate::support::{Engine, OwnServers};
 
-on_each_server!(
-    a_sound_server_passes_and_what_others_do_there_is_found,
-    a_rotation_that_works_on_the_copy_is_found,
-    privileges_and_limits_of_the_user_are_found,
-);
+crate::support::on_engines! {
+    a_sound_server_passes_and_what_others_do_there_is_found: postgresql mysql mariadb;
+    a_rotation_that_works_on_the_copy_is_found: postgresql mysql mariadb;
+    privileges_and_limits_of_the_user_are_found: postgresql mysql mariadb;
+}
 
 /// How a check came out, and what it found.
 fn of(kit: &Kit, code: i32, id: &str) -> (String, String) {

@@ -7,22 +7,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
 
-use super::{admin, before_update, on, on_each_server, outside};
+use super::{admin, before_update, on, outside};
 use crate::kit::{Refused as _, eventually};
 use crate::support::{ADMIN, Engine, Except};
 
-on_each_server!(
-    the_old_database_is_found_behind_another_name_and_user,
-    one_database_under_two_names_is_one,
-    whoever_is_connected_is_named_and_refused,
-    whoever_comes_later_stops_it_at_a_safe_point,
-    a_second_rotation_waits_for_a_while_and_is_refused_by_name,
-    who_was_first_goes_on_while_another_waits,
-    whoever_only_looks_does_not_end_a_rotation,
-    what_a_killed_run_left_in_the_server_is_waited_for,
-    a_lock_whose_connection_was_lost_is_taken_again,
-    a_lock_that_somebody_took_during_a_pause_stops_it_before_the_next_row,
-);
+crate::support::on_engines! {
+    the_old_database_is_found_behind_another_name_and_user: postgresql mysql, slow: mariadb;
+    one_database_under_two_names_is_one: postgresql mysql, slow: mariadb;
+    whoever_is_connected_is_named_and_refused: postgresql mysql, slow: mariadb;
+    whoever_comes_later_stops_it_at_a_safe_point: postgresql mysql, slow: mariadb;
+    a_second_rotation_waits_for_a_while_and_is_refused_by_name: postgresql, slow: mysql mariadb;
+    who_was_first_goes_on_while_another_waits: mysql, slow: postgresql mariadb;
+    whoever_only_looks_does_not_end_a_rotation: postgresql mysql, slow: mariadb;
+    what_a_killed_run_left_in_the_server_is_waited_for: postgresql mysql, slow: mariadb;
+    a_lock_whose_connection_was_lost_is_taken_again: mysql, slow: postgresql mariadb;
+    a_lock_that_somebody_took_during_a_pause_stops_it_before_the_next_row: mysql, slow: postgresql mariadb;
+}
 
 const fn administrator(engine: Engine) -> &'static str {
     if matches!(engine, Engine::Postgres) { "postgres" } else { "root" }

@@ -6,21 +6,21 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{admin, before_update, on, on_each_server, outside};
+use super::{admin, before_update, on, outside};
 use crate::kit::{Kit, Refused as _};
 use crate::support::{Engine, Except, updates};
 
-on_each_server!(
-    a_wrong_password_and_a_wrong_host_are_named,
-    a_missing_privilege_is_found_before_the_first_write,
-    a_missing_column_and_a_key_that_is_not_unique_are_refused,
-    a_database_that_takes_no_writes_is_named,
-    tls_with_a_private_authority_and_with_a_wrong_one,
-    a_server_that_refuses_plain_connections_is_understood,
-    the_first_host_that_answers_is_taken,
-    rows_that_the_server_refuses_fail_alone,
-    rows_that_break_a_constraint_fail_alone,
-);
+crate::support::on_engines! {
+    a_wrong_password_and_a_wrong_host_are_named: postgresql mysql, slow: mariadb;
+    a_missing_privilege_is_found_before_the_first_write: postgresql mysql, slow: mariadb;
+    a_missing_column_and_a_key_that_is_not_unique_are_refused: postgresql mysql, slow: mariadb;
+    a_database_that_takes_no_writes_is_named: postgresql mysql, slow: mariadb;
+    tls_with_a_private_authority_and_with_a_wrong_one: postgresql mysql, slow: mariadb;
+    a_server_that_refuses_plain_connections_is_understood: postgresql mysql, slow: mariadb;
+    the_first_host_that_answers_is_taken: postgresql mysql, slow: mariadb;
+    rows_that_the_server_refuses_fail_alone: postgresql mysql, slow: mariadb;
+    rows_that_break_a_constraint_fail_alone: postgresql mysql, slow: mariadb;
+}
 
 /// Runs it and expects a refusal that names all of this, and nothing written.
 #[track_caller]

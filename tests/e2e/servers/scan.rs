@@ -3,16 +3,16 @@
 
 use base64::Engine as _;
 
-use super::{admin, on, on_each_server};
+use super::{admin, on};
 use crate::kit::Kit;
 use crate::support::{Admin, Engine, seal, seal_short};
 
-on_each_server!(
-    ciphertext_is_found_in_columns_of_every_type,
-    a_schema_with_a_table_of_a_target_is_looked_through,
-    what_the_filter_passes_on_is_all_that_is_found,
-    columns_of_every_length_and_shape_are_looked_through_or_named
-);
+crate::support::on_engines! {
+    ciphertext_is_found_in_columns_of_every_type: postgresql mysql mariadb;
+    a_schema_with_a_table_of_a_target_is_looked_through: postgresql mysql mariadb;
+    what_the_filter_passes_on_is_all_that_is_found: postgresql mysql mariadb;
+    columns_of_every_length_and_shape_are_looked_through_or_named: postgresql mysql mariadb;
+}
 
 fn ciphertext_is_found_in_columns_of_every_type(engine: Engine) {
     let kit = on(engine);

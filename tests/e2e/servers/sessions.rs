@@ -4,14 +4,13 @@ use std::time::{Duration, Instant};
 
 use keyrotation::db::{Access, Class, Db, Value};
 
-use super::on_each_server;
 use crate::support::{Engine, database_of_its_own, wait};
 
-on_each_server!(
-    what_was_begun_is_rolled_back_and_the_session_is_used_again,
-    one_in_the_midst_of_something_is_cut_off,
-    one_that_the_server_ended_is_lost_and_another_takes_its_place,
-);
+crate::support::on_engines! {
+    what_was_begun_is_rolled_back_and_the_session_is_used_again: postgresql mysql mariadb;
+    one_in_the_midst_of_something_is_cut_off: postgresql mysql mariadb;
+    one_that_the_server_ended_is_lost_and_another_takes_its_place: postgresql mysql mariadb;
+}
 
 /// The server's number for the session that comes next.
 async fn session(db: &Db, engine: Engine) -> Value {

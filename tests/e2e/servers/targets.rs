@@ -1,21 +1,21 @@
 //! Tables of people's own on servers.
 
-use super::{admin, on, on_each_server};
+use super::{admin, on};
 use crate::kit::{Refused as _, seal};
 use crate::support::Engine;
 
-on_each_server!(
-    the_recipes_rotate_what_they_name,
-    a_table_of_a_further_database_is_rotated,
-    a_column_whose_name_means_something_else_is_refused,
-);
+crate::support::on_engines! {
+    the_recipes_rotate_what_they_name: postgresql mysql, slow: mariadb;
+    a_table_of_a_further_database_is_rotated: postgresql mysql, slow: mariadb;
+    a_column_whose_name_means_something_else_is_refused: postgresql mysql, slow: mariadb;
+}
 
 fn a_table_of_a_further_database_is_rotated(engine: Engine) {
-    crate::stores::a_table_of_a_further_database_is_rotated(engine);
+    crate::sqlite::stores::a_table_of_a_further_database_is_rotated(engine);
 }
 
 fn the_recipes_rotate_what_they_name(engine: Engine) {
-    crate::targets::the_recipes_rotate_what_they_name(engine);
+    crate::sqlite::targets::the_recipes_rotate_what_they_name(engine);
 }
 
 /// Without quotes such a word is a value of the server's: the condition would hold for no row, or for all.

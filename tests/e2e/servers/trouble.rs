@@ -4,21 +4,21 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use super::{admin, before_update, on, on_each_server, outside};
+use super::{admin, before_update, on, outside};
 use crate::kit::{Kit, Refused as _};
 use crate::support::{Admin, Engine, Except, OwnServers, Place, Snapshot};
 
-on_each_server!(
-    deadlocks_are_tried_again,
-    a_row_that_somebody_has_locked_is_waited_for,
-    a_commit_of_which_nobody_knows_is_settled_from_the_rows,
-    a_server_that_ends_long_statements_is_kept_to,
-    a_server_that_dies_and_comes_back_costs_nothing,
-    a_server_that_stays_away_ends_it_at_a_safe_point,
-    a_server_that_lost_commits_is_left_without_the_old_key,
-    a_server_that_lost_commits_at_the_end_is_looked_at_once_more,
-    a_server_that_comes_back_without_commits_is_found_out,
-);
+crate::support::on_engines! {
+    deadlocks_are_tried_again: postgresql mysql, slow: mariadb;
+    a_row_that_somebody_has_locked_is_waited_for: postgresql mysql, slow: mariadb;
+    a_commit_of_which_nobody_knows_is_settled_from_the_rows: postgresql mysql, slow: mariadb;
+    a_server_that_ends_long_statements_is_kept_to: postgresql mysql, slow: mariadb;
+    a_server_that_dies_and_comes_back_costs_nothing: postgresql mysql, slow: mariadb;
+    a_server_that_stays_away_ends_it_at_a_safe_point: mysql, slow: postgresql mariadb;
+    a_server_that_lost_commits_is_left_without_the_old_key: mysql, slow: postgresql mariadb;
+    a_server_that_lost_commits_at_the_end_is_looked_at_once_more: postgresql, slow: mysql mariadb;
+    a_server_that_comes_back_without_commits_is_found_out: postgresql mysql, slow: mariadb;
+}
 
 const SLOWLY: &[&str] = &["--max-rows-per-second", "60"];
 

@@ -44,3 +44,29 @@ use std::future::Future;
 pub(crate) fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
+
+/// Makes tests of a function, one for each engine: `name: sqlite mysql, slow: mariadb;`. CI runs those before `slow`, which
+/// prove the same for the others (docs/testing.md).
+macro_rules! on_engines {
+    ($($test:ident: $($engine:ident)+ $(, slow: $($other:ident)+)?;)+) => {
+        $(mod $test {
+            $(#[test] fn $engine() { super::$test(crate::support::engine!($engine)); })+
+            $(mod slow { $(#[test] fn $other() { super::super::$test(crate::support::engine!($other)); })+ })?
+        })+
+    };
+}
+macro_rules! engine {
+    (sqlite) => {
+        crate::support::Engine::Sqlite
+    };
+    (postgresql) => {
+        crate::support::Engine::Postgres
+    };
+    (mysql) => {
+        crate::support::Engine::MySql
+    };
+    (mariadb) => {
+        crate::support::Engine::MariaDb
+    };
+}
+pub(crate) use {engine, on_engines};

@@ -8,9 +8,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use super::pair::Pair;
-use crate::documented::of_the_day;
 use crate::kit::{Refused as _, eventually};
-use crate::progress::held_at;
+use crate::sqlite::documented::of_the_day;
+use crate::sqlite::progress::held_at;
 use crate::support::{Engine, Place};
 
 /// The runbook, by its own command.

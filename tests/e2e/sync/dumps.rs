@@ -150,44 +150,9 @@ fn a_user_who_sees_no_table_is_told_so(engine: Engine) {
     }
 }
 
-mod mysql {
-    use crate::support::Engine;
-
-    #[test]
-    fn a_dump_of_the_change_log_loads() {
-        super::a_dump_of_the_change_log_loads(Engine::MySql);
-    }
-    #[test]
-    fn a_script_that_stopped_half_way_is_resumed() {
-        super::a_script_that_stopped_half_way_is_resumed(Engine::MySql);
-    }
-    #[test]
-    fn triggers_that_a_dba_has_installed_are_taken() {
-        super::triggers_that_a_dba_has_installed_are_taken(Engine::MySql);
-    }
-    #[test]
-    fn a_user_who_sees_no_table_is_told_so() {
-        super::a_user_who_sees_no_table_is_told_so(Engine::MySql);
-    }
-}
-
-mod mariadb {
-    use crate::support::Engine;
-
-    #[test]
-    fn a_dump_of_the_change_log_loads() {
-        super::a_dump_of_the_change_log_loads(Engine::MariaDb);
-    }
-    #[test]
-    fn a_script_that_stopped_half_way_is_resumed() {
-        super::a_script_that_stopped_half_way_is_resumed(Engine::MariaDb);
-    }
-    #[test]
-    fn triggers_that_a_dba_has_installed_are_taken() {
-        super::triggers_that_a_dba_has_installed_are_taken(Engine::MariaDb);
-    }
-    #[test]
-    fn a_user_who_sees_no_table_is_told_so() {
-        super::a_user_who_sees_no_table_is_told_so(Engine::MariaDb);
-    }
+crate::support::on_engines! {
+    a_dump_of_the_change_log_loads: mysql mariadb;
+    a_script_that_stopped_half_way_is_resumed: mysql mariadb;
+    triggers_that_a_dba_has_installed_are_taken: mysql mariadb;
+    a_user_who_sees_no_table_is_told_so: mysql mariadb;
 }

@@ -229,4 +229,7 @@ fn a_row_that_is_refused_at_the_commit_fails_alone() {
     pair.run(&["verify"]).exits(0);
 }
 
-super::on_each_engine!(what_the_server_computes_is_left_out, columns_that_take_less_are_refused_first);
+crate::support::on_engines! {
+    what_the_server_computes_is_left_out: sqlite postgresql mysql, slow: mariadb;
+    columns_that_take_less_are_refused_first: sqlite postgresql mysql, slow: mariadb;
+}

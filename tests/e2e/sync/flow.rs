@@ -330,15 +330,15 @@ pub(crate) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
     assert_eq!(status["applied"], 2 * points.len() * ways.len(), "{status}");
 }
 
-super::on_each_engine!(
-    a_row_that_changed_ten_times_is_carried_over_once,
-    what_the_new_server_has_made_its_own_is_left_alone,
-    an_inactive_token_never_becomes_active,
-    a_token_of_an_unknown_application_is_held_and_holds_up_nothing,
-    tokens_that_swap_what_is_unique_are_put_right,
-    deletes_that_no_trigger_sees_are_found,
-    names_that_differ_in_case_alone,
-    a_value_that_does_not_open_waits_and_the_rest_goes_on,
-    it_runs_until_it_is_stopped_and_one_at_a_time,
-    a_crash_anywhere_loses_and_doubles_nothing,
-);
+crate::support::on_engines! {
+    a_row_that_changed_ten_times_is_carried_over_once: sqlite mysql, slow: postgresql mariadb;
+    what_the_new_server_has_made_its_own_is_left_alone: sqlite postgresql mysql, slow: mariadb;
+    an_inactive_token_never_becomes_active: sqlite mysql, slow: postgresql mariadb;
+    a_token_of_an_unknown_application_is_held_and_holds_up_nothing: sqlite mysql, slow: postgresql mariadb;
+    tokens_that_swap_what_is_unique_are_put_right: sqlite postgresql mysql, slow: mariadb;
+    deletes_that_no_trigger_sees_are_found: sqlite postgresql mysql, slow: mariadb;
+    names_that_differ_in_case_alone: sqlite postgresql mysql, slow: mariadb;
+    a_value_that_does_not_open_waits_and_the_rest_goes_on: sqlite mysql, slow: postgresql mariadb;
+    it_runs_until_it_is_stopped_and_one_at_a_time: sqlite mysql, slow: postgresql mariadb;
+    a_crash_anywhere_loses_and_doubles_nothing: sqlite mysql, slow: postgresql mariadb;
+}

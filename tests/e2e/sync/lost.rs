@@ -4,15 +4,14 @@ use super::flow::new_token;
 use super::pair::{Pair, Side};
 use super::steps::revoke_one;
 use crate::kit::Refused as _;
-use crate::servers::on_each_server;
 use crate::support::{Engine, OwnServers};
 
 const DRAIN: &[&str] = &["sync", "--until-drained", "--quiet-for", "1s"];
 
-on_each_server!(
-    a_copy_whose_server_lost_commits_is_left_without_the_old_key,
-    what_was_accepted_of_deletes_is_not_there_again_after_a_lost_server,
-);
+crate::support::on_engines! {
+    a_copy_whose_server_lost_commits_is_left_without_the_old_key: postgresql, slow: mysql mariadb;
+    what_was_accepted_of_deletes_is_not_there_again_after_a_lost_server: postgresql, slow: mysql mariadb;
+}
 
 /// As after a failover to a replica that lags: the copy is as it was made, although all was done.
 fn a_copy_whose_server_lost_commits_is_left_without_the_old_key(engine: Engine) {

@@ -25,22 +25,3 @@ pub(crate) mod triggers;
 mod truth;
 mod walks;
 pub(crate) mod whose;
-
-/// Makes a test of each function for SQLite and each server.
-macro_rules! on_each_engine {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::Sqlite) })+
-        }
-        mod postgresql {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::Postgres) })+
-        }
-        mod mariadb {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::MariaDb) })+
-        }
-        mod mysql {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::MySql) })+
-        }
-    };
-}
-use on_each_engine;

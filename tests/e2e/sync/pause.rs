@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::on_each_engine;
 use super::pair::{Pair, Side};
 use crate::kit::eventually;
 use crate::support::Engine;
 
-on_each_engine!(a_pause_lets_changes_wait_and_keeps_the_locks);
+crate::support::on_engines! {
+    a_pause_lets_changes_wait_and_keeps_the_locks: sqlite postgresql, slow: mysql mariadb;
+}
 
 fn a_pause_lets_changes_wait_and_keeps_the_locks(engine: Engine) {
     let pair = Pair::new(engine, 60);

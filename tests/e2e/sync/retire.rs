@@ -319,25 +319,22 @@ fn the_triggers_stay_when_anything_came_after_the_verdict(engine: Engine) {
     pair.run(&["triggers", "remove", "--on", "old", "--force"]).exits(0);
 }
 
-mod sqlite {
-    macro_rules! on_sqlite {
-        ($($name:ident),+ $(,)?) => { $(#[test] fn $name() { super::$name(crate::support::Engine::Sqlite) })+ };
-    }
-    on_sqlite!(
-        tokens_put_back_under_the_old_key_are_not_safe,
-        a_copy_under_the_old_key_beside_the_targets_is_not_safe,
-        a_row_that_failed_to_rotate_is_not_safe,
-        before_traffic_is_routed_nothing_is_safe,
-        an_old_server_that_may_run_is_not_safe,
-        triggers_that_came_after_the_copy_are_no_change_log,
-        a_copy_that_was_confirmed_before_its_triggers_is_refused,
-        a_table_that_the_copy_lost_is_not_safe,
-        rows_that_only_the_new_database_still_has_are_not_safe,
-        steps_from_before_there_was_a_new_server_are_no_word,
-        a_table_that_drops_out_ends_it,
-        a_table_that_was_never_kept_in_step_is_a_reason,
-        the_triggers_stay_when_anything_came_after_the_verdict,
-    );
+crate::support::on_engines! {
+    tokens_put_back_under_the_old_key_are_not_safe: sqlite postgresql, slow: mysql;
+    a_copy_under_the_old_key_beside_the_targets_is_not_safe: sqlite;
+    a_row_that_failed_to_rotate_is_not_safe: sqlite;
+    before_traffic_is_routed_nothing_is_safe: sqlite;
+    an_old_server_that_may_run_is_not_safe: sqlite;
+    triggers_that_came_after_the_copy_are_no_change_log: sqlite;
+    a_copy_that_was_confirmed_before_its_triggers_is_refused: sqlite;
+    a_table_that_the_copy_lost_is_not_safe: sqlite, slow: postgresql mysql;
+    rows_that_only_the_new_database_still_has_are_not_safe: sqlite;
+    steps_from_before_there_was_a_new_server_are_no_word: sqlite;
+    a_table_that_drops_out_ends_it: sqlite;
+    a_table_that_was_never_kept_in_step_is_a_reason: sqlite;
+    the_triggers_stay_when_anything_came_after_the_verdict: sqlite;
+    all_that_is_so_is_safe: sqlite postgresql mysql, slow: mariadb;
+    an_application_of_the_old_server_alone_is_not_safe: sqlite postgresql mysql, slow: mariadb;
 }
 
 /// A result that nobody has is said to be written by no command.
@@ -358,31 +355,9 @@ fn a_full_disk_behind_a_redirect_is_an_error_in_sync_too() {
     }
 }
 
-/// What would do most harm, on servers too: CI runs the quickest of them.
-mod servers {
-    macro_rules! on_servers {
-        ($($name:ident),+ $(,)?) => {
-            mod postgresql {
-                $(#[test] fn $name() { super::super::$name(crate::support::Engine::Postgres) })+
-            }
-            mod mysql {
-                $(#[test] fn $name() { super::super::$name(crate::support::Engine::MySql) })+
-            }
-        };
-    }
-    on_servers!(tokens_put_back_under_the_old_key_are_not_safe, a_table_that_the_copy_lost_is_not_safe,);
-}
-
 #[test]
 fn who_is_seen_on_a_server_is_a_reason() {
     for engine in [Engine::Postgres, Engine::MySql, Engine::MariaDb] {
         who_is_seen_in_the_old_database_is_a_reason(engine);
     }
-}
-
-/// What depends on the databases' catalogues.
-mod catalogues {
-    use super::{all_that_is_so_is_safe, an_application_of_the_old_server_alone_is_not_safe};
-
-    crate::sync::on_each_engine!(all_that_is_so_is_safe, an_application_of_the_old_server_alone_is_not_safe);
 }

@@ -226,9 +226,9 @@ fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> Strin
     sql
 }
 
-super::on_each_engine!(
-    triggers_come_and_go_without_a_trace,
-    a_copy_with_triggers_is_refused_and_cleaned,
-    tables_can_be_left_out,
-    the_java_tools_triggers_will_do,
-);
+crate::support::on_engines! {
+    triggers_come_and_go_without_a_trace: sqlite postgresql mysql mariadb;
+    a_copy_with_triggers_is_refused_and_cleaned: sqlite postgresql mysql, slow: mariadb;
+    tables_can_be_left_out: sqlite postgresql mysql, slow: mariadb;
+    the_java_tools_triggers_will_do: sqlite postgresql mysql, slow: mariadb;
+}

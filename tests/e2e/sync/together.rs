@@ -108,10 +108,10 @@ pub(crate) fn what_waited_before_the_rotation_is_carried_over(engine: Engine) {
     must_be_settled(&pair, &BTreeMap::new());
 }
 
-super::on_each_engine!(
-    nothing_is_lost_while_both_servers_work,
-    nothing_is_lost_when_it_is_killed_again_and_again,
-    what_waited_before_the_rotation_is_carried_over,
-    a_row_that_never_rests_ends_as_it_is,
-    verify_raises_no_false_alarm_while_the_new_server_works,
-);
+crate::support::on_engines! {
+    nothing_is_lost_while_both_servers_work: sqlite mysql, slow: postgresql mariadb;
+    nothing_is_lost_when_it_is_killed_again_and_again: sqlite postgresql, slow: mysql mariadb;
+    what_waited_before_the_rotation_is_carried_over: sqlite, slow: postgresql mysql mariadb;
+    a_row_that_never_rests_ends_as_it_is: sqlite postgresql mysql, slow: mariadb;
+    verify_raises_no_false_alarm_while_the_new_server_works: sqlite, slow: postgresql mysql mariadb;
+}

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use super::pair::{Pair, Side};
+use crate::sqlite::walks::{must_be_linear, reads};
 use crate::support::{Engine, Ran};
-use crate::walks::{must_be_linear, reads};
 
 const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
 

@@ -249,23 +249,9 @@ pub(crate) fn a_confirmation_from_a_host_whose_clock_is_behind_counts(engine: En
     assert!(!ran.stderr.contains("traffic is switched"), "{ran}");
 }
 
-/// MariaDB has MySQL's driver.
-macro_rules! on_three {
-    ($($name:ident),+ $(,)?) => {
-        mod sqlite {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::Sqlite) })+
-        }
-        mod postgresql {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::Postgres) })+
-        }
-        mod mysql {
-            $(#[test] fn $name() { super::$name(crate::support::Engine::MySql) })+
-        }
-    };
+crate::support::on_engines! {
+    a_lost_journal_does_not_make_the_new_servers_rows_ours: sqlite postgresql, slow: mysql;
+    a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on: sqlite, slow: postgresql mysql;
+    a_confirmation_from_a_host_whose_clock_is_behind_counts: sqlite, slow: postgresql mysql;
+    what_the_new_server_has_deleted_does_not_come_back_by_an_entry: sqlite postgresql, slow: mysql;
 }
-on_three!(
-    a_lost_journal_does_not_make_the_new_servers_rows_ours,
-    a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on,
-    a_confirmation_from_a_host_whose_clock_is_behind_counts,
-    what_the_new_server_has_deleted_does_not_come_back_by_an_entry,
-);

@@ -1,0 +1,50 @@
+//! Restarts of one node after the other, by which servers get both keys without a stop.
+
+use std::fs;
+
+use crate::kit::Refused as _;
+use crate::sqlite::in_place::in_place;
+
+/// Without a stop: every node reads both keys before any of them writes with the new one.
+#[test]
+fn two_restarts_of_one_node_after_the_other_give_servers_both_keys() {
+    let kit = in_place();
+    let (old, new) = (kit.deployment.spec.old_key.clone(), kit.deployment.spec.new_key.clone());
+    let file = kit.deployment.home.join("repository/conf/deployment.toml");
+    let write = |key: &str, old_key: Option<&str>| {
+        let old_key = old_key.map(|key| format!("old_key = \"{key}\"\n")).unwrap_or_default();
+        fs::write(&file, format!("[encryption]\nkey = \"{key}\"\n{old_key}")).unwrap();
+    };
+    let keys = || {
+        let text = fs::read_to_string(&file).unwrap();
+        let of = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} = ")));
+            line.map(|value| value.trim_matches('"').to_owned())
+        };
+        (of("key").unwrap(), of("old_key"))
+    };
+    fs::create_dir_all(kit.deployment.home.join("bin")).unwrap();
+    fs::write(kit.deployment.home.join("bin/version.txt"), "WSO2 Identity Server v7.1.0\n").unwrap();
+    write(&old, None);
+    let said = kit.run(&["configure", "--rolling"]).exits(0).stdout;
+    assert_eq!(keys(), (old.clone(), Some(new.clone())), "{said}");
+    assert!(said.contains("without a key id") && !said.contains(&new), "{said}");
+    // Again it changes nothing, and the step of giving servers both keys is not done by it.
+    kit.run(&["configure", "--rolling"]).exits(0);
+    assert_eq!(keys(), (old.clone(), Some(new.clone())));
+    kit.run(&["confirm", "both-keys"]).refused(2, "KR-CFG-024");
+    kit.run(&["run", "--servers-have-both-keys"]).refused(2, "KR-CFG-062");
+    // The second.
+    kit.run(&["configure"]).exits(0);
+    assert_eq!(keys(), (new.clone(), Some(old.clone())));
+    // A node does not go back by accident, and a third key is nobody's to overwrite.
+    kit.run(&["configure", "--rolling"]).refused(2, "KR-CFG-061");
+    write(&old, Some(&"e".repeat(32)));
+    kit.run(&["configure", "--rolling"]).refused(2, "KR-CFG-061");
+    write(&new, Some(&old));
+    kit.run(&["run", "--servers-have-both-keys"]).exits(0);
+    write(&old, None);
+    let late = kit.run(&["configure", "--rolling"]).refused(2, "KR-CFG-024");
+    assert!(late.stderr.contains("has begun"), "{late}");
+    assert_eq!(keys(), (old, None));
+}
