@@ -245,12 +245,11 @@ part "dependencies" dependencies
 part "build" build
 tail -n 1 "$PARTS" | grep -q $'^0\t' || fail "the build failed"
 
-# Most tests wait, for servers and for each other, so that lanes of them fill two processors and no more.
+# Most tests wait, for servers and for each other, so that two lanes of them fill two processors and no more.
 start lane "tests" tests
 start lane \
     "tests on MySQL" "tests_on mysql" \
-    "tests on PostgreSQL" "tests_on postgresql"
-start lane \
+    "tests on PostgreSQL" "tests_on postgresql" \
     "tests on stand-ins" tests_on_stand_ins \
     "tests over JDBC" tests_over_jdbc \
     "tests on MariaDB" "tests_on mariadb -E 'test(/^contract::(failures|smoke|values)::/)'" \

@@ -9,8 +9,8 @@ use crate::support::{Engine, Ran};
 use crate::sync::pair::{Pair, Side};
 
 crate::support::on_engines! {
-    numbers_of_many_digits_are_walked_to_their_end: postgresql mysql mariadb;
-    keys_of_many_digits_are_compared_to_their_end: postgresql mysql mariadb;
+    numbers_of_many_digits_are_walked_to_their_end: postgresql mysql, slow: mariadb;
+    keys_of_many_digits_are_compared_to_their_end: postgresql mysql, slow: mariadb;
 }
 
 /// Rows of a table of one's own: more than a page has.

@@ -9,8 +9,8 @@ use crate::support::{Admin, Engine, seal, seal_short};
 
 crate::support::on_engines! {
     ciphertext_is_found_in_columns_of_every_type: postgresql mysql mariadb;
-    a_schema_with_a_table_of_a_target_is_looked_through: postgresql mysql mariadb;
-    what_the_filter_passes_on_is_all_that_is_found: postgresql mysql mariadb;
+    a_schema_with_a_table_of_a_target_is_looked_through: postgresql mysql, slow: mariadb;
+    what_the_filter_passes_on_is_all_that_is_found: postgresql mysql, slow: mariadb;
     columns_of_every_length_and_shape_are_looked_through_or_named: postgresql mysql mariadb;
 }
 

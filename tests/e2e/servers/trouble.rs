@@ -17,7 +17,7 @@ crate::support::on_engines! {
     a_server_that_stays_away_ends_it_at_a_safe_point: mysql, slow: postgresql mariadb;
     a_server_that_lost_commits_is_left_without_the_old_key: mysql, slow: postgresql mariadb;
     a_server_that_lost_commits_at_the_end_is_looked_at_once_more: postgresql, slow: mysql mariadb;
-    a_server_that_comes_back_without_commits_is_found_out: postgresql mysql, slow: mariadb;
+    a_server_that_comes_back_without_commits_is_found_out: postgresql, slow: mysql mariadb;
 }
 
 const SLOWLY: &[&str] = &["--max-rows-per-second", "60"];

@@ -152,7 +152,7 @@ fn a_user_who_sees_no_table_is_told_so(engine: Engine) {
 
 crate::support::on_engines! {
     a_dump_of_the_change_log_loads: mysql mariadb;
-    a_script_that_stopped_half_way_is_resumed: mysql mariadb;
-    triggers_that_a_dba_has_installed_are_taken: mysql mariadb;
+    a_script_that_stopped_half_way_is_resumed: mysql, slow: mariadb;
+    triggers_that_a_dba_has_installed_are_taken: mysql, slow: mariadb;
     a_user_who_sees_no_table_is_told_so: mysql mariadb;
 }

@@ -333,8 +333,8 @@ crate::support::on_engines! {
     a_table_that_drops_out_ends_it: sqlite;
     a_table_that_was_never_kept_in_step_is_a_reason: sqlite;
     the_triggers_stay_when_anything_came_after_the_verdict: sqlite;
-    all_that_is_so_is_safe: sqlite postgresql mysql, slow: mariadb;
-    an_application_of_the_old_server_alone_is_not_safe: sqlite postgresql mysql, slow: mariadb;
+    all_that_is_so_is_safe: sqlite postgresql, slow: mysql mariadb;
+    an_application_of_the_old_server_alone_is_not_safe: sqlite mysql, slow: postgresql mariadb;
 }
 
 /// A result that nobody has is said to be written by no command.

@@ -228,7 +228,7 @@ fn java_tool(engine: Engine, table: &str, triggers: &str, key: &[&str]) -> Strin
 
 crate::support::on_engines! {
     triggers_come_and_go_without_a_trace: sqlite postgresql mysql mariadb;
-    a_copy_with_triggers_is_refused_and_cleaned: sqlite postgresql mysql, slow: mariadb;
-    tables_can_be_left_out: sqlite postgresql mysql, slow: mariadb;
+    a_copy_with_triggers_is_refused_and_cleaned: sqlite postgresql, slow: mysql mariadb;
+    tables_can_be_left_out: sqlite mysql, slow: postgresql mariadb;
     the_java_tools_triggers_will_do: sqlite postgresql mysql, slow: mariadb;
 }

@@ -112,6 +112,6 @@ crate::support::on_engines! {
     nothing_is_lost_while_both_servers_work: sqlite mysql, slow: postgresql mariadb;
     nothing_is_lost_when_it_is_killed_again_and_again: sqlite postgresql, slow: mysql mariadb;
     what_waited_before_the_rotation_is_carried_over: sqlite, slow: postgresql mysql mariadb;
-    a_row_that_never_rests_ends_as_it_is: sqlite postgresql mysql, slow: mariadb;
+    a_row_that_never_rests_ends_as_it_is: sqlite mysql, slow: postgresql mariadb;
     verify_raises_no_false_alarm_while_the_new_server_works: sqlite, slow: postgresql mysql mariadb;
 }

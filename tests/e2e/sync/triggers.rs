@@ -161,6 +161,6 @@ fn a_change_log_of_sqlite_with_triggers_or_a_view_is_refused() {
 
 crate::support::on_engines! {
     a_trigger_that_is_missing_is_named: sqlite postgresql mysql mariadb;
-    a_trigger_for_another_event_is_named: sqlite postgresql mysql mariadb;
+    a_trigger_for_another_event_is_named: sqlite postgresql mysql, slow: mariadb;
     a_trigger_that_goes_while_sync_is_at_work_ends_it: sqlite mysql, slow: postgresql mariadb;
 }
