@@ -302,8 +302,8 @@ ids! {
     CopyTooOld = "KR-RUN-008", Human, "the copy was made before changes to the old database were recorded",
         "make a new copy (step 3 of the guide), then `keyrotation run --new`; if the copy was made after the triggers were installed, confirm that with `keyrotation confirm copy`",
         "Yes: nothing was written.";
-    KeepsChanging = "KR-RUN-003", Human, "a server keeps writing values under the old key",
-        "stop every server that still uses this database with the old key, then `keyrotation resume`";
+    KeepsChanging = "KR-RUN-003", Human, "a server, or a trigger, keeps writing values under the old key",
+        "stop every server that still uses this database with the old key, and see that no trigger or rule of the table puts old values back; then `keyrotation resume`";
     AllAlreadyNew = "KR-RUN-010", Human, "no values, or very few, are under the old key, and no journal explains it",
         "check that the two keys are not swapped: oldSecretKey is [encryption] key of the server that is still in use; if all values were rotated before, repeat with --all-already-new";
     MostUnreadable = "KR-RUN-011", Human, "neither key decrypts many of the values",

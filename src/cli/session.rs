@@ -99,7 +99,7 @@ pub(super) async fn sync(session: &Session, args: &SyncPhaseArgs) -> Result<Exit
     if settings.sync_tables.is_none() {
         return Err(Error::new(Id::SyncNotEnabled, "there is nothing to keep in step"));
     }
-    let journal = match to_sync(&dir)? {
+    let journal = match to_sync(&dir, &settings)? {
         Found::Finished(view) => return finished(session, &view).await,
         Found::Open(journal) => journal,
         Found::Absent => return Err(absent(&dir)),

@@ -314,6 +314,11 @@ impl Transaction {
         self.unprepared(self.dialect.release_savepoint).await
     }
 
+    /// Lets everything that waits for the commit act now, so that what the commit leaves can be read before it.
+    pub async fn fire_deferred(&mut self) -> Result<(), DbError> {
+        self.unprepared(self.dialect.fire_deferred).await
+    }
+
     /// Runs a statement without values or rows, unless it is empty. Not prepared: MySQL cannot, and a procedure of SQL
     /// Server's would be around it, and may begin no transaction.
     async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {

@@ -192,7 +192,8 @@ async fn write_all(
                 Applied::Refused(reason) => amendments.push(failed(row, &reason, tally)),
                 Applied::Held => amendments.push(failed(row, IN_USE, tally)),
                 Applied::Missed if attempt == ATTEMPTS => {
-                    let changing = "it kept changing while it was being rotated";
+                    let changing =
+                        "it kept changing while it was being rotated, or a trigger keeps it as it is";
                     let reason = if job.sink.gives_way() { IN_USE } else { changing };
                     amendments.push(failed(row, reason, tally));
                 }

@@ -122,6 +122,31 @@ impl Fingerprint {
 
     /// Refuses settings that differ from the journal's, naming the first difference.
     pub fn must_match(&self, now: &Self) -> Result<()> {
+        self.must_match_but_for_homes(now)?;
+        self.must_have_homes_of(now)
+    }
+
+    /// Refuses settings of another rotation than this one, which is finished: it has not looked at what they name.
+    pub fn must_be_that_of(&self, now: &Self) -> Result<()> {
+        self.must_match_but_for_homes(now).map_err(begin_another)?;
+        self.must_have_homes_of(now)
+    }
+
+    /// Likewise of one that is retired, whose old key and old databases may be gone from the settings.
+    pub fn must_lead_to(&self, now: &Self) -> Result<()> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        let differences = [
+            ("newSecretKey (fingerprint)", self.keys.new_key.clone(), now.keys.new_key.clone()),
+            ("newIdnDBUrl", text(&self.identity), text(&now.identity)),
+            ("newRegDBUrl", text(&self.registry), text(&now.registry)),
+        ];
+        match differences.into_iter().find(|(_, journal, now)| journal != now) {
+            None => Ok(()),
+            Some((key, journal, now)) => Err(begin_another(other(key, &now, &journal))),
+        }
+    }
+
+    fn must_match_but_for_homes(&self, now: &Self) -> Result<()> {
         let transformation =
             |upgrade| if upgrade { "AES/GCM/NoPadding" } else { "each value's own" }.to_owned();
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
@@ -141,11 +166,8 @@ impl Fingerprint {
         ];
         let of_others = || differences.into_iter().find(|(_, journal, now)| journal != now);
         match self.keys.difference(&now.keys).or_else(of_others) {
-            None => self.must_have_homes_of(now),
-            Some((key, journal, now)) => Err(Error::new(
-                Id::JournalOther,
-                format!("{key} is {now}, and the journal's rotation was started with {journal}"),
-            )),
+            None => Ok(()),
+            Some((key, journal, now)) => Err(other(key, &now, &journal)),
         }
     }
 
@@ -164,12 +186,7 @@ impl Fingerprint {
             }
         };
         let key = if now.mode.is_in_place() { "homes" } else { "newISHome" };
-        let what = format!(
-            "{key} is {}, and the journal's rotation was started with {}",
-            list(&named),
-            list(&begun)
-        );
-        let error = Error::new(Id::JournalOther, what);
+        let error = other(key, &list(&named), &list(&begun));
         let missing: BTreeSet<&str> = begun.difference(&named).copied().collect();
         Err(match missing.is_empty() {
             true => error.fix(
@@ -202,6 +219,18 @@ impl Fingerprint {
         settings.files = Some(FilesJob { home, further_homes: homes.collect(), ..job });
         settings
     }
+}
+
+fn other(key: &str, now: &str, journal: &str) -> Error {
+    let what = format!("{key} is {now}, and the journal's rotation was started with {journal}");
+    Error::new(Id::JournalOther, what)
+}
+
+fn begin_another(error: Error) -> Error {
+    error.fix(
+        "the journal's rotation is finished, and nothing was changed: begin another with `keyrotation run --new`, or use the \
+         properties.yaml with which it was started",
+    )
 }
 
 #[cfg(test)]

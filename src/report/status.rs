@@ -64,6 +64,9 @@ pub struct StatusView {
     /// In place, the homes of all nodes of which files are rotated.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub homes: Vec<String>,
+    /// Tables and groups of files that `targets` leaves out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Where it stands.
     pub state: RunState,
     /// Whether `resume` would go on.
@@ -200,6 +203,7 @@ impl StatusView {
             mode: gist.as_ref().map(|gist| gist.mode).unwrap_or_default(),
             old_identity: gist.as_ref().and_then(|gist| gist.old_identity.clone()),
             homes: in_place.map(|gist| gist.homes().cloned().collect()).unwrap_or_default(),
+            left_out: known.left_out().into_iter().map(str::to_owned).collect(),
             keys: gist.map(|gist| gist.keys),
             state: run_state,
             resumable: matches!(run_state, RunState::Interrupted | RunState::Failed),
@@ -272,6 +276,17 @@ impl StatusView {
             (true, false) => Some("the databases were not part of it"),
             _ => None,
         }
+    }
+
+    /// What of the deployment may be under the old key because it was not rotated, in words.
+    pub fn not_rotated(&self) -> Vec<String> {
+        let left = self.left_to_others().map(str::to_owned);
+        left.into_iter().chain(self.left_out_words()).collect()
+    }
+
+    /// What `targets` leaves out, in words.
+    pub fn left_out_words(&self) -> impl Iterator<Item = String> {
+        self.left_out.iter().map(|place| format!("{place} was left out by `targets`"))
     }
 
     /// Tables, then groups of files.

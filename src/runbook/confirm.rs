@@ -5,6 +5,7 @@ use super::progress::{Facts, proved};
 use super::retired::failures;
 use super::steps::{BY_HAND, IN_PLACE, OLD_KEY_DESTROYED, ONE_KEY, PROVED, STEPS, todays};
 use super::{Finding, Item, KnownBy, Step, Variant};
+use crate::report::StatusView;
 
 /// What a typed name stands for.
 #[derive(Debug)]
@@ -156,6 +157,11 @@ fn beside_a_copy(item: &Item, facts: &Facts, is_synced: bool) -> Vec<Objection> 
         .map(|left| format!("{left}: they open under the old one at most"));
     all.extend(left.map(Objection::Against));
     all.extend(unverified(doubts(facts).iter()).map(Objection::Against));
+    if item.name == OLD_KEY_DESTROYED {
+        let not_rotated = facts.status.as_ref().map(StatusView::not_rotated).unwrap_or_default();
+        let needs = |what| format!("{what}: what is under the old key there opens with no other");
+        all.extend(not_rotated.into_iter().map(needs).map(Objection::Against));
+    }
     all
 }
 

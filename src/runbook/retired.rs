@@ -38,6 +38,9 @@ pub fn retirement(status: &StatusView) -> Option<Vec<String>> {
         return None;
     }
     against.extend(failures(status));
+    if stands(OLD_KEY_DESTROYED) {
+        against.extend(status.left_out_words());
+    }
     let doubts: Vec<String> = doubts(&facts).iter().map(Doubt::words).collect();
     if status.mode.is_in_place()
         && let Finding::Not(why) = proved(&facts)

@@ -118,12 +118,22 @@ fn places(deployment: &Deployment, steps: &[Step]) -> Option<Event> {
 /// Old keys that the settings have and the rotation was not begun with, each recorded once.
 fn added_keys(settings: &Settings, rotation: &Rotation, steps: &[Step]) -> Result<Vec<Event>> {
     let begun_with = Fingerprint::decode(&rotation.fingerprint)?.keys;
-    let mut added = begun_with.added(&KeyFingerprints::of(&settings.keys));
-    added.retain(|key| !steps.iter().any(|step| step.name == OLD_KEY_ADDED && step.note.contains(key)));
+    let added = keys_not_looked_for(settings, &begun_with, steps);
     for key in &added {
         tracing::info!("an old key was added since the rotation began: {key} (fingerprint)");
     }
     Ok(added.iter().map(|key| taken(OLD_KEY_ADDED, &format!("fingerprint {key}"))).collect())
+}
+
+/// The fingerprints of old keys that the settings have and no session of the rotation had.
+pub(super) fn keys_not_looked_for(
+    settings: &Settings,
+    begun: &KeyFingerprints,
+    steps: &[Step],
+) -> Vec<String> {
+    let mut added = begun.added(&KeyFingerprints::of(&settings.keys));
+    added.retain(|key| !steps.iter().any(|step| step.name == OLD_KEY_ADDED && step.note.contains(key)));
+    added
 }
 
 /// Targets that are not there and that the journal does not know to be skipped yet.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use keyrotation_journal::{Journal, submitted_steps};
 
+use super::begin::keys_not_looked_for;
 use super::reading::{open, view};
 use super::steps::Place;
 use super::triggers::waits_in_old;
@@ -74,7 +75,7 @@ pub fn earlier(dir: &Path, settings: &Settings, anew: bool) -> Result<Found> {
         None => return Ok(Found::Absent),
     };
     if let Some(view) = finished(dir, &journal, false)? {
-        refuse_other_targets(&journal, settings, &view)?;
+        refuse_another(&journal, settings, &view)?;
         return Ok(Found::Finished(Box::new(view)));
     }
     let name = journal.state().rotation.name();
@@ -94,30 +95,34 @@ pub fn to_resume(dir: &Path, settings: &Settings, retry_failed: bool) -> Result<
     let Some(view) = finished(dir, &journal, retry_failed)? else {
         return Ok(Found::Open(Box::new(journal)));
     };
-    refuse_other_targets(&journal, settings, &view)?;
+    refuse_another(&journal, settings, &view)?;
     Ok(Found::Finished(Box::new(view)))
 }
 
-/// A rotation that is finished has not looked at a table, or a node, that was named since.
-fn refuse_other_targets(journal: &Journal, settings: &Settings, view: &StatusView) -> Result<()> {
+/// A rotation that is finished has not looked at a value of another key, another database, a table or a node that was
+/// named since.
+fn refuse_another(journal: &Journal, settings: &Settings, view: &StatusView) -> Result<()> {
+    let plan = Fingerprint::decode(&journal.state().rotation.fingerprint)?;
+    let now = Fingerprint::of(settings, plan.targets.clone());
     if is_retired(view) {
+        return plan.must_lead_to(&now);
+    }
+    plan.must_be_that_of(&now)?;
+    let keys = keys_not_looked_for(settings, &plan.keys, &journal.state().steps);
+    if keys.is_empty() {
         return Ok(());
     }
-    let plan = Fingerprint::decode(&journal.state().rotation.fingerprint)?;
-    let begun_with = &plan.own;
-    if *begun_with != settings.own {
-        let what = format!(
-            "targets is {}, and rotation {}, which is finished, was started with {begun_with}",
-            settings.own, view.rotation_id
-        );
-        return Err(Error::new(Id::JournalOther, what).fix("begin another with `keyrotation run --new`"));
-    }
-    let now = Fingerprint::of(settings, plan.targets.clone());
-    if plan.mode == now.mode { plan.must_have_homes_of(&now) } else { Ok(()) }
+    let name = &view.rotation_id;
+    let what = format!(
+        "oldSecretKeys has {}, which rotation {name}, which is finished, knew nothing of",
+        keys.join(", ")
+    );
+    Err(Error::new(Id::JournalOther, what)
+        .fix("`keyrotation resume --retry-failed` tries with it what could not be rotated"))
 }
 
 /// The journal of a rotation whose sync phase has begun.
-pub fn to_sync(dir: &Path) -> Result<Found> {
+pub fn to_sync(dir: &Path, settings: &Settings) -> Result<Found> {
     let journal = open(dir)?;
     if !journal.state().syncs() {
         let name = journal.state().rotation.name();
@@ -127,7 +132,10 @@ pub fn to_sync(dir: &Path) -> Result<Found> {
         return Err(Error::new(Id::SyncNotReady, "not everything is re-encrypted yet"));
     }
     Ok(match finished(dir, &journal, true)? {
-        Some(view) => Found::Finished(Box::new(view)),
+        Some(view) => {
+            refuse_another(&journal, settings, &view)?;
+            Found::Finished(Box::new(view))
+        }
         None => Found::Open(Box::new(journal)),
     })
 }

@@ -5,6 +5,7 @@
 //! holds first, and where rows wait for each other one steps aside for a moment.
 
 mod decide;
+mod kept;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -37,8 +38,8 @@ pub(super) struct Done {
     pub(super) same: Vec<(Key, Option<RowMark>)>,
     /// Rows that are the new server's own.
     pub(super) superseded: Vec<Key>,
-    /// How many of those the commit takes out of use, since the old server did.
-    pub(super) merged: u64,
+    /// Those of them that the commit takes out of use, since the old server did, as the new database has their keys.
+    pub(super) merged: Vec<Key>,
     /// Whether rows were read that were not requested.
     pub(super) fetched: bool,
 }
@@ -260,9 +261,9 @@ impl<'a, 'b> Batch<'a, 'b> {
                 Err(other) => return Ok(Some(other)),
             },
         };
-        let merged = self.done.merged;
+        let merged = self.done.merged.len();
         let outcome = Box::pin(self.write_after_conflicts(next, waiting)).await?;
-        let moved = outcome == Outcome::Applied || self.done.merged > merged;
+        let moved = outcome == Outcome::Applied || self.done.merged.len() > merged;
         self.done.outcomes.insert(holder, outcome.clone());
         Ok((!moved).then_some(match outcome {
             Outcome::Superseded => Outcome::Superseded,
@@ -363,7 +364,7 @@ impl<'a, 'b> Batch<'a, 'b> {
     /// Notes what a row will be after the commit.
     fn note(&mut self, work: Work) {
         if work.merges {
-            self.done.merged += 1;
+            self.done.merged.extend(work.present.as_ref().map(|row| row.key.clone()));
             self.count_superseded(&work.key);
             self.done.outcomes.insert(work.key, Outcome::Superseded);
             return;

@@ -202,6 +202,7 @@ impl SyncRunner<'_> {
         let mut batch = Batch::new(self, job, transaction);
         batch.look(rows).await?;
         batch.write().await?;
+        batch.must_be_kept().await?;
         let (transaction, done) = batch.into_parts();
         self.fetched |= done.fetched;
         let target = job.index;
@@ -215,7 +216,7 @@ impl SyncRunner<'_> {
             async_failpoint!("sync-before-commit", ApplyError::Stop(super::planned_failure()));
             transaction.commit().await?;
             async_failpoint!("sync-after-commit", ApplyError::Stop(super::planned_failure()));
-        } else if done.merged > 0 {
+        } else if !done.merged.is_empty() {
             transaction.commit().await?; // the rows stay the new server's: there is nothing to mark
         } else {
             transaction.rollback().await?;

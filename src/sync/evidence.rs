@@ -130,9 +130,11 @@ impl SyncRunner<'_> {
         if outcome == unseen() && !self.waiting[at].contains_key(key) { Outcome::Later } else { outcome }
     }
 
-    /// Lists rows that reconciliation has not found, and that are not accounted for.
+    /// Lists rows that reconciliation has not found, and that are not accounted for. Of a row that an entry names, that
+    /// entry's outcome says more.
     pub(super) fn list_unseen(&mut self, at: usize, keys: &[Key]) {
-        for key in keys {
+        let unnamed: Vec<&Key> = keys.iter().filter(|key| !self.is_named(at, key)).collect();
+        for key in unnamed {
             self.wait(at, key, &[], unseen());
         }
     }

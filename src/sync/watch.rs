@@ -140,6 +140,11 @@ impl SyncRunner<'_> {
         self.waiting[table].retain(|_, row| !row.entries.is_empty());
     }
 
+    /// Whether an entry names a row that waits.
+    pub(super) fn is_named(&self, table: usize, key: &Key) -> bool {
+        self.waiting[table].get(key).is_some_and(|row| !row.entries.is_empty())
+    }
+
     /// Whether a row has changed on its way again and again.
     pub(super) fn is_tried_often(&self, job: &SyncJob, key: &Key) -> bool {
         let row = self.place_of(job).and_then(|at| self.waiting[at].get(key));

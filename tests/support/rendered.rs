@@ -47,6 +47,7 @@ fn fixed(dialect: &Dialect) -> Vec<(String, String)> {
         ("savepoint", dialect.savepoint),
         ("back to it", dialect.to_savepoint),
         ("forget it", dialect.release_savepoint),
+        ("before a commit", dialect.fire_deferred),
         ("catalogue: columns", columns),
         ("catalogue: unique columns", unique),
         ("catalogue: tables", dialect.tables),

@@ -50,6 +50,8 @@ pub struct Dialect {
     pub to_savepoint: &'static str,
     /// Forgets that point; empty where it is forgotten by itself.
     pub release_savepoint: &'static str,
+    /// Lets triggers and constraints that wait for the commit act now; empty where none waits.
+    pub fire_deferred: &'static str,
     /// How values are replaced.
     pub write: Write,
     /// Whether the server may take names for the same that differ in case.
@@ -200,6 +202,7 @@ impl Dialect {
         savepoint: "SAVEPOINT chunk_part",
         to_savepoint: "ROLLBACK TO SAVEPOINT chunk_part",
         release_savepoint: "RELEASE SAVEPOINT chunk_part",
+        fire_deferred: "",
         write: Write::LockThenBatch,
         ignores_case: false,
         same: |column, mark, _| format!("{column} = {mark}"),

@@ -14,6 +14,7 @@ use crate::sqlite::in_place::in_place;
 use crate::support::{Engine, Place};
 use crate::sync::pair::Side;
 use crate::sync::retire::ready;
+use crate::targets::target;
 
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md"));
 
@@ -179,6 +180,7 @@ fn status_and_verify_print_what_the_page_says() {
     statuses.push(json(&kit, &["status"]));
 
     let kit = in_place();
+    target(&kit, "  - leaveOut: IDN_OAUTH2_ACCESS_TOKEN\n");
     kit.run(&["run"]).exits(0);
     statuses.push(json(&kit, &["status"]));
 

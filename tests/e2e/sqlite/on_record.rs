@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::kit::{Kit, Refused as _, query, seal};
 use crate::sqlite::in_place::in_place;
+use crate::sqlite::targets::target;
 
 const OTHER: &str = "0123456789abcdef0123456789abcdef";
 
@@ -299,6 +300,7 @@ fn a_deployment_of_which_a_half_was_not_rotated_is_not_finished() {
         assert!(found["reasons"].to_string().contains(&format!("{what} were not part of")), "{found}");
         let note = item(&kit, "run/re-encrypted")["note"].as_str().unwrap().to_owned();
         assert!(note.contains(&format!("{what} were not part of")), "{note}");
+        refused(&kit, &["retire/old-key"], &format!("{what} were not part of it"));
         // Where they are rotated by themselves, their journal tells.
         kit.configure(part, Some("true"));
         kit.configure(other, Some("false"));
@@ -309,6 +311,68 @@ fn a_deployment_of_which_a_half_was_not_rotated_is_not_finished() {
         let both = kit.run(&["report", "--format", "json", "--also", second]).exits(0).json();
         assert_eq!(both["verdict"]["level"], "good", "{}", both["verdict"]);
     }
+}
+
+/// A rotation that is finished has moved nothing to a key, and nothing of a database, that was named since.
+#[test]
+fn a_finished_rotation_is_no_answer_for_another() {
+    let next = "0d6c2b7f94e1a8035b97d4c26e810fa3";
+    let kit = Kit::rotated();
+    let begun_with = std::fs::read_to_string(&kit.deployment.config).unwrap();
+    let new = kit.deployment.spec.new_key.clone();
+    let refused = |settings: &[(&str, &str)], says: &str| {
+        for (key, value) in settings {
+            kit.configure(key, Some(value));
+        }
+        for command in ["run", "resume"] {
+            let ran = kit.run(&[command]).refused(4, "KR-JRN-005");
+            assert!(ran.error().contains(says) && ran.error().contains("run --new"), "{command}: {ran}");
+        }
+        std::fs::write(&kit.deployment.config, &begun_with).unwrap();
+    };
+    std::fs::copy(&kit.deployment.old_identity, kit.path("another.db")).unwrap();
+    let quoted = |key: &str| format!("'{key}'");
+    refused(&[("newSecretKey", &quoted(next))], "newSecretKey (fingerprint) is");
+    refused(
+        &[("oldSecretKey", &quoted(&new)), ("newSecretKey", &quoted(next))],
+        "oldSecretKey (fingerprint) is",
+    );
+    kit.configure("oldSecretKeys", Some(&format!("['{next}']")));
+    let ran = kit.run(&["run"]).refused(4, "KR-JRN-005");
+    assert!(ran.error().contains("oldSecretKeys has") && ran.error().contains("--retry-failed"), "{ran}");
+    std::fs::write(&kit.deployment.config, &begun_with).unwrap();
+    refused(&[("newIdnDBUrl", "jdbc:sqlite:another.db")], "newIdnDBUrl is");
+    refused(&[("transformation", "AES/GCM/NoPadding")], "transformation is");
+    refused(&[("enableSyncMigrator", "true")], "with enableSyncMigrator");
+    for command in ["run", "resume"] {
+        kit.run(&[command]).exits(0);
+    }
+    // Once it is retired, the next one is between other keys, and the old databases are gone.
+    kit.run(&["verify"]).exits(0);
+    kit.run(&["confirm", "retire/old-key"]).exits(0);
+    refused(
+        &[("oldSecretKey", &quoted(&new)), ("newSecretKey", &quoted(next))],
+        "newSecretKey (fingerprint) is",
+    );
+    refused(&[("newIdnDBUrl", "jdbc:sqlite:another.db")], "newIdnDBUrl is");
+    kit.configure("oldIdnDBUrl", None);
+    let ran = kit.run(&["run"]).exits(0);
+    assert!(ran.stdout.contains("Finished and retired"), "{ran}");
+}
+
+/// Nobody needs `keys` to know what a rotation was told to leave under the old key.
+#[test]
+fn the_old_key_is_not_confirmed_away_while_a_table_was_left_out() {
+    let kit = Kit::new();
+    target(&kit, "  - leaveOut: IDN_OAUTH2_ACCESS_TOKEN\n");
+    kit.run(&["run"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    let why = "IDN_OAUTH2_ACCESS_TOKEN was left out by `targets`";
+    refused(&kit, &["retire/old-key"], why);
+    kit.run(&["confirm", "retire/dumps"]).exits(0); // the copy has it all
+    kit.run(&["confirm", "retire/old-key", "--despite-findings"]).exits(0);
+    let ran = kit.run(&["run"]).exits(1);
+    assert!(!ran.stdout.contains("Finished and retired") && format!("{ran}").contains(why), "{ran}");
 }
 
 /// What was seen before an interruption may have changed since: the record says so.

@@ -229,7 +229,72 @@ fn a_row_that_is_refused_at_the_commit_fails_alone() {
     pair.run(&["verify"]).exits(0);
 }
 
+/// A trigger in the new database that cancels a change, or makes another one of it, and acts on `odd` rows only.
+fn meddle(engine: Engine, event: &str) -> String {
+    let row = if event == "DELETE" { "OLD" } else { "NEW" };
+    match (engine, event) {
+        (Engine::Sqlite, _) => format!(
+            "CREATE TRIGGER meddle BEFORE {event} ON {TOKENS} WHEN {row}.TOKEN_ID LIKE 'odd%' BEGIN SELECT RAISE(IGNORE); END"
+        ),
+        (Engine::Postgres, "UPDATE") => format!(
+            "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF NEW.TOKEN_STATE <> OLD.TOKEN_STATE THEN \
+             UPDATE {TOKENS} SET TOKEN_STATE = 'LOCKED' WHERE TOKEN_ID = OLD.TOKEN_ID AND TOKEN_STATE <> 'LOCKED'; \
+             END IF; RETURN NULL; END $$; \
+             CREATE CONSTRAINT TRIGGER meddle AFTER UPDATE ON {TOKENS} DEFERRABLE INITIALLY DEFERRED \
+             FOR EACH ROW WHEN (NEW.TOKEN_ID LIKE 'odd%') EXECUTE FUNCTION meddle()"
+        ),
+        (Engine::Postgres, _) => format!(
+            "CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+             CREATE TRIGGER meddle BEFORE {event} ON {TOKENS} FOR EACH ROW WHEN ({row}.TOKEN_ID LIKE 'odd%') \
+             EXECUTE FUNCTION meddle()"
+        ),
+        _ => format!(
+            "CREATE TRIGGER meddle BEFORE {event} ON {TOKENS} FOR EACH ROW \
+             SET NEW.TOKEN_STATE = IF(NEW.TOKEN_ID LIKE 'odd%', 'LOCKED', NEW.TOKEN_STATE)"
+        ),
+    }
+}
+
+/// What a trigger of the copy cancels or changes has not arrived, although the server refused nothing.
+pub(crate) fn what_the_new_database_does_not_keep_is_not_acknowledged(engine: Engine) {
+    let pair = synced(engine);
+    let states = || ["odd", "even"].map(|id| state_of(&pair, Side::New, id));
+    let state = |state: &str| Some(state.to_owned());
+    let inserts = [("odd", 1), ("even", 2)].map(|(id, n)| new_token(&pair, Side::Old, id, n, "ACTIVE"));
+    let update = format!("UPDATE {TOKENS} SET TOKEN_STATE = 'INACTIVE' WHERE TOKEN_ID IN ('odd', 'even')");
+    let delete = format!("DELETE FROM {TOKENS} WHERE TOKEN_ID IN ('odd', 'even')");
+    let active = state("ACTIVE");
+    for (event, sql, before, after) in [
+        ("INSERT", &inserts.join(";"), None, active.clone()),
+        ("UPDATE", &update, active, state("INACTIVE")),
+        ("DELETE", &delete, state("INACTIVE"), None),
+    ] {
+        if event == "DELETE" && matches!(engine, Engine::MariaDb | Engine::MySql) {
+            break; // nothing cancels one there
+        }
+        pair.execute(Side::New, &meddle(engine, event));
+        pair.execute(Side::Old, sql);
+        let ran = pair.run(&DRAIN).exits(1);
+        assert!(ran.stdout.contains("does not keep what is written"), "{event}: {ran}");
+        assert_eq!(states(), [before, after.clone()], "{event}");
+        let entries = format!("{TOKENS}_TEMP WHERE TOKEN_ID = 'odd'");
+        assert!(pair.count(Side::Old, &entries) > 0, "{event}: its entry waits");
+        pair.execute(
+            Side::New,
+            match engine {
+                Engine::Postgres => "DROP FUNCTION meddle CASCADE",
+                _ => "DROP TRIGGER meddle",
+            },
+        );
+        drain(&pair);
+        assert_eq!(states(), [after.clone(), after], "{event}");
+    }
+    pair.run(&["verify"]).exits(0);
+}
+
 crate::support::on_engines! {
     what_the_server_computes_is_left_out: sqlite postgresql mysql, slow: mariadb;
     columns_that_take_less_are_refused_first: sqlite postgresql mysql, slow: mariadb;
+    what_the_new_database_does_not_keep_is_not_acknowledged: sqlite postgresql mysql, slow: mariadb;
 }

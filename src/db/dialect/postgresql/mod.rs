@@ -23,6 +23,7 @@ pub const POSTGRES: Dialect = Dialect {
         _ => name.to_owned(),
     },
     own: "pg_catalog.",
+    fire_deferred: "SET CONSTRAINTS ALL IMMEDIATE",
     operator: |sign| format!("OPERATOR(pg_catalog.{sign})"),
     as_text: |column| format!("{column}::text"),
     portable: |column| format!("{column}::text"),
