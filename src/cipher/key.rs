@@ -20,7 +20,7 @@ pub enum KeyError {
     #[error("{0} bytes long; a key has 16, 24 or 32 characters, or 48 or 64 hexadecimal digits")]
     Length(usize),
     /// 48 or 64 characters are read as hexadecimal digits, and these are not.
-    #[error("{length} characters are read as hexadecimal digits, and character {at} is none")]
+    #[error("{length} characters are read as hexadecimal digits, and character {at} is not one")]
     Hex {
         /// How many characters there are.
         length: usize,

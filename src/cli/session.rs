@@ -132,7 +132,7 @@ fn concluded(settings: &Settings, outcome: &Outcome) -> Result<Exit> {
     tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(status));
     Ok(match end {
         End::Interrupted => {
-            tracing::warn!("interrupted at a safe point; `keyrotation resume` goes on from here");
+            tracing::warn!("interrupted at a safe point; `keyrotation resume` continues from here");
             Exit::Interrupted
         }
         End::Stuck => {

@@ -49,7 +49,7 @@ impl Resolver<'_> {
         for item in items(entry.value.expose()) {
             let url = JdbcUrl::parse(item, self.lookup.folder).map_err(|error| explain(entry, error))?;
             if !matches!(url, JdbcUrl::Server(_)) {
-                let what = "takes URLs of PostgreSQL, MySQL or MariaDB alone";
+                let what = "takes only URLs of PostgreSQL, MySQL or MariaDB";
                 return Err(wrong(Id::ConfigUrl, entry, what));
             }
             let database = self.log_on(&NEW_IDENTITY, url)?;

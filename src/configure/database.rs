@@ -163,7 +163,7 @@ impl Edit<'_, '_> {
                 }
             }
             None => self.warn(format!(
-                "[{}] type is not changed: which one the server has for {} is not known here",
+                "[{}] type is not changed, since the server's word for {} is not known",
                 table.join("."),
                 wanted.key
             )),

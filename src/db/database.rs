@@ -79,7 +79,7 @@ impl Db {
                 MySqlDb::open(server, access, connections).await.map(AnyDriver::MySql)
             }
             (None, ServerKind::H2 | ServerKind::Oracle | ServerKind::SqlServer | ServerKind::Db2) => {
-                Err(DbError::new(Class::Environment, "there is no way but by its JDBC driver"))
+                Err(DbError::new(Class::Environment, "it can only be reached by its JDBC driver"))
             }
         };
         driver.map(Self::by)

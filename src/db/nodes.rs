@@ -43,7 +43,7 @@ impl Db {
         let unseen = |place: String, why: &str| OtherNode {
             place,
             feeds: Err(format!(
-                "what feeds it is not seen: {why}; else make sure yourself: `{statement}` in it"
+                "its sources cannot be seen: {why}; or check yourself: run `{statement}` there"
             )),
         };
         let Some(server) = self.server().filter(|server| server.route.is_none()) else {
@@ -107,7 +107,7 @@ async fn ask(server: &Server, ours: &Told) -> Result<Answer, String> {
     db.close().await;
     let (theirs, feeds) = asked.map_err(|error| error.to_string())?;
     if cluster(&theirs) != cluster(ours) {
-        return Err("what answers there is no node of this cluster".to_owned());
+        return Err("the server there is not a node of this cluster".to_owned());
     }
     let name = node(&theirs);
     Ok(if name == node(ours) { Answer::Own } else { Answer::Other(name, feeds) })

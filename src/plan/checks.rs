@@ -126,7 +126,7 @@ async fn connect_with(
     let left_out = targets.left_out();
     if !left_out.is_empty() {
         tracing::warn!(
-            "{LEFT_OUT}, so what is under the old key there stays so: {}; `keyrotation keys` counts it",
+            "{LEFT_OUT}, so values there stay under the old key: {}; `keyrotation keys` counts them",
             left_out.join(", ")
         );
     }

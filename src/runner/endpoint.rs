@@ -25,7 +25,7 @@ impl ControlEndpoint {
             if handler.works() {
                 tracing::warn!("`keyrotation pause`, `pace` and `stop` do not reach this process: {error}");
             } else {
-                tracing::debug!("nobody can read along: {error}");
+                tracing::debug!("other processes cannot read the journal meanwhile: {error}");
             }
         });
         Self { handler, server: server.ok() }

@@ -56,7 +56,11 @@ pub async fn ended(place: &Place, view: &StatusView) -> Ended {
     }
     let [what, title] = match (is_retired, against.is_empty()) {
         (true, true) => ["finished and retired", "Finished and retired: "],
-        (true, false) => ["retired, and not as it should be", "Retired, and not as it should be: "],
+        (true, false) => [
+            "retired, but not everything is as it should be",
+            "Retired, but not everything is \
+                                                                             as it should be: ",
+        ],
         (false, _) => ["finished", ""],
     };
     let id = &view.rotation_id;

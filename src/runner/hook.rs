@@ -46,7 +46,7 @@ impl Hook {
         match thread::Builder::new().name("on-event".to_owned()).spawn(work) {
             Ok(_) => Some(Self { queue, ended }),
             Err(error) => {
-                tracing::warn!("onEvent is not told of anything: {error}");
+                tracing::warn!("onEvent gets no announcements: {error}");
                 None
             }
         }

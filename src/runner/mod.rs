@@ -257,8 +257,8 @@ impl Runner<'_> {
                 return Ok(end);
             }
             tracing::warn!(
-                "a server was lost while changes were carried over: all is looked through again; if it has lost \
-                 what it had committed, changes that were carried over are missing, too: see docs/sync.md"
+                "a server was lost while changes were carried over: everything is checked again. If the \
+                 server lost commits, changes that were carried over are missing, too: see docs/sync.md"
             );
         }
     }

@@ -68,5 +68,5 @@ pub fn not_running(dir: &Path) -> Result<Error> {
 }
 
 fn deaf(holder: &Holder, error: &std::io::Error) -> Error {
-    Error::new(Id::NotListening, format!("{holder} holds the journal and does not listen: {error}"))
+    Error::new(Id::NotListening, format!("{holder} holds the journal and does not answer: {error}"))
 }

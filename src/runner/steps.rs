@@ -73,13 +73,13 @@ pub async fn take_waiting(place: &Place, key: Option<&SecretKey>) {
 async fn take_over(dir: &Path, key: impl FnOnce() -> Result<Option<SecretKey>>) {
     let taken = async {
         if let Some(holder) = Journal::holder(dir)? {
-            tracing::debug!("{holder} takes the step over");
+            tracing::debug!("{holder} records the step");
             return Ok(());
         }
         let Some(new_key) = key()? else {
             tracing::info!(
-                "the new key is asked for, so the step waits beside the journal's log until a command has it \
-                 (`keyrotation verify`, or `keyrotation report` where a command gives it)"
+                "the new key has to be typed in, so the step waits beside the journal's log until a command \
+                 has the key (`keyrotation verify`, or `keyrotation report` if `cmd:` gives it)"
             );
             return Ok(());
         };
@@ -97,7 +97,7 @@ async fn take_over(dir: &Path, key: impl FnOnce() -> Result<Option<SecretKey>>) 
     match taken {
         Err(error) if error.id() == Id::JournalLocked => {} // the process that has it takes the step over
         Err(error) => tracing::warn!(
-            "the step waits beside the journal's log, where nothing protects it, until a command takes it over: {}",
+            "the step waits beside the journal's log, where nothing protects it, until a command records it: {}",
             error.what()
         ),
         Ok(()) => {}

@@ -153,7 +153,7 @@ impl SyncRunner<'_> {
                         // A session in the way delays these rows, and no others.
                         Err(error) if error.class == Class::Retry => {
                             self.settle_open().await?; // or what comes next would meet rows on their way
-                            let outcome = Outcome::Failed(format!("somebody is in the way: {error}"));
+                            let outcome = Outcome::Failed(format!("another session blocks it: {error}"));
                             return Ok(rows.iter().map(|(key, _)| (key.clone(), outcome.clone())).collect());
                         }
                         // A constraint that is checked at the commit: the halves tell which row it is.

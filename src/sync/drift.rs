@@ -58,8 +58,8 @@ impl Drift {
             let too = too
                 .map_or_else(String::new, |count| format!("{count} rows are in the old database only, and "));
             return Some(format!(
-                "{table}: {too}{nameless} rows of the old database have a key that cannot be read, so nobody can tell \
-                 whether the new one has them"
+                "{table}: {too}{nameless} rows of the old database have a key that cannot be read, so it is \
+                 not known whether the new one has them"
             ));
         }
         match only_old {
@@ -70,7 +70,7 @@ impl Drift {
             }
             None if old == new => None,
             None => Some(format!(
-                "{table}: {old} rows in the old database, {new} in the new one, and no key to tell them by"
+                "{table}: {old} rows in the old database, {new} in the new one, and no key to compare them by"
             )),
         }
     }
@@ -143,8 +143,7 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity, stop: &Stop) -> 
     note("tables without a key, of which only the rows were counted", &counted);
     note("sessions, which end with the old server", &sessions);
     found.unseen.push(
-        "of tables that are not kept in step only the keys were compared, not what stands in the rows"
-            .to_owned(),
+        "in tables that are not kept in step, only the keys were compared, not the other columns".to_owned(),
     );
     Ok(found)
 }

@@ -58,7 +58,7 @@ impl TargetRegistry {
             self.left_out.files.extend(self.files.extract_if(.., |group| group.id == *name));
             if self.left_out.tables.len() + self.left_out.files.len() == before {
                 return Err(format!(
-                    "leaveOut: {} is no table or group of files that is rotated",
+                    "leaveOut: {} is not a table or group of files that is rotated",
                     name.escape_debug()
                 ));
             }
@@ -73,7 +73,7 @@ impl TargetRegistry {
                 return Err(format!("{table} is rotated already: leave it out to describe it otherwise"));
             }
             if self.tables.iter().any(|known| known.id == target.id) {
-                return Err(format!("{table} and another table differ in special characters alone"));
+                return Err(format!("{table} and another table differ only in special characters"));
             }
             self.tables.push(Arc::new(target));
         }

@@ -47,11 +47,11 @@ fn a_rotation_pauses_goes_on_changes_its_pace_and_stops() {
     let act = |args: &[&str]| place.run_unlooked(args).exits(0).stdout;
 
     let said = act(&["pause"]);
-    assert!(said.contains(": paused: it stands at a safe point and keeps its locks"), "{said}");
+    assert!(said.contains(": paused: it is at a safe point and keeps its locks"), "{said}");
     let status = look();
     let paused = &status["activity"]["paused"];
     assert_eq!((&status["state"], &paused["still"]), (&"running".into(), &true.into()), "{status}");
-    assert!(act(&["pause"]).contains("it was paused already, since"));
+    assert!(act(&["pause"]).contains("it was already paused, since"));
     let text = act(&["status"]);
     assert!(text.contains(" is running, paused since ") && text.contains("`keyrotation continue`"), "{text}");
     // It stands at a safe point: nothing moves, and nobody waits for it.
@@ -64,13 +64,13 @@ fn a_rotation_pauses_goes_on_changes_its_pace_and_stops() {
     assert!(act(&["pace", "1000000"]).contains("this already"));
     assert!(act(&["pace", "30"]).contains("its pace is now 30 rows/s"));
     assert_eq!(look()["activity"]["rows_per_second_limit"], 30);
-    assert!(act(&["continue"]).contains("it goes on; it was paused since"));
+    assert!(act(&["continue"]).contains("it continues; it was paused since"));
     assert!(act(&["continue"]).contains("it was not paused"));
     eventually("it goes on", || rows(&look()) > standing);
 
     let said = act(&["stop"]);
     assert!(said.contains("it stops at the next safe point\n"), "{said}");
-    assert!(said.ends_with(" is interrupted; `keyrotation resume` goes on\n"), "it has waited: {said}");
+    assert!(said.ends_with(" is interrupted; `keyrotation resume` continues it\n"), "it has waited: {said}");
     assert!(running.ended() || !place.journal().join("control").exists());
     running.wait().exits(130);
     assert!(!place.journal().join("control").exists());
@@ -200,7 +200,7 @@ fn a_run_that_has_only_begun_says_so_and_can_be_stopped() {
     let who = format!("process {}", running.pid());
     for command in ["status", "report", "verify"] {
         let error = kit.run(&[command]).refused(4, "KR-JRN-007").stderr;
-        assert!(error.contains(&who) && error.contains("looks at what is there first"), "{error}");
+        assert!(error.contains(&who) && error.contains("first reads the databases and files"), "{error}");
     }
     kit.run(&["run"]).refused(4, "KR-JRN-001");
     let ran = kit.run(&["pace", "5"]).refused(3, "KR-CTL-003");
@@ -209,7 +209,7 @@ fn a_run_that_has_only_begun_says_so_and_can_be_stopped() {
         "{ran}"
     );
     let mut watch = kit.start_unlooked("", &["status", "--watch"]);
-    watch.until_it_says("looks at what is there; nothing is begun yet");
+    watch.until_it_says("reads the databases and files; the rotation has not begun yet");
     let stop = kit.start_unlooked("", &["stop"]);
     running.until_it_says("asked to stop, before anything was written");
     fs::remove_file(&gate).unwrap();
@@ -272,7 +272,7 @@ fn another_user_is_refused_whatever_the_rights_of_the_folder_are() {
     }
     let said = ask.output().unwrap();
     let text = String::from_utf8(said.stdout).unwrap();
-    assert!(text.contains("only the same user, or root, is heard"), "{text}{:?}", said.stderr);
+    assert!(text.contains("only the same user and root may send requests"), "{text}{:?}", said.stderr);
     let status = place.run_unlooked(&["status", "--json"]).exits(0).json();
     assert_eq!(status["activity"]["paused"], Value::Null);
     place.run_unlooked(&["stop"]).exits(0);

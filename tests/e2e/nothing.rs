@@ -261,7 +261,7 @@ fn values_under_the_new_key_without_its_id_are_sealed_again() {
     let kept =
         kit.sql("SELECT TOKEN_ID, ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%'");
     let done = kit.run(&["run", "--new"]).exits(0);
-    assert!(done.stdout.contains("sealed again with the key's id"), "{done}");
+    assert!(done.stdout.contains("encrypted again, with the key's id"), "{done}");
     let status = kit.status();
     assert_eq!(sum(&status, "rotated"), 0);
     assert!(sum(&status, "resealed") > 0);
@@ -276,7 +276,7 @@ fn values_under_the_new_key_without_its_id_are_sealed_again() {
     assert_ne!(Some(now), row[1].as_deref());
     assert_eq!(plaintext(key, now), plaintext(key, row[1].as_deref().unwrap()));
     let again = kit.run(&["run", "--new"]).exits(0);
-    assert!(!again.stdout.contains("sealed again"), "{again}");
+    assert!(!again.stdout.contains("encrypted again"), "{again}");
 }
 
 /// By the Java tool: no journal, but deployment.toml has both keys as they are here.

@@ -92,7 +92,7 @@ fn one_table_of_a_foreign_key_does_not_refuse_the_rest() {
     kit.sql(&format!("UPDATE IDN_IDENTITY_USER_DATA SET DATA_VALUE = '{foreign}'"));
     let accept = &["--accept-unreadable", "100000"];
     let plan = kit.run(&[&["plan"][..], accept].concat()).exits(0);
-    assert!(plan.stdout.contains("open under the old key"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("are under the old key"), "{}", plan.stdout);
     kit.run(&[&["run"][..], accept].concat()).exits(1);
 }
 

@@ -281,7 +281,7 @@ fn targets_that_are_not_understood_or_not_there_are_refused() {
         ("  - {table: A, keys: [B], values: [C]}\n", "unknown field"),
         ("  - {table: A, key: B}\n", "has no `values`"),
         ("  - {table: A, key: [B, b], values: [C]}\n", "has B twice"),
-        ("  - {table: A, key: [B], values: [B]}\n", "cannot be of the key and hold a value"),
+        ("  - {table: A, key: [B], values: [B]}\n", "cannot be part of the key and hold a value"),
         ("  - {table: 'A; DROP TABLE IDN_SECRET', key: [B], values: [C]}\n", "cannot stand in a statement"),
         ("  - {table: A, key: [B], values: [C], where: {D: [\"'\"]}}\n", "cannot stand in a statement"),
         ("  - {table: A, key: [B], values: [C], where: {D: [a], E: [b]}}\n", "has one column"),

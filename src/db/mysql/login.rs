@@ -200,7 +200,7 @@ fn other_plugin(plugin: &[u8]) -> DbError {
 }
 
 fn odd() -> DbError {
-    DbError::new(Class::Environment, "the server's answer at login is none of MySQL's")
+    DbError::new(Class::Environment, "the server's answer at login is not one of MySQL's")
 }
 
 #[allow(clippy::needless_pass_by_value)] // as `map_err` wants it

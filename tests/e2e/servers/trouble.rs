@@ -95,7 +95,7 @@ fn a_server_that_ends_long_statements_is_kept_to(engine: Engine) {
     outside(engine).execute(&limit);
     before_update(&kit, "TRUE", slowly);
     let ran = kit.run(&["run"]).exits(0);
-    assert!(ran.stderr.contains("the server ends statements after 2 s"), "{ran}");
+    assert!(ran.stderr.contains("the server cancels statements after 2 s"), "{ran}");
     must_be_done(&kit, &before);
 }
 

@@ -170,7 +170,8 @@ fn tables(rotation: &RotationPart, id: &str) -> Markup {
             }
         }))
         p.small {
-            "Rotated: opened under the old key, sealed under the new one, opened again and compared before it was written. "
+            "Rotated: decrypted with the old key, encrypted with the new one, decrypted again and compared \
+             before it was written. "
             "Plain and NULL: no encrypted value. Gone: deleted by others meanwhile. Sweeps: read-only passes over the whole "
             "table for values still under the old key; the last one of a finished table found none."
         }
@@ -316,7 +317,8 @@ fn sessions(rotation: &RotationPart) -> Markup {
             }
         }))
         @if rotation.sessions.iter().any(|session| session.end == "killed") {
-            p.small { "A session that never said how it ended was killed, or its machine went down; the next one went on where it was." }
+            p.small { "A session without an end was killed, or its machine went down; the next one \
+                       continued where it had stopped." }
         }
     }
 }
