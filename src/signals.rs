@@ -82,7 +82,7 @@ impl Stopper {
     }
 }
 
-/// A stop that SIGINT and SIGTERM ask for, and whoever else is given the other end.
+/// A stop that SIGINT, SIGTERM and holders of the other end ask for.
 pub fn listen() -> std::io::Result<(Stopper, Stop)> {
     let (stopper, stop) = Stop::new();
     let other = stopper.clone();

@@ -23,7 +23,7 @@ pub enum Error {
         holder: Option<Holder>,
     },
     /// The folder holds a rotation already.
-    #[error("the journal {} holds a rotation already; go on with it, or archive it", .dir.display())]
+    #[error("the journal {} holds a rotation already; continue it, or archive it", .dir.display())]
     Exists {
         /// The journal's folder.
         dir: PathBuf,

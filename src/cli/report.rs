@@ -1,4 +1,4 @@
-//! `report`: what was done, for whoever has to answer for it; and whether a report is what the
+//! `report`: what was done, for those who must answer for it; and whether a report is what the
 //! journal says.
 
 use std::io::{BufWriter, Write as _};
@@ -78,7 +78,7 @@ fn write_or_check(
     Ok((format!("wrote {}: {}\n", path.display(), document.verdict.headline), Exit::Done))
 }
 
-/// What is added to the word on a report where nobody can tell whether the journal was edited.
+/// What is added to the verdict on a report if it is not known whether the journal was edited.
 const UNCHECKED: &str =
     "; its MACs were not checked, since the new key is not available: an edit of both would not be seen";
 

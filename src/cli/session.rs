@@ -121,7 +121,7 @@ async fn go_on(
     concluded(settings, &gone_on)
 }
 
-/// Says what came of it.
+/// Says the result.
 fn concluded(settings: &Settings, outcome: &Outcome) -> Result<Exit> {
     let (end, status) = match outcome {
         Outcome::NotBegun => return Ok(Exit::Interrupted),

@@ -14,7 +14,7 @@ type Properties = Vec<(&'static str, String)>;
 
 impl Resolver<'_> {
     /// What a driver must be told so that it trusts the authorities of `tlsCaFile` and no others. What cannot
-    /// be told is refused: the password would go to whoever answers.
+    /// be told is refused: the password would go to any server that answers.
     pub(super) fn trust(&self, key: Key, url: &ServerUrl, tls: &Tls) -> Result<Properties> {
         if self.given(Key::TlsCaFile).is_some() {
             self.can_be_told(key, url)?;

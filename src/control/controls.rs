@@ -75,7 +75,7 @@ impl Controls {
             }
         };
         if tokio::time::timeout(UNTIL_STILL, self.pause.until_paused()).await.is_err() {
-            answer.text += "; it finishes what it has begun, then it pauses";
+            answer.text += "; it still finishes what it has begun";
         } else if answer.changed {
             answer.text += ": it is at a safe point and keeps its locks";
             if self.journal.state(|state| state.sync.started_at.is_some()) {

@@ -347,7 +347,7 @@ impl Transaction {
         of_each!(Begun, &mut self.begun, it => it.change(sql, params).await)
     }
 
-    /// Commits. After an error of [`Class::Lost`] nobody knows what came of it.
+    /// Commits. After an error of [`Class::Lost`] the result is not known.
     pub async fn commit(self) -> Result<(), DbError> {
         of_each!(Begun, self.begun, it => it.commit().await)
     }

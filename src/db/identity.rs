@@ -33,7 +33,7 @@ pub struct Identity {
     database: String,
     /// The schema in which its tables are found, where there are schemas, or the session's.
     schema: Option<String>,
-    /// Nobody knows in which schema the tables are.
+    /// The schema of the tables is not known.
     unplaced: bool,
     /// The running server: nothing but one process has it.
     server: String,
@@ -145,7 +145,7 @@ impl Identity {
         Self { unplaced: self.schema.is_some(), schema: None, ..self }
     }
 
-    /// Whether nobody knows in which schema the tables are.
+    /// Whether the schema of the tables is not known.
     pub fn is_unplaced(&self) -> bool {
         self.unplaced
     }

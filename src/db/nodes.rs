@@ -176,7 +176,7 @@ mod tests {
             galera_addresses(&told).iter().map(Host::to_string).collect::<Vec<_>>()
         };
         assert_eq!(of("1", "3"), ["10.0.0.1:3306", "[::1]:3306"]);
-        // Nobody knows which is whose: all are asked, and the own one tells.
+        // It is not known which is whose: all are asked, and the own one tells.
         assert_eq!(of("1", "4").len(), 3);
         assert_eq!(galera_addresses(&told(&[("wsrep_incoming_addresses", "AUTO,AUTO")])), []);
     }

@@ -134,7 +134,7 @@ impl Db {
         Ok(match state.map(|answer| word(answer.first().and_then(|record| record.first()))) {
             Ok(state) if is_galera || state == "ONLINE" => Seen::Never,
             Ok(state) => Seen::Behind(format!(
-                "it is no member of its replication group now ({})",
+                "it is not a member of its replication group now ({})",
                 if state.is_empty() { "OFFLINE" } else { &state }
             )),
             Err(error) => Seen::Behind(format!(

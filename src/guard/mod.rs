@@ -48,7 +48,7 @@ pub struct Guard {
 struct Asked {
     /// Whether the database is ours alone: work goes on by that.
     whether_ours: Instant,
-    /// Only to keep the lock: what came of it decides nothing.
+    /// Only to keep the lock: the result decides nothing.
     to_keep: Instant,
 }
 

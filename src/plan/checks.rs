@@ -267,7 +267,7 @@ impl Deployment {
         absent.chain(self.targets.left_out().into_iter().map(|place| (place, LEFT_OUT))).collect()
     }
 
-    /// Says what else is in the folders with configuration files.
+    /// Names the other files in the folders with configuration files.
     pub fn remark_on_files(&self) -> Result<()> {
         for job in &self.jobs {
             let Source::Files(rows) = &job.source else { continue };

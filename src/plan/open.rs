@@ -52,7 +52,7 @@ async fn open_with(
             Db::open_server(&server, access, connections).await
         }
         (JdbcUrl::Server(_) | JdbcUrl::Bridged(_), None) => {
-            Err(DbError::new(Class::Environment, "nobody to log on as"))
+            Err(DbError::new(Class::Environment, "no user to log on as"))
         }
     };
     opened.map_err(|error| {

@@ -320,7 +320,7 @@ const fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
-/// The forms of what stands in a value's slots; none if it is not understood.
+/// The forms of the texts in a value's slots; none if the value is not understood.
 fn forms(codec: &Codec, stored: &[u8]) -> Option<Vec<Form>> {
     match codec {
         Codec::Envelope => std::str::from_utf8(stored).ok().map(|text| vec![form(text)]),

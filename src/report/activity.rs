@@ -35,7 +35,7 @@ pub struct ActivityView {
 pub struct TaskView {
     /// `looking at`, `trying`, `rotating`, `checking`, `marking`, `carrying over`, `reading` or `verifying`.
     pub name: String,
-    /// The table, the kind of files, or what else.
+    /// The table, the kind of files, or another name.
     pub place: String,
     /// What is counted: `rows`, `rows in all`, `chunks` or `events`.
     pub unit: String,

@@ -303,7 +303,10 @@ mod tests {
         }
         assert!(seen.is_sorted(), "{seen:?}");
         assert_eq!((seen.first(), seen.last()), (Some(&291), Some(&1000)), "{seen:?}");
-        assert_eq!(seen[5], 500, "all is surveyed and half is written, which are a quarter and a half: {seen:?}");
+        assert_eq!(
+            seen[5], 500,
+            "all is surveyed and half is written, which are a quarter and a half: {seen:?}"
+        );
     }
 
     #[test]
@@ -323,7 +326,11 @@ mod tests {
         }
         assert_eq!(seen, [41, 83, 125, 166, 208, 250, 250, 250, 250, 250]);
         let mut rotation = Course::new();
-        assert_eq!(rotation.second(false).unwrap().permille, Some(SURVEY_PERMILLE), "the rotation begins there");
+        assert_eq!(
+            rotation.second(false).unwrap().permille,
+            Some(SURVEY_PERMILLE),
+            "the rotation begins there"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! What `verify` and `keys` found and what of it stands: the one place that decides it for the status, the runbook, the
-//! report, and whoever confirms a step.
+//! report, and the confirmation of a step.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What a session finds that takes a rotation up: how the last one ended, and what stands.
+//! What a session finds when it resumes a rotation: how the last one ended, and what is done.
 
 use keyrotation_journal::{JobState, Phase, SessionEnd};
 

@@ -147,7 +147,7 @@ fn both_keys(to: &mut To, deployment: &DraftConfig) {
     to.run("keyrotation configure --dry-run");
     to.run("keyrotation configure");
     to.say(
-        "Values without a key id are opened with old_key. This says how many there are, and under which key:",
+        "Servers decrypt values without a key id with old_key. This says how many there are, and under which key:",
     );
     to.run("keyrotation keys");
     to.say(

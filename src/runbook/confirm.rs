@@ -1,4 +1,4 @@
-//! What people may confirm: names as they are typed, and what stands against a confirmation.
+//! What people may confirm: names as they are typed, and what speaks against a confirmation.
 
 use super::doubts::{Doubt, against_safety, doubts};
 use super::progress::{Facts, proved};
@@ -72,7 +72,7 @@ fn names(step: &'static Step, variant: Variant) -> impl Iterator<Item = &'static
     whole.into_iter().chain(items)
 }
 
-/// The names of every step, of whatever variant.
+/// The names of every step, of all variants.
 pub fn step_names() -> Vec<&'static str> {
     once(STEPS.iter().chain(IN_PLACE).map(|step| step.id))
 }
@@ -138,7 +138,7 @@ fn unverified<'a>(doubts: impl Iterator<Item = &'a Doubt>) -> Option<String> {
 fn beside_a_copy(item: &Item, facts: &Facts, is_synced: bool) -> Vec<Objection> {
     let is_of_the_old = item.name.starts_with("retire/");
     let mut all = Vec::new();
-    // With sync it is among what stands against it.
+    // With sync it is among what speaks against it.
     let is_said = is_synced && is_of_the_old;
     if facts.recorded(crate::sync::ROUTE_TRAFFIC).is_none() && !is_said {
         all.push(Objection::Warn("nobody has confirmed that traffic goes to the new server".to_owned()));

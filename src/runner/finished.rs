@@ -13,7 +13,7 @@ use crate::plan::Fingerprint;
 use crate::report::{StatusView, summary_sentence};
 use crate::runbook::{Facts, failures, is_retired, retirement};
 
-/// What is at hand when a command is to go on with a rotation.
+/// What is known when a command is to continue a rotation.
 #[derive(Debug)]
 pub enum Found {
     /// No rotation was begun.
@@ -89,7 +89,9 @@ pub fn earlier(dir: &Path, settings: &Settings, anew: bool) -> Result<Found> {
             Some(_) => format!("{} holds rotation {name}, which is in its sync phase", dir.display()),
         },
     )
-    .fix("go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`"))
+    .fix(
+        "continue it with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`",
+    ))
 }
 
 /// The journal to go on with; none if no rotation was begun.

@@ -1,5 +1,5 @@
 //! A rotation that is worked on: what it refuses, in which order its phases come, and what is recorded of a
-//! session. What people asked for comes as [`Options`]; what came of it goes as [`Outcome`]. Likewise what the
+//! session. What people asked for comes as [`Options`]; the result goes as [`Outcome`]. Likewise what the
 //! commands around a rotation decide: each returns what there is to say. Nothing is printed here.
 
 mod begin;

@@ -221,7 +221,7 @@ async fn take_in_unsynced(
     Ok(())
 }
 
-/// Adds what stands outside the targets of the new deployment: under an old key for certain it is a reason.
+/// Adds values outside the targets of the new deployment: those that are certainly under an old key are a reason.
 fn take_in_outside(
     verdict: &mut Verdict,
     outside: Scanned,

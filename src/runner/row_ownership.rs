@@ -21,7 +21,7 @@ const KEYS_OF_COPY: &str = "keys-of-copy";
 /// Steps of an earlier rotation of the same databases that go on to count.
 const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
 
-/// Values that were under the new key before this rotation, of whatever table, are of an earlier one, and so is a
+/// Values of any table that were under the new key before this rotation are of an earlier one, and so is a
 /// journal of the same databases that kept them in step: the new server may have run since, and rows that it made would
 /// be taken for this program's, and deleted. So people have to say whether it has; what they have said of that rotation
 /// counts on.

@@ -41,8 +41,8 @@ pub async fn open_side(place: &Place, side: Side, access: Access) -> Result<Db> 
     plan::open_alone(&database, access).await
 }
 
-/// Records a step: in the log, if nobody else holds it and the key is at hand; else it is left beside it for
-/// whoever works with it next. What comes before a rotation waits there for it.
+/// Records a step: in the log, if nobody else holds it and the key is available; else it is left beside it for
+/// the next process that works with it. Steps before a rotation wait there for it.
 pub async fn leave(place: &Place, name: &str, note: &str) -> Result<()> {
     let dir = &place.journal;
     let status = view(dir).ok(); // a journal that cannot be read is none to belong to
@@ -56,7 +56,7 @@ pub async fn leave(place: &Place, name: &str, note: &str) -> Result<()> {
 }
 
 /// Takes steps that wait beside the log of a rotation into it, if there are any: by this key, or by that of properties.yaml,
-/// for which a command is run, since whoever calls this has asked for what needs it.
+/// for which a command is run, since the caller needs it.
 pub async fn take_waiting(place: &Place, key: Option<&SecretKey>) {
     let waits = submissions(&place.journal).is_ok_and(|left| left.iter().any(|left| left.rotation.is_some()));
     if waits {

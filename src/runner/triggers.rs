@@ -18,7 +18,7 @@ use crate::runbook::{
 use crate::target::TargetRegistry;
 use crate::triggers::{self, Action};
 
-/// Installs the triggers in the old database; says what came of it.
+/// Installs the triggers in the old database; says the result.
 pub async fn install_triggers(place: &Place) -> Result<String> {
     let targets = plan::built_in();
     let db = open_side(place, Side::Old, Access::ReadWrite).await?;
@@ -134,7 +134,7 @@ pub(super) async fn waits_in_old(place: &Place, facts: &Facts) -> Option<String>
     })
 }
 
-/// Removes the triggers from one side; says what came of it.
+/// Removes the triggers from one side; says the result.
 pub async fn remove_triggers(place: &Place, on: Side, force: bool) -> Result<String> {
     let targets = plan::built_in();
     let db = open_side(place, on, Access::ReadWrite).await?;

@@ -1,7 +1,7 @@
 //! Carrying rows over: what the old database holds now is what the new one is to hold, unless the
 //! new server has made the row its own.
 //!
-//! Order of effects: the rows of a batch, with what stands there and what is to stand there, are
+//! Order of effects: the rows of a batch, with their present and their new content, are
 //! durable in the journal; then the transaction that locked, compared and wrote them commits; then
 //! the journal says so; then the change log's entries are acknowledged.
 

@@ -140,7 +140,7 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity, stop: &Stop) -> 
         }
     };
     note("tables with a name that no version of WSO2's has given", &odd);
-    note("tables without a key, of which only the rows were counted", &counted);
+    note("tables without a key: only their rows were counted", &counted);
     note("sessions, which end with the old server", &sessions);
     found.unseen.push(
         "in tables that are not kept in step, only the keys were compared, not the other columns".to_owned(),
@@ -240,7 +240,7 @@ fn common_keys(old: &TableInfo, new: &TableInfo) -> Vec<Vec<Identifier>> {
             && !is_computed(new)
     };
     let fits = |key: &&Vec<String>| !key.is_empty() && key.iter().all(is_comparable) && new.is_unique(key);
-    // A key with another name in it is none that a statement can name.
+    // A key with another name in it is not one that a statement can name.
     let named = |key: &Vec<String>| key.iter().map(|name| Identifier::new(name).ok()).collect();
     old.unique.iter().filter(fits).filter_map(named).collect()
 }

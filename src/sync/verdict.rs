@@ -176,7 +176,7 @@ pub async fn verdict(
         is_kept || drifts.names.contains(name) || said.places.contains(name)
     };
     if let Some(unknown) = said.accepted.iter().find(|name| !is_known(name)) {
-        let what = format!("{} is no table of the old database that was compared", unknown.escape_debug());
+        let what = format!("{} is not a table of the old database that was compared", unknown.escape_debug());
         return Err(Error::new(Id::CommandLineValue, what));
     }
     for drift in &drifts.tables {

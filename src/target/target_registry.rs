@@ -70,7 +70,7 @@ impl TargetRegistry {
             };
             let table = &target.relation.table;
             if self.tables.iter().any(|known| is_it(&known)) {
-                return Err(format!("{table} is rotated already: leave it out to describe it otherwise"));
+                return Err(format!("{table} is rotated already: leave it out to describe it differently"));
             }
             if self.tables.iter().any(|known| known.id == target.id) {
                 return Err(format!("{table} and another table differ only in special characters"));
@@ -204,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    /// Building it also proves that every built-in name is an identifier: one that is none would end the test.
+    /// Building it also proves that every built-in name is an identifier: any other would end the test.
     #[test]
     fn ids_and_tables_are_unique_and_every_target_has_a_key_and_a_value() {
         let known = TargetRegistry::built_in();

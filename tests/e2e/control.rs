@@ -61,7 +61,7 @@ fn a_rotation_pauses_goes_on_changes_its_pace_and_stops() {
 
     let said = act(&["pace", "1,000,000"]);
     assert!(said.contains("its pace is now 1000000 rows/s; it was 20 rows/s"), "{said}");
-    assert!(act(&["pace", "1000000"]).contains("this already"));
+    assert!(act(&["pace", "1000000"]).contains("already this"));
     assert!(act(&["pace", "30"]).contains("its pace is now 30 rows/s"));
     assert_eq!(look()["activity"]["rows_per_second_limit"], 30);
     assert!(act(&["continue"]).contains("it continues; it was paused since"));
@@ -114,7 +114,7 @@ fn a_pause_lets_what_is_in_flight_end_and_says_so_until_then() {
     let mut running = place.start_at(&plan, &["run", "--chunk-size", "300"]);
     running.until_it_waits(&gate);
     let said = place.run_unlooked(&["pause"]).exits(0).stdout;
-    assert!(said.contains("paused; what it has begun it still ends"), "{said}");
+    assert!(said.contains("paused; it still finishes what it has begun"), "{said}");
     let look = || place.run_unlooked(&["status", "--json"]).exits(0).json();
     assert_eq!(look()["activity"]["paused"]["still"], false);
     fs::remove_file(&gate).unwrap();
@@ -205,7 +205,8 @@ fn a_run_that_has_only_begun_says_so_and_can_be_stopped() {
     kit.run(&["run"]).refused(4, "KR-JRN-001");
     let ran = kit.run(&["pace", "5"]).refused(3, "KR-CTL-003");
     assert!(
-        ran.stderr.contains(" has only begun: ") && ran.stderr.contains("ask again once it works"),
+        ran.stderr.contains(" has only started: ")
+            && ran.stderr.contains("repeat this once the rotation has begun"),
         "{ran}"
     );
     let mut watch = kit.start_unlooked("", &["status", "--watch"]);
@@ -240,7 +241,7 @@ fn a_resume_that_has_only_begun_lets_others_read_along_and_can_be_stopped() {
         kit.run(&["stop", "--no-wait"]).exits(0);
         fs::remove_file(&gate).unwrap();
         let ran = running.wait().exits(130);
-        assert!(ran.stderr.contains("interrupted before it went on"), "{point}: {ran}");
+        assert!(ran.stderr.contains("interrupted before it continued"), "{point}: {ran}");
         watch.wait_unlooked().exits(3); // as the session before, since this one has done nothing
     }
     kit.run(&["resume"]).exits(0);

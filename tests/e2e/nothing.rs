@@ -144,7 +144,7 @@ fn swapped_keys_with_a_stray_value_are_found() {
         "INSERT INTO IDN_IDENTITY_USER_DATA (TENANT_ID, USER_NAME, DATA_KEY, DATA_VALUE) VALUES (1, 'x', 'y', '{stray}')"
     ));
     swap_keys(&kit);
-    all_refuse(&kit, 5, "KR-RUN-010", &["oldSecretKey", "only 1 are", "the wrong way round"]);
+    all_refuse(&kit, 5, "KR-RUN-010", &["oldSecretKey", "only 1 are", "probably swapped"]);
     kit.run(&["run", "--all-already-new"]).exits(0);
     assert_eq!(sum(&kit.status(), "rotated"), 1);
 }

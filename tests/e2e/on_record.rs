@@ -322,7 +322,7 @@ fn a_scan_that_was_taken_up_again_is_on_record_as_one() {
         let steps = kit.run(&["status", "--json"]).exits(0).json()["steps"].clone();
         steps.as_array().unwrap().last().unwrap()["note"].to_string()
     };
-    let part = "3 tables are done before an interruption";
+    let part = "3 tables were scanned before an interruption";
     let resumed = on_record(&["--resume-scan"]);
     assert!(resumed.contains(part), "{resumed}");
     let whole = on_record(&[]);

@@ -142,7 +142,7 @@ fn response(user: &str, answer: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// The proof of a password that a server can check which knows its digest.
+/// The proof of a password that a server can check if it knows the password's digest.
 fn scrambled(password: &str, salt: &[u8]) -> Vec<u8> {
     if password.is_empty() {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! Checks of what stands in tables and files, and of the room that rotating it takes.
+//! Checks of the contents of tables and files, and of the room that rotating them takes.
 
 use super::facts::Asked;
 use super::{Check, Facts, Found, Needs, Refusal, known, unless_any};
@@ -62,7 +62,8 @@ pub(super) const CHECKS: &[Check] = &[
         warns: "a value or file contains an envelope under an old key that is not a value of its own: it \
                 stays under that key, and a value with nothing else in it would be reported as failed",
         refuses: &[],
-        fix: "delete it, or describe its table otherwise in `targets` (docs/targets.md); `keyrotation keys` says where it is",
+        fix: "delete it, or describe its table differently in `targets` (docs/targets.md); `keyrotation \
+              keys` says where it is",
         look: hidden_values,
     },
     Check {

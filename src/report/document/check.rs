@@ -174,7 +174,7 @@ impl Comparison {
         Ok(())
     }
 
-    /// The first line that differs: its number, what stands there, and what should.
+    /// The first line that differs: its number, what it is, and what it should be.
     fn finish(mut self) -> io::Result<Option<(u64, String, String)>> {
         if self.differs.is_none() {
             // The rest of what is expected, and of the file: neither may have more than the other.

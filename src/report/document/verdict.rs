@@ -125,8 +125,8 @@ fn verified(rotation: &RotationPart, add: &mut impl FnMut(Level, &'static str, S
         add(Level::Attention, "Finished, not verified since", why);
     } else if found.takes_changes_on_trust() && !rotation.may_have_run() {
         let why = format!(
-            "verify --live took {} rows and files that changed or went for the new server's, and nobody has \
-             confirmed that it was started (start/started)",
+            "verify --live attributed {} changed or deleted rows and files to the new server, but nobody \
+             has confirmed that it was started (start/started)",
             thousands(found.changed + found.gone)
         );
         add(Level::Attention, "Finished, and what changed since is unexplained", why);

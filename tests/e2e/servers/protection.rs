@@ -247,7 +247,7 @@ fn a_lock_that_somebody_took_during_a_pause_stops_it_before_the_next_row(engine:
     if gives_up {
         let ran = running.wait_unlooked().exits(3);
         assert!(
-            ran.stderr.contains("KR-DB-007") && ran.stderr.contains("see whether another rotation runs"),
+            ran.stderr.contains("KR-DB-007") && ran.stderr.contains("check whether another rotation runs"),
             "{ran}"
         );
         assert_eq!(other.text(written), standing);
