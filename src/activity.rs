@@ -85,6 +85,28 @@ pub struct Stage {
     pub done: u64,
     /// How many there are, where that is known.
     pub total: Option<u64>,
+    /// Which part of the whole work it is, where that is known.
+    pub part: Option<Part>,
+}
+
+/// The place of one task in the whole work, of which a bar shows how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Where the tasks of this kind begin and end, in thousandths of the whole work.
+    pub span: (u64, u64),
+    /// How many rows the tasks of this kind have together.
+    pub all: u64,
+    /// How many of these belong to tasks that are over.
+    pub before: u64,
+}
+
+impl Part {
+    /// How far the whole work is, in thousandths, once so many rows of this task are done.
+    pub fn permille(self, done: u64) -> Option<u64> {
+        let (from, to) = self.span;
+        let done = (self.before + done).min(self.all);
+        Some(from + (done * to.saturating_sub(from)).checked_div(self.all)?)
+    }
 }
 
 /// What the program is at; all clones are one.
@@ -113,7 +135,12 @@ pub struct Waiting {
 impl Activity {
     /// A task begins at a place, where so many are to be done.
     pub fn begin(&self, task: Task, place: &str, total: Option<u64>) -> Doing {
-        self.lock().stage = Some(Stage { task, place: place.to_owned(), done: 0, total });
+        self.begin_part(task, place, total, None)
+    }
+
+    /// Likewise; which part of the whole work it is, too.
+    pub fn begin_part(&self, task: Task, place: &str, total: Option<u64>, part: Option<Part>) -> Doing {
+        self.lock().stage = Some(Stage { task, place: place.to_owned(), done: 0, total, part });
         Doing(self.clone())
     }
 

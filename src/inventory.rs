@@ -238,11 +238,11 @@ impl Inventory {
             let strange = strange(&targets);
             match explained {
                 _ if strange > 0 => Some(format!(
-                    "{strange} values open under none of the keys: is oldSecretKey the right one?"
+                    "none of the keys decrypts {strange} values: is oldSecretKey the right one?"
                 )),
                 None if needs_word(new) => Some(
-                    "no value is under an old key, and no journal says why: are the two keys the wrong way round, or is \
-                     one mistyped? (--all-already-new, if all was moved before)"
+                    "no value is under an old key, and no journal says why: are the two keys swapped, or is \
+                     one mistyped? If all values were rotated before, add --all-already-new"
                         .to_owned(),
                 ),
                 _ => None,
@@ -335,17 +335,17 @@ fn verdict(asked: Asked<'_>, targets: &[TargetInventory], not_looked_at: &[Strin
     let why = match (values, doubtful, not_looked_at) {
         (0, ..) if let Some(doubt) = doubt => doubt,
         (0, 0, _) if beside > 0 => format!(
-            "{beside} ciphertexts in columns and files of the targets, but where no value is looked for, are under it"
+            "{beside} ciphertexts under it are in columns and files of the targets, in places that are not rotated"
         ),
         (0, 0, _) if outside > Some(0) => "there are values outside the targets that are under it".to_owned(),
         (0, 0, _) if let Some(file) = in_use => {
-            format!("it is still [encryption] totpKey of {file}: a server writes with it")
+            format!("{file} still has it as [encryption] totpKey: a server writes with it")
         }
         (0, 0, []) if outside.is_some() => {
             "no value is under it, in the targets or outside of them".to_owned()
         }
-        (0, 0, []) => "no value of the targets is under it".to_owned(),
-        (0, 0, _) => "no value that was looked at is under it, and not all were looked at".to_owned(),
+        (0, 0, []) => "no value in the targets is under it".to_owned(),
+        (0, 0, _) => "no value that was looked at is under it, but not all values were looked at".to_owned(),
         (0, some, _) => format!("{some} values may be under it"),
         _ => places.join(", "),
     };

@@ -65,7 +65,7 @@ impl Invocation {
         if self.is_default() || !text.contains("`keyrotation") {
             return Cow::Borrowed(text);
         }
-        // Code is every second piece; what an odd backtick leaves open is none.
+        // Code is every second piece; what an odd backtick leaves open is not code.
         let pieces: Vec<&str> = text.split('`').collect();
         let last = pieces.len() - 1;
         let spelled = |(at, piece): (usize, &&str)| match at % 2 {

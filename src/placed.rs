@@ -83,7 +83,7 @@ pub(crate) fn write_all(folder: &Path, make: impl FnOnce(&Path) -> io::Result<()
     for page in fs::read_dir(own.path()).map_err(failed)? {
         let page = page.map_err(failed)?;
         let place = folder.join(page.file_name());
-        must_be_replaceable(&place, "take it away, or name another folder")?;
+        must_be_replaceable(&place, "remove it, or name another folder")?;
         fs::rename(page.path(), &place).map_err(failed)?;
     }
     Ok(())

@@ -82,7 +82,7 @@ impl Stopper {
     }
 }
 
-/// A stop that SIGINT and SIGTERM ask for, and whoever else is given the other end.
+/// A stop that SIGINT, SIGTERM and holders of the other end ask for.
 pub fn listen() -> std::io::Result<(Stopper, Stop)> {
     let (stopper, stop) = Stop::new();
     let other = stopper.clone();
@@ -95,9 +95,11 @@ pub fn listen() -> std::io::Result<(Stopper, Stop)> {
                 _ = terminate.recv() => {}
             }
             if stopper.ask() == Urgency::Now {
-                tracing::warn!("stopping now: what is in flight is rolled back");
+                tracing::warn!("stopping now: open transactions are rolled back");
             } else {
-                tracing::warn!("stopping at the next safe point; once more to roll back and leave at once");
+                tracing::warn!(
+                    "stopping at the next safe point; a second Ctrl-C or SIGTERM rolls back and ends at once"
+                );
             }
         }
     });

@@ -241,7 +241,7 @@ fn own_file(path: &Path) -> io::Result<File> {
     let found = file.metadata()?;
     let own = rustix::process::geteuid().as_raw();
     if !found.is_file() {
-        return refused("it is no regular file".to_owned());
+        return refused("it is not a regular file".to_owned());
     }
     if found.uid() != own {
         return refused(format!("it belongs to user {}, and this is user {own}", found.uid()));

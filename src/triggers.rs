@@ -162,13 +162,13 @@ pub async fn run(db: &Db, targets: &TargetRegistry, action: Action) -> Result<()
         }
         if refusal == Refusal::Other {
             return Error::new(Id::Database, format!("{}: {error}", db.place()))
-                .fix("put right what the message names, then run the same command again");
+                .fix("correct what the message names, then run the same command again");
         }
         let refused = Error::new(Id::Privilege, format!("{}: {error}", db.place()));
         if error.to_string().contains(NOT_TRUSTED) {
             return refused.fix(
-                "let a DBA run `SET GLOBAL log_bin_trust_function_creators = 1`, or run as a user with \
-                 the privilege SUPER what `keyrotation triggers print` prints",
+                "let a DBA run `SET GLOBAL log_bin_trust_function_creators = 1`, or let a user with the \
+                 privilege SUPER run what `keyrotation triggers print` prints",
             );
         }
         refused.fix("let a DBA run what `keyrotation triggers print` prints, in the database's own client")

@@ -1,9 +1,9 @@
 -- Change log of the old identity database, for Db2 for Linux, UNIX and Windows, 10.5 and later. Not for z/OS or
 -- IBM i.
 --
--- Guide, step 2: while the server goes on with the old database, its copy is rotated. These triggers note
--- which rows the server inserts, updates and deletes meanwhile, and keyrotation brings them over. Only keys
--- are noted, no secrets.
+-- Guide, step 2: the server keeps using the old database while its copy is rotated. These triggers record
+-- which rows the server inserts, updates and deletes meanwhile, and keyrotation carries them over. They record
+-- only keys, no secrets.
 --
 -- Run it in the OLD identity database, before the copy is made, with the terminator @:
 --
@@ -11,11 +11,11 @@
 --   db2 set current schema identity
 --   db2 -td@ -s -f oldDB2.sql
 --
--- The server may be running, and the script may be run again: what is noted already is kept, and no change
--- goes unnoticed meanwhile. Each table is locked for some milliseconds, once its transactions have ended, and
+-- The server may be running, and the script may be run again: entries that are there already stay, and no change
+-- is missed meanwhile. Each table is locked for some milliseconds, once its transactions have ended, and
 -- each section is a transaction: whole, or nothing. Leave autocommit on. A table that is busy for more than five
 -- seconds is an error (SQL0911N, reason 68): run the script again. Tables that the database does not have are
--- left out. TRUNCATE, and LOAD, are not noted. newDB2.sql removes everything.
+-- left out. TRUNCATE, and LOAD, are not recorded. newDB2.sql removes everything.
 --
 -- NOT YET RUN ON A DB2 SERVER. What was done instead: Apache Derby, whose SQL is a part of Db2's, executes the log
 -- tables, the locks and all triggers (without OR REPLACE, which it does not have), and HSQLDB the blocks around

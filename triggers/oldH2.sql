@@ -1,8 +1,8 @@
 -- Change log of the old identity database, for H2 1.4.200 and 2.x.
 --
--- Guide, step 2: while the server goes on with the old database, its copy is rotated. These triggers note
--- which rows the server inserts, updates and deletes meanwhile, and keyrotation brings them over. Only keys
--- are noted, no secrets.
+-- Guide, step 2: the server keeps using the old database while its copy is rotated. These triggers record
+-- which rows the server inserts, updates and deletes meanwhile, and keyrotation carries them over. They record
+-- only keys, no secrets.
 --
 -- H2 IS NO DATABASE FOR THIS IN PRODUCTION. Its triggers are Java, which H2 compiles each time when it opens the
 -- database, in the Java process that has it open. Where that process has no compiler (a JRE), or the compiler does
@@ -20,13 +20,13 @@
 --
 --   java -cp h2.jar org.h2.tools.RunScript -url jdbc:h2:tcp://host/identity -user sa -script oldH2.sql
 --
--- It may be run again: what is noted already is kept, and triggers that are there stay.
+-- It may be run again: entries that are there already stay, and so do the triggers.
 --
 -- Before 7.3 there is no table IDN_OAUTH2_REFRESH_TOKEN. Then delete the three sections from there to the end,
--- or take what `keyrotation triggers print` prints. If the tool stops there, all before is complete.
+-- or use the output of `keyrotation triggers print`. If the tool stops there, all before is complete.
 --
 -- "Column count does not match": there is a log table of another tool, with more columns. Run newH2.sql first.
--- TRUNCATE is not noted. Who runs it has to be an administrator of the database, and so the user of keyrotation
+-- TRUNCATE is not recorded. The user who runs it must be an administrator of the database; the user of keyrotation
 -- may be, too. newH2.sql removes everything. Executed here on H2 1.4.200 and 2.1.214.
 --
 -- Each trigger is one class, named like it: H2 1.4.200 compiles no more, and no trigger sees the class of another.

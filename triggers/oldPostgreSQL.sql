@@ -1,20 +1,20 @@
 -- Change log of the old identity database, for PostgreSQL 12 and later.
 --
--- Guide, step 2: while the server goes on with the old database, its copy is rotated. These triggers note
--- which rows the server inserts, updates and deletes meanwhile, and keyrotation brings them over. Only keys
--- are noted, no secrets.
+-- Guide, step 2: the server keeps using the old database while its copy is rotated. These triggers record
+-- which rows the server inserts, updates and deletes meanwhile, and keyrotation carries them over. They record
+-- only keys, no secrets.
 --
 -- Run it in the OLD identity database, before the copy is made, as the owner of its tables:
 --
 --   psql -v ON_ERROR_STOP=1 -f oldPostgreSQL.sql "dbname=identity"
 --
--- The server may be running, and the script may be run again: what is noted already is kept, and no change
--- goes unnoticed meanwhile. Each table is locked for some milliseconds. A table that is busy for more than
+-- The server may be running, and the script may be run again: entries that are there already stay, and no change
+-- is missed meanwhile. Each table is locked for some milliseconds. A table that is busy for more than
 -- five seconds is an error: run the script again. Tables that the database does not have are left out.
--- TRUNCATE is not noted. What a subscription applies to these tables is: the triggers fire always. newPostgreSQL.sql removes everything.
+-- TRUNCATE is not recorded. Changes that a subscription applies are: the triggers always fire. newPostgreSQL.sql removes everything.
 --
--- The Identity Server's own user needs nothing: the triggers work with the rights of who owns the table, or
--- runs this script. What another role has made under these names is refused, and so is a log that would do more
+-- The Identity Server's own user needs nothing: the triggers work with the rights of the table's owner, or of the one who
+-- runs this script. Objects of another role under these names are refused, and so is a log that would do more
 -- than take entries: that has triggers, rules, row security, checks, partitions or defaults of somebody's making.
 -- Both are looked at under locks, so that nobody can change them before the script ends.
 -- The user of keyrotation needs, where its name and the schema are yours:

@@ -1,23 +1,23 @@
 -- Change log of the old identity database, for SQLite 3.35 and later.
 --
--- Guide, step 2: while the server goes on with the old database, its copy is rotated. These triggers note
--- which rows the server inserts, updates and deletes meanwhile, and keyrotation brings them over. Only keys
--- are noted, no secrets.
+-- Guide, step 2: the server keeps using the old database while its copy is rotated. These triggers record
+-- which rows the server inserts, updates and deletes meanwhile, and keyrotation carries them over. They record
+-- only keys, no secrets.
 --
 -- Run it in the OLD identity database, before the copy is made:
 --
 --   sqlite3 -bail identity.db < oldSQLite.sql
 --
--- The server may be running, and the script may be run again: what is noted already is kept, and no change
--- goes unnoticed meanwhile. A database that is busy is an error: run the script again.
+-- The server may be running, and the script may be run again: entries that are there already stay, and no change
+-- is missed meanwhile. A database that is busy is an error: run the script again.
 --
 -- Before 7.3 there is no table IDN_OAUTH2_REFRESH_TOKEN. Then delete the three sections from there to the end,
--- or take what `keyrotation triggers print` prints. If the client stops there, all before is complete.
+-- or use the output of `keyrotation triggers print`. If the client stops there, all before is complete.
 --
 -- "table ... has ... columns but ... values were supplied": there is a log table of another tool, with more
 -- columns. Run newSQLite.sql first, or keep the triggers of that tool: keyrotation reads them, too.
 --
--- A row that INSERT OR REPLACE removes is not noted, unless PRAGMA recursive_triggers is on.
+-- A row that INSERT OR REPLACE removes is not recorded, unless PRAGMA recursive_triggers is on.
 -- SQLite has no users: whoever may write the file needs nothing else. newSQLite.sql removes everything.
 
 -- table: IDN_IDENTITY_USER_DATA

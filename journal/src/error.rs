@@ -23,7 +23,7 @@ pub enum Error {
         holder: Option<Holder>,
     },
     /// The folder holds a rotation already.
-    #[error("the journal {} holds a rotation already; go on with it, or archive it", .dir.display())]
+    #[error("the journal {} holds a rotation already; continue it, or archive it", .dir.display())]
     Exists {
         /// The journal's folder.
         dir: PathBuf,
@@ -37,7 +37,8 @@ pub enum Error {
         name: String,
     },
     /// The folder is not this user's alone.
-    #[error("{} {why}, so what is in it may be anybody's; name a folder of your own with --journal, closed to others (mode 0700)", .dir.display())]
+    #[error("{} {why}, so others may have changed what is in it; name a folder of your own with --journal, \
+             closed to others (mode 0700)", .dir.display())]
     Exposed {
         /// The folder.
         dir: PathBuf,

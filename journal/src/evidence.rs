@@ -45,7 +45,7 @@ impl Journal {
         Ok(sha.finalize().into())
     }
 
-    /// A secret that whoever has the journal can compute, and nobody from a report on it: made from
+    /// A secret that everyone with the journal can compute, and nobody from a report on it: made from
     /// the MAC of the first entry, which is the same for as long as the journal grows.
     pub fn secret(&self, purpose: &str) -> Result<[u8; 32]> {
         let first = read_entry(&*self.store, 0, Extent::Whole, None)?.mac;

@@ -246,7 +246,7 @@ impl Index {
         let mut reader = Reader::new(body);
         let flags = reader.byte()?;
         if flags > 3 {
-            return Err(Malformed("it has a flag that nobody knows"));
+            return Err(Malformed("it has an unknown flag"));
         }
         let mut entries = Vec::new();
         while !reader.is_empty() {

@@ -1,7 +1,7 @@
 //! The state of a rotation: a fold over its events.
 //!
 //! [`JobState::apply`] is the only place where a transition is legal or not. The live program and
-//! replay share it, so what was refused live never stands in a journal, and what stands in a
+//! replay share it, so what was refused live is never in a journal, and what is in a
 //! journal never surprises a reader. It is pure: same state, same event, same result.
 
 use std::sync::Arc;

@@ -35,7 +35,7 @@ pub(crate) fn clear_live(dir: &Path) -> Result<()> {
     }
 }
 
-/// The live status of the journal in `dir`; none if there is none.
+/// The live status of the journal in `dir`, if there is one.
 pub fn read_live(dir: &Path) -> Result<Option<Vec<u8>>> {
     let path = dir.join(LIVE);
     let read = || -> io::Result<Vec<u8>> {

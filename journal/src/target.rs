@@ -101,7 +101,7 @@ pub struct Failure {
 }
 
 impl TargetState {
-    /// Takes the event with the given entry number, or says what stands against it. On `Err` the
+    /// Takes the event with the given entry number, or says why not. On `Err` the
     /// state may be half changed; the caller drops it.
     pub(crate) fn step(
         &mut self,

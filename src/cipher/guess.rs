@@ -1,4 +1,4 @@
-//! What whoever looks for a key tries first: what is near another one, and what lies together on a keyboard.
+//! What an attacker who guesses keys tries first: keys that are near another one, and keys that lie together on a keyboard.
 
 use std::fmt::Write as _;
 

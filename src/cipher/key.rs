@@ -16,11 +16,11 @@ use super::{derive, guess};
 /// Why a text is no key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Its length is none that AES has.
+    /// AES has no key of this length.
     #[error("{0} bytes long; a key has 16, 24 or 32 characters, or 48 or 64 hexadecimal digits")]
     Length(usize),
     /// 48 or 64 characters are read as hexadecimal digits, and these are not.
-    #[error("{length} characters are read as hexadecimal digits, and character {at} is none")]
+    #[error("{length} characters are read as hexadecimal digits, and character {at} is not one")]
     Hex {
         /// How many characters there are.
         length: usize,
@@ -98,7 +98,7 @@ impl SecretKey {
             return Some(format!("it repeats itself after {period} bytes"));
         }
         if let Some(length) = repeated(bytes) {
-            return Some(format!("{length} of its bytes stand in it twice"));
+            return Some(format!("{length} of its bytes occur in it twice"));
         }
         let mut different = bytes.to_vec();
         different.sort_unstable();

@@ -49,7 +49,7 @@ pub enum OpenError {
     /// Another key, or a changed ciphertext: the two cannot be told apart.
     #[error("the key does not fit")]
     WrongKey,
-    /// The initialization vector's length is none that this transformation takes.
+    /// This transformation takes no initialization vector of this length.
     #[error("initialization vector of {0} bytes")]
     IvLength(usize),
     /// The ciphertext's length is impossible for this transformation.

@@ -6,10 +6,10 @@ use super::SecretKey;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RingError {
     /// It would be an old key and a new one at once.
-    #[error("is a new key, too")]
+    #[error("is also a new key")]
     IsNew,
     /// Another key takes its place already.
-    #[error("is an old key already")]
+    #[error("is already an old key")]
     IsOld,
 }
 

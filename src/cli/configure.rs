@@ -123,8 +123,8 @@ fn print_whole(edited: &Edited, show_secrets: bool) -> Result<()> {
         out::print_raw(&edited.masked)?;
         if edited.secrets > 0 {
             tracing::warn!(
-                "{} values are masked, so no server can use this as it is: let --key-as and the like refer to them, or \
-                 print them with --show-secrets",
+                "{} values are masked, so no server can use this as it is: refer to them with --key-as and \
+                 the like, or print them with --show-secrets",
                 edited.secrets
             );
         }
@@ -145,9 +145,9 @@ fn text(Work { path, edited, backup, .. }: &Work, keys: Option<Keys>, dry_run: b
                 Some(Keys::Both | Keys::OldFirst) => "both keys",
                 Some(Keys::New | Keys::NewAlone) => "the new key",
             };
-            writeln!(out, "nothing is to be done: {path} has {has}")
+            writeln!(out, "nothing has to be done: {path} has {has}")
         } else {
-            writeln!(out, "nothing is to be changed in {path}")
+            writeln!(out, "nothing has to be changed in {path}")
         };
     } else if dry_run {
         let _ = write!(out, "`keyrotation configure` would change {path}:\n{}", edited.diff);
@@ -185,12 +185,12 @@ fn next(works: &[Work], keys: Option<Keys>, dry_run: bool) -> &'static str {
              have files of their own (--home, --file)\n"
         }
         Some(Keys::OldFirst) => {
-            "next: see that `keyrotation keys` counts no value without a key id, and restart one node after the other; once all have it, \
-             `keyrotation configure` and restart them again\n"
+            "next: check that `keyrotation keys` counts no value without a key id, and restart one node \
+             after the other; once all nodes have it, run `keyrotation configure` and restart them again\n"
         }
         Some(Keys::Both) => {
-            "next: stop all nodes, then start them, since one that knows the old key alone cannot read what the others \
-             write; then `keyrotation confirm both-keys` (--rolling has the way without a stop)\n"
+            "next: stop all nodes, then start them, since a node that has only the old key cannot read what \
+             the others write; then `keyrotation confirm both-keys` (--rolling avoids the stop)\n"
         }
         Some(Keys::New | Keys::NewAlone) => {
             "next: restart one node after the other, log in, then `keyrotation confirm one-key`\n"

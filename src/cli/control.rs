@@ -71,7 +71,7 @@ pub(super) async fn stop(session: &Session, args: &StopArgs) -> Result<Exit> {
         view => view?,
     };
     let next = match view.state {
-        RunState::Interrupted | RunState::Failed => "; `keyrotation resume` goes on",
+        RunState::Interrupted | RunState::Failed => "; `keyrotation resume` continues it",
         RunState::Running | RunState::Completed => "",
     };
     tell(&format!("rotation {} is {}{next}\n", view.rotation_id, state_words(&view)))?;

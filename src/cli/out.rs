@@ -21,7 +21,7 @@ pub(super) fn print_raw(text: &str) -> Result<()> {
     write(text)
 }
 
-/// Prints what came of something that is done, and that the exit code tells, too: whoever has closed standard output goes
+/// Prints the result of something that is done, and that the exit code tells, too: a caller that has closed standard output goes
 /// by that.
 pub(super) fn tell(text: &str) -> Result<()> {
     write(&wrapped(&spelled(text), fit::columns()))

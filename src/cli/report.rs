@@ -1,4 +1,4 @@
-//! `report`: what was done, for whoever has to answer for it; and whether a report is what the
+//! `report`: what was done, for those who must answer for it; and whether a report is what the
 //! journal says.
 
 use std::io::{BufWriter, Write as _};
@@ -22,14 +22,17 @@ use crate::who::whoami;
 pub(super) async fn report(session: &Session, args: &ReportArgs) -> Result<Exit> {
     let format = format_of(args)?;
     if format == Format::Html && args.output.is_none() && args.check.is_none() && out::is_terminal() {
-        let what = "standard output is a terminal, and a page of HTML is nothing to read there";
+        let what = "standard output is a terminal, where a page of HTML cannot be read";
         return Err(Error::new(Id::CommandLineValue, what).fix(
-            "write it into a file with `keyrotation report --output report.html`; --output - shows it all the same",
+            "write it into a file with `keyrotation report --output report.html`; --output - prints it anyway",
         ));
     }
     if args.rows && format == Format::Html && args.check.is_none() {
-        return Err(Error::new(Id::CommandLineValue, "--rows lists every row, which no page can hold")
-            .fix("add --format json or --format csv"));
+        return Err(Error::new(
+            Id::CommandLineValue,
+            "--rows lists every row, which is too much for a page of HTML",
+        )
+        .fix("add --format json or --format csv"));
     }
     if args.check.is_none() {
         take_waiting(&session.place(), None).await; // what waits reaches no headline
@@ -75,9 +78,9 @@ fn write_or_check(
     Ok((format!("wrote {}: {}\n", path.display(), document.verdict.headline), Exit::Done))
 }
 
-/// What is added to the word on a report where nobody can tell whether the journal was edited.
+/// What is added to the verdict on a report if it is not known whether the journal was edited.
 const UNCHECKED: &str =
-    "; its MACs were not checked, since the new key is not at hand: an edit of both would not be seen";
+    "; its MACs were not checked, since the new key is not available: an edit of both would not be seen";
 
 /// The file to write; none for standard output.
 fn output(args: &ReportArgs) -> Option<&Path> {
@@ -92,7 +95,7 @@ fn format_of(args: &ReportArgs) -> Result<Format> {
         (Some(ReportFormat::Csv), _) | (None, Some("csv")) => Format::Csv,
         (Some(ReportFormat::Html), _) | (None, None | Some("html" | "htm")) => Format::Html,
         (None, Some(other)) => {
-            let what = format!("a report is written as html, json or csv, and not as {}", printable(other));
+            let what = format!("a report is written as html, json or csv, not as {}", printable(other));
             return Err(Error::new(Id::CommandLineValue, what)
                 .fix("let the file's name end in one of these, or say which with --format; a browser prints the page as PDF"));
         }

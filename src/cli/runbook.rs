@@ -40,7 +40,7 @@ pub(super) fn runbook(session: &Session, args: &RunbookArgs) -> Result<Exit> {
         let is_asked = |state: &&StepState| state.id == asked || state.number.to_string() == *asked;
         let Some(state) = progress.steps.iter().find(is_asked) else {
             let ids: Vec<_> = progress.steps.iter().map(|state| state.id).collect();
-            let what = format!("{} is no step", crate::report::printable(asked));
+            let what = format!("{} is not a step", crate::report::printable(asked));
             return Err(Error::new(Id::CommandLineValue, what).fix(format!("steps: {}", ids.join(", "))));
         };
         print(&day.page(state))?;

@@ -121,7 +121,7 @@ async fn go_on(
     concluded(settings, &gone_on)
 }
 
-/// Says what came of it.
+/// Says the result.
 fn concluded(settings: &Settings, outcome: &Outcome) -> Result<Exit> {
     let (end, status) = match outcome {
         Outcome::NotBegun => return Ok(Exit::Interrupted),
@@ -132,7 +132,7 @@ fn concluded(settings: &Settings, outcome: &Outcome) -> Result<Exit> {
     tracing::info!(target: telemetry::LOG_ONLY, "{}", summary_sentence(status));
     Ok(match end {
         End::Interrupted => {
-            tracing::warn!("interrupted at a safe point; `keyrotation resume` goes on from here");
+            tracing::warn!("interrupted at a safe point; `keyrotation resume` continues from here");
             Exit::Interrupted
         }
         End::Stuck => {

@@ -7,6 +7,7 @@ use super::args::{StatusArgs, Until};
 use super::{Session, out, print, print_json, tell};
 use crate::error::{Error, Id, Result};
 use crate::exit::Exit;
+use crate::fit::{self, wrapped};
 use crate::invocation::spelled;
 use crate::report::{RunState, StatusView, frame, line, state_words, status_text};
 use crate::runner::{Follow, Seen, absent};
@@ -29,7 +30,7 @@ impl Waiting {
     }
 }
 
-/// Waits until the rotation is so far.
+/// Waits until the rotation has reached the state.
 pub(super) async fn wait(session: &Session, args: &StatusArgs, until: Until) -> Result<Exit> {
     let mut follow = Follow::new(session.global.journal_dir());
     let deadline = args.timeout.map(|timeout| tokio::time::Instant::now() + timeout);
@@ -114,14 +115,12 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
             }
             Seen::Running(view) => (view, None),
             Seen::Still(view) => (view.clone(), Some(exit_of(&view))),
-            Seen::Dead(view) => {
-                tracing::warn!("the process that worked on it was killed, or its machine went down");
-                (view, Some(Exit::NotRunning))
-            }
+            Seen::Dead(view) => (view, Some(Exit::NotRunning)),
         };
         match (redraws, args.json) {
             (true, _) if exit.is_some() => {
-                screen.draw(&spelled(&status_text(&view)).lines().collect::<Vec<_>>())?;
+                let text = spelled(&status_text(&view)).into_owned();
+                screen.draw(&wrapped(&text, fit::columns()).lines().collect::<Vec<_>>())?;
             }
             (true, _) => {
                 let lines = frame(&view, session.frame_style());
@@ -140,6 +139,10 @@ pub(super) async fn watch(session: &Session, args: &StatusArgs) -> Result<Exit> 
             }
         }
         if let Some(exit) = exit {
+            if exit == Exit::NotRunning {
+                // Not before: what is drawn again would take this line with it.
+                tracing::warn!("the process that worked on it was killed, or its machine went down");
+            }
             return Ok(exit);
         }
         tokio::time::sleep(SHOW_EVERY).await;

@@ -278,7 +278,7 @@ mod tests {
         assert_eq!(envelopes(cut.as_bytes())[1..], [envelope, envelope]);
     }
 
-    /// Whatever the codec: what stands in its slots is none of these, and everything else is.
+    /// For every codec: what is in its slots is not among these, and everything else is.
     #[test]
     fn what_a_codec_does_not_read_is_beside() {
         let envelope = include_str!("../../tests/vectors/server_7_1.txt").trim();

@@ -124,7 +124,7 @@ pub enum Form {
     Other,
 }
 
-/// The form of what stands in a slot.
+/// The form of a slot's text.
 pub fn form(text: &str) -> Form {
     match parse(text) {
         Ok(Content::Plain | Content::Empty(_)) => Form::Plain,
@@ -138,7 +138,7 @@ pub fn form(text: &str) -> Form {
     }
 }
 
-/// Reads what stands in a slot.
+/// Reads a slot's text.
 ///
 /// An envelope is the base64 of a JSON object with a text `c`; anything else is plain, unless it
 /// begins as the server's envelopes do and then breaks off: that is a damaged one.
@@ -147,7 +147,7 @@ pub fn parse(text: &str) -> Result<Content, Reason> {
     let (c, t, iv) = match read(&json, ["c", "t", "iv"]) {
         Read::Whole([Some(c), t, iv]) => (c, t, iv),
         Read::Broken([c, ..]) if c.is_some() || json.starts_with(br#"{"c":""#) => {
-            return Err(Reason::Damaged("the envelope breaks off or is no JSON"));
+            return Err(Reason::Damaged("the envelope is cut off, or is not JSON"));
         }
         Read::Whole(_) | Read::Broken(_) => return Ok(Content::Plain),
     };
@@ -174,7 +174,7 @@ pub fn parse(text: &str) -> Result<Content, Reason> {
 /// server does not look at it.
 fn parse_inner(shape: Shape, json: &[u8]) -> Result<Content, Reason> {
     let [cipher, iv, key_id] = members(json, ["cipher", "initializationVector", "keyId"])
-        .ok_or(Reason::Damaged("what the envelope holds is no JSON object"))?;
+        .ok_or(Reason::Damaged("the content of the envelope is not a JSON object"))?;
     let shape = Shape { key_id: key_id.is_some(), ..shape };
     let cipher = cipher.ok_or(Reason::Damaged("the envelope has no ciphertext"))?;
     let ciphertext = decode(cipher.as_bytes());

@@ -75,7 +75,7 @@ impl From<Path> for String {
 }
 
 impl Path {
-    /// Reads a path; none if it is none.
+    /// Reads a path; none if it is not one.
     pub fn new(text: &str) -> Option<Self> {
         let mut rest = text.strip_prefix('$')?;
         let mut steps = Vec::new();

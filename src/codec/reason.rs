@@ -4,7 +4,9 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// Neither key opens it.
-    #[error("opens under neither the old nor the new key: sealed with another key, or damaged")]
+    #[error(
+        "neither the old nor the new key decrypts it: it was encrypted with another key, or it is damaged"
+    )]
     ForeignKey,
     /// Sealed with the keystore's RSA key, as servers before 5.11 did.
     #[error(
@@ -15,14 +17,15 @@ pub enum Reason {
     #[error("damaged: {0}")]
     Damaged(&'static str),
     /// A transformation that WSO2 never wrote.
-    #[error("sealed with a cipher transformation that is not known")]
+    #[error("encrypted with a cipher transformation that is not known")]
     UnknownTransformation,
     /// Opens under both keys, and nothing decides.
-    #[error("opens under both keys, and nothing in the row tells which one is right")]
+    #[error("both keys decrypt it, and nothing in the row tells which one is right")]
     Ambiguous,
     /// A key opens it, but what comes out is not what the row's hash column says.
     #[error(
-        "opens, but not to what the row's hash says: sealed with another key, or the hash is not this value's"
+        "decrypted, but the row's hash does not match: it was encrypted with another key, or the hash is \
+         not this value's"
     )]
     HashDisagrees,
     /// Envelopes within envelopes, more of them than anybody has made.
@@ -30,8 +33,8 @@ pub enum Reason {
     Nested(usize),
     /// An envelope where the codec does not look.
     #[error(
-        "an envelope under the old key stands in it, not as a value of its own, so that nothing replaces it: delete it, \
-         or name it in `targets`"
+        "it contains an envelope under the old key that is not a value of its own, so nothing replaces it: \
+         delete it, or name it in `targets`"
     )]
     Beside,
     /// Not a text where one is expected.
@@ -50,6 +53,6 @@ pub enum Reason {
     #[error("the operating system gave no random numbers")]
     NoRandomness,
     /// The new value does not open again: a fault of this program, found before it did harm.
-    #[error("the new value did not open again; please report this")]
+    #[error("the new value could not be decrypted again; please report this")]
     SealedWrong,
 }

@@ -4,7 +4,7 @@
 //! `encrypted="true"` (any case, any namespace), as WSO2's readers of user stores, event
 //! publishers and event receivers see it: character data joined, references resolved, comments
 //! left out, trimmed. A property whose value comes from the secure vault (an attribute
-//! `svns:secretAlias`, or `$secret{…}`) is none: there the server never looks at the text.
+//! `svns:secretAlias`, or `$secret{…}`) is not one: the server never looks at its text.
 //!
 //! Invariants:
 //! - Only the bytes of a value are ever replaced. Whatever stands beside or within it (white

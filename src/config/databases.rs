@@ -49,7 +49,7 @@ impl Resolver<'_> {
         for item in items(entry.value.expose()) {
             let url = JdbcUrl::parse(item, self.lookup.folder).map_err(|error| explain(entry, error))?;
             if !matches!(url, JdbcUrl::Server(_)) {
-                let what = "takes URLs of PostgreSQL, MySQL or MariaDB alone";
+                let what = "takes only URLs of PostgreSQL, MySQL or MariaDB";
                 return Err(wrong(Id::ConfigUrl, entry, what));
             }
             let database = self.log_on(&NEW_IDENTITY, url)?;
@@ -208,8 +208,8 @@ impl Resolver<'_> {
         let (user, password) = self.who(keys, url.user.clone(), url.password.clone())?;
         if url.kind.is_untried() {
             let text = format!(
-                "no {} was at hand when this version was tested, only stand-ins: rehearse on a copy first, by the \
-                 checklist in docs/databases.md",
+                "this version was not tested on a real {}, only on stand-ins: rehearse on a copy first, by \
+                 the checklist in docs/databases.md",
                 url.kind.name()
             );
             if !self.notices.iter().any(|notice| notice.text == text) {

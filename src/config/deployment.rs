@@ -135,7 +135,7 @@ impl Deployment {
                 Said::Elsewhere
             }
             Some(toml::Value::String(text)) => Said::This(text),
-            Some(_) => Said::Unusable("it is no text".to_owned()),
+            Some(_) => Said::Unusable("it is not a text".to_owned()),
         }
     }
 }

@@ -49,7 +49,7 @@ fn must_be_nobody_elses(program: &Path) -> Result<()> {
     let parts = home.iter().flat_map(|home| IN_JDK.iter().map(|part| home.join(part)));
     let mut all = std::iter::once(program.to_owned()).chain(parts);
     let Some(who) = all.find_map(|file| who_else_may_write(&file, Stake::Runs)) else { return Ok(()) };
-    let text = format!("Java is to be this user's or root's, with its folders, and {who}");
+    let text = format!("Java and its folders must belong to this user or root, and {who}");
     Err(Error::new(Id::ConfigJdbc, text)
         .fix("close it to others, or set JAVA_HOME to a JDK that nobody else may write to (11 or later)"))
 }
@@ -124,10 +124,10 @@ impl Resolver<'_> {
         }
         // What is in them runs as this user, and gets the passwords.
         if let Some(who) = found.iter().find_map(|jar| who_else_may_write(jar, Stake::Runs)) {
-            let text = format!("a JDBC driver is to be this user's or root's, with its folders, and {who}");
+            let text = format!("a JDBC driver and its folders must belong to this user or root, and {who}");
             return Err(Error::new(Id::ConfigJdbc, text).fix(
-                "close it to others, or copy it to a folder of your own and name that with jdbcDrivers; or run \
-                 keyrotation as the user whose it is",
+                "close it to others, or copy it to a folder of your own and name that with jdbcDrivers; or \
+                 run keyrotation as the user who owns it",
             ));
         }
         if !found.is_empty() {

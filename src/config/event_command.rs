@@ -58,8 +58,8 @@ impl Resolver<'_> {
         };
         if let Err(who) = command.to_start() {
             let what = format!(
-                "names the command {}, and {who}: what runs here is to be this user's or root's, and closed to \
-                 others, with its folders",
+                "names the command {}, and {who}: a command that runs here and its folders must belong to \
+                 this user or root, and be closed to others",
                 command.program
             );
             return Err(

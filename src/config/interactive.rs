@@ -128,7 +128,8 @@ pub(super) fn run_for(command: &str, folder: &Path, patience: Duration) -> Resul
     let arguments: Vec<&str> = words.collect();
     if let Some(who) = someone_elses(&path, &arguments, folder) {
         return Err(failed(&format_args!(
-            "and {who}: what runs here is to be this user's or root's, and closed to others, with its folders"
+            "and {who}: a command that runs here and its folders must belong to this user or root, and be \
+             closed to others"
         )));
     }
     let mut child = taken::without_secrets(&mut Command::new(path))

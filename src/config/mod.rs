@@ -329,7 +329,7 @@ pub fn new_key_at_hand(path: &Path) -> Result<Option<SecretKey>> {
     at_hand(path, &[Key::NewSecretKey], secrets::new_key)
 }
 
-/// Likewise, for whoever has asked for what needs it: a command that gives it is run.
+/// Likewise, for a caller that needs it: a command that gives it is run.
 pub fn new_key_for_a_check(path: &Path) -> Result<Option<SecretKey>> {
     resolved(path, |raw, origin| {
         if draft::is_for_people(raw, Key::NewSecretKey) {

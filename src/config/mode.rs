@@ -72,7 +72,7 @@ impl Resolver<'_> {
     fn refuse_names_of_in_place(&self) -> Result<()> {
         let named = IN_PLACE.iter().filter_map(|(key, name)| {
             let entry = self.raw.get(*key).filter(|entry| entry.name == *name)?;
-            Some((entry, format!("is for `mode: in-place`; of a copy it is {key}")))
+            Some((entry, format!("is for `mode: in-place`; for a copy use {key}")))
         });
         let homes = self.given(Key::Homes).map(|entry| (entry, "is for `mode: in-place`".to_owned()));
         match named.chain(homes).next() {

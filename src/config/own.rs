@@ -199,7 +199,7 @@ impl Item {
     fn table(&self) -> Result<OwnTable, String> {
         let store = self.store.as_deref().unwrap_or("identity");
         if store.escape_debug().to_string() != store {
-            return Err(format!("`{}` is no name of a store", store.escape_debug()));
+            return Err(format!("`{}` is not the name of a store", store.escape_debug()));
         }
         let table = named(self.table.as_deref().unwrap_or_default())?;
         let columns = |what: &str, words: &Words| {
@@ -219,7 +219,7 @@ impl Item {
         };
         let (key, values) = (columns("key", &self.key)?, columns("values", &self.values)?);
         if let Some(both) = values.iter().find(|value| key.contains(value)) {
-            return Err(format!("{table}: {both} cannot be of the key and hold a value"));
+            return Err(format!("{table}: {both} cannot be part of the key and hold a value"));
         }
         let filter = self.filter.as_ref().map(filtered).transpose()?;
         let (store, codec) = (store.to_owned(), self.codec()?);
@@ -246,7 +246,7 @@ impl Item {
             }
             other => {
                 let other = other.escape_debug();
-                return Err(format!("`{other}` is no codec: write envelope, java, xml, json or text"));
+                return Err(format!("`{other}` is not a codec: write envelope, java, xml, json or text"));
             }
         })
     }

@@ -278,7 +278,7 @@ impl<'a> Resolver<'a> {
         };
         let choices = items(entry.value.expose()).into_iter().map(choice).collect::<Option<_>>();
         choices.map(Some).ok_or_else(|| {
-            wrong(Id::ConfigValue, entry, "is no list of tables")
+            wrong(Id::ConfigValue, entry, "is not a list of tables")
                 .fix("write `syncTables: [-IDN_OAUTH2_TOKEN_BINDING]` to leave one out")
         })
     }
@@ -320,8 +320,8 @@ impl<'a> Resolver<'a> {
         match (asked, needed) {
             (Some(false), Some(true)) if home.old_key => {
                 let entry = self.needed(Key::EnableKeyId)?;
-                let what = "is false, and the new server, whose deployment.toml has old_key, would open values \
-                            without an id with its old key, so none that is rotated";
+                let what = "is false, but the new server's deployment.toml has old_key: it would decrypt \
+                            values without an id with its old key, so it could read no rotated value";
                 return Err(wrong(Id::ConfigValue, entry, what).fix("remove the line"));
             }
             (Some(false), Some(true)) => self.note(

@@ -138,7 +138,7 @@ fn from_file(path: &Path) -> Result<Found, String> {
         return Err(failed(&"which is not a regular file"));
     }
     if let Some(who) = who_else_may_write(path, Stake::IsBelieved) {
-        return Err(failed(&format_args!("and {who}, so that it may be anybody's word; close it to others")));
+        return Err(failed(&format_args!("and {who}, so others may have changed it; close it to others")));
     }
     if metadata.len() > LONGEST {
         return Err(failed(&"which is too large for a secret (more than 64 KiB)"));

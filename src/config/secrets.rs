@@ -80,7 +80,7 @@ impl Resolver<'_> {
         }
         if let Some(entry) = self.given(Key::TotpKey) {
             let Some([old, new]) = pair(entry.value.expose()) else {
-                return Err(wrong(Id::ConfigValue, entry, "is no pair of keys")
+                return Err(wrong(Id::ConfigValue, entry, "is not a pair of keys")
                     .fix("write `totpKey: {old: env:OLD_TOTP_KEY, new: env:NEW_TOTP_KEY}`"));
             };
             let (_, old) = self.secret_key(Key::TotpKey, entry, old)?;
@@ -91,8 +91,8 @@ impl Resolver<'_> {
             let added = if old == new { ring.add_kept(old) } else { ring.add_pair(old, new) };
             added.map_err(|error| {
                 let what = match error {
-                    RingError::IsNew => "has an old key that is a new key, too",
-                    RingError::IsOld => "has a key that oldSecretKey or oldSecretKeys has",
+                    RingError::IsNew => "has an old key that is also a new key",
+                    RingError::IsOld => "has a key that oldSecretKey or oldSecretKeys also has",
                 };
                 wrong(Id::ConfigSameKeys, entry, what).fix(
                     "totpKey is [encryption] totpKey of both servers, and another key than [encryption] key",
@@ -115,8 +115,8 @@ impl Resolver<'_> {
         if old_text.expose().eq_ignore_ascii_case(new_text.expose()) {
             self.note(
                 Level::Warning,
-                "oldSecretKey and newSecretKey differ only in the case of letters: \
-                 two keys to the server, but was that meant?",
+                "oldSecretKey and newSecretKey differ only in the case of letters: the server takes them \
+                 for two keys; was that meant?",
             );
         }
         Ok([(old_text, old), (new_text, new)])
@@ -141,7 +141,9 @@ impl Resolver<'_> {
             Ok(parsed) => Ok((text, parsed)),
             Err(_) if text.expose().is_empty() => Err(wrong(Id::ConfigKeyLength, entry, "is empty")),
             Err(e @ KeyError::Length(_)) => Err(wrong(Id::ConfigKeyLength, entry, format!("is {e}"))),
-            Err(e @ KeyError::Hex { .. }) => Err(wrong(Id::ConfigKeyHex, entry, format!("is no key: {e}"))),
+            Err(e @ KeyError::Hex { .. }) => {
+                Err(wrong(Id::ConfigKeyHex, entry, format!("is not a key: {e}")))
+            }
         }
     }
 

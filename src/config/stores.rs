@@ -102,8 +102,8 @@ impl Resolver<'_> {
                 };
                 if !is_fit(&name) {
                     return Err(refused(
-                        "whose name is not of small letters, digits and -, with a letter first, 30 at most; or is that of \
-                         a database that is known",
+                        "whose name must begin with a letter and have only small letters, digits and -, 30 \
+                         at most, and must not be the name of a known database",
                     ));
                 }
                 if databases.stores.iter().any(|store| store.name == name) {

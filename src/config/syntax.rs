@@ -112,7 +112,7 @@ pub fn parse(text: &str) -> Result<Raw> {
     Ok(raw)
 }
 
-/// The text of a block: what stands behind its key, and the lines below it that belong to it.
+/// The text of a block: what follows its key, and the lines below it that belong to it.
 fn block<'a>(first: &str, lines: &mut Peekable<impl Iterator<Item = (usize, &'a str)>>) -> Secret {
     let belongs = |line: &str| {
         line.is_empty() || line == "-" || line.starts_with("- ") || line.starts_with([' ', '\t', '#'])

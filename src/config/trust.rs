@@ -14,7 +14,7 @@ type Properties = Vec<(&'static str, String)>;
 
 impl Resolver<'_> {
     /// What a driver must be told so that it trusts the authorities of `tlsCaFile` and no others. What cannot
-    /// be told is refused: the password would go to whoever answers.
+    /// be told is refused: the password would go to any server that answers.
     pub(super) fn trust(&self, key: Key, url: &ServerUrl, tls: &Tls) -> Result<Properties> {
         if self.given(Key::TlsCaFile).is_some() {
             self.can_be_told(key, url)?;
@@ -27,7 +27,7 @@ impl Resolver<'_> {
     fn can_be_told(&self, key: Key, url: &ServerUrl) -> Result<()> {
         if url.tls_said && url.tls.mode < TlsMode::VerifyCa {
             let problem = format!(
-                "names authorities, and what {key} says of TLS lets the JDBC driver take any certificate"
+                "names authorities, but the TLS settings in {key} let the JDBC driver accept any certificate"
             );
             let fix = "write sslmode=verify-full (PostgreSQL) or sslMode=verify-full (MariaDB) in the URL, or \
                        nothing of TLS";
@@ -44,9 +44,8 @@ impl Resolver<'_> {
         }
         if let Some(decider) = url.decider.as_ref().filter(|decider| !decider.by_our_authorities) {
             let name = &decider.name;
-            let problem = format!(
-                "names authorities, and with {name} in {key} it is not they by whom the JDBC driver goes"
-            );
+            let problem =
+                format!("names authorities, but with {name} in {key} the JDBC driver does not use them");
             return Err(self.untrusted(problem, &format!("take {name} out of {key}, or take tlsCaFile out")));
         }
         Ok(())
@@ -69,7 +68,7 @@ impl Resolver<'_> {
             }
         };
         let problem = format!("cannot be given to the JDBC driver of {key} ({})", url.kind.name());
-        let fix = format!("take tlsCaFile out, and say whom to trust in the URL's own way: {fix}");
+        let fix = format!("take tlsCaFile out, and name the authority as that driver has it: {fix}");
         Err(self.untrusted(problem, &fix))
     }
 

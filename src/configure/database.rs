@@ -1,7 +1,7 @@
 //! The table of one database: where the copy is, and who logs on.
 //!
 //! Where the file's URL is of the same kind, only its hosts, database and schema become those of
-//! `properties.yaml`; what else it tells the server's driver stays.
+//! `properties.yaml`; the rest of it, which is for the server's driver, stays.
 
 use std::path::Path;
 
@@ -163,7 +163,7 @@ impl Edit<'_, '_> {
                 }
             }
             None => self.warn(format!(
-                "[{}] type is not changed: which one the server has for {} is not known here",
+                "[{}] type is not changed, since the server's word for {} is not known",
                 table.join("."),
                 wanted.key
             )),

@@ -55,7 +55,7 @@ fn shown(leaf: &Leaf, touched: bool, known: &[(&str, String)]) -> Option<String>
     (leaf.is_text && url != leaf.said).then(|| format!("\"{url}\""))
 }
 
-/// Whether what stands under this name is a secret.
+/// Whether the value of this name is a secret.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["password", "passwd", "passphrase", "secret", "credential"].iter().any(|word| name.contains(word))

@@ -223,18 +223,20 @@ impl Edit<'_, '_> {
             self.note("[encryption] old_key stays and does nothing, since enable_key_id is false");
         } else if !self.server.key_ids {
             self.warn(
-                "[encryption] old_key is set, and enableKeyId: false writes values without a key id, which this server \
-                 opens with old_key: it will not read them; remove it with --remove-old-key",
+                "[encryption] old_key is set, and enableKeyId: false writes values without a key id. This \
+                 server would decrypt them with old_key, and fail: remove it with --remove-old-key",
             );
         } else if parsed.is_some_and(|key| self.server.keys.old_keys().any(|old| *old == key)) {
             self.note(
-                "[encryption] old_key is an old key and stays: the server goes on reading values that could not be \
-                 rotated; --remove-old-key takes it out, at the latest before the old key is destroyed",
+                "[encryption] old_key is an old key and stays: the server can still read values that could \
+                 not be rotated; remove it with --remove-old-key, at the latest before the old key is \
+                 destroyed",
             );
         } else {
             self.note(
-                "[encryption] old_key is another key than the old one and stays: values under it are not rotated, unless \
-                 oldSecretKeys has it, and the server goes on reading them with it; --remove-old-key takes it out",
+                "[encryption] old_key is another key than the old one and stays: values under it are not \
+                 rotated, unless oldSecretKeys has it, and the server still reads them with it; \
+                 --remove-old-key removes it",
             );
         }
         Ok(())

@@ -32,7 +32,7 @@ pub(super) struct Toml<'a> {
 struct Table<'a> {
     entries: &'a dyn TableLike,
     inline: bool,
-    /// Where its header, or what stands for it, is.
+    /// Where its header, or its replacement, is.
     span: Range<usize>,
 }
 

@@ -66,7 +66,7 @@ impl Controls {
         let mut answer = {
             let _turn = self.turn.lock().await;
             if let Some((paused, _)) = self.pause.current() {
-                Answer::done(false, format!("it was paused already, {}", since(&paused)))
+                Answer::done(false, format!("it was already paused, {}", since(&paused)))
             } else {
                 let recorded = self.record("paused", "", &who).await;
                 let paused = Paused { since: Timestamp::now().as_millisecond(), by: who.to_string() };
@@ -75,11 +75,11 @@ impl Controls {
             }
         };
         if tokio::time::timeout(UNTIL_STILL, self.pause.until_paused()).await.is_err() {
-            answer.text += "; what it has begun it still ends, then it stands still";
+            answer.text += "; it still finishes what it has begun";
         } else if answer.changed {
-            answer.text += ": it stands at a safe point and keeps its locks";
+            answer.text += ": it is at a safe point and keeps its locks";
             if self.journal.state(|state| state.sync.started_at.is_some()) {
-                answer.text += "; what users change on the old server waits until it goes on";
+                answer.text += "; what users change on the old server waits until it continues";
             }
         }
         answer
@@ -92,7 +92,7 @@ impl Controls {
             Some((paused, _)) => {
                 let recorded = self.record("continued", "", &who).await;
                 self.pause.lift();
-                recorded.with(Answer::done(true, format!("it goes on; it was paused {}", since(&paused))))
+                recorded.with(Answer::done(true, format!("it continues; it was paused {}", since(&paused))))
             }
         }
     }
@@ -101,7 +101,7 @@ impl Controls {
         let _turn = self.turn.lock().await;
         let before = self.pacer.pace();
         if before == wanted {
-            return Answer::done(false, format!("its pace was this already: {}", pace(wanted)));
+            return Answer::done(false, format!("its pace was already this: {}", pace(wanted)));
         }
         let recorded = self.record("pace", &pace(wanted), &who).await;
         self.pacer.limit(wanted);
@@ -112,7 +112,7 @@ impl Controls {
     async fn stop(&self, who: Who) -> Answer {
         let _turn = self.turn.lock().await;
         if self.stopper.is_asked() {
-            return Answer::done(false, "it was asked to stop already");
+            return Answer::done(false, "it was already asked to stop");
         }
         let recorded = self.record("stop", "", &who).await;
         self.stopper.ask_once();
@@ -148,7 +148,7 @@ impl Recorded {
     fn with(self, mut answer: Answer) -> Answer {
         if let Some(error) = self.0 {
             tracing::warn!("not recorded: {error}");
-            answer.text += "; but the journal did not take a record of it";
+            answer.text += "; but the journal could not record it";
         }
         answer
     }

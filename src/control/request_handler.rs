@@ -79,16 +79,20 @@ impl RequestHandler {
         let (number, status) =
             if nothing_yet { self.feed.now() } else { self.feed.look(after, UNTIL_NEWS).await };
         if status.is_null() {
-            let text = format!("{} looks at what is there; nothing is begun yet", self.who());
+            let text =
+                format!("{} reads the databases and files; the rotation has not begun yet", self.who());
             return Answer { number: Some(number), ..Answer::done(false, text) };
         }
         Answer { number: Some(number), status: Some(status), ..Answer::done(false, "") }
     }
 
     fn too_early(&self) -> Answer {
-        let fix = "ask again once it works, which `keyrotation status --watch` shows; `keyrotation stop` ends it, which loses \
-                   nothing";
-        let why = format!("{} has only begun: it looks at what is there, and writes nothing yet", self.who());
+        let fix = "repeat this once the rotation has begun, which `keyrotation status --watch` shows; \
+                   `keyrotation stop` ends it, which loses nothing";
+        let why = format!(
+            "{} has only started: it reads the databases and files, and writes nothing yet",
+            self.who()
+        );
         Answer { fix: Some(fix.to_owned()), ..Answer::refused(why) }
     }
 }
@@ -96,7 +100,7 @@ impl RequestHandler {
 /// Ends a process that has written nothing yet.
 fn stop(stopper: &Stopper) -> Answer {
     if !stopper.ask_once() {
-        return Answer::done(false, "it was asked to stop already");
+        return Answer::done(false, "it was already asked to stop");
     }
     tracing::warn!("asked to stop, before anything was written");
     Answer::done(true, "it stops; it has written nothing yet")

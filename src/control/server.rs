@@ -84,7 +84,7 @@ async fn serve(mut client: UnixStream, handler: impl Answering, answering: Arc<S
     let uid = peer.as_ref().copied().unwrap_or(u32::MAX);
     if !peer.as_ref().is_ok_and(|peer| is_heard(*peer, own)) {
         tracing::warn!("control: refused a client of another user ({peer:?})");
-        let _ = answer(&mut client, &Answer::refused("only the same user, or root, is heard")).await;
+        let _ = answer(&mut client, &Answer::refused("only the same user and root may send requests")).await;
         return;
     }
     let (reader, mut writer) = client.split();
@@ -153,7 +153,7 @@ pub(super) fn understand(line: &[u8]) -> Result<Request, String> {
             versioned.version
         ));
     }
-    serde_json::from_slice(line).map_err(|_| "nothing of the kind can be asked for".to_owned())
+    serde_json::from_slice(line).map_err(|_| "there is no such request".to_owned())
 }
 
 async fn answer(client: &mut (impl tokio::io::AsyncWrite + Unpin), answer: &Answer) -> io::Result<()> {

@@ -58,7 +58,7 @@ pub(super) fn listen(dir: &Path) -> io::Result<(Socket, UnixListener)> {
     let path = dir.join(CONTROL);
     match fs::symlink_metadata(&path) {
         Ok(there) if there.file_type().is_socket() => fs::remove_file(&path)?,
-        Ok(_) => return Err(io::Error::other("its name is taken by something that is no socket")),
+        Ok(_) => return Err(io::Error::other("its name is taken by something that is not a socket")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }

@@ -56,7 +56,7 @@ impl StatusFeed {
         self.now()
     }
 
-    /// The status that hangs there, null if there is none yet, and its number.
+    /// The latest status, null if there is none yet, and its number.
     pub(super) fn now(&self) -> (u64, serde_json::Value) {
         let current = self.current.borrow().clone();
         (current.number, (*current.status).clone())

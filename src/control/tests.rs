@@ -84,7 +84,7 @@ async fn what_is_asked_for_is_done_once_and_recorded_with_who_asked() {
     let answer = ask(Ask::Continue).await;
     assert_eq!((answer.changed, &*answer.text), (false, "it was not paused"));
     let answer = ask(Ask::Pause).await;
-    assert!(answer.changed && answer.text.contains("it stands at a safe point"), "{answer:?}");
+    assert!(answer.changed && answer.text.contains("it is at a safe point"), "{answer:?}");
     let answer = ask(Ask::Pause).await;
     assert!(!answer.changed && answer.text.contains("by anna (uid "), "{answer:?}");
     assert!(ask(Ask::Continue).await.changed);

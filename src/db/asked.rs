@@ -12,7 +12,7 @@ const NO_PRIVILEGE: &str = "(error 1227)";
 
 impl Db {
     /// Other roles that may make objects where this program's session resolves names, each with the schema; only
-    /// PostgreSQL calls what fits a call best, whoever made it.
+    /// PostgreSQL calls what fits a call best, whoever owns it.
     pub async fn creators(&self) -> Result<Vec<(String, String)>, DbError> {
         if self.server_kind() != Some(Kind::Postgres) {
             return Ok(Vec::new());

@@ -116,7 +116,7 @@ impl ClusterLock {
         Ok(answer.first().is_some_and(|row| word(row.first()) == self.token))
     }
 
-    /// Gives it up, and takes the table away: whoever waits makes it again.
+    /// Gives it up, and drops the table: a process that waits makes it again.
     pub(super) async fn give_up(self, db: &Db) {
         if let Some(beats) = &self.beats {
             beats.abort();

@@ -14,7 +14,7 @@ const BEGINS: &str = "eyJjIjoi";
 pub enum Holds {
     /// Texts.
     Text,
-    /// JSON or XML, which is a text to whoever asks.
+    /// JSON or XML, which a query returns as a text.
     Document,
     /// Bytes.
     Bytes,

@@ -1,4 +1,4 @@
-//! Where a server itself keeps copies of what stands in its tables: history, rules, logs of statements.
+//! Where a server itself keeps copies of its tables' contents: history, rules, logs of statements.
 //! SQL as data; what a dialect has no question for is not known, and said to be so.
 
 use super::value::text_at;

@@ -79,7 +79,7 @@ impl Db {
                 MySqlDb::open(server, access, connections).await.map(AnyDriver::MySql)
             }
             (None, ServerKind::H2 | ServerKind::Oracle | ServerKind::SqlServer | ServerKind::Db2) => {
-                Err(DbError::new(Class::Environment, "there is no way but by its JDBC driver"))
+                Err(DbError::new(Class::Environment, "it can only be reached by its JDBC driver"))
             }
         };
         driver.map(Self::by)
@@ -352,7 +352,7 @@ impl Transaction {
         of_each!(Begun, &mut self.begun, it => it.change(sql, params).await)
     }
 
-    /// Commits. After an error of [`Class::Lost`] nobody knows what came of it.
+    /// Commits. After an error of [`Class::Lost`] the result is not known.
     pub async fn commit(self) -> Result<(), DbError> {
         of_each!(Begun, self.begun, it => it.commit().await)
     }

@@ -152,7 +152,7 @@ pub(crate) trait DriverTransaction {
         ready(Err(unsupported("counts of rows")))
     }
 
-    /// Commits. After an error of [`Class::Lost`] nobody knows what came of it.
+    /// Commits. After an error of [`Class::Lost`] the result is not known.
     fn commit(self) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Rolls back.

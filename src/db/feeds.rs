@@ -21,7 +21,7 @@ pub struct Feed {
     pub runs: bool,
     /// How far it is behind, where the server tells.
     pub lag: Option<Duration>,
-    /// The slot of the publisher that a subscription reads; nothing where it is none.
+    /// The slot of the publisher that a subscription reads; nothing for other feeds.
     pub slot: Option<String>,
     /// The server that it reads from, as that calls itself: its UUID (MySQL) or its number (MariaDB).
     pub source: Option<String>,
@@ -183,8 +183,7 @@ impl Db {
         } else {
             "REPLICATION CLIENT"
         };
-        feeds.unseen_at_rest =
-            Some(format!("this user may not see a replica that stands still: grant it {grant}"));
+        feeds.unseen_at_rest = Some(format!("this user may not see a stopped replica: grant it {grant}"));
         let threads = self.read(mysql::THREADS, &[]).await?;
         let in_group = threads.iter().any(is_groups);
         let is_feed = if in_group { reads_from_source } else { is_replicas };

@@ -111,7 +111,7 @@ impl History {
 }
 
 impl Db {
-    /// Which transactions this server has; nothing where it is none of MySQL or MariaDB.
+    /// Which transactions this server has; nothing if it is neither MySQL nor MariaDB.
     pub async fn history(&self) -> Result<Option<History>, DbError> {
         if self.server_kind() != Some(Kind::MySql) {
             return Ok(None);

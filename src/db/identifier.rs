@@ -53,7 +53,7 @@ impl Identifier {
     ///
     /// # Panics
     ///
-    /// If it is none. A constant does not compile then; what is not built as one, a test builds.
+    /// If it is not one. A constant does not compile then; a test builds those that are not constants.
     pub const fn constant(name: &'static str) -> Self {
         assert!(is_name(name.as_bytes()), "a name in this program is no identifier");
         Self(Text::Constant(name))

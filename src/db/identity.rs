@@ -33,7 +33,7 @@ pub struct Identity {
     database: String,
     /// The schema in which its tables are found, where there are schemas, or the session's.
     schema: Option<String>,
-    /// Nobody knows in which schema the tables are.
+    /// The schema of the tables is not known.
     unplaced: bool,
     /// The running server: nothing but one process has it.
     server: String,
@@ -69,8 +69,8 @@ impl Identity {
             Sameness::Same(why) | Sameness::Undecided(why) if self.unplaced || other.unplaced => {
                 let lost = if other.unplaced { other } else { self };
                 Sameness::Undecided(format!(
-                    "the tables are not found there, as the user of {} looks for them, so in \
-                     which schema they are is not known: let its URL or its user name that schema; {why}",
+                    "the user of {} does not find the tables there, so their schema is not known: name that \
+                     schema in the URL or in the user's settings; {why}",
                     lost.words
                 ))
             }
@@ -96,8 +96,8 @@ impl Identity {
             return match (self.log, other.log) {
                 (Some(one), Some(another)) if !one.follows && !another.follows => Sameness::Different,
                 _ => Sameness::Undecided(
-                    "of which cluster one of the servers is cannot be seen: \
-                     `GRANT EXECUTE ON FUNCTION pg_control_system() TO` its user"
+                    "the cluster of one of the servers cannot be seen: `GRANT EXECUTE ON FUNCTION \
+                     pg_control_system() TO` its user"
                         .to_owned(),
                 ),
             };
@@ -108,7 +108,7 @@ impl Identity {
         match (self.log, other.log) {
             (Some(one), Some(another)) => self.by_log(other, one, another),
             _ if !self.together.is_empty() && self.together == other.together => {
-                Sameness::Same(format!("both are one cluster's: {}; {}", self.words, other.words))
+                Sameness::Same(format!("both belong to one cluster: {}; {}", self.words, other.words))
             }
             _ => Sameness::Undecided(format!(
                 "both servers are of the cluster {}, or one is a copy of such a server",
@@ -145,7 +145,7 @@ impl Identity {
         Self { unplaced: self.schema.is_some(), schema: None, ..self }
     }
 
-    /// Whether nobody knows in which schema the tables are.
+    /// Whether the schema of the tables is not known.
     pub fn is_unplaced(&self) -> bool {
         self.unplaced
     }

@@ -153,7 +153,8 @@ impl Db {
                 db.statements(&mysql_session(format!("{begin}{}", adds.join(", ")))).await?;
             }
             AnyDriver::Jdbc(_) => {
-                let text = "only this program's own driver makes indexes again: take `driver: jdbc` out of properties.yaml";
+                let text = "only this program's own driver creates indexes again: take `driver: jdbc` out \
+                            of properties.yaml";
                 return Err(DbError::new(Class::Environment, text));
             }
         }
@@ -161,7 +162,7 @@ impl Db {
         match indexes.iter().find(|index| !there.contains(index)) {
             None => Ok(()),
             Some(index) => {
-                let text = "it was made, and the catalogue describes it otherwise than before";
+                let text = "it was created, but the catalogue describes it differently than before";
                 Err(DbError::new(Class::Environment, text).about(&index.name))
             }
         }

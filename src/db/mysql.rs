@@ -61,8 +61,9 @@ impl Native for MySqlConnection {
     type Values = MySqlArguments;
 
     const DIALECT: &'static Dialect = &MYSQL;
-    const READ_ONLY: &str = "is set to read only, as replicas are: give the primary's host; where it was set for a switch-over, \
-         let it take writes until its entries are acknowledged (`SET GLOBAL read_only = 0`), and lock the server's user instead";
+    const READ_ONLY: &str = "is read only, as replicas are: give the primary's host; if it was made read \
+                             only for a switch-over, allow writes until its entries are acknowledged (`SET \
+                             GLOBAL read_only = 0`), and lock the server's user instead";
 
     fn is_login_refused(error: &DbError) -> bool {
         error.to_string().contains("(error 1045)")

@@ -220,7 +220,7 @@ async fn says<C: Native>(session: &mut Session<C>, ask: &str, word: &str) -> Res
     Ok(told.iter().flatten().any(|value| value.as_text() == Some(word)))
 }
 
-/// What a host is for whoever has several of them.
+/// What a host is for a caller that has several of them.
 enum State {
     /// It takes writes.
     Primary,

@@ -60,7 +60,7 @@ impl Db {
         let place = self
             .dialect()
             .quoted_table(&near.schema, &near.name)
-            .ok_or_else(|| DbError::new(Class::Environment, "its name is too odd to look into it"))?;
+            .ok_or_else(|| DbError::new(Class::Environment, "its name is too unusual for a query"))?;
         let sql = (self.dialect().limited)(&format!("SELECT 1 FROM {place}"), "1");
         Ok(!self.read(&sql, &[]).await?.is_empty())
     }

@@ -43,7 +43,7 @@ impl Db {
         let unseen = |place: String, why: &str| OtherNode {
             place,
             feeds: Err(format!(
-                "what feeds it is not seen: {why}; else make sure yourself: `{statement}` in it"
+                "its sources cannot be seen: {why}; or check yourself: run `{statement}` there"
             )),
         };
         let Some(server) = self.server().filter(|server| server.route.is_none()) else {
@@ -107,7 +107,7 @@ async fn ask(server: &Server, ours: &Told) -> Result<Answer, String> {
     db.close().await;
     let (theirs, feeds) = asked.map_err(|error| error.to_string())?;
     if cluster(&theirs) != cluster(ours) {
-        return Err("what answers there is no node of this cluster".to_owned());
+        return Err("the server there is not a node of this cluster".to_owned());
     }
     let name = node(&theirs);
     Ok(if name == node(ours) { Answer::Own } else { Answer::Other(name, feeds) })
@@ -176,7 +176,7 @@ mod tests {
             galera_addresses(&told).iter().map(Host::to_string).collect::<Vec<_>>()
         };
         assert_eq!(of("1", "3"), ["10.0.0.1:3306", "[::1]:3306"]);
-        // Nobody knows which is whose: all are asked, and the own one tells.
+        // It is not known which is whose: all are asked, and the own one tells.
         assert_eq!(of("1", "4").len(), 3);
         assert_eq!(galera_addresses(&told(&[("wsrep_incoming_addresses", "AUTO,AUTO")])), []);
     }

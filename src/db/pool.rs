@@ -87,7 +87,7 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
 enum State {
     /// Its last answer was complete: another question can follow.
     Sound,
-    /// It is in the midst of something, or was left there: nobody knows what is still to come.
+    /// It is in the midst of something, or was left there: it is not known what is still to come.
     Unknown,
     /// It was lost.
     Lost,

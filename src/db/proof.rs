@@ -44,7 +44,7 @@ impl Db {
             Some(Kind::Postgres) => self.put_object(number).await,
             Some(Kind::MySql) => self.put_row(mysql::MAKE_TABLE, number).await,
             Some(Kind::H2 | Kind::Oracle | Kind::Db2) => self.put_row("", number).await,
-            Some(Kind::SqlServer) => return Ok(Err("no token is put down on SQL Server".to_owned())),
+            Some(Kind::SqlServer) => return Ok(Err("no token is written on SQL Server".to_owned())),
             None => return Ok(Err("it is a file".to_owned())),
         };
         match done {
@@ -134,7 +134,7 @@ impl Db {
         Ok(match state.map(|answer| word(answer.first().and_then(|record| record.first()))) {
             Ok(state) if is_galera || state == "ONLINE" => Seen::Never,
             Ok(state) => Seen::Behind(format!(
-                "it is no member of its replication group now ({})",
+                "it is not a member of its replication group now ({})",
                 if state.is_empty() { "OFFLINE" } else { &state }
             )),
             Err(error) => Seen::Behind(format!(

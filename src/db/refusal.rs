@@ -36,8 +36,8 @@ impl Refusal {
                  transactions cannot be logged otherwise",
             ),
             Self::Syntax => Some(
-                "see that it is a version that docs/databases.md lists, and that sql_mode is as it ships; if so, \
-                 please report this with the log",
+                "check that it is a version that docs/databases.md lists, and that sql_mode is as it ships; \
+                 if so, please report this with the log",
             ),
             Self::Unseen => Some(
                 "see that the table is there, under this name and in the schema or database that the URL names; some \
@@ -48,8 +48,8 @@ impl Refusal {
                  there (Oracle: ALTER USER … QUOTA … ON …)",
             ),
             Self::NotNow => Some(
-                "let a DBA see to what the server waits for (a backup, a rebuilt index, an integrity check, a database \
-                 that is being restored), then repeat this",
+                "let a DBA end what the server waits for (a backup, a rebuilt index, an integrity check, a \
+                 database that is being restored), then repeat this",
             ),
             Self::Forbidden | Self::Other => None,
         }

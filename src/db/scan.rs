@@ -22,7 +22,7 @@ pub struct ScanColumn {
 pub struct ScanColumns {
     /// Those that can be looked through, by table.
     pub columns: Vec<ScanColumn>,
-    /// Those of which nobody can tell what is in them.
+    /// Those whose content is not known.
     pub unseen: Vec<TextColumn>,
     /// Whether columns of bytes are not among them.
     pub without_bytes: bool,

@@ -47,7 +47,7 @@ impl Kind {
         }
     }
 
-    /// Whether no server of this kind was at hand when this program was tested.
+    /// Whether this program was tested without a server of this kind.
     pub const fn is_untried(self) -> bool {
         matches!(self, Self::Oracle | Self::SqlServer | Self::Db2)
     }

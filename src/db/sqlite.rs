@@ -61,7 +61,7 @@ pub(crate) struct Sqlite {
 struct Shared {
     /// None once it is closed.
     connection: AsyncMutex<Option<SqliteConnection>>,
-    /// A transaction was dropped unfinished: whoever comes next rolls it back.
+    /// A transaction was dropped unfinished: the next user of the connection rolls it back.
     abandoned: AtomicBool,
 }
 

@@ -7,7 +7,7 @@ use super::{Record, Value};
 pub struct TransactionLimits {
     /// Rows.
     pub rows: Option<usize>,
-    /// Bytes of the values that are compared and written: what else is in the rows goes with them.
+    /// Bytes of the values that are compared and written: the rest of the rows goes with them.
     pub bytes: Option<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! The server's home: user stores, event publishers and receivers, and what stands among them.
+//! The server's home: user stores, event publishers and receivers, and other files among them.
 //!
 //! The files differ where hands and editors make files differ (CRLF, byte order mark, comments,
 //! CDATA, quotes, the case of `TRUE`), so that a rotation that does more than it should shows.

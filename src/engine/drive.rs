@@ -63,7 +63,7 @@ async fn reopen_doubtful(context: &Context, jobs: &[Job]) -> Result<bool> {
         let target = job.index;
         let done = context.journal.state(|state| state.targets[target.position()].phase == Phase::Done);
         if done && doubtful.iter().any(|guard| job.sink.is_guarded_by(guard)) {
-            let reason = "the server was lost meanwhile: it is looked through again".to_owned();
+            let reason = "the server was lost meanwhile: it is checked again".to_owned();
             reopened.push(Event::TargetReopened { target, reason }.into());
         }
     }

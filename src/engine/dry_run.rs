@@ -12,20 +12,25 @@ use super::chunk_planner::{ChunkPlan, Known, empty_tally};
 use crate::activity::{Activity, Doing, Task};
 use crate::blocking::blocking;
 use crate::error::Result;
-use crate::plan::Job;
+use crate::plan::{Job, parts};
 use crate::signals::Stop;
 use crate::sink::{Applied, Change};
 
-/// What each job would come to, with all of its failures; none when asked to stop.
+/// How much of a dry run's work the survey is, in thousandths.
+pub const DRY_SURVEY_PERMILLE: u64 = 500;
+
+/// What each job would come to, with all of its failures; none when asked to stop. The survey, which was half of the
+/// work, has found so many rows in each.
 pub async fn dry_run(
     by: &ChunkPlanner,
     jobs: &[Job],
+    rows: &[Option<u64>],
     activity: &Activity,
     stop: &Stop,
 ) -> Result<Option<Vec<TargetState>>> {
     let mut states = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        let doing = activity.begin(Task::DryRun, &job.place, None);
+    for (job, part) in jobs.iter().zip(parts((DRY_SURVEY_PERMILLE, 1000), rows)) {
+        let doing = activity.begin_part(Task::DryRun, &job.place, part.rows, Some(part.part));
         let Some(state) = one(by, job, &doing, stop).await? else { return Ok(None) };
         states.push(state);
     }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 
-/// How often whoever closes the journal looks whether others still read.
+/// How often a process that closes the journal looks whether others still read.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// The names of steps that say what this program has found.
@@ -65,7 +65,7 @@ impl JournalHandle {
         look(&state)
     }
 
-    /// The state, for whoever waits for it to change.
+    /// The state, for tasks that wait for it to change.
     pub fn changes(&self) -> watch::Receiver<Arc<JobState>> {
         self.state.subscribe()
     }

@@ -24,7 +24,7 @@ pub use chunk::{Groups, RowOutcome};
 pub(crate) use chunk_planner::recorded_cell;
 pub use chunk_planner::{ChunkPlan, ChunkPlanner, Known};
 pub use drive::drive;
-pub use dry_run::dry_run;
+pub use dry_run::{DRY_SURVEY_PERMILLE, dry_run};
 pub use evidence::check_evidence;
 pub use journal_handle::{JournalHandle, is_finding};
 pub use pace::Pacer;

@@ -171,7 +171,7 @@ impl Context {
             self.throttle.until_free(&self.activity).await;
             let rest = self.pacer.rest();
             if !rest.is_zero() {
-                let why = format!("the database, whose commits take long: a rest of {} ms", rest.as_millis());
+                let why = format!("the database, whose commits are slow: a break of {} ms", rest.as_millis());
                 let _waiting = self.activity.wait(why);
                 tokio::time::sleep(rest).await;
             }

@@ -122,7 +122,7 @@ async fn again(
     chunk::write(context, job, ordinal, chunk_plan, written).await
 }
 
-/// Runs chunks of rows named by key, in place of whatever they were counted as `before`.
+/// Runs chunks of rows named by key, in place of what they were counted as `before`.
 async fn named(context: &Context, job: &Job, keys: &[Key], before: &HashMap<Key, RowRecord>) -> Result<Flow> {
     for keys in keys.chunks(job.sizes.named) {
         if context.safe_point().await? == Flow::Interrupted {

@@ -21,9 +21,9 @@ const MAX_PASSES: u32 = 20;
 const BETWEEN_PASSES: Duration = Duration::from_secs(1);
 
 /// What may be the matter where servers work with the rows.
-const IN_PLACE: &str = "see whether a server was not restarted with the new key and writes under the old one, or a \
-                        transaction holds rows that never ends (`keyrotation status --failures` lists rows in use); then \
-                        `keyrotation resume`";
+const IN_PLACE: &str = "check whether a server was not restarted with the new key and still writes with the \
+                        old one, or whether a transaction that never ends holds rows (`keyrotation status \
+                        --failures` lists rows in use); then `keyrotation resume`";
 
 /// Of a target's rows, this part is gathered as strays before they are rotated: for each such batch the
 /// whole journal of the target is read.

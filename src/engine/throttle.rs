@@ -57,7 +57,7 @@ impl Throttle {
         self.0.send_if_modified(|known| {
             match (&known, &reason) {
                 (None, Some(why)) => tracing::warn!("nothing is written meanwhile: {why}"),
-                (Some(_), None) => tracing::info!("it goes on: the servers have room again"),
+                (Some(_), None) => tracing::info!("it continues: the servers have room again"),
                 _ => {}
             }
             let is_new = *known != reason;
@@ -182,10 +182,10 @@ impl Throttler {
                 Some(Kind::MySql) if self.limits.lag.is_none() => continue,
                 Some(Kind::MySql) if load.held_up.is_some() || !self.replicas.is_empty() => continue,
                 Some(Kind::MySql) => {
-                    "it does not tell how far its replicas are behind: name them in properties.yaml, `replicas: \
-                     [jdbc:mysql://…]`"
+                    "it does not say how far its replicas are behind: name them in properties.yaml, \
+                     `replicas: [jdbc:mysql://…]`"
                 }
-                _ if self.limits.lag.is_some() && self.replicas.is_empty() => "nothing is known to follow it",
+                _ if self.limits.lag.is_some() && self.replicas.is_empty() => "it has no known replica",
                 _ => continue,
             };
             return Ok(Some(format!("{place}: {why}")));
@@ -206,7 +206,7 @@ impl Server {
         for Follower { name, replayed } in &load.followers {
             match replayed.map(|at| self.log.lag(now, at)) {
                 Some(lag) if lag > most => return Some(too_late(name, lag, most)),
-                None if limits.asked => return Some(format!("how far {name} is cannot be seen: {GRANT}")),
+                None if limits.asked => return Some(format!("the lag of {name} cannot be seen: {GRANT}")),
                 _ => {}
             }
         }
@@ -243,7 +243,7 @@ impl Server {
 }
 
 /// What lets a user see what others do on PostgreSQL.
-const GRANT: &str = "this user may not see it: `GRANT pg_monitor TO` it";
+const GRANT: &str = "this user may not see it: `GRANT pg_monitor TO` this user";
 
 /// What else it takes.
 const SEEN_BY: &str = "does it run, and may this user see it (REPLICATION CLIENT; on MariaDB SLAVE MONITOR)?";
@@ -259,12 +259,12 @@ async fn behind(replica: &Db, servers: &[Server], most: Duration) -> Option<Stri
         return Some(why);
     }
     if feeds.found.is_empty() {
-        return Some("it follows no other server, so nothing tells how far behind it is".to_owned());
+        return Some("it follows no other server, so its lag is not known".to_owned());
     }
     let said = feeds.found.iter().find_map(|feed| match feed.lag {
         Some(lag) if lag <= most => None,
         Some(lag) => Some(too_late("the replica", lag, most)),
-        None => Some(format!("{}, and how far it is behind is not known: {SEEN_BY}", feed.what)),
+        None => Some(format!("{}, and its lag is not known: {SEEN_BY}", feed.what)),
     });
     if said.is_some() {
         return said;
@@ -279,15 +279,11 @@ async fn behind(replica: &Db, servers: &[Server], most: Duration) -> Option<Stri
 }
 
 fn too_late(name: &str, lag: Duration, most: Duration) -> String {
-    format!(
-        "{name} is {:.1} s behind, and {:.1} s are the most (--max-lag)",
-        lag.as_secs_f64(),
-        most.as_secs_f64()
-    )
+    format!("{name} is {:.1} s behind, more than {:.1} s (--max-lag)", lag.as_secs_f64(), most.as_secs_f64())
 }
 
 fn unknown(error: &DbError) -> String {
-    format!("it cannot be asked how much it has to do: {error}")
+    format!("its load cannot be read: {error}")
 }
 
 #[cfg(test)]

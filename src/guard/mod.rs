@@ -48,7 +48,7 @@ pub struct Guard {
 struct Asked {
     /// Whether the database is ours alone: work goes on by that.
     whether_ours: Instant,
-    /// Only to keep the lock: what came of it decides nothing.
+    /// Only to keep the lock: the result decides nothing.
     to_keep: Instant,
 }
 
@@ -161,7 +161,7 @@ impl Guard {
                         return Err(self.refusal(one));
                     }
                     if self.stop.get().is_some_and(Stop::requested) {
-                        return Err(Error::new(Id::DatabaseLost, "stopped while a session was waited for"));
+                        return Err(Error::new(Id::DatabaseLost, "stopped while waiting for a session"));
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -234,7 +234,7 @@ impl Guard {
                 let mut error = Error::new(Id::DatabaseLost, text);
                 if taken {
                     error = error.fix(
-                        "see whether another rotation runs, end what has the lock, then `keyrotation resume`",
+                        "check whether another rotation runs, end what holds the lock, then `keyrotation resume`",
                     );
                 }
                 return Err(error);
@@ -260,7 +260,7 @@ impl Guard {
         let feeds = self.db.feeds().await.map_err(Refused::Unasked)?;
         if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
             let fix = format!(
-                "end that in it: `{}`; then `keyrotation resume`, and `keyrotation verify` after it",
+                "end that there: `{}`; then `keyrotation resume`, and `keyrotation verify` after it",
                 feed.end
             );
             return Err(Refused::Fed(fed(&format!("{} database", self.store.name()), feed).fix(fix)));

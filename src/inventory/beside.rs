@@ -1,4 +1,4 @@
-//! Ciphertext in the columns and files of targets that is none of their values: where their codec does not look.
+//! Ciphertext in the columns and files of targets that is not one of their values: where their codec does not look.
 //!
 //! Invariant: each ciphertext is counted as a value or here, never as both.
 
@@ -56,7 +56,7 @@ impl Beside {
         Ok(beside)
     }
 
-    /// Adds what stands beside the values in one cell or file.
+    /// Adds the ciphertexts beside the values in one cell or file.
     pub(super) fn value(&mut self, job: &Job, recoder: &Recoder, row: &Row, column: usize, stored: &[u8]) {
         let beside = recoder.beside(&job.codec, stored);
         if beside.is_empty() {

@@ -124,12 +124,12 @@ impl Progress {
             .and_then(|(_, json)| serde_json::from_str(json).ok())
             .ok_or("its first line cannot be read")?;
         if head.format != FORMAT || head.keys != fingerprints(keys) {
-            return Err("it is of other keys, or of another version".to_owned());
+            return Err("it was written with other keys, or by another version".to_owned());
         }
         let began_at = Timestamp::from_millisecond(head.began_at).map_err(|error| error.to_string())?;
         let age = Timestamp::now().duration_since(began_at);
         if age > AGE || age.is_negative() {
-            return Err(format!("it is of {began_at:.3}, and databases change"));
+            return Err(format!("it is from {began_at:.3}, and databases have changed since"));
         }
         let digester = Digester::new(keys.new_key(), &head.id);
         let mut last = [0; 16];
@@ -149,10 +149,7 @@ impl Progress {
         }
         let file = OpenOptions::new().append(true).open(path).map_err(|error| error.to_string())?;
         file.set_len(length as u64).map_err(|error| error.to_string())?;
-        tracing::info!(
-            "going on with the scan of {began_at:.3}: {} tables were looked through",
-            earlier.len()
-        );
+        tracing::info!("continuing the scan of {began_at:.3}: {} tables are done", earlier.len());
         let file = Some(Written { path: path.to_owned(), file, digester, last });
         Ok(Self { file, earlier, began_at: Some(began_at), tables: 0 })
     }

@@ -309,7 +309,8 @@ impl DatabaseScan<'_> {
                 scan.not_looked_at = Some(format!("{place}: {table}, after {rows} rows with ciphertext"));
             }
             Ok(LookedThrough::OddName) => {
-                scan.not_looked_at = Some(format!("{place}: {table}, of which a name is too odd"));
+                scan.not_looked_at =
+                    Some(format!("{place}: {table}, which has a name that is too unusual for a query"));
             }
             Err(error) if error.class == Class::Lost => return Err(failed(db, &error)),
             Err(error) => scan.not_looked_at = Some(format!("{place}: {table}: {error}")),

@@ -81,7 +81,7 @@ pub fn find(typed: &str) -> Result<Topic> {
     let mut names: Vec<_> = names().collect();
     names.sort_by(|one, other| near(other).total_cmp(&near(one))); // stable: the table's order among equals
     names.truncate(OFFERED);
-    let what = format!("{} is no error id and no check", typed.escape_default());
+    let what = format!("{} is neither an error id nor a check", typed.escape_default());
     let fix = format!("near it: {}; `keyrotation explain` lists them all", names.join(", "));
     Err(Error::new(Id::CommandLineValue, what).fix(fix))
 }

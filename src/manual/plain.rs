@@ -1,7 +1,7 @@
 //! Markdown as plain text, for terminals and `man`.
 
 /// A page of the documentation as text: headings lose their marks, links keep their words, and a paragraph is one line,
-/// which whoever shows it breaks. Code keeps its backticks, which show where a command ends.
+/// which the caller breaks. Code keeps its backticks, which show where a command ends.
 pub(super) fn as_text(page: &str) -> String {
     let mut out = String::with_capacity(page.len());
     let (mut is_code, mut goes_on) = (false, false);
@@ -45,7 +45,7 @@ fn without_links(line: &str, out: &mut String) {
     out.push_str(rest);
 }
 
-/// The first link: what stands before it, its words, where it leads, and the rest.
+/// The first link: the text before it, its words, where it leads, and the rest.
 fn link(line: &str) -> Option<(&str, &str, &str, &str)> {
     let (before, rest) = line.split_once("](")?;
     let (before, label) = before.rsplit_once('[')?;

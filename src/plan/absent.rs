@@ -43,10 +43,10 @@ pub(super) fn reason(target: &Target, version: Option<Version>, left_out: bool) 
 }
 
 fn dropped_out(table: &str, why: &str) -> Error {
-    let text = format!("{table} was kept in step, and now {why}: what changes there is carried over no more");
+    let text = format!("{table} was kept in step, but now {why}: its changes are not carried over any more");
     Error::new(Id::SyncNoTriggers, text).fix(
-        "see that oldIdnDBUrl names the right database; let a DBA run what `keyrotation triggers print` prints, then this \
-         command again: it compares every row first",
+        "check that oldIdnDBUrl names the right database; let a DBA run what `keyrotation triggers print` \
+         prints, then run this command again: it compares every row first",
     )
 }
 
@@ -62,7 +62,7 @@ impl Deployment {
             let known = self.targets.table_named(&name.to_ascii_uppercase());
             if known.is_none_or(|known| !is_absent(known)) {
                 let what =
-                    format!("--without-table {name}: there is such a table, or none of that name is rotated");
+                    format!("--without-table {name}: the table exists, or no table of that name is rotated");
                 return Err(
                     Error::new(Id::CommandLineValue, what).fix("name tables that the deployment lacks")
                 );
@@ -139,7 +139,9 @@ impl Deployment {
                 Ok(found) => near.extend(found),
                 Err(error) if error.class == Class::Lost => return Err(failed(db, &error)),
                 // If similar objects cannot be found, the message still names what is missing.
-                Err(error) => tracing::warn!("{table}: what is named like it is not looked at: {error}"),
+                Err(error) => {
+                    tracing::warn!("{table}: tables with similar names were not looked for: {error}")
+                }
             }
         }
         if let (Some(here), Some(there)) = (here, there)
@@ -173,8 +175,8 @@ impl Deployment {
         };
         let what = format!("{table}{has_it}: {key} ({place}) has no such table{near}{more}");
         Error::new(Id::TableAbsent, what).fix(format!(
-            "see that {key} names the right database and schema; if the deployment really has no such table, begin \
-             with --without-table {table}{words}"
+            "check that {key} names the right database and schema; if the deployment really has no such \
+             table, start with --without-table {table}{words}"
         ))
     }
 }

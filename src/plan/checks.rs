@@ -126,7 +126,7 @@ async fn connect_with(
     let left_out = targets.left_out();
     if !left_out.is_empty() {
         tracing::warn!(
-            "{LEFT_OUT}, so what is under the old key there stays so: {}; `keyrotation keys` counts it",
+            "{LEFT_OUT}, so values there stay under the old key: {}; `keyrotation keys` counts them",
             left_out.join(", ")
         );
     }
@@ -267,7 +267,7 @@ impl Deployment {
         absent.chain(self.targets.left_out().into_iter().map(|place| (place, LEFT_OUT))).collect()
     }
 
-    /// Says what else is in the folders with configuration files.
+    /// Names the other files in the folders with configuration files.
     pub fn remark_on_files(&self) -> Result<()> {
         for job in &self.jobs {
             let Source::Files(rows) = &job.source else { continue };

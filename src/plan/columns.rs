@@ -63,5 +63,5 @@ pub(super) fn check(target: &Target, info: &TableInfo, dialect: &Dialect) -> Res
 /// Why a column, or the table, cannot be named in a statement, though it is there.
 pub(super) fn own_word(table: &str, column: &str, dialect: &Dialect) -> Error {
     let text = format!("{table}: {column} means something else to {} unless it is quoted", dialect.name);
-    Error::new(Id::Schema, text).fix("rename it, or do without it")
+    Error::new(Id::Schema, text).fix("rename it, or leave it out")
 }

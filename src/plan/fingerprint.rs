@@ -190,8 +190,8 @@ impl Fingerprint {
         let missing: BTreeSet<&str> = begun.difference(&named).copied().collect();
         Err(match missing.is_empty() {
             true => error.fix(
-                "name those that it was started with to go on with it; then begin another for all of them with \
-                 `keyrotation run --new`",
+                "to continue it, name those that it was started with; then begin another for all of them \
+                 with `keyrotation run --new`",
             ),
             false if named.is_empty() || begun.len() == 1 => error,
             false => error.fix(format!(

@@ -72,8 +72,8 @@ impl SyncPlan {
                 };
             let text = format!("oldIdnDBUrl: {why}, so what has changed meanwhile may be in no change log");
             return Err(Error::new(Id::SyncNoTriggers, text).fix(
-                "let a DBA run what `keyrotation triggers print` prints, then this command again: it compares every \
-                 row first",
+                "let a DBA run what `keyrotation triggers print` prints, then run this command again: it \
+                 compares every row first",
             ));
         }
         Ok(())

@@ -36,5 +36,5 @@ pub use nodes::{ServerKeys, changes_totp_key, has_both_keys, has_keys, totp_keys
 pub use open::{open_alone, roll_back_unfinished};
 pub use registry::{built_in, described_otherwise, recorded, registry, whole_registry};
 pub use size::{Disk, TOKENS, Tokens};
-pub use survey::{JobSurvey, Survey, is_too_many, survey};
+pub use survey::{JobPart, JobSurvey, SURVEY_PERMILLE, Survey, is_too_many, parts, survey};
 pub use sync::{ABSENT_IN_OLD, Cipher, SyncJob, SyncPlan};

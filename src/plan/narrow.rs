@@ -25,7 +25,7 @@ impl Deployment {
             lines.push(match outside(job, table).await? {
                 0 => format!("{place}: no row matches `where` ({columns})"),
                 rows => format!(
-                    "{place}: no row matches `where` ({columns}), and ciphertext stands in {rows} that do not"
+                    "{place}: no row matches `where` ({columns}), and {rows} that do not match hold ciphertext"
                 ),
             });
         }

@@ -32,7 +32,10 @@ pub fn has_both_keys(node: &Path, settings: &Settings) -> Result<Vec<String>, St
 pub fn changes_totp_key(settings: &Settings) -> Option<&'static str> {
     let new = settings.keys.new_key();
     let changes = settings.keys.pairs().any(|(_, to)| to != new);
-    changes.then_some("totpKey has two different keys, and a server has one totpKey: what is under the other it cannot read")
+    changes.then_some(
+        "totpKey has two different keys, but a server has only one totpKey: it cannot read \
+                       values under the other",
+    )
 }
 
 /// The fingerprints of the keys with which servers write TOTP secrets, as far as each `deployment.toml` tells, with the file.
@@ -60,7 +63,7 @@ pub fn has_keys(node: &Path, keys: &KeyFingerprints, wanted: ServerKeys) -> Resu
     };
     let is_old = |key: &SecretKey| keys.old_keys().any(|old| old == key.fingerprint());
     let mut unseen = Vec::new();
-    let elsewhere = |entry: &str| format!("{entry} stands in the server's secrets or environment");
+    let elsewhere = |entry: &str| format!("{entry} is kept in the server's secrets or environment");
     match toml.key() {
         Said::This(key) if key.fingerprint() == keys.new_key => {}
         Said::This(key) if is_old(&key) => {
@@ -81,7 +84,7 @@ pub fn has_keys(node: &Path, keys: &KeyFingerprints, wanted: ServerKeys) -> Resu
         (_, Said::Unusable(why)) => return said(format!("[encryption] old_key cannot be used: {why}")),
         (ServerKeys::Both, Said::This(key)) if is_old(&key) => {}
         (ServerKeys::Both, Said::This(_)) => {
-            return said("[encryption] old_key is no old key of properties.yaml".to_owned());
+            return said("[encryption] old_key is not an old key of properties.yaml".to_owned());
         }
         (ServerKeys::Both, Said::Nothing) => return said("[encryption] old_key is not set".to_owned()),
         (ServerKeys::NewAlone, Said::This(key)) => {
@@ -100,10 +103,10 @@ pub fn has_keys(node: &Path, keys: &KeyFingerprints, wanted: ServerKeys) -> Resu
         match toml.transformation() {
             Said::Nothing => {}
             Said::This(name) if name.trim().eq_ignore_ascii_case(GCM) => {}
-            _ => unseen.push(format!("org.wso2.CipherTransformation is another one than {GCM}")),
+            _ => unseen.push(format!("org.wso2.CipherTransformation is not {GCM}")),
         }
         if home.version.is_some_and(|version| version < (7, 1, 0)) {
-            return said("the server is older than 7.1, and reads no old_key".to_owned());
+            return said("the server is older than 7.1, and does not read old_key".to_owned());
         }
     }
     Ok(unseen)

@@ -24,7 +24,7 @@ pub async fn roll_back_unfinished(settings: &Settings) -> Result<()> {
         let rolled_back = Db::roll_back_unfinished(path).await.map_err(|error| {
             let what = format!("{}: {}: {error}", database.key, path.display());
             Error::new(Id::Database, what)
-                .fix("the same command as a user who may write to that file and its folder")
+                .fix("run the same command as a user who may write to that file and its folder")
         })?;
         if rolled_back {
             tracing::info!("{}: rolled back what a killed process had left unfinished", path.display());
@@ -52,7 +52,7 @@ async fn open_with(
             Db::open_server(&server, access, connections).await
         }
         (JdbcUrl::Server(_) | JdbcUrl::Bridged(_), None) => {
-            Err(DbError::new(Class::Environment, "nobody to log on as"))
+            Err(DbError::new(Class::Environment, "no user to log on as"))
         }
     };
     opened.map_err(|error| {
@@ -66,7 +66,7 @@ async fn open_with(
             Some(remedy) => refused.fix(remedy),
             // The server does not answer. Whatever command this is, it was not begun.
             None if error.class == Class::Lost => refused.fix(format!(
-                "see that the server runs, and that {} names its host and port; then the same command again",
+                "check that the server runs, and that {} names its host and port; then run the same command again",
                 database.key
             )),
             None => refused,

@@ -202,11 +202,12 @@ pub(super) async fn refuse_uncompared(
              server's registry"
         );
         return Err(Error::new(Id::OldUndecided, text).fix(
-            "name the old server's registry database, which is compared with the new one then: oldRegDBUrl",
+            "name the old server's registry database with oldRegDBUrl, so that the new one can be compared with it",
         ));
     }
     Ok(Some(format!(
-        "{place}: oldRegDBUrl names no old registry, so nobody can tell that this is not it: name it, or make sure yourself"
+        "{place}: oldRegDBUrl names no old registry, so nothing shows that this is not the old one: name \
+         it, or make sure yourself"
     )))
 }
 
@@ -223,7 +224,8 @@ async fn subscribed(old: &Db, feeds: &Feeds, new: &Db) -> Result<Option<String>>
         match reads {
             Some(true) => return Err(is_old(&format!("{what}, which {} has", new.place()))),
             Some(false) => {
-                doubt = Some(format!("{what}; {} has one of that name, which nobody reads now", new.place()));
+                doubt =
+                    Some(format!("{what}; {} has a slot of that name, which nobody reads now", new.place()));
             }
             None => {}
         }
@@ -272,7 +274,7 @@ pub(super) async fn refuse_fed(db: &Db) -> Result<()> {
             tracing::warn!("{place}: {why}; {COMES}");
         }
         if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
-            let fix = format!("end that in it: `{}`; then repeat the command", feed.end);
+            let fix = format!("end that there: `{}`; then repeat the command", feed.end);
             return Err(fed(&place, feed).fix(fix));
         }
     }
@@ -369,7 +371,7 @@ pub(super) async fn refuse_hidden(db: &Db, targets: &TargetRegistry) -> Result<(
     let policies = db.policies().await.map_err(|error| failed(db, &error))?;
     for unseen in &policies.unseen {
         tracing::warn!(
-            "{}: not looked at: {unseen}; see to it that this user is shown every row and value",
+            "{}: not looked at: {unseen}; make sure that this user sees every row and value",
             db.place()
         );
     }

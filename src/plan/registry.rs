@@ -31,8 +31,8 @@ fn described(settings: &Settings) -> Result<TargetRegistry> {
     let registry = TargetRegistry::built_in().with(&settings.own.left_out, own).map_err(refused)?;
     match registry.unsynced() {
         Some(table) if settings.sync_tables.is_some() => Err(refused(format!(
-            "{table} is kept in step, and what comes from the old server is sealed with the new key: neither leave it out \
-             nor describe it otherwise while enableSyncMigrator is on"
+            "{table} is kept in step, and rows from the old server are encrypted with the new key: while \
+             enableSyncMigrator is on, do not leave it out or describe it differently"
         ))),
         _ => Ok(registry),
     }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::activity::{Activity, Task};
+use crate::activity::{Activity, Doing, Part, Task};
 use crate::blocking::blocking;
 use crate::codec::Codec;
 use crate::codec::Reason;
@@ -24,7 +24,7 @@ use crate::db::{Limit, Value};
 use crate::error::Result;
 use crate::plan::Job;
 use crate::signals::Stop;
-use crate::source::Row;
+use crate::source::{Row, Source};
 
 pub use keys::is_too_many;
 
@@ -139,32 +139,81 @@ impl Survey {
     }
 }
 
-/// Looks at every row of every job. Ends early, with what it has, when asked to stop.
-pub async fn survey(jobs: &[Job], recoder: &Recoder, activity: &Activity, stop: &Stop) -> Result<Survey> {
+/// How much of a rotation's work the survey is, in thousandths.
+pub const SURVEY_PERMILLE: u64 = 250;
+
+/// Looks at every row of every job. Ends early, with what it has, when asked to stop. It is so many thousandths of the
+/// whole work.
+pub async fn survey(
+    jobs: &[Job],
+    recoder: &Recoder,
+    activity: &Activity,
+    stop: &Stop,
+    permille: u64,
+) -> Result<Survey> {
     let mut survey = Survey::default();
-    for job in jobs {
-        survey.jobs.push(look_through(job, recoder, activity, stop, false).await?);
+    let rows = count(jobs, activity, stop).await;
+    let parts = parts((0, permille), &rows);
+    for (job, part) in jobs.iter().zip(&parts) {
+        let doing = activity.begin_part(Task::Survey, &job.place, part.rows, Some(part.part));
+        survey.jobs.push(look_through(job, recoder, &doing, stop, false).await?);
     }
     let all = survey.is_nearly_all_new();
-    for (job, found) in jobs.iter().zip(&mut survey.jobs) {
+    for ((job, part), found) in jobs.iter().zip(&parts).zip(&mut survey.jobs) {
         let asks_for_all = all || found.may_be_strange();
         if found.passed_over > 0 && asks_for_all && !stop.requested() {
-            *found = look_through(job, recoder, activity, stop, true).await?;
+            let doing = activity.begin_part(Task::Survey, &job.place, Some(found.rows), Some(part.part));
+            *found = look_through(job, recoder, &doing, stop, true).await?;
         }
     }
     Ok(survey)
 }
 
+/// How many rows each table has; none of files, which are few, and of tables that cannot be counted.
+async fn count(jobs: &[Job], activity: &Activity, stop: &Stop) -> Vec<Option<u64>> {
+    let mut rows = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let Source::Table(source) = &job.source else {
+            rows.push(None);
+            continue;
+        };
+        let _doing = activity.begin(Task::Count, &job.place, None);
+        let counted = source.db().count_rows(&source.table().relation.table);
+        rows.push(if stop.requested() { None } else { counted.await.ok() });
+    }
+    rows
+}
+
+/// One task among several of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JobPart {
+    /// Its place in the whole work.
+    pub part: Part,
+    /// How many rows it has, if that is known.
+    pub rows: Option<u64>,
+}
+
+/// The tasks of one kind, of which these are the numbers of rows, over a span of the whole work.
+pub fn parts(span: (u64, u64), rows: &[Option<u64>]) -> Vec<JobPart> {
+    let all = rows.iter().flatten().sum();
+    let mut before = 0;
+    let part = |rows: &Option<u64>| {
+        let part = Part { span, all, before };
+        before += rows.unwrap_or_default();
+        JobPart { part, rows: *rows }
+    };
+    rows.iter().map(part).collect()
+}
+
 async fn look_through(
     job: &Job,
     recoder: &Recoder,
-    activity: &Activity,
+    doing: &Doing,
     stop: &Stop,
     whole: bool,
 ) -> Result<JobSurvey> {
     let mut found = JobSurvey { id: job.id.to_string(), place: job.place.clone(), ..JobSurvey::default() };
     let mut idle: Vec<Path> = job.codec.paths().to_vec();
-    let doing = activity.begin(Task::Survey, &job.place, None);
     failpoint!(
         "survey-target",
         crate::error::Error::new(crate::error::Id::System, "failure planned by a test")
@@ -271,7 +320,7 @@ const fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
-/// The forms of what stands in a value's slots; none if it is not understood.
+/// The forms of the texts in a value's slots; none if the value is not understood.
 fn forms(codec: &Codec, stored: &[u8]) -> Option<Vec<Form>> {
     match codec {
         Codec::Envelope => std::str::from_utf8(stored).ok().map(|text| vec![form(text)]),

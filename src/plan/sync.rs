@@ -142,7 +142,7 @@ pub(super) fn heads(settings: &Settings, targets: &TargetRegistry) -> Result<Vec
             && !chosen.iter().any(|other| other.relation.table == *parent)
         {
             let place = &table.relation.table;
-            let text = format!("syncTables leaves out {parent}, and {place} cannot be without it");
+            let text = format!("syncTables leaves out {parent}, but {place} needs it");
             return Err(Error::new(Id::ConfigValue, text).fix(format!("leave out {place}, too")));
         }
     }
@@ -180,7 +180,7 @@ impl Deployment {
             _ => None,
         };
         self.beside.push(format!(
-            "only the change log in the old identity database {}: entries are deleted once they are seen to",
+            "only the change log in the old identity database {}: entries are deleted once they are carried over",
             database.url
         ));
         self.sync = Some(SyncPlan {
@@ -227,8 +227,9 @@ async fn absent_in_old(old: &Db, place: &str) -> Error {
     let near = old.near(place).await.unwrap_or_default(); // or it is said at least what is missing
     let near = if near.is_empty() { String::new() } else { format!("; near it: {}", near.join(", ")) };
     let what = format!("{place}, which the copy has: oldIdnDBUrl ({}) has no such table{near}", old.place());
-    Error::new(Id::TableAbsent, what)
-        .fix("see that oldIdnDBUrl names the right database and schema, and that the user may see its tables")
+    Error::new(Id::TableAbsent, what).fix(
+        "check that oldIdnDBUrl names the right database and schema, and that the user may see its tables",
+    )
 }
 
 /// What becomes of a table in sync.
@@ -297,8 +298,8 @@ async fn job(plan: &SyncPlan, index: TargetId, sync: &Arc<SyncTable>) -> Result<
     let age = has_times.then(|| sql::copy::age(old.dialect(), &CHANGED_AT));
     if age.is_none() {
         tracing::info!(
-            "{}: another tool has made it: it has no times, so no lag is told for it, and with an index on \
-             (SYNCED, SYNC_ID) reading it costs the old server less",
+            "{}: another tool created it. It has no times, so its lag is not known; an index on (SYNCED, \
+             SYNC_ID) would make reading it cheaper for the old server",
             sync.log
         );
     }
@@ -379,8 +380,8 @@ fn key_kinds(sync: &SyncTable, infos: [&TableInfo; 3]) -> Result<Vec<Kind>> {
         }
         let place = &sync.relation.table;
         let text = format!(
-            "{place}: {name} is not of one type in the old table, the new one and {}, so rows that changed would \
-             not be found",
+            "{place}: {name} has different types in the old table, the new one and {}, so changed rows \
+             would not be found",
             sync.log
         );
         Err(Error::new(Id::Schema, text))

@@ -35,7 +35,7 @@ pub struct ActivityView {
 pub struct TaskView {
     /// `looking at`, `trying`, `rotating`, `checking`, `marking`, `carrying over`, `reading` or `verifying`.
     pub name: String,
-    /// The table, the kind of files, or what else.
+    /// The table, the kind of files, or another name.
     pub place: String,
     /// What is counted: `rows`, `rows in all`, `chunks` or `events`.
     pub unit: String,
@@ -45,8 +45,8 @@ pub struct TaskView {
     pub total: Option<u64>,
     /// How many were done in a second over the last minute of work; none before that is known.
     pub per_second: Option<u64>,
-    /// How far everything is, in thousandths, where that is known: what is to be rotated and checked, all tables and files
-    /// together. It never becomes less while a process works.
+    /// How far everything is, in thousandths, where that is known: the survey, the rotation and the check of all tables and
+    /// files together. It never becomes less while a process works.
     #[serde(default)]
     pub permille: Option<u64>,
     /// How long everything that is to be rotated and checked will take; none while that cannot be told.

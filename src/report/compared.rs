@@ -31,9 +31,9 @@ pub fn verification(report: &Report, events: u64, sample: Option<f64>, live: boo
 /// The comparison for people: the verdict, how it was compared, and what is not the same.
 pub fn comparison_text(report: &Report, found: &Verification) -> String {
     let how = if found.live {
-        "what a running server may change is no difference (--live)"
+        "changes that a running server may make are not differences (--live)"
     } else {
-        "nobody was to change anything since (without --live)"
+        "every change since the rotation is a difference (without --live)"
     };
     let mut out = format!(
         "{} rows and files are as recorded, {} hold no ciphertext, {} differ.\nthe journal is whole: {} events; {how}\n",

@@ -7,10 +7,7 @@ use crate::invocation::{command, quoted};
 /// What can be done with a deployment that was not rotated.
 pub fn demo_made(folder: &Path) -> String {
     let (folder, run) = (folder.display(), command("keyrotation run"));
-    format!(
-        "made {folder}; a rehearsal of it all: `{run}`, and `{}` says more\n",
-        command("keyrotation runbook")
-    )
+    format!("made {folder}; rotate it with `{run}`; `{}` lists all steps\n", command("keyrotation runbook"))
 }
 
 /// What there is to look at, and to try, after a rotation.
@@ -26,7 +23,7 @@ pub fn demo_afterword(folder: &Path) -> String {
          \x20 {folder}/wso2is-new/repository/deployment/server/userstores beside wso2is-old\n\
          \x20 {folder}/keyrotation-*.log, the log with the guide's lines\n\
          try next:\n     {status}\n     {report}\n\
-         a larger one, to be killed midway; the last line goes on with it:\n     {made} --tokens 200000 --no-run\n     \
+         a larger demo, to kill while it runs; the last line continues it:\n     {made} --tokens 200000 --no-run\n     \
          {run}\n     {resume}\n",
         folder = folder.display(),
         status = command("keyrotation status"),

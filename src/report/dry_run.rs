@@ -86,13 +86,14 @@ impl DryRunView {
         if again > 0 {
             let _ = writeln!(
                 out,
-                "{} of those that are there already would be sealed again with the key's id",
+                "{} of those that are there already would be encrypted again, with the key's id",
                 thousands(again)
             );
         }
         let _ = writeln!(
             out,
-            "{} rows and files were read, opened and sealed in {:.1} s; `keyrotation run` would end with exit code {}",
+            "{} rows and files were read, decrypted and encrypted in {:.1} s; `keyrotation run` would end \
+             with exit code {}",
             in_all(|target| target.rows),
             self.seconds,
             self.exit_code

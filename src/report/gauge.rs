@@ -70,10 +70,12 @@ impl Gauge {
         Some(TaskView { permille: self.whole(status, stage.as_ref()), ..task })
     }
 
-    /// How far everything is, in thousandths. A row that is written takes about twice as long as one that is checked. What
-    /// turns up late, or has to be checked again, holds it up and does not take it back.
+    /// How far everything is, in thousandths. A row that is written takes about twice as long as one that is only read, as
+    /// all are before the rotation begins and again when they are checked. What turns up late, or has to be checked again,
+    /// holds it up and does not take it back.
     fn whole(&mut self, status: Option<&StatusView>, stage: Option<&Stage>) -> Option<u64> {
         let (done, total) = match (status, stage) {
+            (None, Some(stage)) if stage.part.is_some() => (stage.part?.permille(stage.done)?, 1000),
             (None, Some(stage)) if stage.task == Task::Chain => (stage.done, stage.total?),
             (None, _) => return None,
             (Some(status), _) if status.sync.as_ref().is_some_and(|sync| sync.started_at.is_some()) => {
@@ -84,7 +86,8 @@ impl Gauge {
                 let written = sum(status, |target| if is_done(target) { of(target) } else { target.rows });
                 let checked = sum(status, |target| if is_done(target) { of(target) } else { 0 });
                 let here = stage.filter(|stage| stage.task == Task::Check).map_or(0, |stage| stage.done);
-                (2 * written + checked + here, 3 * sum(status, of))
+                let all = sum(status, of);
+                (all + 2 * written + checked + here, 4 * all)
             }
         };
         let permille = (done.min(total) * 1000).checked_div(total)?;
@@ -201,6 +204,8 @@ fn view(stage: &Stage) -> TaskView {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::activity::Part;
+    use crate::plan::SURVEY_PERMILLE;
 
     /// Two tables of 60,000 rows each, of which the first is at work.
     fn status() -> StatusView {
@@ -297,8 +302,35 @@ mod tests {
             course.status.targets[target].state = "done".into();
         }
         assert!(seen.is_sorted(), "{seen:?}");
-        assert_eq!((seen.first(), seen.last()), (Some(&55), Some(&1000)), "{seen:?}");
-        assert_eq!(seen[5], 333, "half of what is written, which is two thirds of the work: {seen:?}");
+        assert_eq!((seen.first(), seen.last()), (Some(&291), Some(&1000)), "{seen:?}");
+        assert_eq!(
+            seen[5], 500,
+            "all is surveyed and half is written, which are a quarter and a half: {seen:?}"
+        );
+    }
+
+    #[test]
+    fn the_survey_is_the_first_quarter_of_a_rotation() {
+        let activity = Activity::default();
+        let mut gauge = Gauge::new(Instant::now());
+        let mut seen = Vec::new();
+        // Of the second table there are more rows than were counted; then the first is read once more.
+        for (place, before, rows) in [("one", 0, 60_000), ("two", 60_000, 80_000), ("one", 0, 60_000)] {
+            let part = Part { span: (0, SURVEY_PERMILLE), all: 120_000, before };
+            let doing = activity.begin_part(Task::Survey, place, None, Some(part));
+            for _ in 0..rows / 20_000 {
+                doing.advance(20_000);
+                let task = gauge.read(Instant::now(), None, &activity, false, None);
+                seen.extend(task.and_then(|task| task.permille));
+            }
+        }
+        assert_eq!(seen, [41, 83, 125, 166, 208, 250, 250, 250, 250, 250]);
+        let mut rotation = Course::new();
+        assert_eq!(
+            rotation.second(false).unwrap().permille,
+            Some(SURVEY_PERMILLE),
+            "the rotation begins there"
+        );
     }
 
     #[test]

@@ -32,8 +32,8 @@ pub fn inventory_text(inventory: &Inventory) -> String {
     if without_id > 0 {
         let _ = writeln!(
             out,
-            "{} values under the new key do not name it: a server from 7.1 on that has old_key set opens them with \
-             old_key, and fails (`keyrotation run` seals them again)",
+            "{} values under the new key do not have its id: a server from 7.1 on that has old_key set \
+             decrypts them with old_key, and fails (`keyrotation run` encrypts them again)",
             thousands(without_id)
         );
     }
@@ -51,7 +51,7 @@ pub fn inventory_text(inventory: &Inventory) -> String {
     }
     if inventory.outside.is_none() {
         for beside in inventory.targets.iter().flat_map(|target| target.beside.found()) {
-            let _ = writeln!(out, "where no value is looked for: {}", counted(beside));
+            let _ = writeln!(out, "in places that are not rotated: {}", counted(beside));
         }
     }
     outside_text(&mut out, inventory.outside.as_ref());
@@ -75,7 +75,7 @@ pub fn inventory_text(inventory: &Inventory) -> String {
 /// What was found outside the targets, its verdict first.
 pub fn scan_text(under_old: u64, scanned: &Scanned) -> String {
     let mut out = format!(
-        "outside the targets: {} values are under an old key, or may be; {} columns and {} files were looked through\n",
+        "outside the targets: {} values are under an old key, or may be; {} columns and {} files were scanned\n",
         thousands(under_old),
         thousands(scanned.columns),
         thousands(scanned.files)
@@ -108,7 +108,8 @@ pub(super) fn outside_text(out: &mut String, scanned: Option<&Scanned>) {
     if let Some(earlier) = &scanned.looked_earlier {
         let _ = writeln!(
             out,
-            "{} tables were looked through before an interruption, from {} on: what was written to them since was not looked at",
+            "{} tables were scanned before an interruption, from {} on: what was written to them since was \
+             not looked at",
             thousands(earlier.tables),
             earlier.began_at
         );
@@ -123,7 +124,7 @@ fn counted(outside: &Outside) -> String {
     let mut counts: Vec<String> =
         outside.keys.iter().map(|(key, count)| format!("{} under {key}", thousands(*count))).collect();
     if outside.one_of > 0 {
-        counts.push(format!("{} that open under several keys", thousands(outside.one_of)));
+        counts.push(format!("{} that several keys decrypt", thousands(outside.one_of)));
     }
     if outside.unknown > 0 {
         counts.push(format!("{} under no key that properties.yaml names", thousands(outside.unknown)));
@@ -168,9 +169,9 @@ type Doubts = fn(&TargetInventory) -> &BTreeMap<String, u64>;
 
 /// What is not under one known key, with what is said of it.
 const DOUBTS: &[(&str, Doubts)] = &[
-    ("in ECB or CBC, and open under several keys", |target| &target.one_of),
+    ("in ECB or CBC, and several keys decrypt them", |target| &target.one_of),
     ("under no key that properties.yaml names", |target| &target.unknown),
-    ("not opened by any such key", |target| &target.unreadable),
+    ("not decrypted by any such key", |target| &target.unreadable),
     ("not looked into", |target| &target.not_looked_into),
 ];
 

@@ -97,8 +97,8 @@ impl PlanView<'_> {
         let Some(scanned) = self.outside else { return };
         let _ = writeln!(
             out,
-            "outside the targets {} columns and {} files were looked through; what stands there is not rotated, unless `targets` \
-             names it (docs/targets.md)",
+            "outside the targets, {} columns and {} files were scanned; values there are not rotated, \
+             unless `targets` names them (docs/targets.md)",
             thousands(scanned.columns),
             thousands(scanned.files)
         );
@@ -115,14 +115,15 @@ impl PlanView<'_> {
                     let names = printable(&names.join(", "));
                     writeln!(
                         out,
-                        "indexes: {names} of {place} are dropped while it is rewritten, and made again after it, which took a \
-                         third to two thirds less time where it was measured (docs/performance.md)"
+                        "indexes: {names} of {place} are dropped while the table is rewritten, and created \
+                         again afterwards; in our measurements this saved a third to two thirds of the time \
+                         (docs/performance.md)"
                     )
                 }
                 IndexPlan::Lacks(what) => writeln!(
                     out,
-                    "indexes: those of {place} stay, which takes longer: to drop them and make them again the database \
-                     user lacks {what}"
+                    "indexes: those of {place} stay, which takes longer: to drop and create them, the \
+                     database user lacks {what}"
                 ),
                 IndexPlan::Keep(_) => Ok(()),
             };
@@ -145,8 +146,8 @@ impl PlanView<'_> {
             let useless = tokens.inactive + tokens.expired;
             let _ = writeln!(
                 out,
-                "{} of {} access tokens ({} %) serve nobody: {} not active, {} expired. Run WSO2's token cleanup \
-                 first and there is less to rotate; keyrotation deletes nothing",
+                "{} of {} access tokens ({} %) are of no use: {} are not active, {} have expired. Run \
+                 WSO2's token cleanup first, and there is less to rotate; keyrotation deletes nothing",
                 thousands(useless),
                 thousands(tokens.rows),
                 useless * 100 / tokens.rows.max(1),
@@ -174,8 +175,8 @@ impl PlanView<'_> {
         let rows: usize = self.rehearsals.iter().map(|rehearsal| rehearsal.rows).sum();
         let _ = writeln!(
             out,
-            "time: about {} ({} to {}), one writer at a time and without commits, by {} rows that were written and \
-             rolled back",
+            "time: about {} ({} to {}), for one writer and without commits; measured with {} rows that were \
+             written and rolled back",
             duration(seconds(|one| one.median)),
             duration(seconds(|one| one.quickest)),
             duration(seconds(|one| one.slowest)),

@@ -54,7 +54,7 @@ pub struct Sources {
     pub activity: Activity,
     /// When it ends at the latest.
     pub end: Option<Timestamp>,
-    /// For whoever asks over the control socket.
+    /// For processes that ask over the control socket.
     pub feed: StatusFeed,
 }
 
@@ -193,7 +193,7 @@ impl Sources {
 async fn news(changes: &mut watch::Receiver<Arc<JobState>>) {
     changes.mark_unchanged(); // it was just looked at
     tokio::time::sleep(TICK).await;
-    // A journal that is closed has no more news, and whoever shows it is told to end.
+    // A journal that is closed has no more news, and the task that shows it is told to end.
     let _ = tokio::time::timeout(AT_LEAST_EVERY.saturating_sub(TICK), changes.changed()).await;
 }
 

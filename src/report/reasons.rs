@@ -1,20 +1,26 @@
 //! Why values failed, as one of a few words: what monitoring may tell apart, and no part of a row.
 
-/// How a reason begins, and its word.
-const WORDS: [(&str, &str); 17] = [
+/// How a reason begins, and its word. Journals of earlier versions have other words for some.
+const WORDS: [(&str, &str); 23] = [
+    ("neither the old nor the new key decrypts", "neither_key"),
     ("opens under neither", "neither_key"),
     ("still wrapped by", "keystore_wrapped"),
     ("damaged: ", "damaged"),
+    ("encrypted with a cipher transformation", "unknown_transformation"),
     ("sealed with a cipher transformation", "unknown_transformation"),
+    ("both keys decrypt it", "ambiguous"),
     ("opens under both keys", "ambiguous"),
+    ("decrypted, but the row's hash", "hash_disagrees"),
     ("opens, but not to what", "hash_disagrees"),
     ("encrypted more than", "nested"),
+    ("it contains an envelope under the old key", "beside"),
     ("an envelope under the old key stands in it", "beside"),
     ("not a text in", "not_understood"),
     ("serialized Java object not understood", "not_understood"),
     ("XML not understood", "not_understood"),
     ("JSON not understood", "not_understood"),
     ("the operating system gave no random", "internal"),
+    ("the new value could not be decrypted", "internal"),
     ("the new value did not open again", "internal"),
     ("the new value has", "too_long"),
     ("a server was working with it", "in_use"),

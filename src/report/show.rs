@@ -40,7 +40,7 @@ enum Kind {
 }
 
 impl Display {
-    /// As was asked for; on the screen beside what else is said there.
+    /// As was asked for; on the screen beside other output.
     pub(super) fn new(progress: Progress, screen: &MultiProgress) -> Self {
         let kind = match progress.resolved() {
             Progress::Bar => Kind::Bar(screen.add(ProgressBar::new(0).with_style(style(false, true)))),

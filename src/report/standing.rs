@@ -1,5 +1,5 @@
 //! What `verify` and `keys` found and what of it stands: the one place that decides it for the status, the runbook, the
-//! report, and whoever confirms a step.
+//! report, and the confirmation of a step.
 
 use serde::{Deserialize, Serialize};
 
@@ -239,13 +239,13 @@ mod tests {
         let found = |name, note| KeysFound::of_step(name, note).unwrap();
         let scanned = found(
             OLD_KEYS_MAY_NOT_GO,
-            "aaaa: there are values outside the targets that are under it; bbbb: no value of the targets is under it",
+            "aaaa: there are values outside the targets that are under it; bbbb: no value in the targets is under it",
         );
         assert!(scanned.words.ends_with("under it") && scanned.outside == Some(1));
         assert!(scanned.contradicts_a_verification(), "who knows where they are");
         let clean = found(OLD_KEYS_MAY_GO, "aaaa: no value is under it, in the targets or outside of them");
         assert_eq!((clean.outside, clean.events), (Some(0), None));
-        assert_eq!(found(OLD_KEYS_MAY_GO, "aaaa: no value of the targets is under it").outside, None);
+        assert_eq!(found(OLD_KEYS_MAY_GO, "aaaa: no value in the targets is under it").outside, None);
         assert_eq!(KeysFound::of_step("verified", ""), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What a session finds that takes a rotation up: how the last one ended, and what stands.
+//! What a session finds when it resumes a rotation: how the last one ended, and what is done.
 
 use keyrotation_journal::{JobState, Phase, SessionEnd};
 
@@ -12,7 +12,7 @@ pub fn taken_up(known: &TargetRegistry, state: &JobState) -> Vec<String> {
     let (command, host) = (printable(&session.command), printable(&session.host));
     let (pid, began) = (session.pid, time(session.at));
     let end = match &session.ended {
-        None => "was killed, or its machine stopped: it never said that it ends".to_owned(),
+        None => "was killed, or its machine stopped: it did not record its end".to_owned(),
         Some((at, SessionEnd::Completed)) => format!("was complete at {}", time(*at)),
         Some((at, SessionEnd::Interrupted)) => format!("was stopped at a safe point at {}", time(*at)),
         Some((at, SessionEnd::Failed { id, .. })) => format!("ended with {id} at {}", time(*at)),
@@ -31,7 +31,7 @@ pub fn taken_up(known: &TargetRegistry, state: &JobState) -> Vec<String> {
             let places: Vec<_> = open.iter().map(|(head, _)| place(known, head)).collect();
             let chunks = if chunks == 1 { "1 chunk".to_owned() } else { format!("{chunks} chunks") };
             format!(
-                "in flight: {chunks} of {}, of which each row is looked at, and written if it was not",
+                "in flight: {chunks} of {}; each row in them is checked, and written if it was not",
                 places.join(", ")
             )
         }

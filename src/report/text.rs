@@ -277,7 +277,7 @@ pub fn summary_sentence(view: &StatusView) -> String {
     let already = sum(&view.targets, |t| t.already_new) + sum(&view.files, |t| t.already_new);
     let again = match sum(&view.targets, |t| t.resealed) + sum(&view.files, |t| t.resealed) {
         0 => String::new(),
-        again => format!(" ({} of them sealed again with the key's id)", thousands(again)),
+        again => format!(" ({} of them encrypted again, with the key's id)", thousands(again)),
     };
     format!(
         "{} rows and {} files are now under the new key, {} were there before{again}, {} failed.",
@@ -300,11 +300,11 @@ fn next_step(view: &StatusView) -> String {
         RunState::Running if view.activity.as_ref().is_some_and(|activity| activity.paused.is_some()) => {
             let backlog = match &view.sync {
                 Some(sync) if sync.started_at.is_some() => {
-                    "; what users change on the old server waits meanwhile, and becomes more"
+                    "; meanwhile more and more changes on the old server wait"
                 }
                 _ => "",
             };
-            format!("it is paused{backlog}; `keyrotation continue` lets it go on")
+            format!("it is paused{backlog}; `keyrotation continue` continues it")
         }
         RunState::Running => {
             "it is running; `keyrotation stop`, or Ctrl-C in its terminal, stops it at a safe point"
@@ -315,7 +315,7 @@ fn next_step(view: &StatusView) -> String {
         }
         RunState::Interrupted | RunState::Failed => "next: `keyrotation resume`".to_owned(),
         RunState::Completed if view.failed() > 0 => {
-            "next: put right what the failures name, then `keyrotation resume --retry-failed`".to_owned()
+            "next: repair what the failures name, then `keyrotation resume --retry-failed`".to_owned()
         }
         RunState::Completed
             if step_in_force(&view.steps, RETIRABLE, |step| &step.name)

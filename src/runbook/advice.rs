@@ -69,7 +69,9 @@ pub fn advice(step: &Step, variant: Variant, deployment: &DraftConfig) -> Vec<Ad
         ("block", Variant::ZeroDowntime) => block(&mut to, deployment),
         ("block", Variant::MaintenanceWindow) => {
             to.say("At the load balancer, answer users with a page that says when you are back.");
-            to.say("Stop the old server, every node of it, and whatever else writes to its databases.");
+            to.say(
+                "Stop every node of the old server, and every other program that writes to its databases.",
+            );
         }
         ("triggers", _) => triggers(&mut to, deployment),
         ("copy", _) => copy(&mut to, variant, deployment),
@@ -145,26 +147,36 @@ fn both_keys(to: &mut To, deployment: &DraftConfig) {
     to.run("keyrotation configure --dry-run");
     to.run("keyrotation configure");
     to.say(
-        "Values without a key id are opened with old_key. This says how many there are, and under which key:",
+        "Servers decrypt values without a key id with old_key. This says how many there are, and under which key:",
     );
     to.run("keyrotation keys");
-    to.say("Stop all nodes, then start them, so that none that knows the old key alone meets values under the new one. Where every value has a key id you can do without a stop: first, with --rolling, key stays the old key and old_key is the new one: restart one node after the other. Once all have that, the same without --rolling, and restart them again.");
     to.say(
-        "Instead, all servers may be stopped until the rotation is over: then they need the new key alone.",
+        "Stop all nodes, then start them: a node that has only the old key cannot read values under the \
+            new one. If every value has a key id, you can avoid the stop. First run it with --rolling: key \
+            stays the old key, and old_key is the new one. Restart one node after the other. When all nodes \
+            have that, run it without --rolling, and restart one node after the other again.",
     );
+    to.say("Or stop all servers until the rotation is over. Then they need only the new key.");
 }
 
 fn rotate_in_place(to: &mut To) {
-    to.say("See what would change, then rotate beside the servers. The option is your word that all of them were restarted with both keys; the deployment.toml of each node that `homes` names is looked at, too.");
+    to.say(
+        "See what would change, then rotate while the servers run. With the option you confirm that all \
+            of them were restarted with both keys. The program also checks the deployment.toml of each node \
+            that `homes` names.",
+    );
     to.run("keyrotation plan");
     to.run("keyrotation run --servers-have-both-keys");
     to.say("If the servers are stopped, leave the option out.");
-    to.say("Ctrl-C stops it at a safe point, and a crash or a reboot does no harm: `keyrotation resume` goes on. `keyrotation pace 200` slows it down. Rows that a server is working with come last.");
+    to.say(
+        "Ctrl-C stops it at a safe point, and a crash or a reboot does no harm: `keyrotation resume` \
+            continues. `keyrotation pace 200` slows it down. Rows that a server is working with come last.",
+    );
     to.run("keyrotation verify");
 }
 
 fn one_key(to: &mut To) {
-    to.say("First let every value be looked at. Only if this says that the old key may go:");
+    to.say("First check every value. Continue only if this says that the old key may go:");
     to.run("keyrotation keys");
     to.say("Take old_key out of every node's deployment.toml (`key` is the new key), and restart one node after the other. Watch their logs for decryption errors.");
     to.run("keyrotation configure --remove-old-key");
@@ -172,7 +184,7 @@ fn one_key(to: &mut To) {
 }
 
 fn retire_in_place(to: &mut To) {
-    to.say("Prove once more that nothing is under the old key, then retire it with all that it opens.");
+    to.say("Check once more that nothing is under the old key. Then retire the key, and everything that it decrypts.");
     to.run("keyrotation verify");
     to.run("keyrotation keys");
     to.say("Confirm each item when it is done, such as:");
@@ -182,20 +194,31 @@ fn retire_in_place(to: &mut To) {
 fn block(to: &mut To, deployment: &DraftConfig) {
     let version = deployment.version.map(|(major, minor, _)| (major, minor));
     to.say(
-        "What is closed here loses nothing; what stays open and is not carried over is lost at the switch.",
+        "What you close here loses nothing. Changes in what stays open are lost at the switch, unless sync \
+         carries them over.",
     );
     to.say(match version {
         Some((major, minor)) => {
-            format!("At the load balancer close for everybody (Identity Server {major}.{minor}):")
+            format!("At the load balancer, close these for everybody (Identity Server {major}.{minor}):")
         }
-        None => "At the load balancer close for everybody:".to_owned(),
+        None => "At the load balancer, close these for everybody:".to_owned(),
     });
     to.offers(PRIVILEGED, version);
-    to.say("These user flows are not carried over; close them, or accept that what they change is lost:");
+    to.say("Sync does not carry over these user flows. Close them, or accept that their changes are lost:");
     to.offers(FLOWS, version);
-    to.say("A tenant's paths begin with /t/TENANT, and are closed likewise. If users are kept in an LDAP or another store that both servers share, what is changed there is not lost.");
-    to.say("Open stays what logs users in: /oauth2, /oidc, /samlsso, /commonauth, /authenticationendpoint, /logincontext.");
-    to.say("Carried over are tokens, codes, their scopes and bindings, and identity claims. Sessions are not: users log in once more. Consents that are given at a login are asked for again.");
+    to.say(
+        "A tenant's paths begin with /t/TENANT: close them, too. Changes to users in LDAP, or in another \
+            store that both servers share, are not lost.",
+    );
+    to.say(
+        "Leave open what logs users in: /oauth2, /oidc, /samlsso, /commonauth, /authenticationendpoint, \
+            /logincontext.",
+    );
+    to.say(
+        "Sync carries over tokens, codes, their scopes and bindings, and identity claims. It does not \
+            carry over sessions: users log in once more. The server asks again for consents that users gave \
+            at a login.",
+    );
 }
 
 fn triggers(to: &mut To, deployment: &DraftConfig) {
@@ -203,7 +226,7 @@ fn triggers(to: &mut To, deployment: &DraftConfig) {
         Some(site) => to.say(format!("The old identity database is {site}.")),
         None => to.say("Fill in oldIdnDBUrl, oldIdnUsername and oldIdnPassword in properties.yaml."),
     }
-    to.say("Before the copy is made, so that no change falls in between:");
+    to.say("Do this before you make the copy, so that no change is missed:");
     to.run("keyrotation triggers install");
     to.say("If that needs rights that you do not have, let a DBA run this script, then confirm it:");
     to.run("keyrotation triggers print");
@@ -212,29 +235,42 @@ fn triggers(to: &mut To, deployment: &DraftConfig) {
 
 fn copy(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     if variant == Variant::ZeroDowntime {
-        to.say("After the triggers are in: what changes while you copy is carried over later.");
+        to.say(
+            "Do this after the triggers are installed: what changes while you copy is carried over later.",
+        );
     }
     let new = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), quoted);
-    to.say("The home, as the user who runs the server:");
+    to.say("Copy the home, as the user who runs the server:");
     let old = deployment.old_home.as_deref().map_or_else(|| "OLD_IS_HOME".to_owned(), quoted);
     to.run(format!("cp -a -T {old} {new}"));
-    to.say("The identity database. The tools ask for passwords; no password belongs into a command. Who has them in ~/.pgpass need not type them, nor, without `--password`, who has them in ~/.my.cnf (mode 600, section [client]).");
+    to.say(
+        "Copy the identity database. The tools ask for passwords: do not write a password into a \
+            command. They do not ask for those in ~/.pgpass, or in ~/.my.cnf if you leave out `--password` \
+            (mode 600, section [client]).",
+    );
     to.0.extend(dump::copy(deployment.old_identity.as_ref(), deployment.new_identity.as_ref(), "identity"));
     if deployment.new_registry.is_some() && deployment.new_registry == deployment.new_identity {
         to.say("The registry tables are in the same database.");
     } else {
-        to.say("The registry database:");
+        to.say("Copy the registry database:");
         let (old, new) = (deployment.old_registry.as_ref(), deployment.new_registry.as_ref());
         to.0.extend(dump::copy(old, new, "registry"));
     }
     for (name, old, new) in &deployment.stores {
-        to.say(format!("The database of the store {name}:"));
+        to.say(format!("Copy the database of the store {name}:"));
         to.0.extend(dump::copy(old.as_ref(), new.as_ref(), name));
     }
     if is_on_mysql(deployment) {
-        to.say("mysqldump and mysql are MySQL's own tools. Where only MariaDB's are installed, they go by the same names, but for TLS: --ssl and --ssl-verify-server-cert there, in place of --ssl-mode.");
+        to.say(
+            "mysqldump and mysql are MySQL's own tools. MariaDB's tools have the same names, but other \
+                options for TLS: --ssl and --ssl-verify-server-cert in place of --ssl-mode.",
+        );
     }
-    to.say("DBA stands for an administrator of that server: replace it. Afterwards let the rotation's user into the copy: docs/databases.md has the GRANT statements. Note where the dumps are: they hold everything under the old key, and step 10 asks for them.");
+    to.say(
+        "Replace DBA by the name of an administrator of that server. Afterwards let the rotation's user \
+            into the copy: docs/databases.md has the GRANT statements. Note where the dumps are: they hold \
+            everything under the old key, and step 10 asks for them.",
+    );
 }
 
 fn is_on_mysql(deployment: &DraftConfig) -> bool {
@@ -249,14 +285,18 @@ fn is_on_mysql(deployment: &DraftConfig) -> bool {
 }
 
 fn configure(to: &mut To, variant: Variant, deployment: &DraftConfig) {
-    to.say("The new key; it has 32 digits, which every version takes (7.1 and later also take the 64 of `keyrotation keygen --for 7.1`). Keep it where keys are kept before anything is under it:");
+    to.say(
+        "Make the new key. It has 32 digits, which every version accepts (7.1 and later also accept the \
+            64 digits of `keyrotation keygen --for 7.1`). Store it where you store keys, before anything is \
+            encrypted with it:",
+    );
     to.run("keyrotation keygen");
-    to.say("The configuration: both keys, the copies, the new home.");
+    to.say("Write the configuration: both keys, the copies, the new home.");
     if !deployment.written {
         to.run("keyrotation init");
     }
     if variant == Variant::ZeroDowntime {
-        to.say("`enableSyncMigrator: true`, and oldIdnDBUrl with the old identity database.");
+        to.say("Set `enableSyncMigrator: true`, and oldIdnDBUrl to the old identity database.");
     }
     if let Some(problem) = &deployment.problem {
         to.say(format!("Still to do: {problem}"));
@@ -266,18 +306,16 @@ fn configure(to: &mut To, variant: Variant, deployment: &DraftConfig) {
 }
 
 fn rotate(to: &mut To, variant: Variant) {
-    to.say("Nobody else writes to the copy now: the new server is stopped.");
+    to.say("Nothing else may write to the copy now: the new server is stopped.");
     to.run("keyrotation run");
-    to.say("Ctrl-C stops it at a safe point, and a crash or a reboot does no harm: `keyrotation resume` goes on.");
+    to.say("Ctrl-C stops it at a safe point, and a crash or a reboot does no harm: `keyrotation resume` continues.");
     if variant == Variant::ZeroDowntime {
         to.say("When everything is re-encrypted it says that NEW_IS_HOME may be started, and carries changes over from then on. Let it run.");
     } else {
         to.say("Then, before anything else writes to the copy:");
         to.run("keyrotation verify");
     }
-    to.say(
-        "Failed rows are listed with reasons, and everything else is rotated. Put right what can be, then:",
-    );
+    to.say("Failed rows are listed with reasons, and everything else is rotated. Repair what you can, then:");
     to.run("keyrotation resume --retry-failed");
 }
 
@@ -294,7 +332,11 @@ fn deployment_toml(to: &mut To, deployment: &DraftConfig) {
             None => to.say(format!("  [database.{section}]: the copy")),
         }
     }
-    to.say("This does it for newISHome, says what is left to you, and counts as this step's confirmation if nothing is. Where nodes have homes of their own name them all, each with --home (or its file with --file):");
+    to.say(
+        "This does it for newISHome, and says what is left for you to do. If nothing is left, it also \
+            confirms this step. If nodes have homes of their own, name them all, each with --home (or its \
+            file with --file):",
+    );
     to.run("keyrotation configure --dry-run");
     to.run("keyrotation configure");
     to.say("On 7.1 and later leave [encryption] old_key unset. If `key` is a $secret{…}, put the new key into the vault with the cipher tool, and leave the line.");
@@ -307,31 +349,47 @@ fn start(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     let home = deployment.home.as_deref().map_or_else(|| "NEW_IS_HOME".to_owned(), quoted);
     to.say(format!("Start one node with the script in {home}/bin. Look for errors in repository/logs/wso2carbon.log, log in to an application, use a token that was issued before; then start the others."));
     to.run("keyrotation confirm start/started");
-    to.say("Going back is still free: stop the new server, drop the copies, remove the triggers from the old database, open everything again. Nothing is lost.");
+    to.say(
+        "You can still go back: stop the new server, drop the copies, remove the triggers from the old \
+            database, open everything again. Nothing is lost.",
+    );
 }
 
 fn switch(to: &mut To) {
-    to.say("When `keyrotation status` says that little or nothing waits. This is the point of no return: from the first user on the new server on, going back loses what users did there.");
+    to.say(
+        "Do this when `keyrotation status` says that little or nothing waits. This is the point of no \
+            return: from the first user on the new server on, going back loses what users did there.",
+    );
     to.say("1. Add the new nodes to the load balancer, without traffic, and see that they are healthy.");
-    to.say("2. Take the old nodes out, all in one change: sessions that hop between both see tokens late or not at all.");
-    to.say("3. Let connections to the old nodes drain; keep the old servers running, so that what is under way is recorded. Then say so, which stops deletes of the old server from counting:");
+    to.say("2. Take all old nodes out in one change: a session that uses both servers sees tokens late or not at all.");
+    to.say(
+        "3. Let connections to the old nodes drain. Keep the old servers running, so that changes that \
+            are under way are recorded. Then confirm it. From then on, deletes on the old server are not \
+            carried over:",
+    );
     to.run("keyrotation confirm route-traffic");
-    to.say("4. What came late is still to be carried over. End `run`, which holds the journal, and let a sync run that ends by itself once nothing has come for a minute:");
+    to.say(
+        "4. Carry over the late changes. End `run`, which holds the journal. Then start a sync that ends \
+            by itself when no change has come for a minute:",
+    );
     to.run("keyrotation stop");
     to.run("keyrotation sync --until-drained");
-    to.say("5. Open at the load balancer what step 1 has closed, all to the new nodes:");
+    to.say("5. At the load balancer, open again what step 1 closed, and send all of it to the new nodes:");
     to.run("keyrotation confirm switch/opened");
 }
 
 fn retire(to: &mut To, variant: Variant, deployment: &DraftConfig) {
     if variant == Variant::ZeroDowntime {
-        to.say("Stop the old server, every node, and ask whether anything is left behind:");
+        to.say("Stop every node of the old server. Then check whether anything is left behind:");
         to.run("keyrotation confirm old-server-stopped");
         to.run("keyrotation safe-to-retire");
         to.run("keyrotation verify --live");
         to.run("keyrotation triggers remove --on old");
     }
-    to.say("Whoever has old data and the old key can read what was in it. Each of these is destroyed, or sealed for as long as a rule asks for it, and confirmed by itself with how:");
+    to.say(
+        "Anyone who has old data and the old key can read that data. Destroy each of these, or lock it \
+            away for as long as a rule requires it. Confirm each by itself, and note what you did:",
+    );
     match &deployment.old_identity {
         Some(site) => to.say(format!("  the old identity database: {site}")),
         None => to.say("  the old identity database"),

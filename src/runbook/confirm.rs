@@ -1,4 +1,4 @@
-//! What people may confirm: names as they are typed, and what stands against a confirmation.
+//! What people may confirm: names as they are typed, and what speaks against a confirmation.
 
 use super::doubts::{Doubt, against_safety, doubts};
 use super::progress::{Facts, proved};
@@ -54,7 +54,7 @@ pub fn find(variant: Variant, typed: &str) -> Result<Named, String> {
         .chain(IN_PLACE)
         .any(|step| step.id == typed || step.items.iter().any(|item| item.name == typed));
     if elsewhere {
-        return Err(format!("{typed} is no part of this rotation ({})", variant.words()));
+        return Err(format!("{typed} is not a part of this rotation ({})", variant.words()));
     }
     // Comparing takes time with the product of the lengths, and no name is that long.
     let typed: String = typed.chars().take(64).collect();
@@ -62,7 +62,7 @@ pub fn find(variant: Variant, typed: &str) -> Result<Named, String> {
     let names = steps().flat_map(|step| names(step, variant));
     let nearest = names.max_by(|one, other| near(one).total_cmp(&near(other))).unwrap_or_default();
     let typed = typed.escape_default();
-    Err(format!("{typed} is no step; the nearest is {nearest}"))
+    Err(format!("{typed} is not a step; the nearest is {nearest}"))
 }
 
 /// The names that can be confirmed, of a step and of its items.
@@ -73,7 +73,7 @@ fn names(step: &'static Step, variant: Variant) -> impl Iterator<Item = &'static
     whole.into_iter().chain(items)
 }
 
-/// The names of every step, of whatever variant.
+/// The names of every step, of all variants.
 pub fn step_names() -> Vec<&'static str> {
     once(STEPS.iter().chain(IN_PLACE).map(|step| step.id))
 }
@@ -139,7 +139,7 @@ fn unverified<'a>(doubts: impl Iterator<Item = &'a Doubt>) -> Option<String> {
 fn beside_a_copy(item: &Item, facts: &Facts, is_synced: bool) -> Vec<Objection> {
     let is_of_the_old = item.name.starts_with("retire/");
     let mut all = Vec::new();
-    // With sync it is among what stands against it.
+    // With sync it is among what speaks against it.
     let is_said = is_synced && is_of_the_old;
     if facts.recorded(crate::sync::ROUTE_TRAFFIC).is_none() && !is_said {
         all.push(Objection::Warn("nobody has confirmed that traffic goes to the new server".to_owned()));
@@ -154,7 +154,7 @@ fn beside_a_copy(item: &Item, facts: &Facts, is_synced: bool) -> Vec<Objection> 
         .status
         .as_ref()
         .and_then(failures)
-        .map(|left| format!("{left}: they open under the old one at most"));
+        .map(|left| format!("{left}: only the old key can decrypt them"));
     all.extend(left.map(Objection::Against));
     all.extend(unverified(doubts(facts).iter()).map(Objection::Against));
     if item.name == OLD_KEY_DESTROYED {
@@ -188,9 +188,9 @@ fn in_place(item: &Item, facts: &Facts) -> Vec<Objection> {
     all.extend(unverified(doubts.iter().filter(is_new)).map(against));
     match left {
         Some(left) if !matches!(proof, Finding::So(..)) => {
-            all.push(against(format!("{left}: `keyrotation keys` says whether the old key opens them")));
+            all.push(against(format!("{left}: `keyrotation keys` says whether the old key decrypts them")));
         }
-        Some(left) => all.push(Objection::Warn(format!("{left}; the old key opens none of them"))),
+        Some(left) => all.push(Objection::Warn(format!("{left}; the old key decrypts none of them"))),
         None => {}
     }
     if item.name == OLD_KEY_DESTROYED && facts.recorded(ONE_KEY).is_none() {

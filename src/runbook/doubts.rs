@@ -49,8 +49,8 @@ pub(super) fn doubts(facts: &Facts) -> Vec<Doubt> {
         }
         Some(last) if last.what.takes_changes_on_trust() && !facts.may_have_run() => {
             all.push(Doubt::Found(format!(
-                "{} rows or files changed or went, and nobody has said that the new server runs: `keyrotation verify` \
-                 without --live",
+                "{} rows or files changed or were deleted, and nobody has confirmed that the new server \
+                 runs: run `keyrotation verify` without --live",
                 thousands(last.what.changed + last.what.gone)
             )));
         }
@@ -82,7 +82,7 @@ pub(super) fn against_carrying_over(facts: &Facts) -> Vec<String> {
     match facts.recorded_since(RETIRABLE) {
         None => all.push("`keyrotation safe-to-retire` has not said so".to_owned()),
         Some(step) if step.written_since => {
-            all.push("changes were carried over after `keyrotation safe-to-retire` has looked".to_owned());
+            all.push("changes were carried over after `keyrotation safe-to-retire` ran".to_owned());
         }
         Some(_) => {}
     }

@@ -36,7 +36,7 @@ pub(super) fn copy(old: Option<&Site>, new: Option<&Site>, file: &str) -> Vec<Ad
             vendors::copy(*kind, old, Place { place, user: user.as_deref() }, file)
         }
         _ => vec![Advice::Say(
-            "Its URL is not in properties.yaml yet: fill in what is known, and the exact commands stand here.".to_owned(),
+            "Its URL is not in properties.yaml yet: fill in what you know, and this step shows the exact commands.".to_owned(),
         )],
     }
 }

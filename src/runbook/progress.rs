@@ -307,7 +307,7 @@ pub(super) fn re_encrypted(facts: &Facts) -> Finding {
                 status.all().count()
             ))
         }
-        None => Finding::Not("it is interrupted: `keyrotation resume` goes on".to_owned()),
+        None => Finding::Not("it is interrupted: `keyrotation resume` continues".to_owned()),
     }
 }
 
@@ -347,7 +347,7 @@ pub(super) fn proved(facts: &Facts) -> Finding {
     }
     match (&standing.keys, standing.outside_words()) {
         (Some(keys), _) if keys.written_since => {
-            Finding::Not("rows were rotated after `keyrotation keys` has looked".to_owned())
+            Finding::Not("rows were rotated after `keyrotation keys` ran".to_owned())
         }
         (_, Some(words)) => Finding::Not(words),
         (Some(keys), None) => Finding::So(keys.what.words.clone(), Some(keys.at.clone())),

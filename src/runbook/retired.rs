@@ -22,7 +22,7 @@ pub fn failures(status: &StatusView) -> Option<String> {
     (failed > 0).then(|| format!("{} rows or files could not be moved to the new key", thousands(failed)))
 }
 
-/// Whether it is retired, and what stands against that this is a good end, such as what was found later.
+/// Whether it is retired, and what speaks against this as a good end, such as later findings.
 pub fn retirement(status: &StatusView) -> Option<Vec<String>> {
     let facts = Facts::new(Some(status.clone().by_the_log()), &[]);
     let stands = |name: &str| facts.stands_since_the_beginning(name);

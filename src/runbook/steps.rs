@@ -57,7 +57,11 @@ const VERIFY: Item =
     item(VERIFIED, "every row and file is as recorded (`keyrotation verify`)", Program(verified));
 
 const CONFIGURE: &[Item] = &[
-    item("properties/key-kept", "the new key is kept where keys are kept, and can be had again", People),
+    item(
+        "properties/key-kept",
+        "the new key is stored where keys are stored, and can be restored from there",
+        People,
+    ),
     item("properties/complete", "properties.yaml is complete", Program(configured)),
 ];
 
@@ -169,7 +173,7 @@ pub const STEPS: &[Step] = &[
         item_by_item: false,
         items: &[
             item("route-traffic", "traffic goes to the new server", People),
-            only(ZeroDowntime, item("switch/drained", "what came late is carried over", Program(drained))),
+            only(ZeroDowntime, item("switch/drained", "late changes are carried over", Program(drained))),
             item("switch/opened", "everything that was closed is open again", People),
         ],
     },

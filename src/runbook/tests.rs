@@ -213,7 +213,7 @@ fn configure_counts_unless_it_has_left_something_to_people() {
     let whole = configured(30, "/opt/is/deployment.toml: [encryption] key; backup x.bak");
     assert_eq!(at(Zero, &day(std::slice::from_ref(&whole))), "oDDDoDDNxo");
     assert_eq!(at(Zero, &day(&[configured(9, "x")])), "oDDDoDNxoo", "of an earlier rotation");
-    let facts = day(&[whole, configured(31, "x: nothing was to be changed; by hand: [encryption] key")]);
+    let facts = day(&[whole, configured(31, "x: nothing had to be changed; by hand: [encryption] key")]);
     assert_eq!(at(Zero, &facts), "oDDDoDNxoo");
     let named = find(Zero, "deployment").unwrap();
     let left = "`keyrotation configure` has left to you: [encryption] key".to_owned();
@@ -279,10 +279,10 @@ fn what_is_typed_is_found_or_explained() {
         (Zero, "retire", "retire is confirmed item by item"),
         (Zero, "run", "run is checked by the program, not confirmed"),
         (Zero, "verified", "verified is checked by the program, not confirmed"),
-        (Window, "triggers", "triggers is no part of this rotation (maintenance window)"),
-        (Window, "block/admin", "block/admin is no part of this rotation (maintenance window)"),
-        (Zero, "retire/dump", "retire/dump is no step; the nearest is retire/dumps"),
-        (Zero, "\u{1b}[31m", "\\u{1b}[31m is no step; the nearest is "),
+        (Window, "triggers", "triggers is not a part of this rotation (maintenance window)"),
+        (Window, "block/admin", "block/admin is not a part of this rotation (maintenance window)"),
+        (Zero, "retire/dump", "retire/dump is not a step; the nearest is retire/dumps"),
+        (Zero, "\u{1b}[31m", "\\u{1b}[31m is not a step; the nearest is "),
     ] {
         let said = names(variant, typed).unwrap_err();
         assert!(said.starts_with(why), "{said}");

@@ -6,7 +6,8 @@ use crate::db::server::Kind;
 use crate::invocation::word;
 
 /// Said before the commands.
-const REHEARSE: &str = "None of these commands was executed by us: rehearse them. DBA stands for a DBA's user; the tools ask for passwords.";
+const REHEARSE: &str = "We have not run these commands: rehearse them. Replace DBA by a DBA's user; the \
+                        tools ask for passwords.";
 
 /// A database of one of the three.
 #[derive(Debug, Clone, Copy)]
@@ -60,17 +61,20 @@ fn oracle(old: Option<Place<'_>>, new: Place<'_>, file: &str) -> Vec<Advice> {
     let files = |tool: &str| format!("DIRECTORY=DATA_PUMP_DIR DUMPFILE={file}.dmp LOGFILE={file}-{tool}.log");
     vec![
         say(format!(
-            "Oracle: {REHEARSE} The dump is written and read by the servers, in the folder of DATA_PUMP_DIR (DBA_DIRECTORIES names it)."
+            "Oracle: {REHEARSE} The servers write and read the dump, in the folder of DATA_PUMP_DIR \
+             (DBA_DIRECTORIES names it)."
         )),
         Advice::Command(format!(
             "expdp {from} SCHEMAS={} FLASHBACK_TIME=SYSTIMESTAMP {}",
             word(owner),
             files("expdp")
         )),
-        say("Where it is another server, copy the dump into its folder. Then:"),
+        say("If the copy is on another server, copy the dump into that server's folder. Then:"),
         Advice::Command(format!("impdp {to} SCHEMAS={}{remap} {}", word(owner), files("impdp"))),
         say(format!(
-            "Where impdp has made the user {heir}, it cannot log on until it has a password: in sqlplus, as the DBA, `PASSWORD {heir}`, which asks for it. Where the new schema has tablespaces of its own add REMAP_TABLESPACE=OLD:NEW."
+            "If impdp created the user {heir}, that user needs a password to log on: run `PASSWORD {heir}` \
+             in sqlplus as the DBA, which asks for it. If the new schema has tablespaces of its own, add \
+             REMAP_TABLESPACE=OLD:NEW."
         )),
     ]
 }
@@ -103,16 +107,17 @@ fn sql_server(old: Option<Place<'_>>, new: Place<'_>, file: &str) -> Vec<Advice>
     );
     vec![
         say(format!(
-            "SQL Server: {REHEARSE} The backup is written and read by the servers, in their default folder for backups."
+            "SQL Server: {REHEARSE} The servers write and read the backup, in their default folder for backups."
         )),
         Advice::Command(format!("{there} {}", statement(&backup))),
-        say(
-            "Where it is another server, copy the backup into its folder. The second command names the logical files, which the third one moves: put them in, and the folders; one MOVE for each file.",
-        ),
+        say("If the copy is on another server, copy the backup into that server's folder. The second \
+             command prints the names of the logical files. Write them and their new folders into the third \
+             command, with one MOVE for each file."),
         Advice::Command(format!("{here} {}", statement(&list))),
         Advice::Command(format!("{here} {}", statement(&restore))),
         say(
-            "sqlcmd before version 18 encrypts only with -N; -C trusts any certificate. The logins that use the database must be there on the new server, too.",
+            "sqlcmd before version 18 encrypts only with -N; -C trusts any certificate. The logins that use \
+             the database must also exist on the new server.",
         ),
     ]
 }
@@ -129,17 +134,22 @@ fn db2(old: Option<Place<'_>>, new: Place<'_>, file: &str) -> Vec<Advice> {
     let (from, to) = (word(&from), word(&to));
     vec![
         say(format!(
-            "Db2: None of these commands was executed by us: rehearse them. They are run on the servers, as the owner of the instance, who needs no password. On {there}, where LOGARCHMETH1 is set, so that the database need not be closed:"
+            "Db2: We have not run these commands: rehearse them. Run them on the servers, as the owner of \
+             the instance, who needs no password. On {there}, if LOGARCHMETH1 is set; the database then \
+             stays open:"
         )),
         Advice::Command(format!("db2 BACKUP DATABASE {from} ONLINE TO DUMP_FOLDER INCLUDE LOGS")),
         say(format!(
-            "Without archived logs it is BACKUP DATABASE {from} TO DUMP_FOLDER, with nobody connected, and no ROLLFORWARD below. The backup says its TIMESTAMP. On {here}, with the backup in its DUMP_FOLDER and an empty LOG_FOLDER:"
+            "Without archived logs, run BACKUP DATABASE {from} TO DUMP_FOLDER while nobody is connected, \
+             and leave out the ROLLFORWARD below. The backup prints its TIMESTAMP. On {here}, with the \
+             backup in its DUMP_FOLDER and an empty LOG_FOLDER:"
         )),
         Advice::Command(format!(
             "db2 RESTORE DATABASE {from} FROM DUMP_FOLDER TAKEN AT TIMESTAMP INTO {to} LOGTARGET LOG_FOLDER REDIRECT GENERATE SCRIPT {file}.clp"
         )),
         say(format!(
-            "Look into {file}.clp: where the old database is on the same machine its containers and paths must be others. Then:"
+            "Check {file}.clp: if the old database is on the same machine, the copy needs other containers \
+             and paths. Then:"
         )),
         Advice::Command(format!("db2 -tvf {file}.clp")),
         Advice::Command(format!(

@@ -84,7 +84,8 @@ async fn go_on(
     if !changed.is_empty() {
         let names = changed.join(", ");
         tracing::warn!(
-            "the rotation goes on with what it was begun with; this version describes otherwise: {names}"
+            "this version describes some targets differently than the one that began the rotation, which \
+             continues as it began: {names}"
         );
     }
     keep_indexes_of_live_data(&mut deployment, settings, options, others);
@@ -152,7 +153,7 @@ const OLD_KEY_ADDED: &str = "old-key-added";
 /// A stop was requested before this process had done anything.
 async fn stopped_early(endpoint: ControlEndpoint) -> Outcome {
     endpoint.close().await;
-    tracing::warn!("interrupted before it went on; `keyrotation resume` goes on");
+    tracing::warn!("interrupted before it continued; `keyrotation resume` continues");
     Outcome::NotBegun
 }
 
@@ -320,7 +321,11 @@ pub async fn checked(
     deployment.stop_with(stop, &activity);
     tracing::info!("looking at what is there");
     let reporter = Reporter::watched(activity.clone(), screen.progress, screen.bars, screen.watchers);
-    let survey = plan::survey(&deployment.jobs, &recoder(settings), &activity, stop).await;
+    let permille = match access {
+        plan::Access::ReadWrite => plan::SURVEY_PERMILLE,
+        plan::Access::ReadOnly => engine::DRY_SURVEY_PERMILLE,
+    };
+    let survey = plan::survey(&deployment.jobs, &recoder(settings), &activity, stop, permille).await;
     reporter.finish().await;
     let survey = survey?;
     if stop.requested() {

@@ -56,7 +56,7 @@ pub fn works(place: &Place, named: &Named, mut choices: Choices) -> Result<(Vec<
             refuse_before_7_1(&server, named)?;
         }
     } else if choices.old_key_as.is_some() || choices.rolling {
-        let what = "--old-key-as and --rolling are for `mode: in-place`: a new server has the new key alone";
+        let what = "--old-key-as and --rolling are for `mode: in-place`: a new server has only the new key";
         return Err(Error::new(Id::CommandLineValue, what).fix("leave it out"));
     }
     let mut works = Vec::new();
@@ -159,8 +159,11 @@ fn find(server: &NewServer, Named { files, homes }: &Named) -> Result<Vec<PathBu
         let real = path.canonicalize().map_err(|error| failed(&path, error))?;
         if !real.starts_with(&inside) {
             let (path, real, home) = (path.display(), real.display(), home.display());
-            return Err(Error::new(Id::DeploymentShape, format!("{path} is a link out of {home}, to {real}"))
-                .fix("put a file of its own there; if that one is the new server's all the same, name it with --file"));
+            return Err(Error::new(
+                Id::DeploymentShape,
+                format!("{path} is a link out of {home}, to {real}"),
+            )
+            .fix("put a file of its own there; or, if that file is the new server's, name it with --file"));
         }
         found.push(real);
     }
@@ -179,7 +182,7 @@ fn read(path: &Path) -> Result<Zeroizing<String>> {
         .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
         .map_err(|error| failed(&error))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(failed(&"larger than 4 MiB, and no deployment.toml"));
+        return Err(failed(&"larger than 4 MiB, so it cannot be a deployment.toml"));
     }
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(Zeroizing::new(text.to_owned())),
@@ -189,7 +192,7 @@ fn read(path: &Path) -> Result<Zeroizing<String>> {
 
 /// Replaces the file, after a copy of it was made; names the copy.
 fn write_file(path: &Path, old: &str, new: &str) -> Result<PathBuf> {
-    let again = "put right what the message names, then `keyrotation configure` again";
+    let again = "correct what the message names, then `keyrotation configure` again";
     let at = Timestamp::now().strftime("%Y%m%dT%H%M%S%3fZ").to_string();
     let backup = configure::backup_name(path, &at);
     let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", backup.display())).fix(again);
@@ -226,8 +229,8 @@ fn close(path: &Path) -> Result<()> {
     if mode & 0o007 != 0 {
         fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o770)).map_err(failed)?;
         tracing::warn!(
-            "{}: everyone could read it, and the new key's place is there: it is closed to others now (mode {:o}); the \
-             server's user must own it or be of its group",
+            "{}: everyone could read it, and it is the place of the new key: it is closed to others now \
+             (mode {:o}); the server's user must own it or be in its group",
             path.display(),
             mode & 0o770
         );
@@ -252,7 +255,7 @@ pub fn note(works: &[Work]) -> String {
             Some(backup) => {
                 format!("{}: {}; backup {}", path.display(), changed.join(", "), backup.display())
             }
-            None => format!("{}: nothing was to be changed", path.display()),
+            None => format!("{}: nothing had to be changed", path.display()),
         });
         left.extend(edited.by_hand.iter().map(|item| item.what.as_str()));
     }

@@ -116,11 +116,11 @@ impl Day {
         let is_open = refused.is_empty();
         refused.extend(against);
         let error =
-            Error::new(Id::StepNotSo, format!("{} cannot be so yet: {}", item.name, refused.join("; ")));
+            Error::new(Id::StepNotSo, format!("{} cannot be done yet: {}", item.name, refused.join("; ")));
         Err(if is_open {
             error.fix(format!(
-                "put it right; or, if you know better, `keyrotation confirm {} --despite-findings`, which writes all that into \
-                 the step's note",
+                "correct it; or, if you know better, `keyrotation confirm {} --despite-findings`, which \
+                 writes all that into the step's note",
                 item.name
             ))
         } else {
@@ -173,7 +173,7 @@ async fn look_at(place: &Place, day: &Day, item: &Item) -> Result<()> {
             }
         }
         Err(error) => {
-            tracing::warn!("taken at your word, since the database cannot be looked at: {}", error.what());
+            tracing::warn!("taken at your word, since the database cannot be read: {}", error.what());
             Ok(())
         }
     }
@@ -193,7 +193,7 @@ fn servers_have(place: &Place, day: &Day, wanted: ServerKeys) -> Result<()> {
         _ => day.outline.home.iter().filter(|home| home.join(config::DEPLOYMENT).exists()).cloned().collect(),
     };
     let at_word = |why: &str| {
-        tracing::warn!("taken at your word: which keys deployment.toml has cannot be seen: {why}");
+        tracing::warn!("taken at your word, since the keys in deployment.toml cannot be seen: {why}");
         Ok(())
     };
     if nodes.is_empty() {

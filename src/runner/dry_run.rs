@@ -29,7 +29,8 @@ pub async fn dry_run(
     let (started_at, begun) = (Timestamp::now(), Instant::now());
     if !anew && Journal::peek(dir)?.is_some() {
         tracing::warn!(
-            "the journal holds a rotation, so `keyrotation run` begins none without --new; this is what one would do"
+            "the journal holds a rotation, so `keyrotation run` needs --new to begin another; this is what \
+             that one would do"
         );
     }
     let (_, stop) = listen_until(options.end)?;
@@ -37,12 +38,13 @@ pub async fn dry_run(
     roll_back_unfinished(settings, dir).await?;
     let found = checked(screen, settings, options, dir, &stop, Access::ReadOnly, ask).await?;
     let Some(found) = found else { return Ok(interrupted()) };
-    let Checked { deployment, activity, .. } = found;
+    let Checked { deployment, activity, survey } = found;
     deployment.check_privileges(settings).await?;
     deployment.remark_on_files()?;
-    tracing::info!("a dry run: every value is opened and sealed, and nothing is written");
+    tracing::info!("a dry run: every value is decrypted and encrypted, and nothing is written");
     let reporter = Reporter::of(activity.clone(), screen.progress, screen.bars);
-    let states = engine::dry_run(&dry_planner(settings), &deployment.jobs, &activity, &stop).await;
+    let rows: Vec<_> = survey.jobs.iter().map(|found| Some(found.rows)).collect();
+    let states = engine::dry_run(&dry_planner(settings), &deployment.jobs, &rows, &activity, &stop).await;
     reporter.finish().await;
     let states = states?;
     deployment.close().await;

@@ -25,7 +25,7 @@ impl ControlEndpoint {
             if handler.works() {
                 tracing::warn!("`keyrotation pause`, `pace` and `stop` do not reach this process: {error}");
             } else {
-                tracing::debug!("nobody can read along: {error}");
+                tracing::debug!("other processes cannot read the journal meanwhile: {error}");
             }
         });
         Self { handler, server: server.ok() }
@@ -69,7 +69,7 @@ impl SharedJournal {
     }
 
     /// Records what was found: in the log, with all that waits beside it. While another process has the
-    /// log it is left beside it, with a proof that whoever left it has the key.
+    /// log it is left beside it, with a proof that its writer has the key.
     pub async fn record(&self, found: Step, chain_key: &[u8; 32]) -> Result<()> {
         if self.endpoint.is_some() {
             self.journal.accept_steps(self.dir.clone()).await?;

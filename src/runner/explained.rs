@@ -43,7 +43,7 @@ pub struct Explanations {
 }
 
 impl Explanations {
-    /// Whoever begins a rotation asks the journal that stands there before.
+    /// When a rotation begins, the journal that was there before is asked.
     pub fn holding(journal: Option<&Journal>, settings: &Settings) -> Self {
         Self {
             known: journal.and_then(|journal| told(&StatusView::new(journal.state(), false), settings)),
@@ -79,7 +79,7 @@ impl Explanations {
 fn told(view: &StatusView, settings: &Settings) -> Option<String> {
     let keys = view.keys.as_ref()?;
     // Never a further old key: the rotation before this one went from it to what is the old key now, and to
-    // whoever has swapped the keys that one is the new key.
+    // a user who has swapped the keys, that one is the new key.
     let is_of_these = keys.new_key == settings.keys.new_key().fingerprint()
         && keys.old_key == settings.keys.old_key().fingerprint();
     let mut totp = settings.keys.pairs().filter(|(_, to)| *to != settings.keys.new_key());

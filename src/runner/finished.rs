@@ -14,7 +14,7 @@ use crate::plan::Fingerprint;
 use crate::report::{StatusView, summary_sentence};
 use crate::runbook::{Facts, failures, is_retired, retirement};
 
-/// What is at hand when a command is to go on with a rotation.
+/// What is known when a command is to continue a rotation.
 #[derive(Debug)]
 pub enum Found {
     /// No rotation was begun.
@@ -57,7 +57,11 @@ pub async fn ended(place: &Place, view: &StatusView) -> Ended {
     }
     let [what, title] = match (is_retired, against.is_empty()) {
         (true, true) => ["finished and retired", "Finished and retired: "],
-        (true, false) => ["retired, and not as it should be", "Retired, and not as it should be: "],
+        (true, false) => [
+            "retired, but not everything is as it should be",
+            "Retired, but not everything is \
+                                                                             as it should be: ",
+        ],
         (false, _) => ["finished", ""],
     };
     let id = &view.rotation_id;
@@ -86,7 +90,9 @@ pub fn earlier(dir: &Path, settings: &Settings, anew: bool) -> Result<Found> {
             Some(_) => format!("{} holds rotation {name}, which is in its sync phase", dir.display()),
         },
     )
-    .fix("go on with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`"))
+    .fix(
+        "continue it with `keyrotation resume`, or put it aside and begin again with `keyrotation run --new`",
+    ))
 }
 
 /// The journal to go on with; none if no rotation was begun.

@@ -46,7 +46,7 @@ impl Hook {
         match thread::Builder::new().name("on-event".to_owned()).spawn(work) {
             Ok(_) => Some(Self { queue, ended }),
             Err(error) => {
-                tracing::warn!("onEvent is not told of anything: {error}");
+                tracing::warn!("onEvent gets no announcements: {error}");
                 None
             }
         }
@@ -69,7 +69,7 @@ fn tell_all(command: &EventCommand, queue: &Announcements, limit: Duration) {
         let deadline = || deadline(begun, limit, queue.closed());
         if let Err(problem) = tell(command, &announcement, deadline) {
             let (program, event) = (printable(command.program()), announcement.event);
-            tracing::warn!("onEvent: {program}, told of `{event}`, {problem}");
+            tracing::warn!("onEvent: {program}, run for the event `{event}`, {problem}");
             if queue.closed().is_some() {
                 queue.keep_last();
             }

@@ -11,9 +11,11 @@ use crate::error::{Error, Id, Result};
 use crate::plan::{changes_totp_key, has_both_keys};
 
 /// What comes after a rotation in place: whether a key may go is said by who looks at everything.
-pub const OLD_KEY_MAY_GO: &str = "no value of what was rotated is under an old key any more: `keyrotation keys` says whether the old key may go; then take \
-                              [encryption] old_key out of the deployment.toml of every node (set `key` to the new key, if it is not), restart \
-                              them one after the other, and ask `keyrotation verify` and `keyrotation keys` once more";
+pub const OLD_KEY_MAY_GO: &str = "no rotated value is under an old key any more. `keyrotation keys` says \
+                                  whether the old key may go. If so, take [encryption] old_key out of the \
+                                  deployment.toml of every node (set `key` to the new key, if it is not), \
+                                  restart one node after the other, and run `keyrotation verify` and \
+                                  `keyrotation keys` once more";
 
 /// The step by which that word is recorded.
 const SERVERS_HAVE_BOTH_KEYS: &str = "servers-have-both-keys";
@@ -35,14 +37,15 @@ pub(super) fn servers_may_run(settings: &Settings, options: &Options, steps: &[S
     if by_jdbc {
         return Err(Error::new(
             Id::ServersLackKeys,
-            "--servers-have-both-keys: beside a server that runs no database is rotated by its JDBC driver",
+            "--servers-have-both-keys: a database that a running server uses cannot be rotated by its JDBC driver",
         )
         .fix("stop the servers, and repeat the command without that option; or use the native driver"));
     }
     if let Some(why) = changes_totp_key(settings) {
         return Err(Error::new(Id::ServersLackKeys, format!("--servers-have-both-keys: {why}")).fix(
-            "name the totpKey of the servers in `oldSecretKeys` instead: its values then go to newSecretKey, with which a server \
-             tries again; or let it stay, as `totpKey: {old: X, new: X}`; or stop the servers (docs/in-place.md)",
+            "name the totpKey of the servers in `oldSecretKeys` instead: its values are then moved to \
+             newSecretKey, which a server tries next; or keep it, with `totpKey: {old: X, new: X}`; or stop \
+             the servers (docs/in-place.md)",
         ));
     }
     match settings.nodes.iter().find_map(|node| has_both_keys(node, settings).err()) {
@@ -53,9 +56,12 @@ pub(super) fn servers_may_run(settings: &Settings, options: &Options, steps: &[S
 
 /// A connected session may be a server.
 fn others_are_not_enough() -> Error {
-    let what = "--others-connected: with `mode: in-place` whoever is connected may be a server, and a server needs both keys";
-    Error::new(Id::CommandLineValue, what)
-        .fix("let nobody be connected, or say --servers-have-both-keys once that is so (docs/in-place.md)")
+    let what =
+        "--others-connected: with `mode: in-place` any session may be a server, and a server needs both keys";
+    Error::new(Id::CommandLineValue, what).fix(
+        "end all other sessions, or add --servers-have-both-keys once all servers have both keys \
+              (docs/in-place.md)",
+    )
 }
 
 fn no_servers() -> Error {
@@ -73,7 +79,7 @@ pub(super) fn word(word: bool, settings: &Settings, steps: &[Step]) -> Option<Ev
     is_new.then(|| {
         let nodes: Vec<_> = nodes.collect();
         let looked_at =
-            if nodes.is_empty() { "no deployment.toml was looked at".to_owned() } else { nodes.join(", ") };
+            if nodes.is_empty() { "no deployment.toml was checked".to_owned() } else { nodes.join(", ") };
         taken(SERVERS_HAVE_BOTH_KEYS, &looked_at)
     })
 }

@@ -15,7 +15,7 @@ use crate::plan::{self, Access};
 use crate::report::{StatusView, publish};
 
 const NONE: &str =
-    "no index is missing: the rotation in the journal has dropped none, or has made them again\n";
+    "no index is missing: the rotation in the journal has dropped none, or has created them again\n";
 
 /// The statements that make the indexes that the rotation in `dir` has dropped and not made again.
 pub async fn print_indexes(dir: &Path) -> Result<String> {

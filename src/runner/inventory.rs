@@ -103,9 +103,7 @@ pub(super) fn ended(progress: &mut Progress, looked: &Result<Scanned>, stop: &St
     if looked.is_ok() && !stop.requested() {
         progress.end();
     } else {
-        tracing::info!(
-            "the scan has not come to its end: give --resume-scan, too, to go on with the next table"
-        );
+        tracing::info!("the scan is not complete: add --resume-scan to continue with the next table");
     }
 }
 
@@ -127,7 +125,7 @@ fn unnamed_homes(settings: &Settings, dir: &Path) -> Vec<String> {
     let status = match view(dir) {
         Ok(status) => status,
         Err(error) if error.id() == Id::JournalAbsent => return Vec::new(),
-        Err(error) => return vec![format!("homes that only the journal tells of ({})", error.what())],
+        Err(error) => return vec![format!("homes that only the journal names ({})", error.what())],
     };
     let is_its = status.keys.is_some_and(|keys| keys.new_key == settings.keys.new_key().fingerprint());
     let named = surroundings(settings).folders.homes;

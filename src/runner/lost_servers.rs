@@ -24,7 +24,7 @@ pub(super) fn note_earlier_loss(context: &Context) -> Option<Event> {
     if stands || ended {
         context.guards.iter().for_each(|guard| guard.mark_lost());
     }
-    (ended && !stands).then(|| taken(SERVER_LOST, "the session before has ended with it"))
+    (ended && !stands).then(|| taken(SERVER_LOST, "the previous session ended with it"))
 }
 
 /// Drives the jobs to their end. By then every server was asked whether it was lost meanwhile.
@@ -32,7 +32,7 @@ pub(super) async fn drive(context: &Context, jobs: &[Job]) -> Result<Flow> {
     let flow = engine::drive(context, jobs).await?;
     let stands = context.journal.state(|state| state.step_is_in_force(SERVER_LOST));
     if flow == Flow::Finished && stands && !context.has_lost_server() {
-        let back = taken(&format!("{TAKEN_BACK}{SERVER_LOST}"), "all was looked through again");
+        let back = taken(&format!("{TAKEN_BACK}{SERVER_LOST}"), "everything was checked again");
         context.journal.append(vec![back.into()]).await?;
     }
     Ok(flow)
@@ -58,7 +58,7 @@ async fn record(context: &Context) -> Result<Infallible> {
     loop {
         select_all(context.guards.iter().map(|guard| Box::pin(guard.until_lost_is(true)))).await;
         if !context.journal.state(|state| state.step_is_in_force(SERVER_LOST)) {
-            let lost = taken(SERVER_LOST, "what was done before is looked through again at the end");
+            let lost = taken(SERVER_LOST, "everything that was done before is checked again at the end");
             context.journal.append(vec![lost.into()]).await?;
         }
         for guard in &context.guards {

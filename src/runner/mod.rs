@@ -1,5 +1,5 @@
 //! A rotation that is worked on: what it refuses, in which order its phases come, and what is recorded of a
-//! session. What people asked for comes as [`Options`]; what came of it goes as [`Outcome`]. Likewise what the
+//! session. What people asked for comes as [`Options`]; the result goes as [`Outcome`]. Likewise what the
 //! commands around a rotation decide: each returns what there is to say. Nothing is printed here.
 
 mod begin;
@@ -257,8 +257,8 @@ impl Runner<'_> {
                 return Ok(end);
             }
             tracing::warn!(
-                "a server was lost while changes were carried over: all is looked through again; if it has lost \
-                 what it had committed, changes that were carried over are missing, too: see docs/sync.md"
+                "a server was lost while changes were carried over: everything is checked again. If the \
+                 server lost commits, changes that were carried over are missing, too: see docs/sync.md"
             );
         }
     }

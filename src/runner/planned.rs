@@ -51,6 +51,9 @@ pub struct LookMore {
     pub everywhere: bool,
 }
 
+/// How much of the work the survey is here, in thousandths.
+const WHOLE: u64 = 1000;
+
 /// What is said of the journal.
 const ABSENT: &str = "there is no journal yet: `keyrotation run` starts the rotation";
 const HELD: &str = "the journal holds a rotation: `keyrotation status` shows how far it is, `keyrotation runbook` what to do";
@@ -109,7 +112,7 @@ async fn look(
     activity: &Activity,
     stop: &Stop,
 ) -> Result<Option<Looked>> {
-    let survey = plan::survey(&deployment.jobs, &recoder(settings), activity, stop).await?;
+    let survey = plan::survey(&deployment.jobs, &recoder(settings), activity, stop, WHOLE).await?;
     if stop.requested() {
         return Ok(None);
     }
@@ -224,7 +227,7 @@ pub async fn examine(
     let survey = match &deployment {
         Ok(deployment) => {
             deployment.stop_with(&stop, &activity);
-            plan::survey(&deployment.jobs, &recoder(settings), &activity, &stop).await
+            plan::survey(&deployment.jobs, &recoder(settings), &activity, &stop, WHOLE).await
         }
         Err(_) => Err(Error::new(Id::System, "the databases come first")),
     };

@@ -39,7 +39,7 @@ async fn recorded(settings: &Settings, dir: &Path, inventory: &Inventory, before
     let mut why: Vec<_> = keys.map(|key| format!("{}: {}", key.fingerprint, key.why)).collect();
     if let Some(earlier) = inventory.outside.as_ref().and_then(|scanned| scanned.looked_earlier.as_ref()) {
         let (tables, began_at) = (earlier.tables, &earlier.began_at);
-        why.push(format!("{tables} tables were looked through before an interruption, from {began_at} on"));
+        why.push(format!("{tables} tables were scanned before an interruption, from {began_at} on"));
     }
     let found = KeysFound {
         may_go,

@@ -17,7 +17,7 @@ const UNTIL_IT_LISTENS: Duration = Duration::from_secs(5);
 /// How often it is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Connects to the process that works on the rotation in `dir`, or is going to; none if there is none.
+/// Connects to the process that works on the rotation in `dir`, or is about to; none if there is no such process.
 /// Says what it is: the rotation, or, before there is one, the process.
 pub async fn reach(dir: &Path) -> Result<Option<(Client, String)>> {
     let begun = Instant::now();
@@ -68,5 +68,5 @@ pub fn not_running(dir: &Path) -> Result<Error> {
 }
 
 fn deaf(holder: &Holder, error: &std::io::Error) -> Error {
-    Error::new(Id::NotListening, format!("{holder} holds the journal and does not listen: {error}"))
+    Error::new(Id::NotListening, format!("{holder} holds the journal and does not answer: {error}"))
 }

@@ -77,9 +77,11 @@ pub fn absent(dir: &Path) -> Error {
     let place = whole.display();
     match Journal::holder(dir) {
         Ok(Some(holder)) => {
-            let what = format!("{place} holds no rotation yet: {holder} looks at what is there first");
-            Error::new(Id::JournalAbsent, what)
-                .fix("ask again once it works, which `keyrotation status --watch` shows; `keyrotation stop` ends it")
+            let what = format!("{place} holds no rotation yet: {holder} first reads the databases and files");
+            Error::new(Id::JournalAbsent, what).fix(
+                "repeat this once the rotation has begun, which `keyrotation status --watch` shows; \
+                      `keyrotation stop` ends it",
+            )
         }
         _ => Error::new(Id::JournalAbsent, format!("{place} holds no rotation")),
     }

@@ -38,7 +38,7 @@ pub fn check_macs(config: &Path, opened: &mut [Opened], activity: &Activity) -> 
     let key = match config::new_key_for_a_check(config) {
         Ok(key) => key,
         Err(error) => {
-            tracing::debug!("the new key is not at hand: {}", error.what());
+            tracing::debug!("the new key is not available: {}", error.what());
             None
         }
     };

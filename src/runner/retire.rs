@@ -45,7 +45,7 @@ pub async fn safe_to_retire(
         );
     }
     if journal.state().sync.started_at.is_none() {
-        return Err(Error::new(Id::SyncNotReady, "nothing was kept in step yet"));
+        return Err(Error::new(Id::SyncNotReady, "sync has carried nothing over yet"));
     }
     publish(dir, &StatusView::by_this_process(journal.state()));
     roll_back_unfinished(settings, dir).await?;
@@ -181,8 +181,8 @@ fn take_in_losses(verdict: &mut Verdict, said: &Said, plan: &SyncPlan, report: &
         for (rows, lost, how) in target.losses().into_iter().filter(|(rows, lost, _)| is_a_loss(*rows, *lost))
         {
             let reason = format!(
-                "{}: {} of {} rows or files of the new deployment that were rotated {how}, which no server that works \
-                 does by and by",
+                "{}: {} of {} rotated rows or files of the new deployment {how}: a working server does not \
+                 change that many",
                 target.place,
                 thousands(lost),
                 thousands(rows)
@@ -221,7 +221,7 @@ async fn take_in_unsynced(
     Ok(())
 }
 
-/// Adds what stands outside the targets of the new deployment: under an old key for certain it is a reason.
+/// Adds values outside the targets of the new deployment: those that are certainly under an old key are a reason.
 fn take_in_outside(
     verdict: &mut Verdict,
     outside: Scanned,
@@ -244,7 +244,7 @@ fn take_in_outside(
     let doubtful = outside.found.iter().filter(|found| found.doubtful() > 0).map(|found| {
         let (place, count) = (printable(&found.place), thousands(found.doubtful()));
         format!(
-            "{place}: {count} values that may be under an old key: they open under several, or are damaged"
+            "{place}: {count} values may be under an old key: several keys decrypt them, or they are damaged"
         )
     });
     let unseen = doubtful.chain(outside.not_looked_at).chain(outside.left_out);
@@ -272,7 +272,7 @@ fn beside(settings: &Settings, deployment: &Deployment) -> Vec<String> {
 fn note(verdict: &Verdict) -> String {
     let mut note = "nothing waits, and what was compared is the same in both databases".to_owned();
     if !verdict.accepted.is_empty() {
-        let _ = write!(note, "; at your word: {}", verdict.accepted.join(", "));
+        let _ = write!(note, "; accepted: {}", verdict.accepted.join(", "));
     }
     note
 }

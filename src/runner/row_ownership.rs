@@ -21,7 +21,7 @@ const KEYS_OF_COPY: &str = "keys-of-copy";
 /// Steps of an earlier rotation of the same databases that go on to count.
 const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
 
-/// Values that were under the new key before this rotation, of whatever table, are of an earlier one, and so is a
+/// Values of any table that were under the new key before this rotation are of an earlier one, and so is a
 /// journal of the same databases that kept them in step: the new server may have run since, and rows that it made would
 /// be taken for this program's, and deleted. So people have to say whether it has; what they have said of that rotation
 /// counts on.
@@ -79,7 +79,7 @@ pub(super) async fn decide(
     };
     if !stands && !has_run {
         let text = format!(
-            "{why}: the new server may have run on this copy, and which of its rows are its own cannot be told"
+            "{why}: the new server may have run on this copy, and nothing tells which rows are its own"
         );
         return Err(Error::new(Id::NewServerHasRun, text));
     }
@@ -131,8 +131,8 @@ fn earlier_steps(context: &Context, archives: &[JobState]) -> Vec<Step> {
         }
         let earlier = left.map(|left| ("what was left before this rotation".to_owned(), left));
         if let Some((whose, earlier)) = earlier.or_else(|| in_archives(archives, name)) {
-            tracing::warn!("{name} counts on: {whose} says so");
-            found.push(step(name, &format!("counts on from {whose}: {}", earlier.note)));
+            tracing::warn!("{name} still counts: {whose} has it");
+            found.push(step(name, &format!("still counts, from {whose}: {}", earlier.note)));
         }
     }
     found

@@ -41,8 +41,8 @@ pub async fn open_side(place: &Place, side: Side, access: Access) -> Result<Db> 
     plan::open_alone(&database, access).await
 }
 
-/// Records a step: in the log, if nobody else holds it and the key is at hand; else it is left beside it for
-/// whoever works with it next. What comes before a rotation waits there for it.
+/// Records a step: in the log, if nobody else holds it and the key is available; else it is left beside it for
+/// the next process that works with it. Steps before a rotation wait there for it.
 pub async fn leave(place: &Place, name: &str, note: &str) -> Result<()> {
     let dir = &place.journal;
     let status = view(dir).ok(); // a journal that cannot be read is none to belong to
@@ -56,7 +56,7 @@ pub async fn leave(place: &Place, name: &str, note: &str) -> Result<()> {
 }
 
 /// Takes steps that wait beside the log of a rotation into it, if there are any: by this key, or by that of properties.yaml,
-/// for which a command is run, since whoever calls this has asked for what needs it.
+/// for which a command is run, since the caller needs it.
 pub async fn take_waiting(place: &Place, key: Option<&SecretKey>) {
     let waits = submissions(&place.journal).is_ok_and(|left| left.iter().any(|left| left.rotation.is_some()));
     if waits {
@@ -73,13 +73,13 @@ pub async fn take_waiting(place: &Place, key: Option<&SecretKey>) {
 async fn take_over(dir: &Path, key: impl FnOnce() -> Result<Option<SecretKey>>) {
     let taken = async {
         if let Some(holder) = Journal::holder(dir)? {
-            tracing::debug!("{holder} takes the step over");
+            tracing::debug!("{holder} records the step");
             return Ok(());
         }
         let Some(new_key) = key()? else {
             tracing::info!(
-                "the new key is asked for, so the step waits beside the journal's log until a command has it \
-                 (`keyrotation verify`, or `keyrotation report` where a command gives it)"
+                "the new key has to be typed in, so the step waits beside the journal's log until a command \
+                 has the key (`keyrotation verify`, or `keyrotation report` if `cmd:` gives it)"
             );
             return Ok(());
         };
@@ -97,7 +97,7 @@ async fn take_over(dir: &Path, key: impl FnOnce() -> Result<Option<SecretKey>>) 
     match taken {
         Err(error) if error.id() == Id::JournalLocked => {} // the process that has it takes the step over
         Err(error) => tracing::warn!(
-            "the step waits beside the journal's log, where nothing protects it, until a command takes it over: {}",
+            "the step waits beside the journal's log, where nothing protects it, until a command records it: {}",
             error.what()
         ),
         Ok(()) => {}

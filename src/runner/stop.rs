@@ -39,7 +39,7 @@ fn keep_to(at: Timestamp, stopper: Stopper) {
             tokio::time::sleep(left.min(LOOK_EVERY)).await;
         }
         if stopper.ask_once() {
-            tracing::warn!("it is {local}: stopping at the next safe point, as was planned");
+            tracing::warn!("it is {local}: stopping at the next safe point, as planned");
         }
     });
 }

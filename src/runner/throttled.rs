@@ -24,7 +24,9 @@ pub(super) async fn refuse_unknown(deployment: &Deployment, settings: &Settings)
         |why: String| Err(Error::new(Id::CommandLineValue, format!("--max-lag, --max-load: {why}")));
     match why {
         Ok(None) => Ok(()),
-        Ok(Some(why)) => refused(why).map_err(|error| error.fix("do as it says, or leave the option out")),
+        Ok(Some(why)) => {
+            refused(why).map_err(|error| error.fix("do what the message says, or leave the option out"))
+        }
         Err(error) => Err(Error::new(Id::Database, error.to_string())),
     }
 }

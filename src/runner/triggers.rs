@@ -18,7 +18,7 @@ use crate::runbook::{
 use crate::target::TargetRegistry;
 use crate::triggers::{self, Action};
 
-/// Installs the triggers in the old database; says what came of it.
+/// Installs the triggers in the old database; says the result.
 pub async fn install_triggers(place: &Place) -> Result<String> {
     let targets = plan::built_in();
     let db = open_side(place, Side::Old, Access::ReadWrite).await?;
@@ -51,7 +51,7 @@ pub async fn install_triggers(place: &Place) -> Result<String> {
     let text = format!("{}: changes to {} tables are recorded {since}", db.place(), now.whole.len());
     leave(place, TRIGGERS_INSTALLED, &text).await?;
     let next = match gap(&place.journal)? {
-        Some(why) => format!("{why}: make the copy anew (step 3 of the guide), then `keyrotation run --new`"),
+        Some(why) => format!("{why}: make a new copy (step 3 of the guide), then `keyrotation run --new`"),
         None => "make the copy (step 3 of the guide)".to_owned(),
     };
     db.close().await;
@@ -90,16 +90,16 @@ async fn refuse_before_the_verdict(place: &Place, db: &Db, targets: &TargetRegis
         status.as_ref().and_then(|status| status.old_identity.as_ref()).filter(|old| **old != database);
     if let Some(other) = other {
         let what = format!(
-            "the journal is of an old identity database that is called {other}, and this one is called {database}: \
-             nothing tells whether it is safe to retire"
+            "the journal belongs to an old identity database named {other}, and this one is named \
+             {database}: nothing tells whether it is safe to retire"
         );
         return Err(Error::new(Id::TriggersNeeded, what));
     }
     let facts = Facts::new(status, &[]);
     let keeps_in_step = facts.status.as_ref().is_some_and(|status| status.sync.is_some());
     if keeps_in_step && !facts.is_safe_to_retire() {
-        let what = "the old identity database is not known to be safe to retire: what changes there without its \
-                    triggers is lost, and nobody would see it";
+        let what = "the old identity database is not known to be safe to retire: without its triggers, \
+                    changes there are lost unnoticed";
         return Err(Error::new(Id::TriggersNeeded, what));
     }
     match waiting(db, targets).await? {
@@ -112,7 +112,7 @@ async fn refuse_before_the_verdict(place: &Place, db: &Db, targets: &TargetRegis
 async fn waiting(db: &Db, targets: &TargetRegistry) -> Result<Option<String>> {
     let waiting = triggers::waiting(db, targets).await?;
     let logs: Vec<_> = waiting.iter().map(|(log, count)| format!("{count} in {log}")).collect();
-    Ok((!logs.is_empty()).then(|| format!("entries wait that nobody has carried over: {}", logs.join(", "))))
+    Ok((!logs.is_empty()).then(|| format!("entries wait that were not carried over: {}", logs.join(", "))))
 }
 
 /// Likewise, in the old identity database, as long as its triggers are not known to be gone. What cannot be looked at
@@ -129,12 +129,12 @@ pub(super) async fn waits_in_old(place: &Place, facts: &Facts) -> Option<String>
     };
     let looked: Result<_> = looked.await;
     looked.unwrap_or_else(|error| {
-        tracing::debug!("the old identity database cannot be looked at: {}", error.what());
+        tracing::debug!("the old identity database cannot be read: {}", error.what());
         None
     })
 }
 
-/// Removes the triggers from one side; says what came of it.
+/// Removes the triggers from one side; says the result.
 pub async fn remove_triggers(place: &Place, on: Side, force: bool) -> Result<String> {
     let targets = plan::built_in();
     let db = open_side(place, on, Access::ReadWrite).await?;
@@ -153,7 +153,7 @@ pub async fn remove_triggers(place: &Place, on: Side, force: bool) -> Result<Str
     let left = triggers::find(&db, &targets).await?;
     if let Some(table) = left.whole.iter().chain(&left.parts).next() {
         let text = format!("{}: a part of the change log of {table} is still there", db.place());
-        return Err(Error::new(Id::Database, text).fix("remove it in the database's own client"));
+        return Err(Error::new(Id::Database, text).fix("remove it with the database's own client"));
     }
     let text = format!("{}: sync triggers and change log removed", db.place());
     leave(place, if on == Side::New { COPY_CLEANED } else { TRIGGERS_REMOVED }, &text).await?;

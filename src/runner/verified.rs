@@ -121,7 +121,9 @@ pub async fn verify(
     let (_, stop) = listen()?;
     // Once changes are carried over, the new server may run, too.
     if syncs && !live {
-        tracing::info!("the sync phase has begun, so what servers may change is no difference (--live)");
+        tracing::info!(
+            "the sync phase has begun, so changes that servers may make are not differences (--live)"
+        );
     }
     let live = live || syncs;
     let options = Options { sample: sample.map(|percent| percent / 100.0), live };
@@ -187,8 +189,8 @@ async fn journal(dir: &Path) -> Result<(Journal, bool)> {
     let (journal, held) = read(dir).await?;
     if held && journal.state().sync.started_at.is_none() {
         return Err(locked.fix(
-            "what it has not reached yet can only be found bad: let it end, or wait for it with `keyrotation status \
-             --wait re-encrypted`; then `keyrotation verify`",
+            "rows that it has not reached yet would only count as bad: let it end, or wait for it with \
+             `keyrotation status --wait re-encrypted`; then `keyrotation verify`",
         ));
     }
     Ok((journal, held))

@@ -25,7 +25,7 @@ impl Watched {
         &self.watchers
     }
 
-    /// Tells them what came of it, and waits for the command of `onEvent`, though not for long.
+    /// Tells them the outcome, and waits for the command of `onEvent`, though not for long.
     pub(super) async fn end(self, outcome: &Result<Outcome>) {
         let (ending, view) = match outcome {
             Ok(Outcome::NotBegun) => (Ending::Stopped, None),

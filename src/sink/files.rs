@@ -115,7 +115,7 @@ fn may_give_away() -> bool {
 
 /// Removes the temporary files that a killed process left in `folder`, and names them.
 ///
-/// Only while nobody else replaces files there: whoever does would find its temporary file gone,
+/// Only while nobody else replaces files there: another process would find its temporary file gone,
 /// and fail without harm.
 pub fn sweep(folder: &Path) -> Result<Vec<PathBuf>> {
     let stays = |path: &Path, error| {

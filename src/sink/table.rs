@@ -112,7 +112,7 @@ impl TableSink {
         match transaction.commit().await {
             Err(error) if error.class == Class::Lost => {
                 let table = &self.target.relation.table;
-                tracing::warn!("{table}: {error}; whether the last commit counts is found out from the rows");
+                tracing::warn!("{table}: {error}; the rows will tell whether the last commit succeeded");
                 Ok(vec![Applied::Missed; changes.len()])
             }
             done => done.map(|()| applied),

@@ -130,7 +130,8 @@ pub enum Refusal {
     Unreadable(String),
     /// It holds ciphertext, and is no file of any group.
     #[error(
-        "it holds an encrypted value, and is no file that can be rotated: delete it, or move it out of this folder"
+        "it holds an encrypted value, but it is not a file that can be rotated: delete it, or move it out \
+         of this folder"
     )]
     Ciphertext,
     /// Its content is not understood.
@@ -289,17 +290,16 @@ impl<'a> Lister<'a> {
                 self.fail(relative, Refusal::Ciphertext);
             }
             Some((Err(_), _)) => {
-                let text =
-                    "it cannot be looked into, so nobody knows whether it holds ciphertext; left as it is";
+                let text = "it cannot be read, so it may hold ciphertext; it stays as it is";
                 self.remark(Level::Warning, relative, text);
             }
             _ if bytes.ends_with(b".enc") && !path.is_dir() => {
                 let text = "holds a plain password until a server starts and encrypts it with its own key; \
-                            left as it is";
+                            it stays as it is";
                 self.remark(Level::Warning, relative, text);
             }
             _ if path.is_dir() => self.folder(path, relative),
-            _ => self.remark(Level::Debug, relative, "not named *.xml; left as it is"),
+            _ => self.remark(Level::Debug, relative, "not named *.xml; it stays as it is"),
         }
     }
 
@@ -317,7 +317,8 @@ impl<'a> Lister<'a> {
             };
             match stored {
                 Ok(Some(stored)) if holds_ciphertext(&stored) => {
-                    let text = "a folder with files that hold ciphertext, which stays under the old key: delete it, or move it";
+                    let text = "a folder with files that hold ciphertext, which stays under the old key: \
+                                delete it, or move it";
                     return self.remark(Level::Warning, relative, text);
                 }
                 Ok(_) => {}
@@ -325,10 +326,10 @@ impl<'a> Lister<'a> {
             }
         }
         if is_whole {
-            self.remark(Level::Debug, relative, "a folder; left as it is");
+            self.remark(Level::Debug, relative, "a folder; it stays as it is");
         } else {
-            let text = "a folder with links or files that cannot be looked into, so nobody knows whether they hold ciphertext; \
-                        left as it is";
+            let text = "a folder with links or files that cannot be read, so they may hold ciphertext; it \
+                        stays as it is";
             self.remark(Level::Warning, relative, text);
         }
     }
@@ -358,7 +359,7 @@ impl<'a> Lister<'a> {
             self.remark(
                 Level::Note,
                 relative,
-                "an XML file of another kind, by its root element; left as it is",
+                "an XML file of another kind, by its root element; it stays as it is",
             );
             return Ok(());
         }

@@ -92,10 +92,12 @@ fn bound(table: &Table, record: &Record) -> Option<Vec<Value>> {
 fn standing_still(key: &[Value]) -> DbError {
     let parts = key.iter().cloned().map(key_part).collect::<Option<_>>();
     let shown = parts.map_or_else(|| "a row".to_owned(), |parts| format!("the row {}", Key(parts)));
-    let what =
-        format!("the server gives {shown} again as one behind it, so its rows cannot be read to their end");
+    let what = format!(
+        "the server returns {shown} again where a later row should follow, so the table cannot be \
+                 read to its end"
+    );
     DbError::new(Class::Environment, what).with_remedy(Some(
-        "report it with the types of the key's columns; nothing was written behind that row",
+        "please report this with the types of the key's columns; nothing was written after that row",
     ))
 }
 

@@ -197,8 +197,8 @@ impl SyncRunner<'_> {
             }
         }
         Ok(Error::new(Id::OldRowsLost, format!("the old database has lost rows: {text}")).fix(format!(
-            "look at the old database: is it the right one, was it emptied or restored? if these rows are rightly \
-             gone, repeat with --accept-deletes {sum}"
+            "check the old database: is it the right one, was it emptied or restored? if these rows were \
+             deleted on purpose, repeat with --accept-deletes {sum}"
         )))
     }
 

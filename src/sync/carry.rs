@@ -1,7 +1,7 @@
 //! Carrying rows over: what the old database holds now is what the new one is to hold, unless the
 //! new server has made the row its own.
 //!
-//! Order of effects: the rows of a batch, with what stands there and what is to stand there, are
+//! Order of effects: the rows of a batch, with their present and their new content, are
 //! durable in the journal; then the transaction that locked, compared and wrote them commits; then
 //! the journal says so; then the change log's entries are acknowledged.
 
@@ -153,7 +153,7 @@ impl SyncRunner<'_> {
                         // A session in the way delays these rows, and no others.
                         Err(error) if error.class == Class::Retry => {
                             self.settle_open().await?; // or what comes next would meet rows on their way
-                            let outcome = Outcome::Failed(format!("somebody is in the way: {error}"));
+                            let outcome = Outcome::Failed(format!("another session blocks it: {error}"));
                             return Ok(rows.iter().map(|(key, _)| (key.clone(), outcome.clone())).collect());
                         }
                         // A constraint that is checked at the commit: the halves tell which row it is.

@@ -65,8 +65,8 @@ impl SyncRunner<'_> {
         if self.comparison.begun.is_none() {
             self.comparison.begun = Some(Instant::now());
             tracing::info!(
-                "the old tables are compared with the copy, once and in full: no change log tells of what changed \
-                 before its triggers were there"
+                "the old tables are compared with the copy, once and in full: no change log has what \
+                 changed before its triggers were installed"
             );
         }
         self.counts_superseded = false; // an entry of the same row counts it
@@ -246,8 +246,8 @@ impl SyncRunner<'_> {
         }
         if *nameless > 0 {
             tracing::warn!(
-                "{nameless} rows of the old tables have a key that cannot be read: nobody can tell whether \
-                            the copy has them"
+                "{nameless} rows of the old tables have a key that cannot be read: it is not known whether \
+                 the copy has them"
             );
         }
     }

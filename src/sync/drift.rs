@@ -58,8 +58,8 @@ impl Drift {
             let too = too
                 .map_or_else(String::new, |count| format!("{count} rows are in the old database only, and "));
             return Some(format!(
-                "{table}: {too}{nameless} rows of the old database have a key that cannot be read, so nobody can tell \
-                 whether the new one has them"
+                "{table}: {too}{nameless} rows of the old database have a key that cannot be read, so it is \
+                 not known whether the new one has them"
             ));
         }
         match only_old {
@@ -70,7 +70,7 @@ impl Drift {
             }
             None if old == new => None,
             None => Some(format!(
-                "{table}: {old} rows in the old database, {new} in the new one, and no key to tell them by"
+                "{table}: {old} rows in the old database, {new} in the new one, and no key to compare them by"
             )),
         }
     }
@@ -140,11 +140,10 @@ pub(super) async fn drift(plan: &SyncPlan, activity: &Activity, stop: &Stop) -> 
         }
     };
     note("tables with a name that no version of WSO2's has given", &odd);
-    note("tables without a key, of which only the rows were counted", &counted);
+    note("tables without a key: only their rows were counted", &counted);
     note("sessions, which end with the old server", &sessions);
     found.unseen.push(
-        "of tables that are not kept in step only the keys were compared, not what stands in the rows"
-            .to_owned(),
+        "in tables that are not kept in step, only the keys were compared, not the other columns".to_owned(),
     );
     Ok(found)
 }
@@ -241,7 +240,7 @@ fn common_keys(old: &TableInfo, new: &TableInfo) -> Vec<Vec<Identifier>> {
             && !is_computed(new)
     };
     let fits = |key: &&Vec<String>| !key.is_empty() && key.iter().all(is_comparable) && new.is_unique(key);
-    // A key with another name in it is none that a statement can name.
+    // A key with another name in it is not one that a statement can name.
     let named = |key: &Vec<String>| key.iter().map(|name| Identifier::new(name).ok()).collect();
     old.unique.iter().filter(fits).filter_map(named).collect()
 }

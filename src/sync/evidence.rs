@@ -20,7 +20,7 @@ use crate::source::{key_part, key_values};
 use crate::target::sync::Parent;
 
 /// Why such a row waits.
-const UNSEEN: &str = "the old database does not show it any more, and nothing says that it was deleted there";
+const UNSEEN: &str = "the old database does not show it any more, but nothing says that it was deleted there";
 
 impl SyncRunner<'_> {
     /// What becomes of rows that were not found and that no entry calls deleted; none if they may be deleted all

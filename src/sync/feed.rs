@@ -96,8 +96,7 @@ impl SyncRunner<'_> {
         for (feed, job) in self.feeds.iter().zip(&self.plan.jobs) {
             if feed.left_unread > 0 {
                 tracing::warn!(
-                    "{}: {} entries have a number (SYNC_ID) or a key that cannot be read, so nobody can tell what they \
-                     say: they are not carried over",
+                    "{}: {} entries have a number (SYNC_ID) or a key that cannot be read: they are not carried over",
                     job.table.log,
                     feed.left_unread
                 );

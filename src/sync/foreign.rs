@@ -18,8 +18,8 @@ pub async fn take_over(plan: &SyncPlan) -> Result<()> {
             continue;
         }
         tracing::warn!(
-            "{log}: another tool has made it, and has marked {marked} entries as carried over; whether they were nobody \
-             knows, so all of them are compared once"
+            "{log}: another tool created it, and marked {marked} entries as carried over. It is not known \
+             whether they were, so all of them are compared once"
         );
         plan.old.reopen(&job.log).await.map_err(|error| {
             let what = format!(

@@ -138,7 +138,7 @@ pub struct SyncRunner<'a> {
     fetched: bool,
     /// How many rows the old tables had.
     looks: Looks,
-    /// Rows of the table at hand that have come to the copy.
+    /// Rows of the present table that have come to the copy.
     come: u64,
     /// How far the old tables are compared with the copy.
     comparison: Comparison,
@@ -296,7 +296,7 @@ impl<'a> SyncRunner<'a> {
         while self.context.stays_paused_for(COUNT_EVERY).await {
             self.accept_steps().await?;
             if let Err(error) = self.count().await {
-                tracing::debug!("while it stands still: {error}"); // it matters once work goes on
+                tracing::debug!("during the pause: {error}"); // it matters once work goes on
             }
         }
         Ok(())

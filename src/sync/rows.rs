@@ -1,4 +1,4 @@
-//! Whole rows, opened: what stands in them, and a digest that tells whether two are the same.
+//! Whole rows, decrypted: their content, and a digest that tells whether two are the same.
 //!
 //! Two ciphertexts of one plaintext differ, so a value under the key counts by its plaintext.
 

@@ -83,7 +83,7 @@ impl Verdict {
     /// What may be in only one of the databases is a reason, unless people have said that they know it.
     pub fn weigh(&mut self, said: &Said, table: &str, reason: &str) {
         if said.accepted.iter().any(|accepted| accepted == table) {
-            self.not_looked_at.push(format!("taken at your word: {reason}"));
+            self.not_looked_at.push(format!("accepted: {reason}"));
             self.accepted.push(table.to_owned());
         } else {
             self.reasons.push(format!("{reason}: see what they are, then `--accept-drift {table}`"));
@@ -134,12 +134,14 @@ pub async fn verdict(
         }
         if compared.unreadable > 0 {
             let count = compared.unreadable;
-            verdict.reasons.push(format!("{}: {count} rows of the old table do not open", job.place()));
+            verdict
+                .reasons
+                .push(format!("{}: {count} rows of the old table cannot be decrypted", job.place()));
         }
         if is_a_loss(compared.in_use, compared.deleted) {
             let reason = format!(
-                "{}: {} of the old database's {} rows in use are not in the new one any more, which no server that \
-                 works deletes by and by",
+                "{}: {} of the old database's {} rows in use are not in the new one any more: a working \
+                 server does not delete that many",
                 job.place(),
                 compared.deleted,
                 compared.in_use
@@ -148,7 +150,7 @@ pub async fn verdict(
         }
         if compared.left_over > 0 {
             let reason = format!(
-                "{}: {} rows that the old database has no more are in the new one as they were carried over, or in use",
+                "{}: {} rows that the old database does not have any more are in the new one as they were carried over, or in use",
                 job.place(),
                 compared.left_over
             );
@@ -156,8 +158,8 @@ pub async fn verdict(
         }
         if compared.nameless > 0 {
             let reason = format!(
-                "{}: {} rows of the new table have a key that cannot be read, so nobody can tell whether the old one \
-                 still has them",
+                "{}: {} rows of the new table have a key that cannot be read, so it is not known whether \
+                 the old one still has them",
                 job.place(),
                 compared.nameless
             );
@@ -174,7 +176,7 @@ pub async fn verdict(
         is_kept || drifts.names.contains(name) || said.places.contains(name)
     };
     if let Some(unknown) = said.accepted.iter().find(|name| !is_known(name)) {
-        let what = format!("{} is no table of the old database that was compared", unknown.escape_debug());
+        let what = format!("{} is not a table of the old database that was compared", unknown.escape_debug());
         return Err(Error::new(Id::CommandLineValue, what));
     }
     for drift in &drifts.tables {
@@ -185,8 +187,8 @@ pub async fn verdict(
     if !drifts.unread.is_empty() {
         let tables = drifts.unread.join(", ");
         verdict.reasons.push(format!(
-            "{tables}: what the old database has there could not be read, so nothing tells that the new one has it, \
-             too: let this user read it"
+            "{tables}: the old database's rows could not be read, so they were not compared with the new \
+             ones: let this user read them"
         ));
     }
     verdict.drift = drifts.tables;
@@ -222,9 +224,10 @@ async fn who_is_there(plan: &SyncPlan, said: &Said, verdict: &mut Verdict) -> Re
         others.iter().map(|other| format!("somebody is connected to the old database: {}", other.who)),
     );
     if said.others_connected {
-        verdict.not_looked_at.extend(found.iter().map(|text| format!("taken at your word: {text}")));
+        verdict.not_looked_at.extend(found.iter().map(|text| format!("accepted: {text}")));
     } else {
-        let with_a_word = |text: String| format!("{text}; if that is known, `--others-connected`");
+        let with_a_word =
+            |text: String| format!("{text}; if you know these sessions, add `--others-connected`");
         verdict.reasons.extend(found.into_iter().map(with_a_word));
     }
     Ok(())

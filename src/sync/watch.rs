@@ -19,8 +19,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 pub(super) const SOON: u32 = 4;
 
 /// Why a row waits that could not be carried over again and again.
-pub(super) const RESTLESS: &str = "it changed each time it was looked at, or what holds its place in the new database \
-                                   is gone from the old one, and nothing says that it was deleted there";
+pub(super) const RESTLESS: &str = "it changed each time it was read; or the row that has its place in the \
+                                   new database is gone from the old one, but nothing says that it was \
+                                   deleted there";
 
 /// Rows that are listed.
 const LISTED: usize = 100;

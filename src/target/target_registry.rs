@@ -58,7 +58,7 @@ impl TargetRegistry {
             self.left_out.files.extend(self.files.extract_if(.., |group| group.id == *name));
             if self.left_out.tables.len() + self.left_out.files.len() == before {
                 return Err(format!(
-                    "leaveOut: {} is no table or group of files that is rotated",
+                    "leaveOut: {} is not a table or group of files that is rotated",
                     name.escape_debug()
                 ));
             }
@@ -70,10 +70,10 @@ impl TargetRegistry {
             };
             let table = &target.relation.table;
             if self.tables.iter().any(|known| is_it(&known)) {
-                return Err(format!("{table} is rotated already: leave it out to describe it otherwise"));
+                return Err(format!("{table} is rotated already: leave it out to describe it differently"));
             }
             if self.tables.iter().any(|known| known.id == target.id) {
-                return Err(format!("{table} and another table differ in special characters alone"));
+                return Err(format!("{table} and another table differ only in special characters"));
             }
             self.tables.push(Arc::new(target));
         }
@@ -204,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    /// Building it also proves that every built-in name is an identifier: one that is none would end the test.
+    /// Building it also proves that every built-in name is an identifier: any other would end the test.
     #[test]
     fn ids_and_tables_are_unique_and_every_target_has_a_key_and_a_value() {
         let known = TargetRegistry::built_in();

@@ -92,7 +92,7 @@ fn fill(line: &str, table: &SyncTable, column: Option<usize>) -> String {
     out + rest
 }
 
-/// What stands before the next `${…}`, what is in it, and what stands behind it.
+/// The text before the next `${…}`, what is in it, and the text after it.
 fn next(line: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = line.split_once("${")?;
     let (word, after) = rest.split_once('}')?;

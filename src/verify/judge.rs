@@ -162,7 +162,7 @@ impl Judge {
             value::Verdict::UnderOld(_) => verdict(Verdict::Bad, "it is under the old key"),
             value::Verdict::WithoutId(_) => verdict(
                 Verdict::Bad,
-                "it is under the new key and does not name it: the new server would open it with the old one",
+                "it is under the new key but does not have its id: the new server would decrypt it with the old key",
             ),
             value::Verdict::Unreadable(reason) => Some((Verdict::Bad, reason.to_string())),
             value::Verdict::UnderNew(_) if self.holds_old_beside(stored) => {
@@ -170,13 +170,10 @@ impl Judge {
             }
             value::Verdict::UnderNew(opened) => {
                 if hash.and_then(|hash| hash_agrees(hash, opened.plaintext())) == Some(false) {
-                    return verdict(
-                        Verdict::Bad,
-                        "its plaintext is not the one that the hash column tells of",
-                    );
+                    return verdict(Verdict::Bad, "its plaintext does not match the hash column");
                 }
                 let Some(recorded) = recorded else {
-                    return verdict(Verdict::New, "it is unknown to the journal");
+                    return verdict(Verdict::New, "the journal does not know it");
                 };
                 if recorded_after(recorded) == Some(digest) && is_recorded(opened.plaintext()) {
                     return verdict(Verdict::Same, "");

@@ -1,18 +1,18 @@
 -- Change log of the old identity database, for SQL Server 2016 SP1 and later, and Azure SQL.
 --
--- Guide, step 2: while the server goes on with the old database, its copy is rotated. These triggers note
--- which rows the server inserts, updates and deletes meanwhile, and keyrotation brings them over. Only keys
--- are noted, no secrets.
+-- Guide, step 2: the server keeps using the old database while its copy is rotated. These triggers record
+-- which rows the server inserts, updates and deletes meanwhile, and keyrotation carries them over. They record
+-- only keys, no secrets.
 --
 -- Run it in the OLD identity database, before the copy is made, as a user whose default schema has the server's
 -- tables (dbo, as a rule), with ALTER on that schema and CREATE TABLE:
 --
 --   sqlcmd -b -I -S host -d identity -U user -i oldMSSQL.sql
 --
--- The server may be running, and the script may be run again: what is noted already is kept, and no change
--- goes unnoticed meanwhile. Each table is locked for some milliseconds, once its transactions have ended. A
+-- The server may be running, and the script may be run again: entries that are there already stay, and no change
+-- is missed meanwhile. Each table is locked for some milliseconds, once its transactions have ended. A
 -- table that is busy for more than five seconds is an error (1222): run the script again. Tables that the
--- database does not have are left out. TRUNCATE is not noted, nor is a bulk copy without FIRE_TRIGGERS.
+-- database does not have are left out. TRUNCATE is not recorded, nor is a bulk copy without FIRE_TRIGGERS.
 -- newMSSQL.sql removes everything.
 --
 -- NOT YET RUN ON AN SQL SERVER. What was done instead: another parser of T-SQL reads every batch; H2 in its
@@ -22,7 +22,7 @@
 -- SQL Server's own ways, and what is done about them:
 -- * A trigger runs once for a statement and sees all its rows in the tables inserted and deleted.
 -- * Without SET NOCOUNT ON a trigger's own counts would reach the server's JDBC driver.
--- * Keys are noted as NVARCHAR with a binary collation, whatever the collation of the database.
+-- * Keys are recorded as NVARCHAR with a binary collation, whatever the collation of the database.
 -- * QUOTED_IDENTIFIER and ANSI_NULLS are kept with a trigger as they are when it is made: both on, or a table
 --   with a filtered index or an indexed view refuses what the trigger does.
 -- * A trigger that somebody has disabled is enabled again.

@@ -1,20 +1,20 @@
 -- Change log of the old identity database, for MySQL 5.7 and later and MariaDB 10.3 and later, with InnoDB.
 --
--- Guide, step 2: while the server goes on with the old database, its copy is rotated. These triggers note
--- which rows the server inserts, updates and deletes meanwhile, and keyrotation brings them over. Only keys
--- are noted, no secrets.
+-- Guide, step 2: the server keeps using the old database while its copy is rotated. These triggers record
+-- which rows the server inserts, updates and deletes meanwhile, and keyrotation carries them over. They record
+-- only keys, no secrets.
 --
 -- Run it in the OLD identity database, before the copy is made:
 --
 --   mysql identity < oldMySQL.sql
 --
--- The server may be running, and the script may be run again: what is noted already is kept, and no change
--- goes unnoticed meanwhile, since each table is locked while its triggers are replaced. A table that is busy
+-- The server may be running, and the script may be run again: entries that are there already stay, and no change
+-- is missed meanwhile, since each table is locked while its triggers are replaced. A table that is busy
 -- for more than ten seconds is an error: run the script again. On a cluster with several writers the lock
 -- holds on one node only: run it again only while nothing is written on the others.
 --
 -- Before 7.3 there is no table IDN_OAUTH2_REFRESH_TOKEN. Then delete the three sections from there to the end,
--- or take what `keyrotation triggers print` prints. If the client stops there, all before is complete.
+-- or use the output of `keyrotation triggers print`. If the client stops there, all before is complete.
 --
 -- "Column count doesn't match value count": there is a log table of the Java tool, with more columns. Run
 -- newMySQL.sql first, or keep the triggers of the Java tool: keyrotation reads them, too.

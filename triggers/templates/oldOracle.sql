@@ -1,18 +1,18 @@
 -- Change log of the old identity database, for Oracle 12.2 and later.
 --
--- Guide, step 2: while the server goes on with the old database, its copy is rotated. These triggers note
--- which rows the server inserts, updates and deletes meanwhile, and keyrotation brings them over. Only keys
--- are noted, no secrets.
+-- Guide, step 2: the server keeps using the old database while its copy is rotated. These triggers record
+-- which rows the server inserts, updates and deletes meanwhile, and keyrotation carries them over. They record
+-- only keys, no secrets.
 --
 -- Run it in the OLD identity database, before the copy is made, as the owner of its tables:
 --
 --   sqlplus -L identity@//host/service @oldOracle.sql
 --
 -- or as a DBA, after ALTER SESSION SET CURRENT_SCHEMA = identity. The server may be running, and the script may
--- be run again: what is noted already is kept, and no change goes unnoticed meanwhile. At the end of each
+-- be run again: entries that are there already stay, and no change is missed meanwhile. At the end of each
 -- section the table is locked for a moment, so that no transaction is left which began without its triggers. A
 -- table that is busy for more than five seconds is an error (ORA-00054, ORA-04021, ORA-30006): run the script
--- again. Tables that the database does not have are left out. TRUNCATE is not noted. newOracle.sql removes
+-- again. Tables that the database does not have are left out. TRUNCATE is not recorded. newOracle.sql removes
 -- everything.
 --
 -- NOT YET RUN ON AN ORACLE SERVER. What was done instead: another parser of Oracle's SQL reads every statement

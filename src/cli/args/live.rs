@@ -83,6 +83,6 @@ fn pace(text: &str) -> Result<Pace, String> {
     }
     match text.replace([',', '_'], "").parse() {
         Ok(most) if most > 0 => Ok(Pace(Some(most))),
-        _ => Err("a number of rows of at least 1, or `off`; to stand still: `keyrotation pause`".to_owned()),
+        _ => Err("a number of rows of at least 1, or `off`; to pause: `keyrotation pause`".to_owned()),
     }
 }

@@ -33,7 +33,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Its word, with what else there is to say.
+    /// Its word, with its note.
     pub fn with(self, note: &str) -> String {
         let word = self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         if note.is_empty() { word } else { format!("{word}: {note}") }

@@ -32,7 +32,7 @@ pub(super) fn members<'json, const N: usize>(
     }
 }
 
-/// A text that begins here, and what stands behind it.
+/// A text that begins here, and what follows it.
 fn text(json: &str) -> Option<(Cow<'_, str>, &str)> {
     let (raw, behind) = json.strip_prefix('"')?.split_once('"')?;
     // To count them is quicker than to stop at the first: a processor looks at many bytes at once.

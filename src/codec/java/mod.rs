@@ -7,7 +7,7 @@
 //!
 //! What counts as a credential: the `value` of an object of class `RequestParameter` (or a subclass;
 //! any serialVersionUID) whose `name` is `Credential`. A null is not a slot and no error. An object that is
-//! no string (a `char[]`, say) makes the request unreadable: nobody knows what a server makes of it, and
+//! no string (a `char[]`, say) makes the request unreadable: it is not known what a server makes of it, and
 //! it may hold ciphertext.
 //!
 //! Strings may be shared: a stream holds each object once, and refers to it by its handle (a running

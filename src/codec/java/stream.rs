@@ -225,7 +225,7 @@ impl Walk<'_> {
         match name {
             Value::Text(handle) if self.is_text(handle, CREDENTIAL)? => {
                 if !is_text {
-                    return Err(Reason::Java("a credential that is no string"));
+                    return Err(Reason::Java("a credential that is not a string"));
                 }
                 self.credentials.extend(credential);
             }

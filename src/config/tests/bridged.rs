@@ -183,7 +183,7 @@ fn oracle_sql_server_and_db2_go_by_the_drivers_of_the_server_and_are_said_to_be_
         assert_eq!((server.kind, route.url.as_str(), route.sole), (kind, url, false));
         assert_eq!(route.java.drivers, drivers.iter().map(|name| lib.join(name)).collect::<Vec<_>>());
         let notices = bench.settings().notices;
-        let said = notices.iter().filter(|notice| notice.text.contains("only stand-ins")).count();
+        let said = notices.iter().filter(|notice| notice.text.contains("only on stand-ins")).count();
         assert_eq!(said, 1, "{url}");
     }
 }
@@ -256,7 +256,7 @@ fn a_jdbc_driver_is_told_whom_to_trust_or_refused() {
         assert_eq!(told, expected, "{url}");
     }
     for (url, says) in [
-        ("jdbc:postgresql://h/d?sslmode=require", "take any certificate"),
+        ("jdbc:postgresql://h/d?sslmode=require", "accept any certificate"),
         (
             "jdbc:postgresql://h/d?sslfactory=org.postgresql.ssl.NonValidatingFactory",
             "with sslfactory in newIdnDBUrl",
@@ -264,13 +264,13 @@ fn a_jdbc_driver_is_told_whom_to_trust_or_refused() {
         ("jdbc:postgresql://h/d?sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory", "with sslfactory in"),
         ("jdbc:postgresql://h/d?sslmode=verify-full&sslhostnameverifier=a.B", "with sslhostnameverifier in"),
         ("jdbc:postgresql://h/d?socketFactory=a.B", "with socketFactory in"),
-        ("jdbc:mariadb://h/d?sslMode=trust", "take any certificate"),
+        ("jdbc:mariadb://h/d?sslMode=trust", "accept any certificate"),
         ("jdbc:mariadb://h/d?trustServerCertificate=true", "forbids TLS"),
         ("jdbc:mariadb://h/d?sslMode=verify-full&socketFactory=a.B", "with socketFactory in"),
         ("jdbc:mariadb://h/d?sslMode=verify-full&tlsSocketType=x", "with tlsSocketType in"),
         ("jdbc:mariadb://h/d?sslMode=verify-full&trustStore=/k.jks", "with trustStore in"),
         ("jdbc:mysql://h/d", "trust stores only"),
-        ("jdbc:mysql://h/d?useSSL=true&verifyServerCertificate=false", "take any certificate"),
+        ("jdbc:mysql://h/d?useSSL=true&verifyServerCertificate=false", "accept any certificate"),
         ("jdbc:h2:tcp://h:9092/idn", "cannot be given to the JDBC driver"),
         ("jdbc:oracle:thin:@//h:1521/s", "cannot be given to the JDBC driver"),
         ("jdbc:sqlserver://h:1433;databaseName=d", "cannot be given to the JDBC driver"),

@@ -29,7 +29,7 @@ fn urls_name_sqlite_files_that_exist() {
         ("jdbc:db2:idndb", Id::ConfigUrl, "//host:port/database"),
         ("jdbc:h2:~/is/IDN", Id::ConfigUrl, "begins with ~"),
         ("jdbc:h2:mem:idn", Id::ConfigUrl, "a database in memory"),
-        ("jdbc:h2:zip:a.zip!/idn", Id::ConfigUrl, "by way of zip:"),
+        ("jdbc:h2:zip:a.zip!/idn", Id::ConfigUrl, "a file with zip:"),
         ("jdbc:h2:./absent;PASSWORD=hunter2", Id::ConfigDatabaseFile, "absent.mv.db, which cannot be found"),
         ("jdbc:postgresql://h/", Id::ConfigUrl, "names no database"),
         ("jdbc:MySQL://h", Id::ConfigUrl, "names no database"),
@@ -38,7 +38,7 @@ fn urls_name_sqlite_files_that_exist() {
         ("jdbc:mysql://root:hunter2@h/idn", Id::ConfigUrl, "user before its host"),
         ("jdbc:postgresql://::1/idn", Id::ConfigUrl, "without brackets"),
         ("jdbc:postgresql://[::1/idn", Id::ConfigUrl, "without its ]"),
-        ("jdbc:postgresql://h:0/idn", Id::ConfigUrl, "a port that is no number"),
+        ("jdbc:postgresql://h:0/idn", Id::ConfigUrl, "a port that is not a number"),
         ("jdbc:postgresql://h/%FF", Id::ConfigUrl, "not UTF-8"),
     ] {
         for key in ["newIdnDBUrl", "newRegDBUrl"] {

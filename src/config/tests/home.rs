@@ -109,7 +109,7 @@ fn doubts_about_key_ids_are_told() {
     assert!(bench.warnings()[0].starts_with("enableKeyId is false, but"));
     // With old_key the server opens nothing of what would be written.
     bench.write("home/repository/conf/deployment.toml", "[encryption]\nold_key = \"x\"");
-    bench.fails(Id::ConfigValue, "enableKeyId is false, and the new server");
+    bench.fails(Id::ConfigValue, "enableKeyId is false, but the new server");
     bench.write(
         "home/repository/conf/deployment.toml",
         "[encryption]\nold_key = \"x\"\nenable_key_id = false",

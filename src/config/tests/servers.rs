@@ -76,7 +76,7 @@ fn contradictions_are_refused_by_name() {
         ("jdbc:postgresql://h/d?sslmode=sometimes", "has sslmode with a value"),
         ("jdbc:postgresql://h/d?sslcert=a.pem", "which go together"),
         ("jdbc:mysql://h/d?useSSL=perhaps", "neither true nor false"),
-        ("jdbc:mysql://h/d?connectTimeout=soon", "has connectTimeout with a value that is no number"),
+        ("jdbc:mysql://h/d?connectTimeout=soon", "has connectTimeout with a value that is not a number"),
         ("jdbc:mysql://h/d?trustCertificateKeyStoreUrl=file:/k.jks", "export its certificates as PEM"),
         ("jdbc:postgresql://h/d?gssEncMode=require", "has gssEncMode=require"),
         ("jdbc:postgresql://h/d?channelBinding=require&sslmode=verify-full", "has channelBinding=require"),

@@ -33,6 +33,6 @@ fn tables_are_added_and_left_out() {
         synced().set("syncTables", "[-IDN_OAUTH2_TOKEN_BINDING, idn_oauth2_refresh_token]").settings();
     let expected = vec![choice("IDN_OAUTH2_TOKEN_BINDING", false), choice("IDN_OAUTH2_REFRESH_TOKEN", true)];
     assert_eq!(settings.sync_tables, Some(expected));
-    synced().set("syncTables", "[-]").fails(Id::ConfigValue, "is no list of tables");
-    synced().set("syncTables", "a; b").fails(Id::ConfigValue, "is no list of tables");
+    synced().set("syncTables", "[-]").fails(Id::ConfigValue, "is not a list of tables");
+    synced().set("syncTables", "a; b").fails(Id::ConfigValue, "is not a list of tables");
 }

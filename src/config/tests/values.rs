@@ -143,8 +143,8 @@ fn keys_are_checked() {
         ("0123456789abcde", Id::ConfigKeyLength, "is 15 bytes long"),
         ("0123456789abcdef0123456789abcdef0", Id::ConfigKeyLength, "is 33 bytes long"),
         ("0x11223344556677889", Id::ConfigKeyLength, "is 19 bytes long"),
-        (&"g".repeat(64), Id::ConfigKeyHex, "character 1 is none"),
-        (&format!("{}x", &hex64[..47]), Id::ConfigKeyHex, "character 48 is none"),
+        (&"g".repeat(64), Id::ConfigKeyHex, "character 1 is not one"),
+        (&format!("{}x", &hex64[..47]), Id::ConfigKeyHex, "character 48 is not one"),
     ] {
         for key in ["oldSecretKey", "newSecretKey"] {
             let error = Bench::new().set(key, value).fails(id, says);

@@ -83,7 +83,7 @@ impl BridgedUrl {
         if let Some((scheme, _)) = path.split_once(':') {
             let scheme: String = scheme.chars().filter(char::is_ascii_alphanumeric).take(16).collect();
             return Err(Said(format!(
-                "names a file by way of {scheme}:, which is not taken; write the plain path"
+                "names a file with {scheme}:, which is not supported; write the plain path"
             )));
         }
         let path = expand(path, folder).map_err(UrlError::Path)?;

@@ -141,7 +141,7 @@ fn sqlite(rest: &str, folder: &Path) -> Result<JdbcUrl, UrlError> {
         return Err(Malformed("names no file: a database in memory cannot be rotated"));
     }
     if rest.contains('?') {
-        return Err(Malformed("has parameters (`?`), which are not taken for SQLite"));
+        return Err(Malformed("has parameters (`?`), which are not supported for SQLite"));
     }
     if strip_prefix(rest, "file:").is_some() {
         return Err(Malformed("has a path that begins with file:; write the plain path"));

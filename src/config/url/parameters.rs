@@ -242,7 +242,7 @@ pub(super) fn read(driver: Driver, given: &[(String, String)]) -> Result<Wanted,
             Meaning::Decides => Decider::of(shown(name), value).into_least(&mut wanted.decider),
             Meaning::TlsMode => {
                 let mode = mode(driver, value)
-                    .ok_or_else(|| format!("has {name} with a value that its driver does not take"))?;
+                    .ok_or_else(|| format!("has {name} with a value that its driver does not accept"))?;
                 words.mode = Some(mode);
             }
             Meaning::Authorities => wanted.tls.authorities = Some(PathBuf::from(value)),
@@ -358,7 +358,7 @@ fn flag(value: &str) -> Option<bool> {
 /// A timeout; zero is none.
 fn duration(driver: Driver, name: &str, value: &str) -> Result<Option<Duration>, String> {
     let number: u32 =
-        value.trim().parse().map_err(|_| format!("has {name} with a value that is no number"))?;
+        value.trim().parse().map_err(|_| format!("has {name} with a value that is not a number"))?;
     Ok((number > 0).then(|| driver.unit() * number))
 }
 

@@ -201,7 +201,7 @@ fn host(text: &str, default_port: u16) -> Result<Host, UrlError> {
     let port = match port {
         None | Some("") => default_port,
         Some(digits) => match digits.parse() {
-            Ok(0) | Err(_) => return Err(Malformed("has a port that is no number from 1 to 65535")),
+            Ok(0) | Err(_) => return Err(Malformed("has a port that is not a number from 1 to 65535")),
             Ok(port) => port,
         },
     };

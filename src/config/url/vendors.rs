@@ -44,7 +44,7 @@ impl LogOn {
 /// Reads what follows `jdbc:oracle:`: service, SID, description or alias.
 pub(super) fn oracle(rest: &str) -> Result<BridgedUrl, UrlError> {
     const NO_THIN: UrlError = Malformed(
-        "is none of Oracle's thin driver: write jdbc:oracle:thin:@//host:1521/service (or @host:1521:SID)",
+        "is not a URL of Oracle's thin driver: write jdbc:oracle:thin:@//host:1521/service (or @host:1521:SID)",
     );
     let rest = strip_prefix(rest, "thin:").ok_or(NO_THIN)?;
     let (who, connect) = rest.rsplit_once('@').ok_or(NO_THIN)?;

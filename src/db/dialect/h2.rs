@@ -79,7 +79,7 @@ pub const H2: Dialect = Dialect {
              serves the file over TCP, name it by jdbc:h2:tcp://host:port/path)",
         ),
         GENERAL if text.contains("read-only") => Some(
-            "the file was not closed, and a transaction in it must be rolled back first: go on with \
+            "the file was not closed, and a transaction in it must be rolled back first: continue with \
              `keyrotation resume`, or open the database once with the server",
         ),
         NO_ADMIN => {

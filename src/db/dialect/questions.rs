@@ -67,7 +67,7 @@ impl Questions {
 /// How many more sessions a server takes, in all and of this user: the least of what is left.
 #[derive(Debug)]
 pub struct Room {
-    /// What is asked; nothing where nobody tells.
+    /// The question; nothing where there is no answer.
     pub asks: &'static [&'static str],
     /// What the answers come to.
     pub left: fn(&[Vec<Record>]) -> Option<i64>,

@@ -142,7 +142,7 @@ impl DriverTransaction for JdbcTransaction {
         self.lease.end(Operation::Commit).await?;
         match self.lease.db.dialect.flush {
             "" => Ok(()),
-            // Committed or not: whoever reads the rows then knows.
+            // Committed or not: the rows will tell.
             flush => self.lease.run(flush, &[]).await.map(drop).map_err(|error| {
                 DbError::new(Class::Lost, format!("what was committed is not on the disk: {error}"))
             }),

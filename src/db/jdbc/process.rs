@@ -1,5 +1,5 @@
 //! The bridge's process: a Java virtual machine that all databases of this process with the same
-//! drivers share. Two threads move frames; whoever waits for an answer waits asynchronously.
+//! drivers share. Two threads move frames; callers wait for an answer asynchronously.
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
@@ -59,7 +59,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Lines of its standard error that are kept to explain its end.
 const KEPT: usize = 20;
 
-/// Those that run, for whoever needs the same drivers.
+/// Those that run, for callers that need the same drivers.
 static RUNNING: tokio::sync::Mutex<Vec<Weak<Process>>> = tokio::sync::Mutex::const_new(Vec::new());
 
 /// A running bridge. Dropped, it ends.
@@ -91,7 +91,7 @@ struct Waiting {
     over: bool,
 }
 
-/// What comes of a request: the rows, and what else was told.
+/// The result of a request: the rows, and other answers.
 pub(super) type Outcome = Result<(Vec<Record>, Done), Failure>;
 
 impl Process {
@@ -173,7 +173,7 @@ impl Process {
         }
     }
 
-    /// Sends a request, and gives back what will tell what came of it.
+    /// Sends a request, and returns the handle that will have its result.
     pub(super) fn ask(&self, number: u32, request: Request) -> oneshot::Receiver<Outcome> {
         let (tell, told) = oneshot::channel();
         let mut waiting = self.shared.waiting();
@@ -272,7 +272,7 @@ impl Waiting {
     }
 }
 
-/// Says what it says in our log, for whoever looks for details.
+/// Writes its output to our log, for those who look for details.
 fn listen(stderr: ChildStderr, shared: &Shared) {
     for line in BufReader::new(stderr).split(b'\n') {
         let Ok(line) = line else { return };

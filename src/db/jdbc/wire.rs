@@ -106,7 +106,7 @@ pub(super) enum Answer {
     Failed(Failure),
 }
 
-/// What came of a request that was done: read by whoever made it.
+/// The result of a request: read by its sender.
 #[derive(Debug, Default)]
 pub(super) struct Done(Vec<u8>);
 

@@ -142,7 +142,7 @@ fn response(user: &str, answer: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// The proof of a password that a server can check which knows its digest.
+/// The proof of a password that a server can check if it knows the password's digest.
 fn scrambled(password: &str, salt: &[u8]) -> Vec<u8> {
     if password.is_empty() {
         return Vec::new();
@@ -200,7 +200,7 @@ fn other_plugin(plugin: &[u8]) -> DbError {
 }
 
 fn odd() -> DbError {
-    DbError::new(Class::Environment, "the server's answer at login is none of MySQL's")
+    DbError::new(Class::Environment, "the server's answer at login is not one of MySQL's")
 }
 
 #[allow(clippy::needless_pass_by_value)] // as `map_err` wants it

@@ -284,7 +284,7 @@ pub fn left_out(dialect: &Dialect, relation: &Relation) -> Option<String> {
     relation.filter.as_ref().map(|filter| without(dialect, filter))
 }
 
-/// The condition for rows that are not among those of a filter: one of which that is not known is none of them.
+/// The condition for rows that are not among those of a filter: a row for which that is not known is not among them.
 fn without(dialect: &Dialect, filter: &Filter) -> String {
     let equals = (dialect.operator)("=");
     format!("CASE WHEN {} THEN 0 ELSE 1 END {equals} 1", condition(dialect, filter))

@@ -19,7 +19,7 @@ impl Deployment {
         let proof = access == Access::ReadWrite;
         for doubt in protect::refuse_old(settings, &self.distinct(), proof).await? {
             tracing::warn!(
-                "{doubt}: before it writes, `run` lets a token tell, and refuses if that is no proof"
+                "{doubt}: before it writes, `run` checks this with a token, and refuses if that proves nothing"
             );
         }
         if let Some(why) = self.refuse_uncompared(settings).await? {

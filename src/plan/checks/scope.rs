@@ -31,8 +31,8 @@ fn behind(place: &str, feeds: &Feeds, is_one: impl Fn(&Feed) -> bool) -> Vec<Str
         }
         let end = &feed.end;
         format!(
-            "{place}: {what}, and stands still: what was written there since is missing; \
-             if this server has taken its place, say so by: {end}"
+            "{place}: {what}, but that is stopped: what was written there since is missing; if this server \
+             has taken its place, run: {end}"
         )
     };
     let mut lines: Vec<String> = feeds.found.iter().filter(|feed| is_one(feed)).map(each).collect();

@@ -17,7 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "kept-copies",
         title: "the server keeps no copies of rotated rows",
         needs: Needs::Databases,
-        warns: "history tables, archives, rules or publications keep or send on what stood there, under the old key",
+        warns: "history tables, archives, rules or publications keep or forward the earlier values, under the old key",
         refuses: &[],
         fix: "switch them off in the copy before the rotation, and purge them when the old key is retired",
         look: |facts| of_databases(facts, |server| server.kept.clone(), "none that this user sees"),
@@ -26,7 +26,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "statement-logs",
         title: "the server logs no statements with their values",
         needs: Needs::Databases,
-        warns: "it does: the old ciphertexts stand in its logs, since every row is compared with them",
+        warns: "it logs them: its logs will hold the old ciphertexts, since each write is compared with them",
         refuses: &[],
         fix: "switch it off for the rotation, or purge these logs when the old key is retired",
         look: |facts| of_databases(facts, |server| server.statement_logs.clone(), "none"),
@@ -35,9 +35,10 @@ pub(super) const CHECKS: &[Check] = &[
         id: "ciphertext-elsewhere",
         title: "no other table holds ciphertext, in any schema",
         needs: Needs::Databases,
-        warns: "columns of other tables do: audit tables, copies, extensions; they stay under the old key",
+        warns: "columns of other tables do (audit tables, copies, extensions): their values stay under the old key",
         refuses: &[],
-        fix: "empty or drop them in the copy if nobody needs them; what a server reads from there is lost with the old key",
+        fix: "empty or drop them in the copy if nobody needs them; no server can read those values once the \
+              old key is gone",
         look: |facts| of_databases(facts, |server| server.elsewhere.clone(), "none that this user sees"),
     },
 ];
@@ -214,7 +215,7 @@ async fn in_column(db: &Db, column: &TextColumn) -> Result<Option<String>, DbErr
     match db.has_ciphertext(&[column]).await {
         Ok(Some(false)) => Ok(None),
         Ok(Some(true)) => Ok(Some(column.to_string())),
-        Ok(None) => Ok(Some(format!("{column} (its name is too odd to look into it)"))),
+        Ok(None) => Ok(Some(format!("{column} (its name is too unusual for a query)"))),
         Err(error) if error.class == Class::Lost => Err(error),
         Err(error) => Ok(Some(format!("not looked at: {column}: {error}"))),
     }

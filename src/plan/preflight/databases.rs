@@ -8,7 +8,7 @@ use crate::plan::protect;
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "configuration",
-        title: "properties.yaml says what it should",
+        title: "properties.yaml has no doubtful settings",
         needs: Needs::Settings,
         warns: "a setting is probably not what was meant, or a secret is readable for everyone",
         refuses: &[],
@@ -37,7 +37,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "copy-is-not-fed",
         title: "nothing brings changes into the copy from elsewhere",
         needs: Needs::Databases,
-        warns: "a replication is set up and stands still, or the user may not see whether one is there",
+        warns: "a replication is set up but stopped, or the user may not see whether there is one",
         refuses: &[Id::CopyFed],
         fix: "end it for good, or a restart of the server may begin it again; grant what docs/databases.md lists",
         look: not_fed,
@@ -82,9 +82,9 @@ pub(super) const CHECKS: &[Check] = &[
         id: "hidden-rows",
         title: "the server shows this user every row and value",
         needs: Needs::Databases,
-        warns: "whether policies, row permissions or masks hide any could not be asked",
+        warns: "it is not known whether policies, row permissions or masks hide any",
         refuses: &[Id::RowsHidden],
-        fix: "let somebody who sees the server's whole catalogue look, or grant what docs/databases.md lists",
+        fix: "let somebody who sees the server's whole catalogue check it, or grant what docs/databases.md lists",
         look: hidden_rows,
     },
     Check {
@@ -102,7 +102,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: Needs::Databases,
         warns: "the user may not see other users' sessions, or the server is one node of a cluster",
         refuses: &[Id::OthersConnected],
-        fix: "grant it PROCESS (docs/databases.md), and look yourself who is connected to the other nodes",
+        fix: "grant it PROCESS (docs/databases.md), and check yourself who is connected to the other nodes",
         look: others_connected,
     },
     Check {
@@ -111,7 +111,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: Needs::Databases,
         warns: "there are some: they run for every row, and may refuse it or write elsewhere",
         refuses: &[],
-        fix: "see what they do; drop them in the copy if the new server does not need them",
+        fix: "find out what they do; drop them in the copy if the new server does not need them",
         look: foreign_triggers,
     },
     Check {
@@ -154,7 +154,7 @@ fn not_production(facts: &Facts<'_>) -> Found {
         Some(_) if facts.deployment.is_some_and(|deployment| !deployment.doubts.is_empty()) => {
             let doubts = facts.deployment.map(|deployment| deployment.doubts.clone()).unwrap_or_default();
             Found::NotChecked(format!(
-                "{}: before it writes, `run` lets a token tell, and refuses if that is no proof",
+                "{}: before it writes, `run` checks this with a token, and refuses if that proves nothing",
                 listed(&doubts)
             ))
         }
@@ -186,11 +186,11 @@ fn not_fed(facts: &Facts<'_>) -> Found {
             };
             if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {
                 let what = format!("{place}: it is fed from elsewhere: {}", feed.what);
-                let fix = format!("end that in it: `{}`", feed.end);
+                let fix = format!("end that there: `{}`", feed.end);
                 return Found::Refuse(Refusal { id: Id::CopyFed, what, fix });
             }
             warnings.extend(feeds.found.iter().map(|feed| {
-                format!("{place}: {}, which does not run now; `{}` ends it for good", feed.what, feed.end)
+                format!("{place}: {}, which is stopped now; `{}` ends it for good", feed.what, feed.end)
             }));
             warnings.extend(feeds.warnings().map(|why| format!("{place}: {why}")));
         }

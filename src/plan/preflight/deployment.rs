@@ -15,14 +15,14 @@ pub(super) const CHECKS: &[Check] = &[
         needs: Needs::Files,
         warns: "it has none, or one that cannot be read",
         refuses: &[],
-        fix: "copy it from the old server's repository/conf, and see that it is TOML",
+        fix: "copy it from the old server's repository/conf, and check that it is TOML",
         look: there,
     },
     Check {
         id: "deployment-key",
         title: "deployment.toml has one of the two keys",
         needs: Needs::Files,
-        warns: "[encryption] key is neither the old key nor the new one, so one of the three is wrong, or it is not set",
+        warns: "[encryption] key is not set, or it is neither the old key nor the new one: one of the three is wrong",
         refuses: &[],
         fix: "compare it with oldSecretKey and newSecretKey",
         look: key,
@@ -33,23 +33,26 @@ pub(super) const CHECKS: &[Check] = &[
         needs: Needs::Settings,
         warns: "[encryption] old_key or totpKey of a server is a key that properties.yaml does not name: values under it would be reported as failed",
         refuses: &[],
-        fix: "add it to `oldSecretKeys` (docs/configuration.md#several-old-keys), a totpKey, too; or `totpKey: {old: X, new: X}` if that one stays",
+        fix: "add it to `oldSecretKeys` (docs/configuration.md#several-old-keys), also a totpKey; or write \
+              `totpKey: {old: X, new: X}` if the totpKey stays",
         look: other_keys,
     },
     Check {
         id: "nodes-have-both-keys",
         title: "in place: every server has both keys, or all are stopped",
         needs: Needs::Settings,
-        warns: "a server whose home is named could not read what a rotation writes: with --servers-have-both-keys it is refused",
+        warns: "a server whose home is named could not read what a rotation writes: `run \
+                --servers-have-both-keys` refuses this",
         refuses: &[],
-        fix: "write key = the new key and old_key = the old key into [encryption] of every node and restart it, let a totpKey stay or name it in `oldSecretKeys`; or stop all servers (docs/in-place.md)",
+        fix: "write key = the new key and old_key = the old key into [encryption] of every node and restart \
+              it; leave a totpKey, or name it in `oldSecretKeys`; or stop all servers (docs/in-place.md)",
         look: nodes,
     },
     Check {
         id: "deployment-key-ids",
         title: "deployment.toml and enableKeyId agree",
         needs: Needs::Files,
-        warns: "the server looks for key ids and new values get none, or nobody knows whether it does",
+        warns: "the server looks for key ids and new values get none, or it is not known whether it does",
         refuses: &[],
         fix: "set `enableKeyId: true` in properties.yaml for 7.1 and later (docs/configuration.md)",
         look: key_ids,
@@ -58,7 +61,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "deployment-identity",
         title: "deployment.toml names the new identity database",
         needs: Needs::Files,
-        warns: "it still names the old one, or another: a server that is started like this works on that",
+        warns: "it still names the old one, or another: a server that is started like this uses that database",
         refuses: &[],
         fix: CONFIGURE,
         look: |facts| database(facts, "identity_db"),
@@ -67,7 +70,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "deployment-registry",
         title: "deployment.toml names the new registry database",
         needs: Needs::Files,
-        warns: "it names another: a server that is started like this works on that",
+        warns: "it names another: a server that is started like this uses that database",
         refuses: &[],
         fix: CONFIGURE,
         look: |facts| database(facts, "shared_db"),
@@ -96,7 +99,7 @@ fn said<T>(said: Said<T>, entry: &str) -> Result<T, Found> {
         Said::Nothing => Err(Found::Warning(format!("{entry} is not set"))),
         Said::Unusable(why) => Err(Found::Warning(format!("{entry} cannot be used: {why}"))),
         Said::Elsewhere => {
-            Err(Found::NotChecked(format!("{entry} stands in the server's secrets or environment")))
+            Err(Found::NotChecked(format!("{entry} is kept in the server's secrets or environment")))
         }
     }
 }
@@ -142,7 +145,7 @@ fn other_keys(facts: &Facts<'_>) -> Found {
                 }
                 Said::Nothing => {}
                 Said::Elsewhere => {
-                    unseen.push(format!("{name} of {home} stands in the server's secrets or environment"));
+                    unseen.push(format!("{name} of {home} is kept in the server's secrets or environment"));
                 }
                 Said::Unusable(why) => unseen.push(format!("{name} of {home} cannot be used: {why}")),
             }
@@ -189,7 +192,7 @@ fn nodes(facts: &Facts<'_>) -> Found {
         (false, _) => Found::Warning(lacking.join("; ")),
         (true, false) => Found::NotChecked(unseen.join("; ")),
         (true, true) => Found::Ok(format!(
-            "{} by their deployment.toml; whether they were restarted is not seen",
+            "{} by their deployment.toml; that does not show whether they were restarted",
             settings.nodes.len()
         )),
     }
@@ -198,7 +201,7 @@ fn nodes(facts: &Facts<'_>) -> Found {
 fn key_ids(facts: &Facts<'_>) -> Found {
     let Some(home) = &facts.home else { return Found::NotChecked("it was not looked at".to_owned()) };
     match (home.key_ids(), facts.settings.key_id) {
-        (None, _) => Found::Warning("nothing tells whether the server looks for key ids".to_owned()),
+        (None, _) => Found::Warning("it is not known whether the server looks for key ids".to_owned()),
         (Some(true), false) => {
             Found::Warning("the server looks for key ids, and new values get none".to_owned())
         }

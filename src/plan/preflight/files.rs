@@ -9,9 +9,9 @@ pub(super) const CHECKS: &[Check] = &[
         id: "home",
         title: "newISHome is an Identity Server of a known version",
         needs: Needs::Files,
-        warns: "its version is not known, so it is not known either whether it looks for key ids",
+        warns: "its version is not known, and so it is not known whether it looks for key ids",
         refuses: &[Id::ConfigHome],
-        fix: "see that bin/version.txt is there, or say it with `enableKeyId`",
+        fix: "check that bin/version.txt exists, or set `enableKeyId`",
         look: home,
     },
     Check {
@@ -20,7 +20,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: Needs::Files,
         warns: "some cannot: they would be reported as failed",
         refuses: &[Id::HomeUnreadable, Id::FolderUnreadable],
-        fix: "let the user who runs keyrotation read them, and see that they are XML files of WSO2",
+        fix: "let the user who runs keyrotation read them, and check that they are XML files of WSO2",
         look: readable,
     },
     Check {
@@ -55,7 +55,7 @@ pub(super) const CHECKS: &[Check] = &[
 fn listings<'a>(facts: &'a Facts<'_>, judge: impl FnOnce(&'a [Listing]) -> Found) -> Found {
     match &facts.files {
         Ok(listings) => judge(listings),
-        Err(refusal) => Found::NotChecked(format!("[{}] came before it", refusal.id)),
+        Err(refusal) => Found::NotChecked(format!("an earlier error prevented it: [{}]", refusal.id)),
     }
 }
 

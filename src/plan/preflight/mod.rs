@@ -227,7 +227,7 @@ impl Check {
                 Needs::Settings | Needs::Files => false,
             };
             if unknown {
-                return Found::NotChecked(format!("[{}] came before it", refusal.id));
+                return Found::NotChecked(format!("an earlier error prevented it: [{}]", refusal.id));
             }
         }
         let missing = match self.needs {

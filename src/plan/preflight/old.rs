@@ -18,7 +18,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "old-version",
         title: "old and new server are of one version",
         needs: Needs::Files,
-        warns: "they are not: a rotation changes no schema",
+        warns: "they are not, and a rotation does not change the schema",
         refuses: &[],
         fix: "rotate the key with the version that you have, and upgrade before or after",
         look: version,
@@ -36,22 +36,23 @@ pub(super) const CHECKS: &[Check] = &[
         id: "old-identity-rows",
         title: "old and new identity database have the same rows",
         needs: Needs::Databases,
-        warns: "counts differ, or the newest row of the old one is later: the copy was made too early, or the old server goes on",
+        warns: "counts differ, or the newest row of the old one is later: the copy was made too early, or \
+                the old server is still in use",
         refuses: &[],
-        fix: "with sync what users change is carried over; else stop the old server and copy again",
+        fix: "sync, if it is enabled, carries over what users change; otherwise stop the old server and copy again",
         look: |facts| rows(facts.old.identity.as_ref(), "oldIdnDBUrl names no database that could be asked"),
     },
     Check {
         id: "old-registry-rows",
         title: "old and new registry database have the same rows",
         needs: Needs::Databases,
-        warns: "counts differ, or the newest row of the old one is later: sync never carries the registry over",
+        warns: "counts differ, or the newest row of the old one is later: sync never carries over the registry",
         refuses: &[],
         fix: "stop what changes the registry on the old server, and copy it again",
         look: |facts| {
             rows(
                 facts.old.registry.as_ref(),
-                "oldRegDBUrl names no database that could be asked, nor that the new registry could be told from",
+                "oldRegDBUrl names no database that could be asked, or none that differs from the new registry",
             )
         },
     },

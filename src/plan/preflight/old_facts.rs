@@ -69,7 +69,7 @@ pub(super) async fn gather(ground: Ground<'_>) -> Old {
     let (Some(databases), Ok(deployment)) = (&settings.databases, ground.deployment) else { return old };
     let asked = async |database: &Database, store: &Store| match ground.counting {
         Some(activity) => rows(database, store, deployment, activity).await,
-        None => Err("only `keyrotation preflight` and `plan` count on the old server".to_owned()),
+        None => Err("only `keyrotation preflight` and `plan` count rows on the old server".to_owned()),
     };
     if let Some(database) = &databases.old_identity {
         old.identity = Some(asked(database, &Store::Identity).await);
@@ -169,7 +169,7 @@ pub(super) fn has_old_key(toml: &config::Deployment, settings: &Settings) -> Ask
     match toml.key() {
         Said::This(found) => Ok(settings.keys.old_keys().any(|old| *old == found)),
         Said::Nothing => Err("[encryption] key is not set there".to_owned()),
-        Said::Elsewhere => Err("[encryption] key stands in the server's secrets or environment".to_owned()),
+        Said::Elsewhere => Err("[encryption] key is kept in the server's secrets or environment".to_owned()),
         Said::Unusable(why) => Err(format!("[encryption] key there cannot be used: {why}")),
     }
 }

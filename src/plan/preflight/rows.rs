@@ -1,4 +1,4 @@
-//! Checks of what stands in tables and files, and of the room that rotating it takes.
+//! Checks of the contents of tables and files, and of the room that rotating them takes.
 
 use super::facts::Asked;
 use super::{Check, Facts, Found, Needs, Refusal, known, unless_any};
@@ -11,16 +11,16 @@ const JOURNAL_BYTES: u64 = 200;
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "old-key",
-        title: "the old key opens what is there",
+        title: "the old key decrypts what is stored",
         needs: Needs::Rows,
-        warns: "some values open under neither key",
+        warns: "neither key decrypts some values",
         refuses: &[Id::WrongOldKey, Id::AllAlreadyNew, Id::MostUnreadable],
         fix: "`keyrotation run --dry-run` lists them with reasons",
         look: old_key,
     },
     Check {
         id: "ambiguous",
-        title: "no value opens under both keys",
+        title: "no value can be decrypted with both keys",
         needs: Needs::Rows,
         warns: "",
         refuses: &[Id::Ambiguous],
@@ -29,19 +29,19 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "key-ids",
-        title: "values under the new key name it, where the server asks",
+        title: "values under the new key have its id, if the server looks for it",
         needs: Needs::Rows,
-        warns: "some do not: the new server would open them with its old_key; they are sealed again",
+        warns: "some do not: the new server would decrypt them with its old_key; the rotation encrypts them again",
         refuses: &[],
-        fix: "nothing, if that is what you expect: `keyrotation run` seals them again and counts them apart",
+        fix: "nothing, if that is what you expect: `keyrotation run` encrypts them again and counts them separately",
         look: key_ids,
     },
     Check {
         id: "unnamed-keys",
         title: "in place: servers with both keys read every value before it is rotated",
         needs: Needs::Rows,
-        warns: "in ECB or CBC no value names its key, and a server opens it with `key`: from its restart with both keys until \
-                the rotation has come to them, it cannot read those under an old key",
+        warns: "values in ECB or CBC do not name their key, and a server decrypts them with `key`: it \
+                cannot read those under an old key from its restart with both keys until they are rotated",
         refuses: &[],
         fix: "begin the rotation at once after the restart, or stop the servers meanwhile (docs/in-place.md)",
         look: unnamed_keys,
@@ -50,19 +50,20 @@ pub(super) const CHECKS: &[Check] = &[
         id: "foreign-values",
         title: "every value is of a kind that can be rotated",
         needs: Needs::Rows,
-        warns: "some are wrapped by the keystore or of an unknown transformation: they would be reported as failed",
+        warns: "some are wrapped by the keystore or have an unknown transformation: they would be reported as failed",
         refuses: &[],
         fix: "run WSO2's migration client first, or delete what nobody needs; `keyrotation run --dry-run` lists them",
         look: foreign_values,
     },
     Check {
         id: "hidden-values",
-        title: "ciphertext stands where it is looked for",
+        title: "ciphertext is only where the rotation looks for it",
         needs: Needs::Rows,
-        warns: "an envelope under an old key stands in a value or file, but not as a value of its own: it stays under that \
-                key, and a value with nothing else in it would be reported as failed",
+        warns: "a value or file contains an envelope under an old key that is not a value of its own: it \
+                stays under that key, and a value with nothing else in it would be reported as failed",
         refuses: &[],
-        fix: "delete it, or describe its table otherwise in `targets` (docs/targets.md); `keyrotation keys` says where it is",
+        fix: "delete it, or describe its table differently in `targets` (docs/targets.md); `keyrotation \
+              keys` says where it is",
         look: hidden_values,
     },
     Check {
@@ -71,7 +72,7 @@ pub(super) const CHECKS: &[Check] = &[
         needs: Needs::Rows,
         warns: "one leads to no text in any row: nothing is rotated there",
         refuses: &[],
-        fix: "compare `paths` with what stands in the table",
+        fix: "compare `paths` with the contents of the table",
         look: target_paths,
     },
     Check {
@@ -80,13 +81,13 @@ pub(super) const CHECKS: &[Check] = &[
         needs: Needs::Databases,
         warns: "one matches none: nothing is rotated there",
         refuses: &[],
-        fix: "compare `where` with what stands in the table, upper and lower case too; a truth value is the text that the \
-              database makes of it (`true` on PostgreSQL)",
+        fix: "compare `where` with the contents of the table, including upper and lower case; for a truth \
+              value, write the text that the database prints (`true` on PostgreSQL)",
         look: |facts| known(&facts.idle_filters, |found| unless_any(found, "yes")),
     },
     Check {
         id: "column-width",
-        title: "the columns take the new values",
+        title: "the new values fit into their columns",
         needs: Needs::Rows,
         warns: "some new values would be longer than their column: they would be reported as failed",
         refuses: &[],
@@ -97,16 +98,17 @@ pub(super) const CHECKS: &[Check] = &[
         id: "journal",
         title: "the journal's folder is free for a new rotation",
         needs: Needs::Settings,
-        warns: "it holds a rotation, so `run` begins no other",
+        warns: "it holds a rotation, so `run` cannot start another",
         refuses: &[],
-        fix: "see `keyrotation status`; go on with `keyrotation resume`, or put it aside with `keyrotation run --new`",
+        fix: "see `keyrotation status`; continue it with `keyrotation resume`, or put it aside with \
+              `keyrotation run --new`",
         look: journal,
     },
     Check {
         id: "journal-room",
         title: "there is room for the journal",
         needs: Needs::Rows,
-        warns: "there is less than twice of what it takes: 200 bytes a row",
+        warns: "there is less than twice the room that it needs, which is 200 bytes for each row",
         refuses: &[],
         fix: "make room, or name another folder with --journal; a full disk ends the rotation at a safe point",
         look: journal_room,
@@ -115,7 +117,7 @@ pub(super) const CHECKS: &[Check] = &[
         id: "database-room",
         title: "there is room for the databases to grow",
         needs: Needs::Rows,
-        warns: "the files' disk has less room than rewriting takes (an estimate: docs/performance.md)",
+        warns: "the files' disk has less room than rewriting needs (an estimate: docs/performance.md)",
         refuses: &[],
         fix: "make room on the database's disk",
         look: database_room,
@@ -155,7 +157,9 @@ fn key_ids(facts: &Facts<'_>) -> Found {
     }
     match counted(facts, |job| job.without_id) {
         (0, _) => Found::Ok("yes".to_owned()),
-        (count, places) => Found::Warning(format!("{count} of those that were opened do not, in {places}")),
+        (count, places) => {
+            Found::Warning(format!("{count} of those that were decrypted do not, in {places}"))
+        }
     }
 }
 
@@ -181,9 +185,7 @@ fn foreign_values(facts: &Facts<'_>) -> Found {
 fn hidden_values(facts: &Facts<'_>) -> Found {
     match counted(facts, |job| job.beside) {
         (0, _) => Found::Ok("yes".to_owned()),
-        (count, places) => {
-            Found::Warning(format!("{count} values hold some where nobody looks, in {places}"))
-        }
+        (count, places) => Found::Warning(format!("{count} values hold some in other places, in {places}")),
     }
 }
 
@@ -211,7 +213,7 @@ fn journal(facts: &Facts<'_>) -> Found {
 
 fn journal_room(facts: &Facts<'_>) -> Found {
     let rows = facts.survey.map_or(0, crate::plan::Survey::rows);
-    within(&facts.journal_room, 2 * rows * JOURNAL_BYTES, "twice of what the journal takes")
+    within(&facts.journal_room, 2 * rows * JOURNAL_BYTES, "twice what the journal needs")
 }
 
 fn database_room(facts: &Facts<'_>) -> Found {
@@ -220,10 +222,10 @@ fn database_room(facts: &Facts<'_>) -> Found {
         Err(why) => return Found::NotChecked(why.clone()),
     };
     match &facts.database_room {
-        Some(room) => within(room, needed, "what rewriting takes"),
+        Some(room) => within(room, needed, "what rewriting needs"),
         None if facts.settings.databases.is_none() => Found::NotChecked("no database is rotated".to_owned()),
         None => Found::NotChecked(format!(
-            "servers do not tell how much room their disks have; about {} are needed",
+            "servers do not say how much room their disks have; about {} are needed",
             megabytes(needed)
         )),
     }

@@ -18,23 +18,23 @@ pub(super) const CHECKS: &[Check] = &[
         id: "connections",
         title: "the server has room for the connections",
         needs: Needs::Databases,
-        warns: "it has room for fewer than were to write at once",
+        warns: "it has room for fewer than are configured to write at once",
         refuses: &[],
-        fix: "fewer write, and it takes longer; raise the limit or stop what else is connected",
+        fix: "fewer write, and it takes longer; raise the limit, or stop other programs that are connected",
         look: connections,
     },
     Check {
         id: "statement-limit",
-        title: "the server lets statements end",
+        title: "the server has no time limit for statements",
         needs: Needs::Databases,
-        warns: "it ends them after some time",
+        warns: "it cancels statements after some time",
         refuses: &[],
-        fix: "nothing must be done; without the limit for this user it goes quicker",
+        fix: "nothing; without this limit for the user the rotation is faster",
         look: |facts| of_each(facts, statement_limit, "without a limit"),
     },
     Check {
         id: "lossy-settings",
-        title: "what the server acknowledges is on its disk",
+        title: "the server writes a commit to its disk before it acknowledges it",
         needs: Needs::Databases,
         warns: "with its settings a crash of the server may lose rotated rows",
         refuses: &[],
@@ -43,7 +43,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "creators",
-        title: "no other role may make objects where names are looked for",
+        title: "no other role may create objects in the schemas where names are looked for",
         needs: Needs::Databases,
         warns: "PostgreSQL calls the function or operator that fits best, whoever made it: a role with CREATE on the schema could have its own called as this user",
         refuses: &[],
@@ -92,7 +92,8 @@ fn connections(facts: &Facts<'_>) -> Found {
     let text = |server: &Server| {
         let room = server.connections;
         format!(
-            "{}: the server has room for {room} connections that share the work, and {writers} were to write; fewer do",
+            "{}: the server has room for {room} connections that share the work, fewer than the {writers} \
+             that should write",
             server.place
         )
     };
@@ -102,7 +103,7 @@ fn connections(facts: &Facts<'_>) -> Found {
 
 fn statement_limit(server: &Server) -> Asked<Option<String>> {
     let text = |seconds: f64| {
-        format!("the server ends statements after {seconds} s: chunks begin small and keep below that")
+        format!("the server cancels statements after {seconds} s: chunks start small and stay below that")
     };
     Ok(server.limit.clone()?.map(text))
 }

@@ -10,7 +10,8 @@ pub(super) const CHECKS: &[Check] = &[Check {
     id: "transport",
     title: "connections to other hosts are encrypted, and the server is known by its certificate",
     needs: Needs::Settings,
-    warns: "a connection to another host is not encrypted, or takes any certificate: whoever is on the way reads the password",
+    warns: "a connection to another host is not encrypted, or accepts any certificate: an attacker in \
+            between can read the password",
     refuses: &[],
     fix: "write sslmode=verify-full (sslMode=VERIFY_IDENTITY, encrypt=true, …) in the URL, with tlsCaFile for an authority of your own",
     look: transport,

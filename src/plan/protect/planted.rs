@@ -22,8 +22,8 @@ impl Deployment {
         for table in optional.map(|target| &target.relation.table) {
             if let Some(owner) = owner(table).filter(|owner| !trusted.contains(owner)) {
                 let what = format!(
-                    "{}: {table} is of the role {owner}, which owns no table that every version has: what that role \
-                     has put there would run as this user",
+                    "{}: {table} belongs to the role {owner}, which owns no table that every version has: \
+                     code that this role put there would run as this user",
                     db.place()
                 );
                 return Err(Error::new(Id::Schema, what).fix(format!(

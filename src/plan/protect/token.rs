@@ -19,12 +19,13 @@ const LONGEST: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// What to do where a server's name for itself is another's.
-const OWN_NAME: &str = "if the new server is another one that took over that name, give it one of its own (MariaDB: \
-                        server_id; MySQL: remove auto.cnf and restart it), else this is production";
+const OWN_NAME: &str = "if the new server is another server with the same name, give it a name of its own \
+                        (MariaDB: server_id; MySQL: remove auto.cnf and restart it); otherwise this is the \
+                        production server";
 /// What to do where nothing tells what a server is fed from.
-const APART: &str = "name the server that the users' Identity Server writes to as the old one; or end the replication \
-                     there for now; or restart the new server without a binary log (skip-log-bin): such a one feeds \
-                     no other";
+const APART: &str = "name the server that the users' Identity Server writes to as the old one; or end the \
+                     replication there for now; or restart the new server without a binary log \
+                     (skip-log-bin): then it cannot feed another";
 
 /// What watching for a token came to.
 enum Proved {
@@ -91,8 +92,8 @@ impl Pair<'_> {
                 // SQL Server has none: there the lock and the identifiers tell.
                 if new.server_kind() != Some(Kind::SqlServer) {
                     tracing::warn!(
-                        "that {} is not {} is told by their identifiers and locks alone, since no token tells: {why}; \
-                         docs/databases.md has the grants for it",
+                        "only identifiers and locks show that {} is not {}, since a token could not be \
+                         used: {why}; docs/databases.md has the grants for it",
                         new.place(),
                         old.place()
                     );
@@ -123,7 +124,7 @@ impl Pair<'_> {
         }
         let unsettled = others.first().filter(|_| old.server_kind() == Some(Kind::Postgres)).map(|feed| {
             let waited = begun.elapsed().as_secs_f64();
-            format!("{}, and has not come past a token within {waited:.0} s", feed.what)
+            format!("{}, and a token did not arrive within {waited:.0} s", feed.what)
         });
         Ok(unsettled.map_or(Proved::Different, Proved::Unsettled))
     }
@@ -143,7 +144,7 @@ impl Pair<'_> {
         let is_ours = |feed: &&&Feed| feed.source.as_deref().is_some_and(|source| ours.is_called(source));
         if let Some(feed) = sources.iter().find(is_ours) {
             return Ok(Some(format!(
-                "{}, and that calls itself as {} does; {OWN_NAME}",
+                "{}, and that server has the same name as {}; {OWN_NAME}",
                 feed.what,
                 new.place()
             )));

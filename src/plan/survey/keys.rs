@@ -70,7 +70,7 @@ impl Survey {
     pub fn strange(&self) -> Option<String> {
         let strange = self.jobs.iter().filter(|job| job.unreadable > 0).map(JobSurvey::strange);
         let strange: Vec<_> = strange.collect();
-        (!strange.is_empty()).then(|| format!("open under neither key: {}", strange.join(", ")))
+        (!strange.is_empty()).then(|| format!("neither key decrypts some values: {}", strange.join(", ")))
     }
 
     /// What the values say of the keys, for the screen; an error if the old key cannot be the right one, or
@@ -84,14 +84,16 @@ impl Survey {
         if sampled > 0 && old + new == 0 {
             return Err(Error::new(
                 Id::WrongOldKey,
-                format!("oldSecretKey: none of {sampled} sampled values opens under the old or the new key"),
+                format!(
+                    "oldSecretKey: neither the old nor the new key decrypts any of {sampled} sampled values"
+                ),
             ));
         }
         if old == 0 && sampled - new > new {
             return Err(Error::new(
                 Id::WrongOldKey,
                 format!(
-                    "oldSecretKey: none of {sampled} sampled values opens under it, and only {new} under the new key"
+                    "oldSecretKey: it decrypts none of {sampled} sampled values, and the new key decrypts only {new}"
                 ),
             ));
         }
@@ -115,8 +117,8 @@ impl Survey {
                     return Err(Error::new(
                         Id::AllAlreadyNew,
                         format!(
-                            "oldSecretKey, newSecretKey: of {sampled} values {few} under the old key, and {new} are \
-                             under the new one{without_id}; probably the two keys are the wrong way round"
+                            "oldSecretKey, newSecretKey: of {sampled} values, {few} under the old key, and \
+                             {new} are under the new one{without_id}; the two keys are probably swapped"
                         ),
                     ));
                 }
@@ -131,7 +133,8 @@ impl Survey {
         let sample = if self.sum(|job| job.passed_over) == 0 { "" } else { "sampled " };
         let (key, by_key) = self.by_key();
         Ok(format!(
-            "of {sampled} {sample}values {old} open under the old {key}{by_key} and {new} under the new one{without_id}{kept}"
+            "of {sampled} {sample}values, {old} are under the old {key}{by_key}, and {new} under the new \
+             one{without_id}{kept}"
         ))
     }
 
@@ -155,12 +158,12 @@ impl Survey {
         }
         let strange = self.jobs.iter().filter(|job| job.unreadable > 0).map(JobSurvey::strange);
         let what = format!(
-            "of {opened} values {found} open under neither the old nor the new key: {}",
+            "of {opened} values, neither the old nor the new key decrypts {found}: {}",
             strange.collect::<Vec<_>>().join(", ")
         );
         Err(Error::new(Id::MostUnreadable, what).fix(format!(
-            "see whether they are under a third key, and whether this is the right copy; to leave them as they are \
-             and rotate the rest, add --accept-unreadable {found}"
+            "check whether they are under a third key, and whether this is the right copy; to leave them as \
+             they are and rotate the rest, add --accept-unreadable {found}"
         )))
     }
 
@@ -175,10 +178,10 @@ impl Survey {
             self.jobs.iter().filter(|job| job.ambiguous > 0).map(|job| &*job.place).collect();
         Err(Error::new(
             Id::Ambiguous,
-            format!("{found} ECB or CBC values open under both keys, in {}", places.join(", ")),
+            format!("both keys decrypt {found} ECB or CBC values, in {}", places.join(", ")),
         )
         .fix(format!(
-            "look at the rows; to leave them as they are and rotate the rest, add --accept-ambiguous {found}"
+            "check the rows; to leave them as they are and rotate the rest, add --accept-ambiguous {found}"
         )))
     }
 }

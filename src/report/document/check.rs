@@ -15,9 +15,10 @@ const HEAD: u64 = 256 * 1024;
 const SHOWN: usize = 120;
 
 /// What stands in a report that no journal knows: it is made again with what the report itself says there.
-const ITS_MAKERS: &str = "what was not checked: when it was made, by which user and on which host, whether a process was at \
-     work then, its title, key-in-use-since and next-rotation-due, with what is counted from these (how long the old key was in use, \
-     when the new one is due), are its maker's own words, which no journal knows";
+const ITS_MAKERS: &str = "not checked, since no journal has it: when the report was made, by which user and \
+                          on which host; whether a process was at work then; its title, key-in-use-since \
+                          and next-rotation-due, and what follows from them (how long the old key was in \
+                          use, when the new one is due)";
 
 /// What came of comparing a report with its journal.
 #[derive(Debug)]
@@ -51,14 +52,14 @@ impl Checked {
                 )
             }
             Self::GoneOn(then, now) => format!(
-                "it was made from the first {} of {} events, which are unchanged; what it says of them was not \
-                 compared, since a report is on a whole journal: make a new one",
+                "it was made from the first {} of {} events, which are unchanged; its content was not \
+                 compared, since a report is about a whole journal: make a new one",
                 thousands(*then),
                 thousands(*now)
             ),
             Self::OtherVersion(version) => format!(
-                "the log is the one that it was made from; what it says was not compared, since version {version} \
-                 made it, and this is {}",
+                "the log is the one that it was made from; its content was not compared, since version \
+                 {version} made it, and this is {}",
                 env!("CARGO_PKG_VERSION")
             ),
             Self::Differs(line, found, expected) => format!(
@@ -76,7 +77,7 @@ impl Checked {
 pub fn check(path: &Path, sources: &[Source<'_>], asked: Made) -> Result<Checked> {
     let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", path.display()));
     let no_report = || {
-        Error::new(Id::CommandLineValue, format!("{} is no report of this program", path.display()))
+        Error::new(Id::CommandLineValue, format!("{} is not a report of this program", path.display()))
             .fix("name a file that `keyrotation report` has written")
     };
     let mut head = Vec::new();
@@ -99,7 +100,7 @@ pub fn check(path: &Path, sources: &[Source<'_>], asked: Made) -> Result<Checked
             return Err(Error::new(
                 Id::JournalOther,
                 format!(
-                    "{} is on rotation {}, whose journal was not named",
+                    "{} is about rotation {}, whose journal was not named",
                     path.display(),
                     bound.rotation_id
                 ),
@@ -173,7 +174,7 @@ impl Comparison {
         Ok(())
     }
 
-    /// The first line that differs: its number, what stands there, and what should.
+    /// The first line that differs: its number, what it is, and what it should be.
     fn finish(mut self) -> io::Result<Option<(u64, String, String)>> {
         if self.differs.is_none() {
             // The rest of what is expected, and of the file: neither may have more than the other.

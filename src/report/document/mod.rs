@@ -1,4 +1,4 @@
-//! The report on a finished or unfinished rotation, for whoever has to answer for it: made from
+//! The report on a finished or unfinished rotation, for those who must answer for it: made from
 //! journals alone, without keys and databases.
 //!
 //! [`Document`] is the model; it is written as HTML, JSON or CSV. The same journals and the same

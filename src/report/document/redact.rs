@@ -1,6 +1,6 @@
 //! Names that stand for names: who gets a report need not know users and rows by name.
 //!
-//! The digest is keyed by a secret that whoever has the journal can compute and nobody from the
+//! The digest is keyed by a secret that everyone with the journal can compute and nobody from the
 //! report. So the same name gives the same digest in every report on one journal, names can be told
 //! apart and followed, and no list of names can be tried out without the journal.
 

@@ -112,7 +112,7 @@ fn verified(rotation: &RotationPart, add: &mut impl FnMut(Level, &'static str, S
         // What was recorded as failed is a difference, too, but a known one.
         let is_known = found.is_of_failed_rows();
         let more = match (is_known, found.outside) {
-            (true, _) => ": the values that had failed, and nothing else".to_owned(),
+            (true, _) => ": only the values that had failed".to_owned(),
             (false, Some(_)) => format!(": {}", found.words()),
             (false, None) => String::new(),
         };
@@ -125,8 +125,8 @@ fn verified(rotation: &RotationPart, add: &mut impl FnMut(Level, &'static str, S
         add(Level::Attention, "Finished, not verified since", why);
     } else if found.takes_changes_on_trust() && !rotation.may_have_run() {
         let why = format!(
-            "verify --live took {} rows and files that changed or went for the new server's, and nobody has \
-             confirmed that it was started (start/started)",
+            "verify --live attributed {} changed or deleted rows and files to the new server, but nobody \
+             has confirmed that it was started (start/started)",
             thousands(found.changed + found.gone)
         );
         add(Level::Attention, "Finished, and what changed since is unexplained", why);
@@ -221,8 +221,8 @@ impl Verdict {
         // Last: what is wrong by what the journal says stands above it.
         for rotation in rotations.iter().filter(|rotation| !rotation.log.macs_checked) {
             let why = format!(
-                "the MACs of the journal of rotation {} were not checked, since the new key was not at hand: an edit \
-                 would not have been seen",
+                "the MACs of the journal of rotation {} were not checked, since the new key was not \
+                 available: an edit would not have been seen",
                 rotation.rotation_id
             );
             found.push((Level::Attention, "Finished, by a journal that was not checked", why));

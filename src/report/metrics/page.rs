@@ -74,7 +74,7 @@ pub(super) fn text(facts: &Facts, now: Timestamp) -> String {
     let phases = WorkPhase::ALL
         .map(|phase| (vec![("phase", phase.word())], u8::from(phase == facts.phase)))
         .into_iter();
-    page.gauge("phase", "What the rotation is at: 1 for one of them.", phases);
+    page.gauge("phase", "The phase of the rotation: 1 for the current one.", phases);
     verdict(&mut page, facts.ending.as_ref());
     rests(&mut page, facts);
     let task = facts.activity.task.as_ref();
@@ -108,7 +108,7 @@ fn verdict(page: &mut Page, ending: Option<&Ending>) {
     let now = ending.map_or("running", Ending::word);
     let words = ["running", "completed", "failures", "stopped", "error"];
     let verdicts = words.map(|word| (vec![("verdict", word)], u8::from(word == now)));
-    page.gauge("verdict", "How this process ended: 1 for one of them.", verdicts);
+    page.gauge("verdict", "How this process ended: 1 for what applies.", verdicts);
     let id = match ending {
         Some(Ending::Error { id, .. }) => Some(*id),
         _ => None,
@@ -121,14 +121,14 @@ fn rests(page: &mut Page, facts: &Facts) {
     let paused = Rest::ALL.map(|reason| (vec![("reason", reason.word())], u8::from(now == Some(reason))));
     page.gauge(
         "paused",
-        "Whether nothing is done now, since somebody asked or something is waited for.",
+        "Whether the rotation pauses now, on request or because it waits for something.",
         paused,
     );
     let rests = Rest::ALL.into_iter().zip(facts.rests);
     let rests = rests.map(|(reason, rest)| {
         (vec![("reason", reason.word())], format!("{}.{:03}", rest.as_secs(), rest.subsec_millis()))
     });
-    page.counter("paused_seconds", "For how long nothing was done since this process began.", rests);
+    page.counter("paused_seconds", "How long the rotation has paused since this process began.", rests);
 }
 
 fn rotation(page: &mut Page, facts: &Facts, view: &StatusView) {
@@ -138,10 +138,10 @@ fn rotation(page: &mut Page, facts: &Facts, view: &StatusView) {
     let at = |text: &str| text.parse::<Timestamp>().ok().map(seconds).into_iter().flat_map(one);
     page.gauge("start_timestamp_seconds", "When the rotation began.", at(&view.started_at));
     let done = view.re_encrypted_at.as_deref();
-    page.gauge("finished", "Whether all rows and files are dealt with.", one(u8::from(done.is_some())));
+    page.gauge("finished", "Whether all rows and files are processed.", one(u8::from(done.is_some())));
     page.gauge(
         "finished_timestamp_seconds",
-        "When all rows and files were dealt with.",
+        "When all rows and files had been processed.",
         at(done.unwrap_or_default()),
     );
     targets(page, "rows", "Rows", &view.targets);
@@ -178,7 +178,7 @@ fn targets(page: &mut Page, unit: &str, units: &str, targets: &[TargetView]) {
             (vec![("target", &*target.id), ("table", &*target.place), ("outcome", outcome)], count)
         })
     });
-    page.counter(unit, &format!("{units} that are dealt with, by what came of them."), outcomes);
+    page.counter(unit, &format!("{units} that are processed, by outcome."), outcomes);
     let failed = targets.iter().map(|target| (labels_of(target), target.failed));
     page.gauge(&format!("{unit}_failed"), &format!("{units} that are not rotated, for a reason."), failed);
     let known = targets.iter().filter_map(|target| Some((target, target.total?)));
@@ -195,7 +195,7 @@ fn of_sync(page: &mut Page, sync: &SyncView) {
     );
     page.gauge(
         "sync_drained",
-        "Whether nothing waits but what is held or has failed.",
+        "Whether all changes are carried over, except held and failed ones.",
         one(u8::from(sync.drained)),
     );
     let tables = |count: fn(&super::super::SyncTableView) -> u64| {

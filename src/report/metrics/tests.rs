@@ -26,7 +26,7 @@ fn status() -> StatusView {
     let table = &mut status.targets[0];
     (table.place, table.total, table.rows, table.rotated, table.failed) = ("T".into(), Some(10), 7, 5, 2);
     for key in ["anna", "bob"] {
-        let reason = "opens under neither the old nor the new key".to_owned();
+        let reason = "neither the old nor the new key decrypts it".to_owned();
         table.failures.push(FailureView { key: key.into(), column: "C".into(), reason });
     }
     status

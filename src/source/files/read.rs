@@ -43,7 +43,7 @@ pub(super) fn unreadable(error: &io::Error) -> Refusal {
     Refusal::Unreadable(error.to_string())
 }
 
-/// Whether an envelope stands anywhere in a file of whatever kind.
+/// Whether an envelope is anywhere in a file of any kind.
 pub fn holds_ciphertext(stored: &[u8]) -> bool {
     /// No envelope is shorter.
     const SHORTEST: usize = 40;

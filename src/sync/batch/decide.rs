@@ -1,4 +1,4 @@
-//! What is to be done with a row, by what stands in both databases and what this program left there.
+//! What is to be done with a row, by its content in both databases and what this program left there.
 
 use keyrotation_journal::RowMark;
 
@@ -99,7 +99,7 @@ impl Batch<'_, '_> {
     }
 }
 
-/// Why a row cannot be written as it is: a text in it is none, and would become something else.
+/// Why a row cannot be written as it is: a text in it is not valid, and would become something else.
 fn not_text(job: &SyncJob, row: &Row) -> Option<String> {
     let at = row.cells.iter().position(|cell| matches!(cell.value, Value::NotText(_)))?;
     let column = job.columns.get(at).map_or("?", Identifier::as_str);

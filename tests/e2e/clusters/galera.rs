@@ -145,7 +145,7 @@ fn of_one_cluster(servers: &OwnServers, engine: Engine, limit: &str, words: &str
 
     if engine == Engine::MySql {
         let ran = kit.run(&["run", "--dry-run"]).exits(0);
-        assert!(ran.stderr.contains("`run` lets a token tell"), "{ran}");
+        assert!(ran.stderr.contains("`run` checks this with a token"), "{ran}");
     }
 
     old_is_unknown(&kit);
@@ -175,7 +175,7 @@ fn a_member_that_shows_nothing_is_no_proof(kit: &Kit, port: u16) {
     member.execute("UNLOCK TABLES");
     member.execute("STOP GROUP_REPLICATION");
     let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
-    assert!(ran.error().contains("no member of its replication group"), "{ran}");
+    assert!(ran.error().contains("not a member of its replication group"), "{ran}");
     member.execute("START GROUP_REPLICATION");
     eventually("it is in its group again", || {
         let state = "SELECT MEMBER_STATE FROM performance_schema.replication_group_members \

@@ -27,7 +27,7 @@ fn a_standbys_primary_is_production_and_a_copy_of_its_files_is_not() {
     let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
     assert!(ran.error().contains("standby"), "{ran}");
     let ran = kit.run(&["preflight"]).exits(0);
-    assert!(ran.stdout.contains("before it writes, `run` lets a token tell"), "{ran}");
+    assert!(ran.stdout.contains("before it writes, `run` checks this with a token"), "{ran}");
     // Nor is it one where nobody may see of which cluster it is, or where no token can be made.
     let before = kit.snapshot();
     let hide = ["pg_control_system()", "lo_from_bytea(oid, bytea)"];
@@ -83,7 +83,7 @@ fn a_copy_that_a_subscription_feeds_is_refused() {
         admin(&kit, first).text(of) == "0"
     });
     let ran = kit.run(&["preflight"]).exits(0);
-    assert!(ran.stdout.contains("from_production, which does not run now"), "{ran}");
+    assert!(ran.stdout.contains("from_production, which is stopped now"), "{ran}");
     let before = kit.snapshot();
     kit.run(&["run"]).exits(0);
     before.must_be_rotated(&kit, &Except::default());

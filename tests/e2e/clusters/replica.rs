@@ -99,13 +99,13 @@ fn replica_in_place_of(cluster: &str, engine: Engine, stop: &str, reset: &str) {
     if engine == Engine::MariaDb {
         let ran = pair.run(&["safe-to-retire"]);
         assert!(ran.stdout.contains("not looked at: 127.0.0.1:"), "{ran}");
-        assert!(ran.stdout.contains("may not see a replica that stands still"), "{ran}");
+        assert!(ran.stdout.contains("may not see a stopped replica"), "{ran}");
         replica.execute(&format!("GRANT SLAVE MONITOR ON *.* TO {}", pair.user()));
     }
     for side in [Side::Old, Side::New] {
         is_moved(side);
         let ran = pair.run(&["safe-to-retire"]).exits(1);
-        assert!(ran.stdout.contains("stands still: what was written there since is missing"), "{ran}");
+        assert!(ran.stdout.contains("that is stopped: what was written there since is missing"), "{ran}");
     }
     replica.execute(reset);
     // Beside it stands a copy of the old database: that is all.
@@ -173,7 +173,7 @@ fn of_a_replica(cluster: &str, engine: Engine, applier: &str, end: &str) {
     kit.run(&["plan"]).exits(0);
     let seen = kit.run(&["preflight"]).exits(0).stdout;
     assert!(seen.contains("it is a replica of 127.0.0.1:"), "identifiers alone tell nothing: {seen}");
-    assert!(seen.contains("before it writes, `run` lets a token tell"), "{seen}");
+    assert!(seen.contains("before it writes, `run` checks this with a token"), "{seen}");
     let ran = kit.run(&["run"]).refused(2, "KR-CFG-016");
     assert!(ran.error().contains("shows in"), "{ran}");
 
@@ -186,7 +186,7 @@ fn of_a_replica(cluster: &str, engine: Engine, applier: &str, end: &str) {
         .execute(&format!("CREATE USER few IDENTIFIED BY 'rights'; GRANT SELECT, CREATE ON {name}.* TO few"));
     kit.configure("oldIdnUsername", Some("few"));
     kit.configure("oldIdnPassword", Some(&STANDARD.encode("rights")));
-    for seen in ["may not see threads of a replica", "may not see a replica that stands still"] {
+    for seen in ["may not see threads of a replica", "may not see a stopped replica"] {
         let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
         assert!(ran.error().contains(seen) && ran.error().contains("grant it"), "{ran}");
         admin(&kit, second).execute("GRANT PROCESS ON *.* TO few");
@@ -205,7 +205,7 @@ fn of_a_replica(cluster: &str, engine: Engine, applier: &str, end: &str) {
     admin(&kit, second).execute(end);
     let right = if engine == Engine::MariaDb { "SLAVE MONITOR" } else { "REPLICATION CLIENT" };
     let seen = kit.run(&["preflight"]).exits(0).stdout;
-    assert!(seen.contains("may not see a replica that stands still") && seen.contains(right), "{seen}");
+    assert!(seen.contains("may not see a stopped replica") && seen.contains(right), "{seen}");
     admin(&kit, second).execute(&format!("GRANT {right} ON *.* TO '{}'@'%'", kit.site().user()));
     is_refused(&kit, "KR-CFG-026");
     admin(&kit, second).execute(if engine == Engine::MariaDb {

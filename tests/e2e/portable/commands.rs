@@ -259,7 +259,7 @@ fn quiet_says_warnings_only() {
     let kit = Kit::new();
     let done = kit.run(&["run", "-q", "--color", "always"]).exits(0);
     // That only a stand-in was tried is a warning.
-    let is_of_stand_in = |line: &&str| stand_in().is_some() && line.contains("only stand-ins");
+    let is_of_stand_in = |line: &&str| stand_in().is_some() && line.contains("only on stand-ins");
     let said: Vec<&str> = done.stderr.lines().filter(|line| !is_of_stand_in(line)).collect();
     assert!(said.is_empty(), "{said:?}");
     assert!(done.stdout.contains("0 failed."));

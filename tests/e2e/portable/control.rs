@@ -42,11 +42,11 @@ pub(crate) fn a_rotation_pauses_goes_on_changes_its_pace_and_stops() {
     let act = |args: &[&str]| place.run_unlooked(args).exits(0).stdout;
 
     let said = act(&["pause"]);
-    assert!(said.contains(": paused: it stands at a safe point and keeps its locks"), "{said}");
+    assert!(said.contains(": paused: it is at a safe point and keeps its locks"), "{said}");
     let status = look();
     let paused = &status["activity"]["paused"];
     assert_eq!((&status["state"], &paused["still"]), (&"running".into(), &true.into()), "{status}");
-    assert!(act(&["pause"]).contains("it was paused already, since"));
+    assert!(act(&["pause"]).contains("it was already paused, since"));
     let text = act(&["status"]);
     assert!(text.contains(" is running, paused since ") && text.contains("`keyrotation continue`"), "{text}");
     // It stands at a safe point: nothing moves, and nobody waits for it.
@@ -56,16 +56,16 @@ pub(crate) fn a_rotation_pauses_goes_on_changes_its_pace_and_stops() {
 
     let said = act(&["pace", "1,000,000"]);
     assert!(said.contains("its pace is now 1000000 rows/s; it was 20 rows/s"), "{said}");
-    assert!(act(&["pace", "1000000"]).contains("this already"));
+    assert!(act(&["pace", "1000000"]).contains("already this"));
     assert!(act(&["pace", "30"]).contains("its pace is now 30 rows/s"));
     assert_eq!(look()["activity"]["rows_per_second_limit"], 30);
-    assert!(act(&["continue"]).contains("it goes on; it was paused since"));
+    assert!(act(&["continue"]).contains("it continues; it was paused since"));
     assert!(act(&["continue"]).contains("it was not paused"));
     eventually("it goes on", || rows(&look()) > standing);
 
     let said = act(&["stop"]);
     assert!(said.contains("it stops at the next safe point\n"), "{said}");
-    assert!(said.ends_with(" is interrupted; `keyrotation resume` goes on\n"), "it has waited: {said}");
+    assert!(said.ends_with(" is interrupted; `keyrotation resume` continues it\n"), "it has waited: {said}");
     assert!(running.ended() || !place.journal().join("control").exists());
     running.wait().exits(130);
     assert!(!place.journal().join("control").exists());
@@ -147,16 +147,17 @@ fn a_run_that_has_only_begun_says_so_and_can_be_stopped() {
     let who = format!("process {}", running.pid());
     for command in ["status", "report", "verify"] {
         let error = kit.run(&[command]).refused(4, "KR-JRN-007").stderr;
-        assert!(error.contains(&who) && error.contains("looks at what is there first"), "{error}");
+        assert!(error.contains(&who) && error.contains("first reads the databases and files"), "{error}");
     }
     kit.run(&["run"]).refused(4, "KR-JRN-001");
     let ran = kit.run(&["pace", "5"]).refused(3, "KR-CTL-003");
     assert!(
-        ran.stderr.contains(" has only begun: ") && ran.stderr.contains("ask again once it works"),
+        ran.stderr.contains(" has only started: ")
+            && ran.stderr.contains("repeat this once the rotation has begun"),
         "{ran}"
     );
     let mut watch = kit.start_unlooked("", &["status", "--watch"]);
-    watch.until_it_says("looks at what is there; nothing is begun yet");
+    watch.until_it_says("reads the databases and files; the rotation has not begun yet");
     let stop = kit.start_unlooked("", &["stop"]);
     running.until_it_says("asked to stop, before anything was written");
     fs::remove_file(&gate).unwrap();
@@ -187,7 +188,7 @@ fn a_resume_that_has_only_begun_lets_others_read_along_and_can_be_stopped() {
         kit.run(&["stop", "--no-wait"]).exits(0);
         fs::remove_file(&gate).unwrap();
         let ran = running.wait().exits(130);
-        assert!(ran.stderr.contains("interrupted before it went on"), "{point}: {ran}");
+        assert!(ran.stderr.contains("interrupted before it continued"), "{point}: {ran}");
         watch.wait_unlooked().exits(3); // as the session before, since this one has done nothing
     }
     kit.run(&["resume"]).exits(0);

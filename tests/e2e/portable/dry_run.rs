@@ -91,7 +91,7 @@ fn it_foresees_a_rotation_without_failures_and_what_is_there_already() {
     assert_eq!(counts(&foreseen), counts(&kit.status()));
     // The journal of that rotation is none of a dry run's business, but it says that it is there.
     let again = kit.run(&DRY).exits(0);
-    assert!(again.stderr.contains("without --new"), "{again}");
+    assert!(again.stderr.contains("needs --new"), "{again}");
     kit.run(&["run", "--new"]).exits(0);
     assert_eq!(counts(&again.json()), counts(&kit.status()));
 }

@@ -51,7 +51,7 @@ fn every_value_is_counted_under_its_key_before_and_after() {
     );
     assert_eq!(of(&inventory, "old")["may_go"], true);
     let text = kit.run(&["keys"]).exits(0).stdout;
-    assert!(text.lines().next().unwrap().contains("may go: no value of the targets is under it"), "{text}");
+    assert!(text.lines().next().unwrap().contains("may go: no value in the targets is under it"), "{text}");
 }
 
 #[test]
@@ -69,9 +69,9 @@ fn what_does_not_open_is_counted_by_its_kind() {
     assert!(sum("unknown") >= 1 && sum("unreadable") >= 2 && sum("not_looked_into") >= 1, "{inventory}");
     let text = kit.run(&["keys"]).exits(1).stdout;
     for what in [
-        "open under several keys",
+        "several keys decrypt them",
         "that properties.yaml names",
-        "not opened by any such key",
+        "not decrypted by any such key",
         "not looked into",
     ] {
         assert!(text.contains(what), "no {what} in {text}");

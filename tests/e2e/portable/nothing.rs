@@ -99,7 +99,7 @@ fn swapped_keys_with_a_stray_value_are_found() {
         "INSERT INTO IDN_IDENTITY_USER_DATA (TENANT_ID, USER_NAME, DATA_KEY, DATA_VALUE) VALUES (1, 'x', 'y', '{stray}')"
     ));
     swap_keys(&kit);
-    all_refuse(&kit, 5, "KR-RUN-010", &["oldSecretKey", "only 1 are", "the wrong way round"]);
+    all_refuse(&kit, 5, "KR-RUN-010", &["oldSecretKey", "only 1 are", "probably swapped"]);
     kit.run(&["run", "--all-already-new"]).exits(0);
     assert_eq!(sum(&kit.status(), "rotated"), 1);
 }
@@ -118,7 +118,7 @@ pub(crate) fn values_under_the_new_key_without_its_id_are_sealed_again() {
     let kept =
         kit.sql("SELECT TOKEN_ID, ACCESS_TOKEN FROM IDN_OAUTH2_ACCESS_TOKEN WHERE ACCESS_TOKEN LIKE 'eyJ%'");
     let done = kit.run(&["run", "--new"]).exits(0);
-    assert!(done.stdout.contains("sealed again with the key's id"), "{done}");
+    assert!(done.stdout.contains("encrypted again, with the key's id"), "{done}");
     let status = kit.status();
     assert_eq!(sum(&status, "rotated"), 0);
     assert!(sum(&status, "resealed") > 0);
@@ -133,7 +133,7 @@ pub(crate) fn values_under_the_new_key_without_its_id_are_sealed_again() {
     assert_ne!(Some(now), row[1].as_deref());
     assert_eq!(plaintext(key, now), plaintext(key, row[1].as_deref().unwrap()));
     let again = kit.run(&["run", "--new"]).exits(0);
-    assert!(!again.stdout.contains("sealed again"), "{again}");
+    assert!(!again.stdout.contains("encrypted again"), "{again}");
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn resume_says_how_the_last_session_ended_and_what_became_of_its_chunks() {
         let ran = place.run_at(&format!("{point}=1*return(kill)"), RUN);
         ended_as_planned(&ran, Act::End, 3);
         let said = place.run(&["resume", "--chunk-size", "40"]).exits(0).stderr;
-        assert!(said.contains(" was killed, or its machine stopped: it never said that it ends"), "{said}");
+        assert!(said.contains(" was killed, or its machine stopped: it did not record its end"), "{said}");
         assert!(
             said.contains("0 of 17 tables and kinds of files are done, 0 rows are rotated and recorded; "),
             "{said}"

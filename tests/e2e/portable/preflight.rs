@@ -124,7 +124,7 @@ fn values_and_files_that_cannot_be_rotated_are_warnings_and_both_keys_a_refusal(
 fn what_a_rotation_refuses_a_check_refuses_and_the_rest_says_why_it_is_not_made() {
     let kit = Kit::new();
     kit.configure("oldSecretKey", Some("00000000000000000000000000000000"));
-    finds(&findings(&kit, 2), "old-key", "refuse", "none of");
+    finds(&findings(&kit, 2), "old-key", "refuse", "decrypts any of");
     kit.run(&["plan"]).exits(2);
 
     let kit = in_files();

@@ -34,7 +34,7 @@ pub(crate) fn an_ambiguous_value_stops_a_rotation_before_anything_is_written() {
     let (kit, stored) = with_an_ambiguous_value();
     let before = kit.snapshot();
     let plan = kit.run(&["plan"]).exits(5);
-    assert!(plan.stdout.contains("open under both keys"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("both keys decrypt"), "{}", plan.stdout);
 
     let done = kit.run(&["run"]).refused(5, "KR-RUN-002");
     assert!(done.error().contains("IDN_OAUTH_CONSUMER_APPS"), "{}", done.error());

@@ -165,7 +165,7 @@ fn a_server_without_both_keys_is_refused(engine: Engine) {
         (format!("[encryption]\nkey = \"{old}\"\n"), "key is not newSecretKey"),
         (format!("[encryption]\nkey = \"{new}\"\n"), "old_key is not set"),
         (format!("[encryption]\nkey = \"{old}\"\nold_key = \"{new}\"\n"), "key is not newSecretKey"),
-        (format!("[encryption]\nkey = \"{new}\"\nold_key = \"{new}\"\n"), "old_key is no old key"),
+        (format!("[encryption]\nkey = \"{new}\"\nold_key = \"{new}\"\n"), "old_key is not an old key"),
         (
             format!("[encryption]\nkey = \"{new}\"\nold_key = \"{old}\"\nenable_key_id = false\n"),
             "enable_key_id",

@@ -74,7 +74,7 @@ fn old_and_new_in_two_schemas_of_one_database_are_two_and_in_one_schema_are_one(
     // Where the old user's path leads to no table, nobody knows in which schema they are: that is no other one.
     kit.configure("oldIdnDBUrl", Some(&url(&kit, "?currentSchema=nothing")));
     let seen = kit.run_unlooked(&["preflight"]).stdout;
-    assert!(seen.contains("the tables are not found there"), "{seen}");
+    assert!(seen.contains("does not find the tables there"), "{seen}");
     let ran = kit.run_unlooked(&["run"]).refused(2, "KR-CFG-016");
     assert!(ran.error().contains("shows in"), "{ran}");
     kit.configure("oldIdnDBUrl", Some(&url(&kit, "?currentSchema=old")));

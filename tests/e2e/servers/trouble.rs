@@ -95,7 +95,7 @@ fn a_server_that_ends_long_statements_is_kept_to(engine: Engine) {
     outside(engine).execute(&limit);
     before_update(&kit, "TRUE", slowly);
     let ran = kit.run(&["run"]).exits(0);
-    assert!(ran.stderr.contains("the server ends statements after 2 s"), "{ran}");
+    assert!(ran.stderr.contains("the server cancels statements after 2 s"), "{ran}");
     must_be_done(&kit, &before);
 }
 
@@ -104,7 +104,7 @@ fn a_commit_of_which_nobody_knows_is_settled_from_the_rows(engine: Engine) {
     kit.count_updates();
     let before = kit.snapshot();
     let ran = kit.run_at("table-commit-unknown=3*return", &["run", "--chunk-size", "40"]).exits(0);
-    assert!(ran.stderr.contains("whether the last commit counts is found out from the rows"), "{ran}");
+    assert!(ran.stderr.contains("the rows will tell whether the last commit succeeded"), "{ran}");
     must_be_done(&kit, &before);
 }
 

@@ -72,7 +72,7 @@ fn the_file_gets_the_new_key_and_the_old_one_is_kept_beside_it() {
     let done: Vec<_> = steps.as_array().unwrap().iter().filter(|step| step["name"] == "configured").collect();
     let [done, again] = done.as_slice() else { panic!("{steps}") };
     assert!(done["note"].as_str().unwrap().contains(".bak"), "{done}");
-    assert!(again["note"].as_str().unwrap().contains(": nothing was to be changed"), "{again}");
+    assert!(again["note"].as_str().unwrap().contains(": nothing had to be changed"), "{again}");
     // What was done before the rotation began is not of this one; once called, nobody has to confirm it.
     let deployment = || {
         let runbook = kit.run(&["runbook", "--json"]).exits(0).json();
@@ -105,7 +105,7 @@ fn a_key_kept_elsewhere_is_left_to_people() {
         assert!(ran.stdout.contains(says), "{ran}");
     }
     let again = kit.run(&["configure"]).exits(0);
-    assert!(again.stdout.starts_with("nothing is to be changed in "), "{again}");
+    assert!(again.stdout.starts_with("nothing has to be changed in "), "{again}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn a_pause_lets_what_is_in_flight_end_and_says_so_until_then() {
     let mut running = place.start_at(&plan, &["run", "--chunk-size", "300"]);
     running.until_it_waits(&gate);
     let said = place.run_unlooked(&["pause"]).exits(0).stdout;
-    assert!(said.contains("paused; what it has begun it still ends"), "{said}");
+    assert!(said.contains("paused; it still finishes what it has begun"), "{said}");
     let look = || place.run_unlooked(&["status", "--json"]).exits(0).json();
     assert_eq!(look()["activity"]["paused"]["still"], false);
     fs::remove_file(&gate).unwrap();
@@ -85,7 +85,7 @@ fn another_user_is_refused_whatever_the_rights_of_the_folder_are() {
     }
     let said = ask.output().unwrap();
     let text = String::from_utf8(said.stdout).unwrap();
-    assert!(text.contains("only the same user, or root, is heard"), "{text}{:?}", said.stderr);
+    assert!(text.contains("only the same user and root may send requests"), "{text}{:?}", said.stderr);
     let status = place.run_unlooked(&["status", "--json"]).exits(0).json();
     assert_eq!(status["activity"]["paused"], Value::Null);
     place.run_unlooked(&["stop"]).exits(0);

@@ -198,8 +198,8 @@ fn a_planned_end_comes_at_a_safe_point_and_is_on_record() {
     let slowly = ["--chunk-size", "10", "--max-rows-per-second", "5"];
     let ran = place.run(&[&["run", "--stop-after", "12s"], &slowly[..]].concat()).exits(130);
     assert!(ran.stderr.contains("it will stop at a safe point at "), "{ran}");
-    assert!(ran.stderr.contains("as was planned"), "{ran}");
-    assert!(ran.stderr.contains("`keyrotation resume` goes on from here"), "{ran}");
+    assert!(ran.stderr.contains("as planned"), "{ran}");
+    assert!(ran.stderr.contains("`keyrotation resume` continues from here"), "{ran}");
     let names = |status: &serde_json::Value| -> Vec<String> {
         let steps = status["steps"].as_array().unwrap().iter();
         steps.map(|step| step["name"].as_str().unwrap().to_owned()).collect()

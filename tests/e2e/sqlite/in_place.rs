@@ -51,7 +51,9 @@ fn the_deployment_itself_is_rotated_and_every_value_names_its_key() {
     assert!(runbook.contains("Take the old key out of every server (now)"), "{runbook}");
     kit.run(&["confirm", "one-key"]).exits(0);
     kit.run(&["confirm", "retire/proved"]).exits(0);
-    assert!(kit.run(&["confirm", "copy"]).exits(2).error().contains("no part of this rotation (in place)"));
+    assert!(
+        kit.run(&["confirm", "copy"]).exits(2).error().contains("not a part of this rotation (in place)")
+    );
     let status = kit.status();
     assert_eq!(status["mode"], "in-place");
     assert!(

@@ -279,7 +279,7 @@ fn keys_with_a_clock_that_is_ahead_is_no_less_stale() {
         leave_under_the_old_key(&kit);
         kit.run(&["resume", "--retry-failed"]).exits(0);
         kit.run(&["verify"]).exits(0);
-        refused(&kit, &END, "rows were rotated after `keyrotation keys` has looked");
+        refused(&kit, &END, "rows were rotated after `keyrotation keys` ran");
         kit.run(&["keys"]).exits(0);
         kit.run(&["confirm", "one-key"]).exits(0);
     }
@@ -386,7 +386,7 @@ fn a_scan_that_was_taken_up_again_is_on_record_as_one() {
         let steps = kit.run(&["status", "--json"]).exits(0).json()["steps"].clone();
         steps.as_array().unwrap().last().unwrap()["note"].to_string()
     };
-    let part = "3 tables were looked through before an interruption";
+    let part = "3 tables were scanned before an interruption";
     let resumed = on_record(&["--resume-scan"]);
     assert!(resumed.contains(part), "{resumed}");
     let whole = on_record(&[]);

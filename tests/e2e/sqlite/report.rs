@@ -319,10 +319,10 @@ fn what_only_the_maker_of_a_report_says_is_named_as_unchecked() {
     for (name, more) in [("said.json", since), ("said.html", since), ("silent.json", &[])] {
         let path = report(&kit, name, more);
         let ran = check(&kit, &path, &[]).exits(0);
-        for member in ["when it was made", "user", "host", "key-in-use-since", "next-rotation-due"] {
+        for member in ["when the report was made", "user", "host", "key-in-use-since", "next-rotation-due"] {
             assert!(ran.stdout.contains(member), "{member}: {ran}");
         }
-        assert!(ran.stdout.contains("are its maker's own words, which no journal knows"), "{ran}");
+        assert!(ran.stdout.contains("not checked, since no journal has it"), "{ran}");
     }
     // Whoever changes them is told no less.
     let path = report(&kit, "said.json", since);

@@ -89,7 +89,7 @@ fn a_totp_key_does_not_change_beside_servers() {
     assert!(verdict["may_go"] == false && verdict["why"].to_string().contains("totpKey"), "{verdict}");
     assert_eq!(of(&verdicts, &kit.deployment.spec.old_key)["may_go"], true);
     let text = kit.run(&["keys"]).exits(1).stdout;
-    assert!(text.contains("is still [encryption] totpKey of"), "{text}");
+    assert!(text.contains("still has it as [encryption] totpKey"), "{text}");
     server(&kit, &home, "");
     keys(&kit, 0);
 }

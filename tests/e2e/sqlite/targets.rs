@@ -277,15 +277,15 @@ fn targets_that_are_not_understood_or_not_there_are_refused() {
     for (items, says) in [
         ("  - {}\n", "neither a `table`"),
         ("  - leaveOut: IDN_SECRET\n    table: X\n", "neither a `table`"),
-        ("  - leaveOut: IDN_SECRETS\n", "IDN_SECRETS is no table or group of files"),
+        ("  - leaveOut: IDN_SECRETS\n", "IDN_SECRETS is not a table or group of files"),
         ("  - {table: A, keys: [B], values: [C]}\n", "unknown field"),
         ("  - {table: A, key: B}\n", "has no `values`"),
         ("  - {table: A, key: [B, b], values: [C]}\n", "has B twice"),
-        ("  - {table: A, key: [B], values: [B]}\n", "cannot be of the key and hold a value"),
+        ("  - {table: A, key: [B], values: [B]}\n", "cannot be part of the key and hold a value"),
         ("  - {table: 'A; DROP TABLE IDN_SECRET', key: [B], values: [C]}\n", "cannot stand in a statement"),
         ("  - {table: A, key: [B], values: [C], where: {D: [\"'\"]}}\n", "cannot stand in a statement"),
         ("  - {table: A, key: [B], values: [C], where: {D: [a], E: [b]}}\n", "has one column"),
-        ("  - {table: A, key: [B], values: [C], codec: base64}\n", "is no codec"),
+        ("  - {table: A, key: [B], values: [C], codec: base64}\n", "is not a codec"),
         ("  - {table: A, key: [B], values: [C], codec: json}\n", "needs `paths`"),
         ("  - {table: A, key: [B], values: [C], codec: json, paths: [name]}\n", "is no path"),
         ("  - {table: A, key: [B], values: [C], store: users}\n", "neither `identity` nor `registry`"),
@@ -365,7 +365,7 @@ fn a_built_in_table_that_is_described_more_narrowly_keeps_the_old_key() {
         let found = kit.run(&["keys", "--json"]).exits(1).json()["inventory"].clone();
         assert_eq!(found["keys"][0]["may_go"], false, "{found}");
         if narrow.contains("no/such") {
-            assert!(ran.stderr.contains("ciphertext stands in"), "{ran}");
+            assert!(ran.stderr.contains("match hold ciphertext"), "{ran}");
             let plan = kit.run(&["plan"]).exits(0).stdout;
             assert!(plan.contains(none), "{plan}");
             let verified = kit.run(&["verify"]).exits(0);

@@ -160,7 +160,7 @@ fn an_error_before_the_first_write_is_told_too() {
     let all = told(&heard);
     assert_eq!((events(&all), &all[0]["phase"]), (vec!["error"], &"looking".into()), "{all:?}");
     assert!(all[0]["error"]["id"].as_str().is_some_and(|id| id.starts_with("KR-")), "{all:?}");
-    let warning = "onEvent: sh, told of `error`, ended with exit code 3: no network";
+    let warning = "onEvent: sh, run for the event `error`, ended with exit code 3: no network";
     assert_eq!(ran.stderr.matches(warning).count(), 1, "{ran}");
 }
 
@@ -171,7 +171,10 @@ fn a_command_that_hangs_holds_nothing_up_and_is_killed_at_the_end() {
     let begun = Instant::now();
     let ran = kit.run(&["run"]).exits(0);
     assert!(begun.elapsed() < Duration::from_secs(90), "{ran}");
-    assert!(ran.stderr.contains("onEvent: sh, told of `start`, takes too long, and was killed"), "{ran}");
+    assert!(
+        ran.stderr.contains("onEvent: sh, run for the event `start`, takes too long, and was killed"),
+        "{ran}"
+    );
     assert_eq!(events(&told(&heard)), ["start", "done"]);
     kit.run(&["verify"]).exits(0);
 }

@@ -184,5 +184,5 @@ fn a_server_that_is_down_is_told_as_that() {
     assert!(unset.stderr.contains("PASSWORD_OF_WORDS, which is not set"), "{unset}");
     assert!(unset.stderr.contains("fix: set the variable") && !unset.stderr.contains("readable"), "{unset}");
     let ran = kit.run_as(kit.command(&["plan"]).env("PASSWORD_OF_WORDS", "secret")).refused(3, "KR-DB-001");
-    assert!(ran.stderr.contains("fix: see that the server runs, and that newIdnDBUrl names"), "{ran}");
+    assert!(ran.stderr.contains("fix: check that the server runs, and that newIdnDBUrl names"), "{ran}");
 }

@@ -1,4 +1,4 @@
-//! What no change log tells: changes that were made before its triggers were there, or while they were away.
+//! What no change log has: changes that were made before its triggers were there, or while they were away.
 
 use super::flow::{actives, drain, new_token, set_state, state_of, synced};
 use super::pair::{Pair, Side};
@@ -19,7 +19,7 @@ pub(crate) fn what_changed_between_the_copy_and_its_triggers_is_carried_over(eng
     pair.execute(Side::Old, &format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{deleted}'"));
     pair.run(&["triggers", "install"]).exits(0);
     let ran = pair.run(&["run", "--until-drained", "--quiet-for", "0s"]).exits(1);
-    assert!(ran.stderr.contains("compared in full") && ran.stderr.contains("no change log tells"), "{ran}");
+    assert!(ran.stderr.contains("compared in full") && ran.stderr.contains("no change log has"), "{ran}");
     assert!(ran.stdout.contains("nothing says that it was deleted"), "{ran}");
     assert_eq!(state_of(&pair, Side::New, revoked).as_deref(), Some("REVOKED"));
     assert_eq!(state_of(&pair, Side::New, "of-the-gap").as_deref(), Some("ACTIVE"));

@@ -14,7 +14,7 @@ fn a_pause_lets_changes_wait_and_keeps_the_locks(engine: Engine) {
     let pair = Pair::new(engine, 60);
     let running = pair.start_syncing(&["run"]);
     let said = pair.run(&["pause"]).exits(0).stdout;
-    assert!(said.contains("what users change on the old server waits until it goes on"), "{said}");
+    assert!(said.contains("what users change on the old server waits until it continues"), "{said}");
 
     let revoked = "IDN_OAUTH2_ACCESS_TOKEN WHERE TOKEN_STATE = 'REVOKED'";
     let before = pair.count(Side::New, revoked);
@@ -23,7 +23,7 @@ fn a_pause_lets_changes_wait_and_keeps_the_locks(engine: Engine) {
     pair.execute(Side::Old, &sql);
     eventually("what waits is counted", || pair.sync_status()["pending"] == 1);
     let text = pair.run(&["status"]).exits(0).stdout;
-    assert!(text.contains("waits meanwhile, and becomes more"), "{text}");
+    assert!(text.contains("meanwhile more and more changes on the old server wait"), "{text}");
     if engine != Engine::Sqlite {
         let other = tempfile::tempdir().unwrap();
         let journal = other.path().join("another").to_str().unwrap().to_owned();

@@ -69,7 +69,7 @@ pub(crate) fn tables_can_be_left_out(engine: Engine) {
         |line: &str| std::fs::write(&pair.place.deployment.config, format!("{config}{line}\n")).unwrap();
     with("syncTables: [-IDN_OAUTH2_ACCESS_TOKEN]");
     let ran = pair.run(&["run"]).refused(2, "KR-CFG-005");
-    assert!(ran.stderr.contains("IDN_OAUTH2_ACCESS_TOKEN_SCOPE cannot be without it"), "{ran}");
+    assert!(ran.stderr.contains("IDN_OAUTH2_ACCESS_TOKEN_SCOPE needs it"), "{ran}");
     with("syncTables: [-IDN_SESSION]");
     pair.run(&["run"]).refused(2, "KR-CFG-005");
     with("syncTables: [-IDN_OAUTH2_TOKEN_BINDING]");

@@ -184,7 +184,7 @@ fn a_null_is_no_slot_and_an_array_of_characters_is_refused() {
     };
     assert_eq!(texts(&with("\x70")), [""; 0]);
     let characters = "\x75\x72\0\x02[C\x07\x07\x07\x07\x07\x07\x07\x07\x02\0\0\x78\x70\0\0\0\x01\0a";
-    refused(&with(characters), "a credential that is no string");
+    refused(&with(characters), "a credential that is not a string");
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn a_credential_that_is_no_string_is_refused() {
     stream.array(1);
     stream.string("in an array");
     stream.null();
-    super::refused(&stream.bytes, "a credential that is no string");
+    super::refused(&stream.bytes, "a credential that is not a string");
     let mut stream = Builder::new();
     stream.array(1);
     stream.parameter(&mut None);

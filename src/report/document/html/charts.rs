@@ -84,7 +84,7 @@ const RIGHT: u64 = 12;
 const TOP: u64 = 12;
 const BOTTOM: u64 = 34;
 
-/// Axes and what stands on them.
+/// Axes and their labels.
 struct Frame {
     /// What the top of the chart stands for.
     most: u64,

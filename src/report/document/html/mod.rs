@@ -1,4 +1,4 @@
-//! The report as one page: for people, for printers, and for whoever asks in three years.
+//! The report as one page: for people, for printers, and for readers in three years.
 //!
 //! Invariants: it loads nothing, works without scripts, and says in words what it says in colours.
 //! All text of others is escaped by the template engine and passes through [`visible`] first.

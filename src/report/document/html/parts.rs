@@ -112,7 +112,7 @@ fn scope(rotation: &RotationPart) -> Markup {
                 div { dt { "Changes carried over from" } dd { (place(&plan.old_identity_database)) } }
             }
             @if !plan.places.is_empty() {
-                div { dt { "As it was reached" } dd { @for place in &plan.places { div { (mono(place)) } } } }
+                div { dt { "As connected" } dd { @for place in &plan.places { div { (mono(place)) } } } }
             }
             div { dt { "Transformation" } dd { (plan.transformation) } }
             div { dt { "Begun with" } dd { "keyrotation " (rotation.version) } }
@@ -170,7 +170,8 @@ fn tables(rotation: &RotationPart, id: &str) -> Markup {
             }
         }))
         p.small {
-            "Rotated: opened under the old key, sealed under the new one, opened again and compared before it was written. "
+            "Rotated: decrypted with the old key, encrypted with the new one, decrypted again and compared \
+             before it was written. "
             "Plain and NULL: no encrypted value. Gone: deleted by others meanwhile. Sweeps: read-only passes over the whole "
             "table for values still under the old key; the last one of a finished table found none."
         }
@@ -289,7 +290,8 @@ fn verification(rotation: &RotationPart) -> Markup {
                 } } }
             }
         }))
-        p.small { "Each time the chain of the journal was checked whole with the key. Bad: under the old key, unreadable, or with another plaintext than was recorded." }
+        p.small { "Each verification also checked the whole chain of the journal with the key. Bad: under \
+                   the old key, unreadable, or with another plaintext than was recorded." }
     }
 }
 
@@ -316,7 +318,8 @@ fn sessions(rotation: &RotationPart) -> Markup {
             }
         }))
         @if rotation.sessions.iter().any(|session| session.end == "killed") {
-            p.small { "A session that never said how it ended was killed, or its machine went down; the next one went on where it was." }
+            p.small { "A session without an end was killed, or its machine went down; the next one \
+                       continued where it had stopped." }
         }
     }
 }
@@ -347,7 +350,8 @@ fn steps(rotation: &RotationPart) -> Markup {
             }
         }))
         @if steps.iter().any(|step| !step.in_log) {
-            p.small { "Steps beside the log were left after the last session; the chain does not cover them until the next one takes them over." }
+            p.small { "Steps beside the log were confirmed after the last session; the chain does not cover \
+                       them until a later session records them." }
         }
     }
 }
@@ -374,9 +378,10 @@ fn evidence(rotation: &RotationPart) -> Markup {
                     }
                     span.label {
                         @if log.macs_checked {
-                            "for this report the MACs of all records were checked with the new key"
+                            "the MACs of all records were checked with the new key for this report"
                         } @else {
-                            "for this report the checksums of all records were checked; that needs no key, and finds accidents, not edits"
+                            "the checksums of all records were checked for this report, which needs no key; \
+                             checksums find accidents, not edits"
                         }
                     }
                 }

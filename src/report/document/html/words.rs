@@ -25,7 +25,7 @@ pub(super) fn mono(text: &str) -> Markup {
     html! { code { (visible(text)) } }
 }
 
-/// A text that people or databases gave: kept apart from what stands around it, whatever its
+/// A text that people or databases gave: kept apart from the text around it, whatever its
 /// direction, and cut if it is very long.
 pub(super) fn foreign(text: &str) -> Markup {
     html! { bdi { (excerpt(text, LONGEST)) } }
