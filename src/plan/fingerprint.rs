@@ -149,6 +149,18 @@ impl Fingerprint {
         }
     }
 
+    /// Refuses another new key.
+    pub fn must_have_new_key_of(&self, now: &Self) -> Result<()> {
+        let (begun, named) = (&self.keys.new_key, &now.keys.new_key);
+        if begun == named {
+            return Ok(());
+        }
+        let what = format!(
+            "newSecretKey (fingerprint) is {named}, and the journal's rotation was started with {begun}"
+        );
+        Err(Error::new(Id::JournalOther, what))
+    }
+
     /// Refuses other homes than those that the rotation was begun with. A node that is named no more would keep its
     /// values, and of one that is named since the chunks that are done know nothing. Their order says nothing.
     pub fn must_have_homes_of(&self, now: &Self) -> Result<()> {

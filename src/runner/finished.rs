@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::error::{Error, Id, Result};
 use crate::plan::Fingerprint;
 use crate::report::{StatusView, summary_sentence};
-use crate::runbook::{Facts, failures, is_retired, retirement};
+use crate::runbook::{Facts, against_end, is_retired, retirement};
 
 /// What is at hand when a command is to go on with a rotation.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ pub struct Ended {
 pub async fn ended(place: &Place, view: &StatusView) -> Ended {
     let retired = retirement(view);
     let is_retired = retired.is_some();
-    let mut against = retired.unwrap_or_else(|| failures(view).into_iter().collect());
+    let mut against = retired.unwrap_or_else(|| against_end(view));
     if is_retired && view.sync.is_some() {
         let facts = Facts::new(Some(view.clone().by_the_log()), &[]);
         against.extend(waits_in_old(place, &facts).await);
@@ -74,7 +74,7 @@ pub fn earlier(dir: &Path, settings: &Settings, anew: bool) -> Result<Found> {
         None => return Ok(Found::Absent),
     };
     if let Some(view) = finished(dir, &journal, false)? {
-        refuse_other_targets(&journal, settings, &view)?;
+        refuse_another(&journal, settings, &view)?;
         return Ok(Found::Finished(Box::new(view)));
     }
     let name = journal.state().rotation.name();
@@ -94,26 +94,20 @@ pub fn to_resume(dir: &Path, settings: &Settings, retry_failed: bool) -> Result<
     let Some(view) = finished(dir, &journal, retry_failed)? else {
         return Ok(Found::Open(Box::new(journal)));
     };
-    refuse_other_targets(&journal, settings, &view)?;
+    refuse_another(&journal, settings, &view)?;
     Ok(Found::Finished(Box::new(view)))
 }
 
-/// A rotation that is finished has not looked at a table, or a node, that was named since.
-fn refuse_other_targets(journal: &Journal, settings: &Settings, view: &StatusView) -> Result<()> {
-    if is_retired(view) {
-        return Ok(());
-    }
+/// A finished rotation is none between other keys, of other databases or nodes, or of a table that was named since: of
+/// those nothing was rotated. What is retired has lost its old key and its old database: only the new key is compared.
+fn refuse_another(journal: &Journal, settings: &Settings, view: &StatusView) -> Result<()> {
     let plan = Fingerprint::decode(&journal.state().rotation.fingerprint)?;
-    let begun_with = &plan.own;
-    if *begun_with != settings.own {
-        let what = format!(
-            "targets is {}, and rotation {}, which is finished, was started with {begun_with}",
-            settings.own, view.rotation_id
-        );
-        return Err(Error::new(Id::JournalOther, what).fix("begin another with `keyrotation run --new`"));
-    }
     let now = Fingerprint::of(settings, plan.targets.clone());
-    if plan.mode == now.mode { plan.must_have_homes_of(&now) } else { Ok(()) }
+    let compared = if is_retired(view) { plan.must_have_new_key_of(&now) } else { plan.must_match(&now) };
+    compared.map_err(|error| {
+        let what = format!("{}; rotation {} is finished", error.what(), view.rotation_id);
+        Error::new(error.id(), what).fix("begin another with `keyrotation run --new`")
+    })
 }
 
 /// The journal of a rotation whose sync phase has begun.

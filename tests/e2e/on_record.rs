@@ -169,6 +169,33 @@ fn what_is_found_after_the_end_is_no_good_end() {
     ends(&kit, 1, "1 rows or files differ");
 }
 
+/// What was found later counts before it is retired, too.
+#[test]
+fn what_is_found_after_it_is_finished_is_no_good_end() {
+    let ends = |kit: &Kit, code: i32, said: &str| {
+        for command in ["run", "resume"] {
+            let ran = kit.run(&[command]).exits(code);
+            assert!(ran.stderr.contains("is finished") && ran.stderr.contains(said), "{said}: {ran}");
+        }
+    };
+    let kit = verified_in_place();
+    ends(&kit, 0, "");
+    leave_under_the_old_key(&kit);
+    kit.run(&["verify"]).exits(1);
+    ends(&kit, 1, "1 rows or files differ");
+    take_away(&kit);
+    kit.run(&["verify"]).exits(0);
+    ends(&kit, 0, "");
+    leave_under_the_old_key(&kit);
+    kit.run(&["keys"]).exits(1);
+    ends(&kit, 1, "`keyrotation keys` found");
+    take_away(&kit);
+    kit.run(&["keys"]).exits(0);
+    leave_outside(&kit);
+    kit.run(&["verify", "--scan"]).exits(1);
+    ends(&kit, 1, "outside the targets");
+}
+
 /// A loop that calls it until it succeeds does not take failures for success.
 #[test]
 fn a_finished_rotation_with_failures_ends_as_it_did_before() {

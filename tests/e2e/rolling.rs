@@ -1,4 +1,5 @@
-//! Restarts of one node after the other, by which servers get both keys without a stop.
+//! Around a rotation in place: restarts of one node after the other, by which servers get both keys without a stop, and the
+//! next rotation.
 
 use std::fs;
 
@@ -47,4 +48,47 @@ fn two_restarts_of_one_node_after_the_other_give_servers_both_keys() {
     let late = kit.run(&["configure", "--rolling"]).refused(2, "KR-CFG-024");
     assert!(late.stderr.contains("has begun"), "{late}");
     assert_eq!(keys(), (old, None));
+}
+/// Whoever goes back, or changes the key once more, and forgets `--new` has rotated nothing.
+#[test]
+fn a_finished_rotation_is_none_of_other_keys_or_databases() {
+    let kit = in_place();
+    let (old, new) = (kit.deployment.spec.old_key.clone(), kit.deployment.spec.new_key.clone());
+    kit.run(&["run"]).exits(0);
+    let keys = |old: &str, new: &str| {
+        kit.configure("oldSecretKey", Some(old));
+        kit.configure("newSecretKey", Some(new));
+    };
+    let refused = |why: &str| {
+        for command in ["run", "resume"] {
+            let refused = kit.run(&[command]).refused(4, "KR-JRN-005");
+            assert!(
+                refused.error().contains(why) && refused.error().contains("keyrotation run --new"),
+                "{refused}"
+            );
+        }
+    };
+    keys(&new, &old);
+    refused("oldSecretKey (fingerprint) is");
+    keys(&old, "5f0e9a71c3d8264bb71e93a04c65d82f");
+    refused("newSecretKey (fingerprint) is");
+    keys(&old, &new);
+    let database = kit.deployment.new_identity.with_file_name("another.db");
+    fs::copy(&kit.deployment.new_identity, &database).unwrap();
+    kit.configure("idnDBUrl", Some(&format!("jdbc:sqlite:{}", database.display())));
+    refused("newIdnDBUrl is");
+    kit.configure("idnDBUrl", Some(&format!("jdbc:sqlite:{}", kit.deployment.new_identity.display())));
+    // Nor when it is retired.
+    kit.run(&["verify"]).exits(0);
+    kit.run(&["keys"]).exits(0);
+    for step in ["one-key", "retire/proved", "retire/old-key"] {
+        kit.run(&["confirm", step]).exits(0);
+    }
+    let retired = kit.run(&["run"]).exits(0);
+    assert!(retired.stdout.contains("Finished and retired"), "{retired}");
+    keys(&new, "5f0e9a71c3d8264bb71e93a04c65d82f");
+    refused("newSecretKey (fingerprint) is");
+    keys(&new, &old);
+    kit.run(&["run", "--new"]).exits(0);
+    kit.run(&["keys"]).exits(0);
 }
