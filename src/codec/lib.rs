@@ -65,6 +65,11 @@ impl Codec {
 
     /// Finds the slots of a stored value, in the order in which they stand.
     pub fn slots(&self, stored: &[u8]) -> Result<Vec<Slot>, Reason> {
+        // A document without a byte has no value. A file without one may be about to be written.
+        let is_in_table = matches!(self, Self::Java | Self::XmlElements | Self::Json(_));
+        if is_in_table && stored.trim_ascii().is_empty() {
+            return Ok(Vec::new());
+        }
         match self {
             Self::Envelope => {
                 let text = std::str::from_utf8(stored).map_err(|_| Reason::NotText)?;
@@ -106,4 +111,22 @@ fn splice_bytes<'a>(stored: &[u8], edits: impl IntoIterator<Item = (Range<usize>
     }
     out.extend_from_slice(&stored[done..]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is no damaged one that keeps the old key. A file is another matter.
+    #[test]
+    fn an_empty_document_holds_no_value() {
+        let json = Codec::Json(vec![json::Path::new("$.a").unwrap()].into());
+        for stored in [b"".as_slice(), b" \r\n\t"] {
+            for codec in [&json, &Codec::XmlElements, &Codec::Java, &Codec::Text] {
+                assert_eq!(codec.slots(stored), Ok(Vec::new()), "{codec:?}");
+            }
+            assert!(Codec::Xml.slots(stored).is_err());
+        }
+        assert!(json.slots(b"x").is_err() && Codec::XmlElements.slots(b"x").is_err());
+    }
 }

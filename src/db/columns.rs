@@ -74,12 +74,17 @@ impl TextColumn {
             holds: Holds::of(text_at(record, 4)),
         }
     }
+
+    /// The table, with its schema if that is another one.
+    pub fn table_name(&self) -> String {
+        let Self { schema, table, .. } = self;
+        if schema.is_empty() { table.clone() } else { format!("{schema}.{table}") }
+    }
 }
 
 impl fmt::Display for TextColumn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { schema, table, column, .. } = self;
-        if schema.is_empty() { write!(f, "{table}.{column}") } else { write!(f, "{schema}.{table}.{column}") }
+        write!(f, "{}.{}", self.table_name(), self.column)
     }
 }
 

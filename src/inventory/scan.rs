@@ -218,7 +218,7 @@ impl DatabaseScan<'_> {
             .iter()
             .map(|column| match beyond.of_servers.get(&column.at.schema) {
                 Some(schema) => format!("{place}: tables of schema {schema}, which this user may not read"),
-                None => format!("{place}: {}, which this user may not read", column.at.table),
+                None => format!("{place}: {}, which this user may not read", column.at.table_name()),
             })
             .collect();
         self.scanned.not_looked_at.extend(hidden);
@@ -292,7 +292,7 @@ impl DatabaseScan<'_> {
 
     async fn look_through(&self, db: &Db, columns: &[ScanColumn], beyond: &Beyond) -> Result<TableScan> {
         let (place, recoder) = (db.place(), self.recoder);
-        let (schema, table) = (&columns[0].at.schema, &columns[0].at.table);
+        let (schema, table) = (&columns[0].at.schema, columns[0].at.table_name());
         let mut found: Vec<Outside> =
             columns.iter().map(|column| Outside::at(format!("{place}: {}", column.at))).collect();
         let looked = db
@@ -312,7 +312,10 @@ impl DatabaseScan<'_> {
                 scan.not_looked_at =
                     Some(format!("{place}: {table}, which has a name that is too unusual for a query"));
             }
-            Err(error) if error.class == Class::Lost => return Err(failed(db, &error)),
+            // What is lost of a table that stands elsewhere is the way to there.
+            Err(error) if error.class == Class::Lost && !columns[0].at.is_foreign => {
+                return Err(failed(db, &error));
+            }
             Err(error) => scan.not_looked_at = Some(format!("{place}: {table}: {error}")),
         }
         let is_of_server = beyond.of_servers.contains(schema);
@@ -337,6 +340,7 @@ fn name(db: &Db, columns: &[ScanColumn]) -> String {
 
 fn failed(db: &Db, error: &DbError) -> Error {
     Error::new(Id::Database, format!("{}: {error}", db.place()))
+        .fix("correct what the message names, then run the same command again, with --resume-scan")
 }
 
 /// What a database shows beside its own tables.

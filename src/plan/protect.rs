@@ -259,18 +259,21 @@ pub(super) async fn all_feeds(db: &Db) -> Result<Vec<(String, std::result::Resul
     Ok(std::iter::once((place.clone(), Ok(own))).chain(others).collect())
 }
 
-/// Refuses a database into which changes still come from elsewhere: what was rotated would be overwritten.
-pub(super) async fn refuse_fed(db: &Db) -> Result<()> {
+/// Refuses a database into which changes come from elsewhere: what was rotated would be overwritten. What of that is not
+/// seen is said the first time.
+pub(super) async fn refuse_fed(db: &Db, is_first: bool) -> Result<()> {
     const COMES: &str = "what comes from there would overwrite what is rotated";
     for (place, feeds) in all_feeds(db).await? {
         let feeds = match feeds {
             Ok(feeds) => feeds,
             Err(why) => {
-                tracing::warn!("{place}: {why}; {COMES}");
+                if is_first {
+                    tracing::warn!("{place}: {why}; {COMES}");
+                }
                 continue;
             }
         };
-        for why in feeds.warnings() {
+        for why in feeds.warnings().filter(|_| is_first) {
             tracing::warn!("{place}: {why}; {COMES}");
         }
         if let Some(feed) = feeds.found.iter().find(|feed| feed.overwrites()) {

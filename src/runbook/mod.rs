@@ -27,7 +27,7 @@ pub use advice::{Advice, advice};
 pub use confirm::{Named, Objection, confirmable, find, objections, old_key_is_needed, step_names};
 pub use gap::{copy_is_older, is_preparation};
 pub use progress::{Facts, ItemState, Mark, Progress, StepState, progress};
-pub use retired::{failures, is_retired, retirement};
+pub use retired::{against_end, is_retired, retirement};
 pub use steps::{
     ALREADY, BOTH_KEYS, BY_HAND, CONFIGURED, COPY_CLEANED, FROM_NOW_ON, IN_PLACE, OLD_KEY_DESTROYED,
     OLD_SERVER_STOPPED, ONE_KEY, STEPS, TRIGGERS_INSTALLED, TRIGGERS_REMOVED,

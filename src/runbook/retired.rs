@@ -17,9 +17,18 @@ pub fn is_retired(status: &StatusView) -> bool {
 }
 
 /// That rows or files could not be moved, in words; none if all were.
-pub fn failures(status: &StatusView) -> Option<String> {
+pub(super) fn failures(status: &StatusView) -> Option<String> {
     let failed = status.failed();
     (failed > 0).then(|| format!("{} rows or files could not be moved to the new key", thousands(failed)))
+}
+
+/// What stands against that a rotation that is finished and not retired is a good end: what could not be moved, and what
+/// was found since. That nobody has looked yet does not.
+pub fn against_end(status: &StatusView) -> Vec<String> {
+    let facts = Facts::new(Some(status.clone().by_the_log()), &[]);
+    let found = doubts(&facts).into_iter();
+    let found = found.filter(|doubt| !matches!(doubt, Doubt::Unseen(_)) && !doubt.is_of_failed_rows());
+    failures(status).into_iter().chain(found.map(|doubt| doubt.words())).collect()
 }
 
 /// Whether it is retired, and what speaks against this as a good end, such as later findings.

@@ -213,7 +213,9 @@ fn servers_have(place: &Place, day: &Day, wanted: ServerKeys) -> Result<()> {
             Err(why) => {
                 let fix = match wanted {
                     ServerKeys::New => "`keyrotation configure` puts the new key there",
-                    ServerKeys::NewAlone => "`keyrotation configure` takes it out; then restart that node",
+                    ServerKeys::NewAlone => {
+                        "`keyrotation configure --remove-old-key` takes it out; then restart that node"
+                    }
                     ServerKeys::Both => {
                         "`keyrotation configure` puts both keys there; then restart that node. If all servers are \
                          stopped until the rotation is over, there is nothing to confirm"

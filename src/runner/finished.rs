@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::error::{Error, Id, Result};
 use crate::plan::Fingerprint;
 use crate::report::{StatusView, summary_sentence};
-use crate::runbook::{Facts, failures, is_retired, retirement};
+use crate::runbook::{Facts, against_end, is_retired, retirement};
 
 /// What is known when a command is to continue a rotation.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub struct Ended {
 pub async fn ended(place: &Place, view: &StatusView) -> Ended {
     let retired = retirement(view);
     let is_retired = retired.is_some();
-    let mut against = retired.unwrap_or_else(|| failures(view).into_iter().collect());
+    let mut against = retired.unwrap_or_else(|| against_end(view));
     if is_retired && view.sync.is_some() {
         let facts = Facts::new(Some(view.clone().by_the_log()), &[]);
         against.extend(waits_in_old(place, &facts).await);

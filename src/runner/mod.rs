@@ -247,6 +247,8 @@ impl Runner<'_> {
             if lost_servers::drive(context, &self.deployment.jobs).await? == Flow::Interrupted {
                 return Ok(End::Interrupted);
             }
+            // It was asked at the beginning, and may have begun since.
+            self.deployment.refuse_fed_since().await?;
             let end = match &self.deployment.sync {
                 Some(plan) if self.settings.sync_tables.is_some() && !plan.jobs.is_empty() => {
                     self.keep_in_step(context, plan, watch, &mut accepted).await?
@@ -254,6 +256,9 @@ impl Runner<'_> {
                 _ => Some(End::Drained),
             };
             if let Some(end) = end {
+                if self.deployment.sync.is_some() && !matches!(end, End::Interrupted) {
+                    self.deployment.refuse_fed_since().await?;
+                }
                 return Ok(end);
             }
             tracing::warn!(

@@ -63,14 +63,21 @@ impl TargetRegistry {
                 ));
             }
         }
+        let built_in = self.tables.len();
         for target in own {
             let is_it = |known: &&Arc<Target>| {
                 known.store == target.store
                     && known.relation.table.eq_ignore_ascii_case(&target.relation.table)
             };
             let table = &target.relation.table;
-            if self.tables.iter().any(|known| is_it(&known)) {
-                return Err(format!("{table} is rotated already: leave it out to describe it differently"));
+            match self.tables.iter().position(|known| is_it(&known)) {
+                Some(at) if at < built_in => {
+                    return Err(format!(
+                        "{table} is rotated already: leave it out to describe it differently"
+                    ));
+                }
+                Some(_) => return Err(format!("{table} has two items: one names all of its values")),
+                None => {}
             }
             if self.tables.iter().any(|known| known.id == target.id) {
                 return Err(format!("{table} and another table differ only in special characters"));

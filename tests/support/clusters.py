@@ -5,7 +5,8 @@
     python3 tests/support/clusters.py serve streaming   PostgreSQL: a primary and a standby
     python3 tests/support/clusters.py serve logical     PostgreSQL: two servers, one to subscribe to the other
     python3 tests/support/clusters.py serve replica     MariaDB: a server and its replica
-    python3 tests/support/clusters.py serve mysql-replica   MySQL: likewise
+    python3 tests/support/clusters.py serve chain       MariaDB: a server, its replica, and the replica of that
+    python3 tests/support/clusters.py serve mysql-replica   MySQL: a server and its replica
     python3 tests/support/clusters.py serve mysql-reader    MySQL, beside which one that only reads can be started
     python3 tests/support/clusters.py serve group       two members of a MySQL replication group that both take writes
 
@@ -155,6 +156,29 @@ class Clusters(Servers):
             if time.monotonic() - begun > PATIENCE:
                 fail("the replica does not follow")
             time.sleep(0.2)
+
+    def chain(self):
+        server = program("mariadbd", "mariadb-server", ["/usr/sbin"])
+        ports = []
+        for number, name in enumerate(["source", "middle", "last"]):
+            port = free_port()
+            home, data, first = self.mariadb_home(name, number)
+            settings = {**self.mariadb_options(home, data, port, number), "init-file": first, "log-bin": "log",
+                        "log-slave-updates": 1}
+            options = [f"--{key}={value}" for key, value in settings.items()]
+            self.spawn(name, [server, "--no-defaults", *options], home, self.as_user("mysql"), port)
+            self.tell(number, "mariadb", port)
+            ports.append(port)
+        # Until its init file is through; what that has done is not for others.
+        accounts = "SELECT COUNT(*) FROM mysql.global_priv WHERE Host = 'localhost' AND User = 'root'"
+        for port in ports:
+            self.until(lambda port=port: self.ask_mariadb(port, accounts) == "0", "a server lets nobody in")
+            self.ask_mariadb(port, "RESET MASTER")
+        quoted = PASSWORD.replace("'", "''")
+        for source, port in [(ports[1], ports[2]), (ports[0], ports[1])]:
+            self.ask_mariadb(port, f"CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT={source}, MASTER_USER='root', "
+                                   f"MASTER_PASSWORD='{quoted}', MASTER_USE_GTID=slave_pos; START SLAVE")
+            self.until(lambda port=port: "Yes" in self.ask_mariadb(port, "SHOW SLAVE STATUS"), "a replica does not follow")
 
     # MySQL
 

@@ -262,15 +262,16 @@ impl Dialect {
         self.own_words.split(' ').any(|word| word.eq_ignore_ascii_case(name))
     }
 
-    /// A table by its names as they are written; none if they are not of plain characters.
+    /// A table by its names as they are written; none if they have other characters than [`quoted`](Self::quoted) takes.
     pub(crate) fn quoted_table(&self, schema: &str, table: &str) -> Option<String> {
         let table = self.quoted(table)?;
         if schema.is_empty() { Some(table) } else { Some(format!("{}.{table}", self.quoted(schema)?)) }
     }
 
-    /// An identifier of plain characters, quoted as it is written.
+    /// An identifier of letters and digits of any language and of signs that end no quotation and mean nothing to a driver,
+    /// quoted as it is written.
     pub(crate) fn quoted(&self, name: &str) -> Option<String> {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "_$# -".contains(c);
+        let plain = |c: char| c.is_alphanumeric() || "_$# -.,:;+*/=<>()[]@&%~^|!".contains(c);
         let quote = self.quote;
         (!name.is_empty() && name.chars().all(plain)).then(|| format!("{quote}{name}{quote}"))
     }

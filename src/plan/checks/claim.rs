@@ -26,7 +26,7 @@ impl Deployment {
             tracing::warn!("{why}");
         }
         for db in self.distinct() {
-            protect::refuse_fed(db).await?;
+            protect::refuse_fed(db, true).await?;
             protect::refuse_strangers(db, others_expected).await?;
         }
         for guard in &self.guards {
@@ -37,6 +37,14 @@ impl Deployment {
                 "{} is written to on {cluster}; who is connected to other nodes is not seen",
                 db.place()
             );
+        }
+        Ok(())
+    }
+
+    /// Refuses databases into which changes come from elsewhere by now, also by way of another node of a cluster.
+    pub async fn refuse_fed_since(&self) -> Result<()> {
+        for db in self.distinct() {
+            protect::refuse_fed(db, false).await?;
         }
         Ok(())
     }

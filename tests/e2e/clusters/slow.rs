@@ -1,12 +1,12 @@
-//! What takes minutes: two rotations through two nodes, nodes that are killed, frozen or cut off, and a
-//! standby that is promoted in mid-run.
+//! What takes minutes: two rotations through two nodes, nodes that are killed, frozen or cut off, a standby that is promoted
+//! in mid-run, and production behind a replica that is late.
 
 use std::thread;
 use std::time::Duration;
 
-use super::{admin, new_is_at, on};
-use crate::kit::{Kit, Refused as _};
-use crate::support::{Engine, Except, OwnServers};
+use super::{admin, new_is_at, old_is_at, on};
+use crate::kit::{Kit, Refused as _, eventually};
+use crate::support::{Admin, Engine, Except, OwnServers};
 
 /// Who came first goes on, whichever node the other one comes by.
 #[test]
@@ -51,6 +51,44 @@ fn a_cluster_that_loses_a_node_is_waited_for() {
         kit.run(&["verify"]).exits(0);
         before.must_be_rotated(&kit, &Except::default());
     }
+}
+
+/// Production feeds a replica that is late on purpose, and that one feeds the last: what production writes shows there an
+/// hour later, though the last one says that it is not behind.
+#[test]
+fn production_behind_a_late_replica_is_not_taken_for_the_copy() {
+    let servers = OwnServers::cluster("chain");
+    let kit = on(Engine::MariaDb, 60);
+    let (first, middle, last) = (Engine::MariaDb.port(), servers.port("SECOND"), servers.port("THIRD"));
+    // Its users' rights, too.
+    let position =
+        |port: u16, of: &str| Admin::at(Engine::MariaDb, port, "mysql").text(&format!("SELECT {of}"));
+    eventually("the last one has all", || {
+        position(first, "@@gtid_binlog_pos") == position(last, "@@gtid_slave_pos")
+    });
+    let mut late = Admin::at(Engine::MariaDb, middle, "mysql");
+    late.execute("STOP SLAVE");
+    late.execute("CHANGE MASTER TO MASTER_DELAY = 3600");
+    late.execute("START SLAVE");
+    // The wrong way round, while the last one follows, and when it is a copy.
+    old_is_at(&kit, last);
+    let before = kit.snapshot();
+    let ran = kit.run(&["run"]).exits(2);
+    assert!(["KR-CFG-016", "KR-CFG-025"].iter().any(|id| ran.error().contains(id)), "{ran}");
+    let mut copy = Admin::at(Engine::MariaDb, last, "mysql");
+    copy.execute("STOP SLAVE");
+    copy.execute("RESET SLAVE ALL");
+    kit.run(&["run"]).refused(2, "KR-CFG-025");
+    before.must_be_untouched(&kit);
+    // The right way round.
+    old_is_at(&kit, first);
+    new_is_at(&kit, last);
+    let sum = "SELECT CAST(SUM(CRC32(ACCESS_TOKEN)) AS CHAR) FROM IDN_OAUTH2_ACCESS_TOKEN";
+    let was = admin(&kit, first).text(sum);
+    kit.run_unlooked(&["run"]).exits(0);
+    assert_eq!(admin(&kit, first).text(sum), was);
+    assert_ne!(admin(&kit, last).text(sum), was);
+    kit.run_unlooked(&["verify"]).exits(0);
 }
 
 /// A primary that dies while its copy is rotated: the standby is promoted, and the rotation goes on there.

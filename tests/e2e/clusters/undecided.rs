@@ -208,6 +208,28 @@ fn a_copy_that_is_fed_since_its_connection_was_lost_ends_the_run() {
     kit.run_unlooked(&["resume"]).exits(0);
 }
 
+/// The connection may last, and what feeds it begin: that is asked again before everything counts as rotated.
+#[test]
+fn a_copy_that_is_fed_since_the_beginning_is_not_finished() {
+    let servers = OwnServers::cluster("replica");
+    let kit = on(Engine::MariaDb, 60);
+    let (first, second) = (Engine::MariaDb.port(), servers.port("SECOND"));
+    has_all(&kit, second);
+    let mut copy = Admin::at(Engine::MariaDb, second, "mysql");
+    copy.execute("STOP SLAVE");
+    copy.execute("RESET SLAVE ALL");
+    copy.execute(&format!("GRANT SLAVE MONITOR ON *.* TO '{}'@'%'", kit.site().user()));
+    new_is_at(&kit, second);
+    let mut running = kit.start(&["run", "--max-rows-per-second", "50"]);
+    running.until_it_says("this will change");
+    copy.execute(&format!("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {first}"));
+    let ran = running.wait().refused(2, "KR-CFG-026");
+    assert!(ran.error().contains("it is a replica of 127.0.0.1:"), "{ran}");
+    assert!(kit.status()["finished_at"].is_null());
+    copy.execute("RESET SLAVE ALL");
+    kit.run_unlooked(&["resume"]).exits(0);
+}
+
 /// Any node of a Galera cluster may be fed from elsewhere, and the others do not tell: all of them are looked at.
 #[test]
 fn a_cluster_of_which_a_node_is_not_seen_is_no_proof() {

@@ -238,6 +238,7 @@ fn columns_of_every_length_and_shape_are_looked_through_or_named(engine: Engine)
     }
     if engine == Engine::MariaDb {
         earlier_rows_are_looked_through(&mut dba, &short, &scan);
+        a_value_longer_than_a_packet_is_looked_through(&kit, &short, &scan);
     }
     scan(0);
 }
@@ -297,6 +298,23 @@ fn shapes_of_postgresql(
     let seen = kit.run(&["preflight"]).stdout;
     assert!(seen.contains("not looked at: notes.*, which stands on another server"), "{seen}");
     dba.execute("DROP EXTENSION file_fdw CASCADE");
+    // The other server is gone: its tables are named, and everything else is looked at.
+    for sql in [
+        "CREATE EXTENSION postgres_fdw",
+        "CREATE SERVER gone FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '1')",
+        &format!("CREATE USER MAPPING FOR \"{user}\" SERVER gone OPTIONS (user 'nobody', password 'x')"),
+        "CREATE FOREIGN TABLE absent (line TEXT) SERVER gone",
+        "CREATE TABLE present (note TEXT)",
+        &format!("INSERT INTO present VALUES ('{short}')"),
+        &format!("GRANT SELECT ON absent, present TO \"{user}\""),
+    ] {
+        dba.execute(sql);
+    }
+    let found = scan(1);
+    assert_eq!(places(&found).len(), 1, "{found}");
+    assert!(found["outside"]["not_looked_at"].to_string().contains("absent: could not connect"), "{found}");
+    dba.execute("DROP EXTENSION postgres_fdw CASCADE");
+    dba.execute("DROP TABLE present");
     let object = dba.text(&format!("SELECT lo_from_bytea(0, convert_to('{short}', 'UTF8'))::text"));
     let found = scan(1);
     assert!(found["outside"]["not_looked_at"].to_string().contains("large object"), "{found}");
@@ -307,6 +325,24 @@ fn shapes_of_postgresql(
     for kind in ["DOMAIN words", "DOMAIN word", "DOMAIN raw", "TYPE pair", "TYPE packed"] {
         dba.execute(&format!("DROP {kind}"));
     }
+}
+
+/// It was written while the server took longer packets.
+fn a_value_longer_than_a_packet_is_looked_through(
+    kit: &Kit,
+    short: &str,
+    scan: &dyn Fn(i32) -> serde_json::Value,
+) {
+    let mut root = Admin::connect(Engine::MariaDb, "mysql");
+    let usual = root.text("SELECT CAST(@@global.max_allowed_packet AS CHAR)");
+    root.execute("SET GLOBAL max_allowed_packet = 67108864");
+    let mut dba = admin(kit);
+    root.execute(&format!("SET GLOBAL max_allowed_packet = {usual}"));
+    dba.execute("CREATE TABLE elsewhere (note LONGTEXT)");
+    dba.execute(&format!("INSERT INTO elsewhere VALUES (CONCAT(REPEAT(' ', {usual}), '{short}'))"));
+    let found = scan(1);
+    assert!(found["outside"]["found"].to_string().contains("elsewhere.note"), "{found}");
+    dba.execute("DROP TABLE elsewhere");
 }
 
 /// What a table was, where MariaDB keeps it: of a table that nobody rotates, and of a target's.

@@ -11,10 +11,10 @@ use serde_json::Value;
 use crate::kit::{Kit, seal};
 use crate::portable::control::slow;
 use crate::sqlite::in_place::in_place;
+use crate::sqlite::targets::target;
 use crate::support::{Engine, Place};
 use crate::sync::pair::Side;
 use crate::sync::retire::ready;
-use crate::targets::target;
 
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/json.md"));
 

@@ -12,6 +12,7 @@ pub(crate) mod disk;
 pub(crate) mod documented;
 pub(crate) mod failures;
 pub(crate) mod files;
+pub(crate) mod finished;
 pub(crate) mod follow;
 pub(crate) mod golden;
 pub(crate) mod handed;

@@ -170,6 +170,33 @@ fn what_is_found_after_the_end_is_no_good_end() {
     ends(&kit, 1, "1 rows or files differ");
 }
 
+/// What was found later counts before it is retired, too.
+#[test]
+fn what_is_found_after_it_is_finished_is_no_good_end() {
+    let ends = |kit: &Kit, code: i32, said: &str| {
+        for command in ["run", "resume"] {
+            let ran = kit.run(&[command]).exits(code);
+            assert!(ran.stderr.contains("is finished") && ran.stderr.contains(said), "{said}: {ran}");
+        }
+    };
+    let kit = verified_in_place();
+    ends(&kit, 0, "");
+    leave_under_the_old_key(&kit);
+    kit.run(&["verify"]).exits(1);
+    ends(&kit, 1, "1 rows or files differ");
+    take_away(&kit);
+    kit.run(&["verify"]).exits(0);
+    ends(&kit, 0, "");
+    leave_under_the_old_key(&kit);
+    kit.run(&["keys"]).exits(1);
+    ends(&kit, 1, "`keyrotation keys` found");
+    take_away(&kit);
+    kit.run(&["keys"]).exits(0);
+    leave_outside(&kit);
+    kit.run(&["verify", "--scan"]).exits(1);
+    ends(&kit, 1, "outside the targets");
+}
+
 /// A loop that calls it until it succeeds does not take failures for success.
 #[test]
 fn a_finished_rotation_with_failures_ends_as_it_did_before() {
@@ -311,53 +338,6 @@ fn a_deployment_of_which_a_half_was_not_rotated_is_not_finished() {
         let both = kit.run(&["report", "--format", "json", "--also", second]).exits(0).json();
         assert_eq!(both["verdict"]["level"], "good", "{}", both["verdict"]);
     }
-}
-
-/// A rotation that is finished has moved nothing to a key, and nothing of a database, that was named since.
-#[test]
-fn a_finished_rotation_is_no_answer_for_another() {
-    let next = "0d6c2b7f94e1a8035b97d4c26e810fa3";
-    let kit = Kit::rotated();
-    let begun_with = std::fs::read_to_string(&kit.deployment.config).unwrap();
-    let new = kit.deployment.spec.new_key.clone();
-    let refused = |settings: &[(&str, &str)], says: &str| {
-        for (key, value) in settings {
-            kit.configure(key, Some(value));
-        }
-        for command in ["run", "resume"] {
-            let ran = kit.run(&[command]).refused(4, "KR-JRN-005");
-            assert!(ran.error().contains(says) && ran.error().contains("run --new"), "{command}: {ran}");
-        }
-        std::fs::write(&kit.deployment.config, &begun_with).unwrap();
-    };
-    std::fs::copy(&kit.deployment.old_identity, kit.path("another.db")).unwrap();
-    let quoted = |key: &str| format!("'{key}'");
-    refused(&[("newSecretKey", &quoted(next))], "newSecretKey (fingerprint) is");
-    refused(
-        &[("oldSecretKey", &quoted(&new)), ("newSecretKey", &quoted(next))],
-        "oldSecretKey (fingerprint) is",
-    );
-    kit.configure("oldSecretKeys", Some(&format!("['{next}']")));
-    let ran = kit.run(&["run"]).refused(4, "KR-JRN-005");
-    assert!(ran.error().contains("oldSecretKeys has") && ran.error().contains("--retry-failed"), "{ran}");
-    std::fs::write(&kit.deployment.config, &begun_with).unwrap();
-    refused(&[("newIdnDBUrl", "jdbc:sqlite:another.db")], "newIdnDBUrl is");
-    refused(&[("transformation", "AES/GCM/NoPadding")], "transformation is");
-    refused(&[("enableSyncMigrator", "true")], "with enableSyncMigrator");
-    for command in ["run", "resume"] {
-        kit.run(&[command]).exits(0);
-    }
-    // Once it is retired, the next one is between other keys, and the old databases are gone.
-    kit.run(&["verify"]).exits(0);
-    kit.run(&["confirm", "retire/old-key"]).exits(0);
-    refused(
-        &[("oldSecretKey", &quoted(&new)), ("newSecretKey", &quoted(next))],
-        "newSecretKey (fingerprint) is",
-    );
-    refused(&[("newIdnDBUrl", "jdbc:sqlite:another.db")], "newIdnDBUrl is");
-    kit.configure("oldIdnDBUrl", None);
-    let ran = kit.run(&["run"]).exits(0);
-    assert!(ran.stdout.contains("Finished and retired"), "{ran}");
 }
 
 /// Nobody needs `keys` to know what a rotation was told to leave under the old key.

@@ -166,6 +166,12 @@ fn columns_of_sqlite_are_looked_through_whatever_is_declared() {
     looked(4);
     kit.sql("DROP TABLE ELSEWHERE");
     kit.sql("DROP TABLE sqlitecopy");
+    // Whatever the letters of its name.
+    for name in ["Gerätedaten", "記録", "a.b", "what (ever) [100 %]"] {
+        kit.sql(&format!("CREATE TABLE \"{name}\" AS SELECT '{value}' AS \"{name}\""));
+        looked(1);
+        kit.sql(&format!("DROP TABLE \"{name}\""));
+    }
     kit.sql("CREATE VIRTUAL TABLE ELSEWHERE USING fts5(NOTE)");
     let found = looked(0);
     assert!(

@@ -209,6 +209,7 @@ fn an_old_key_in_the_servers_secrets_is_taken_out_too() {
         toml(&home, &format!("key = '{new}'\nold_key = '{old_key}'"));
         let refused = kit.run(&["confirm", "one-key"]).refused(2, "KR-CFG-024");
         assert!(refused.error().contains("old_key is still set: take it out"), "{refused}");
+        assert!(refused.error().contains("keyrotation configure --remove-old-key"), "{refused}");
     }
     toml(&home, &format!("key = '{new}'"));
     kit.run(&["confirm", "one-key"]).exits(0);

@@ -290,6 +290,10 @@ fn targets_that_are_not_understood_or_not_there_are_refused() {
         ("  - {table: A, key: [B], values: [C], codec: json, paths: [name]}\n", "is no path"),
         ("  - {table: A, key: [B], values: [C], store: users}\n", "neither `identity` nor `registry`"),
         ("  - {table: idn_secret, key: [ID], values: [SECRET_VALUE]}\n", "is rotated already"),
+        (
+            "  - {table: A, key: [B], values: [C]}\n  - {table: a, key: [B], values: [D], codec: xml}\n",
+            "has two items",
+        ),
         ("  - [a\n", "line"),
         ("  text\n", "line"),
     ] {

@@ -91,7 +91,8 @@ pub const MYSQL: Dialect = Dialect {
         has_bytes: true,
         in_text: "LOCATE('{text}', {column}) > 0",
         in_bytes: "LOCATE('{text}', {column}) > 0",
-        text: "CAST({column} AS CHAR)",
+        // A cast of MariaDB's is NULL where the value is longer than max_allowed_packet.
+        text: "CONVERT({column} USING utf8mb4)",
         ..Scan::PLAIN
     },
     holdups: Some(Holdups {
