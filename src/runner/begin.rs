@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use keyrotation_journal::{Event, JobState, Journal, Phase, Rotation, Step, TargetId, submitted_steps};
 
 use super::endpoint::{ControlEndpoint, JournalReservation};
+use super::finished::{OLD_KEY_ADDED, keys_not_looked_for};
 use super::in_place::{explained, servers_may_run, word};
 use super::row_ownership::keys_of_copy;
 use super::stop::listen_until;
@@ -23,7 +24,7 @@ use crate::engine::{self, ChunkPlanner, JournalHandle};
 use crate::error::{Error, Id, Result};
 use crate::failpoint::async_failpoint;
 use crate::plan::preflight::{self, Ground};
-use crate::plan::{self, Deployment, Fingerprint, KeyFingerprints, Survey};
+use crate::plan::{self, Deployment, Fingerprint, Survey};
 use crate::report::{PLACES, Reporter, StatusView, publish, taken_up};
 use crate::runbook::copy_is_older;
 use crate::signals::Stop;
@@ -126,17 +127,6 @@ fn added_keys(settings: &Settings, rotation: &Rotation, steps: &[Step]) -> Resul
     Ok(added.iter().map(|key| taken(OLD_KEY_ADDED, &format!("fingerprint {key}"))).collect())
 }
 
-/// The fingerprints of old keys that the settings have and no session of the rotation had.
-pub(super) fn keys_not_looked_for(
-    settings: &Settings,
-    begun: &KeyFingerprints,
-    steps: &[Step],
-) -> Vec<String> {
-    let mut added = begun.added(&KeyFingerprints::of(&settings.keys));
-    added.retain(|key| !steps.iter().any(|step| step.name == OLD_KEY_ADDED && step.note.contains(key)));
-    added
-}
-
 /// Targets that are not there and that the journal does not know to be skipped yet.
 fn skipped(deployment: &Deployment, state: Option<&JobState>) -> Vec<Event> {
     let is_open = |target: TargetId| {
@@ -146,9 +136,6 @@ fn skipped(deployment: &Deployment, state: Option<&JobState>) -> Vec<Event> {
     let open = deployment.absent.iter().filter(|(target, _)| is_open(*target));
     open.map(|(target, reason)| Event::TargetSkipped { target: *target, reason: reason.clone() }).collect()
 }
-
-/// The step by which a key is recorded that the rotation was not begun with.
-const OLD_KEY_ADDED: &str = "old-key-added";
 
 /// A stop was requested before this process had done anything.
 async fn stopped_early(endpoint: ControlEndpoint) -> Outcome {

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use keyrotation_journal::{Journal, submitted_steps};
+use keyrotation_journal::{Journal, Step, submitted_steps};
 
-use super::begin::keys_not_looked_for;
 use super::reading::{open, view};
 use super::steps::Place;
 use super::triggers::waits_in_old;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
-use crate::plan::Fingerprint;
+use crate::plan::{Fingerprint, KeyFingerprints};
 use crate::report::{StatusView, summary_sentence};
 use crate::runbook::{Facts, against_end, is_retired, retirement};
 
@@ -125,6 +124,20 @@ fn refuse_another(journal: &Journal, settings: &Settings, view: &StatusView) -> 
     );
     Err(Error::new(Id::JournalOther, what)
         .fix("`keyrotation resume --retry-failed` tries with it what could not be rotated"))
+}
+
+/// The step by which a key is recorded that the rotation was not begun with.
+pub(super) const OLD_KEY_ADDED: &str = "old-key-added";
+
+/// The fingerprints of old keys that the settings have and no session of the rotation had.
+pub(super) fn keys_not_looked_for(
+    settings: &Settings,
+    begun: &KeyFingerprints,
+    steps: &[Step],
+) -> Vec<String> {
+    let mut added = begun.added(&KeyFingerprints::of(&settings.keys));
+    added.retain(|key| !steps.iter().any(|step| step.name == OLD_KEY_ADDED && step.note.contains(key)));
+    added
 }
 
 /// The journal of a rotation whose sync phase has begun.
