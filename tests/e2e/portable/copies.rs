@@ -9,7 +9,6 @@ use keyrotation::demo::Spec;
 use crate::support::{Place, execute};
 
 /// A rotation that died behind the third commit (access tokens), and the database from before it.
-#[cfg(feature = "failpoints")]
 fn died_midway(place: &Place) -> Vec<u8> {
     let original = fs::read(&place.deployment.new_identity).unwrap();
     let ran = place.run_at("table-before-commit=4*off->1*return(kill)", &["run", "--chunk-size", "40"]);
@@ -38,7 +37,6 @@ fn must_be_refused(place: &Place, args: &[&str]) {
     assert_eq!(status, place.run(&["status", "--json"]).exits(0).stdout);
 }
 
-#[cfg(feature = "failpoints")]
 pub(crate) fn a_restored_database_under_an_unfinished_journal_is_refused() {
     let place = Place::new(60);
     let original = died_midway(&place);
@@ -50,7 +48,6 @@ pub(crate) fn a_restored_database_under_an_unfinished_journal_is_refused() {
 }
 
 #[test]
-#[cfg(feature = "failpoints")]
 fn another_ones_database_under_an_unfinished_journal_is_refused() {
     let place = Place::new(60);
     died_midway(&place);
@@ -60,7 +57,6 @@ fn another_ones_database_under_an_unfinished_journal_is_refused() {
 }
 
 #[test]
-#[cfg(feature = "failpoints")]
 fn an_emptied_database_under_an_unfinished_journal_is_refused() {
     let place = Place::new(60);
     died_midway(&place);

@@ -150,7 +150,6 @@ fn a_broken_file_fails_alone() {
 /// Dies within the chunk of the rows that are tried again; of these one is then deleted, one is
 /// damaged anew, and all are tried once more at once.
 #[test]
-#[cfg(feature = "failpoints")]
 fn a_retry_that_died_is_retried() {
     for point in ["table-before-commit", "table-after-commit"] {
         let (place, spoiled, _) = spoiled();
@@ -185,7 +184,6 @@ fn a_retry_that_died_is_retried() {
 
 /// Dies at any moment while failed rows are tried again: the counts come out as if it had not.
 #[test]
-#[cfg(feature = "failpoints")]
 fn dying_while_they_are_tried_again_costs_nothing() {
     let (place, spoiled, _) = spoiled();
     place.run(RUN).exits(1);

@@ -55,7 +55,6 @@ pub(crate) fn killed_at_random_moments_each_row_and_file_is_changed_once() {
 
 /// Looking opens the journal, too.
 #[test]
-#[cfg(feature = "failpoints")]
 fn killed_while_they_look_status_and_verify_harm_nothing() {
     let mut random = Random::seeded();
     let place = Place::on_disk(60);

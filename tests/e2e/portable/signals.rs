@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::support::{Except, Place, updates};
 
 /// Holds the program within the first transaction on access tokens, signals, and lets it go on.
-#[cfg(feature = "failpoints")]
 fn interrupted_by(signal: Signal) {
     let place = Place::new(60);
     place.count_updates();
@@ -43,12 +42,10 @@ fn interrupted_by(signal: Signal) {
 }
 
 #[test]
-#[cfg(feature = "failpoints")]
 fn sigint_lets_the_chunk_in_flight_end() {
     interrupted_by(Signal::INT);
 }
 
-#[cfg(feature = "failpoints")]
 pub(crate) fn sigterm_lets_the_chunk_in_flight_end() {
     interrupted_by(Signal::TERM);
 }

@@ -229,7 +229,6 @@ fn a_key_that_cannot_be_read_stops_its_own_row_alone() {
 
 /// A kill changes nothing of it.
 #[test]
-#[cfg(feature = "failpoints")]
 fn a_key_that_cannot_be_read_is_no_row_that_is_gone_after_a_crash() {
     let kit = Kit::new();
     let old = seal(&kit.deployment.spec.old_key, "left behind");

@@ -1,9 +1,9 @@
 //! What each command does with each kind of journal, and that those who look change nothing.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::kit::{Kit, Refused as _, query, same_tree, tree};
-use crate::portable::commands::leave_unfinished;
 
 #[test]
 fn plan_folds_no_log_of_a_crashed_server_into_its_database() {
@@ -85,4 +85,44 @@ fn a_second_process_is_told_who_holds_the_journal_and_the_database() {
     assert!(!other.exists(), "nothing was begun");
     running.wait().exits(0);
     kit.run(&["verify"]).exits(0);
+}
+
+/// A transaction that was killed after a part of it was written to the file: SQLite keeps what is to be rolled back
+/// beside it.
+fn leave_unfinished(database: &Path) -> PathBuf {
+    let rollback = database.with_extension("db-journal");
+    let (file, journal) = crate::support::wait(async {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(database);
+        let mut writer =
+            options.pragma("cache_size", "5").pragma("cache_spill", "ON").connect().await.unwrap();
+        sqlx::raw_sql("BEGIN; UPDATE IDN_OAUTH2_ACCESS_TOKEN SET AUTHZ_USER = 'x', REFRESH_TOKEN = 'y'")
+            .execute(&mut writer)
+            .await
+            .unwrap();
+        let left = (fs::read(database).unwrap(), fs::read(&rollback).unwrap());
+        writer.close().await.unwrap();
+        left
+    });
+    fs::write(database, file).unwrap();
+    fs::write(&rollback, journal).unwrap();
+    rollback
+}
+
+#[test]
+fn what_a_killed_rotation_left_unfinished_is_rolled_back_by_the_next_command() {
+    for (command, code) in [("plan", 0), ("keys", 1), ("preflight", 0), ("verify", 1)] {
+        let kit = Kit::new();
+        kit.interrupt();
+        let rollback = leave_unfinished(&kit.deployment.new_identity);
+        kit.run(&["status"]).exits(0);
+        assert!(rollback.exists(), "status opens no database");
+
+        let looked = kit.run(&[command]);
+        assert!(looked.stderr.contains("had left unfinished"), "{command}: {looked}");
+        assert!(!rollback.exists(), "{command}: {looked}");
+        looked.exits(code);
+        kit.run(&["resume"]).exits(0);
+        kit.run(&["verify"]).exits(0);
+    }
 }

@@ -2,7 +2,6 @@
 //! what is wrong and what to do, and doing it ends well.
 //!
 //! Every case is cut, zeroed or flipped out of the same journal; by default a sample of them is tried.
-#![cfg(feature = "failpoints")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -116,7 +116,6 @@ fn a_rotation_in_place_does_not_become_one_of_a_copy() {
 
 /// Servers delete what has expired: a table whose rows are all gone by then is no other copy. All tables are.
 #[test]
-#[cfg(feature = "failpoints")]
 fn a_table_whose_rows_the_servers_have_deleted_does_not_stop_it() {
     let killed = || {
         let kit = in_place();

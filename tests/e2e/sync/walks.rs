@@ -142,7 +142,6 @@ fn rows_of_which_no_key_can_be_told_are_a_reason_not_to_retire() {
 
 /// Whoever asks to stop is heard, however long a table is that nothing keeps in step.
 #[test]
-#[cfg(feature = "failpoints")]
 fn a_comparison_of_other_tables_ends_when_asked_to() {
     let pair = Pair::new(Engine::Sqlite, 60);
     run(&pair, &["run", "--until-drained", "--quiet-for", "0s"]).exits(0);
