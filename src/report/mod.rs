@@ -30,6 +30,7 @@ mod text;
 mod verified;
 mod watchers;
 
+pub use crate::sync::MAY_HAVE_RUN;
 pub use activity::{ActivityView, PausedView, TaskView};
 pub use announcer::{Announcement, Announcements};
 pub use checks::checks_text;
@@ -54,5 +55,5 @@ pub use taken_up::taken_up;
 pub use text::{
     bytes, printable, second, state_words, status_text, summary_sentence, thousands, whole_status_text,
 };
-pub use verified::{MAY_HAVE_RUN, RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};
+pub use verified::{RETIRABLE, VERIFIED, VERIFY_DIFFERENCES, Verification};
 pub use watchers::{Ending, Watchers};

@@ -22,10 +22,6 @@ pub const VERIFIED: &str = "verified";
 /// The step that says that something is not.
 pub const VERIFY_DIFFERENCES: &str = "verify-differences";
 
-/// Steps that say that the new server may have run.
-pub const MAY_HAVE_RUN: [&str; 3] =
-    [crate::sync::NEW_SERVER_HAS_RUN, crate::sync::ROUTE_TRAFFIC, "start/started"];
-
 /// What one call of `verify` found. The journal's chain was whole, or there would be no such step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verification {

@@ -121,6 +121,11 @@ pub fn objections(step: &Step, item: &Item, facts: &Facts) -> Vec<Objection> {
         let why = format!("{pending} changes are not carried over yet; users may miss them for a moment");
         return vec![Objection::Warn(why)];
     }
+    if needs_start && !is_end {
+        let doubts = doubts(facts);
+        let found = doubts.iter().filter(|doubt| !matches!(doubt, Doubt::Unseen(_)));
+        return unverified(found).into_iter().map(Objection::Warn).collect();
+    }
     match &facts.status {
         Some(status) if is_end && status.mode.is_in_place() => in_place(item, facts),
         Some(status) if is_end => beside_a_copy(item, facts, status.sync.is_some()),

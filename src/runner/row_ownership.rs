@@ -21,6 +21,9 @@ const KEYS_OF_COPY: &str = "keys-of-copy";
 /// Steps of an earlier rotation of the same databases that go on to count.
 const COUNT_ON: [&str; 2] = [ROUTE_TRAFFIC, crate::runbook::OLD_SERVER_STOPPED];
 
+/// How the note of a step begins that counts on from an earlier journal.
+const COUNTS_ON: &str = "counts on from ";
+
 /// Values of any table that were under the new key before this rotation are of an earlier one, and so is a
 /// journal of the same databases that kept them in step: the new server may have run since, and rows that it made would
 /// be taken for this program's, and deleted. So people have to say whether it has; what they have said of that rotation
@@ -132,7 +135,7 @@ fn earlier_steps(context: &Context, archives: &[JobState]) -> Vec<Step> {
         let earlier = left.map(|left| ("what was left before this rotation".to_owned(), left));
         if let Some((whose, earlier)) = earlier.or_else(|| in_archives(archives, name)) {
             tracing::warn!("{name} still counts: {whose} has it");
-            found.push(step(name, &format!("still counts, from {whose}: {}", earlier.note)));
+            found.push(step(name, &format!("{COUNTS_ON}{whose}: {}", earlier.note)));
         }
     }
     found
@@ -140,7 +143,13 @@ fn earlier_steps(context: &Context, archives: &[JobState]) -> Vec<Step> {
 
 fn in_archives(archives: &[JobState], name: &str) -> Option<(String, Step)> {
     let mentions = |step: &Step| step.name.strip_prefix(TAKEN_BACK).unwrap_or(&step.name) == name;
-    let speak_of_it = archives.iter().filter(|state| state.steps.iter().any(mentions));
+    // One that counted on from another came after it, whatever their clocks say.
+    let comes_first = |state: &&JobState| {
+        let from = format!("{COUNTS_ON}rotation {}:", state.rotation.name());
+        let counts_on = |step: &Step| step.name == name && step.note.starts_with(&from);
+        archives.iter().any(|other| other.steps.iter().any(counts_on))
+    };
+    let speak_of_it = archives.iter().filter(|state| state.steps.iter().any(mentions) && !comes_first(state));
     // The last that speaks of it decides: it may have taken the step back.
     let last = speak_of_it.max_by_key(|state| state.rotation.created_at)?;
     let stands = last.step_is_in_force(name).then(|| step_in_force(&last.steps, name, |step| &step.name));
@@ -164,4 +173,32 @@ fn archives(settings: &Settings, dir: &Path) -> Vec<JobState> {
     };
     let folders = std::fs::read_dir(beside).into_iter().flatten().flatten();
     folders.map(|entry| entry.path()).filter(|path| is_archive(path)).filter_map(state).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use keyrotation_journal::Rotation;
+
+    use super::*;
+
+    fn archive(id: u8, created_at: i64, steps: &[(&str, &str)]) -> JobState {
+        let (version, fingerprint) = ("v".to_owned(), Vec::new());
+        let rotation = Rotation { id: [id; 16], created_at, version, fingerprint, targets: Vec::new() };
+        let mut state = JobState::new(rotation);
+        state.steps = steps.iter().map(|(name, note)| step(name, note)).collect();
+        state
+    }
+
+    #[test]
+    fn of_journals_that_were_put_aside_the_last_decides_whatever_their_clocks_say() {
+        let first = archive(1, 9, &[(ROUTE_TRAFFIC, "at noon")]);
+        let on = format!("{COUNTS_ON}rotation {}: at noon", first.rotation.name());
+        let undone = format!("{TAKEN_BACK}{ROUTE_TRAFFIC}");
+        let (name, _) = in_archives(std::slice::from_ref(&first), ROUTE_TRAFFIC).unwrap();
+        assert!(name.contains(&first.rotation.name()));
+        // The clock of the second one was behind.
+        let second = archive(2, 3, &[(ROUTE_TRAFFIC, &on), (&undone, "")]);
+        assert!(in_archives(&[first.clone(), second.clone()], ROUTE_TRAFFIC).is_none());
+        assert!(in_archives(&[second, first], ROUTE_TRAFFIC).is_none());
+    }
 }

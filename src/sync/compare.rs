@@ -238,6 +238,14 @@ impl SyncRunner<'_> {
             "compared in full: of {rows} rows of the old tables {applied} were not in the copy as they are, and were \
              carried over; {superseded} are the new server's own, {left} wait"
         );
+        if *superseded > 0 && !self.may_have_run() {
+            tracing::warn!(
+                "{superseded} rows of the copy are not as this program left them, and nobody has confirmed that the new \
+                 server was started (`keyrotation confirm start`): if it was not, the journal is older than what sync has \
+                 carried over (was it put back from a backup?), or somebody else writes to the copy; then make the copy \
+                 again, and `keyrotation run --new`"
+            );
+        }
         if *unknown > 0 {
             tracing::warn!(
                 "{unknown} rows are in the old database only, and are left out: the new server, which has run on \

@@ -50,7 +50,7 @@ use read::{Asked, Reader};
 pub use settle::settle;
 pub use verdict::{Said, Verdict, verdict};
 use watch::Waiting;
-pub use watch::{Observation, TableView, Watch};
+pub use watch::{MAY_HAVE_RUN, Observation, TableView, Watch};
 
 /// How long nothing is asked when there was nothing to do.
 const PAUSE: Duration = Duration::from_millis(200);

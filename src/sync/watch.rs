@@ -7,9 +7,12 @@ use std::time::{Duration, Instant};
 use keyrotation_journal::{Event, Key, Pending, Seen, TargetId};
 
 use super::carry::Outcome;
-use super::{COUNT_EVERY, SyncRunner, failed};
+use super::{COUNT_EVERY, NEW_SERVER_HAS_RUN, ROUTE_TRAFFIC, SyncRunner, failed};
 use crate::error::Result;
 use crate::plan::SyncJob;
+
+/// Steps that say that the new server may have run.
+pub const MAY_HAVE_RUN: [&str; 3] = [NEW_SERVER_HAS_RUN, ROUTE_TRAFFIC, "start/started"];
 
 /// The pauses before a row is tried again.
 const FIRST_TRY: Duration = Duration::from_millis(500);
@@ -105,6 +108,11 @@ impl Watch {
 }
 
 impl SyncRunner<'_> {
+    /// Whether people have confirmed that the new server was started.
+    pub(super) fn may_have_run(&self) -> bool {
+        self.context.journal.state(|state| MAY_HAVE_RUN.iter().any(|name| state.step_is_in_force(name)))
+    }
+
     /// Whether a row is to be tried now: it has come, has changed, or has waited long enough.
     pub(super) fn is_due(&self, table: usize, key: &Key, numbers: &[i64]) -> bool {
         let waiting = self.waiting[table].get(key);

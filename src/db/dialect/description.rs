@@ -50,7 +50,7 @@ pub struct Dialect {
     pub to_savepoint: &'static str,
     /// Forgets that point; empty where it is forgotten by itself.
     pub release_savepoint: &'static str,
-    /// Lets triggers and constraints that wait for the commit act now; empty where none waits.
+    /// Lets triggers and constraints that wait for the commit act now; empty where no trigger does.
     pub fire_deferred: &'static str,
     /// How values are replaced.
     pub write: Write,

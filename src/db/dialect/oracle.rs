@@ -31,7 +31,6 @@ pub const ORACLE: Dialect = Dialect {
     limited: fetch_first,
     lock: ["", " FOR UPDATE WAIT 30"], // the session has no limit of its own
     release_savepoint: "",
-    fire_deferred: "SET CONSTRAINTS ALL IMMEDIATE",
     is_true: |column| format!("UPPER(TO_CHAR({column})) IN ('1', 'TRUE', 'Y')"),
     tables: "SELECT TABLE_NAME FROM ALL_TABLES \
              WHERE OWNER = SYS_CONTEXT('USERENV', 'CURRENT_SCHEMA') AND TEMPORARY = 'N' ORDER BY 1",

@@ -242,6 +242,10 @@ fn nothing_is_retired_after_a_window_against_what_is_on_record() {
     leave_under_the_old_key(&kit);
     kit.run(&["verify"]).exits(1);
     refused(&kit, &RETIRE, "1 rows or files differ");
+    for step in ["start", "route-traffic"] {
+        let ran = kit.run(&["confirm", step]).exits(0);
+        assert!(ran.stderr.contains("1 rows or files differ"), "{step}: {ran}");
+    }
     for step in RETIRE {
         kit.run(&["confirm", step, "--despite-findings", "--note", "seen to by anna"]).exits(0);
     }

@@ -79,6 +79,31 @@ pub(crate) fn a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on
     }
 }
 
+/// A journal from a backup does not know what was carried over since: that looks like the new server's work.
+#[test]
+fn rows_that_changed_before_anybody_started_the_new_server_are_told() {
+    let pair = synced(Engine::Sqlite);
+    let journal = pair.place.journal();
+    let backup = pair.place.path("backup");
+    let copy = |from: &std::path::Path, to: &std::path::Path| {
+        let copied = std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap();
+        assert!(copied.success());
+    };
+    let touch = |subject: &str| {
+        pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET SUBJECT_IDENTIFIER = '{subject}'"));
+        pair.run(&DRAIN).exits(0)
+    };
+    copy(&journal, &backup);
+    let told = "nobody has confirmed that the new server was started";
+    assert!(!touch("once").stderr.contains(told));
+    std::fs::remove_dir_all(&journal).unwrap();
+    copy(&backup, &journal);
+    let ran = touch("twice");
+    assert!(ran.stderr.contains("60 rows of the copy are not as") && ran.stderr.contains(told), "{ran}");
+    pair.run(&["confirm", "start"]).exits(0);
+    assert!(!touch("again").stderr.contains(told));
+}
+
 /// An entry of a row that the new server has deleted is no reason to insert it again, whatever the journal knows.
 pub(crate) fn what_the_new_server_has_deleted_does_not_come_back_by_an_entry(engine: Engine) {
     let pair = synced(engine);
