@@ -140,7 +140,7 @@ impl Deployment {
                 Err(error) if error.class == Class::Lost => return Err(failed(db, &error)),
                 // If similar objects cannot be found, the message still names what is missing.
                 Err(error) => {
-                    tracing::warn!("{table}: tables with similar names were not looked for: {error}")
+                    tracing::warn!("{table}: tables with similar names were not looked for: {error}");
                 }
             }
         }

@@ -190,7 +190,7 @@ fn a_rotation_gives_way_to_a_standby_that_lags() {
     kit.run(&["pace", "off"]).exits(0);
     let ran = running.wait().exits(0);
     assert!(
-        ran.stderr.contains("nothing is written meanwhile") && ran.stderr.contains("it goes on"),
+        ran.stderr.contains("nothing is written meanwhile") && ran.stderr.contains("it continues"),
         "{ran}"
     );
     kit.run(&["verify"]).exits(0);

@@ -112,7 +112,7 @@ fn shows_no_token(words: &Words) {
         runs.contains("it is a replica of 127.0.0.1:")
     });
     let ran = kit.run(&["run"]).refused(2, "KR-CFG-025");
-    assert!(ran.error().contains("calls itself as"), "{ran}");
+    assert!(ran.error().contains("has the same name as"), "{ran}");
     before.must_be_untouched(&kit);
 }
 

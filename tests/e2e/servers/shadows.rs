@@ -95,7 +95,7 @@ fn a_table_that_another_role_has_planted_is_not_written_to() {
     );
     for command in ["plan", "run"] {
         let ran = kit.run_unlooked(&[command]).refused(3, "KR-DB-002");
-        assert!(ran.error().contains(&format!("IDN_SECRET is of the role {ROLE}")), "{ran}");
+        assert!(ran.error().contains(&format!("IDN_SECRET belongs to the role {ROLE}")), "{ran}");
     }
     assert_eq!(admin(&kit).text("SELECT count(*)::text FROM public.called"), "0");
     // Where it owns the others, too, it is the server's.

@@ -122,9 +122,9 @@ pub(crate) fn held_at(place: &Place, point: &str, args: &[&str], name: &str) -> 
     let times = || running.said("err").matches(&format!("\"{name}\"")).count();
     let before = times();
     eventually("it says how far it is at the gate", || times() > before + 1);
+    let objects = objects(&running.said("err"));
     std::fs::remove_file(&gate).unwrap();
     let ran = running.wait().exits(0);
-    let objects = objects(&ran.stderr);
     let task = objects.iter().map(|object| &object["activity"]["task"]).rfind(|task| task["name"] == name);
     task.unwrap_or_else(|| panic!("{ran}")).clone()
 }

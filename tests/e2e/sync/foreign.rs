@@ -24,7 +24,7 @@ fn marked_entries_are_seen_to(engine: Engine) {
     pair.execute(Side::Old, &format!("UPDATE {TOKENS} SET GRANT_TYPE = 'changed' WHERE {first}"));
     pair.execute(Side::Old, &format!("UPDATE {TOKENS}_TEMP SET SYNCED = 1"));
     let ran = pair.run(&["run", "--until-drained", "--quiet-for", "0s", "--keep-acknowledged"]).exits(0);
-    assert!(ran.stderr.contains("another tool has made it, and has marked 1 entries"), "{ran}");
+    assert!(ran.stderr.contains("another tool created it, and marked 1 entries"), "{ran}");
     assert_eq!(pair.count(Side::New, &format!("{TOKENS} WHERE GRANT_TYPE = 'changed'")), 1);
     // Once: what is marked from now on is this program's own.
     let ran = pair.run(&["sync", "--until-drained", "--quiet-for", "0s"]).exits(0);
