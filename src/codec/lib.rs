@@ -65,9 +65,7 @@ impl Codec {
 
     /// Finds the slots of a stored value, in the order in which they stand.
     pub fn slots(&self, stored: &[u8]) -> Result<Vec<Slot>, Reason> {
-        // A document without a byte has no value. A file without one may be about to be written.
-        let is_in_table = matches!(self, Self::Java | Self::XmlElements | Self::Json(_));
-        if is_in_table && stored.trim_ascii().is_empty() {
+        if self.is_without_document(stored) {
             return Ok(Vec::new());
         }
         match self {
@@ -87,6 +85,9 @@ impl Codec {
     ///
     /// `replacements` are slots that [`Codec::slots`] gave for these very bytes, in order.
     pub fn splice(&self, stored: &[u8], replacements: &[(&Slot, &str)]) -> Result<Vec<u8>, Reason> {
+        if self.is_without_document(stored) {
+            return Ok(stored.to_vec());
+        }
         match self {
             Self::Envelope | Self::Text => Ok(splice_slots(stored, replacements)),
             Self::Java => java::splice(stored, replacements),
@@ -94,6 +95,11 @@ impl Codec {
             Self::XmlElements => xml::splice_any(stored, replacements),
             Self::Json(_) => json::splice(stored, replacements),
         }
+    }
+
+    /// Whether a column that is to hold a document is empty. An empty file may be about to be written.
+    fn is_without_document(&self, stored: &[u8]) -> bool {
+        matches!(self, Self::Java | Self::XmlElements | Self::Json(_)) && stored.trim_ascii().is_empty()
     }
 }
 
@@ -124,6 +130,7 @@ mod tests {
         for stored in [b"".as_slice(), b" \r\n\t"] {
             for codec in [&json, &Codec::XmlElements, &Codec::Java, &Codec::Text] {
                 assert_eq!(codec.slots(stored), Ok(Vec::new()), "{codec:?}");
+                assert_eq!(codec.splice(stored, &[]).as_deref(), Ok(stored), "{codec:?}");
             }
             assert!(Codec::Xml.slots(stored).is_err());
         }
