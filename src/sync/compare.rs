@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use keyrotation_journal::{Entry, Event, Key, RowMark};
+use keyrotation_journal::{Entry, Event, JobState, Key, RowMark};
 
 use super::carry::Outcome;
 use super::read::{Wanted, key_of};
@@ -238,9 +238,13 @@ impl SyncRunner<'_> {
             "compared in full: of {rows} rows of the old tables {applied} were not in the copy as they are, and were \
              carried over; {superseded} are the new server's own, {left} wait"
         );
-        if *superseded > 0 && !self.may_have_run() {
+        // Of rows that are both compared and named by an entry one of the two counts, whichever comes first.
+        let by_entries =
+            |state: &JobState| -> u64 { state.sync.tables.values().map(|table| table.superseded).sum() };
+        let others = self.context.journal.state(by_entries).max(*superseded);
+        if others > 0 && !self.may_have_run() {
             tracing::warn!(
-                "{superseded} rows of the copy are not as this program left them, and nobody has confirmed that the new \
+                "at least {others} rows of the copy are not as this program left them, and nobody has confirmed that the new \
                  server was started (`keyrotation confirm start`): if it was not, the journal is older than what sync has \
                  carried over (was it put back from a backup?), or somebody else writes to the copy; then make the copy \
                  again, and `keyrotation run --new`"
