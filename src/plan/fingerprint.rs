@@ -173,7 +173,7 @@ impl Fingerprint {
 
     /// Refuses other homes than those that the rotation was begun with. A node that is named no more would keep its
     /// values, and of one that is named since the chunks that are done know nothing. Their order says nothing.
-    pub fn must_have_homes_of(&self, now: &Self) -> Result<()> {
+    fn must_have_homes_of(&self, now: &Self) -> Result<()> {
         let (begun, named) = (self.homes(), now.homes());
         if begun == named {
             return Ok(());
