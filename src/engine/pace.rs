@@ -13,7 +13,7 @@ use crate::sizes::Sizes;
 use crate::source::Row;
 
 /// The most bytes of stored values in a chunk.
-const MAX_BYTES: usize = 4 << 20;
+const MAX_BYTES: usize = 2 << 20;
 
 /// A chunk quicker than this is followed by a larger one: its commit costs more than its rows.
 const QUICK: Duration = Duration::from_millis(700);
@@ -167,7 +167,7 @@ impl Pacer {
         self.fixed || rows >= self.sizes.transaction || age >= OLD
     }
 
-    /// Drops rows from the end of a page until it is no heavier than 4 MiB, and says
+    /// Drops rows from the end of a page until it is no heavier than 2 MiB, and says
     /// whether it had to.
     pub fn trim(&self, page: &mut Vec<Row>) -> bool {
         if self.fixed {
