@@ -18,6 +18,7 @@ mod old_keys;
 mod parents;
 mod read;
 mod reconcile;
+mod rounds;
 mod rows;
 mod settle;
 mod verdict;
@@ -25,7 +26,6 @@ mod watch;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use keyrotation_journal::{Key, KeyPart, RowMark, TargetId};
@@ -52,17 +52,8 @@ pub use verdict::{Said, Verdict, verdict};
 use watch::Waiting;
 pub use watch::{MAY_HAVE_RUN, Observation, TableView, Watch};
 
-/// How long nothing is asked when there was nothing to do.
-const PAUSE: Duration = Duration::from_millis(200);
-
 /// How often the change logs are counted.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
-
-/// How often deletes are looked for that no trigger has seen.
-const RECONCILE_EVERY: Duration = Duration::from_mins(10);
-
-/// How often what is seen of the change logs goes into the journal: the lag over time, for the report.
-const RECORD_EVERY: Duration = Duration::from_mins(1);
 
 /// The step that says how many rows the old tables had when this program looked at them last.
 pub const OLD_ROWS: &str = "old-rows";
@@ -201,136 +192,6 @@ impl<'a> SyncRunner<'a> {
         }
         self.record_seen(matches!(end, Some(End::Drained | End::Stuck))).await?;
         Ok(end)
-    }
-
-    async fn rounds(&mut self) -> Result<Option<End>> {
-        let mut quiet_since = Instant::now();
-        let mut reconciled = Instant::now();
-        let mut recorded: Option<Instant> = None;
-        loop {
-            if self.context.stop.requested() {
-                return Ok(Some(End::Interrupted));
-            }
-            if self.context.pause.requested() {
-                self.stand().await?;
-                quiet_since = Instant::now();
-                continue;
-            }
-            self.keep_servers().await?;
-            if self.context.has_lost_server() {
-                return Ok(None);
-            }
-            self.accept_steps().await?;
-            let compared = self.compare_some().await?;
-            let busy = compared | (!self.is_first_comparison() && self.round().await?);
-            self.count().await?;
-            if recorded.is_none_or(|at| at.elapsed() >= RECORD_EVERY) {
-                self.record_seen(false).await?;
-                recorded = Some(Instant::now());
-            }
-            if busy {
-                quiet_since = Instant::now();
-            }
-            if !self.is_quiet() || !self.is_compared() {
-                continue;
-            }
-            self.context.journal.flush().await?; // so that others see what was done
-            if reconciled.elapsed() >= RECONCILE_EVERY {
-                self.reconcile().await?;
-                if self.context.is_held_up() {
-                    continue; // what it has not come to is looked at later
-                }
-                reconciled = Instant::now();
-            }
-            let is_quiet = self.options.until_quiet_for.is_some_and(|quiet| quiet_since.elapsed() >= quiet);
-            if is_quiet && !self.is_on_its_way() {
-                // Once more, and with the deletes that no trigger has seen.
-                let found = self.reconcile().await? > 0 || self.whole_round().await?;
-                if self.context.is_held_up() {
-                    continue; // what it has not come to may wait
-                }
-                if !found && !self.is_on_its_way() {
-                    self.context.hold_now().await?;
-                    if self.context.has_lost_server() {
-                        return Ok(None);
-                    }
-                    self.counted = None;
-                    self.count().await?;
-                    let waits = self.waiting.iter().any(|waiting| !waiting.is_empty());
-                    let stuck = self.leaves_out_entries() || self.leaves_out_rows() || waits;
-                    return Ok(Some(if stuck { End::Stuck } else { End::Drained }));
-                }
-                quiet_since = Instant::now();
-                continue;
-            }
-            self.watch.idle_for(quiet_since.elapsed());
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                () = self.context.pause.until_requested() => {}
-                () = self.context.stop.asked() => {}
-            }
-            self.feeds.iter_mut().for_each(Feed::begin_again);
-        }
-    }
-
-    /// Whether each change log was read to its end, and there was nothing to do.
-    fn is_quiet(&self) -> bool {
-        self.feeds.iter().all(|feed| feed.is_quiet)
-    }
-
-    /// Makes sure of the lock of the database that is written to, and keeps those of the others: a registry
-    /// that is away for an hour does not concern what is carried over.
-    async fn keep_servers(&self) -> Result<()> {
-        self.plan.guard.hold().await?;
-        for guard in self.context.guards.iter().filter(|guard| !Arc::ptr_eq(guard, &self.plan.guard)) {
-            guard.keep().await;
-        }
-        Ok(())
-    }
-
-    /// Pauses as long as it is asked to. Changes that come meanwhile wait, and are counted.
-    async fn stand(&mut self) -> Result<()> {
-        self.acknowledged().await?;
-        self.context.journal.flush().await?;
-        let _still = self.context.pause.mark_paused();
-        while self.context.stays_paused_for(COUNT_EVERY).await {
-            self.accept_steps().await?;
-            if let Err(error) = self.count().await {
-                tracing::debug!("during the pause: {error}"); // it matters once work goes on
-            }
-        }
-        Ok(())
-    }
-
-    /// Sees to some of each table's entries; whether there was anything to do.
-    async fn round(&mut self) -> Result<bool> {
-        let mut busy = false;
-        for at in 0..self.plan.jobs.len() {
-            for _ in 0..self.plan.sizes.pages_of_entries {
-                if self.context.is_held_up() {
-                    return Ok(busy);
-                }
-                let job = self.plan.jobs[at].clone();
-                let Some(entries) = self.entries(at, &job).await? else { break };
-                if self.see_to(at, &job, entries).await? {
-                    self.feeds[at].worked();
-                    busy = true;
-                }
-            }
-        }
-        Ok(busy)
-    }
-
-    /// Reads each change log from its beginning to its end, as long as there is nothing to do; whether
-    /// there was anything.
-    async fn whole_round(&mut self) -> Result<bool> {
-        self.feeds.iter_mut().for_each(Feed::begin_again);
-        while !self.is_quiet() && !self.context.is_held_up() {
-            if self.round().await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 
     /// Sees to a table's entries; whether there was anything to do.

@@ -43,7 +43,7 @@ impl SyncRunner<'_> {
         for page_number in 1_usize.. {
             if page_number % self.plan.sizes.pages_of_keys == 0 {
                 self.counts_superseded = true;
-                let worked = Box::pin(self.round()).await;
+                let worked = Box::pin(self.see_to_some()).await;
                 self.counts_superseded = false;
                 worked?;
                 self.count().await?;

@@ -168,8 +168,10 @@ impl Process {
 
     /// From now on this is not shown.
     pub(super) fn hide(&self, secret: &str) {
-        if !secret.is_empty() {
-            locked(&self.shared.secrets).push(Zeroizing::new(secret.to_owned()));
+        let mut secrets = locked(&self.shared.secrets);
+        // Each session that is opened hides the same ones again.
+        if !secret.is_empty() && !secrets.iter().any(|known| **known == secret) {
+            secrets.push(Zeroizing::new(secret.to_owned()));
         }
     }
 
