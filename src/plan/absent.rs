@@ -121,11 +121,11 @@ impl Deployment {
     /// The database that a target belongs to, and the other one.
     fn here_and_there(&self, target: &Target) -> (Option<&Db>, Option<&Db>) {
         let there = match target.store {
-            Store::Identity => self.registry(),
-            Store::Registry => self.identity(),
+            Store::Identity => self.databases.of(&Store::Registry),
+            Store::Registry => self.databases.of(&Store::Identity),
             Store::Further(_) => None,
         };
-        (self.database_of(&target.store), there)
+        (self.databases.of(&target.store), there)
     }
 
     /// What is named like a target's table; only what may have rows, if that is asked for.

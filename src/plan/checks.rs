@@ -12,12 +12,13 @@ use keyrotation_journal::{RESEALED, TargetHead, TargetId, TargetKind};
 
 pub use scope::Reach;
 
+use super::databases::Databases;
 use super::open::{is_same, open};
 use super::sync::{self, SyncPlan};
 use super::{Fingerprint, Job, absent, protect};
 use crate::activity::Activity;
 use crate::config::{RebuildIndexes, Settings};
-use crate::db::{Access, Db, TransactionLimits};
+use crate::db::{Access, Db};
 use crate::error::{Error, Id, Result};
 use crate::guard::Guard;
 use crate::signals::Stop;
@@ -47,18 +48,12 @@ pub struct Deployment {
     pub statement_limit: Option<Duration>,
     /// What the servers' identifiers do not settle about whether a new database is the old one.
     pub doubts: Vec<String>,
-    /// The databases that are on one node of a cluster in which several take writes: each with that in words.
-    clusters: Vec<(Db, String, TransactionLimits)>,
     /// What is kept in step with the old server, if anything is.
     pub sync: Option<SyncPlan>,
-    pub(super) identity: Option<Db>,
-    pub(super) registry: Option<Db>,
-    further: Vec<(Store, Db)>,
+    pub(super) databases: Databases,
     pub(super) version: Option<Version>,
     pub(super) without: Vec<String>,
     rebuild_indexes: RebuildIndexes,
-    guards: Vec<Arc<Guard>>,
-    patience: Duration,
     sizes: Sizes,
 }
 
@@ -111,16 +106,11 @@ async fn connect_with(
         beside: Vec::new(),
         statement_limit: None,
         doubts: Vec::new(),
-        clusters: Vec::new(),
         sync: None,
-        identity: None,
-        registry: None,
-        further: Vec::new(),
+        databases: Databases::none(settings.patience),
         version: absent::version(settings),
         without: settings.without_tables.clone(),
         rebuild_indexes: settings.rebuild_indexes,
-        guards: Vec::new(),
-        patience: settings.patience,
         sizes: settings.sizes,
     };
     let left_out = targets.left_out();
@@ -200,11 +190,11 @@ impl Deployment {
                 None => "registry tables in the same database".to_owned(),
                 Some(_) => format!("registry database {}", databases.registry.url),
             });
-            self.registry = Some(registry.unwrap_or_else(|| identity.clone()));
-            self.identity = Some(identity);
+            let registry = registry.unwrap_or_else(|| identity.clone());
+            self.databases.add(identity, registry);
             for store in &databases.stores {
                 let db = open(&store.new, settings, access).await?;
-                for other in self.distinct() {
+                for other in self.databases.distinct() {
                     if is_same(other, &db).await? {
                         let what = format!("the store {}: its url leads to {}", store.name, other.place());
                         return Err(Error::new(Id::ConfigStores, what).fix(
@@ -213,14 +203,14 @@ impl Deployment {
                     }
                 }
                 self.places.push(format!("the store {} {}", store.name, store.new.url));
-                self.further.push((Store::Further(store.name.clone()), db));
+                self.databases.add_further(Store::Further(store.name.clone()), db);
             }
             let (mut limits, mut clusters) = (Vec::new(), Vec::new());
-            self.doubts = protect::refuse_old(settings, &self.distinct(), false).await?;
+            self.doubts = protect::refuse_old(settings, &self.databases.distinct(), false).await?;
             // Only who writes is refused for that.
             self.doubts
                 .extend(self.refuse_uncompared(settings).await.err().map(|error| error.what().to_owned()));
-            for db in self.distinct() {
+            for db in self.databases.distinct() {
                 protect::refuse_pooler(db).await?;
                 protect::refuse_hidden(db, &self.targets).await?;
                 self.refuse_planted(db).await?;
@@ -228,7 +218,7 @@ impl Deployment {
                 limits.extend(db.statement_limit().await.map_err(|error| protect::failed(db, &error))?);
             }
             self.statement_limit = limits.into_iter().min();
-            self.clusters = clusters;
+            self.databases.are_on(clusters);
         }
         if let Some(files) = &settings.files {
             for home in std::iter::once(&files.home).chain(&files.further_homes) {
@@ -242,14 +232,14 @@ impl Deployment {
     /// for.
     pub fn stop_with(&self, stop: &Stop, activity: &Activity) {
         let old = self.sync.iter().map(|sync| &sync.old_guard);
-        for guard in self.guards.iter().chain(old) {
+        for guard in self.databases.guards().iter().chain(old) {
             guard.stop_with(stop.clone(), activity.clone());
         }
     }
 
     /// How many chunks are written at once: as many as asked for, if the servers have room for them.
     pub fn writers(&self, settings: &Settings) -> u32 {
-        let servers = self.distinct().into_iter().filter(|db| db.server_kind().is_some());
+        let servers = self.databases.distinct().into_iter().filter(|db| db.server_kind().is_some());
         // One connection reads while the others write.
         let room = servers.map(|db| db.connections().saturating_sub(1).max(1)).min();
         room.map_or(settings.writers(), |room| room.min(settings.writers()))
@@ -296,58 +286,19 @@ impl Deployment {
 
     /// Closes all connections.
     pub async fn close(&self) {
-        for db in self.distinct().into_iter().chain(self.sync.iter().map(|sync| &sync.old)) {
+        for db in self.databases.distinct().into_iter().chain(self.sync.iter().map(|sync| &sync.old)) {
             db.close().await;
         }
     }
 
-    pub(super) fn identity(&self) -> Option<&Db> {
-        self.identity.as_ref()
-    }
-
-    pub(super) fn registry(&self) -> Option<&Db> {
-        self.registry.as_ref()
-    }
-
-    /// The database that is called so, if databases are rotated.
-    pub(super) fn database_of(&self, store: &Store) -> Option<&Db> {
-        match store {
-            Store::Identity => self.identity.as_ref(),
-            Store::Registry => self.registry.as_ref(),
-            Store::Further(_) => self.further.iter().find(|(known, _)| known == store).map(|(_, db)| db),
-        }
-    }
-
-    /// Each database once.
-    pub(super) fn distinct(&self) -> Vec<&Db> {
-        let mut distinct: Vec<&Db> = Vec::new();
-        let further = self.further.iter().map(|(_, db)| db);
-        for db in self.identity.iter().chain(&self.registry).chain(further) {
-            if !distinct.iter().any(|known| known.is_same_handle(db)) {
-                distinct.push(db);
-            }
-        }
-        distinct
-    }
-
     /// The guards of the databases that are this rotation's: with the old one it has no lock.
     pub fn guards(&self) -> &[Arc<Guard>] {
-        &self.guards
+        self.databases.guards()
     }
 
     /// The sub-count of rows that are sealed again, if the journal has it.
     fn resealed(&self, index: TargetId) -> Option<usize> {
         self.heads.get(index.position())?.groups.iter().position(|label| label == RESEALED)
-    }
-
-    /// The guard of a database, one for each.
-    pub(super) fn guard(&mut self, store: &Store, db: &Db) -> Arc<Guard> {
-        if let Some(guard) = self.guards.iter().find(|guard| guard.watches(db)) {
-            return Arc::clone(guard);
-        }
-        let guard = Arc::new(Guard::new(db.clone(), store.clone(), self.patience));
-        self.guards.push(Arc::clone(&guard));
-        guard
     }
 }
 

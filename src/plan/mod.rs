@@ -4,6 +4,7 @@ mod absent;
 mod accept;
 mod checks;
 mod columns;
+mod databases;
 mod fingerprint;
 mod idle;
 mod indexes;

@@ -40,7 +40,7 @@ impl Deployment {
     /// What stands beside a database. An old database that cannot be asked is said, and taken for none.
     pub async fn neighbours(&self, db: &Db, old: &OldDatabases) -> Result<Neighbours> {
         let mut neighbours = Neighbours::default();
-        for other in self.distinct().into_iter().filter(|other| !other.is_same_handle(db)) {
+        for other in self.databases.distinct().into_iter().filter(|other| !other.is_same_handle(db)) {
             let schema = db.schema_of(other).await.map_err(|error| protect::failed(db, &error))?;
             neighbours.ours.extend(schema);
         }

@@ -14,15 +14,13 @@ impl Deployment {
     /// deployment that was connected to be changed has been asked already.
     pub async fn check_privileges(&self, settings: &Settings) -> Result<()> {
         let Some(databases) = &settings.databases else { return Ok(()) };
-        let built_in = [(self.identity(), &databases.identity), (self.registry(), &databases.registry)];
-        let further = databases
-            .stores
-            .iter()
-            .map(|store| (self.database_of(&Store::Further(store.name.clone())), &store.new));
+        let built_in = [(Store::Identity, &databases.identity), (Store::Registry, &databases.registry)];
+        let further = databases.stores.iter().map(|store| (Store::Further(store.name.clone()), &store.new));
         let mut asked: Vec<&Db> = Vec::new();
-        for (db, database) in built_in.into_iter().chain(further) {
+        for (store, database) in built_in.into_iter().chain(further) {
             // A file that this process has open to read cannot be written beside that; its user is its administrator.
-            let Some(db) = db.filter(|db| db.server_kind().is_some() && !db.is_sole()) else { continue };
+            let asks = |db: &&Db| db.server_kind().is_some() && !db.is_sole();
+            let Some(db) = self.databases.of(&store).filter(asks) else { continue };
             if asked.iter().any(|one| one.is_same_handle(db)) {
                 continue;
             }

@@ -9,13 +9,14 @@ mod token;
 
 use std::time::{Duration, Instant};
 
+use super::databases::OnCluster;
 use crate::config::{Database, Settings};
 use crate::db::feeds::Feeds;
 use crate::db::identity::Sameness;
 use crate::db::policies::{Policies, Policy};
 use crate::db::server::Kind;
 use crate::db::sessions::ForeignSession;
-use crate::db::{Access, Db, DbError, Server, TransactionLimits};
+use crate::db::{Access, Db, DbError, Server};
 use crate::error::{Error, Id, Result};
 use crate::guard::{fed, refused};
 use crate::target::TargetRegistry;
@@ -330,9 +331,9 @@ fn names(foreign_sessions: &[ForeignSession]) -> String {
 
 /// The cluster of which a database's server is one node, if others take writes, too: the database, the cluster
 /// in words, and what it takes in one transaction.
-pub(super) async fn cluster(db: &Db) -> Result<Option<(Db, String, TransactionLimits)>> {
+pub(super) async fn cluster(db: &Db) -> Result<Option<OnCluster>> {
     let cluster = db.cluster().await.map_err(|error| failed(db, &error))?;
-    Ok(cluster.map(|(words, limits)| (db.clone(), words, limits)))
+    Ok(cluster.map(|(cluster, limits)| OnCluster { db: db.clone(), cluster, limits }))
 }
 
 /// Refuses a pooler that would give each transaction another session.

@@ -163,14 +163,16 @@ fn is_wanted(choices: &[SyncChoice], table: &SyncTable) -> bool {
 impl Deployment {
     /// Connects to the old identity database and looks at its triggers.
     pub(super) async fn open_old(&mut self, settings: &Settings, access: Access) -> Result<()> {
-        let (Some(databases), Some(new)) = (&settings.databases, self.identity()) else { return Ok(()) };
+        let (Some(databases), Some(new)) = (&settings.databases, self.databases.of(&Store::Identity)) else {
+            return Ok(());
+        };
         let Some(database) = &databases.old_identity else { return Ok(()) };
         let new = new.clone();
         let old = open(database, settings, access).await?;
         idle::refuse_untriggered(&old).await?;
-        let old_limits = protect::cluster(&old).await?.map(|(.., limits)| limits).unwrap_or_default();
-        let guard = self.guard(&Store::Identity, &new);
-        let limits = self.transaction_limits(&new);
+        let old_limits = protect::cluster(&old).await?.map(|on| on.limits).unwrap_or_default();
+        let guard = self.databases.guard(&Store::Identity, &new);
+        let limits = self.databases.transaction_limits(&new);
         let old_guard = Arc::new(Guard::new(old.clone(), Store::Identity, settings.patience));
         let applications = match (table(&old, applications()).await?, table(&new, applications()).await?) {
             (Some((old, old_info)), Some((new, new_info))) => {

@@ -4,6 +4,7 @@
 //! right in the same transaction: the row that is in the way is brought to what the old database
 //! holds first, and where rows wait for each other one steps aside for a moment.
 
+mod conflicts;
 mod decide;
 mod kept;
 
@@ -13,15 +14,11 @@ use keyrotation_journal::{CopyRow, Key, RowMark};
 
 use super::SyncRunner;
 use super::carry::{ApplyError, Outcome};
-use super::read::{Wanted, key_of};
 use super::rows::{Row, Side};
 use crate::db::{Class, DbError, Identifier, Transaction, Value};
 use crate::error::Result;
 use crate::plan::SyncJob;
 use crate::source::key_values;
-
-/// Rows that make way for one row.
-const ATTEMPTS: usize = 8;
 
 /// A row's key, and new values.
 type Update<'a> = (Vec<Value>, Vec<&'a Value>);
@@ -130,7 +127,7 @@ impl<'a, 'b> Batch<'a, 'b> {
                 self.transaction.release_savepoint().await?;
                 while let Some((_, work)) = self.works.pop_first() {
                     let key = work.key.clone();
-                    let outcome = Box::pin(self.write_after_conflicts(work, &mut Vec::new())).await?;
+                    let outcome = self.write_after_conflicts(work).await?;
                     self.done.outcomes.insert(key, outcome);
                 }
                 Ok(())
@@ -197,144 +194,11 @@ impl<'a, 'b> Batch<'a, 'b> {
         columns.iter().filter_map(at).map(|cell| &cell.value).collect()
     }
 
-    /// Writes one row, after whatever is in its way.
-    async fn write_after_conflicts(
-        &mut self,
-        work: Work,
-        waiting: &mut Vec<Key>,
-    ) -> Result<Outcome, ApplyError> {
-        waiting.push(work.key.clone());
-        let mut outcome = Outcome::Later;
-        for _ in 0..ATTEMPTS {
-            self.transaction.savepoint().await?;
-            let written = self.write_one(&work).await;
-            let refused = match written {
-                Ok(()) => None,
-                Err(error) if is_refusal(&error) => {
-                    self.transaction.back_to_savepoint().await?;
-                    Some(error)
-                }
-                Err(error) => return Err(error.into()),
-            };
-            self.transaction.release_savepoint().await?;
-            let Some(error) = refused else {
-                self.set_aside.retain(|key| *key != work.key);
-                outcome = if work.merges { Outcome::Superseded } else { Outcome::Applied };
-                self.note(work);
-                break;
-            };
-            match self.resolve_conflict(&work, waiting, &error).await? {
-                None => {}
-                Some(stopped) => {
-                    outcome = stopped;
-                    break;
-                }
-            }
-        }
-        waiting.pop();
-        Ok(outcome)
-    }
-
-    /// Moves what is in a row's way; none if another attempt may succeed.
-    async fn resolve_conflict(
-        &mut self,
-        work: &Work,
-        waiting: &mut Vec<Key>,
-        error: &DbError,
-    ) -> Result<Option<Outcome>, ApplyError> {
-        let refused = || Some(Outcome::Failed(format!("the database refused it: {error}")));
-        let Some(wanted) = &work.wanted else { return Ok(refused()) };
-        let Some(holder) = self.conflicting_row(work, wanted).await? else { return Ok(refused()) };
-        if waiting.contains(&holder) {
-            return Ok(if self.set_aside(&holder).await? { None } else { refused() });
-        }
-        let next = match self.works.remove(&holder) {
-            Some(next) => next,
-            None => match self.fetch(&holder).await? {
-                Ok(next) => next,
-                // It is what the old database holds now, so this row is not any more.
-                Err(Outcome::Same) => return Ok(Some(Outcome::Later)),
-                Err(Outcome::Superseded) => {
-                    self.count_superseded(&work.key);
-                    return Ok(Some(Outcome::Superseded));
-                }
-                Err(other) => return Ok(Some(other)),
-            },
-        };
-        let merged = self.done.merged.len();
-        let outcome = Box::pin(self.write_after_conflicts(next, waiting)).await?;
-        let moved = outcome == Outcome::Applied || self.done.merged.len() > merged;
-        self.done.outcomes.insert(holder, outcome.clone());
-        Ok((!moved).then_some(match outcome {
-            Outcome::Superseded => Outcome::Superseded,
-            other => other,
-        }))
-    }
-
     /// Unless its entry is to count it, or has done so.
     fn count_superseded(&mut self, key: &Key) {
         if self.sync.counts_superseded {
             self.done.superseded.push(key.clone());
         }
-    }
-
-    /// The row that holds what a row is to hold.
-    async fn conflicting_row(&mut self, work: &Work, wanted: &Row) -> Result<Option<Key>, ApplyError> {
-        let key = key_values(&wanted.key);
-        let value = |column: &Identifier| {
-            let in_key = self.job.table.relation.key.iter().position(|name| name == column);
-            in_key.map_or_else(
-                || Some(wanted.cells.get(self.job.column(column)?)?.value.clone()),
-                |at| key.get(at).cloned(),
-            )
-        };
-        let values: Option<Vec<Value>> = self.job.unique.iter().map(value).collect();
-        let Some(values) = values.filter(|values| !values.is_empty() && !values.contains(&Value::Null))
-        else {
-            return Ok(None);
-        };
-        let unique: Vec<&Identifier> = self.job.unique.iter().collect();
-        let found = self.transaction.holders(&self.job.new, &unique, &values).await?;
-        let keys = found.iter().filter_map(|record| key_of(self.job, record));
-        let own = work.present.as_ref().map_or(&work.key, |row| &row.key);
-        let mut others = keys.filter(|key| key != own);
-        Ok(others.next())
-    }
-
-    /// What is to be done with a row that no entry has named.
-    async fn fetch(&mut self, key: &Key) -> Result<Result<Work, Outcome>, ApplyError> {
-        let mut asked = self.sync.reader.wanted(self.job, std::slice::from_ref(key)).await?;
-        self.done.fetched = true;
-        let row = match asked.rows.remove(key) {
-            Some(Wanted::Row(row)) => Some(*row),
-            Some(Wanted::Gone) | None => None,
-            Some(Wanted::Unreadable(reason)) => return Ok(Err(Outcome::Failed(reason))),
-        };
-        let is_gone = row.is_none();
-        let known = self.done.superseded.len();
-        self.look_at(&[(key.clone(), row)], false).await?; // the new server may have made it
-        self.done.superseded.truncate(known); // it is the row in the way that counts
-        Ok(match self.works.remove(key) {
-            // Its own entry comes, which says that it was deleted.
-            Some(_) if is_gone => Err(Outcome::Later),
-            Some(work) => Ok(work),
-            None => Err(self.done.outcomes.remove(key).unwrap_or(Outcome::Later)),
-        })
-    }
-
-    /// Lets a row step aside: its state's id becomes one that no row has.
-    async fn set_aside(&mut self, key: &Key) -> Result<bool, ApplyError> {
-        let park = self.job.table.park.as_ref();
-        let Some(column) = park.filter(|column| self.job.column(column).is_some()) else {
-            return Ok(false);
-        };
-        let mut random = [0; 16];
-        getrandom::fill(&mut random).map_err(|error| DbError::new(Class::Environment, error.to_string()))?;
-        let stand_in = Value::Text(format!("parked-{:032x}", u128::from_be_bytes(random)));
-        let row = (key_values(key), vec![&stand_in]);
-        self.transaction.update_rows(&self.job.new, &[column], &[row]).await?;
-        self.set_aside.push(key.clone());
-        Ok(true)
     }
 
     async fn write_one(&mut self, work: &Work) -> Result<(), DbError> {

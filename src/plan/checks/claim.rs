@@ -5,19 +5,20 @@ use std::sync::Arc;
 use super::super::{TableIndexes, protect};
 use super::Deployment;
 use crate::config::Settings;
-use crate::db::{Access, Db, Identifier, Table, TransactionLimits};
+use crate::db::{Access, Db, Identifier, Table};
 use crate::error::Result;
 use crate::guard::Guard;
+use crate::target::Store;
 
 impl Deployment {
     /// Claims the databases for this rotation, and makes sure that no other session is connected, unless
     /// others are expected. Where they are only read no token is written, so what no identifier settles is said.
     pub async fn claim(&self, settings: &Settings, access: Access, others_expected: bool) -> Result<()> {
-        for db in self.distinct() {
-            protect::claim(db, &self.distinct()).await?;
+        for db in self.databases.distinct() {
+            protect::claim(db, &self.databases.distinct()).await?;
         }
         let proof = access == Access::ReadWrite;
-        for doubt in protect::refuse_old(settings, &self.distinct(), proof).await? {
+        for doubt in protect::refuse_old(settings, &self.databases.distinct(), proof).await? {
             tracing::warn!(
                 "{doubt}: before it writes, `run` checks this with a token, and refuses if that proves nothing"
             );
@@ -25,17 +26,18 @@ impl Deployment {
         if let Some(why) = self.refuse_uncompared(settings).await? {
             tracing::warn!("{why}");
         }
-        for db in self.distinct() {
+        for db in self.databases.distinct() {
             protect::refuse_fed(db, true).await?;
             protect::refuse_strangers(db, others_expected).await?;
         }
-        for guard in &self.guards {
+        for guard in self.databases.guards() {
             guard.expect_others(others_expected);
         }
-        for (db, cluster, _) in &self.clusters {
+        for on in self.databases.clusters() {
             tracing::info!(
-                "{} is written to on {cluster}; who is connected to other nodes is not seen",
-                db.place()
+                "{} is written to on {}; who is connected to other nodes is not seen",
+                on.db.place(),
+                on.cluster
             );
         }
         Ok(())
@@ -43,7 +45,7 @@ impl Deployment {
 
     /// Refuses databases into which changes come from elsewhere by now, also by way of another node of a cluster.
     pub async fn refuse_fed_since(&self) -> Result<()> {
-        for db in self.distinct() {
+        for db in self.databases.distinct() {
             protect::refuse_fed(db, false).await?;
         }
         Ok(())
@@ -51,7 +53,7 @@ impl Deployment {
 
     /// Refuses a new registry that may be the old server's, of which none is named; says so where it is elsewhere.
     pub(super) async fn refuse_uncompared(&self, settings: &Settings) -> Result<Option<String>> {
-        match (&self.identity, &self.registry) {
+        match (self.databases.of(&Store::Identity), self.databases.of(&Store::Registry)) {
             (Some(identity), Some(registry)) => {
                 protect::refuse_uncompared(settings, identity, registry).await
             }
@@ -66,7 +68,7 @@ impl Deployment {
 
     /// The databases on one node of a cluster in which several take writes: where, and on which.
     pub fn clusters(&self) -> Vec<(String, &str)> {
-        self.clusters.iter().map(|(db, cluster, _)| (db.place(), cluster.as_str())).collect()
+        self.databases.clusters().iter().map(|on| (on.db.place(), on.cluster.as_str())).collect()
     }
 
     /// What can be done with the indexes of a table.
@@ -79,14 +81,9 @@ impl Deployment {
     ) -> TableIndexes {
         let (guard, table) = (Arc::clone(guard), Arc::clone(table));
         let mut indexes = TableIndexes::new(db.clone(), guard, table, columns, self.rebuild_indexes);
-        if self.clusters.iter().any(|(other, ..)| other.is_same_handle(db)) {
+        if self.databases.cluster_of(db).is_some() {
             indexes.keep("the database is on a cluster of which other nodes take writes, too");
         }
         indexes
-    }
-
-    pub(in crate::plan) fn transaction_limits(&self, db: &Db) -> TransactionLimits {
-        let of = self.clusters.iter().find(|(other, ..)| other.is_same_handle(db));
-        of.map_or_else(TransactionLimits::default, |(_, _, limits)| *limits)
     }
 }

@@ -22,12 +22,12 @@ impl Deployment {
         target: &Arc<Target>,
         access: Access,
     ) -> Result<()> {
-        let Some(db) = self.database_of(&target.store).cloned() else {
+        let Some(db) = self.databases.of(&target.store).cloned() else {
             self.absent.push((index, "databases are not enabled".to_owned()));
             return Ok(());
         };
-        let guard = self.guard(&target.store, &db);
-        let limits_of_transaction = self.transaction_limits(&db);
+        let guard = self.databases.guard(&target.store, &db);
+        let limits_of_transaction = self.databases.transaction_limits(&db);
         let place = &target.relation.table;
         let failed = |error: DbError| Error::new(Id::Database, format!("{place}: {error}"));
         let Some(info) = db.table(place).await.map_err(failed)? else {

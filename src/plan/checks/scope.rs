@@ -9,7 +9,7 @@ use crate::db::feeds::{Feed, Feeds};
 use crate::db::server::Kind;
 use crate::db::{Db, sql};
 use crate::error::Result;
-use crate::target::{Store, Target};
+use crate::target::Target;
 
 /// The rows of a column that a rotation reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,14 +44,14 @@ fn behind(place: &str, feeds: &Feeds, is_one: impl Fn(&Feed) -> bool) -> Vec<Str
 impl Deployment {
     /// Each database once.
     pub fn each_database(&self) -> Vec<&Db> {
-        self.distinct()
+        self.databases.distinct()
     }
 
     /// What says that what is read of the new databases may lag behind what is written elsewhere, in a line each. A
     /// subscription that is disabled is nothing odd.
     pub async fn feeds_of_copies(&self) -> Result<Vec<String>> {
         let mut lines = Vec::new();
-        for db in self.distinct() {
+        for db in self.databases.distinct() {
             for (place, feeds) in protect::all_feeds(db).await? {
                 match feeds {
                     Ok(feeds) => lines.extend(behind(&place, &feeds, |feed| feed.runs || feed.brings_all())),
@@ -67,7 +67,8 @@ impl Deployment {
     pub async fn feeds_of_all(&self) -> Result<(Vec<String>, Vec<String>)> {
         let (mut lines, mut unseen) = (Vec::new(), Vec::new());
         let old = self.sync.as_ref().map(|sync| &sync.old);
-        for (db, is_old) in self.distinct().into_iter().map(|db| (db, false)).chain(old.map(|db| (db, true)))
+        for (db, is_old) in
+            self.databases.distinct().into_iter().map(|db| (db, false)).chain(old.map(|db| (db, true)))
         {
             for (place, feeds) in protect::all_feeds(db).await? {
                 match feeds {
@@ -85,7 +86,6 @@ impl Deployment {
 
     /// What a rotation reaches of a column of a table in this database, which has these tables.
     pub fn reaches(&self, db: &Db, tables: &BTreeSet<&str>, table: &str, column: &str) -> Reach {
-        let is_here = |store: &Store| self.database_of(store).is_some_and(|other| other.is_same_handle(db));
         // Of two tables whose names differ in case alone, a statement means one.
         let is_meant = |name: &str| {
             let is_lower = db.server_kind() == Some(Kind::Postgres);
@@ -93,7 +93,7 @@ impl Deployment {
             table == meant || (name.eq_ignore_ascii_case(table) && !tables.contains(meant.as_str()))
         };
         let is_it = |target: &&Arc<Target>| {
-            is_here(&target.store)
+            self.databases.is(&target.store, db)
                 && is_meant(&target.relation.table)
                 && target.value_names().iter().any(|name| name.as_str().eq_ignore_ascii_case(column))
         };

@@ -65,7 +65,7 @@ pub(super) fn of_databases(
 /// checks of a preflight find, in the databases and in the folders; what cannot be asked is said, too.
 pub async fn beside(deployment: &Deployment) -> Vec<String> {
     let (mut found, targets) = (Vec::new(), &*deployment.targets);
-    for db in deployment.distinct() {
+    for db in deployment.databases.distinct() {
         let asked = [
             ("copies that the server keeps", kept(db, targets).await),
             ("triggers", triggers(db, targets).await),
@@ -152,7 +152,7 @@ pub(super) async fn logs(db: &Db) -> Result<Option<Vec<String>>, DbError> {
 /// The schemas in which the deployment's other databases have their tables: those are rotated themselves.
 pub(super) async fn other_schemas(deployment: &Deployment, db: &Db) -> Vec<String> {
     let mut schemas = Vec::new();
-    for other in deployment.distinct() {
+    for other in deployment.databases.distinct() {
         if !other.is_same_handle(db) {
             schemas.extend(db.schema_of(other).await.ok().flatten());
         }

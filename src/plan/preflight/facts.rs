@@ -119,7 +119,7 @@ pub(super) async fn of_servers(ground: Ground<'_>) -> Facts<'_> {
     let not_asked = || "it was not asked".to_owned();
     let mut servers = Vec::new();
     if let Ok(deployment) = ground.deployment {
-        for db in deployment.distinct() {
+        for db in deployment.databases.distinct() {
             servers.push(Server::ask(deployment, db, ground.claimed).await);
         }
     }

@@ -120,7 +120,7 @@ async fn rows(
     deployment: &Deployment,
     activity: &Activity,
 ) -> Asked<Rows> {
-    let Some(new) = deployment.database_of(store) else {
+    let Some(new) = deployment.databases.of(store) else {
         return Err("the new database is not known".to_owned());
     };
     let old = open_alone(database, Access::ReadOnly).await.map_err(|error| error.what().to_owned())?;

@@ -5,7 +5,7 @@ use super::super::Deployment;
 use super::failed;
 use crate::db::{Db, Identifier};
 use crate::error::{Error, Id, Result};
-use crate::target::{Presence, Store};
+use crate::target::Presence;
 
 impl Deployment {
     /// Refuses a table that only some versions have, if its role owns none of those that every version has.
@@ -14,8 +14,7 @@ impl Deployment {
         let owner = |table: &Identifier| {
             owners.iter().find(|(name, _)| name.eq_ignore_ascii_case(table)).map(|(_, owner)| owner)
         };
-        let is_here = |store: &Store| self.database_of(store).is_some_and(|here| here.is_same_handle(db));
-        let of_db = || self.targets.tables().iter().filter(|target| is_here(&target.store));
+        let of_db = || self.targets.tables().iter().filter(|target| self.databases.is(&target.store, db));
         let trusted = of_db().filter(|target| target.presence == Presence::Always);
         let trusted: Vec<&String> = trusted.filter_map(|target| owner(&target.relation.table)).collect();
         let optional = of_db().filter(|target| !matches!(target.presence, Presence::Always | Presence::Own));
