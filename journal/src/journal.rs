@@ -268,8 +268,22 @@ impl Journal {
     }
 
     /// Renames the folder `dir` to `<dir>-<name>` and says where it is now. Steps that nobody has taken
-    /// over yet stay, for the next rotation: at every moment, where the file system can exchange folders. Refused while someone, this process included, holds the
-    /// journal.
+    /// over yet stay, for the next rotation. Refused while someone, this process included, holds the journal.
+    ///
+    /// What stands where, from one operation to the next. A crash leaves one of these lines: with the steps in `dir`,
+    /// except between the last two.
+    ///
+    /// ```text
+    ///                                    dir              dir-name
+    /// at the beginning                   journal, steps
+    /// steps are linked to a new folder   journal, steps   steps            (one file)
+    /// the folders are exchanged          steps            journal, steps
+    /// the steps' second name is removed  steps            journal
+    ///
+    /// where the file system cannot exchange folders:
+    /// the folder is renamed                               journal, steps   (a step that is left now makes dir)
+    /// the steps are moved                steps            journal
+    /// ```
     pub fn archive(dir: &Path, name: &str) -> Result<PathBuf> {
         let _lock = Lock::acquire(dir)?;
         let mut archived = dir.as_os_str().to_owned();

@@ -21,6 +21,15 @@ pub struct Token {
     written: Option<i64>,
 }
 
+/// What came of putting a token down.
+#[derive(Debug)]
+pub enum Put {
+    /// It is there.
+    Token(Token),
+    /// There is none, for this reason.
+    Nothing(String),
+}
+
 /// What is seen of a token elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Seen {
@@ -37,19 +46,19 @@ pub enum Seen {
 }
 
 impl Db {
-    /// Puts a token down; the reason where this user may not.
-    pub async fn put_token(&self) -> Result<Result<Token, String>, DbError> {
+    /// Puts a token down, if this user may.
+    pub async fn put_token(&self) -> Result<Put, DbError> {
         let number = chance()?;
         let done = match self.server_kind() {
             Some(Kind::Postgres) => self.put_object(number).await,
             Some(Kind::MySql) => self.put_row(mysql::MAKE_TABLE, number).await,
             Some(Kind::H2 | Kind::Oracle | Kind::Db2) => self.put_row("", number).await,
-            Some(Kind::SqlServer) => return Ok(Err("no token is written on SQL Server".to_owned())),
-            None => return Ok(Err("it is a file".to_owned())),
+            Some(Kind::SqlServer) => return Ok(Put::Nothing("no token is written on SQL Server".to_owned())),
+            None => return Ok(Put::Nothing("it is a file".to_owned())),
         };
         match done {
-            Ok(written) => Ok(Ok(Token { number, written })),
-            Err(error) if error.class == Class::Environment => Ok(Err(error.to_string())),
+            Ok(written) => Ok(Put::Token(Token { number, written })),
+            Err(error) if error.class == Class::Environment => Ok(Put::Nothing(error.to_string())),
             Err(error) => Err(error),
         }
     }

@@ -82,17 +82,17 @@ impl Groups {
     }
 }
 
-/// Makes a new chunk durable in the journal and returns its ordinal.
+/// Makes a new chunk durable in the journal.
 pub(super) async fn record(
     context: &Context,
     job: &Job,
     span: Span,
     rows: Vec<RowRecord>,
-) -> Result<Ordinal> {
+) -> Result<OpenChunk> {
     let target = job.index;
     let ordinal = context.journal.state(|state| state.targets[target.position()].next_ordinal);
     context.journal.append(vec![Entry::new(Event::ChunkStarted { target, ordinal, span }, rows)]).await?;
-    Ok(ordinal)
+    Ok(OpenChunk::new(job, ordinal))
 }
 
 /// The records of everything that a chunk will do.
@@ -105,18 +105,27 @@ pub(super) fn planned(chunk_plan: &ChunkPlan) -> Vec<RowRecord> {
         .collect()
 }
 
-/// What a chunk came to so far.
+/// A chunk whose digests are durable: what it came to so far.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct OpenChunk {
+    ordinal: Ordinal,
     tally: Tally,
+    /// What its rows were counted as before.
+    replaces: Tally,
     /// Rows that are counted and are not as they were planned.
     amendments: Vec<RowRecord>,
 }
 
-impl Written {
+impl OpenChunk {
     /// Nothing yet.
-    pub(super) fn nothing(job: &Job) -> Self {
-        Self { tally: super::chunk_planner::empty_tally(job.groups), amendments: Vec::new() }
+    pub(super) fn new(job: &Job, ordinal: Ordinal) -> Self {
+        let [tally, replaces] = [(); 2].map(|()| super::chunk_planner::empty_tally(job.groups));
+        Self { ordinal, tally, replaces, amendments: Vec::new() }
+    }
+
+    /// Its rows were counted as this before.
+    pub(super) fn replacing(self, replaces: Tally) -> Self {
+        Self { replaces, ..self }
     }
 
     /// These rows are not there any more.
@@ -125,60 +134,64 @@ impl Written {
         self.amendments.extend(keys.map(gone));
         self.tally.gone += (self.amendments.len() - before) as u64;
     }
+
+    /// These rows needed no write.
+    pub(super) fn settled(&mut self, rows: &Tally) {
+        self.tally = added(&self.tally, rows);
+    }
+
+    /// This row is as it was planned.
+    pub(super) fn written(&mut self, row: &Pending) {
+        row.outcome.count(&mut self.tally, row.groups);
+    }
+
+    /// This row failed.
+    pub(super) fn failed(&mut self, row: Pending, reason: &str) {
+        self.amendments.push(failed(row, reason, &mut self.tally));
+    }
+
+    /// Leaves its end to the journal's next group.
+    pub(super) fn done(self, context: &Context, job: &Job) {
+        let Self { ordinal, tally, replaces, amendments } = self;
+        let event = Event::ChunkDone { target: job.index, ordinal, tally, replaces };
+        context.journal.defer(Entry::new(event, amendments));
+    }
 }
 
-/// Writes a chunk whose digests are durable in a transaction of its own, and records its end.
-/// `amendments` are rows that are counted already and are not as they were planned.
+/// Writes a chunk in a transaction of its own, and records its end.
 pub(super) async fn finish(
     context: &Context,
     job: &Job,
-    ordinal: Ordinal,
+    mut open: OpenChunk,
     chunk_plan: ChunkPlan,
-    replaces: Tally,
-    amendments: Vec<RowRecord>,
 ) -> Result<Flow> {
-    let mut written = Written { amendments, ..Written::nothing(job) };
-    if write(context, job, ordinal, chunk_plan, &mut written).await? == Flow::Interrupted {
+    if write(context, job, &mut open, chunk_plan).await? == Flow::Interrupted {
         return Ok(Flow::Interrupted);
     }
-    done(context, job, ordinal, written, replaces);
+    open.done(context, job);
     Ok(Flow::Finished)
 }
 
-/// Leaves the end of a chunk to the journal's next group.
-pub(super) fn done(context: &Context, job: &Job, ordinal: Ordinal, written: Written, replaces: Tally) {
-    let event = Event::ChunkDone { target: job.index, ordinal, tally: written.tally, replaces };
-    context.journal.defer(Entry::new(event, written.amendments));
-}
-
-/// Writes rows of a chunk whose digests are durable in a transaction of their own.
+/// Writes rows of a chunk in a transaction of their own.
 pub(super) async fn write(
     context: &Context,
     job: &Job,
-    ordinal: Ordinal,
+    open: &mut OpenChunk,
     chunk_plan: ChunkPlan,
-    written: &mut Written,
 ) -> Result<Flow> {
     job.sink.hold().await?;
     tokio::select! {
         biased;
         () = context.stop.now() => Ok(Flow::Interrupted), // the transaction is dropped: rolled back
-        done = write_all(context, job, ordinal, chunk_plan, written) => done.map(|()| Flow::Finished),
+        done = write_all(context, job, open, chunk_plan) => done.map(|()| Flow::Finished),
     }
 }
 
-async fn write_all(
-    context: &Context,
-    job: &Job,
-    ordinal: Ordinal,
-    chunk_plan: ChunkPlan,
-    written: &mut Written,
-) -> Result<()> {
-    let Written { tally, amendments } = written;
-    *tally = added(tally, &chunk_plan.settled);
+async fn write_all(context: &Context, job: &Job, open: &mut OpenChunk, chunk_plan: ChunkPlan) -> Result<()> {
+    open.settled(&chunk_plan.settled);
     let mut pending = chunk_plan.pending;
     let tried = u32::from(!chunk_plan.missed.is_empty());
-    pending.extend(replan(context, job, ordinal, chunk_plan.missed, tally, amendments).await?);
+    pending.extend(replan(context, job, open, chunk_plan.missed).await?);
     for attempt in 1 + tried.. {
         if pending.is_empty() {
             break;
@@ -188,19 +201,18 @@ async fn write_all(
         let mut missed = Vec::new();
         for (row, applied) in pending.into_iter().zip(applied) {
             match applied {
-                Applied::Written => row.outcome.count(tally, row.groups),
-                Applied::Refused(reason) => amendments.push(failed(row, &reason, tally)),
-                Applied::Held => amendments.push(failed(row, IN_USE, tally)),
+                Applied::Written => open.written(&row),
+                Applied::Refused(reason) => open.failed(row, &reason),
+                Applied::Held => open.failed(row, IN_USE),
                 Applied::Missed if attempt == ATTEMPTS => {
                     let changing =
                         "it kept changing while it was being rotated, or a trigger keeps it as it is";
-                    let reason = if job.sink.gives_way() { IN_USE } else { changing };
-                    amendments.push(failed(row, reason, tally));
+                    open.failed(row, if job.sink.gives_way() { IN_USE } else { changing });
                 }
                 Applied::Missed => missed.push(row),
             }
         }
-        pending = replan(context, job, ordinal, missed, tally, amendments).await?;
+        pending = replan(context, job, open, missed).await?;
     }
     Ok(())
 }
@@ -209,10 +221,8 @@ async fn write_all(
 async fn replan(
     context: &Context,
     job: &Job,
-    ordinal: Ordinal,
+    open: &mut OpenChunk,
     missed: Vec<Pending>,
-    tally: &mut Tally,
-    amendments: &mut Vec<RowRecord>,
 ) -> Result<Vec<Pending>> {
     if missed.is_empty() {
         return Ok(Vec::new());
@@ -224,16 +234,22 @@ async fn replan(
     let known: Known = missed.into_iter().map(tried).collect();
     let keys: Vec<Key> = known.keys().cloned().collect();
     let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
-    for key in absent(&keys, &rows) {
-        tally.gone += 1;
-        amendments.push(gone(key));
-    }
+    open.gone(absent(&keys, &rows).into_iter());
     let chunk_plan = prepare(context, job, rows, known).await?;
-    *tally = added(tally, &chunk_plan.settled);
-    let records = planned(&chunk_plan);
-    let event = Event::RowsReplanned { target: job.index, ordinal };
-    context.journal.append(vec![Entry::new(event, records)]).await?;
+    open.settled(&chunk_plan.settled);
+    record_again(context, job, open, &chunk_plan).await?;
     Ok(chunk_plan.pending)
+}
+
+/// Makes durable what an open chunk will do now: a value that is sealed once more has another digest.
+pub(super) async fn record_again(
+    context: &Context,
+    job: &Job,
+    open: &OpenChunk,
+    chunk_plan: &ChunkPlan,
+) -> Result<()> {
+    let event = Event::RowsReplanned { target: job.index, ordinal: open.ordinal };
+    context.journal.append(vec![Entry::new(event, planned(chunk_plan))]).await
 }
 
 /// [`super::ChunkPlanner::plan`] on a thread made for computing.

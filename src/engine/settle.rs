@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keyrotation_journal::{
-    CellOutcome, Entry, Event, Journal, Key, Ordinal, Phase, RowRecord, Span, Tally, TargetId,
+    CellOutcome, Event, Journal, Key, Ordinal, Phase, RowRecord, Span, Tally, TargetId,
 };
 
-use super::chunk::Written;
+use super::chunk::OpenChunk;
 use super::chunk_planner::{Known, empty_tally};
 use super::{Context, Flow, RowOutcome, chunk, drive};
 use crate::error::Result;
@@ -69,15 +69,14 @@ async fn settle(
     let records = context.journal.read(move |journal| journal.rows(target, ordinal)).await?;
     let mut recorded: HashMap<Key, RowRecord> =
         records.into_iter().map(|record| (record.key.clone(), record)).collect();
-    let mut written = Written::nothing(job);
-    let mut replaces = empty_tally(job.groups);
+    let mut open = OpenChunk::new(job, ordinal);
     match span {
         // The range that runs to the end of the table may have any number of rows by now.
         Span::Range { after, upto } => {
             let mut walk = job.source.walk(after.as_ref(), upto.as_ref());
             while let Some(rows) = walk.next(job.page_rows()).await? {
                 if context.safe_point().await? == Flow::Interrupted
-                    || again(context, job, ordinal, rows, &mut recorded, &mut written, settled).await?
+                    || again(context, job, rows, &mut recorded, &mut open, settled).await?
                         == Flow::Interrupted
                 {
                     return Ok(Flow::Interrupted);
@@ -88,16 +87,14 @@ async fn settle(
             let keys: Vec<Key> = recorded.keys().cloned().collect();
             let rows = job.source.rows(&keys.iter().collect::<Vec<_>>()).await?;
             let before = recorded_before(context, job, ordinal, &keys).await?;
-            replaces = counted(job, &rows, keys.iter().filter_map(|key| before.get(key)));
-            if again(context, job, ordinal, rows, &mut recorded, &mut written, settled).await?
-                == Flow::Interrupted
-            {
+            open = open.replacing(counted(job, &rows, keys.iter().filter_map(|key| before.get(key))));
+            if again(context, job, rows, &mut recorded, &mut open, settled).await? == Flow::Interrupted {
                 return Ok(Flow::Interrupted);
             }
         }
     }
-    written.gone(recorded.into_keys());
-    chunk::done(context, job, ordinal, written, replaces);
+    open.gone(recorded.into_keys());
+    open.done(context, job);
     Ok(Flow::Finished)
 }
 
@@ -105,10 +102,9 @@ async fn settle(
 async fn again(
     context: &Context,
     job: &Job,
-    ordinal: Ordinal,
     rows: Vec<Row>,
     recorded: &mut HashMap<Key, RowRecord>,
-    written: &mut Written,
+    open: &mut OpenChunk,
     settled: &mut Settled,
 ) -> Result<Flow> {
     let known = rows.iter().filter_map(|row| recorded.remove_entry(&row.key));
@@ -116,10 +112,8 @@ async fn again(
     let chunk_plan = chunk::prepare(context, job, rows, known).await?;
     settled.written_before += chunk_plan.settled.rotated;
     settled.written_now += chunk_plan.pending.len() as u64;
-    // What is still to be written has a fresh IV, so a new digest: it must be durable first.
-    let event = Event::RowsReplanned { target: job.index, ordinal };
-    context.journal.append(vec![Entry::new(event, chunk::planned(&chunk_plan))]).await?;
-    chunk::write(context, job, ordinal, chunk_plan, written).await
+    chunk::record_again(context, job, open, &chunk_plan).await?;
+    chunk::write(context, job, open, chunk_plan).await
 }
 
 /// Runs chunks of rows named by key, in place of what they were counted as `before`.
@@ -139,9 +133,8 @@ async fn named(context: &Context, job: &Job, keys: &[Key], before: &HashMap<Key,
         chunk_plan.settled.gone += absent.len() as u64;
         let mut records = chunk::planned(&chunk_plan);
         records.extend(absent.into_iter().map(chunk::gone));
-        let ordinal = chunk::record(context, job, Span::Keys, records).await?;
-        if chunk::finish(context, job, ordinal, chunk_plan, replaces, Vec::new()).await? == Flow::Interrupted
-        {
+        let open = chunk::record(context, job, Span::Keys, records).await?.replacing(replaces);
+        if chunk::finish(context, job, open, chunk_plan).await? == Flow::Interrupted {
             return Ok(Flow::Interrupted);
         }
     }

@@ -6,8 +6,9 @@
 
 use std::time::Instant;
 
-use keyrotation_journal::{Entry, Event, Ordinal, RowRecord, Span, Tally};
+use keyrotation_journal::Span;
 
+use super::chunk::OpenChunk;
 use super::chunk_planner::{ChunkPlan, Pending};
 use super::{Context, Flow, chunk, settle};
 use crate::error::Result;
@@ -27,9 +28,7 @@ pub(super) struct Chunks<'a> {
 
 /// A chunk as it will be after the commit.
 struct AppliedChunk {
-    ordinal: Ordinal,
-    tally: Tally,
-    amendments: Vec<RowRecord>,
+    open: OpenChunk,
     /// Rows that changed since they were read: seen to after the commit.
     missed: Vec<Pending>,
 }
@@ -41,10 +40,10 @@ impl<'a> Chunks<'a> {
 
     /// Records a chunk, applies its changes, and commits when there is enough.
     pub(super) async fn add(&mut self, span: Span, chunk_plan: ChunkPlan) -> Result<Flow> {
-        let ordinal = chunk::record(self.context, self.job, span, chunk::planned(&chunk_plan)).await?;
+        let open = chunk::record(self.context, self.job, span, chunk::planned(&chunk_plan)).await?;
         self.rows += chunk_plan.rows;
         let (rows, begun) = (chunk_plan.rows, Instant::now());
-        match self.apply(ordinal, chunk_plan).await {
+        match self.apply(open, chunk_plan).await {
             Ok(()) => self.context.pacer.learn(rows, begun.elapsed()),
             Err(trouble) => return self.one_by_one(trouble).await,
         }
@@ -55,9 +54,9 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    async fn apply(&mut self, ordinal: Ordinal, chunk_plan: ChunkPlan) -> Result<(), ApplyError> {
-        let mut chunk =
-            AppliedChunk { ordinal, tally: chunk_plan.settled, amendments: Vec::new(), missed: Vec::new() };
+    async fn apply(&mut self, mut open: OpenChunk, chunk_plan: ChunkPlan) -> Result<(), ApplyError> {
+        let mut missed = Vec::new();
+        open.settled(&chunk_plan.settled);
         if !chunk_plan.pending.is_empty() {
             let transaction = match &mut self.transaction {
                 Some(transaction) => transaction,
@@ -70,15 +69,13 @@ impl<'a> Chunks<'a> {
             let applied = transaction.apply(&changes).await?;
             for (row, applied) in chunk_plan.pending.into_iter().zip(applied) {
                 match applied {
-                    Applied::Written => row.outcome.count(&mut chunk.tally, row.groups),
-                    Applied::Refused(reason) => {
-                        chunk.amendments.push(chunk::failed(row, &reason, &mut chunk.tally));
-                    }
-                    Applied::Missed | Applied::Held => chunk.missed.push(row),
+                    Applied::Written => open.written(&row),
+                    Applied::Refused(reason) => open.failed(row, &reason),
+                    Applied::Missed | Applied::Held => missed.push(row),
                 }
             }
         }
-        self.applied.push(chunk);
+        self.applied.push(AppliedChunk { open, missed });
         Ok(())
     }
 
@@ -90,23 +87,11 @@ impl<'a> Chunks<'a> {
             return self.one_by_one(trouble).await;
         }
         self.rows = 0;
-        for chunk in std::mem::take(&mut self.applied) {
-            let replaces = super::chunk_planner::empty_tally(self.job.groups);
-            if chunk.missed.is_empty() {
-                let event = Event::ChunkDone {
-                    target: self.job.index,
-                    ordinal: chunk.ordinal,
-                    tally: chunk.tally,
-                    replaces,
-                };
-                self.context.journal.defer(Entry::new(event, chunk.amendments));
-                continue;
-            }
-            let left = ChunkPlan { settled: chunk.tally, missed: chunk.missed, ..ChunkPlan::default() };
-            let (context, job) = (self.context, self.job);
-            if chunk::finish(context, job, chunk.ordinal, left, replaces, chunk.amendments).await?
-                == Flow::Interrupted
-            {
+        for AppliedChunk { open, missed } in std::mem::take(&mut self.applied) {
+            let left = ChunkPlan { missed, ..ChunkPlan::default() };
+            if left.missed.is_empty() {
+                open.done(self.context, self.job);
+            } else if chunk::finish(self.context, self.job, open, left).await? == Flow::Interrupted {
                 return Ok(Flow::Interrupted);
             }
         }

@@ -5,11 +5,12 @@
 
 use std::time::Instant;
 
-use keyrotation_journal::{Ordinal, Span};
+use keyrotation_journal::Span;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::{JoinError, JoinSet};
 
-use super::chunk_planner::{ChunkPlan, empty_tally};
+use super::chunk::OpenChunk;
+use super::chunk_planner::ChunkPlan;
 use super::pause::Turn;
 use super::{Context, Flow, chunk};
 use crate::error::Result;
@@ -58,7 +59,7 @@ pub(super) async fn write_all(
             Turn::Stop => break,
         }
         match chunk::record(context, job, span, chunk::planned(&chunk_plan)).await {
-            Ok(ordinal) => drop(busy.spawn(write(context.clone(), job.clone(), ordinal, chunk_plan))),
+            Ok(open) => drop(busy.spawn(write(context.clone(), job.clone(), open, chunk_plan))),
             Err(error) => outcome = Err(error),
         }
     }
@@ -76,10 +77,9 @@ async fn all_ended(busy: &mut JoinSet<Result<Flow>>, mut outcome: Result<Flow>) 
     outcome
 }
 
-async fn write(context: Context, job: Job, ordinal: Ordinal, chunk_plan: ChunkPlan) -> Result<Flow> {
+async fn write(context: Context, job: Job, open: OpenChunk, chunk_plan: ChunkPlan) -> Result<Flow> {
     let (rows, begun) = (chunk_plan.rows, Instant::now());
-    let replaces = empty_tally(job.groups);
-    let flow = chunk::finish(&context, &job, ordinal, chunk_plan, replaces, Vec::new()).await?;
+    let flow = chunk::finish(&context, &job, open, chunk_plan).await?;
     context.pacer.learn(rows, begun.elapsed());
     Ok(flow)
 }

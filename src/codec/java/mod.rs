@@ -16,6 +16,18 @@
 //! two, the new one at the first credential, the old one at the first other use. This takes one more
 //! handle, so the references that follow are renumbered; it is the only case in which bytes outside
 //! of the slots change, and each reference still leads to the object to which it led.
+//!
+//! What is written at each place of a string that is replaced, in the order of the stream:
+//!
+//! ```text
+//!                            a credential                    another use
+//! the string itself          the new string, same handle     the old string, same handle
+//! a reference to it, and
+//!   that half is written     a reference to the new one      a reference to the old one
+//!   that half is not yet     the new string, one more handle the old string, one more handle
+//! ```
+//!
+//! A reference to any other object goes to its handle plus the number of strings put in before that object.
 
 mod class;
 mod input;

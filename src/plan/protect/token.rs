@@ -7,7 +7,7 @@ use super::{Doubt, failed, is_old};
 use crate::db::feeds::{Feed, Feeds};
 use crate::db::history::{Galera, History};
 use crate::db::identity::Identity;
-use crate::db::proof::{Seen, Token};
+use crate::db::proof::{Put, Seen, Token};
 use crate::db::server::Kind;
 use crate::db::{Access, Db, DbError, Server};
 use crate::error::{Error, Id, Result};
@@ -52,8 +52,8 @@ impl Pair<'_> {
     pub(super) async fn prove(self, theirs: &Identity, feeds: &Feeds) -> Result<()> {
         let Self { old, new, .. } = self;
         let proved = match new.put_token().await.map_err(|error| failed(new, &error))? {
-            Err(why) => Proved::Untried(format!("{}: {why}", new.place())),
-            Ok(token) => {
+            Put::Nothing(why) => Proved::Untried(format!("{}: {why}", new.place())),
+            Put::Token(token) => {
                 let watched = self.watch(&token, theirs, feeds).await;
                 if let Err(error) = new.take_token(&token).await {
                     tracing::warn!("{}: a token of ours was not taken away: {error}", new.place());
