@@ -182,18 +182,25 @@ fn a_backup_of_the_copys_server_is_not_waited_for_without_a_word() {
     before.must_be_rotated(&kit, &Except::default());
 }
 
+/// Makes the replica a copy to be rotated: production's port, and an administrator of the copy, whose user sees what feeds
+/// it.
+fn copy_of_its_own(kit: &Kit, servers: &OwnServers) -> (u16, Admin) {
+    let second = servers.port("SECOND");
+    has_all(kit, second);
+    let mut copy = Admin::at(Engine::MariaDb, second, "mysql");
+    copy.execute("STOP SLAVE");
+    copy.execute("RESET SLAVE ALL");
+    copy.execute(&format!("GRANT SLAVE MONITOR ON *.* TO '{}'@'%'", kit.site().user()));
+    new_is_at(kit, second);
+    (Engine::MariaDb.port(), copy)
+}
+
 /// Who was lost may come back as a replica, by itself or by somebody's hand: that is asked whenever the lock is taken again.
 #[test]
 fn a_copy_that_is_fed_since_its_connection_was_lost_ends_the_run() {
     let servers = OwnServers::cluster("replica");
     let kit = on(Engine::MariaDb, 400);
-    let (first, second) = (Engine::MariaDb.port(), servers.port("SECOND"));
-    has_all(&kit, second);
-    let mut copy = Admin::at(Engine::MariaDb, second, "mysql");
-    copy.execute("STOP SLAVE");
-    copy.execute("RESET SLAVE ALL");
-    copy.execute(&format!("GRANT SLAVE MONITOR ON *.* TO '{}'@'%'", kit.site().user()));
-    new_is_at(&kit, second);
+    let (first, mut copy) = copy_of_its_own(&kit, &servers);
     let mut running = kit.start(&["run", "--max-rows-per-second", "20"]);
     running.until_it_says("this will change");
     copy.execute(&format!("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {first}"));
@@ -213,13 +220,7 @@ fn a_copy_that_is_fed_since_its_connection_was_lost_ends_the_run() {
 fn a_copy_that_is_fed_since_the_beginning_is_not_finished() {
     let servers = OwnServers::cluster("replica");
     let kit = on(Engine::MariaDb, 60);
-    let (first, second) = (Engine::MariaDb.port(), servers.port("SECOND"));
-    has_all(&kit, second);
-    let mut copy = Admin::at(Engine::MariaDb, second, "mysql");
-    copy.execute("STOP SLAVE");
-    copy.execute("RESET SLAVE ALL");
-    copy.execute(&format!("GRANT SLAVE MONITOR ON *.* TO '{}'@'%'", kit.site().user()));
-    new_is_at(&kit, second);
+    let (first, mut copy) = copy_of_its_own(&kit, &servers);
     let mut running = kit.start(&["run", "--max-rows-per-second", "50"]);
     running.until_it_says("this will change");
     copy.execute(&format!("CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = {first}"));
