@@ -299,6 +299,8 @@ fn checks_page() -> String {
          ([errors.md](errors.md)).\n\n\
          The checks read every row once, as `plan` does, and count the rows of old and new databases. On large\n\
          databases this takes minutes. The old side is only read.\n\n\
+         A rotation in place ([in-place.md](in-place.md)) has neither an old server nor a copy. Checks of these are not made\n\
+         then, and those that begin with \"in place\" are made only then.\n\n\
          This page is generated from the registry in `src/plan/preflight`.\n\n\
          | id | what should be so | warns when | refuses with | what to do |\n\
          |---|---|---|---|---|\n",

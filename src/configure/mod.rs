@@ -302,9 +302,10 @@ impl Edit<'_, '_> {
                 let there =
                     key.is_some() && plain.and_then(|text| SecretKey::parse(text).ok()).as_ref() == key;
                 let write = format!("in [secrets] set `{alias} = \"[…]\"`: in the brackets {needed}");
-                let encrypt = "in the new server's folder run `bin/ciphertool.sh -Dconfigure`: it encrypts what stands \
+                let encrypt =
+                    "in that server's folder run `bin/ciphertool.sh -Dconfigure`: it encrypts what stands \
                                in brackets"
-                    .to_owned();
+                        .to_owned();
                 let check = format!("see that {alias} in [secrets] has no brackets any more");
                 if there { vec![encrypt, check] } else { vec![write, encrypt, check] }
             }

@@ -35,7 +35,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "copy-is-not-fed",
-        title: "nothing brings changes into the copy from elsewhere",
+        title: "nothing brings changes into the databases from elsewhere",
         needs: Needs::Databases,
         warns: "a replication is set up but stopped, or the user may not see whether there is one",
         refuses: &[Id::CopyFed],
@@ -44,7 +44,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "sync-leftovers",
-        title: "the copy carries no sync tables or triggers",
+        title: "the databases have no sync tables or triggers",
         needs: Needs::Databases,
         warns: "",
         refuses: &[Id::SyncLeftovers],
@@ -89,7 +89,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "other-rotation",
-        title: "no other rotation works on the copy",
+        title: "no other rotation works on the databases",
         needs: Needs::Databases,
         warns: "",
         refuses: &[Id::DatabaseBusy],
@@ -98,7 +98,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "others-connected",
-        title: "nobody else is connected to the copy",
+        title: "nobody else is connected to the databases",
         needs: Needs::Databases,
         warns: "the user may not see other users' sessions, or the server is one node of a cluster",
         refuses: &[Id::OthersConnected],

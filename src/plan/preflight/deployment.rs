@@ -1,6 +1,8 @@
 //! Checks of what the new server's deployment.toml says. A rotation does not change it: it must be
 //! right before that server starts.
 
+use std::path::Path;
+
 use super::facts::Facts;
 use super::{Check, Found, Needs};
 use crate::config::{self, DEPLOYMENT, Database, Said};
@@ -11,7 +13,7 @@ const CONFIGURE: &str = "put the new key and the new databases there before the 
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "deployment-toml",
-        title: "newISHome has a deployment.toml",
+        title: "the server has a deployment.toml",
         needs: Needs::Files,
         warns: "it has none, or one that cannot be read",
         refuses: &[],
@@ -47,6 +49,15 @@ pub(super) const CHECKS: &[Check] = &[
         fix: "write key = the new key and old_key = the old key into [encryption] of every node and restart \
               it; leave a totpKey, or name it in `oldSecretKeys`; or stop all servers (docs/in-place.md)",
         look: nodes,
+    },
+    Check {
+        id: "nodes-databases",
+        title: "in place: every server uses the databases that are rotated",
+        needs: Needs::Databases,
+        warns: "the deployment.toml of a server whose home is named has another database: what it uses would stay under the old key",
+        refuses: &[],
+        fix: "check that isHome or homes, and idnDBUrl and regDBUrl, belong to one deployment",
+        look: databases_of_nodes,
     },
     Check {
         id: "deployment-key-ids",
@@ -173,9 +184,6 @@ fn nodes_read(facts: &Facts<'_>) -> (Vec<(String, config::Deployment)>, Vec<Stri
 
 fn nodes(facts: &Facts<'_>) -> Found {
     let settings = facts.settings;
-    if !settings.mode.is_in_place() {
-        return Found::NotChecked("it is a copy that is rotated".to_owned());
-    }
     if settings.nodes.is_empty() {
         return Found::NotChecked("neither isHome nor homes names a server's folder".to_owned());
     }
@@ -195,6 +203,37 @@ fn nodes(facts: &Facts<'_>) -> Found {
             "{} by their deployment.toml; that does not show whether they were restarted",
             settings.nodes.len()
         )),
+    }
+}
+
+/// Whether the servers of a database that is rotated in place use it.
+fn databases_of_nodes(facts: &Facts<'_>) -> Found {
+    let Some(databases) = &facts.settings.databases else {
+        return Found::NotChecked("no database is rotated".to_owned());
+    };
+    let (nodes, mut unseen) = nodes_read(facts);
+    if nodes.is_empty() && unseen.is_empty() {
+        return Found::NotChecked("no deployment.toml was read".to_owned());
+    }
+    let mut others = Vec::new();
+    for (home, toml) in &nodes {
+        for (section, ours) in [("identity_db", &databases.identity), ("shared_db", &databases.registry)] {
+            let entry = format!("[database.{section}] of {home}");
+            match toml.database(section, Path::new(home)) {
+                Said::This(url) if url.same_database(&ours.url) => {}
+                Said::This(url) => others.push(format!("{entry} is {url}, and {} is {}", ours.key, ours.url)),
+                Said::Nothing => unseen.push(format!("{entry} is not set")),
+                Said::Elsewhere => {
+                    unseen.push(format!("{entry} is kept in the server's secrets or environment"));
+                }
+                Said::Unusable(why) => unseen.push(format!("{entry} cannot be used: {why}")),
+            }
+        }
+    }
+    match (others.is_empty(), unseen.is_empty()) {
+        (false, _) => Found::Warning(others.join("; ")),
+        (true, false) => Found::NotChecked(unseen.join("; ")),
+        (true, true) => Found::Ok(format!("{} by their deployment.toml", nodes.len())),
     }
 }
 

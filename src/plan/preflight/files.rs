@@ -7,7 +7,7 @@ use crate::source::files::{Level, Listing, Refusal as Why};
 pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "home",
-        title: "newISHome is an Identity Server of a known version",
+        title: "the server is an Identity Server of a known version",
         needs: Needs::Files,
         warns: "its version is not known, and so it is not known whether it looks for key ids",
         refuses: &[Id::ConfigHome],
@@ -25,7 +25,7 @@ pub(super) const CHECKS: &[Check] = &[
     },
     Check {
         id: "symbolic-links",
-        title: "no symbolic link leads out of newISHome",
+        title: "no symbolic link leads out of the server's home",
         needs: Needs::Files,
         warns: "some do, or lead nowhere: what they name would be reported as failed",
         refuses: &[],

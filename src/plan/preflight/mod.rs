@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use super::{Accepted, Deployment, Survey};
 use crate::activity::Activity;
-use crate::config::Settings;
+use crate::config::{Mode, Settings};
 use crate::error::{Error, Id, Result};
 use crate::target::TargetRegistry;
 pub use copies::beside;
@@ -133,6 +133,23 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
     .flatten()
 }
 
+/// Checks that compare a copy with the old server, or the new server with the copy.
+const OF_A_COPY: &[&str] = &[
+    "copy-is-not-production",
+    "sync-triggers",
+    "deployment-key",
+    "deployment-identity",
+    "deployment-registry",
+    "old-key-is-the-old-servers",
+    "old-version",
+    "old-files",
+    "old-identity-rows",
+    "old-registry-rows",
+];
+
+/// Checks of a database that servers work with while it is rotated.
+const IN_PLACE: &[&str] = &["nodes-have-both-keys", "nodes-databases", "unnamed-keys"];
+
 /// What a rotation would be refused with, and what was known by then.
 #[derive(Clone, Copy)]
 pub struct Ground<'a> {
@@ -158,7 +175,10 @@ pub struct Ground<'a> {
 /// Looks at everything and lets every check judge it.
 pub async fn preflight(ground: Ground<'_>) -> Vec<Finding> {
     let facts = facts::gather(ground).await;
-    checks().map(|check| check.judge(&facts)).collect()
+    let refuses =
+        |check: &Check| facts.refusal.as_ref().is_some_and(|found| check.refuses.contains(&found.id));
+    let is_made = |check: &&Check| check.is_about(ground.settings.mode) || refuses(check);
+    checks().filter(is_made).map(|check| check.judge(&facts)).collect()
 }
 
 /// Logs what the servers of a connected deployment should be known for, as warnings.
@@ -203,6 +223,12 @@ pub fn first_refusal(findings: &[Finding]) -> Option<Id> {
 }
 
 impl Check {
+    /// Whether there is anything to be checked in a rotation of this kind.
+    pub fn is_about(&self, mode: Mode) -> bool {
+        let others = if mode.is_in_place() { OF_A_COPY } else { IN_PLACE };
+        !others.contains(&self.id)
+    }
+
     fn judge(&self, facts: &Facts<'_>) -> Finding {
         let (outcome, found, fix, error) = match self.found(facts) {
             Found::Ok(found) => (Outcome::Ok, found, None, None),

@@ -164,9 +164,6 @@ fn key_ids(facts: &Facts<'_>) -> Found {
 }
 
 fn unnamed_keys(facts: &Facts<'_>) -> Found {
-    if !facts.settings.mode.is_in_place() {
-        return Found::NotChecked("it is a copy that is rotated".to_owned());
-    }
     match counted(facts, |job| job.unnamed_old) {
         (0, _) => Found::Ok("none under an old key is in ECB or CBC".to_owned()),
         (count, places) => {

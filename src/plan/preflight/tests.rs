@@ -21,6 +21,15 @@ fn ids_are_unique_and_lower_case_and_each_error_belongs_to_one_check() {
 }
 
 #[test]
+fn checks_of_one_kind_of_rotation_alone_are_among_all() {
+    let ids: BTreeSet<_> = checks().map(|check| check.id).collect();
+    for (mode, others) in [(Mode::InPlace, OF_A_COPY), (Mode::BlueGreen, IN_PLACE)] {
+        assert!(others.iter().all(|id| ids.contains(id)), "{others:?}");
+        assert_eq!(checks().filter(|check| !check.is_about(mode)).count(), others.len());
+    }
+}
+
+#[test]
 fn a_list_names_five_and_counts_the_rest() {
     let found: Vec<String> = (1..=7).map(|number| number.to_string()).collect();
     assert_eq!(listed(&found[..5]), "1; 2; 3; 4; 5");

@@ -1,0 +1,38 @@
+//! What `preflight` checks where the deployment itself is rotated.
+
+use std::fs;
+
+use super::in_place::in_place;
+
+#[test]
+fn a_preflight_in_place_speaks_of_no_copy_and_compares_what_the_servers_use() {
+    let kit = in_place();
+    let toml = kit.deployment.home.join("repository/conf/deployment.toml");
+    let database = |name: &str, file: &str| format!("[database.{name}]\nurl = \"jdbc:sqlite:{file}\"\n");
+    let root = kit.folder().display().to_string();
+    let keys = format!(
+        "[encryption]\nkey = \"{}\"\nold_key = \"{}\"\n",
+        kit.deployment.spec.new_key, kit.deployment.spec.old_key
+    );
+    let checked = |identity: &str| {
+        let identity = database("identity_db", &format!("{root}/{identity}"));
+        let registry = database("shared_db", &format!("{root}/new-registry.db"));
+        fs::write(&toml, format!("{keys}{identity}{registry}")).unwrap();
+        let shown = kit.run(&["preflight"]).exits(0).stdout;
+        for beside in ["step 7", "oldISHome", "oldIdnDBUrl", "the new server", "newISHome"] {
+            assert!(!shown.contains(beside), "{beside}: {shown}");
+        }
+        let found: serde_json::Value =
+            serde_json::from_str(&kit.run(&["preflight", "--json"]).exits(0).stdout).unwrap();
+        let checks = found["checks"].as_array().unwrap();
+        let of = |id: &str| checks.iter().find(|check| check["id"] == id).cloned().unwrap_or_default();
+        assert!(of("old-version").is_null() && of("deployment-identity").is_null(), "{found}");
+        of("nodes-databases")
+    };
+    assert_eq!(checked("new-identity.db")["outcome"], "ok");
+    let other = checked("old-identity.db");
+    assert_eq!(other["outcome"], "warning");
+    assert!(other["found"].as_str().unwrap().contains("[database.identity_db] of"), "{other}");
+    let ran = kit.run(&["run"]).exits(0);
+    assert!(ran.stderr.contains("nodes-databases: [database.identity_db]"), "{ran}");
+}
