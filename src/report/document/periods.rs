@@ -12,6 +12,9 @@ use super::{Made, RotationPart};
 /// The step that says that nobody uses the old server any more.
 const OLD_SERVER_STOPPED: &str = "old-server-stopped";
 
+/// The step that says, in place, that every server was restarted with the new key alone.
+const ONE_KEY: &str = "one-key/restarted";
+
 /// The step that says that the old key is destroyed or sealed.
 const OLD_KEY_DESTROYED: &str = "retire/old-key";
 
@@ -30,7 +33,8 @@ pub struct Cryptoperiods {
     pub old_replaced_at: Option<String>,
     /// From the one to the other, in days.
     pub old_days_in_use: Option<i64>,
-    /// When the old server was stopped, which is the end of the old key's use, as people confirmed.
+    /// When the old server was stopped, which is the end of the old key's use, as people confirmed. In place: when every
+    /// server was restarted with the new key alone.
     pub old_server_stopped_at: Option<String>,
     /// When the old key was destroyed or sealed, as people confirmed.
     pub old_destroyed_at: Option<String>,
@@ -42,6 +46,11 @@ pub struct Cryptoperiods {
     pub due_by: String,
     /// Whether it is advice, and not what the report's maker says.
     pub due_is_advice: bool,
+}
+
+/// Whether it was the servers' own database that was rotated, and no copy.
+pub(super) fn is_in_place(rotations: &[RotationPart]) -> bool {
+    rotations.iter().any(|rotation| rotation.plan.mode.is_in_place())
 }
 
 impl Cryptoperiods {
@@ -72,7 +81,11 @@ impl Cryptoperiods {
             old_in_use_since: made.key_in_use_since.clone(),
             old_replaced_at,
             old_days_in_use: days,
-            old_server_stopped_at: confirmed(OLD_SERVER_STOPPED),
+            old_server_stopped_at: confirmed(if is_in_place(rotations) {
+                ONE_KEY
+            } else {
+                OLD_SERVER_STOPPED
+            }),
             old_destroyed_at: confirmed(OLD_KEY_DESTROYED),
             new_in_use_since: crate::report::moment(began),
             next_rotation_due: match (&made.next_rotation_due, advised) {

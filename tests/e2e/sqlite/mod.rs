@@ -17,7 +17,7 @@ pub(crate) mod follow;
 pub(crate) mod golden;
 pub(crate) mod handed;
 pub(crate) mod in_place;
-mod in_place_preflight;
+mod in_place_told;
 pub(crate) mod json;
 pub(crate) mod keys;
 pub(crate) mod nothing;

@@ -11,6 +11,7 @@ mod words;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::periods::is_in_place;
 use super::safe::visible;
 use super::{Document, Level, RotationPart};
 use crate::report::thousands;
@@ -168,6 +169,11 @@ fn periods(document: &Document) -> Markup {
             @match date { Some(date) => time datetime=(date) { (date) }, None => span.none { (otherwise) } }
         }
     };
+    let end_of_use = if is_in_place(&document.rotations) {
+        "Out of use (every server has the new key alone)"
+    } else {
+        "Out of use (old server stopped)"
+    };
     let days = periods.old_days_in_use.and_then(|days| u64::try_from(days).ok());
     html! {
         section aria-labelledby="cryptoperiods" {
@@ -187,7 +193,7 @@ fn periods(document: &Document) -> Markup {
                         }
                     }
                     div {
-                        dt { "Out of use (old server stopped)" }
+                        dt { (end_of_use) }
                         dd { (confirmed(periods.old_server_stopped_at.as_deref())) }
                     }
                     div {

@@ -1,4 +1,4 @@
-//! What `preflight` checks where the deployment itself is rotated.
+//! What `preflight` and the report say where the deployment itself is rotated.
 
 use std::fs;
 
@@ -35,4 +35,22 @@ fn a_preflight_in_place_speaks_of_no_copy_and_compares_what_the_servers_use() {
     assert!(other["found"].as_str().unwrap().contains("[database.identity_db] of"), "{other}");
     let ran = kit.run(&["run"]).exits(0);
     assert!(ran.stderr.contains("nodes-databases: [database.identity_db]"), "{ran}");
+}
+
+#[test]
+fn the_report_says_since_when_servers_have_the_new_key_alone() {
+    let kit = in_place();
+    kit.run(&["run"]).exits(0);
+    kit.run(&["verify"]).exits(0);
+    kit.run(&["keys"]).exits(0);
+    let end_of_use = || {
+        let report = kit.run(&["report", "--format", "json"]).exits(0).stdout;
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        report["cryptoperiods"]["old_server_stopped_at"].clone()
+    };
+    assert!(end_of_use().is_null());
+    kit.run(&["confirm", "one-key"]).exits(0);
+    assert!(end_of_use().is_string());
+    let page = kit.run(&["report", "--format", "html"]).exits(0).stdout;
+    assert!(page.contains("every server has the new key alone") && !page.contains("old server stopped"));
 }
