@@ -175,7 +175,7 @@ fn nodes_read(facts: &Facts<'_>) -> (Vec<(String, config::Deployment)>, Vec<Stri
     for node in &facts.settings.nodes {
         match config::Deployment::read(node) {
             Ok(Some(toml)) => read.push((node.display().to_string(), toml)),
-            Ok(None) => {}
+            Ok(None) => unread.push(format!("{}: there is none", node.join(DEPLOYMENT).display())),
             Err(why) => unread.push(format!("{}: {why}", node.join(DEPLOYMENT).display())),
         }
     }

@@ -33,6 +33,12 @@ fn a_preflight_in_place_speaks_of_no_copy_and_compares_what_the_servers_use() {
     let other = checked("old-identity.db");
     assert_eq!(other["outcome"], "warning");
     assert!(other["found"].as_str().unwrap().contains("[database.identity_db] of"), "{other}");
+    // Of a node without such a file nobody knows.
+    kit.configure("homes", Some("[node-2]"));
+    std::fs::create_dir_all(kit.folder().join("node-2/repository/conf")).unwrap();
+    assert_eq!(checked("new-identity.db")["outcome"], "not_checked");
+    kit.configure("homes", None);
+    checked("old-identity.db");
     let ran = kit.run(&["run"]).exits(0);
     assert!(ran.stderr.contains("nodes-databases: [database.identity_db]"), "{ran}");
 }
