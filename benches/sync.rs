@@ -138,7 +138,7 @@ fn measure_one(args: &Args, name: &str, engine: Engine) -> Fallible<Value> {
         without.push(Workload::start(engine, &old, &spec.old_key).rate(time));
         run(&deployment.config, &["triggers", "install"])?;
         with.push(Workload::start(engine, &old, &spec.old_key).rate(time));
-        run(&deployment.config, &["triggers", "remove", "--on", "old"])?;
+        run(&deployment.config, &["triggers", "remove", "--on", "old", "--force"])?;
     }
     let (without, with) = (median(without), median(with));
     let cost = 100.0 * (1.0 - with / without);
