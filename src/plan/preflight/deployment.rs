@@ -53,7 +53,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         id: "nodes-databases",
         title: "in place: every server uses the databases that are rotated",
-        needs: Needs::Databases,
+        needs: Needs::Settings,
         warns: "the deployment.toml of a server whose home is named has another database: what it uses would stay under the old key",
         refuses: &[],
         fix: "check that isHome or homes, and idnDBUrl and regDBUrl, belong to one deployment",
@@ -231,7 +231,7 @@ fn databases_of_nodes(facts: &Facts<'_>) -> Found {
         }
     }
     match (others.is_empty(), unseen.is_empty()) {
-        (false, _) => Found::Warning(others.join("; ")),
+        (false, _) => Found::Warning([others, unseen].concat().join("; ")),
         (true, false) => Found::NotChecked(unseen.join("; ")),
         (true, true) => Found::Ok(format!("{} by their deployment.toml", nodes.len())),
     }
