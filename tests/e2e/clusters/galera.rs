@@ -75,12 +75,8 @@ fn fed_by_another_node(feeding: &Feeding) {
     for right in feeding.rights {
         first.execute(&format!("GRANT {right} TO {user}"));
     }
+    super::other_has_all(&kit, second);
     let mut other = Admin::at(feeding.engine, second, "mysql");
-    eventually("the other node knows the user", || {
-        let rights = other
-            .rows(&format!("SELECT CAST(user AS CHAR) FROM mysql.user WHERE user = '{}'", kit.site().user()));
-        !rights.is_empty()
-    });
     // It stands still, and begins again with its server.
     other.execute(feeding.begin);
     let ran = is_refused(&kit, "KR-CFG-026");

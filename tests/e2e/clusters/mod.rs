@@ -51,6 +51,19 @@ fn admin(kit: &Kit, port: u16) -> Admin {
     Admin::at(kit.site().engine, port, &kit.site().database(0))
 }
 
+/// Waits until another server has all that the first one has, users and rights, too: it has what was written last.
+fn other_has_all(kit: &Kit, second: u16) {
+    let engine = kit.site().engine;
+    let last = format!("{}_last", kit.site().database(0));
+    Admin::at(engine, engine.port(), "mysql").execute(&format!("CREATE DATABASE {last}"));
+    let seen = format!(
+        "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{last}'"
+    );
+    crate::kit::eventually("the other server has all", || {
+        Admin::at(engine, second, "mysql").text(&seen) == "1"
+    });
+}
+
 /// Both `preflight` and `run` refuse, and nothing was written.
 #[track_caller]
 fn is_refused(kit: &Kit, id: &str) -> Ran {

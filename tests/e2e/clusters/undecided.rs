@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{admin, new_is_at, old_is_at, on};
+use super::{admin, new_is_at, old_is_at, on, other_has_all};
 use crate::kit::{Kit, Refused as _, eventually};
 use crate::support::{Admin, Engine, Except, OwnServers};
 
@@ -40,22 +40,6 @@ const MYSQL: Words = Words {
     no_autocommit: "SET GLOBAL init_connect = 'SET autocommit = 0'",
 };
 
-/// Waits until the replica has the identity database.
-fn has_all(kit: &Kit, second: u16) {
-    let engine = kit.site().engine;
-    let sum = "SELECT CAST(SUM(CRC32(ACCESS_TOKEN)) AS CHAR) FROM IDN_OAUTH2_ACCESS_TOKEN";
-    eventually("the replica has all", || {
-        Admin::at(engine, second, "mysql")
-            .text(&format!(
-                "SELECT CAST(COUNT(*) AS CHAR) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{}' \
-                 AND TABLE_NAME = 'IDN_OAUTH2_ACCESS_TOKEN'",
-                kit.site().database(0)
-            ))
-            .eq("1")
-            && admin(kit, engine.port()).text(sum) == admin(kit, second).text(sum)
-    });
-}
-
 /// A replica of production says "0 s behind" whatever it has; and what cannot be written is no token.
 #[test]
 fn a_replica_of_production_that_shows_no_token_is_no_proof() {
@@ -66,7 +50,7 @@ fn shows_no_token(words: &Words) {
     let servers = OwnServers::cluster(words.cluster);
     let kit = on(words.engine, 60);
     let (first, second) = (words.engine.port(), servers.port("SECOND"));
-    has_all(&kit, second);
+    other_has_all(&kit, second);
     old_is_at(&kit, second);
     let before = kit.snapshot();
 
@@ -126,7 +110,7 @@ fn made_a_copy(words: &Words) {
     let servers = OwnServers::cluster(words.cluster);
     let kit = on(words.engine, 60);
     let (first, second) = (words.engine.port(), servers.port("SECOND"));
-    has_all(&kit, second);
+    other_has_all(&kit, second);
     let mut copy = admin(&kit, second);
     copy.execute(words.stop);
     copy.execute(words.reset);
@@ -186,7 +170,7 @@ fn a_backup_of_the_copys_server_is_not_waited_for_without_a_word() {
 /// it.
 fn copy_of_its_own(kit: &Kit, servers: &OwnServers) -> (u16, Admin) {
     let second = servers.port("SECOND");
-    has_all(kit, second);
+    other_has_all(kit, second);
     let mut copy = Admin::at(Engine::MariaDb, second, "mysql");
     copy.execute("STOP SLAVE");
     copy.execute("RESET SLAVE ALL");
