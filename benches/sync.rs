@@ -55,6 +55,9 @@ const ROWS: u64 = 3;
 const SESSIONS: u64 = 2;
 const OLD: usize = 2;
 
+/// How often what is left of a backlog is counted: counting takes the server's time, too.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
 /// Before lags count.
 const WARM: Duration = Duration::from_secs(3);
 
@@ -192,7 +195,7 @@ fn drain(args: &Args, engine: Engine, old: &str, key: &str, config: &Path) -> Fa
         if left == 0 {
             break;
         }
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(LOOK_EVERY);
     }
     let (begun, left) = begun.unwrap();
     #[allow(clippy::cast_precision_loss)] // a count of rows
