@@ -88,7 +88,7 @@ pub(crate) fn what_both_servers_changed_in_the_gap_is_listed_once(engine: Engine
 
 crate::support::on_engines! {
     what_changed_between_the_copy_and_its_triggers_is_carried_over: sqlite postgresql, slow: mysql mariadb;
-    what_changed_while_the_triggers_were_away_is_carried_over: sqlite postgresql, slow: mysql mariadb;
-    what_the_comparison_cannot_carry_over_waits: sqlite postgresql, slow: mysql mariadb;
-    what_both_servers_changed_in_the_gap_is_listed_once: sqlite postgresql, slow: mysql mariadb;
+    what_changed_while_the_triggers_were_away_is_carried_over: sqlite, slow: postgresql mysql mariadb;
+    what_the_comparison_cannot_carry_over_waits: sqlite, slow: postgresql mysql mariadb;
+    what_both_servers_changed_in_the_gap_is_listed_once: sqlite, slow: postgresql mysql mariadb;
 }

@@ -323,7 +323,7 @@ fn the_triggers_stay_when_anything_came_after_the_verdict(engine: Engine) {
 }
 
 crate::support::on_engines! {
-    tokens_put_back_under_the_old_key_are_not_safe: sqlite postgresql, slow: mysql;
+    tokens_put_back_under_the_old_key_are_not_safe: sqlite, slow: postgresql mysql;
     a_copy_under_the_old_key_beside_the_targets_is_not_safe: sqlite;
     a_row_that_failed_to_rotate_is_not_safe: sqlite;
     before_traffic_is_routed_nothing_is_safe: sqlite;

@@ -278,5 +278,5 @@ crate::support::on_engines! {
     a_lost_journal_does_not_make_the_new_servers_rows_ours: sqlite postgresql, slow: mysql;
     a_journal_that_is_put_aside_does_not_either_and_its_steps_count_on: sqlite, slow: postgresql mysql;
     a_confirmation_from_a_host_whose_clock_is_behind_counts: sqlite, slow: postgresql mysql;
-    what_the_new_server_has_deleted_does_not_come_back_by_an_entry: sqlite postgresql, slow: mysql;
+    what_the_new_server_has_deleted_does_not_come_back_by_an_entry: sqlite, slow: postgresql mysql;
 }
