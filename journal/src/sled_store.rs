@@ -38,9 +38,9 @@ const BLOBS: &str = "blobs";
 const UNFINISHED: &str = "generating";
 /// sled grows and shrinks its file by this much.
 const SEGMENT_BYTES: u64 = 512 * 1024;
-/// sled cuts this into 256 shards of at least one page each; more only costs memory, since the log
-/// is written once and read in order.
-const CACHE_BYTES: u64 = 1 << 20;
+/// sled cuts this into 256 shards of at least one page each. The log is written once and read in order; the marks of rows,
+/// which sync reads and writes in any order, are what is kept here.
+const CACHE_BYTES: u64 = 8 << 20;
 /// How often, every 20 ms, sled's file is tried that an earlier journal of this process still has.
 const LETTING_GO: u32 = 100;
 /// After how long a flush that has not come back is woken first.

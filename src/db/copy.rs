@@ -26,6 +26,21 @@ impl Transaction {
         self.by_keys(table, keys, |rows| sql::lock(dialect, table, columns, rows)).await
     }
 
+    /// Reads rows by their keys as this transaction has left them: the key's columns, then `columns`. Rows that are not
+    /// there are absent.
+    pub async fn read_rows(
+        &mut self,
+        table: &Table,
+        columns: &[Expression],
+        keys: &[Vec<Value>],
+    ) -> Result<Vec<Record>, DbError> {
+        let dialect = self.dialect;
+        if dialect.write == Write::Batch {
+            return self.each(&sql::by_keys(dialect, table, columns, 1), &each(keys)).await;
+        }
+        self.by_keys(table, keys, |rows| sql::by_keys(dialect, table, columns, rows)).await
+    }
+
     /// Deletes rows by their keys.
     pub async fn delete_rows(&mut self, table: &Table, keys: &[Vec<Value>]) -> Result<(), DbError> {
         let dialect = self.dialect;
@@ -52,7 +67,11 @@ impl Transaction {
         render: impl Fn(usize) -> String,
     ) -> Result<Vec<Record>, DbError> {
         let mut records = Vec::new();
-        let most = keys_at_once(self.dialect, table, Sizes::new().changed_keys);
+        let sizes = Sizes::new();
+        let most = match self.dialect.write {
+            Write::Arrays => sizes.in_arrays,
+            _ => keys_at_once(self.dialect, table, sizes.changed_keys),
+        };
         for batch in keys.chunks(most) {
             let length = padded(batch.len(), most);
             let sql = render(length);
@@ -75,7 +94,7 @@ impl Transaction {
     ) -> Result<(), DbError> {
         match self.dialect.write {
             Write::Arrays => {
-                for part in rows.chunks(Sizes::new().changed_keys) {
+                for part in rows.chunks(Sizes::new().in_arrays) {
                     let sql = sql::copy::insert(self.dialect, table, columns, part.len());
                     self.run_arrays(&sql, &arrays(table, columns, part)).await?;
                 }
@@ -106,7 +125,7 @@ impl Transaction {
         let sql = sql::copy::update(self.dialect, table, columns);
         match self.dialect.write {
             Write::Arrays => {
-                for part in rows.chunks(Sizes::new().changed_keys) {
+                for part in rows.chunks(Sizes::new().in_arrays) {
                     let values: Vec<Vec<&Value>> = part.iter().map(|(_, values)| values.clone()).collect();
                     let mut bound = key_arrays(table, &part.iter().map(|(key, _)| key.as_slice()));
                     bound.extend(arrays(table, columns, &values));

@@ -22,13 +22,16 @@ pub struct Sizes {
     pub named: usize,
     /// Rows that are carried over in one transaction.
     pub carried: usize,
-    /// Entries of a change log that are read, and acknowledged, at once: never a long transaction on the
-    /// live server.
+    /// Entries of a change log that are read at once.
     pub entries: usize,
+    /// Those that are acknowledged in one transaction: never a long one on the live server.
+    pub acknowledged: usize,
     /// Pages of entries that one table gets before the next one's turn.
     pub pages_of_entries: usize,
     /// Pages of keys that are looked for in the other database before the change log gets its turn.
     pub pages_of_keys: usize,
+    /// Likewise while a change log has more entries than one page takes.
+    pub pages_of_keys_behind: usize,
     /// Keys that one statement reads rows by.
     pub keys: usize,
     /// Likewise, where a key of several columns is written out once for each row: no optimizer takes very
@@ -36,6 +39,8 @@ pub struct Sizes {
     pub wide_keys: usize,
     /// Keys that one statement locks, changes or deletes rows by.
     pub changed_keys: usize,
+    /// Rows that one statement locks, changes, deletes or inserts with an array for each column.
+    pub in_arrays: usize,
     /// The most rows that one statement inserts.
     pub inserted: usize,
     /// The most values that it inserts.
@@ -58,12 +63,15 @@ impl Sizes {
         rehearsed: 250,
         named: 1000,
         carried: 1000,
-        entries: 2000,
-        pages_of_entries: 4,
+        entries: 8000,
+        acknowledged: 2000,
+        pages_of_entries: 1,
         pages_of_keys: 10,
+        pages_of_keys_behind: 1,
         keys: 500,
         wide_keys: 64,
         changed_keys: 256,
+        in_arrays: 1000,
         inserted: 500,
         inserted_values: 16_000,
         compared: 2000,
@@ -105,11 +113,14 @@ impl Sizes {
             named: size,
             carried: size,
             entries: size,
+            acknowledged: size,
             pages_of_entries: size,
             pages_of_keys: size,
+            pages_of_keys_behind: 1,
             keys: size,
             wide_keys: size,
             changed_keys: size,
+            in_arrays: size,
             inserted: size,
             inserted_values: 16_000,
             compared: size,

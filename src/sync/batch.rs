@@ -8,7 +8,7 @@ mod conflicts;
 mod decide;
 mod kept;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use keyrotation_journal::{CopyRow, Key, RowMark};
 
@@ -29,6 +29,8 @@ pub(super) struct Done {
     pub(super) outcomes: HashMap<Key, Outcome>,
     /// Rows that the commit changes.
     pub(super) written: Vec<CopyRow>,
+    /// What was written to them, where they were not deleted.
+    contents: HashMap<Key, Row>,
     /// Keys that rows had before and have no more.
     pub(super) removed: Vec<Key>,
     /// Rows that are as they should be, with their marks.
@@ -64,9 +66,31 @@ struct Work {
     merges: bool,
 }
 
+impl Work {
+    /// What the journal is to say of it.
+    fn copied(&self) -> CopyRow {
+        let [present, wanted] = [&self.present, &self.wanted].map(Option::as_ref);
+        CopyRow {
+            key: wanted.map_or(&self.key, |row| &row.key).clone(),
+            before: present.map(|row| row.digest),
+            after: wanted.map(|row| row.digest),
+        }
+    }
+}
+
 impl<'a, 'b> Batch<'a, 'b> {
     pub(super) fn new(sync: &'a SyncRunner<'b>, job: &'a SyncJob, transaction: Transaction) -> Self {
         Self { sync, job, transaction, works: BTreeMap::new(), set_aside: Vec::new(), done: Done::default() }
+    }
+
+    /// Rows that the commit is to change, if the database takes all of them.
+    pub(super) fn planned(&self) -> Vec<CopyRow> {
+        self.works.values().filter(|work| !work.merges).map(Work::copied).collect()
+    }
+
+    /// Rows that the commit changes.
+    pub(super) fn written(&self) -> &[CopyRow] {
+        &self.done.written
     }
 
     pub(super) fn into_parts(self) -> (Transaction, Done) {
@@ -80,7 +104,10 @@ impl<'a, 'b> Batch<'a, 'b> {
 
     async fn look_at(&mut self, rows: &[(Key, Option<Row>)], is_deleted: bool) -> Result<(), ApplyError> {
         let keys: Vec<Key> = rows.iter().map(|(key, _)| key.clone()).collect();
-        let mut present = self.lock(&keys).await?;
+        let (sync, job) = (self.sync, self.job);
+        let asked: HashSet<Key> = keys.iter().cloned().collect();
+        let (present, marks) = tokio::join!(self.lock(&keys), sync.marks(job, asked));
+        let (mut present, mut marks) = (present?, marks?);
         if self.job.folds {
             for key in &keys {
                 if !present.contains_key(key)
@@ -90,8 +117,11 @@ impl<'a, 'b> Batch<'a, 'b> {
                 }
             }
         }
-        let actual = present.values().map(|row| row.key.clone());
-        let marks = self.sync.marks(self.job, keys.into_iter().chain(actual).collect()).await?;
+        // The server may have a row under a key that is written otherwise.
+        let keys: HashSet<Key> = keys.into_iter().collect();
+        let other =
+            present.values().filter(|row| !keys.contains(&row.key)).map(|row| row.key.clone()).collect();
+        marks.extend(self.sync.marks(self.job, other).await?);
         for (key, wanted) in rows {
             let present = present.remove(key);
             let mark = marks.get(present.as_ref().map_or(key, |row| &row.key));
@@ -114,10 +144,11 @@ impl<'a, 'b> Batch<'a, 'b> {
             return Ok(());
         }
         self.transaction.savepoint().await?;
-        match self.write_together().await {
+        let works = std::mem::take(&mut self.works);
+        match self.write_together(&works).await {
             Ok(()) => {
                 self.transaction.release_savepoint().await?;
-                for work in std::mem::take(&mut self.works).into_values() {
+                for work in works.into_values() {
                     self.note(work);
                 }
                 Ok(())
@@ -125,6 +156,7 @@ impl<'a, 'b> Batch<'a, 'b> {
             Err(error) if is_refusal(&error) => {
                 self.transaction.back_to_savepoint().await?;
                 self.transaction.release_savepoint().await?;
+                self.works = works;
                 while let Some((_, work)) = self.works.pop_first() {
                     let key = work.key.clone();
                     let outcome = self.write_after_conflicts(work).await?;
@@ -137,13 +169,12 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// Deletes, then updates, then inserts: what makes room comes first.
-    async fn write_together(&mut self) -> Result<(), DbError> {
+    async fn write_together(&mut self, works: &BTreeMap<Key, Work>) -> Result<(), DbError> {
         let table = &self.job.new;
         let mut deleted = Vec::new();
         let mut inserted = Vec::new();
         let mut updated: BTreeMap<Vec<&Identifier>, Vec<Update<'_>>> = BTreeMap::new();
-        let works: Vec<Work> = self.works.values().cloned().collect();
-        for work in &works {
+        for work in works.values() {
             match (&work.present, &work.wanted) {
                 (Some(present), None) => deleted.push(key_values(&present.key)),
                 (None, Some(wanted)) => inserted.push(wanted),
@@ -233,15 +264,13 @@ impl<'a, 'b> Batch<'a, 'b> {
             self.done.outcomes.insert(work.key, Outcome::Superseded);
             return;
         }
-        let key = work.wanted.as_ref().map_or(&work.key, |row| &row.key).clone();
+        let copied = work.copied();
+        let key = copied.key.clone();
         if let Some(present) = work.present.as_ref().filter(|present| present.key != key) {
             self.done.removed.push(present.key.clone());
         }
-        self.done.written.push(CopyRow {
-            key,
-            before: work.present.as_ref().map(|row| row.digest),
-            after: work.wanted.as_ref().map(|row| row.digest),
-        });
+        self.done.written.push(copied);
+        self.done.contents.extend(work.wanted.map(|row| (key, row)));
         self.done.outcomes.insert(work.key, Outcome::Applied);
     }
 }

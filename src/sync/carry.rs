@@ -1,9 +1,9 @@
 //! Carrying rows over: what the old database holds now is what the new one is to hold, unless the
 //! new server has made the row its own.
 //!
-//! Order of effects: the rows of a batch, with their present and their new content, are
-//! durable in the journal; then the transaction that locked, compared and wrote them commits; then
-//! the journal says so; then the change log's entries are acknowledged.
+//! Order of effects: a transaction locks and compares the rows of a batch; while it writes them, they become durable in
+//! the journal with their present and their new content; then it commits; then the journal says so; then the change
+//! log's entries are acknowledged.
 
 use std::collections::{HashMap, HashSet};
 
@@ -201,17 +201,37 @@ impl SyncRunner<'_> {
         let transaction = self.plan.new.begin().await?;
         let mut batch = Batch::new(self, job, transaction);
         batch.look(rows).await?;
-        batch.write().await?;
-        batch.must_be_kept().await?;
+        let (target, journal) = (job.index, &self.context.journal);
+        let started = |rows: &[CopyRow]| Event::CopyStarted { target, rows: rows.to_vec() };
+        // The journal syncs its disk while the database works. What is recorded and not committed is settled.
+        let planned = batch.planned();
+        let record = async {
+            if planned.is_empty() {
+                return Ok(());
+            }
+            journal.append(vec![started(&planned).into()]).await?;
+            async_failpoint!("sync-recorded", super::planned_failure());
+            Ok::<_, Error>(())
+        };
+        let write = async {
+            batch.write().await?;
+            batch.must_be_kept().await
+        };
+        let (recorded, written) = tokio::join!(record, write);
+        recorded?;
+        written?;
+        if batch.written() != planned {
+            // Refused together, and written one by one: nothing came of what was recorded.
+            let none = Event::CopyDone { target, applied: 0, superseded: Vec::new() };
+            let none = (!planned.is_empty()).then_some(none);
+            let rows = (!batch.written().is_empty()).then(|| started(batch.written()));
+            journal.append(none.into_iter().chain(rows).map(Into::into).collect()).await?;
+        }
         let (transaction, done) = batch.into_parts();
         self.fetched |= done.fetched;
-        let target = job.index;
         let applied = done.written.len() as u64;
         let come = done.written.iter().filter(|row| row.before.is_none()).count() as u64;
-        let journal = &self.context.journal;
         if applied > 0 {
-            let started = Event::CopyStarted { target, rows: done.written.clone() };
-            journal.append(vec![started.into()]).await?;
             self.unwritten.clear(); // what was left to the next group is in it
             async_failpoint!("sync-before-commit", ApplyError::Stop(super::planned_failure()));
             transaction.commit().await?;

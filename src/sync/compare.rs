@@ -76,7 +76,10 @@ impl SyncRunner<'_> {
     }
 
     async fn compare_pages(&mut self) -> Result<()> {
-        for _ in 0..self.plan.sizes.pages_of_keys {
+        // What is behind has entries of its own: the less they wait, the less is left to compare.
+        let is_behind = self.feeds.iter().any(|feed| feed.is_behind) && !self.is_first_comparison();
+        let sizes = &self.plan.sizes;
+        for _ in 0..if is_behind { sizes.pages_of_keys_behind } else { sizes.pages_of_keys } {
             let Some(job) = self.plan.jobs.get(self.comparison.at).cloned() else { return Ok(()) };
             if self.context.is_held_up() {
                 return Ok(());

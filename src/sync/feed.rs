@@ -28,6 +28,8 @@ pub(super) struct Feed {
     unreadable: u64,
     /// Those that there were when it came to its end.
     pub(super) left_unread: u64,
+    /// Whether it had more entries than one page takes when it was read last.
+    pub(super) is_behind: bool,
 }
 
 impl Feed {
@@ -40,6 +42,7 @@ impl Feed {
             is_quiet: false,
             unreadable: 0,
             left_unread: 0,
+            is_behind: false,
         }
     }
 
@@ -58,7 +61,7 @@ impl Feed {
     fn end(&mut self) {
         let (is_quiet, left_unread) = (!self.has_worked, self.unreadable);
         self.begin_again();
-        (self.is_quiet, self.left_unread) = (is_quiet, left_unread);
+        (self.is_quiet, self.left_unread, self.is_behind) = (is_quiet, left_unread, false);
     }
 }
 
@@ -80,12 +83,14 @@ pub(super) struct Entries {
 impl SyncRunner<'_> {
     /// The next entries of a table that wait; none behind the last one: then all were seen to.
     pub(super) async fn entries(&mut self, at: usize, job: &SyncJob) -> Result<Option<Entries>> {
-        let page = self.feeds[at].walk.next(self.plan.sizes.entries).await;
+        let most = self.plan.sizes.entries;
+        let page = self.feeds[at].walk.next(most).await;
         let Some(records) = page.map_err(|error| failed(&job.table.log, &error))? else {
             self.acknowledged().await?; // or they would be read again
             self.feeds[at].end();
             return Ok(None);
         };
+        self.feeds[at].is_behind = records.len() >= most;
         let entries = coalesced(job, records);
         self.feeds[at].unreadable += entries.unreadable;
         Ok(Some(entries))
@@ -131,7 +136,8 @@ impl SyncRunner<'_> {
 /// Deletes entries that were seen to, or marks them and keeps them.
 async fn acknowledge(plan: &SyncPlan, job: &SyncJob, entries: &[i64], keep: bool) -> Result<()> {
     async_failpoint!("sync-before-acknowledge", super::planned_failure());
-    let most = plan.old_limits.rows.map_or(plan.sizes.entries, |most| most.clamp(1, plan.sizes.entries));
+    let usual = plan.sizes.acknowledged;
+    let most = plan.old_limits.rows.map_or(usual, |most| most.clamp(1, usual));
     let is_whole = job.log.holds_whole_numbers(&ENTRY);
     let number = |number: &i64| if is_whole { Value::Int(*number) } else { Value::Text(number.to_string()) };
     for batch in entries.chunks(most) {

@@ -33,6 +33,11 @@ impl Row {
         self.cells.iter().map(of).sum()
     }
 
+    /// Whether a record as read (the key's columns, then the job's) has the same values, byte for byte.
+    pub(super) fn is_record(&self, record: &[Value], width: usize) -> bool {
+        record.get(width..).is_some_and(|values| values.iter().eq(self.cells.iter().map(|cell| &cell.value)))
+    }
+
     /// Whether it is good for something, if it has a state.
     pub(super) fn is_in_use(&self, job: &SyncJob) -> Option<bool> {
         let at = job.column(job.table.state.as_ref()?)?;

@@ -304,8 +304,27 @@ pub(crate) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
     );
     assert_eq!(ran.signal(), Some(9), "{ran}");
     pair.run(&["resume", "--until-drained", "--quiet-for", "0s"]).exits(0);
-    let points =
-        ["sync-before-commit", "sync-after-commit", "sync-before-acknowledge", "sync-after-acknowledge"];
+    // Rows that wait for each other are written one by one, and recorded once more.
+    let ids = ["one", "two", "three"];
+    let set = |id: &str, state: &str| {
+        pair.execute(
+            Side::Old,
+            &format!("UPDATE {TOKENS} SET TOKEN_STATE_ID = '{state}' WHERE TOKEN_ID = '{id}'"),
+        );
+    };
+    for (at, id) in ids.iter().enumerate() {
+        let insert = new_token(&pair, Side::Old, id, 3, "INACTIVE");
+        pair.execute(Side::Old, &insert.replace("'NONE')", &format!("'state-{at}')")));
+    }
+    drain(&pair);
+    let mut turn = 0;
+    let points = [
+        "sync-recorded",
+        "sync-before-commit",
+        "sync-after-commit",
+        "sync-before-acknowledge",
+        "sync-after-acknowledge",
+    ];
     // A server sees that its client is gone, whatever the reason: it is killed there.
     let ways = [("return(kill)", None, Some(9)), ("panic", Some(101), None), ("return", Some(3), None)];
     let ways = if engine == Engine::Sqlite { &ways[..] } else { &ways[..1] };
@@ -318,6 +337,11 @@ pub(crate) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
                     .replace("'NONE')", &format!("'{id}')")),
             );
             pair.execute(Side::Old, &format!("INSERT INTO {TOKENS}_SCOPE VALUES ('{id}', 'openid', -1234)"));
+            turn += 1;
+            set(ids[0], "aside");
+            for at in [1, 2, 0] {
+                set(ids[at], &format!("state-{}", (at + 2 * turn) % 3));
+            }
             let ran = pair.run_at(&format!("{point}={what}"), &DRAIN);
             assert_eq!((ran.code(), ran.signal()), (code, signal), "{point} {what}: {ran}");
             drain(&pair);
@@ -327,7 +351,7 @@ pub(crate) fn a_crash_anywhere_loses_and_doubles_nothing(engine: Engine) {
     }
     let status = pair.sync_status();
     assert_eq!((&status["superseded"], &status["pending"]), (&0.into(), &0.into()), "{status}");
-    assert_eq!(status["applied"], 2 * points.len() * ways.len(), "{status}");
+    assert_eq!(status["applied"], 3 + 5 * points.len() * ways.len(), "{status}");
 }
 
 crate::support::on_engines! {
