@@ -20,10 +20,7 @@ impl Transaction {
         keys: &[Vec<Value>],
     ) -> Result<Vec<Record>, DbError> {
         let dialect = self.dialect;
-        if dialect.write == Write::Batch {
-            return self.each(&sql::lock(dialect, table, columns, 1), &each(keys)).await;
-        }
-        self.by_keys(table, keys, |rows| sql::lock(dialect, table, columns, rows)).await
+        self.read_by_keys(table, keys, |rows| sql::lock(dialect, table, columns, rows)).await
     }
 
     /// Reads rows by their keys as this transaction has left them: the key's columns, then `columns`. Rows that are not
@@ -35,10 +32,20 @@ impl Transaction {
         keys: &[Vec<Value>],
     ) -> Result<Vec<Record>, DbError> {
         let dialect = self.dialect;
-        if dialect.write == Write::Batch {
-            return self.each(&sql::by_keys(dialect, table, columns, 1), &each(keys)).await;
+        self.read_by_keys(table, keys, |rows| sql::by_keys(dialect, table, columns, rows)).await
+    }
+
+    /// Runs one query for each batch of keys, or for each key, rendered for so many.
+    async fn read_by_keys(
+        &mut self,
+        table: &Table,
+        keys: &[Vec<Value>],
+        render: impl Fn(usize) -> String,
+    ) -> Result<Vec<Record>, DbError> {
+        if self.dialect.write == Write::Batch {
+            return self.each(&render(1), &each(keys)).await;
         }
-        self.by_keys(table, keys, |rows| sql::by_keys(dialect, table, columns, rows)).await
+        self.by_keys(table, keys, render).await
     }
 
     /// Deletes rows by their keys.

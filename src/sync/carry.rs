@@ -231,8 +231,10 @@ impl SyncRunner<'_> {
         self.fetched |= done.fetched;
         let applied = done.written.len() as u64;
         let come = done.written.iter().filter(|row| row.before.is_none()).count() as u64;
-        if applied > 0 {
+        if applied > 0 || !planned.is_empty() {
             self.unwritten.clear(); // what was left to the next group is in it
+        }
+        if applied > 0 {
             async_failpoint!("sync-before-commit", ApplyError::Stop(super::planned_failure()));
             transaction.commit().await?;
             async_failpoint!("sync-after-commit", ApplyError::Stop(super::planned_failure()));
