@@ -108,20 +108,18 @@ impl<'a, 'b> Batch<'a, 'b> {
         let asked: HashSet<Key> = keys.iter().cloned().collect();
         let (present, marks) = tokio::join!(self.lock(&keys), sync.marks(job, asked));
         let (mut present, mut marks) = (present?, marks?);
-        if self.job.folds {
+        if job.folds {
+            let mut written_otherwise = HashSet::new();
             for key in &keys {
                 if !present.contains_key(key)
                     && let Some(row) = self.lock(std::slice::from_ref(key)).await?.into_values().next()
                 {
+                    written_otherwise.insert(row.key.clone());
                     present.insert(key.clone(), row);
                 }
             }
+            marks.extend(sync.marks(job, written_otherwise).await?);
         }
-        // The server may have a row under a key that is written otherwise.
-        let keys: HashSet<Key> = keys.into_iter().collect();
-        let other =
-            present.values().filter(|row| !keys.contains(&row.key)).map(|row| row.key.clone()).collect();
-        marks.extend(self.sync.marks(self.job, other).await?);
         for (key, wanted) in rows {
             let present = present.remove(key);
             let mark = marks.get(present.as_ref().map_or(key, |row| &row.key));

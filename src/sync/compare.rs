@@ -76,7 +76,7 @@ impl SyncRunner<'_> {
     }
 
     async fn compare_pages(&mut self) -> Result<()> {
-        // What is behind has entries of its own: the less they wait, the less is left to compare.
+        // The entries of a backlog come first. What they have carried over needs no more than a look here.
         let is_behind = self.feeds.iter().any(|feed| feed.is_behind) && !self.is_first_comparison();
         let sizes = &self.plan.sizes;
         for _ in 0..if is_behind { sizes.pages_of_keys_behind } else { sizes.pages_of_keys } {
