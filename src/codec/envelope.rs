@@ -256,6 +256,9 @@ enum Read<'json, const N: usize> {
 
 /// Reads what servers write, which is quick; anything else as the standard has it, and where that fails as Gson does.
 fn read<'json, const N: usize>(json: &'json [u8], names: [&'static str; N]) -> Read<'json, N> {
+    if !lenient::may_begin(json) {
+        return Read::Broken([const { None }; N]); // most plain values end here
+    }
     match quick::members(json, names) {
         Some(found) => Read::Whole(found),
         None => read_any(json, names),

@@ -91,8 +91,9 @@ impl ChunkPlanner {
         let mut cells = Vec::new();
         let mut changed = Vec::new();
         let mut outcome = RowOutcome::Null;
+        let digests = self.digests(job, &row.key);
         for (column, value) in row.values.iter().enumerate() {
-            let plan = self.cell(job, &row, column, value, recorded);
+            let plan = self.cell(&digests, &row, column, value, recorded);
             outcome = outcome.max(match &plan {
                 CellPlan::Null => RowOutcome::Null,
                 CellPlan::Plain => RowOutcome::Plain,
@@ -120,7 +121,15 @@ impl ChunkPlanner {
         }
     }
 
-    fn cell(&self, job: &Job, row: &Row, column: usize, value: &Value, recorded: &[RowRecord]) -> CellPlan {
+    fn cell(
+        &self,
+        digests: &RowDigests<'_>,
+        row: &Row,
+        column: usize,
+        value: &Value,
+        recorded: &[RowRecord],
+    ) -> CellPlan {
+        let job = digests.job;
         if let Some(problem) = &row.problem {
             return CellPlan::Settled(CellOutcome::Failed { before: [0; 16], reason: problem.clone() });
         }
@@ -131,7 +140,7 @@ impl ChunkPlanner {
             Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
         };
         let recorded = || recorded.iter().rev().filter_map(|row| recorded_cell(row, column));
-        let digest = |value: &[u8]| self.value_digest(job, column, &row.key, value);
+        let digest = |value: &[u8]| digests.stored(column, value);
         let mut stands = None;
         let is_this = |outcome: &&CellOutcome| match outcome {
             CellOutcome::Rotated { after, .. } | CellOutcome::Resealed { after, .. } => {
@@ -142,7 +151,7 @@ impl ChunkPlanner {
         if let Some(outcome) = recorded().find(is_this) {
             return CellPlan::Settled(outcome.clone());
         }
-        let plain = |plaintext: &[u8]| self.plain_digest(job, column, &row.key, plaintext);
+        let plain = |plaintext: &[u8]| digests.plain(column, plaintext);
         let is_recorded =
             recorded().next().and_then(plain_of).map(|known| move |text: &[u8]| plain(text) == known);
         let evidence = Evidence {
@@ -184,20 +193,37 @@ impl ChunkPlanner {
         self.digester.digest(parts)
     }
 
+    /// What makes the digests of a row's values.
+    pub fn digests<'a>(&'a self, job: &'a Job, key: &Key) -> RowDigests<'a> {
+        let mut place = Vec::with_capacity(64);
+        key.encode(&mut place);
+        RowDigests { digester: &self.digester, job, key: place }
+    }
+}
+
+/// Makes the digests of a row's values.
+#[derive(Debug)]
+pub struct RowDigests<'a> {
+    digester: &'a Digester,
+    job: &'a Job,
+    /// The row's key, as the journal writes it.
+    key: Vec<u8>,
+}
+
+impl RowDigests<'_> {
     /// The digest that stands for a stored value.
-    pub fn value_digest(&self, job: &Job, column: usize, key: &Key, value: &[u8]) -> Digest {
-        self.of_value(b"value", job, column, key, value)
+    pub fn stored(&self, column: usize, value: &[u8]) -> Digest {
+        self.of(b"value", column, value)
     }
 
     /// The digest that stands for a plaintext.
-    pub fn plain_digest(&self, job: &Job, column: usize, key: &Key, plaintext: &[u8]) -> Digest {
-        self.of_value(b"plain", job, column, key, plaintext)
+    pub fn plain(&self, column: usize, plaintext: &[u8]) -> Digest {
+        self.of(b"plain", column, plaintext)
     }
 
-    fn of_value(&self, what: &[u8], job: &Job, column: usize, key: &Key, bytes: &[u8]) -> Digest {
-        let mut place = Vec::with_capacity(64);
-        key.encode(&mut place);
-        self.digester.digest(&[what, job.id.as_bytes(), job.columns[column].as_bytes(), &place, bytes])
+    fn of(&self, what: &[u8], column: usize, bytes: &[u8]) -> Digest {
+        let Self { digester, job, key } = self;
+        digester.digest(&[what, job.id.as_bytes(), job.columns[column].as_bytes(), key, bytes])
     }
 }
 

@@ -71,6 +71,7 @@ fn is_rotated(record: &RowRecord) -> bool {
 }
 
 fn is_back(planner: &ChunkPlanner, job: &Job, row: &Row, record: &RowRecord) -> bool {
+    let digests = planner.digests(job, &row.key);
     row.values.iter().enumerate().any(|(column, value)| {
         let Some(CellOutcome::Rotated { before, after, .. } | CellOutcome::Resealed { before, after, .. }) =
             recorded_cell(record, column)
@@ -78,7 +79,7 @@ fn is_back(planner: &ChunkPlanner, job: &Job, row: &Row, record: &RowRecord) -> 
             return false;
         };
         let Some(stored) = value.as_bytes() else { return false };
-        let digest = planner.value_digest(job, column, &row.key, stored);
+        let digest = digests.stored(column, stored);
         if digest == *after {
             return false;
         }

@@ -145,17 +145,16 @@ impl Judge {
         let Some(stored) = row.values.get(column).and_then(Value::as_bytes) else {
             return recorded.and_then(|_| verdict(self.emptied(), "its value was removed"));
         };
-        let digest = self.planner.value_digest(&self.job, column, &row.key, stored);
+        let digests = self.planner.digests(&self.job, &row.key);
+        let digest = digests.stored(column, stored);
         if let Some(CellOutcome::Failed { before, reason }) = recorded
             && *before == digest
         {
             return Some((Verdict::Failed, reason.clone()));
         }
         let hash = row.hashes.get(column).and_then(Option::as_deref);
-        let is_recorded = |plaintext: &[u8]| {
-            recorded_plain(recorded)
-                == Some(self.planner.plain_digest(&self.job, column, &row.key, plaintext))
-        };
+        let is_recorded =
+            |plaintext: &[u8]| recorded_plain(recorded) == Some(digests.plain(column, plaintext));
         let evidence = Evidence { hash, recorded: Some(&is_recorded) };
         match self.planner.recoder().classify(&self.job.codec, stored, evidence) {
             value::Verdict::Plain => recorded.and_then(|_| verdict(self.emptied(), "it is plain now")),

@@ -6,7 +6,22 @@
 //! two agree on it.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use engine::STANDARD;
+
+/// The standard alphabet, by the vector instructions that this processor has.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod engine {
+    use std::sync::LazyLock;
+
+    use base64::engine::{GeneralPurposeConfig, Simd};
+
+    pub(super) static STANDARD: LazyLock<Simd> =
+        LazyLock::new(|| Simd::standard(GeneralPurposeConfig::new()));
+}
+
+/// The standard alphabet.
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+use base64::engine::general_purpose as engine;
 
 /// The bytes that the server reads from `text`.
 pub(super) fn decode(text: &[u8]) -> Vec<u8> {

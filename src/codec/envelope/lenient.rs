@@ -24,14 +24,19 @@ pub(super) fn has(json: &[u8], name: &'static str) -> bool {
     look(json, [name]).is_some_and(|([found], _)| found.is_some())
 }
 
+/// Whether an object may begin here: with its brace, Gson's prefix, a comment or a byte order mark.
+pub(super) fn may_begin(json: &[u8]) -> bool {
+    let first = json.iter().find(|byte| !byte.is_ascii_whitespace());
+    matches!(first, Some(b'{' | b')' | b'/' | b'#' | 0xEF))
+}
+
 /// Members as they were found: absent, null, or a text.
 type Members<const N: usize> = [Option<Option<String>>; N];
 
 /// Likewise, and whether all of the object could be read.
 fn look<const N: usize>(json: &[u8], names: [&'static str; N]) -> Option<(Members<N>, bool)> {
-    let first = json.iter().find(|byte| !byte.is_ascii_whitespace())?;
-    if !matches!(first, b'{' | b')' | b'/' | b'#' | 0xEF) {
-        return None; // most plain values end here
+    if !may_begin(json) {
+        return None;
     }
     let text = String::from_utf8_lossy(json);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
