@@ -1,13 +1,15 @@
 //! JDBC URLs, as far as this program can connect to what they name.
 
 mod bridged;
+mod db2;
 mod decider;
+mod h2;
 mod harmless;
 mod options;
+mod oracle;
 mod parameters;
-mod protection;
 mod server;
-mod vendors;
+mod sql_server;
 
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
@@ -54,7 +56,7 @@ const SERVERS: &[&str] = &["postgresql", "mysql", "mariadb"];
 
 /// Those that only their own driver reads.
 const VENDORS: &[(&str, Vendor)] =
-    &[("oracle", vendors::oracle), ("sqlserver", vendors::sql_server), ("db2", vendors::db2)];
+    &[("oracle", oracle::oracle), ("sqlserver", sql_server::sql_server), ("db2", db2::db2)];
 
 type Vendor = fn(&str) -> Result<BridgedUrl, UrlError>;
 
@@ -72,7 +74,7 @@ impl JdbcUrl {
             return sqlite(rest, folder);
         }
         if scheme.eq_ignore_ascii_case("h2") {
-            return BridgedUrl::h2(rest, folder).map(|url| Self::Bridged(Box::new(url)));
+            return h2::h2(rest, folder).map(|url| Self::Bridged(Box::new(url)));
         }
         if let Some(known) = SERVERS.iter().find(|known| scheme.eq_ignore_ascii_case(known)) {
             return ServerUrl::parse(known, rest, text).map(|url| Self::Server(Box::new(url)));

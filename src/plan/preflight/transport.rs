@@ -43,9 +43,8 @@ fn lacks(url: &JdbcUrl, mode: TlsMode, by_jdbc: bool) -> Option<String> {
     let url = match url {
         JdbcUrl::Sqlite { .. } => return None,
         JdbcUrl::Bridged(url) => {
-            let hosts = url.hosts();
-            let is_here = !hosts.is_empty() && hosts.iter().all(|host| is_local(host));
-            return if url.file.is_some() || is_here { None } else { url.lacks() };
+            let is_here = !url.hosts.is_empty() && url.hosts.iter().all(|host| is_local(host));
+            return url.lacks.clone().filter(|_| !is_here);
         }
         JdbcUrl::Server(url) => url,
     };
