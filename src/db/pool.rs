@@ -84,7 +84,7 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
 
 /// What is known of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     /// Its last answer was complete: another question can follow.
     Sound,
     /// It is in the midst of something, or was left there: it is not known what is still to come.

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
-use super::lease::{BridgeSession, JdbcTransaction};
+use super::ask::Ask;
 use super::opened::{Opened, answer, connect, greet, patience};
-use super::session::{Ask, Session};
+use super::pooled::{BridgeSession, JdbcTransaction};
+use super::session::Session;
 use super::stalled::AtWork;
 use super::wire::Operation;
 use super::{postgres, table};
@@ -108,11 +109,11 @@ impl JdbcDb {
 
     /// Runs statements one by one, in a session of their own that is closed then.
     pub(crate) async fn statements(&self, statements: &[String]) -> Result<(), DbError> {
-        let mut lease = self.connect().await?;
+        let mut session = self.connect().await?;
         for statement in statements {
-            lease.unprepared(statement).await?;
+            session.unprepared(statement).await?;
         }
-        lease.close().await;
+        session.close().await;
         Ok(())
     }
 
@@ -179,9 +180,9 @@ impl Driver for JdbcDb {
     }
 
     async fn begin(&self, _beside: bool) -> Result<JdbcTransaction, DbError> {
-        let mut lease = self.acquire().await?;
-        lease.begin().await?;
-        Ok(JdbcTransaction { lease })
+        let mut session = self.acquire().await?;
+        session.begin().await?;
+        Ok(JdbcTransaction { session })
     }
 
     async fn table(&self, name: &str) -> Result<Option<TableInfo>, DbError> {

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
+use super::ask::{Ask, Opening};
 use super::errors;
 use super::postgres;
 use super::process::Process;
-use super::session::{Ask, Opening, Session};
+use super::session::Session;
 use super::stalled::AtWork;
 use crate::dialect::{Dialect, Questions};
 use crate::error::{Class, DbError};

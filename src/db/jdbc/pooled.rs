@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::ask::Ask;
 use super::opened::Opened;
-use super::session::{Ask, Session};
+use super::session::Session;
 use super::stalled::Awaiting;
 use super::wire::{Done, Operation};
 use super::{errors, postgres};
@@ -106,12 +107,12 @@ impl Drop for BridgeSession {
 /// A writing transaction.
 #[derive(Debug)]
 pub(crate) struct JdbcTransaction {
-    pub(super) lease: BridgeSession,
+    pub(super) session: BridgeSession,
 }
 
 impl DriverTransaction for JdbcTransaction {
     async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
-        self.lease.run(sql, params).await
+        self.session.run(sql, params).await
     }
 
     async fn run_arrays(
@@ -119,37 +120,37 @@ impl DriverTransaction for JdbcTransaction {
         sql: &str,
         arrays: &[(Kind, Vec<&Value>)],
     ) -> Result<Vec<Record>, DbError> {
-        self.lease.run(sql, &postgres::literals(arrays)).await
+        self.session.run(sql, &postgres::literals(arrays)).await
     }
 
     async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
-        self.lease.unprepared(sql).await
+        self.session.unprepared(sql).await
     }
 
     async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
-        self.lease.change(sql, params).await
+        self.session.change(sql, params).await
     }
 
     async fn each(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<Record>, DbError> {
-        self.lease.each(sql, rows).await
+        self.session.each(sql, rows).await
     }
 
     async fn batch(&mut self, sql: &str, rows: &[Vec<&Value>]) -> Result<Vec<i64>, DbError> {
-        self.lease.batch(sql, rows).await
+        self.session.batch(sql, rows).await
     }
 
     async fn commit(mut self) -> Result<(), DbError> {
-        self.lease.end(Operation::Commit).await?;
-        match self.lease.db.dialect.flush {
+        self.session.end(Operation::Commit).await?;
+        match self.session.db.dialect.flush {
             "" => Ok(()),
             // Committed or not: the rows will tell.
-            flush => self.lease.run(flush, &[]).await.map(drop).map_err(|error| {
+            flush => self.session.run(flush, &[]).await.map(drop).map_err(|error| {
                 DbError::new(Class::Lost, format!("what was committed is not on the disk: {error}"))
             }),
         }
     }
 
     async fn rollback(mut self) -> Result<(), DbError> {
-        self.lease.end(Operation::Rollback).await
+        self.session.end(Operation::Rollback).await
     }
 }

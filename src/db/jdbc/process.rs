@@ -2,11 +2,8 @@
 //! drivers share. Two threads move frames; callers wait for an answer asynchronously.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -18,40 +15,9 @@ use zeroize::Zeroizing;
 
 use super::super::remote::redact;
 use super::super::server::Java;
-use super::super::{Class, DbError, Record};
+use super::super::{DbError, Record};
+use super::java::{self, not_started};
 use super::wire::{self, Answer, Done, Failure, Request};
-
-const SOURCE: &str = include_str!("Bridge.java");
-const SOURCE_NAME: &str = "Bridge.java";
-
-/// What the virtual machine is told. It compiles the bridge and then mostly waits.
-const OPTIONS: &[&str] = &[
-    "-Xmx512m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-Xshare:auto",
-    "-Dfile.encoding=UTF-8",
-    "-Duser.timezone=UTC",
-    "-Djava.awt.headless=true",
-];
-
-/// The environment that it gets: what Java and the drivers may need, and nothing that holds our secrets.
-const ENVIRONMENT: &[&str] = &[
-    "PATH",
-    "HOME",
-    "USER",
-    "LANG",
-    "LC_ALL",
-    "TMPDIR",
-    "JAVA_HOME",
-    "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "LD_LIBRARY_PATH",
-    "KRB5_CONFIG",
-    "KRB5CCNAME",
-    "TNS_ADMIN",
-    "ORACLE_HOME",
-];
 
 /// How long it may take to say that it is there, on a machine that is busy.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -109,11 +75,8 @@ impl Process {
     }
 
     async fn start(java: &Java) -> Result<Self, DbError> {
-        let folder = Folder::new().map_err(|error| not_started(java, &error.to_string()))?;
-        let source = folder.0.join(SOURCE_NAME);
-        fs::write(&source, SOURCE).map_err(|error| not_started(java, &error.to_string()))?;
-        let mut child =
-            command(java, &source).spawn().map_err(|error| not_started(java, &error.to_string()))?;
+        let (mut child, _source) =
+            java::start(java).map_err(|error| not_started(java, &error.to_string()))?;
         let (Some(stdin), Some(stdout), Some(stderr)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -215,21 +178,6 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn command(java: &Java, source: &Path) -> Command {
-    let mut command = Command::new(&java.program);
-    command
-        .args(OPTIONS)
-        .arg("-cp")
-        .arg(java.class_path())
-        .arg(source)
-        .env_clear()
-        .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
 fn write(mut stdin: ChildStdin, requests: &Receiver<Zeroizing<Vec<u8>>>) {
     while let Ok(frame) = requests.recv() {
         if stdin.write_all(&frame).is_err() {
@@ -300,33 +248,4 @@ fn end(mut child: Child, shared: &Shared) {
     let mut waiting = shared.waiting();
     waiting.over = true;
     waiting.requests.clear(); // all who wait are told by that
-}
-
-fn not_started(java: &Java, problem: &str) -> DbError {
-    let text = format!(
-        "the JDBC bridge does not start with {}: {problem}; it needs a JDK, 11 or later (a JRE has no compiler): \
-         set JAVA_HOME to one",
-        java.program.display()
-    );
-    DbError::new(Class::Environment, text)
-}
-
-/// A folder that nobody else may look into, for as long as Java reads the source from it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> std::io::Result<Self> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(std::io::Error::other)?;
-        let name = format!("keyrotation-bridge-{:016x}", u64::from_be_bytes(random));
-        let folder = std::env::temp_dir().join(name);
-        DirBuilder::new().mode(0o700).create(&folder)?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0); // it holds nothing of worth
-    }
 }
