@@ -160,6 +160,9 @@ fn measure_one(args: &Args, name: &str, engine: Engine) -> Fallible<Value> {
         drained / with
     );
     let (beside, lags) = beside(engine, &old, &spec.old_key, &deployment.config, time * 2)?;
+    if lags.is_empty() {
+        return Err("no change was on its way whenever the lag was asked for: give it more --seconds".into());
+    }
     let worst = lags.iter().copied().fold(0.0, f64::max);
     let lag = median(lags);
     println!(

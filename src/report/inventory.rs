@@ -178,17 +178,15 @@ const DOUBTS: &[(&str, Doubts)] = &[
 fn listed(out: &mut String, title: &str, targets: &[TargetInventory], of: Doubts) -> std::fmt::Result {
     for target in targets {
         for (what, count) in of(target) {
+            let [values, are, they_name] =
+                if *count == 1 { ["value", "is", "it names"] } else { ["values", "are", "they name"] };
             let detail = match (what.as_str(), title.starts_with("under no key")) {
-                ("", _) => "they name none".to_owned(),
-                (id, true) => format!("they name the key with the id {}", printable(id)),
+                ("", _) => format!("{they_name} none"),
+                (id, true) => format!("{they_name} the key with the id {}", printable(id)),
                 (reason, false) => printable(reason),
             };
-            writeln!(
-                out,
-                "{} values in {} are {title}: {detail}",
-                thousands(*count),
-                short_place(&target.place)
-            )?;
+            let place = short_place(&target.place);
+            writeln!(out, "{} {values} in {place} {are} {title}: {detail}", thousands(*count))?;
         }
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! Databases that are reached by way of their JDBC drivers.
 
 use super::*;
-use crate::config::JdbcUrl;
+use crate::JdbcUrl;
 use crate::db::Server;
 use crate::db::server::Kind;
 

@@ -1,8 +1,8 @@
 //! The new server's folder: what it must be, and what it tells about key ids.
 
 use super::Bench;
-use crate::config::{Home, Level};
 use crate::error::Id;
+use crate::{Home, Level};
 
 #[test]
 fn home_must_be_a_server_when_its_files_are_rotated() {

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{Bench, NEW_KEY, OLD_KEY};
 use crate::cipher::SecretKey;
-use crate::config::interactive::{Stdin, run, run_for};
 use crate::error::Id;
+use crate::interactive::{Stdin, run, run_for};
 
 #[test]
 fn lines_of_standard_input() {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::Bench;
-use crate::config::{Key, parse};
+use crate::{Key, parse};
 
 /// Texts that a key or a password may be, long enough not to occur in a message by chance.
 fn secret() -> impl Strategy<Value = String> {
@@ -97,7 +97,7 @@ proptest! {
         let bench = bench.set("oldIdnDBUrl", "jdbc:sqlite:old.db").unset(key.name());
         let text = bench.text() + &line.replace("KEY", key.name()).replace("SECRET", &secret) + "\n";
         let file = super::properties(bench.dir.path(), text);
-        let shown = match crate::config::load(&file, &crate::config::Overrides::default()) {
+        let shown = match crate::load(&file, &crate::Overrides::default()) {
             Ok(settings) => format!("{settings:?}"),
             Err(error) => format!("{error}\n{error:?}"),
         };

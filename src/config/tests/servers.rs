@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::Bench;
-use crate::config::JdbcUrl;
+use crate::JdbcUrl;
 use crate::db::Server;
 use crate::db::server::{Kind, TlsMode};
 use crate::error::Id;

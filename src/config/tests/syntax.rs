@@ -1,9 +1,9 @@
 //! Lines: which are read, how, and which are refused. The properties readings in here were
 //! compared with what `java.util.Properties` (OpenJDK 17) makes of the same lines.
 
-use crate::config::syntax::items;
-use crate::config::{Key, java, parse};
 use crate::error::{Error, Id};
+use crate::syntax::items;
+use crate::{Key, java, parse};
 
 #[track_caller]
 fn refused(text: &str, id: Id) -> Error {

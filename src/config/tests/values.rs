@@ -6,9 +6,9 @@ use std::{ffi::OsString, fs};
 
 use super::{Bench, NEW_KEY, OLD_KEY, properties};
 use crate::cipher::SecretKey;
-use crate::config::{self, ChunkSize, JdbcUrl, Level, Overrides, generate_key, template};
 use crate::error::Id;
 use crate::exit::Exit;
+use crate::{ChunkSize, JdbcUrl, Level, Overrides, generate_key, template};
 
 #[test]
 fn a_whole_file_becomes_settings() {
@@ -283,7 +283,7 @@ fn only_gcm_is_a_transformation_to_turn_to() {
 fn the_file_itself_must_be_readable_text() {
     let dir = tempfile::tempdir().unwrap();
     let load = |text: &[u8]| {
-        config::load(&properties(dir.path(), text), &Overrides::default()).map(drop).unwrap_err()
+        crate::load(&properties(dir.path(), text), &Overrides::default()).map(drop).unwrap_err()
     };
     for (text, says) in [
         (b"chunkSize: 2\nnewISHome: \xe9\n".as_slice(), "line 2 is not UTF-8 text"),
@@ -298,7 +298,7 @@ fn the_file_itself_must_be_readable_text() {
     for (path, says) in
         [(dir.path().join("absent.yaml"), "No such file"), (dir.path().to_owned(), "is a folder")]
     {
-        let error = config::load(&path, &Overrides::default()).map(drop).unwrap_err();
+        let error = crate::load(&path, &Overrides::default()).map(drop).unwrap_err();
         assert_eq!((error.id(), error.exit()), (Id::ConfigUnreadable, Exit::Usage));
         assert!(error.what().contains(says), "{error}");
     }
@@ -308,15 +308,15 @@ fn the_file_itself_must_be_readable_text() {
 fn load_reads_the_mode_of_the_file() {
     let bench = Bench::new();
     let file = properties(bench.dir.path(), bench.text());
-    assert_eq!(config::load(&file, &Overrides::default()).unwrap().notices, []);
+    assert_eq!(crate::load(&file, &Overrides::default()).unwrap().notices, []);
     bench.mode("properties.yaml", 0o644);
-    let notices = config::load(&file, &Overrides::default()).unwrap().notices;
+    let notices = crate::load(&file, &Overrides::default()).unwrap().notices;
     assert!(notices.len() == 1 && notices[0].text.contains("everyone may read"), "{notices:?}");
 }
 
 #[test]
 fn the_template_has_every_key_and_loads_once_filled_in() {
-    for key in config::Key::ALL {
+    for key in crate::Key::ALL {
         let line = |text: &&str| text.trim_start_matches('#').starts_with(&format!("{key}:"));
         assert_eq!(template().lines().filter(line).count(), 1, "{key}");
     }
@@ -335,7 +335,7 @@ fn the_template_has_every_key_and_loads_once_filled_in() {
             .filter_map(|line| line.split_once(": ").map(|(k, v)| (k.to_owned(), v.to_owned())))
             .filter(|(key, _)| !key.starts_with('#'))
             .collect();
-        assert!(config::parse(&filled).is_ok());
+        assert!(crate::parse(&filled).is_ok());
         assert_eq!(bench.settings().notices, []);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
-use crate::config::Secret;
+use crate::Secret;
 use crate::db::server::Kind;
 
 /// What is said of a connection that anybody on its way can read.

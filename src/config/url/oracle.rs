@@ -2,7 +2,7 @@
 
 use super::bridged::{BridgedUrl, LogOn, NOT_ENCRYPTED};
 use super::{UrlError, strip_prefix};
-use crate::config::Secret;
+use crate::Secret;
 use crate::db::server::Kind;
 
 use UrlError::Malformed;

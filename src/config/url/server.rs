@@ -8,11 +8,11 @@ use percent_encoding::{percent_decode_str, percent_encode_byte};
 use super::UrlError;
 use super::decider::Decider;
 use super::parameters::{self, Driver};
-use crate::config::Secret;
+use crate::Secret;
 use crate::db::server::{Host, Kind, PublicKey, Tls};
 
 /// How long to wait for a connection when the URL does not say.
-pub(in crate::config) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A database on a server, by its URL. `Display` and `Debug` show no user and no password.
 #[derive(Clone)]

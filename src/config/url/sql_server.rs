@@ -109,7 +109,7 @@ fn unbraced(value: &str) -> String {
 mod tests {
     use super::super::bridged::shown;
     use super::*;
-    use crate::config::Secret;
+    use crate::Secret;
 
     #[test]
     fn who_logs_on_does_not_stay_in_the_url() {

@@ -70,7 +70,7 @@ fn what_is_under_a_key_that_nobody_named_is_told_apart() {
     assert_eq!(target(&inventory, "identity-user-data")["unknown"], serde_json::json!({ "": 1 }));
     let text = kit.run(&["keys"]).exits(0).stdout;
     assert!(
-        text.contains("1 values in IDN_IDENTITY_USER_DATA are under no key that properties.yaml names"),
+        text.contains("1 value in IDN_IDENTITY_USER_DATA is under no key that properties.yaml names"),
         "{text}"
     );
     kit.configure("oldSecretKeys", Some(OTHER));

@@ -101,7 +101,7 @@ macro_rules! ids {
             pub const fn remedy(self) -> &'static str { match self { $( Self::$name => $remedy, )+ } }
             /// Its page of `docs/errors`, as it was when this program was built.
             pub const fn page(self) -> &'static str {
-                match self { $( Self::$name => include_str!(concat!("../docs/errors/", $code, ".md")), )+ }
+                match self { $( Self::$name => include_str!(concat!("../../docs/errors/", $code, ".md")), )+ }
             }
             /// Whether data is safe: what the table says, else what holds for all of that exit code.
             pub fn safe(self) -> &'static str {

@@ -12,7 +12,7 @@ use crate::error::{Error, Id, Result};
 
 /// Why a file was not written.
 #[derive(Debug)]
-pub(crate) enum Unwritten {
+pub enum Unwritten {
     /// The file takes nothing.
     Output(io::Error),
     /// What it was to hold could not be made.
@@ -26,7 +26,7 @@ impl From<io::Error> for Unwritten {
 }
 
 /// Writes a file of mode 0600. With `force` it takes the place of one that is there. `option` names the file.
-pub(crate) fn write_whole(
+pub fn write_whole(
     path: &Path,
     force: bool,
     option: &str,
@@ -62,7 +62,7 @@ pub(crate) fn write_whole(
 
 /// Replaces the file at `path` by one that everybody may read, at once. It need not outlive a power loss, so nothing waits
 /// for the disk.
-pub(crate) fn replace_readable(path: &Path, bytes: &[u8]) -> Result<()> {
+pub fn replace_readable(path: &Path, bytes: &[u8]) -> Result<()> {
     let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", path.display()));
     must_be_replaceable(path, "name another file")?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -76,7 +76,7 @@ pub(crate) fn replace_readable(path: &Path, bytes: &[u8]) -> Result<()> {
 
 /// Moves the files that `make` makes in a folder of its own into the one that the user has named, over those of an earlier
 /// version.
-pub(crate) fn write_all(folder: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
+pub fn write_all(folder: &Path, make: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
     let failed = |error: io::Error| Error::new(Id::File, format!("{}: {error}", folder.display()));
     let own = tempfile::Builder::new().prefix(".keyrotation-").tempdir_in(folder).map_err(failed)?;
     make(own.path()).map_err(failed)?;

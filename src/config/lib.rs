@@ -40,6 +40,14 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use keyrotation_cipher as cipher;
+use keyrotation_codec as codec;
+#[cfg(test)]
+use keyrotation_common::exit;
+use keyrotation_common::{error, placed};
+use keyrotation_db as db;
+use keyrotation_db::sizes;
+
 use crate::cipher::{KeyRing, SecretKey};
 use crate::db::Server;
 use crate::db::server::Kind;
