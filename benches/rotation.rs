@@ -20,9 +20,9 @@ use std::time::Instant;
 
 use clap::Parser;
 use keyrotation::cipher::{KeyRing, SecretKey};
-use keyrotation::codec::Codec;
-use keyrotation::codec::value::{Evidence, KeyIdPolicy, Policy, Recoder, Verdict};
 use keyrotation::demo::{Deployment, Spec, build};
+use keyrotation_codec::Codec;
+use keyrotation_codec::value::{Evidence, KeyIdPolicy, Policy, Recoder, Verdict};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 

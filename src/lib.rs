@@ -1,31 +1,22 @@
 //! keyrotation: rotates the data encryption key of a WSO2 Identity Server deployment.
+//!
+//! This crate is the command line. What it calls are crates of their own in the folders beside it (docs/how-it-works.md).
 
 pub mod cli;
-pub mod configure;
-pub mod control;
-#[cfg(feature = "demo")]
-pub mod demo;
-pub mod engine;
-pub mod guard;
-pub mod inventory;
-pub mod manual;
-pub mod plan;
-pub mod report;
-pub mod runbook;
-pub mod runner;
-pub mod sink;
-pub mod source;
-pub mod sync;
-pub mod target;
-pub mod triggers;
-pub mod verify;
-pub mod who;
 
 pub use keyrotation_cipher as cipher;
-pub use keyrotation_codec as codec;
-pub use keyrotation_common::{activity, error, exit, fit, hidden, invocation, signals, telemetry};
+pub use keyrotation_common::{activity, error, exit, fit, hidden, invocation, telemetry, who};
 pub use keyrotation_config as config;
+pub use keyrotation_configure as configure;
+pub use keyrotation_control as control;
 pub use keyrotation_db as db;
-pub use keyrotation_db::sizes;
+#[cfg(feature = "demo")]
+pub use keyrotation_demo as demo;
+pub use keyrotation_manual as manual;
+pub use keyrotation_plan as plan;
+pub use keyrotation_report as report;
+pub use keyrotation_runbook as runbook;
+pub use keyrotation_runner as runner;
+pub use keyrotation_triggers as triggers;
 
-use keyrotation_common::{blocking, failpoint, placed};
+use keyrotation_common::placed;

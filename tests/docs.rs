@@ -17,7 +17,7 @@ use keyrotation::config::Key;
 use keyrotation::error::Id;
 use keyrotation::exit::Exit;
 use keyrotation::manual::each_example;
-use keyrotation::target::TargetRegistry;
+use keyrotation_target::TargetRegistry;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use keyrotation::codec::{Codec, Slot};
+use keyrotation_codec::{Codec, Slot};
 use serde_json::Value;
 use tempfile::TempDir;
 

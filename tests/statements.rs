@@ -14,7 +14,7 @@ use std::fs;
 use std::path::Path;
 
 use keyrotation::db::DIALECTS;
-use keyrotation::target::TargetRegistry;
+use keyrotation_target::TargetRegistry;
 
 #[test]
 fn every_statement() {

@@ -14,3 +14,4 @@ pub mod invocation;
 pub mod placed;
 pub mod signals;
 pub mod telemetry;
+pub mod who;

@@ -20,6 +20,7 @@ mod keys;
 mod mode;
 mod new_server;
 mod others;
+mod overrides;
 mod own;
 mod paths;
 mod resolve;
@@ -62,6 +63,7 @@ pub use keys::Key;
 pub use mode::Mode;
 pub use new_server::{NewDatabase, NewServer, read_url};
 use others::{Stake, who_else_may_write};
+pub use overrides::{Overrides, RebuildIndexes};
 pub use own::{OwnTable, OwnTargets};
 use paths::expand;
 pub use secret::Secret;
@@ -84,37 +86,6 @@ pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The most connections that may write at once.
 pub const CONNECTIONS_MAX: u32 = 64;
-
-/// Whether indexes are dropped while a large table is rewritten, and made again after it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum RebuildIndexes {
-    /// Those of tables with 50,000 rows and more.
-    #[default]
-    Auto,
-    /// Those of all tables.
-    Always,
-    /// None.
-    Never,
-}
-
-/// What the command line says in place of the file.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Overrides {
-    /// `--chunk-size`, in rows: taken literally.
-    pub chunk_size: Option<u32>,
-    /// `--connections`.
-    pub connections: Option<u32>,
-    /// `--max-rows-per-second`.
-    pub max_rows_per_second: Option<u32>,
-    /// `--patience`.
-    pub patience: Option<Duration>,
-    /// `--rebuild-indexes`.
-    pub rebuild_indexes: Option<RebuildIndexes>,
-    /// `--max-lag`.
-    pub max_lag: Option<Duration>,
-    /// `--max-load`.
-    pub max_load: Option<u32>,
-}
 
 /// A configuration that was checked and is complete for what it enables.
 #[derive(Debug, Clone)]

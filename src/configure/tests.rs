@@ -58,7 +58,7 @@ fn server(properties: &str, version: &str) -> NewServer {
 }
 
 fn case(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/configure").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/configure").join(name)
 }
 
 /// All that is said of an edited file.

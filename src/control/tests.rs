@@ -42,7 +42,7 @@ async fn program(dir: &Path) -> Program {
     journal.append(vec![session.into()]).await.unwrap();
     let (stopper, stop): (Stopper, Stop) = Stop::new();
     let controls = Controls {
-        pacer: Pacer::new(crate::sizes::Sizes::USUAL, 100, false),
+        pacer: Pacer::new(keyrotation_db::sizes::Sizes::USUAL, 100, false),
         pause: Pause::default(),
         stopper,
         journal,

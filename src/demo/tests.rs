@@ -353,7 +353,7 @@ async fn stored(path: &Path, planted: &Damaged) -> Vec<u8> {
 fn a_request_is_byte_for_byte_what_java_writes() {
     for name in ["01_no_credential", "02_one_credential", "03_two_credentials", "06_non_ascii"] {
         let golden = |ending: &str| {
-            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/wf_request");
+            let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/wf_request");
             fs::read(root.join(format!("{name}.{ending}"))).unwrap()
         };
         let described: Json = serde_json::from_slice(&golden("json")).unwrap();

@@ -233,7 +233,7 @@ pub(super) fn empty_tally(groups: usize) -> Tally {
 }
 
 /// What a row's record says of one column.
-pub(crate) fn recorded_cell(row: &RowRecord, column: usize) -> Option<&CellOutcome> {
+pub fn recorded_cell(row: &RowRecord, column: usize) -> Option<&CellOutcome> {
     row.cells.iter().find(|cell| usize::from(cell.column) == column).map(|cell| &cell.outcome)
 }
 

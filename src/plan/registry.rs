@@ -83,7 +83,7 @@ mod tests {
     use serde::Serialize;
 
     use super::*;
-    use crate::plan::Fingerprint;
+    use crate::Fingerprint;
 
     /// What the journal in `tests/vectors/journal_1` has, byte for byte.
     const EARLIER: &str = concat!(

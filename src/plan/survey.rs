@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::Job;
 use crate::activity::{Activity, Doing, Part, Task};
 use crate::blocking::blocking;
 use crate::codec::Codec;
@@ -22,7 +23,6 @@ use crate::codec::json::Path;
 use crate::codec::value::{Evidence, Opened, Recoder, Verdict};
 use crate::db::{Limit, Value};
 use crate::error::Result;
-use crate::plan::Job;
 use crate::signals::Stop;
 use crate::source::{Row, Source};
 

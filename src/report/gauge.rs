@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::meter::Meter;
 use super::{StatusView, TargetView, TaskView};
-use crate::activity::{Activity, Stage, Task};
+use keyrotation_common::activity::{Activity, Stage, Task};
 
 /// A meter with a clock of its own, which runs only while its work is on.
 #[derive(Debug, Default)]
@@ -204,8 +204,8 @@ fn view(stage: &Stage) -> TaskView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::activity::Part;
     use crate::plan::SURVEY_PERMILLE;
+    use keyrotation_common::activity::Part;
 
     /// Two tables of 60,000 rows each, of which the first is at work.
     fn status() -> StatusView {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::text::{aligned, short_place};
 use super::{printable, thousands};
-use crate::inventory::{Inventory, KeyVerdict, Outside, Scanned, TargetInventory};
+use keyrotation_inventory::{Inventory, KeyVerdict, Outside, Scanned, TargetInventory};
 
 /// The inventory, its verdicts first.
 pub fn inventory_text(inventory: &Inventory) -> String {

@@ -9,9 +9,9 @@ use super::inventory::{outside_text, unseen_text};
 use super::text::{aligned, short_place};
 use super::{bytes, printable, thousands};
 use crate::engine::Rehearsal;
-use crate::inventory::Scanned;
 use crate::plan::preflight::Finding;
 use crate::plan::{Disk, IndexPlan, KeyFingerprints, Survey, Tokens};
+use keyrotation_inventory::Scanned;
 
 /// All that is known of a rotation before it begins.
 #[derive(Debug)]

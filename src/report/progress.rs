@@ -16,11 +16,11 @@ use super::gauge::Gauge;
 use super::show::Display;
 use super::status::time;
 use super::{ActivityView, PausedView, StatusView, Watchers, moment};
-use crate::activity::Activity;
 use crate::control::StatusFeed;
 use crate::engine::{JournalHandle, Pacer, Pause};
-use crate::sync::Watch;
 use crate::telemetry::Progress;
+use keyrotation_common::activity::Activity;
+use keyrotation_sync::Watch;
 
 /// The least time between two looks at the work, and how often work is looked at that no journal counts.
 const TICK: Duration = Duration::from_millis(400);

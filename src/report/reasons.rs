@@ -35,7 +35,7 @@ pub(super) fn word_for(reason: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Reason;
+    use keyrotation_codec::Reason;
 
     #[test]
     fn every_reason_of_a_value_has_a_word() {

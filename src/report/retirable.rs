@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{Verification, printable, thousands};
-use crate::sync::Verdict;
+use keyrotation_sync::Verdict;
 
 /// The whole of what was found.
 #[derive(Debug, Serialize)]

@@ -13,8 +13,8 @@ use super::standing::Standing;
 use super::{ActivityView, StepView, SyncView, VerifiedView};
 use crate::engine::is_finding;
 use crate::plan::{self, Gist, KeyFingerprints, Mode};
-use crate::sync::Observation;
 use crate::target::TargetRegistry;
+use keyrotation_sync::Observation;
 
 /// The document's format.
 const SCHEMA: u32 = 1;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::standing::{Found, KeysFound, Taken, events_at};
 use super::status::time;
 use super::{Verification, thousands};
-use crate::sync::OLD_ROWS;
+use keyrotation_sync::OLD_ROWS;
 
 /// Recorded by `run` and `resume`: the databases and folders as they were reached, one a line.
 pub const PLACES: &str = "places";

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::status::time;
 use super::thousands;
-use crate::sync::Observation;
 use crate::target::TargetRegistry;
+use keyrotation_sync::Observation;
 
 /// Where the sync phase stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

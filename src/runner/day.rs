@@ -15,7 +15,7 @@ use crate::runbook::{
     Advice, BOTH_KEYS, COPY_CLEANED, Facts, Item, Mark, Named, OLD_KEY_DESTROYED, ONE_KEY, Objection,
     StepState, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, Variant, advice, objections, page,
 };
-use crate::triggers;
+use keyrotation_triggers as triggers;
 
 /// What begins the part of a step's note that says against what it was confirmed.
 const DESPITE: &str = "despite what is on record: ";

@@ -11,12 +11,12 @@ use crate::codec::value::{KeyIdPolicy, Policy, Recoder};
 use crate::config::Settings;
 use crate::engine::Pacer;
 use crate::error::{Id, Result};
-use crate::inventory::{
-    Beside, Folders, Inventory, Looked, Progress, Scanned, Surroundings, inventory, scan,
-};
 use crate::plan::{self, Access, OldDatabases};
 use crate::report::Reporter;
 use crate::signals::Stop;
+use keyrotation_inventory::{
+    Beside, Folders, Inventory, Looked, Progress, Scanned, Surroundings, inventory, scan,
+};
 
 /// What is asked of it.
 #[derive(Debug, Clone, Copy, Default)]

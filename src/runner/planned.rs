@@ -12,12 +12,12 @@ use crate::cipher::Digester;
 use crate::config::{Mode, Settings};
 use crate::engine::{self, ChunkPlanner, Rehearsal};
 use crate::error::{Error, Id, Result};
-use crate::inventory::{Progress as ScanProgress, Scanned, scan};
 use crate::plan::preflight::{Finding, Ground, Outcome, preflight};
 use crate::plan::{self, Access, Deployment, Disk, IndexPlan, KeyFingerprints, Survey, Tokens};
 use crate::report::{PlanView, Reporter, StatusView, published};
 use crate::runbook::{Facts, Progress, Variant, list, progress};
 use crate::signals::Stop;
+use keyrotation_inventory::{Progress as ScanProgress, Scanned, scan};
 
 /// All that is known of a rotation before it begins.
 #[derive(Debug)]

@@ -9,8 +9,8 @@ use super::{SharedJournal, step, unlock};
 use crate::cipher::chain_key;
 use crate::config::Settings;
 use crate::error::Result;
-use crate::inventory::Inventory;
 use crate::report::KeysFound;
+use keyrotation_inventory::Inventory;
 
 /// How many events the journal had before anything was looked at; none where nothing is to be recorded.
 pub(super) fn events_before(settings: &Settings, dir: &Path) -> Option<u64> {

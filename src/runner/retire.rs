@@ -14,7 +14,6 @@ use crate::activity::Activity;
 use crate::cipher::chain_key;
 use crate::config::Settings;
 use crate::error::{Error, Id, Result};
-use crate::inventory::{Progress, Scanned, scan};
 use crate::plan::SyncPlan;
 use crate::plan::{self, Deployment};
 use crate::report::{
@@ -22,8 +21,9 @@ use crate::report::{
 };
 use crate::runbook::{OLD_SERVER_STOPPED, copy_is_older};
 use crate::sync::{ROUTE_TRAFFIC, Said, Verdict, is_a_loss, verdict};
-use crate::triggers;
 use crate::verify::{Options, Report, Verdict as Verified};
+use keyrotation_inventory::{Progress, Scanned, scan};
+use keyrotation_triggers as triggers;
 
 /// Says whether the old identity database can be retired; none when asked to stop.
 pub async fn safe_to_retire(

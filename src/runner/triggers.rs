@@ -16,7 +16,7 @@ use crate::runbook::{
     ALREADY, COPY_CLEANED, FROM_NOW_ON, Facts, TRIGGERS_INSTALLED, TRIGGERS_REMOVED, copy_is_older,
 };
 use crate::target::TargetRegistry;
-use crate::triggers::{self, Action};
+use keyrotation_triggers::{self as triggers, Action};
 
 /// Installs the triggers in the old database; says the result.
 pub async fn install_triggers(place: &Place) -> Result<String> {

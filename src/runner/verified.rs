@@ -13,11 +13,11 @@ use crate::cipher::chain_key;
 use crate::config::Settings;
 use crate::engine::ChunkPlanner;
 use crate::error::{Id, Result};
-use crate::inventory::{Scanned, scan};
 use crate::plan::{self, Deployment, Fingerprint};
 use crate::report::{Reporter, StatusView, Verification, comparison_text, publish, scan_text, verification};
 use crate::signals::Stop;
 use crate::verify::{Options, Report, verify as compare};
+use keyrotation_inventory::{Scanned, scan};
 
 /// What came of it.
 #[derive(Debug)]

@@ -141,7 +141,7 @@ impl FileWalk {
 }
 
 /// The path that a file's key holds.
-pub(crate) fn name_of(key: &Key) -> Option<&str> {
+pub fn name_of(key: &Key) -> Option<&str> {
     match key.0.as_slice() {
         [KeyPart::Text(name)] => Some(name),
         _ => None,

@@ -103,12 +103,13 @@ impl TableSource {
     }
 }
 
-pub(crate) fn unreadable(target: &Target, error: &DbError) -> Error {
+/// An error of a database, with what was read.
+pub fn unreadable(target: &Target, error: &DbError) -> Error {
     refused(&format!("{} database, {}", target.store.name(), target.relation.table), error)
 }
 
 /// A key as parameters of a statement.
-pub(crate) fn key_values(key: &Key) -> Vec<Value> {
+pub fn key_values(key: &Key) -> Vec<Value> {
     let value = |part: &KeyPart| match part {
         KeyPart::Int(number) => Value::Int(*number),
         KeyPart::Text(text) => Value::Text(text.clone()),
@@ -119,7 +120,7 @@ pub(crate) fn key_values(key: &Key) -> Vec<Value> {
 }
 
 /// A key column's value as a part of a key; `None` for what cannot be one.
-pub(crate) fn key_part(value: Value) -> Option<KeyPart> {
+pub fn key_part(value: Value) -> Option<KeyPart> {
     match value {
         Value::Int(number) => Some(KeyPart::Int(number)),
         Value::Text(text) => Some(KeyPart::Text(text)),

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use keyrotation::codec::{Codec, Reason};
+use keyrotation_codec::{Codec, Reason};
 
 use crate::splices::splices_hold;
 

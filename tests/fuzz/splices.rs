@@ -1,6 +1,6 @@
 //! What must hold of a codec's slots, whatever the input.
 
-use keyrotation::codec::{Codec, Slot};
+use keyrotation_codec::{Codec, Slot};
 
 /// Puts one of `texts` into all slots of `input`, and the old texts back.
 pub(crate) fn splices_hold(codec: &Codec, input: &[u8], slots: &[Slot], texts: &[&str]) {

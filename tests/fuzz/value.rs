@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyrotation::cipher::{self, KeyRing, SecretKey, Transformation};
-use keyrotation::codec::Codec;
-use keyrotation::codec::value::{Evidence, KeyIdPolicy, Policy, Recoder, Verdict};
+use keyrotation_codec::Codec;
+use keyrotation_codec::value::{Evidence, KeyIdPolicy, Policy, Recoder, Verdict};
 
 pub(crate) const DICTIONARY: &[&[u8]] = &[
     b"{\"c\":\"",

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use keyrotation::codec::{Codec, Slot};
+use keyrotation_codec::{Codec, Slot};
 
 use crate::splices::splices_hold;
 

@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use keyrotation::db::Identifier;
-use keyrotation::target::sync::Parent;
-use keyrotation::target::{SyncTable, TargetRegistry};
 use keyrotation::triggers::{Action, Client};
+use keyrotation_target::sync::Parent;
+use keyrotation_target::{SyncTable, TargetRegistry};
 
 use super::{DERBY, must_be_understood, rows, run};
 

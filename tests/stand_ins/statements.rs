@@ -2,7 +2,7 @@
 //! WSO2's. A part of them is executed, too, in whole rotations: `tests/support/java/StandIn.java`.
 
 use keyrotation::db::{DB2, Dialect, Filter, Identifier, MSSQL, ORACLE};
-use keyrotation::target::TargetRegistry;
+use keyrotation_target::TargetRegistry;
 use std::collections::BTreeMap;
 
 use super::{DERBY, JARS, classes, must_be_understood, rendered, run_with, usual};

@@ -6,8 +6,8 @@ use keyrotation::db::{
     ColumnInfo, Dialect, Expression, Filter, Identifier, Kind, Relation, Table, TableInfo, Write,
 };
 use keyrotation::plan::TOKENS;
-use keyrotation::target::sync::{CHANGED_AT, ENTRY, SYNCED};
-use keyrotation::target::{SyncTable, Target, TargetRegistry};
+use keyrotation_target::sync::{CHANGED_AT, ENTRY, SYNCED};
+use keyrotation_target::{SyncTable, Target, TargetRegistry};
 
 /// Rows in the statements that name several.
 const ROWS: usize = 2;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::facts::{Asked, Server};
 use super::{Check, Facts, Found, Needs, unless_any};
+use crate::Deployment;
 use crate::db::columns::{Holds, TextColumn};
 use crate::db::preflight_questions::Trigger;
 use crate::db::{Class, Db, DbError};
-use crate::plan::Deployment;
 use crate::source::Source;
 use crate::source::files::{Level, Listing};
 use crate::target::TargetRegistry;

@@ -3,7 +3,7 @@
 use super::copies::of_databases;
 use super::{Check, Facts, Found, Needs, Refusal, listed, unless_any};
 use crate::error::Id;
-use crate::plan::protect;
+use crate::protect;
 
 pub(super) const CHECKS: &[Check] = &[
     Check {
@@ -282,7 +282,7 @@ fn others_connected(facts: &Facts<'_>) -> Found {
         format!("{}: this user sees only its own sessions, so others cannot be told", server.place)
     };
     let mut warnings: Vec<String> = blind.map(text).collect();
-    let clusters = facts.deployment.map(crate::plan::Deployment::clusters).unwrap_or_default();
+    let clusters = facts.deployment.map(crate::Deployment::clusters).unwrap_or_default();
     warnings.extend(clusters.into_iter().map(|(place, cluster)| {
         format!("{place}: only this server's sessions are seen, not those of other nodes; it is {cluster}")
     }));

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::facts::Facts;
 use super::{Check, Found, Needs};
 use crate::config::{self, DEPLOYMENT, Database, Said};
-use crate::plan::{changes_totp_key, has_both_keys};
+use crate::{changes_totp_key, has_both_keys};
 
 const CONFIGURE: &str = "put the new key and the new databases there before the new server starts";
 

@@ -13,10 +13,10 @@ use crate::db::nodes::OtherNode;
 use crate::db::policies::Policies;
 use crate::db::{Access, Db, DbError};
 use crate::error::Result;
-use crate::plan::{Accepted, Deployment, Disk, Survey, open_alone};
 use crate::sink::files::may_replace;
 use crate::source::files::{self, Listing};
 use crate::target::TargetRegistry;
+use crate::{Accepted, Deployment, Disk, Survey, open_alone};
 
 /// An answer, or why there is none.
 pub(super) type Asked<T> = Result<T, String>;

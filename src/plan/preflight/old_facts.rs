@@ -10,9 +10,9 @@ use super::facts::Asked;
 use crate::activity::{Activity, Task};
 use crate::config::{self, Database, FilesJob, Home, Said, Settings};
 use crate::db::{Access, Db, DbError, Identifier};
-use crate::plan::{Deployment, open_alone};
 use crate::source::files;
 use crate::target::{Store, TargetRegistry};
+use crate::{Deployment, open_alone};
 
 /// Tables with a time of their newest row, by which a copy that was made too early shows.
 static NEWEST: [(Store, Identifier, Identifier); 3] = [

@@ -2,8 +2,8 @@
 
 use super::facts::Asked;
 use super::{Check, Facts, Found, Needs, Refusal, known, unless_any};
+use crate::JobSurvey;
 use crate::error::Id;
-use crate::plan::JobSurvey;
 
 /// Bytes that the journal takes for a row: docs/performance.md. Twice that should be free.
 const JOURNAL_BYTES: u64 = 200;
@@ -209,7 +209,7 @@ fn journal(facts: &Facts<'_>) -> Found {
 }
 
 fn journal_room(facts: &Facts<'_>) -> Found {
-    let rows = facts.survey.map_or(0, crate::plan::Survey::rows);
+    let rows = facts.survey.map_or(0, crate::Survey::rows);
     within(&facts.journal_room, 2 * rows * JOURNAL_BYTES, "twice what the journal needs")
 }
 

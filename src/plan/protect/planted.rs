@@ -9,7 +9,7 @@ use crate::target::Presence;
 
 impl Deployment {
     /// Refuses a table that only some versions have, if its role owns none of those that every version has.
-    pub(in crate::plan) async fn refuse_planted(&self, db: &Db) -> Result<()> {
+    pub(crate) async fn refuse_planted(&self, db: &Db) -> Result<()> {
         let owners = db.foreign_owners().await.map_err(|error| failed(db, &error))?;
         let owner = |table: &Identifier| {
             owners.iter().find(|(name, _)| name.eq_ignore_ascii_case(table)).map(|(_, owner)| owner)

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{JobSurvey, Survey};
+use crate::Accepted;
 use crate::error::{Error, Id, Result};
-use crate::plan::Accepted;
 
 /// Of the values that were opened, one in so many may open under no key before it is too many; and so
 /// many may in any case.

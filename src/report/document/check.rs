@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::{Document, Format, HTML_META, Made, Source, WriteError};
 use crate::error::{Error, Id, Result};
-use crate::report::{printable, thousands};
+use crate::{printable, thousands};
 
 /// How far into a report it is looked for how it was made.
 const HEAD: u64 = 256 * 1024;

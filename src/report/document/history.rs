@@ -9,8 +9,8 @@ use super::series::Series;
 use crate::error::Result;
 #[cfg(feature = "failpoints")]
 use crate::error::{Error, Id};
-use crate::report::standing::events_at;
-use crate::report::status::time;
+use crate::standing::events_at;
+use crate::status::time;
 
 /// A process that worked on the rotation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -39,8 +39,8 @@ pub use rows::{RowPart, ValuePart};
 pub use series::Series;
 pub use verdict::{Level, Totals, Verdict};
 
-use crate::activity::Doing;
 use crate::error::{Error, Id, Result};
+use keyrotation_common::activity::Doing;
 use redact::Redactor;
 
 /// The document's format.

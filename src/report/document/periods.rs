@@ -87,7 +87,7 @@ impl Cryptoperiods {
                 OLD_SERVER_STOPPED
             }),
             old_destroyed_at: confirmed(OLD_KEY_DESTROYED),
-            new_in_use_since: crate::report::moment(began),
+            new_in_use_since: crate::moment(began),
             next_rotation_due: match (&made.next_rotation_due, advised) {
                 (Some(due), _) => due.clone(),
                 (None, Ok(date)) => date.to_string(),

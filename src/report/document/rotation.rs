@@ -11,10 +11,10 @@ use super::redact::Redactor;
 use super::{Bound, REASON, Source, hex};
 use crate::error::{Error, Id, Result};
 use crate::plan::{self, Fingerprint, KeyFingerprints, Mode};
-use crate::report::status::time;
-use crate::report::steps::UNSHOWN;
-use crate::report::{MAY_HAVE_RUN, PLACES, Standing, StatusView, SyncView, Taken, TargetView, Verification};
+use crate::status::time;
+use crate::steps::UNSHOWN;
 use crate::target::{Presence, TargetRegistry};
+use crate::{MAY_HAVE_RUN, PLACES, Standing, StatusView, SyncView, Taken, TargetView, Verification};
 
 /// What one journal tells.
 #[derive(Debug, Clone, Serialize)]

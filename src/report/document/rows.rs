@@ -10,7 +10,7 @@ use super::redact::Redactor;
 use crate::engine::RowOutcome;
 use crate::error::Result;
 use crate::plan;
-use crate::report::status::{column_name, place, time};
+use crate::status::{column_name, place, time};
 use crate::target::TargetRegistry;
 
 /// A row or file that held an encrypted value.

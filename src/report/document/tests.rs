@@ -82,10 +82,10 @@ impl Tale {
     /// A rotation from `old` that has begun, with a session of alice's.
     fn begun(id: u8, old: &str) -> Self {
         let fingerprint = Fingerprint {
-            own: crate::config::OwnTargets::default(),
+            own: keyrotation_config::OwnTargets::default(),
             stores: std::collections::BTreeMap::new(),
             descriptors: None,
-            mode: crate::config::Mode::BlueGreen,
+            mode: keyrotation_config::Mode::BlueGreen,
             keys: crate::plan::KeyFingerprints {
                 old_key: old.into(),
                 new_key: "bbbb-2222".into(),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::RotationPart;
 use crate::plan::AT_YOUR_WORD;
-use crate::report::thousands;
+use crate::thousands;
 
 /// How good it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

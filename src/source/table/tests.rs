@@ -9,8 +9,8 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::*;
+use crate::Source;
 use crate::db::Access;
-use crate::source::Source;
 use crate::target::TargetRegistry;
 
 /// Keys that are easy to get wrong: prefixes of each other, quotes, case, beyond the BMP.

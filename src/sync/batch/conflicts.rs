@@ -6,11 +6,11 @@ use std::mem;
 use keyrotation_journal::Key;
 
 use super::{Batch, Work, is_refusal};
+use crate::carry::{ApplyError, Outcome};
 use crate::db::{Class, DbError, Identifier, Value};
+use crate::read::{Wanted, key_of};
+use crate::rows::Row;
 use crate::source::key_values;
-use crate::sync::carry::{ApplyError, Outcome};
-use crate::sync::read::{Wanted, key_of};
-use crate::sync::rows::Row;
 
 /// How often a row is tried: each time another row has made way.
 const ATTEMPTS: usize = 8;

@@ -15,7 +15,7 @@ use crate::source::key_values;
 
 impl Batch<'_, '_> {
     /// Reads before the commit what was written. An error is that of a row, so fewer rows tell which it is.
-    pub(in crate::sync) async fn must_be_kept(&mut self) -> Result<(), ApplyError> {
+    pub(crate) async fn must_be_kept(&mut self) -> Result<(), ApplyError> {
         let written = self.done.written.iter().map(|row| (row.key.clone(), row.after));
         let removed = self.done.removed.iter().map(|key| (key.clone(), None));
         let expected: HashMap<Key, Option<Digest>> = removed.chain(written).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use keyrotation::demo::Damaged;
-use keyrotation::target::TargetRegistry;
+use keyrotation_target::TargetRegistry;
 use serde_json::Value;
 
 use crate::support::{Except, Place, execute, is_brief, number};

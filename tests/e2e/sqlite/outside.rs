@@ -202,7 +202,7 @@ fn bytes_are_looked_through_in_a_database_in_utf_16() {
         let mut count = 0;
         let each = |_: usize, found: &keyrotation::db::Value| {
             let bytes = found.as_bytes().unwrap_or_default();
-            count += keyrotation::codec::embedded::envelopes(bytes).len();
+            count += keyrotation_codec::embedded::envelopes(bytes).len();
         };
         db.look_through(&columns, each).await.unwrap();
         db.close().await;

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 
 use super::words::span;
-use crate::report::document::{Series, Throughput};
-use crate::report::{TargetView, thousands};
+use crate::document::{Series, Throughput};
+use crate::{TargetView, thousands};
 
 /// An outcome of rows: the name of its colour, what it is called, and the count.
 type Outcome = (&'static str, &'static str, Count);

@@ -14,7 +14,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::periods::is_in_place;
 use super::safe::visible;
 use super::{Document, Level, RotationPart};
-use crate::report::thousands;
+use crate::thousands;
 use words::{moment, mono};
 
 /// The `meta` element that says how the page was made, as JSON.

@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use super::charts;
 use super::words::{foreign, moment, mono, span};
-use crate::report::document::{Document, RotationPart, StepPart, SyncPart, TargetPart};
-use crate::report::steps::words_of;
-use crate::report::{VERIFIED, VERIFY_DIFFERENCES, thousands};
+use crate::document::{Document, RotationPart, StepPart, SyncPart, TargetPart};
+use crate::steps::words_of;
+use crate::{VERIFIED, VERIFY_DIFFERENCES, thousands};
 
 /// The sections that a journal has, with their titles.
 pub(super) fn sections(rotation: &RotationPart) -> Vec<(&'static str, &'static str)> {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::report::document::safe::{excerpt, visible};
+use crate::document::safe::{excerpt, visible};
 
 /// The longest note or reason that is shown whole, in characters.
 const LONGEST: usize = 1000;

@@ -6,6 +6,9 @@
 //! process's user and root are heard, whatever the folder's rights are. Nothing that a client sends,
 //! or does not send, holds up the rotation.
 
+use keyrotation_common::{error, signals};
+use keyrotation_engine as engine;
+
 mod client;
 mod controls;
 mod request_handler;

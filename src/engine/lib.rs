@@ -4,6 +4,16 @@
 //! commits, then the journal says that it is done, then the screen. A first run and a resumed
 //! one are the same code: the journal's state says what to do next.
 
+use keyrotation_cipher as cipher;
+use keyrotation_codec as codec;
+use keyrotation_common::{activity, blocking, error, failpoint, signals};
+use keyrotation_db as db;
+use keyrotation_db::sizes;
+use keyrotation_guard as guard;
+use keyrotation_plan as plan;
+use keyrotation_sink as sink;
+use keyrotation_source as source;
+
 mod chunk;
 mod chunk_planner;
 mod drive;
@@ -21,7 +31,7 @@ mod transaction;
 mod workers;
 
 pub use chunk::{Groups, RowOutcome};
-pub(crate) use chunk_planner::recorded_cell;
+pub use chunk_planner::recorded_cell;
 pub use chunk_planner::{ChunkPlan, ChunkPlanner, Known};
 pub use drive::drive;
 pub use dry_run::{DRY_SURVEY_PERMILLE, dry_run};

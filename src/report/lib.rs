@@ -1,5 +1,12 @@
 //! What people and scripts get to see of a rotation: made from the journal's state alone.
 
+use keyrotation_common::{error, fit, invocation, placed, telemetry};
+use keyrotation_control as control;
+use keyrotation_engine as engine;
+use keyrotation_plan as plan;
+use keyrotation_target as target;
+use keyrotation_verify as verify;
+
 mod activity;
 mod announcer;
 mod checks;
@@ -30,7 +37,6 @@ mod text;
 mod verified;
 mod watchers;
 
-pub use crate::sync::MAY_HAVE_RUN;
 pub use activity::{ActivityView, PausedView, TaskView};
 pub use announcer::{Announcement, Announcements};
 pub use checks::checks_text;
@@ -43,6 +49,7 @@ pub use dry_run::DryRunView;
 pub use events::{publish, published};
 pub use frame::{FrameStyle, frame, line};
 pub use inventory::{inventory_text, scan_text};
+pub use keyrotation_sync::MAY_HAVE_RUN;
 pub use lines::guide_lines;
 pub use planned::PlanView;
 pub use progress::{Reporter, Sources};

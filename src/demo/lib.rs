@@ -4,6 +4,9 @@
 //! The same [`Spec`] makes the same deployment, byte for byte. Values are forged here, apart
 //! from the codec that is to read them. Nothing in it is a real secret.
 
+use keyrotation_cipher as cipher;
+use keyrotation_common::error;
+
 mod counts;
 mod damage;
 mod forge;

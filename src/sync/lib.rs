@@ -5,6 +5,15 @@
 //! are acknowledged; what the new server has made its own is never changed; one row that cannot be
 //! carried over never holds up the rest.
 
+use keyrotation_codec as codec;
+use keyrotation_common::{activity, blocking, error, failpoint, signals};
+use keyrotation_db as db;
+use keyrotation_engine as engine;
+use keyrotation_guard as guard;
+use keyrotation_plan as plan;
+use keyrotation_source as source;
+use keyrotation_target as target;
+
 mod baseline;
 mod batch;
 mod brake;

@@ -2,6 +2,22 @@
 //! session. What people asked for comes as [`Options`]; the result goes as [`Outcome`]. Likewise what the
 //! commands around a rotation decide: each returns what there is to say. Nothing is printed here.
 
+use keyrotation_cipher as cipher;
+use keyrotation_codec as codec;
+use keyrotation_common::{activity, error, failpoint, signals, telemetry, who};
+use keyrotation_config as config;
+use keyrotation_configure as configure;
+use keyrotation_control as control;
+use keyrotation_db as db;
+use keyrotation_engine as engine;
+use keyrotation_plan as plan;
+use keyrotation_report as report;
+use keyrotation_runbook as runbook;
+use keyrotation_sink as sink;
+use keyrotation_sync as sync;
+use keyrotation_target as target;
+use keyrotation_verify as verify;
+
 mod begin;
 pub mod configured;
 mod day;
@@ -42,13 +58,13 @@ use keyrotation_journal::{Event, SessionEnd, Step};
 use crate::activity::Activity;
 use crate::config::Settings;
 use crate::control::{Controls, StatusFeed};
-use crate::engine::{self, Context, Flow, JournalHandle, Pacer, Pause, Throttle};
+use crate::engine::{Context, Flow, JournalHandle, Pacer, Pause, Throttle};
 use crate::error::{Error, Id, Result};
 use crate::plan::{Deployment, KeyFingerprints, SyncPlan};
 use crate::report::{Reporter, Sources, StatusView, Watchers};
 use crate::signals::{Stop, Stopper};
 use crate::sink::files;
-use crate::sync::{self, SyncRunner, Watch};
+use crate::sync::{SyncRunner, Watch};
 use crate::telemetry::{LogFile, Progress};
 use crate::who::whoami;
 

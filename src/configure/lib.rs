@@ -7,6 +7,11 @@
 //! something kept elsewhere (`$secret{…}`, `$env{…}`) is never overwritten unless that was asked
 //! for; no message shows a secret; what is as it should be is left alone, so a second call changes nothing.
 
+use keyrotation_cipher as cipher;
+use keyrotation_common::error;
+use keyrotation_config as config;
+use keyrotation_db as db;
+
 mod database;
 mod in_place;
 mod mask;

@@ -4,6 +4,14 @@
 //! were tried again, which are few). What stands in a chunk's range now is compared with what the
 //! journal last recorded of it.
 
+use keyrotation_cipher as cipher;
+use keyrotation_codec as codec;
+use keyrotation_common::{activity, blocking, error, signals};
+use keyrotation_db as db;
+use keyrotation_engine as engine;
+use keyrotation_plan as plan;
+use keyrotation_source as source;
+
 mod judge;
 
 use std::collections::{BTreeMap, HashMap};

@@ -3,6 +3,13 @@
 //! A file is a row whose key is its path and whose one value is its content, so that everything
 //! behind this module works on rows alone.
 
+use keyrotation_codec as codec;
+use keyrotation_common::error;
+use keyrotation_db as db;
+use keyrotation_db::sizes;
+use keyrotation_guard as guard;
+use keyrotation_target as target;
+
 mod course;
 mod file_rows;
 pub mod files;
@@ -11,10 +18,10 @@ mod table;
 mod walk;
 
 pub use file_rows::FileRows;
-pub(crate) use file_rows::name_of;
+pub use file_rows::name_of;
 pub use pages::{Pages, Rows};
 pub use table::TableSource;
-pub(crate) use table::{key_part, key_values, unreadable};
+pub use table::{key_part, key_values, unreadable};
 pub use walk::Walk;
 
 use keyrotation_journal::Key;

@@ -1,5 +1,11 @@
 //! Where new values go: compare and set, in tables and files.
 
+use keyrotation_common::{error, failpoint};
+use keyrotation_db as db;
+use keyrotation_guard as guard;
+use keyrotation_source as source;
+use keyrotation_target as target;
+
 mod file_rows;
 pub mod files;
 mod portion;

@@ -1,6 +1,10 @@
 //! A database through the hours of a rotation: is it still ours alone, and what to do when it is
 //! out of reach for a while.
 
+use keyrotation_common::{activity, error, failpoint, signals};
+use keyrotation_db as db;
+use keyrotation_target as target;
+
 mod backoff;
 mod watched;
 
@@ -296,12 +300,12 @@ enum Refused {
 }
 
 /// A database that changes come into from elsewhere, as an error.
-pub(crate) fn fed(place: &str, feed: &Feed) -> Error {
+pub fn fed(place: &str, feed: &Feed) -> Error {
     Error::new(Id::CopyFed, format!("{place}: it is fed from elsewhere: {}", feed.what))
 }
 
 /// A database's answer about a place, as an error: of what, the answer says.
-pub(crate) fn refused(place: &str, error: &DbError) -> Error {
+pub fn refused(place: &str, error: &DbError) -> Error {
     let id = match error.class {
         _ if error.hides_rows() => Id::RowsHidden,
         Class::Lost => Id::DatabaseLost,

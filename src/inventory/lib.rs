@@ -3,6 +3,14 @@
 //! Invariants: every value of every target is opened, none is judged by what it says of itself or by a sample; what
 //! cannot be looked into is counted as that, never as nothing.
 
+use keyrotation_cipher as cipher;
+use keyrotation_codec as codec;
+use keyrotation_common::{activity, blocking, error, failpoint, signals};
+use keyrotation_db as db;
+use keyrotation_engine as engine;
+use keyrotation_plan as plan;
+use keyrotation_source as source;
+
 mod beside;
 mod files;
 mod progress;

@@ -5,6 +5,12 @@
 //! program can see it sees for itself; what only a human knows is confirmed, recorded, and can be
 //! taken back. There are two variants of the same table: with sync, and with a maintenance window.
 
+use keyrotation_common::{fit, invocation};
+use keyrotation_config as config;
+use keyrotation_db as db;
+use keyrotation_report as report;
+use keyrotation_sync as sync;
+
 mod advice;
 mod confirm;
 mod doubts;

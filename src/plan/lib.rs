@@ -1,5 +1,17 @@
 //! What would be done, resolved against the live deployment, before anything is written.
 
+use keyrotation_cipher as cipher;
+use keyrotation_codec as codec;
+use keyrotation_common::{activity, blocking, error, signals};
+use keyrotation_config as config;
+use keyrotation_db as db;
+use keyrotation_db::sizes;
+use keyrotation_guard as guard;
+use keyrotation_sink as sink;
+use keyrotation_source as source;
+use keyrotation_target as target;
+use keyrotation_triggers as triggers;
+
 mod absent;
 mod accept;
 mod checks;

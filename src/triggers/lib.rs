@@ -1,6 +1,10 @@
 //! The change log of the old identity database: scripts that install and remove it, one for each
 //! dialect, as data. A DBA can run them, too: `triggers` has them with all tables.
 
+use keyrotation_common::error;
+use keyrotation_db as db;
+use keyrotation_target as target;
+
 mod client;
 mod required;
 mod template;
@@ -51,8 +55,8 @@ pub struct Found {
 const fn templates(kind: Option<Kind>) -> (&'static str, [&'static str; 2]) {
     macro_rules! of {
         ($name:literal) => {{
-            let install = include_str!(concat!("../triggers/templates/old", $name, ".sql"));
-            ($name, [install, include_str!(concat!("../triggers/templates/new", $name, ".sql"))])
+            let install = include_str!(concat!("../../triggers/templates/old", $name, ".sql"));
+            ($name, [install, include_str!(concat!("../../triggers/templates/new", $name, ".sql"))])
         }};
     }
     match kind {

@@ -1,6 +1,9 @@
 //! What the program says of itself: examples of every command, groups of commands, and the pages of error ids and
 //! checks. Pure: texts in, texts out.
 
+use keyrotation_common::{error, fit};
+use keyrotation_plan as plan;
+
 mod examples;
 mod explained;
 mod groups;

@@ -5,6 +5,9 @@
 //!
 //! Invariant: descriptors are values that are handed down in one [`TargetRegistry`]; nothing reads them from a global.
 
+use keyrotation_codec as codec;
+use keyrotation_db as db;
+
 pub mod files;
 mod identity;
 mod registry;
