@@ -10,6 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly TOOLS=target/test-tools
+readonly CLUSTERS_BESIDE="binary(e2e) & test(/^clusters::(postgresql|undecided)::/)"
 readonly BUILD=(--workspace --features failpoints) # the same for every part, so that all share one build
 export CARGO_TERM_COLOR=never
 # One build from nothing is quicker without.
@@ -115,8 +116,13 @@ nextest() {
         --no-input-handler --profile "${@:2}" 2>&1 | tee "$log"
 }
 
+# Some clusters run in the other lane, so that both take as long.
 tests() {
-    nextest all ci
+    nextest all ci -E "not ($CLUSTERS_BESIDE)"
+}
+
+tests_of_clusters() {
+    nextest clusters ci -E "$CLUSTERS_BESIDE"
 }
 
 # A part of them with so few rows at a time that every walk crosses the end of a page.
@@ -156,9 +162,11 @@ lints() {
     cargo clippy --workspace --no-default-features --lib --bins --examples --quiet -- -D warnings
 }
 
-# Examples are asked for once more, so that cargo takes the dependencies as clippy has read them.
+# Examples are asked for once more, so that cargo takes the dependencies as clippy has read them; and by way of clippy, as
+# cargo calls it, so that it takes our own crates, too.
 documentation() {
-    RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --lib --examples --no-deps --document-private-items --quiet
+    RUSTC_WORKSPACE_WRAPPER=$(rustc --print sysroot)/bin/clippy-driver CLIPPY_ARGS="-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__" \
+        RUSTDOCFLAGS="-D warnings" cargo doc "${BUILD[@]}" --lib --examples --no-deps --document-private-items --quiet
 }
 
 # The README's first command, without the release build.
@@ -254,6 +262,7 @@ start lane \
     "tests over JDBC" tests_over_jdbc \
     "tests on MariaDB" "tests_on mariadb -E 'test(/^contract::(failures|smoke|values)::/)'" \
     "tests, small pages" tests_with_small_pages \
+    "tests of clusters" tests_of_clusters \
     "demo" demo
 start behind \
     "lints" lints \
@@ -274,7 +283,7 @@ printf '%-22s %4d s\n\n' "in all" "$SECONDS"
 
 # The counts of nextest's summaries, such as: Summary [  9.1s] 410 tests run: 409 passed, 1 failed, 0 skipped
 passed=0 not_passed=0
-for log in target/nextest-{all,small-pages,postgresql,mariadb,mysql,h2,postgresql-jdbc,mariadb-jdbc,h2-as-oracle,h2-as-sqlserver,h2-as-db2}.log; do
+for log in target/nextest-{all,clusters,small-pages,postgresql,mariadb,mysql,h2,postgresql-jdbc,mariadb-jdbc,h2-as-oracle,h2-as-sqlserver,h2-as-db2}.log; do
     summary=$(grep -E '^ *Summary \[' "$log" | tail -n 1) || fail "no test was run, see $log"
     count() {
         grep -oE "[0-9]+ $1" <<<"$summary" | cut -d ' ' -f 1 || echo 0

@@ -87,13 +87,13 @@ impl ChunkPlanner {
         chunk_plan
     }
 
-    fn row(&self, job: &Job, row: Row, recorded: &[RowRecord], chunk_plan: &mut ChunkPlan) {
+    fn row(&self, job: &Job, mut row: Row, recorded: &[RowRecord], chunk_plan: &mut ChunkPlan) {
         let mut cells = Vec::new();
         let mut changed = Vec::new();
         let mut outcome = RowOutcome::Null;
         let digests = self.digests(job, &row.key);
-        for (column, value) in row.values.iter().enumerate() {
-            let plan = self.cell(&digests, &row, column, value, recorded);
+        for (column, value) in std::mem::take(&mut row.values).into_iter().enumerate() {
+            let plan = self.cell(&digests, &row, column, &value, recorded);
             outcome = outcome.max(match &plan {
                 CellPlan::Null => RowOutcome::Null,
                 CellPlan::Plain => RowOutcome::Plain,
@@ -103,7 +103,7 @@ impl ChunkPlanner {
             #[allow(clippy::cast_possible_truncation)] // no table has 256 value columns
             cells.push(CellRecord { column: column as u8, outcome: cell.clone() });
             if let CellPlan::Change(_, new) = plan {
-                changed.push(ChangedCell { column, old: value.clone(), new });
+                changed.push(ChangedCell { column, old: value, new });
             }
         }
         let groups = Groups::of(job, row.group);

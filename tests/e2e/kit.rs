@@ -158,9 +158,11 @@ impl Kit {
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let since = Instant::now();
+    let mut pause = Duration::from_millis(20);
     while !is_so() {
         assert!(since.elapsed() < Duration::from_secs(30), "it never was so that {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(160)); // to ask is often to start the program
     }
 }
 

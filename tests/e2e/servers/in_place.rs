@@ -24,6 +24,9 @@ crate::support::on_engines! {
 
 const WORD: &str = "--servers-have-both-keys";
 
+/// A server has other things to do, too.
+const BETWEEN_STATEMENTS: Duration = Duration::from_millis(3);
+
 /// The deployment, to be rotated where it is, with a server of 7.1 that has both keys.
 pub(super) fn in_place(engine: Engine) -> Kit {
     let kit = on(engine);
@@ -72,6 +75,7 @@ fn session(
                     own.insert(token, text);
                 }
                 statements.fetch_add(1, Ordering::Relaxed);
+                thread::sleep(BETWEEN_STATEMENTS);
                 if end.load(Ordering::Relaxed) {
                     return;
                 }

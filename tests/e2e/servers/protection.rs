@@ -18,7 +18,7 @@ crate::support::on_engines! {
     whoever_comes_later_stops_it_at_a_safe_point: postgresql mysql, slow: mariadb;
     a_second_rotation_waits_for_a_while_and_is_refused_by_name: postgresql, slow: mysql mariadb;
     who_was_first_goes_on_while_another_waits: mysql, slow: postgresql mariadb;
-    whoever_only_looks_does_not_end_a_rotation: postgresql mysql, slow: mariadb;
+    whoever_only_looks_does_not_end_a_rotation: mysql, slow: postgresql mariadb;
     what_a_killed_run_left_in_the_server_is_waited_for: postgresql mysql, slow: mariadb;
     a_lock_whose_connection_was_lost_is_taken_again: mysql, slow: postgresql mariadb;
     a_lock_that_somebody_took_during_a_pause_stops_it_before_the_next_row: mysql, slow: postgresql mariadb;

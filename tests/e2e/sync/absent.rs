@@ -261,9 +261,9 @@ fn a_table_that_has_grown_from_nothing_has_a_brake() {
 
 crate::support::on_engines! {
     what_goes_with_its_application_is_of_no_use_either: sqlite mysql, slow: postgresql mariadb;
-    a_parent_that_is_gone_is_evidence_only_where_no_trigger_fires: sqlite postgresql mysql, slow: mariadb;
+    a_parent_that_is_gone_is_evidence_only_where_no_trigger_fires: sqlite mysql, slow: postgresql mariadb;
     an_entry_of_a_child_waits_for_what_became_of_its_parent: sqlite mysql, slow: postgresql mariadb;
-    a_row_that_is_not_found_is_no_deleted_one: sqlite postgresql mysql, slow: mariadb;
+    a_row_that_is_not_found_is_no_deleted_one: sqlite postgresql, slow: mysql mariadb;
     an_old_table_that_lost_its_rows_ends_it: sqlite mysql, slow: postgresql mariadb;
-    revocation_wins_on_both_sides: sqlite postgresql mysql mariadb;
+    revocation_wins_on_both_sides: sqlite postgresql mysql, slow: mariadb;
 }
