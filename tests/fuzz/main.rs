@@ -3,7 +3,7 @@
 //! Each target is a parser that reads what others wrote, with properties that must hold for any bytes. The
 //! runner (see [`runner`]) mutates real inputs and fails on a panic, a hang or memory beyond 64 MiB; the
 //! input that did it is written to a file. Without `--seconds` each target runs for
-//! `KEYROTATION_FUZZ_SECONDS`, by default 2.
+//! `KEYROTATION_FUZZ_SECONDS`, by default 1.
 //!
 //! A new target is a line in [`TARGETS`], a function and a folder of seeds.
 
@@ -63,7 +63,7 @@ struct Options {
 
 fn options() -> Options {
     let seconds = std::env::var("KEYROTATION_FUZZ_SECONDS").ok();
-    let seconds = seconds.map_or(2, |text| text.parse().expect("KEYROTATION_FUZZ_SECONDS is a number"));
+    let seconds = seconds.map_or(1, |text| text.parse().expect("KEYROTATION_FUZZ_SECONDS is a number"));
     let mut options = Options { list: false, ignored: false, filter: None, seconds, seed: 1 };
     let mut arguments = std::env::args().skip(1);
     let number = |text: Option<String>, name: &str| {

@@ -48,13 +48,11 @@ contract! {
         status_has_every_member_in_every_state;
     tables:
         a_null_or_plain_refresh_token_does_not_stop_the_access_token
-        identity_and_registry_in_one_database_are_rotated_once
-        the_java_tools_chunk_size_is_raised_with_one_line;
+        identity_and_registry_in_one_database_are_rotated_once;
     values:
         an_ambiguous_value_stops_a_rotation_before_anything_is_written
         an_upgrade_turns_ecb_and_cbc_into_gcm
         each_value_keeps_its_transformation
-        key_ids_are_written_where_the_new_server_needs_them
         the_hash_column_decides_what_opens_under_both_keys;
     verify:
         a_sample_says_what_it_did_not_check

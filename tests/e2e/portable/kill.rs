@@ -13,7 +13,7 @@ use crate::support::{Except, Place, Random, Snapshot, execute, rounds};
 const CHUNK: &str = "100";
 
 pub(crate) fn killed_at_random_moments_each_row_and_file_is_changed_once() {
-    let rounds = rounds(9);
+    let rounds = rounds(6);
     let mut random = Random::seeded();
     let template = Place::on_disk(2000);
     template.count_updates();

@@ -19,7 +19,8 @@ pub(crate) fn identity_and_registry_in_one_database_are_rotated_once() {
     assert!(properties.unwrap()["rotated"].as_u64().unwrap() > 0);
 }
 
-pub(crate) fn the_java_tools_chunk_size_is_raised_with_one_line() {
+#[test]
+fn the_java_tools_chunk_size_is_raised_with_one_line() {
     let kit = Kit::new();
     kit.configure("chunkSize", Some("2"));
     let done = kit.run(&["run"]).exits(0);

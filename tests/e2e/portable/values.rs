@@ -142,7 +142,8 @@ fn key_ids(kit: &Kit) -> (usize, usize) {
     (gcm.iter().filter(|value| value["ownKeyId"] == true).count(), gcm.len())
 }
 
-pub(crate) fn key_ids_are_written_where_the_new_server_needs_them() {
+#[test]
+fn key_ids_are_written_where_the_new_server_needs_them() {
     let kit = Kit::new();
     let had: usize =
         opened(&kit, &kit.deployment.spec.old_key).iter().filter(|v| !v["keyId"].is_null()).count();
