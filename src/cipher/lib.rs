@@ -14,6 +14,8 @@ pub use derive::{Digest, Digester, chain_key};
 pub use key::{KeyError, SecretKey};
 pub use ring::{KeyRing, RingError, RingKey};
 
+use std::cell::RefCell;
+
 use zeroize::Zeroizing;
 
 /// A decrypted value; its memory is wiped when it goes.
@@ -91,11 +93,29 @@ pub fn seal(
     }
 }
 
+/// How many IVs are asked of the system at once: a call takes as long for these as for one.
+const IVS_AT_ONCE: usize = 64;
+
+/// Random bytes of the system's that were not used yet.
+struct Drawn {
+    ivs: [[u8; IV_LENGTH]; IVS_AT_ONCE],
+    left: usize,
+}
+
+thread_local! {
+    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { ivs: [[0; IV_LENGTH]; IVS_AT_ONCE], left: 0 }) };
+}
+
 /// A fresh random IV of [`IV_LENGTH`] bytes from the operating system.
 pub fn random_iv() -> Result<[u8; IV_LENGTH], getrandom::Error> {
-    let mut iv = [0; IV_LENGTH];
-    getrandom::fill(&mut iv)?;
-    Ok(iv)
+    DRAWN.with_borrow_mut(|drawn| {
+        if drawn.left == 0 {
+            getrandom::fill(drawn.ivs.as_flattened_mut())?;
+            drawn.left = IVS_AT_ONCE;
+        }
+        drawn.left -= 1; // none is given twice
+        Ok(drawn.ivs[drawn.left])
+    })
 }
 
 #[cfg(test)]

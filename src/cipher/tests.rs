@@ -174,8 +174,11 @@ fn only_gcm_authenticates() {
 
 #[test]
 fn no_iv_comes_twice() {
-    let ivs: std::collections::HashSet<_> = (0..1000).map(|_| random_iv().unwrap()).collect();
-    assert_eq!(ivs.len(), 1000);
+    let many = || (0..1000).map(|_| random_iv().unwrap()).collect::<Vec<_>>();
+    let threads: Vec<_> = (0..4).map(|_| std::thread::spawn(many)).collect();
+    let ivs: std::collections::HashSet<_> =
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).chain(many()).collect();
+    assert_eq!(ivs.len(), 5000);
 }
 
 /// Made with Python's `cryptography` (HKDF) and `hmac`. These values stand in journals: they must

@@ -126,7 +126,23 @@ pub enum Form {
 
 /// The form of a slot's text.
 pub fn form(text: &str) -> Form {
-    match parse(text) {
+    form_of(&parse(text))
+}
+
+/// The form of a stored text, and whether it is one envelope from its first to its last byte, written as servers do: then
+/// no other is in it.
+pub fn form_and_whole(text: &str) -> (Form, bool) {
+    if let Ok(json) = strict(text.as_bytes())
+        && let Some([Some(c), t, iv]) = quick::members(&json, ["c", "t", "iv"])
+    {
+        let whole = text.as_bytes().starts_with(START) && ends_with_its_only_brace(&json);
+        return (form_of(&content(&json, &c, t.as_deref(), iv.as_deref())), whole);
+    }
+    (form(text), is_as_servers_write(text.as_bytes()))
+}
+
+fn form_of(content: &Result<Content, Reason>) -> Form {
+    match content {
         Ok(Content::Plain | Content::Empty(_)) => Form::Plain,
         Ok(Content::Sealed(sealed)) => match sealed.shape.transformation {
             Transformation::Gcm => Form::Gcm,
@@ -143,6 +159,9 @@ pub fn form(text: &str) -> Form {
 /// An envelope is the base64 of a JSON object with a text `c`; anything else is plain, unless it
 /// begins as the server's envelopes do and then breaks off: that is a damaged one.
 pub fn parse(text: &str) -> Result<Content, Reason> {
+    if base64::first(text.as_bytes()).is_some_and(|first| !lenient::may_begin(&[first, b'{'])) {
+        return Ok(Content::Plain); // most plaintexts end here
+    }
     let json = decode(text.as_bytes());
     let (c, t, iv) = match read(&json, ["c", "t", "iv"]) {
         Read::Whole([Some(c), t, iv]) => (c, t, iv),
@@ -151,11 +170,16 @@ pub fn parse(text: &str) -> Result<Content, Reason> {
         }
         Read::Whole(_) | Read::Broken(_) => return Ok(Content::Plain),
     };
-    if t.is_none() && lenient::has(&json, "t") {
+    content(&json, &c, t.as_deref(), iv.as_deref())
+}
+
+/// What the members of an envelope's object come to.
+fn content(json: &[u8], c: &str, t: Option<&str>, iv: Option<&str>) -> Result<Content, Reason> {
+    if t.is_none() && lenient::has(json, "t") {
         // Gson sets the field to null then: not the keystore's, but nothing that any server reads.
         return Err(Reason::Damaged("the envelope names null as its cipher transformation"));
     }
-    let shape = Shape::read(t.as_deref())?;
+    let shape = Shape::read(t)?;
     let c = decode(c.as_bytes());
     match shape.transformation {
         Transformation::Gcm => parse_inner(shape, &c),
@@ -193,8 +217,11 @@ pub(super) fn is_as_servers_write(text: &[u8]) -> bool {
         return false;
     }
     let Ok(json) = strict(text) else { return false };
-    matches!(quick::members(&json, ["c"]), Some([Some(_)]))
-        && json.iter().position(|byte| *byte == b'}') == Some(json.len() - 1)
+    matches!(quick::members(&json, ["c"]), Some([Some(_)])) && ends_with_its_only_brace(&json)
+}
+
+fn ends_with_its_only_brace(json: &[u8]) -> bool {
+    json.iter().position(|byte| *byte == b'}').is_some_and(|at| at + 1 == json.len())
 }
 
 /// The text of an envelope, as Gson writes it with HTML escaping off: these members in this

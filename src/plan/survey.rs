@@ -18,7 +18,7 @@ use crate::activity::{Activity, Doing, Part, Task};
 use crate::blocking::blocking;
 use crate::codec::Codec;
 use crate::codec::Reason;
-use crate::codec::envelope::{Form, form};
+use crate::codec::envelope::{Form, form, form_and_whole};
 use crate::codec::json::Path;
 use crate::codec::value::{Evidence, Opened, Recoder, Verdict};
 use crate::db::{Limit, Value};
@@ -262,8 +262,9 @@ fn look_at_values(job: &Job, recoder: &Recoder, row: &Row, whole: bool, found: &
             Value::Text(text) => text.as_bytes(),
             Value::Bytes(bytes) | Value::NotText(bytes) => bytes,
         };
-        found.beside += u64::from(recoder.has_old_beside(&job.codec, stored));
-        let Some(forms) = forms(&job.codec, stored) else {
+        let (forms, is_one) = forms(&job.codec, stored);
+        found.beside += u64::from(!is_one && recoder.has_old_beside(&job.codec, stored));
+        let Some(forms) = forms else {
             found.foreign += 1; // a rotation reports it as failed
             continue;
         };
@@ -320,10 +321,14 @@ const fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
-/// The forms of the texts in a value's slots; none if the value is not understood.
-fn forms(codec: &Codec, stored: &[u8]) -> Option<Vec<Form>> {
-    match codec {
-        Codec::Envelope => std::str::from_utf8(stored).ok().map(|text| vec![form(text)]),
-        _ => codec.slots(stored).ok().map(|slots| slots.iter().map(|slot| form(&slot.text)).collect()),
+/// The forms of the texts in a value's slots, none if the value is not understood; and whether it is one envelope and
+/// nothing beside it.
+fn forms(codec: &Codec, stored: &[u8]) -> (Option<Vec<Form>>, bool) {
+    if codec.is_envelope() {
+        let Ok(text) = std::str::from_utf8(stored) else { return (None, false) };
+        let (form, is_one) = form_and_whole(text);
+        return (Some(vec![form]), is_one);
     }
+    let slots = codec.slots(stored).ok();
+    (slots.map(|slots| slots.iter().map(|slot| form(&slot.text)).collect()), false)
 }

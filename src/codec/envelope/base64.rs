@@ -33,6 +33,15 @@ pub(super) fn strict(text: &[u8]) -> Result<Vec<u8>, ::base64::DecodeError> {
     STANDARD.decode(text)
 }
 
+/// The first byte that the server reads from `text`; none where that is not plain to see.
+pub(super) fn first(text: &[u8]) -> Option<u8> {
+    let mut sextets = text.iter().filter_map(|&character| sextet(character));
+    match (sextets.next()?, sextets.next()?) {
+        (PADDING, _) | (_, PADDING) => None,
+        (a, b) => Some(a << 2 | b >> 4),
+    }
+}
+
 /// Appends the base64 of `bytes`: standard alphabet, padded, in one line.
 pub(super) fn encode(bytes: impl AsRef<[u8]>, out: &mut String) {
     STANDARD.encode_string(bytes, out);

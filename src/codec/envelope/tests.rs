@@ -5,7 +5,7 @@ use ::base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::base64::{decode, decode_leniently};
+use super::base64::{decode, decode_leniently, first};
 use super::*;
 
 /// Written as the server of IS 7.1 would, by other code: a 128-byte IV, an inner `keyId`, an outer
@@ -280,6 +280,22 @@ proptest! {
         let text = STANDARD.encode(&bytes);
         prop_assert_eq!(&decode(text.as_bytes()), &bytes);
         prop_assert_eq!(&decode_leniently(text.as_bytes()), &bytes);
+    }
+
+    #[test]
+    fn the_first_byte_is_the_one_that_is_decoded(text in "[A-Za-z0-9+/= \\-{\n]{0,12}") {
+        if let (Some(first), Some(decoded)) = (first(text.as_bytes()), decode(text.as_bytes()).first()) {
+            prop_assert_eq!(first, *decoded);
+        }
+    }
+
+    #[test]
+    fn whether_it_is_whole_is_told_with_its_form(
+        json in r#"\{"(c|d)":"[A-Za-z=]{0,9}"(,"(t|iv|c)":"(AES|AES/GCM/NoPadding|\}|é)"){0,2}\}?"#,
+        before in "[ A]?",
+    ) {
+        let text = format!("{before}{}", STANDARD.encode(json));
+        prop_assert_eq!(form_and_whole(&text), (form(&text), is_as_servers_write(text.as_bytes())));
     }
 
     #[test]
