@@ -70,6 +70,10 @@ struct Args {
     /// MySQL's redo log, such as 1G; without it the server's default of 100 MB, for which it waits under load.
     #[arg(long)]
     mysql_redo_log: Option<String>,
+    /// How much PostgreSQL writes to its log between two checkpoints, such as 16GB; 2 GB without it. After each it logs
+    /// every page whole once more.
+    #[arg(long)]
+    postgresql_max_wal_size: Option<String>,
     /// By way of the database's JDBC driver.
     #[arg(long)]
     jdbc: bool,
@@ -85,10 +89,12 @@ fn main() -> Fallible<()> {
     let args = Args::parse();
     let _ = fs::remove_dir_all(&args.folder);
     let redo_log = args.mysql_redo_log.as_ref().map(|size| format!("--innodb-redo-log-capacity={size}"));
+    let max_wal = args.postgresql_max_wal_size.as_ref().map(|size| format!("-c max_wal_size={size}"));
     let servers = OwnServers::with(&[
         ("KEYROTATION_TEST_DISK", "1"),
         ("KEYROTATION_TEST_SERVERS", args.database.as_deref().unwrap_or("postgresql,mariadb,mysql")),
         ("KEYROTATION_MYSQL_OPTIONS", redo_log.as_deref().unwrap_or_default()),
+        ("KEYROTATION_POSTGRESQL_OPTIONS", max_wal.as_deref().unwrap_or_default()),
     ]);
     let mut results = Vec::new();
     for tokens in &args.tokens {

@@ -183,6 +183,13 @@ impl Activity {
 }
 
 impl Doing {
+    /// None are done: it begins again.
+    pub fn begin_again(&self) {
+        if let Some(stage) = &mut self.0.lock().stage {
+            stage.done = 0;
+        }
+    }
+
     /// So many more are done.
     pub fn advance(&self, done: u64) {
         if let Some(stage) = &mut self.0.lock().stage {

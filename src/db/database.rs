@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::claimed::Claim;
 use super::dialect::{Dialect, Questions};
-use super::driver::{Driver, DriverTransaction};
+use super::driver::{Driver, DriverTransaction, Taker};
 use super::error::{Class, DbError};
 use super::jdbc::{JdbcDb, JdbcTransaction};
 use super::mysql::{MySqlDb, MySqlTransaction};
@@ -149,6 +149,13 @@ impl Db {
         of_each!(AnyDriver, &self.driver, db => db.hands_on())
     }
 
+    /// Whether a whole table can be read by one statement: its rows are handed on as they come, no limit is set for how
+    /// long an answer may take, and a session is left for what is asked meanwhile.
+    pub fn can_stream(&self) -> bool {
+        let is_free = |server: &Server| server.socket_timeout.is_none() && self.connections() > 1;
+        self.hands_on() && self.server().is_none_or(is_free)
+    }
+
     /// Claims what no server can be asked for.
     pub(crate) fn claim_file(&self) -> Result<bool, DbError> {
         of_each!(AnyDriver, &self.driver, db => db.claim())
@@ -164,11 +171,7 @@ impl Db {
     }
 
     /// Likewise, and hands each row on.
-    pub(crate) async fn each(
-        &self,
-        sql: &str,
-        found: &mut (dyn FnMut(Record) + Send),
-    ) -> Result<(), DbError> {
+    pub(crate) async fn each(&self, sql: &str, found: Taker<'_>) -> Result<(), DbError> {
         of_each!(AnyDriver, &self.driver, db => db.each(sql, found).await)
     }
 

@@ -3,6 +3,9 @@
 //! What few of them have is refused unless they say otherwise.
 
 use std::future::{Future, ready};
+use std::pin::{Pin, pin};
+
+use futures_util::{Stream, StreamExt as _};
 
 use super::dialect::{Dialect, Questions};
 use super::error::{Class, DbError};
@@ -14,6 +17,27 @@ use super::value::{Record, Value};
 
 /// What comes of a statement that gives rows.
 type Rows = Result<Vec<Record>, DbError>;
+
+/// What to wait for before the next row is handed on; nothing where there is room for it.
+pub type Wait = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+/// What rows are handed to.
+pub type Taker<'a> = &'a mut (dyn FnMut(Record) -> Wait + Send);
+
+/// Hands rows on as they come.
+pub(crate) async fn hand_on(
+    rows: impl Stream<Item = Result<Record, sqlx::Error>>,
+    explain: fn(sqlx::Error) -> DbError,
+    found: Taker<'_>,
+) -> Result<(), DbError> {
+    let mut rows = pin!(rows);
+    while let Some(row) = rows.next().await {
+        if let Some(room) = found(row.map_err(explain)?) {
+            room.await;
+        }
+    }
+    Ok(())
+}
 
 /// A connected database, as its driver has it.
 pub(crate) trait Driver {
@@ -70,11 +94,7 @@ pub(crate) trait Driver {
     fn read(&self, sql: &str, params: &[Value]) -> impl Future<Output = Rows> + Send;
 
     /// Likewise, and hands each row on.
-    fn each(
-        &self,
-        sql: &str,
-        found: &mut (dyn FnMut(Record) + Send),
-    ) -> impl Future<Output = Result<(), DbError>> + Send;
+    fn each(&self, sql: &str, found: Taker<'_>) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Runs a reading statement with an array for each column.
     fn read_arrays(&self, _sql: &str, _arrays: &[(Kind, Vec<&Value>)]) -> impl Future<Output = Rows> + Send {

@@ -56,6 +56,7 @@ pub use database::{Db, Transaction};
 pub use dialect::{
     DB2, DIALECTS, Dialect, H2, MSSQL, MYSQL, ORACLE, POSTGRES, Paging, Rewrite, SQLITE, Write,
 };
+pub use driver::{Taker, Wait};
 pub use error::{Class, DbError};
 pub use identifier::{Expression, Identifier, Literal, Unfit};
 pub use refusal::Refusal;

@@ -11,6 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo a
 
 use super::dialect::mysql::session::{FRESH_SIZES, READ_COMMITTED, READ_ONLY, WHOLE_TRUTH};
 use super::dialect::{Dialect, MYSQL};
+use super::driver::{Taker, hand_on};
 use super::error::{Class, DbError};
 use super::native::{NativeDb, NativeTransaction};
 use super::own_sessions::{Greeting, OwnSessions};
@@ -123,12 +124,9 @@ impl Native for MySqlConnection {
         rows.map(|row| row.and_then(|row| record(&row))).try_collect().await.map_err(explain)
     }
 
-    async fn each(&mut self, sql: &str, found: &mut (dyn FnMut(Record) + Send)) -> Result<(), DbError> {
-        let mut rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(self);
-        while let Some(row) = rows.try_next().await.map_err(explain)? {
-            found(record(&row).map_err(explain)?);
-        }
-        Ok(())
+    async fn each(&mut self, sql: &str, found: Taker<'_>) -> Result<(), DbError> {
+        let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(self);
+        hand_on(rows.map(|row| row.and_then(|row| record(&row))), explain, found).await
     }
 
     async fn change(&mut self, sql: &str, values: MySqlArguments) -> Result<u64, DbError> {

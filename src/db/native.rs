@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::dialect::Dialect;
-use super::driver::{Driver, DriverTransaction};
+use super::driver::{Driver, DriverTransaction, Taker};
 use super::error::{Class, DbError};
 use super::own_sessions::OwnSessions;
 use super::pool::{Native, Pool, PooledSession, Session};
@@ -102,7 +102,7 @@ impl<C: Native> Driver for NativeDb<C> {
         self.lend().await?.session()?.fetch(sql, values).await
     }
 
-    async fn each(&self, sql: &str, found: &mut (dyn FnMut(Record) + Send)) -> Result<(), DbError> {
+    async fn each(&self, sql: &str, found: Taker<'_>) -> Result<(), DbError> {
         self.lend().await?.session()?.each(sql, found).await
     }
 

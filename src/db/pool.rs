@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use super::dialect::Dialect;
-use super::driver::unsupported;
+use super::driver::{Taker, unsupported};
 use super::error::{Class, DbError};
 use super::own_sessions::OwnSessions;
 use super::remote::{LAST_ANSWER, place, within};
@@ -65,11 +65,7 @@ pub(super) trait Native: sqlx::Connection + fmt::Debug + Sized + 'static {
     ) -> impl Future<Output = Result<Vec<Record>, DbError>> + Send;
 
     /// Likewise, and hands each row on as it comes.
-    fn each(
-        &mut self,
-        sql: &str,
-        found: &mut (dyn FnMut(Record) + Send),
-    ) -> impl Future<Output = Result<(), DbError>> + Send;
+    fn each(&mut self, sql: &str, found: Taker<'_>) -> impl Future<Output = Result<(), DbError>> + Send;
 
     /// Runs a prepared statement, and returns how many rows the server says it affected.
     fn change(
@@ -126,11 +122,7 @@ impl<C: Native> Session<C> {
     }
 
     /// Likewise, and hands each row on as it comes, for as long as it takes.
-    pub(super) async fn each(
-        &mut self,
-        sql: &str,
-        found: &mut (dyn FnMut(Record) + Send),
-    ) -> Result<(), DbError> {
+    pub(super) async fn each(&mut self, sql: &str, found: Taker<'_>) -> Result<(), DbError> {
         self.state = State::Unknown;
         let answer = self.connection.each(sql, found).await;
         self.heard(answer)

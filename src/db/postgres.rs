@@ -9,6 +9,7 @@ use sqlx::{
 };
 
 use super::dialect::{Dialect, POSTGRES};
+use super::driver::{Taker, hand_on};
 use super::error::DbError;
 use super::native::{NativeDb, NativeTransaction};
 use super::own_sessions::OwnSessions;
@@ -102,12 +103,9 @@ impl Native for PgConnection {
         rows.try_collect().await.map_err(explain)
     }
 
-    async fn each(&mut self, sql: &str, found: &mut (dyn FnMut(Record) + Send)) -> Result<(), DbError> {
-        let mut rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(self);
-        while let Some(row) = rows.try_next().await.map_err(explain)? {
-            found(record(&row).map_err(explain)?);
-        }
-        Ok(())
+    async fn each(&mut self, sql: &str, found: Taker<'_>) -> Result<(), DbError> {
+        let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(self);
+        hand_on(rows.map(|row| row.and_then(|row| record(&row))), explain, found).await
     }
 
     async fn change(&mut self, sql: &str, values: PgArguments) -> Result<u64, DbError> {

@@ -3,6 +3,7 @@
 use super::batches::{each, keys_at_once, keys_by_column, padded, padded_keys};
 use super::database::Db;
 use super::dialect::Write;
+use super::driver::Taker;
 use super::error::DbError;
 use super::identifier::{Expression, Identifier};
 use super::sizes::Sizes;
@@ -25,6 +26,17 @@ impl Db {
         let ends = Ends { after: after.is_some(), upto: upto.is_some() };
         let params = sql::page_values(dialect, after, upto, limit);
         self.read(&sql::page(dialect, table, columns, ends, limit), &params).await
+    }
+
+    /// All rows, in no particular order, by one statement: as they are at one moment, where the database has that. Each
+    /// is handed on as it comes: the key's columns, then `columns`.
+    pub async fn stream(
+        &self,
+        table: &Table,
+        columns: &[Expression],
+        found: Taker<'_>,
+    ) -> Result<(), DbError> {
+        self.each(&sql::whole(self.dialect(), table, columns), found).await
     }
 
     /// The rows with these keys, in any order; those that are gone are absent.

@@ -99,6 +99,7 @@ impl Db {
             for (at, value) in record.iter().enumerate() {
                 found(at, value);
             }
+            None
         };
         self.each(&sql, &mut each).await?;
         if most == Some(count) {

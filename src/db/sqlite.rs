@@ -19,7 +19,7 @@ use sqlx::{
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::dialect::{Dialect, Questions, SQLITE};
-use super::driver::{Driver, DriverTransaction};
+use super::driver::{Driver, DriverTransaction, Taker, hand_on};
 use super::error::{Class, DbError};
 use super::server::{Access, Server};
 use super::sql;
@@ -167,14 +167,11 @@ impl Driver for Sqlite {
         self.connection.run(sql, params).await
     }
 
-    async fn each(&self, sql: &str, found: &mut (dyn FnMut(Record) + Send)) -> Result<(), DbError> {
+    async fn each(&self, sql: &str, found: Taker<'_>) -> Result<(), DbError> {
         let mut guard = self.connection.connection.lock().await;
         let connection = guard.as_mut().ok_or_else(closed)?;
-        let mut rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(connection);
-        while let Some(row) = rows.try_next().await.map_err(explain)? {
-            found(record(&row).map_err(explain)?);
-        }
-        Ok(())
+        let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch(connection);
+        hand_on(rows.map(|row| row.and_then(|row| record(&row))), explain, found).await
     }
 
     async fn script(&self, sql: &str) -> Result<(), DbError> {

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::plan::{Job, parts};
 use crate::signals::Stop;
 use crate::sink::{Applied, Change};
+use crate::source::Page;
 
 /// How much of a dry run's work the survey is, in thousandths.
 pub const DRY_SURVEY_PERMILLE: u64 = 500;
@@ -39,12 +40,20 @@ pub async fn dry_run(
 
 async fn one(by: &ChunkPlanner, job: &Job, doing: &Doing, stop: &Stop) -> Result<Option<TargetState>> {
     let (mut tally, mut failures) = (empty_tally(job.groups), Vec::new());
-    let mut pages = job.source.walk_all().ahead(job.page_rows());
+    let mut pages = job.all_rows();
     loop {
         if stop.requested() {
             return Ok(None);
         }
-        let Some(page) = pages.next().await? else { break };
+        let page = match pages.next().await? {
+            Page::Rows(page) => page,
+            Page::Again => {
+                (tally, failures) = (empty_tally(job.groups), Vec::new());
+                doing.begin_again();
+                continue;
+            }
+            Page::End => break,
+        };
         doing.advance(page.len() as u64);
         let (by, of) = (by.clone(), job.clone());
         (tally, failures) = blocking(move || {

@@ -12,7 +12,7 @@ use crate::blocking::blocking;
 use crate::codec::value::{Evidence, Recoder, Verdict};
 use crate::error::{Error, Id, Result};
 use crate::plan::Job;
-use crate::source::Row;
+use crate::source::{Page, Row};
 
 /// Passes after which somebody must be writing under the old key all the time.
 const MAX_PASSES: u32 = 20;
@@ -83,21 +83,32 @@ pub(super) async fn passes(context: &Context, job: &Job, patience: Patience) -> 
 
 /// One pass; rotates what it finds, and returns how many rows that were.
 async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
-    let (known, in_use) = settle::failed_keys(context, job).await?;
-    let again: HashSet<Key> = in_use.iter().cloned().collect();
+    let (known, mut in_use) = settle::failed_keys(context, job).await?;
+    let mut again: HashSet<Key> = in_use.iter().cloned().collect();
     let rows = context.journal.state(|state| state.targets[job.index.position()].tally.rows);
     let at_once = job.sizes.named.max(usize::try_from(rows / PART).unwrap_or(usize::MAX));
     let doing = context.activity.begin(Task::Check, &job.place, Some(rows));
-    let mut pages = job.source.walk_all().ahead(job.page_rows());
+    let mut pages = job.all_rows();
     let recoder = Arc::new(context.planner.recoder().expecting_new());
     let mut found = 0;
-    let mut strays = in_use;
+    let mut strays = in_use.clone();
     loop {
+        if context.pause.requested() {
+            pages.make_way();
+        }
         if context.safe_point().await? == Flow::Interrupted {
             return Ok(None);
         }
         job.sink.hold().await?; // also so that the lock's session is not idle for long
-        let Some(page) = pages.next().await? else { break };
+        let page = match pages.next().await? {
+            Page::Rows(page) => page,
+            Page::Again => {
+                strays.clone_from(&in_use);
+                doing.begin_again();
+                continue;
+            }
+            Page::End => break,
+        };
         doing.advance(page.len() as u64);
         strays.extend(
             under_old(&recoder, job, page)
@@ -107,6 +118,10 @@ async fn one_pass(context: &Context, job: &Job) -> Result<Option<u64>> {
         );
         if strays.len() >= at_once {
             found += strays.len() as u64;
+            if pages.make_way() {
+                again.extend(strays.iter().cloned()); // they come once more in this pass
+                in_use.clear();
+            }
             if settle::strays(context, job, &std::mem::take(&mut strays)).await? == Flow::Interrupted {
                 return Ok(None);
             }

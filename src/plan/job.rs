@@ -9,7 +9,7 @@ use crate::codec::Codec;
 use crate::db::{Identifier, Limit, Unit};
 use crate::sink::Sink;
 use crate::sizes::Sizes;
-use crate::source::Source;
+use crate::source::{Pages, Source};
 
 /// A target that is there: where its rows come from, and where they go.
 #[derive(Debug, Clone)]
@@ -58,5 +58,12 @@ impl Job {
     /// hundred bytes; serialized objects and files may have a thousand times that.
     pub fn page_rows(&self) -> usize {
         if self.codec.is_envelope() { self.sizes.rows } else { self.sizes.heavy_rows }
+    }
+
+    /// All rows, to be read only. A long statement would be in the way of servers that work with the table, and drivers
+    /// may hold many rows of it, so large values are read a few at a time.
+    pub fn all_rows(&self) -> Pages {
+        let by_one_statement = self.codec.is_envelope() && !self.sink.gives_way();
+        self.source.all(self.page_rows(), by_one_statement)
     }
 }

@@ -24,7 +24,7 @@ use crate::codec::value::{Evidence, Opened, Recoder, Verdict};
 use crate::db::{Limit, Value};
 use crate::error::Result;
 use crate::signals::Stop;
-use crate::source::{Row, Source};
+use crate::source::{Page, Row, Source};
 
 pub use keys::is_too_many;
 
@@ -212,15 +212,23 @@ async fn look_through(
     stop: &Stop,
     whole: bool,
 ) -> Result<JobSurvey> {
-    let mut found = JobSurvey { id: job.id.to_string(), place: job.place.clone(), ..JobSurvey::default() };
-    let mut idle: Vec<Path> = job.codec.paths().to_vec();
+    let nothing = || JobSurvey { id: job.id.to_string(), place: job.place.clone(), ..JobSurvey::default() };
+    let (mut found, mut idle) = (nothing(), job.codec.paths().to_vec());
     failpoint!(
         "survey-target",
         crate::error::Error::new(crate::error::Id::System, "failure planned by a test")
     );
-    let mut pages = job.source.walk_all().ahead(job.page_rows());
+    let mut pages = job.all_rows();
     while !stop.requested() {
-        let Some(page) = pages.next().await? else { break };
+        let page = match pages.next().await? {
+            Page::Rows(page) => page,
+            Page::Again => {
+                (found, idle) = (nothing(), job.codec.paths().to_vec());
+                doing.begin_again();
+                continue;
+            }
+            Page::End => break,
+        };
         doing.advance(page.len() as u64);
         let (job, recoder) = (job.clone(), recoder.clone());
         (found, idle) = blocking(move || {

@@ -4,7 +4,7 @@
 //! behind this module works on rows alone.
 
 use keyrotation_codec as codec;
-use keyrotation_common::error;
+use keyrotation_common::{error, failpoint};
 use keyrotation_db as db;
 use keyrotation_db::sizes;
 use keyrotation_guard as guard;
@@ -19,7 +19,7 @@ mod walk;
 
 pub use file_rows::FileRows;
 pub use file_rows::name_of;
-pub use pages::{Pages, Rows};
+pub use pages::{Ahead, Page, Pages, Rows};
 pub use table::TableSource;
 pub use table::{key_part, key_values, unreadable};
 pub use walk::Walk;
@@ -69,6 +69,11 @@ impl Source {
             Self::Table(table) => Way::Table(table.clone(), table.walk()),
             Self::Files(files) => Way::Files(files.walk()),
         })
+    }
+
+    /// All rows, up to `limit` at a time, to be read only; a table's by one statement, if the driver can.
+    pub fn all(&self, limit: usize, by_one_statement: bool) -> Pages {
+        Pages::of(self, limit, by_one_statement)
     }
 
     /// The rows with these keys, in any order; those that are gone are absent. Where a key cannot be read the whole table

@@ -1,10 +1,12 @@
 //! The rows of a source, page by page.
 
 use keyrotation_journal::Key;
-use tokio::task::JoinSet;
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::task::{JoinError, JoinSet};
 
 use super::file_rows::FileWalk;
-use super::{Row, TableSource, Walk};
+use super::{Row, Source, TableSource, Walk};
+use crate::db::DbError;
 use crate::error::Result;
 
 /// A walk over the rows of a source, or over a range of them.
@@ -55,10 +57,10 @@ impl Rows {
     }
 
     /// Reads on while a page is being processed.
-    pub fn ahead(self, limit: usize) -> Pages {
-        let mut pages = Pages { limit, reading: JoinSet::new() };
-        pages.read(self);
-        pages
+    pub fn ahead(self, limit: usize) -> Ahead {
+        let mut ahead = Ahead { limit, reading: JoinSet::new() };
+        ahead.read(self);
+        ahead
     }
 }
 
@@ -67,21 +69,17 @@ type Read = (Vec<Row>, Rows);
 
 /// Pages of a walk of which the next one is on its way.
 #[derive(Debug)]
-pub struct Pages {
+pub struct Ahead {
     limit: usize,
     /// The one read that is on; dropped with this, it ends.
     reading: JoinSet<Result<Option<Read>>>,
 }
 
-impl Pages {
+impl Ahead {
     /// The next page; none behind the last row.
     pub async fn next(&mut self) -> Result<Option<Vec<Row>>> {
-        let read = match self.reading.join_next().await {
-            None => return Ok(None),
-            Some(Ok(read)) => read?,
-            Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
-        };
-        let Some((page, rows)) = read else { return Ok(None) };
+        let Some(read) = self.reading.join_next().await else { return Ok(None) };
+        let Some((page, rows)) = joined(read)? else { return Ok(None) };
         self.read(rows);
         Ok(Some(page))
     }
@@ -90,4 +88,86 @@ impl Pages {
         let limit = self.limit;
         self.reading.spawn(async move { Ok(rows.next(limit).await?.map(|page| (page, rows))) });
     }
+}
+
+/// What comes next of all rows.
+#[derive(Debug)]
+pub enum Page {
+    /// Rows that were not among those before.
+    Rows(Vec<Row>),
+    /// Reading begins again with the first row: whoever counts begins again, too.
+    Again,
+    /// There are no more.
+    End,
+}
+
+/// All rows of a source, of which the next page is on its way while one is being processed.
+///
+/// One statement reads a whole table, as its rows are stored and as they are at one moment. If it breaks off, for
+/// whatever reason, all rows are read once more, now page by page behind the last key, which goes on where a server was
+/// lost.
+#[derive(Debug)]
+pub struct Pages {
+    source: Source,
+    limit: usize,
+    reading: Reading,
+    begins_again: bool,
+}
+
+/// How they are read. Dropped with this, the reading ends.
+#[derive(Debug)]
+enum Reading {
+    /// Page by page behind the last key.
+    ByKey(Ahead),
+    /// The statement, and what it has read.
+    Stream(JoinSet<Result<(), DbError>>, Receiver<Vec<Row>>),
+}
+
+impl Pages {
+    pub(super) fn of(source: &Source, limit: usize, by_one_statement: bool) -> Self {
+        let reading = match source {
+            Source::Table(table) if by_one_statement && table.db().can_stream() => {
+                let (to, pages) = mpsc::channel(1);
+                let mut statement = JoinSet::new();
+                statement.spawn(table.clone().stream(limit, to));
+                Reading::Stream(statement, pages)
+            }
+            _ => Reading::ByKey(source.walk_all().ahead(limit)),
+        };
+        Self { source: source.clone(), limit, reading, begins_again: false }
+    }
+
+    /// The next page.
+    pub async fn next(&mut self) -> Result<Page> {
+        if std::mem::take(&mut self.begins_again) {
+            return Ok(Page::Again);
+        }
+        match &mut self.reading {
+            Reading::ByKey(pages) => Ok(pages.next().await?.map_or(Page::End, Page::Rows)),
+            Reading::Stream(statement, pages) => {
+                if let Some(page) = pages.recv().await {
+                    return Ok(Page::Rows(page));
+                }
+                let ended = statement.join_next().await;
+                let Some(Err(error)) = ended.map(joined) else { return Ok(Page::End) };
+                tracing::debug!("{error}; the table is read once more, page by page");
+                self.reading = Reading::ByKey(self.source.walk_all().ahead(self.limit));
+                Ok(Page::Again)
+            }
+        }
+    }
+
+    /// Ends a statement that reads the whole table, so that nobody waits for it, and says whether there was one: then
+    /// reading begins again, page by page.
+    pub fn make_way(&mut self) -> bool {
+        if matches!(self.reading, Reading::Stream(..)) {
+            self.reading = Reading::ByKey(self.source.walk_all().ahead(self.limit));
+            self.begins_again = true;
+        }
+        self.begins_again
+    }
+}
+
+fn joined<T>(ended: Result<T, JoinError>) -> T {
+    ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }

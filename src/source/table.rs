@@ -4,10 +4,12 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use keyrotation_journal::{Key, KeyPart};
+use tokio::sync::mpsc::Sender;
 
 use super::{Row, Walk};
-use crate::db::{Db, DbError, Expression, Record, Table, Value};
+use crate::db::{Db, DbError, Expression, Record, Table, Value, Wait};
 use crate::error::{Error, Result};
+use crate::failpoint::async_failpoint;
 use crate::guard::{Guard, refused};
 use crate::sizes::Sizes;
 use crate::target::{Column, Target};
@@ -60,6 +62,29 @@ impl TableSource {
     /// What a walk over it has read.
     pub(super) fn read(&self, page: Result<Option<Vec<Record>>, DbError>) -> Result<Option<Vec<Row>>> {
         page.transpose().map(|page| self.all(page)).transpose()
+    }
+
+    /// Sends all rows, so many at a time, by one statement.
+    pub(super) async fn stream(self, limit: usize, to: Sender<Vec<Row>>) -> Result<(), DbError> {
+        let place = &self.target.relation.table;
+        let (mut page, mut count) = (Vec::with_capacity(limit), 0);
+        let mut found = |record| -> Wait {
+            page.push(self.row(record));
+            count += 1;
+            if page.len() < limit {
+                return None;
+            }
+            let (full, to) = (std::mem::replace(&mut page, Vec::with_capacity(limit)), to.clone());
+            Some(Box::pin(async move { drop(to.send(full).await) })) // nobody takes it: this is at its end, too
+        };
+        let statement = self.db.stream(&self.table, &self.columns, &mut found);
+        self.guard.watched(place, statement).await?;
+        async_failpoint!("stream-breaks", planned_failure());
+        tracing::trace!("{place}: reads {count} rows by one statement");
+        if !page.is_empty() {
+            drop(to.send(page).await);
+        }
+        Ok(())
     }
 
     pub(super) async fn rows(&self, keys: &[&Key]) -> Result<Vec<Row>> {
@@ -147,6 +172,11 @@ fn text(value: Value) -> Option<String> {
         Value::Text(text) => Some(text),
         _ => None,
     }
+}
+
+#[cfg(feature = "failpoints")]
+fn planned_failure() -> DbError {
+    DbError::new(crate::db::Class::Lost, "failure planned by a test")
 }
 
 #[cfg(test)]

@@ -100,6 +100,7 @@ def postgresql(servers):
                 "ssl_cert_file": "server.pem", "ssl_key_file": "server.key", "max_connections": 100,
                 "shared_buffers": "256MB", "max_wal_size": "2GB", "dynamic_shared_memory_type": "mmap"}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    options += os.environ.get("KEYROTATION_POSTGRESQL_OPTIONS", "").split()
     servers.spawn("postgresql", [postgres, "-D", data, *options], home, servers.as_user("postgres"), port)
     servers.environment["KEYROTATION_TEST_POSTGRESQL"] = str(port)
     # A dump is made by a program that is no older than its server.

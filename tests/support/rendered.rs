@@ -147,6 +147,7 @@ fn of_target(dialect: &Dialect, target: &Target) -> Vec<(String, String)> {
         let ends = Ends { after, upto };
         statements.push((what.to_owned(), sql::page(dialect, &table, &columns, ends, PAGE)));
     }
+    statements.push(("all rows".to_owned(), sql::whole(dialect, &table, &columns)));
     let rows = rows(dialect);
     statements.push((format!("{rows} rows by key"), sql::by_keys(dialect, &table, &columns, rows)));
     for columns in column_sets(target) {

@@ -12,7 +12,7 @@ use super::stalled::AtWork;
 use super::wire::Operation;
 use super::{postgres, table};
 use crate::dialect::{Dialect, Questions};
-use crate::driver::Driver;
+use crate::driver::{Driver, Taker};
 use crate::error::{Class, DbError};
 use crate::own_sessions::OwnSessions;
 use crate::remote::{self, STATEMENT_BYTES};
@@ -170,8 +170,12 @@ impl Driver for JdbcDb {
         self.read(sql, &postgres::literals(arrays)).await
     }
 
-    async fn each(&self, sql: &str, found: &mut (dyn FnMut(Record) + Send)) -> Result<(), DbError> {
-        self.read(sql, &[]).await?.into_iter().for_each(found);
+    async fn each(&self, sql: &str, found: Taker<'_>) -> Result<(), DbError> {
+        for record in self.read(sql, &[]).await? {
+            if let Some(room) = found(record) {
+                room.await;
+            }
+        }
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 pub mod copy;
 mod page;
 
-pub use page::{Ends, page, page_values};
+pub use page::{Ends, page, page_values, whole};
 
 use super::dialect::{Paging, Write, postgresql::type_of};
 use super::table::Kind;

@@ -14,6 +14,13 @@ pub struct Ends {
     pub upto: bool,
 }
 
+/// All rows: first the key's columns, then `columns`. Without an order, so that the server reads them as they are stored.
+pub fn whole(dialect: &Dialect, table: &Table, columns: &[Expression]) -> String {
+    let conditions: Vec<_> = filter(dialect, table).into_iter().collect();
+    let columns = selected(dialect, table, columns, "");
+    format!("SELECT {columns} FROM {}{}", table.relation.table, where_clause(&conditions))
+}
+
 /// A page of up to `rows` rows by key: first the key's columns, then `columns`. Bound: [`page_values`].
 pub fn page(dialect: &Dialect, table: &Table, columns: &[Expression], ends: Ends, rows: usize) -> String {
     if dialect.paging == Paging::Branches {

@@ -15,6 +15,7 @@ mod scan;
 mod schemas;
 mod sessions;
 mod shadows;
+mod streams;
 mod targets;
 mod trouble;
 mod waits;
