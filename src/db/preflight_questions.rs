@@ -46,7 +46,7 @@ impl Db {
         Ok(first_number(&self.read(sql, &[]).await?))
     }
 
-    /// Settings by which the server keeps its logs for long; none for a file.
+    /// Settings of the server's logs, as the dialect names them; none for a file.
     pub async fn log_settings(&self) -> Result<Option<Vec<(String, String)>>, DbError> {
         match self.dialect().logs {
             "" => Ok(None),

@@ -127,7 +127,8 @@ pub struct Dialect {
     pub blind: Option<&'static Questions>,
     /// The server's time in milliseconds since 1970.
     pub clock: &'static str,
-    /// Settings by which the server keeps its logs for long: name and value.
+    /// Settings of the server's logs: by which it keeps them for long, and how large one may become (in bytes) before
+    /// the server has to write what it changed elsewhere. Name and value.
     pub logs: &'static str,
     /// Settings by which statements are logged with their values: name and value.
     pub statement_logs: &'static str,

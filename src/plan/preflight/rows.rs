@@ -235,6 +235,6 @@ fn within(room: &Asked<u64>, needed: u64, what: &str) -> Found {
     })
 }
 
-fn megabytes(bytes: u64) -> String {
+pub(super) fn megabytes(bytes: u64) -> String {
     format!("{} MB", bytes.div_ceil(1_000_000))
 }

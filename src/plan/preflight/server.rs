@@ -1,6 +1,7 @@
 //! Checks of the servers: what they may lose, end, keep or have no room for.
 
 use super::facts::{Asked, Server};
+use super::rows::megabytes;
 use super::{Check, Facts, Found, Needs, unless_any};
 use crate::error::Id;
 
@@ -60,6 +61,15 @@ pub(super) const CHECKS: &[Check] = &[
         look: |facts| of_each(facts, logs, "nothing keeps them for ever"),
     },
     Check {
+        id: "log-size",
+        title: "the server's log is large enough for what the rotation writes",
+        needs: Needs::Rows,
+        warns: "PostgreSQL's max_wal_size, or the redo log of MySQL or MariaDB, is smaller than what the rotation writes to it (an estimate): the rotation takes longer",
+        refuses: &[],
+        fix: "make it larger for the rotation (docs/databases.md, Log size), or go on: it only takes longer",
+        look: log_size,
+    },
+    Check {
         id: "clock-skew",
         title: "this machine and the servers agree on the time",
         needs: Needs::Databases,
@@ -71,7 +81,7 @@ pub(super) const CHECKS: &[Check] = &[
 ];
 
 /// A question that every server answers: a warning from any, or that all is well.
-fn of_each(facts: &Facts<'_>, ask: fn(&Server) -> Asked<Option<String>>, well: &str) -> Found {
+fn of_each(facts: &Facts<'_>, ask: impl Fn(&Server) -> Asked<Option<String>>, well: &str) -> Found {
     let servers: Vec<&Server> = facts.servers.iter().filter(|server| server.remote).collect();
     if servers.is_empty() {
         return Found::NotChecked("SQLite has no server".to_owned());
@@ -134,6 +144,35 @@ pub(super) fn logs(server: &Server) -> Asked<Option<String>> {
     let never = is_zero("binlog_expire_logs_seconds") && is_zero("expire_logs_days");
     let on = value("log_bin").is_some_and(|value| value.eq_ignore_ascii_case("ON") || value == "1");
     Ok((on && never).then(|| "the binary log is on and never expires".to_owned()))
+}
+
+fn log_size(facts: &Facts<'_>) -> Found {
+    match &facts.disk {
+        Ok(disk) => {
+            let needed = disk.iter().map(|disk| disk.log).sum();
+            of_each(facts, |server| small_log(server, needed), "yes")
+        }
+        Err(why) => Found::NotChecked(why.clone()),
+    }
+}
+
+/// The log of a server, if it is smaller than this.
+pub(super) fn small_log(server: &Server, needed: u64) -> Asked<Option<String>> {
+    let settings = server.logs.clone()?.unwrap_or_default();
+    let number = |name: &str| settings.iter().find(|(found, _)| found == name)?.1.parse::<u64>().ok();
+    // MySQL from 8.0.30 on does not look at the files' size, nor MariaDB from 10.5 on at their number.
+    let files = || {
+        let size = number("innodb_log_file_size")?;
+        Some(("the redo log", size.saturating_mul(number("innodb_log_files_in_group").unwrap_or(1))))
+    };
+    let named = |name: &'static str| Some((name, number(name)?));
+    let Some((what, size)) =
+        named("max_wal_size").or_else(|| named("innodb_redo_log_capacity")).or_else(files)
+    else {
+        return Err("it cannot be asked".to_owned());
+    };
+    let text = format!("{what} is {}, and the rotation writes about {}", megabytes(size), megabytes(needed));
+    Ok((size < needed).then_some(text))
 }
 
 pub(super) fn clock(server: &Server) -> Asked<Option<String>> {

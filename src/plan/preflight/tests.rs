@@ -90,3 +90,23 @@ fn logs_that_nobody_ends_are_told() {
     assert_eq!(warns(&[("log_bin", "ON"), ("binlog_expire_logs_seconds", "2592000")]), None);
     assert_eq!(warns(&[("log_bin", "OFF"), ("expire_logs_days", "0")]), None);
 }
+
+#[test]
+fn a_log_that_is_smaller_than_what_is_written_is_told() {
+    let warns = |settings: &[(&str, &str)]| {
+        let settings =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        server::small_log(&server(|server| server.logs = Ok(Some(settings))), 500_000_000)
+    };
+    assert_eq!(warns(&[("max_wal_size", "1073741824")]), Ok(None));
+    assert_eq!(
+        warns(&[("max_wal_size", "100000000")]).unwrap().unwrap(),
+        "max_wal_size is 100 MB, and the rotation writes about 500 MB"
+    );
+    let capacity = ("innodb_redo_log_capacity", "600000000");
+    assert_eq!(warns(&[("innodb_log_file_size", "1"), capacity]), Ok(None));
+    let two = [("innodb_log_file_size", "300000000"), ("innodb_log_files_in_group", "2")];
+    assert_eq!(warns(&two), Ok(None));
+    assert!(warns(&two[..1]).unwrap().unwrap().starts_with("the redo log is 300 MB"));
+    assert!(warns(&[]).is_err());
+}

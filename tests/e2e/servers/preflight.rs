@@ -33,6 +33,7 @@ fn a_sound_server_passes_and_what_others_do_there_is_found(engine: Engine) {
         "connections",
         "statement-limit",
         "log-retention",
+        "log-size",
         "clock-skew",
     ] {
         let finding = document["checks"].as_array().unwrap().iter().find(|finding| finding["id"] == id);

@@ -63,8 +63,9 @@ pub const MYSQL: Dialect = Dialect {
                  FROM information_schema.TRIGGERS \
                  WHERE EVENT_OBJECT_SCHEMA = DATABASE() ORDER BY 1, 2"],
     clock: "SELECT CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)",
-    // The second is MySQL 8's, the third MariaDB's and older MySQL's.
-    logs: "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_expire_logs_seconds', 'expire_logs_days')",
+    // The second is MySQL 8's, the third MariaDB's and older MySQL's; so it is with the last three.
+    logs: "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('log_bin', 'binlog_expire_logs_seconds', 'expire_logs_days', \
+           'innodb_redo_log_capacity', 'innodb_log_file_size', 'innodb_log_files_in_group')",
     near: "SELECT TABLE_SCHEMA, TABLE_NAME, CASE TABLE_TYPE WHEN 'VIEW' THEN 'a view' ELSE 'a table' END \
            FROM information_schema.TABLES WHERE LOWER(TABLE_NAME) = LOWER(?) ORDER BY 1, 2",
     log_table: "SELECT CASE WHEN t.TABLE_TYPE <> 'BASE TABLE' THEN CONCAT('is a ', LOWER(t.TABLE_TYPE)) \

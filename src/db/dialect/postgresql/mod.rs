@@ -90,7 +90,8 @@ pub const POSTGRES: Dialect = Dialect {
     logs: "SELECT pg_catalog.concat('replication slot ', slot_name), 'nobody reads from it' \
            FROM pg_catalog.pg_replication_slots WHERE NOT active UNION ALL SELECT name, setting \
            FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'archive_mode'::text \
-           AND setting OPERATOR(pg_catalog.<>) 'off'::text",
+           AND setting OPERATOR(pg_catalog.<>) 'off'::text UNION ALL SELECT 'max_wal_size', \
+           pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_wal_size'))::text",
     near: "SELECT n.nspname::text, c.relname::text, CASE WHEN c.relispartition THEN 'a partition' \
            WHEN c.relkind OPERATOR(pg_catalog.=) 'r'::\"char\" THEN 'a table' \
            WHEN c.relkind OPERATOR(pg_catalog.=) 'p'::\"char\" THEN 'a partitioned table' \
