@@ -9,9 +9,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::*;
-use crate::Source;
 use crate::db::Access;
 use crate::target::TargetRegistry;
+use crate::{Page, Pages, Source};
 
 /// Keys that are easy to get wrong: prefixes of each other, quotes, case, beyond the BMP.
 fn part() -> impl Strategy<Value = String> {
@@ -33,6 +33,7 @@ async fn table_with(path: &Path, rows: &BTreeSet<(i64, String, String)>) -> Tabl
     .execute(&mut connection)
     .await
     .unwrap();
+    sqlx::query("BEGIN").execute(&mut connection).await.unwrap();
     for (tenant, user, key) in rows {
         sqlx::query("INSERT INTO IDN_IDENTITY_USER_DATA VALUES (?, ?, ?, 'value')")
             .bind(tenant)
@@ -42,6 +43,7 @@ async fn table_with(path: &Path, rows: &BTreeSet<(i64, String, String)>) -> Tabl
             .await
             .unwrap();
     }
+    sqlx::query("COMMIT").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     let db = Db::open_sqlite(path, Access::ReadOnly).await.unwrap();
     let target = Arc::clone(TargetRegistry::built_in().table("identity-user-data").unwrap());
@@ -92,5 +94,55 @@ proptest! {
                 assert_eq!(found.iter().collect::<Vec<_>>(), named);
             }
         });
+    }
+}
+
+/// What pages give until they end or begin again, and whether they begin again.
+async fn until_end_or_again(pages: &mut Pages, limit: usize) -> (Vec<Key>, bool) {
+    let mut keys = Vec::new();
+    loop {
+        match pages.next().await.unwrap() {
+            Page::Rows(page) => {
+                assert!((1..=limit).contains(&page.len()));
+                keys.extend(page.into_iter().map(|row| row.key));
+            }
+            Page::Again => return (keys, true),
+            Page::End => return (keys, false),
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_statement_gives_every_row_once_and_makes_way() {
+    let folder = tempfile::tempdir().unwrap();
+    for count in [0, 1, 2, 3, 7, 2500] {
+        let rows: BTreeSet<_> = (0..count).map(|n| (n, "user".to_owned(), "key".to_owned())).collect();
+        let table = table_with(&folder.path().join(format!("{count}.db")), &rows).await;
+        let source = Source::Table(table.clone());
+        let all: BTreeSet<Key> = all_pages(&table, None, 100).await.into_iter().collect();
+        let whole =
+            |keys: Vec<Key>| keys.len() == rows.len() && keys.into_iter().collect::<BTreeSet<_>>() == all;
+        for limit in [1, 2, 3, 1000] {
+            let mut pages = source.all(limit, true);
+            let (keys, again) = until_end_or_again(&mut pages, limit).await;
+            assert!(whole(keys) && !again, "{count} rows, {limit} at a time");
+            assert!(matches!(pages.next().await.unwrap(), Page::End), "it stays at its end");
+            // Whoever has to write while it reads gets the connection, and everything is read once more.
+            let mut pages = source.all(limit, true);
+            drop(pages.next().await.unwrap());
+            assert!(pages.make_way());
+            let read = table.db.read("SELECT COUNT(*) FROM IDN_IDENTITY_USER_DATA", &[]);
+            assert_eq!(read.await.unwrap(), [[Value::Int(count)]]);
+            let (none, again) = until_end_or_again(&mut pages, limit).await;
+            assert!(none.is_empty() && again);
+            assert!(!pages.make_way(), "it is read by key now");
+            let (keys, again) = until_end_or_again(&mut pages, limit).await;
+            assert!(whole(keys) && !again, "{count} rows, {limit} at a time, after it has made way");
+            // Nor does one that is given up keep the connection.
+            let mut pages = source.all(limit, true);
+            drop(pages.next().await.unwrap());
+            drop(pages);
+            assert_eq!(all_pages(&table, None, 100).await.len(), rows.len());
+        }
     }
 }
