@@ -24,6 +24,18 @@ pub type Wait = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 /// What rows are handed to.
 pub type Taker<'a> = &'a mut (dyn FnMut(Record) -> Wait + Send);
 
+/// A row of so many columns: there is one for each of a table, so it is allocated once.
+pub(crate) fn record(
+    columns: usize,
+    value: impl FnMut(usize) -> Result<Value, sqlx::Error>,
+) -> Result<Record, sqlx::Error> {
+    let mut record = Record::with_capacity(columns);
+    for value in (0..columns).map(value) {
+        record.push(value?);
+    }
+    Ok(record)
+}
+
 /// Hands rows on as they come.
 pub(crate) async fn hand_on(
     rows: impl Stream<Item = Result<Record, sqlx::Error>>,

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, MySql, Row as _, Type, TypeInfo a
 
 use super::dialect::mysql::session::{FRESH_SIZES, READ_COMMITTED, READ_ONLY, WHOLE_TRUTH};
 use super::dialect::{Dialect, MYSQL};
-use super::driver::{Taker, hand_on};
+use super::driver::{self, Taker, hand_on};
 use super::error::{Class, DbError};
 use super::native::{NativeDb, NativeTransaction};
 use super::own_sessions::{Greeting, OwnSessions};
@@ -152,30 +152,30 @@ fn wants_rsa(error: &sqlx::Error) -> bool {
 }
 
 fn record(row: &MySqlRow) -> Result<Record, sqlx::Error> {
-    (0..row.len())
-        .map(|column| {
-            let raw = row.try_get_raw(column)?;
-            if raw.is_null() {
-                return Ok(Value::Null);
-            }
-            Ok(match raw.type_info().name() {
-                "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => {
-                    Value::Int(row.try_get_unchecked(column)?)
-                }
-                kind if kind.ends_with("INT UNSIGNED") => {
-                    let number: u64 = row.try_get_unchecked(column)?;
-                    i64::try_from(number).map_or_else(|_| Value::Text(number.to_string()), Value::Int)
-                }
-                "FLOAT" => Value::Real(row.try_get_unchecked::<f32, _>(column)?.into()),
-                "DOUBLE" => Value::Real(row.try_get_unchecked(column)?),
-                // Not by its name: a text with a binary collation (`utf8mb4_bin`) is called VARBINARY.
-                kind if kind == "DECIMAL" || <str as Type<MySql>>::compatible(&raw.type_info()) => {
-                    remote::text(row.try_get_unchecked::<&[u8], _>(column)?)
-                }
-                _ => Value::Bytes(row.try_get_unchecked(column)?),
-            })
-        })
-        .collect()
+    driver::record(row.len(), |column| value(row, column))
+}
+
+fn value(row: &MySqlRow, column: usize) -> Result<Value, sqlx::Error> {
+    let raw = row.try_get_raw(column)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    Ok(match raw.type_info().name() {
+        "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" => {
+            Value::Int(row.try_get_unchecked(column)?)
+        }
+        kind if kind.ends_with("INT UNSIGNED") => {
+            let number: u64 = row.try_get_unchecked(column)?;
+            i64::try_from(number).map_or_else(|_| Value::Text(number.to_string()), Value::Int)
+        }
+        "FLOAT" => Value::Real(row.try_get_unchecked::<f32, _>(column)?.into()),
+        "DOUBLE" => Value::Real(row.try_get_unchecked(column)?),
+        // Not by its name: a text with a binary collation (`utf8mb4_bin`) is called VARBINARY.
+        kind if kind == "DECIMAL" || <str as Type<MySql>>::compatible(&raw.type_info()) => {
+            remote::text(row.try_get_unchecked::<&[u8], _>(column)?)
+        }
+        _ => Value::Bytes(row.try_get_unchecked(column)?),
+    })
 }
 
 #[allow(clippy::needless_pass_by_value)] // as `map_err` wants it

@@ -9,7 +9,7 @@ use sqlx::{
 };
 
 use super::dialect::{Dialect, POSTGRES};
-use super::driver::{Taker, hand_on};
+use super::driver::{self, Taker, hand_on};
 use super::error::DbError;
 use super::native::{NativeDb, NativeTransaction};
 use super::own_sessions::OwnSessions;
@@ -132,28 +132,26 @@ fn decimal(value: &Value) -> Option<Cow<'_, str>> {
 }
 
 fn record(row: &PgRow) -> Result<Record, sqlx::Error> {
-    (0..row.len())
-        .map(|column| {
-            let raw = row.try_get_raw(column)?;
-            if raw.is_null() {
-                return Ok(Value::Null);
-            }
-            Ok(match raw.type_info().name() {
-                "BOOL" => Value::Int(row.try_get::<bool, _>(column)?.into()),
-                "INT2" => Value::Int(row.try_get::<i16, _>(column)?.into()),
-                "INT4" => Value::Int(row.try_get::<i32, _>(column)?.into()),
-                "INT8" => Value::Int(row.try_get(column)?),
-                "FLOAT4" => Value::Real(row.try_get::<f32, _>(column)?.into()),
-                "FLOAT8" => Value::Real(row.try_get(column)?),
-                "BYTEA" => Value::Bytes(row.try_get(column)?),
-                "TEXT" | "VARCHAR" | "CHAR" | "NAME" => {
-                    remote::text(raw.as_bytes().map_err(sqlx::Error::Decode)?)
-                }
-                // As the server sends it: nothing of ours is in such a column.
-                _ => Value::Bytes(raw.as_bytes().map_err(sqlx::Error::Decode)?.to_vec()),
-            })
-        })
-        .collect()
+    driver::record(row.len(), |column| value(row, column))
+}
+
+fn value(row: &PgRow, column: usize) -> Result<Value, sqlx::Error> {
+    let raw = row.try_get_raw(column)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    Ok(match raw.type_info().name() {
+        "BOOL" => Value::Int(row.try_get::<bool, _>(column)?.into()),
+        "INT2" => Value::Int(row.try_get::<i16, _>(column)?.into()),
+        "INT4" => Value::Int(row.try_get::<i32, _>(column)?.into()),
+        "INT8" => Value::Int(row.try_get(column)?),
+        "FLOAT4" => Value::Real(row.try_get::<f32, _>(column)?.into()),
+        "FLOAT8" => Value::Real(row.try_get(column)?),
+        "BYTEA" => Value::Bytes(row.try_get(column)?),
+        "TEXT" | "VARCHAR" | "CHAR" | "NAME" => remote::text(raw.as_bytes().map_err(sqlx::Error::Decode)?),
+        // As the server sends it: nothing of ours is in such a column.
+        _ => Value::Bytes(raw.as_bytes().map_err(sqlx::Error::Decode)?.to_vec()),
+    })
 }
 
 #[allow(clippy::needless_pass_by_value)] // as `map_err` wants it

@@ -19,7 +19,7 @@ use sqlx::{
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::dialect::{Dialect, Questions, SQLITE};
-use super::driver::{Driver, DriverTransaction, Taker, hand_on};
+use super::driver::{self, Driver, DriverTransaction, Taker, hand_on};
 use super::error::{Class, DbError};
 use super::server::{Access, Server};
 use super::sql;
@@ -278,25 +278,25 @@ fn bind(params: &[Value]) -> Result<SqliteArguments, sqlx::Error> {
 }
 
 fn record(row: &SqliteRow) -> Result<Record, sqlx::Error> {
-    (0..row.len())
-        .map(|column| {
-            let raw = row.try_get_raw(column)?;
-            if raw.is_null() {
-                return Ok(Value::Null);
-            }
-            // The value's own type counts, not the column's: SQLite stores anything anywhere.
-            let info = raw.type_info();
-            Ok(match info.name() {
-                "INTEGER" | "BOOLEAN" => Value::Int(row.try_get_unchecked(column)?),
-                "REAL" => Value::Real(row.try_get_unchecked(column)?),
-                "TEXT" => match String::from_utf8(row.try_get_unchecked(column)?) {
-                    Ok(text) => Value::Text(text),
-                    Err(error) => Value::NotText(error.into_bytes()),
-                },
-                _ => Value::Bytes(row.try_get_unchecked(column)?),
-            })
-        })
-        .collect()
+    driver::record(row.len(), |column| value(row, column))
+}
+
+fn value(row: &SqliteRow, column: usize) -> Result<Value, sqlx::Error> {
+    let raw = row.try_get_raw(column)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    // The value's own type counts, not the column's: SQLite stores anything anywhere.
+    let info = raw.type_info();
+    Ok(match info.name() {
+        "INTEGER" | "BOOLEAN" => Value::Int(row.try_get_unchecked(column)?),
+        "REAL" => Value::Real(row.try_get_unchecked(column)?),
+        "TEXT" => match String::from_utf8(row.try_get_unchecked(column)?) {
+            Ok(text) => Value::Text(text),
+            Err(error) => Value::NotText(error.into_bytes()),
+        },
+        _ => Value::Bytes(row.try_get_unchecked(column)?),
+    })
 }
 
 /// Whether a file with something in it stands beside the database's.
