@@ -40,6 +40,12 @@ impl<K: Clone + PartialEq> Course<K> {
         self.is_over = false;
     }
 
+    /// A course over what this one has passed; none at its beginning.
+    pub(super) fn passed(&self) -> Option<Self> {
+        let upto = self.after.clone().filter(|after| self.from.as_ref() != Some(after))?;
+        Some(Self { from: self.from.clone(), upto: Some(upto), after: self.from.clone(), is_over: false })
+    }
+
     /// Goes on behind this key.
     pub(super) fn go_on_behind(&mut self, key: K) {
         self.after = Some(key);

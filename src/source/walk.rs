@@ -48,6 +48,12 @@ impl Walk {
         self.course.begin_again();
     }
 
+    /// A walk over what this one has passed, and what may have come there since; none at its beginning.
+    pub fn passed(&self) -> Option<Self> {
+        let course = self.course.passed()?;
+        Some(Self { course, ..self.clone() })
+    }
+
     /// Goes on behind this key.
     pub fn go_on_behind(&mut self, key: &Key) {
         self.course.go_on_behind(key_values(key));

@@ -84,6 +84,7 @@ impl SyncRunner<'_> {
     /// The next entries of a table that wait; none behind the last one: then all were seen to.
     pub(super) async fn entries(&mut self, at: usize, job: &SyncJob) -> Result<Option<Entries>> {
         let most = self.plan.sizes.entries;
+        let passed = self.feeds[at].walk.passed();
         let page = self.feeds[at].walk.next(most).await;
         let Some(records) = page.map_err(|error| failed(&job.table.log, &error))? else {
             self.acknowledged().await?; // or they would be read again
@@ -91,9 +92,29 @@ impl SyncRunner<'_> {
             return Ok(None);
         };
         self.feeds[at].is_behind = records.len() >= most;
-        let entries = coalesced(job, records);
+        let mut entries = coalesced(job, records);
         self.feeds[at].unreadable += entries.unreadable;
+        if let Some(passed) = passed.filter(|_| !entries.deleted.is_empty()) {
+            self.add_passed(job, passed, &mut entries).await?;
+        }
         Ok(Some(entries))
+    }
+
+    /// Adds the earlier entries of deleted rows that have become visible in what the walk has passed: an entry is
+    /// numbered before its transaction commits. Left alone, nothing would say any more that its row was deleted.
+    async fn add_passed(&self, job: &SyncJob, mut passed: Walk, entries: &mut Entries) -> Result<()> {
+        let failed = |error: DbError| failed(&job.table.log, &error);
+        let mut earlier: HashMap<Key, Vec<i64>> = HashMap::new();
+        while let Some(records) = passed.next(self.plan.sizes.entries).await.map_err(failed)? {
+            let found = coalesced(job, records).by_key.into_iter();
+            for (key, numbers) in found.filter(|(key, _)| entries.deleted.contains(key)) {
+                earlier.entry(key).or_default().extend(numbers);
+            }
+        }
+        for (key, numbers) in &mut entries.by_key {
+            numbers.splice(0..0, earlier.remove(key).unwrap_or_default()); // acknowledged before the delete
+        }
+        Ok(())
     }
 
     /// Whether there are unreadable entries: they wait for people.

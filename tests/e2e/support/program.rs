@@ -69,7 +69,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(super) fn of(command: &mut Command, site: Option<Arc<Site>>) -> Self {
+    pub(crate) fn of(command: &mut Command, site: Option<Arc<Site>>) -> Self {
         if let Some(site) = &site {
             site.push();
         }

@@ -3,7 +3,7 @@
 use super::flow::{actives, drain, new_token, set_state, state_of, synced};
 use super::pair::{Pair, Side};
 use crate::kit::{Refused as _, eventually};
-use crate::support::Engine;
+use crate::support::{Engine, Running};
 
 const TOKENS: &str = "IDN_OAUTH2_ACCESS_TOKEN";
 const CLAIMS: &str = "IDN_IDENTITY_USER_DATA";
@@ -45,6 +45,34 @@ pub(crate) fn a_row_that_is_not_found_is_no_deleted_one(engine: Engine) {
     }
     assert_eq!(state_of(&pair, Side::New, touched).as_deref(), Some("REVOKED"), "it stays, of no use");
     drain(&pair);
+}
+
+/// An entry is numbered before its transaction commits. Where the log was read beyond that number meanwhile, the row's
+/// delete is read first, and says of both what became of the row.
+pub(crate) fn an_entry_that_comes_behind_the_delete_of_its_row_is_seen_to_with_it(engine: Engine) {
+    let pair = synced(engine);
+    let ids = actives(&pair);
+    let (deleted, others) = ids.split_first().unwrap();
+    let mut slow = pair.session(Side::Old);
+    slow.try_run("BEGIN").unwrap();
+    slow.try_run(&set_state(deleted, "REVOKED")).unwrap();
+    // More than one page of three.
+    others[..4].iter().for_each(|id| pair.execute(Side::Old, &set_state(id, "EXPIRED")));
+    let gate = pair.place.path("gate");
+    let points = format!("sync-before-acknowledge=1*return({})", gate.display());
+    let mut running =
+        Running::of(pair.place.command(&DRAIN).env("KEYROTATION_SIZES", "3").env("FAILPOINTS", points), None);
+    running.until_it_waits(&gate);
+    slow.try_run("COMMIT").unwrap();
+    slow.try_run(&format!("DELETE FROM {TOKENS} WHERE TOKEN_ID = '{deleted}'")).unwrap();
+    drop(slow);
+    std::fs::remove_file(&gate).unwrap();
+    running.wait().exits(0);
+    assert_eq!(state_of(&pair, Side::New, deleted), None);
+    for id in &others[..4] {
+        assert_eq!(state_of(&pair, Side::New, id).as_deref(), Some("EXPIRED"));
+    }
+    assert_eq!(pair.count(Side::Old, &format!("{TOKENS}_TEMP")), 0);
 }
 
 pub(crate) fn an_old_table_that_lost_its_rows_ends_it(engine: Engine) {
@@ -264,6 +292,7 @@ crate::support::on_engines! {
     a_parent_that_is_gone_is_evidence_only_where_no_trigger_fires: sqlite mysql, slow: postgresql mariadb;
     an_entry_of_a_child_waits_for_what_became_of_its_parent: sqlite mysql, slow: postgresql mariadb;
     a_row_that_is_not_found_is_no_deleted_one: sqlite postgresql, slow: mysql mariadb;
+    an_entry_that_comes_behind_the_delete_of_its_row_is_seen_to_with_it: postgresql, slow: mysql mariadb;
     an_old_table_that_lost_its_rows_ends_it: sqlite mysql, slow: postgresql mariadb;
     revocation_wins_on_both_sides: sqlite postgresql mysql, slow: mariadb;
 }
