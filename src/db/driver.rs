@@ -24,7 +24,7 @@ pub type Wait = Option<Pin<Box<dyn Future<Output = ()> + Send>>>;
 /// What rows are handed to.
 pub type Taker<'a> = &'a mut (dyn FnMut(Record) -> Wait + Send);
 
-/// A row of so many columns: there is one for each of a table, so it is allocated once.
+/// A row of so many columns. Its vector has their number from the start and never grows: tables have many rows.
 pub(crate) fn record(
     columns: usize,
     value: impl FnMut(usize) -> Result<Value, sqlx::Error>,

@@ -160,7 +160,7 @@ fn log_size(facts: &Facts<'_>) -> Found {
 pub(super) fn small_log(server: &Server, needed: u64) -> Asked<Option<String>> {
     let settings = server.logs.clone()?.unwrap_or_default();
     let number = |name: &str| settings.iter().find(|(found, _)| found == name)?.1.parse::<u64>().ok();
-    // MySQL from 8.0.30 on does not look at the files' size, nor MariaDB from 10.5 on at their number.
+    // MySQL from 8.0.30 on has a capacity and does not look at the files' size; MariaDB from 10.6 on has one file.
     let files = || {
         let size = number("innodb_log_file_size")?;
         Some(("the redo log", size.saturating_mul(number("innodb_log_files_in_group").unwrap_or(1))))
