@@ -118,7 +118,7 @@ fn rotate(deployment: &Deployment, folder: &Path, rebuild: &str) -> Fallible<Rot
 /// One UPDATE in one transaction, on a fresh copy.
 async fn floor(database: &Path, folder: &Path) -> Fallible<f64> {
     let copy = folder.join("floor.db");
-    fs::copy(database, &copy)?;
+    copy_file(database, &copy)?;
     let mut connection = connect(&copy).await?;
     let began = Instant::now();
     // The lengths that a rotation writes here: a 36-character token under a 16-byte IV.
@@ -168,8 +168,15 @@ fn copy(from: &Path, to: &Path) -> Fallible<()> {
         if entry.file_type().is_dir() {
             fs::create_dir_all(target)?;
         } else if !entry.file_name().to_string_lossy().starts_with("old-") {
-            fs::copy(entry.path(), target)?;
+            copy_file(entry.path(), &target)?;
         }
     }
+    Ok(())
+}
+
+/// Copies a file, to the disk: else the first commit of what is measured would write the whole copy there.
+fn copy_file(from: &Path, to: &Path) -> Fallible<()> {
+    fs::copy(from, to)?;
+    fs::File::open(to)?.sync_all()?;
     Ok(())
 }

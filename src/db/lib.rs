@@ -66,4 +66,4 @@ pub use sql::Lifetimes;
 pub use table::{ColumnInfo, Kind, Limit, Shape, Table, TableInfo, Unit};
 pub use told::TransactionLimits;
 pub use value::{Record, Value};
-pub use write::{CompareAndSet, WriteMode};
+pub use write::{Changed, CompareAndSet, WriteMode};

@@ -200,12 +200,28 @@ impl Driver for Sqlite {
 impl Shared {
     async fn run(&self, statement: &str, params: &[Value]) -> Result<Vec<Record>, DbError> {
         let mut guard = self.connection.lock().await;
-        let connection = guard.as_mut().ok_or_else(closed)?;
+        fetch(self.ready(&mut guard).await?, statement, params).await
+    }
+
+    async fn change(&self, statement: &str, params: &[&Value]) -> Result<u64, DbError> {
+        let arguments = bind(params.iter().copied()).map_err(explain)?;
+        let mut guard = self.connection.lock().await;
+        let query = sqlx::query_with(AssertSqlSafe(statement.to_owned()), arguments);
+        let done = query.execute(self.ready(&mut guard).await?).await;
+        done.map(|done| done.rows_affected()).map_err(explain)
+    }
+
+    /// The connection, with nothing left of a transaction that was abandoned.
+    async fn ready<'a>(
+        &self,
+        connection: &'a mut Option<SqliteConnection>,
+    ) -> Result<&'a mut SqliteConnection, DbError> {
+        let connection = connection.as_mut().ok_or_else(closed)?;
         if self.abandoned.swap(false, Ordering::AcqRel) {
             // It fails only where nothing is left to roll back.
             let _ = fetch(connection, sql::ROLLBACK, &[]).await;
         }
-        fetch(connection, statement, params).await
+        Ok(connection)
     }
 }
 
@@ -227,6 +243,10 @@ impl DriverTransaction for SqliteTransaction {
 
     async fn unprepared(&mut self, sql: &str) -> Result<(), DbError> {
         self.run(sql, &[]).await.map(drop)
+    }
+
+    async fn change(&mut self, sql: &str, params: Vec<&Value>) -> Result<u64, DbError> {
+        self.connection.change(sql, &params).await
     }
 
     async fn commit(mut self) -> Result<(), DbError> {
@@ -255,13 +275,13 @@ async fn fetch(
     sql: &str,
     params: &[Value],
 ) -> Result<Vec<Record>, DbError> {
-    let arguments = bind(params).map_err(explain)?;
+    let arguments = bind(params.iter()).map_err(explain)?;
     let query = sqlx::query_with(AssertSqlSafe(sql.to_owned()), arguments);
     let rows = query.fetch(connection).map(|row| row.and_then(|row| record(&row)));
     rows.try_collect().await.map_err(explain)
 }
 
-fn bind(params: &[Value]) -> Result<SqliteArguments, sqlx::Error> {
+fn bind<'p>(params: impl ExactSizeIterator<Item = &'p Value>) -> Result<SqliteArguments, sqlx::Error> {
     let mut arguments = SqliteArguments::default();
     arguments.reserve(params.len(), 0);
     for param in params {

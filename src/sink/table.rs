@@ -8,7 +8,8 @@ use keyrotation_journal::Key;
 use super::portion::Portion;
 use super::{Applied, ApplyError, Change};
 use crate::db::{
-    Class, CompareAndSet, Db, DbError, Identifier, Table, Transaction, TransactionLimits, Value, WriteMode,
+    Changed, Class, CompareAndSet, Db, DbError, Identifier, Table, Transaction, TransactionLimits, Value,
+    WriteMode,
 };
 use crate::error::Result;
 use crate::failpoint::async_failpoint;
@@ -263,7 +264,10 @@ impl TableTransaction {
         mode: WriteMode,
     ) -> Result<Vec<usize>, DbError> {
         let swaps: Vec<&CompareAndSet<'_>> = part.iter().map(|(_, swap)| swap).collect();
-        let written = self.inner.swap(&self.table, columns, &swaps, mode).await?;
+        let written = match self.inner.swap(&self.table, columns, &swaps, mode).await? {
+            Changed::All => return Ok(part.iter().map(|(at, _)| *at).collect()),
+            Changed::Only(keys) => keys,
+        };
         let key = |record: Vec<Value>| record.into_iter().map(key_part).collect::<Option<Vec<_>>>().map(Key);
         let written: HashSet<Key> = written.into_iter().filter_map(key).collect();
         let is_written =

@@ -213,7 +213,10 @@ fn of_sync(dialect: &Dialect, sync: &SyncTable) -> Vec<(String, String)> {
 fn writes(dialect: &Dialect, table: &Table, columns: &[&Identifier]) -> Vec<(&'static str, String)> {
     let selected: Vec<Expression> = columns.iter().map(|name| Expression::from(*name)).collect();
     match dialect.write {
-        Write::Values => vec![("compare and set", sql::set_from_values(dialect, table, columns, ROWS))],
+        Write::Values => vec![
+            ("compare and set", sql::set_from_values(dialect, table, columns, ROWS)),
+            ("which of them hold it now", sql::holding_values(dialect, table, columns, ROWS)),
+        ],
         Write::Arrays => vec![("compare and set", sql::set_from_arrays(dialect, table, columns))],
         Write::Batch => vec![("compare and set, row by row", sql::set_if_same(dialect, table, columns))],
         Write::LockThenBatch => vec![

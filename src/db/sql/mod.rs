@@ -87,31 +87,52 @@ fn is_one_of(marks: &mut Marks<'_>, table: &Table, rows: usize) -> String {
     join((0..rows).map(|_| format!("({})", one(marks))), " OR ")
 }
 
-/// Replaces values, each only where it still is what was read, and gives back the keys of the
-/// rows that it changed. Bound, for each of `rows` rows: its key, the values read, the new values.
+/// Replaces values, each only where it still is what was read. Bound, for each of `rows` rows: its key, the values
+/// read, the new values.
 pub fn set_from_values(dialect: &Dialect, table: &Table, columns: &[&Identifier], rows: usize) -> String {
     let keys = table.relation.key.len();
     let set = columns
         .iter()
         .enumerate()
         .map(|(at, name)| format!("{name} = v.column{}", keys + columns.len() + at + 1));
-    let same_key =
-        table.relation.key.iter().enumerate().map(|(at, name)| format!("t.{name} = v.column{}", at + 1));
-    let same_value =
-        columns.iter().enumerate().map(|(at, name)| format!("t.{name} IS v.column{}", keys + at + 1));
-    let mut marks = Marks::new(dialect);
-    let mut one = || join((0..keys + 2 * columns.len()).map(|_| marks.mark(Kind::Other)), ", ");
     format!(
-        "UPDATE {} AS t SET {} FROM (VALUES {}) AS v WHERE {} RETURNING {}",
+        "UPDATE {} AS t SET {} FROM ({}) AS v WHERE {}",
         table.relation.table,
         join(set, ", "),
-        join((0..rows).map(|_| format!("({})", one())), ", "),
-        join(same_key.chain(same_value), " AND "),
-        table.relation.key.join(", ")
+        values(dialect, keys + 2 * columns.len(), rows),
+        is_alike(table, columns)
     )
 }
 
-/// Likewise, with an array for each column. Bound: the key's columns, the values read, the new values.
+/// The keys of the rows that hold these very values. Bound, for each of `rows` rows: its key, the values.
+pub fn holding_values(dialect: &Dialect, table: &Table, columns: &[&Identifier], rows: usize) -> String {
+    format!(
+        "SELECT {} FROM {} AS t JOIN ({}) AS v ON {}",
+        join(table.relation.key.iter().map(|name| format!("t.{name}")), ", "),
+        table.relation.table,
+        values(dialect, table.relation.key.len() + columns.len(), rows),
+        is_alike(table, columns)
+    )
+}
+
+/// Rows of values to be bound.
+fn values(dialect: &Dialect, width: usize, rows: usize) -> String {
+    let mut marks = Marks::new(dialect);
+    let mut one = || join((0..width).map(|_| marks.mark(Kind::Other)), ", ");
+    format!("VALUES {}", join((0..rows).map(|_| format!("({})", one())), ", "))
+}
+
+/// That a row of the table has the key of one of the bound rows, and the values behind it.
+fn is_alike(table: &Table, columns: &[&Identifier]) -> String {
+    let key = &table.relation.key;
+    let same_key = key.iter().enumerate().map(|(at, name)| format!("t.{name} = v.column{}", at + 1));
+    let same_value =
+        columns.iter().enumerate().map(|(at, name)| format!("t.{name} IS v.column{}", key.len() + at + 1));
+    join(same_key.chain(same_value), " AND ")
+}
+
+/// Likewise, with an array for each column; gives back the keys of the rows that it changed. Bound: the key's columns,
+/// the values read, the new values.
 pub fn set_from_arrays(dialect: &Dialect, table: &Table, columns: &[&Identifier]) -> String {
     let keys = table.relation.key.len();
     let values = |offset: usize| {
