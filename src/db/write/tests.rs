@@ -34,11 +34,12 @@ fn key(row: usize) -> Vec<Value> {
 async fn table_of_pairs(path: &Path) -> (Db, Table) {
     let mut connection =
         SqliteConnectOptions::new().filename(path).create_if_missing(true).connect().await.unwrap();
-    let mut sql = "CREATE TABLE ROWS (K, L, V, W, UNIQUE (K, L));".to_owned();
-    for (row, [v, w]) in pairs().into_iter().enumerate() {
+    let create = "CREATE TABLE ROWS (K, L, V, W, UNIQUE (K, L));".to_owned();
+    let rows = pairs().into_iter().enumerate().map(|(row, [v, w])| {
         let (v, w) = (held()[v].0, held()[w].0);
-        sql += &format!("INSERT INTO ROWS VALUES ({row}, 'k', {v}, {w}), ('{row}', 'k', {v}, {w});");
-    }
+        format!("INSERT INTO ROWS VALUES ({row}, 'k', {v}, {w}), ('{row}', 'k', {v}, {w});")
+    });
+    let sql: String = std::iter::once(create).chain(rows).collect();
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     let db = Db::open_sqlite(path, Access::ReadWrite).await.unwrap();
