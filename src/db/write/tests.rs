@@ -12,7 +12,7 @@ use crate::server::Access;
 
 const COLUMNS: [Identifier; 2] = [Identifier::constant("V"), Identifier::constant("W")];
 
-/// What may stand in a column, as SQL and as a value: two of them differ in their type alone.
+/// What may stand in a column, as SQL and as a value: the last three differ in their type alone.
 fn held() -> [(&'static str, Value); 4] {
     [
         ("NULL", Value::Null),
