@@ -73,7 +73,8 @@ impl Transaction {
         }
     }
 
-    /// The rows are only counted, which is quicker than to hand each one's key on; where some are missing it is asked which.
+    /// The database counts the rows that it changes, which is quicker than to hand each one's key on. Only where it is not
+    /// all of them is it asked which.
     async fn by_values(
         &mut self,
         table: &Table,

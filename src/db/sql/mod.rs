@@ -100,7 +100,7 @@ pub fn set_from_values(dialect: &Dialect, table: &Table, columns: &[&Identifier]
         table.relation.table,
         join(set, ", "),
         values(dialect, keys + 2 * columns.len(), rows),
-        is_alike(table, columns)
+        same_key_and_values(table, columns)
     )
 }
 
@@ -111,7 +111,7 @@ pub fn holding_values(dialect: &Dialect, table: &Table, columns: &[&Identifier],
         join(table.relation.key.iter().map(|name| format!("t.{name}")), ", "),
         table.relation.table,
         values(dialect, table.relation.key.len() + columns.len(), rows),
-        is_alike(table, columns)
+        same_key_and_values(table, columns)
     )
 }
 
@@ -122,8 +122,8 @@ fn values(dialect: &Dialect, width: usize, rows: usize) -> String {
     format!("VALUES {}", join((0..rows).map(|_| format!("({})", one())), ", "))
 }
 
-/// That a row of the table has the key of one of the bound rows, and the values behind it.
-fn is_alike(table: &Table, columns: &[&Identifier]) -> String {
+/// Whether a row `t` of the table has the key of a bound row `v`, and the values that are bound behind it.
+fn same_key_and_values(table: &Table, columns: &[&Identifier]) -> String {
     let key = &table.relation.key;
     let same_key = key.iter().enumerate().map(|(at, name)| format!("t.{name} = v.column{}", at + 1));
     let same_value =
@@ -131,8 +131,8 @@ fn is_alike(table: &Table, columns: &[&Identifier]) -> String {
     join(same_key.chain(same_value), " AND ")
 }
 
-/// Likewise, with an array for each column; gives back the keys of the rows that it changed. Bound: the key's columns,
-/// the values read, the new values.
+/// As [`set_from_values`], with an array for each column, and gives back the keys of the rows that it changed. Bound: the
+/// key's columns, the values read, the new values.
 pub fn set_from_arrays(dialect: &Dialect, table: &Table, columns: &[&Identifier]) -> String {
     let keys = table.relation.key.len();
     let values = |offset: usize| {
